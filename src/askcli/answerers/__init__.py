@@ -1,0 +1,1 @@
+"""Where answers come from: one small protocol, and what implements it."""

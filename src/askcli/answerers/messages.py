@@ -1,0 +1,161 @@
+"""The Messages API through Anthropic's SDK: the one way in which this package calls a model.
+
+`create(stream=True)` on the aiohttp backend, which costs a third of the SDK's `.stream()` helper
+on httpx2 for many streams at once (docs/adr/0002-dependencies.md). The SDK takes two seconds and
+75 MB to import, so it is imported when it is first needed, in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from askcli.answerers.base import Finish, Request
+from askcli.errors import (
+    AskcliError,
+    Interrupted,
+    ProviderFailed,
+    ProviderOverloaded,
+    ProviderRejected,
+    ProviderTimeout,
+)
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+
+CONNECT_SECONDS = 10
+READ_SECONDS = 120
+
+
+class MessagesClient:
+    """Streams answers from an endpoint that speaks the Messages API."""
+
+    def __init__(self, api_key: str, base_url: str | None) -> None:
+        self._api_key = api_key
+        self._base_url = base_url
+        self._client: AsyncAnthropic | None = None
+        self._opening = asyncio.Lock()
+
+    async def open(self) -> AsyncAnthropic:
+        """The SDK's client, made at the first call."""
+        async with self._opening:
+            if self._client is None:
+                sdk = await asyncio.to_thread(importlib.import_module, "anthropic")
+                self._client = sdk.AsyncAnthropic(
+                    api_key=self._api_key,
+                    base_url=self._base_url,
+                    # The SDK would obey any Retry-After, however long; retrying is our policy.
+                    max_retries=0,
+                    timeout=sdk.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+                    http_client=sdk.DefaultAioHttpClient(),
+                )
+            return self._client
+
+    async def close(self) -> None:
+        """Close the client's connections."""
+        if self._client is not None:
+            await self._client.close()
+
+    async def stream(self, request: Request) -> AsyncIterator[str | Finish]:
+        """The answer's text piece by piece, and last its Finish; raises a ProviderFailed."""
+        client = await self.open()
+        try:
+            async for piece in _pieces(client, request):
+                yield piece
+        except (AskcliError, GeneratorExit, asyncio.CancelledError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the SDK lets raw errors of five libraries through
+            raise translate(error) from error
+
+
+async def _pieces(client: AsyncAnthropic, request: Request) -> AsyncIterator[str | Finish]:
+    model, stop_reason, input_tokens, output_tokens = request.model, None, None, None
+    stopped = False
+    async with await client.messages.create(**_arguments(request), stream=True) as events:
+        async for event in events:
+            if event.type == "message_start":
+                model = event.message.model or model
+                input_tokens = event.message.usage.input_tokens
+            elif event.type == "content_block_delta" and event.delta.type == "text_delta":
+                yield event.delta.text
+            elif event.type == "message_delta":
+                stop_reason = event.delta.stop_reason
+                output_tokens = event.usage.output_tokens
+            elif event.type == "message_stop":
+                stopped = True
+    if not stopped or stop_reason is None:
+        # The SDK takes a connection that closed early for a success.
+        raise Interrupted("The model's answer broke off before its end; ask again.")
+    yield Finish(stop_reason, model, input_tokens, output_tokens)
+
+
+def _arguments(request: Request) -> dict[str, Any]:
+    turns = [{"role": turn.role, "content": turn.content} for turn in request.messages]
+    arguments = {"model": request.model, "max_tokens": request.max_tokens, "messages": turns}
+    return arguments | ({"system": request.system} if request.system else {})
+
+
+def translate(error: Exception) -> AskcliError:
+    """Our error for one of the SDK's; its own text stays out, it may quote the provider's body."""
+    import anthropic
+
+    if isinstance(error, anthropic.APITimeoutError | TimeoutError):
+        return ProviderTimeout("The model did not answer in time; try again.")
+    if isinstance(error, anthropic.APIConnectionError):
+        return ProviderFailed("The model's provider cannot be reached; try again later.")
+    if isinstance(error, anthropic.APIStatusError):
+        return _from_status(_status(error), _retry_after(error))
+    if type(error).__name__ in ("ReadTimeout", "SocketTimeoutError", "ServerTimeoutError"):
+        return ProviderTimeout("The model stopped in mid-answer; ask again.")
+    if isinstance(error, ValueError | AssertionError | AttributeError):
+        return ProviderFailed("The model's provider sent something that is not an answer.")
+    return Interrupted("The connection to the model broke off in mid-answer; ask again.")
+
+
+# An error event in mid-stream arrives as status 200; its type says what it is.
+_STATUS_OF_TYPE = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+
+
+def _status(error: Any) -> int:
+    body = error.body if isinstance(error.body, dict) else {}
+    inner = body.get("error")
+    kind = inner.get("type") if isinstance(inner, dict) else None
+    if error.status_code != 200:
+        return int(error.status_code)
+    return _STATUS_OF_TYPE.get(str(kind), 500)
+
+
+def _retry_after(error: Any) -> int | None:
+    text = error.response.headers.get("retry-after", "")
+    return int(text) if text.isdigit() else None
+
+
+def _from_status(status: int, retry_after: int | None) -> AskcliError:
+    if status in (401, 403):
+        return ProviderRejected(
+            "The model's provider refused this server's key; its host must check ANTHROPIC_API_KEY."
+        )
+    if status == 404:
+        return ProviderRejected("The model's provider does not know this model; choose another.")
+    if status in (400, 413, 422):
+        return ProviderRejected(
+            "The model's provider refused the question; it may be too long for the model."
+        )
+    if status in (429, 529):
+        return ProviderOverloaded(
+            "The model is overloaded; try again shortly.", retry_after=retry_after or 10
+        )
+    if status in (408, 504):
+        return ProviderTimeout("The model did not answer in time; try again.")
+    return ProviderFailed(f"The model's provider failed ({status}); try again later.")

@@ -1,0 +1,1 @@
+"""A command connects, calls, prints."""

@@ -1,0 +1,57 @@
+"""The app: routes, errors and middleware around the services."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from askcli import __version__
+from askcli.answerers.base import Answerer
+from askcli.server import problems
+from askcli.server.activity import Activity
+from askcli.server.middleware import Envelope
+from askcli.server.routes import auth, health, models, questions, users
+from askcli.server.wiring import Services
+
+log = logging.getLogger("askcli.server")
+DRAIN_SECONDS = 20.0
+
+
+def create_app(services: Services, activity: Activity) -> FastAPI:
+    """The API over these services; it closes them when it stops."""
+    app = FastAPIOffline(
+        redoc_url=None,
+        title="askcli",
+        version=__version__,
+        description="Ask a language model; every answer is stored.",
+        lifespan=_lifespan,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    for routes in (users, auth, questions, models, health):
+        app.include_router(routes.router)
+    problems.install(app)
+    app.add_middleware(Envelope, activity=activity)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    services: Services = app.state.services
+    # What is slow about the first answer happens now, beside the first requests.
+    warming = asyncio.create_task(_warm(services.answerer))
+    yield
+    warming.cancel()
+    await services.close(DRAIN_SECONDS)
+
+
+async def _warm(answerer: Answerer) -> None:
+    try:
+        await answerer.warm()
+    except Exception:
+        log.exception("the answerer could not be warmed; the first question will try again")

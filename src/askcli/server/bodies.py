@@ -1,0 +1,90 @@
+"""What requests carry, checked on the way in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from askcli.contract import MAX_QUESTION_CHARACTERS, MAX_SYSTEM_CHARACTERS
+from askcli.services.questions import Ask
+
+
+def _no_nul(text: str | None) -> str | None:
+    if text and "\0" in text:
+        raise ValueError("must not contain a NUL character")
+    return text
+
+
+def _printable(text: str) -> str:
+    text = text.strip()
+    if not text or not text.isprintable():
+        raise ValueError("must be one line of printable characters")
+    return text
+
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    _no_nul(text)
+    return text
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+# What an address must have to be one; whether it exists, only a message to it would show.
+Email = Annotated[
+    str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(_printable)
+]
+Secret = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class Body(BaseModel):
+    """A JSON body; a field that it does not have is an error and not a silence."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Registration(Body):
+    """An account to make."""
+
+    name: Name
+    email: Email
+    password: Annotated[Secret, Field(description="10 characters or more, 72 bytes or less")]
+
+
+class Login(Body):
+    """Who logs in."""
+
+    email: Annotated[str, Field(min_length=1, max_length=254), AfterValidator(_no_nul)]
+    password: Secret
+
+
+class Refresh(Body):
+    """The refresh token to rotate."""
+
+    refresh_token: Secret
+
+
+class AskBody(Body):
+    """A question, and how it is to be answered."""
+
+    question: Annotated[
+        str,
+        Field(min_length=1, max_length=MAX_QUESTION_CHARACTERS, examples=["Why is the sky blue?"]),
+        AfterValidator(_said),
+    ]
+    system: Annotated[
+        str | None,
+        Field(max_length=MAX_SYSTEM_CHARACTERS, description="How the model is to answer"),
+        AfterValidator(_no_nul),
+    ] = None
+    model: Annotated[str | None, Field(max_length=200, description="One of GET /api/models")] = None
+    conversation_id: Annotated[
+        UUID | None, Field(strict=False, description="Goes on with one of your conversations")
+    ] = None
+    max_tokens: Annotated[int | None, Field(ge=1, le=100_000)] = None
+
+    def as_ask(self) -> Ask:
+        """The question as the service takes it."""
+        return Ask(**self.model_dump())

@@ -1,0 +1,104 @@
+"""Every error as application/problem+json (RFC 9457), and never more in it than it should."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from askcli.contract import PROBLEM_JSON, FieldError, Problem
+from askcli.errors import BY_STATUS, AskcliError, InvalidInput, MalformedBody
+
+log = logging.getLogger("askcli.server")
+
+
+def problem(error: AskcliError, request_id: str) -> Problem:
+    """The problem document that stands for an error."""
+    document = Problem(
+        type="about:blank",
+        title=error.title,
+        status=error.status,
+        detail=error.detail,
+        code=error.code,
+        request_id=request_id,
+    )
+    if error.errors:
+        document["errors"] = [FieldError(**one) for one in error.errors]  # type: ignore[typeddict-item]
+    if error.question_id:
+        document["question_id"] = error.question_id
+    if error.question_status:
+        document["question_status"] = error.question_status  # type: ignore[typeddict-item]
+    return document
+
+
+def response(error: AskcliError, request_id: str, headers: dict[str, str] | None = None) -> Response:
+    """The response that stands for an error."""
+    extra = dict(headers or {})
+    if error.status == 401:
+        extra["www-authenticate"] = 'Bearer realm="askcli"'
+    if error.retry_after is not None:
+        extra["retry-after"] = str(error.retry_after)
+    body = json.dumps(problem(error, request_id), ensure_ascii=False).encode()
+    return Response(body, error.status, extra, media_type=PROBLEM_JSON)
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer all its errors as problems."""
+    app.add_exception_handler(AskcliError, _ours)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AskcliError)
+    return response(error, request.state.request_id)
+
+
+async def _validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return response(from_validation(error.errors()), request.state.request_id)
+
+
+def from_validation(found: Sequence[Any]) -> AskcliError:
+    """Our error for pydantic's list; the values themselves stay out, one may be a password."""
+    if any(one["type"] == "json_invalid" for one in found):
+        return MalformedBody("The body is not valid JSON.")
+    errors = [
+        {
+            "field": ".".join(map(str, one["loc"][1:])) or str(one["loc"][0]),
+            "message": one["msg"].removeprefix("Value error, "),
+        }
+        for one in found
+    ]
+    first = errors[0]
+    return InvalidInput(f"{first['field']}: {first['message']}.", errors=errors)
+
+
+_DETAILS = {
+    400: "The body cannot be read as JSON.",
+    404: "There is nothing at this path; /docs lists what there is.",
+    405: "This path does not take this method; /docs lists what it takes.",
+    413: "The body is too large; shorten the question.",
+}
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = BY_STATUS.get(error.status_code, AskcliError)
+    detail = _DETAILS.get(error.status_code, str(error.detail))
+    return response(kind(detail), request.state.request_id, dict(error.headers or {}))
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    request_id = request.state.request_id
+    log.error("request %s failed: %s", request_id, type(error).__name__)
+    return response(
+        AskcliError("The server failed; its host finds the request id in the log."), request_id
+    )

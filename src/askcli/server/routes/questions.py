@@ -1,0 +1,59 @@
+"""/api/questions: ask, read, delete."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Request
+
+from askcli.contract import EVENT_STREAM, Question
+from askcli.server.bodies import AskBody
+from askcli.server.dependencies import CallerHere, JsonBody, ServicesHere
+from askcli.server.documented import problems
+from askcli.server.streaming import stream, wants_stream
+
+router = APIRouter(prefix="/api/questions", tags=["questions"])
+
+_STREAMS: dict[int | str, dict[str, Any]] = {
+    201: {
+        "description": "The answered question, or its events as they happen",
+        "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=Question,
+    dependencies=[JsonBody],
+    responses=_STREAMS | problems(400, 401, 404, 409, 413, 415, 502, 503, 504),
+)
+async def ask(
+    body: AskBody,
+    caller: CallerHere,
+    here: ServicesHere,
+    request: Request,
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+    idempotency_key: Annotated[
+        str | None, Header(min_length=1, max_length=200, description="Makes a retry safe")
+    ] = None,
+) -> Any:
+    """Ask a question: JSON once it is answered, or with Accept: text/event-stream as it comes."""
+    run = await here.questions.ask(caller.user_id, body.as_ask(), idempotency_key)
+    if wants_stream(accept):
+        return stream(run, request.state.request_id)
+    return await run.finished()
+
+
+@router.get("/{question_id}", responses=problems(401, 404))
+async def get(question_id: UUID, caller: CallerHere, here: ServicesHere) -> Question:
+    """One of your questions."""
+    return await here.questions.get(caller.user_id, question_id)
+
+
+@router.delete("/{question_id}", status_code=204, responses=problems(401, 404))
+async def remove(question_id: UUID, caller: CallerHere, here: ServicesHere) -> None:
+    """Delete one of your questions."""
+    await here.questions.remove(caller.user_id, question_id)

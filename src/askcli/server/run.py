@@ -1,0 +1,145 @@
+"""Run the API: on a TCP port for a team, or on a Unix socket for one user's own commands."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import uvicorn
+
+from askcli.errors import Failed, Misused
+from askcli.files import PidFile, private_directory
+from askcli.server.activity import Activity
+from askcli.server.app import create_app
+from askcli.server.wiring import Services, wire
+from askcli.settings import Settings
+from askcli.store import migrations
+from askcli.store.database import check_reachable
+
+GRACEFUL_SECONDS = 15
+BACKLOG = 2048
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, with an exit code that says how it went and not which signal came."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop gracefully on SIGINT and SIGTERM; a second SIGINT stops at once."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def prepare(settings: Settings) -> Services:
+    """The services, with a database that is reachable and migrated.
+
+    SQLite is migrated here; PostgreSQL is shared, so its host says when (`askcli migrate`).
+    """
+    services = wire(settings)
+    check_reachable(services.database)
+    if services.database.is_sqlite:
+        migrations.upgrade(services.database)
+        return services
+    with services.database.engine.connect() as connection:
+        if migrations.current(connection) != migrations.head():
+            raise Misused("the database is not migrated: run `askcli migrate` first.")
+    return services
+
+
+def serve_tcp(settings: Settings) -> None:
+    """Serve on the settings' host and port until a signal comes. Raises Failed or Misused."""
+    services = prepare(settings)
+    sock = _listen_tcp(settings.host, settings.port)
+    _run(services, sock, idle_seconds=None)
+
+
+def serve_socket(settings: Settings, path: Path) -> None:
+    """Serve on the Unix socket `path` until a signal comes or nothing was asked for long.
+
+    Returns at once when another process serves there already.
+    """
+    private_directory(path.parent)
+    claim = PidFile(path.with_suffix(".pid"))
+    if not claim.claim():
+        return
+    try:
+        services = prepare(settings)
+        sock = _listen_unix(path)
+        _run(services, sock, idle_seconds=settings.idle_seconds)
+    finally:
+        path.unlink(missing_ok=True)
+        claim.release()
+
+
+def _listen_tcp(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        sock = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise Failed(f"cannot listen on {host}:{port}: {error.strerror}.") from None
+    return sock
+
+
+def _listen_unix(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)  # of a server that was killed: we hold its lock now
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.bind(str(path))
+    sock.listen(BACKLOG)
+    return sock
+
+
+def _run(services: Services, sock: socket.socket, idle_seconds: int | None) -> None:
+    activity = Activity()
+    config = uvicorn.Config(
+        create_app(services, activity),
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=_log_config(),
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        backlog=BACKLOG,
+    )
+    server = Server(config)
+
+    async def main() -> None:
+        watch = asyncio.create_task(_stop_when_idle(server, services, activity, idle_seconds))
+        await server.serve(sockets=[sock])
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
+
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(main())
+    if not server.started:
+        raise Failed("the server could not start; the lines above say why.")
+
+
+async def _stop_when_idle(
+    server: Server, services: Services, activity: Activity, idle_seconds: int | None
+) -> None:
+    while idle_seconds is not None:
+        left = idle_seconds - (0.0 if services.runs.active else activity.idle_seconds())
+        if left <= 0:
+            server.should_exit = True
+            return
+        await asyncio.sleep(max(left, 0.05))
+
+
+def _log_config() -> dict[str, object]:
+    line = {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": line},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+        "loggers": {"alembic": {"level": "WARNING"}},
+    }

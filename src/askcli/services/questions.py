@@ -1,0 +1,193 @@
+"""Questions: ask, read, list, delete; each for the user it serves and nobody else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping
+from sqlalchemy.exc import IntegrityError
+
+from askcli.answerers.base import Answerer, Message, Request
+from askcli.contract import Model, Question, QuestionPage
+from askcli.errors import BY_CODE, AskcliError, Conflict, KeyReused, NotFound, UnknownModel
+from askcli.services.clock import new_id, now, rfc3339
+from askcli.services.runs import Run, Runs
+from askcli.store import questions
+from askcli.store.database import Database
+from askcli.store.questions import Filter
+
+# How much of a conversation goes along with its next question.
+MAX_TURNS = 20
+MAX_HISTORY_CHARACTERS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a user asks; `max_tokens` bounds the answer."""
+
+    question: str
+    system: str | None = None
+    model: str | None = None
+    conversation_id: UUID | None = None
+    max_tokens: int | None = None
+
+
+class Questions:
+    """The users' questions."""
+
+    def __init__(self, database: Database, answerer: Answerer, runs: Runs) -> None:
+        self._database = database
+        self._answerer = answerer
+        self._runs = runs
+
+    def models(self) -> tuple[list[Model], str]:
+        """The models that may be asked, and the default one's id."""
+        return self._answerer.models(), self._answerer.default_model
+
+    async def ask(self, user_id: UUID, ask: Ask, key: str | None) -> Run:
+        """Store the question, then start its answer: the run.
+
+        The same `key` with the same question joins what it started before. Raises UnknownModel,
+        NotFound for a conversation that is not the user's, KeyReused, or Conflict while another
+        process answers.
+        """
+        self._runs.check_open()
+        model = self._known(ask.model)
+        if key and (known := await self._database.read(questions.by_key, user_id, key)):
+            return self._rejoin(known, ask)
+        history = await self._history(user_id, ask.conversation_id)
+        row = _row(user_id, ask, model, key)
+        try:
+            await self._database.write(questions.add, row)
+        except IntegrityError:  # the same key, at the same moment
+            first = await self._database.read(questions.by_key, user_id, key or "")
+            if first is None:
+                raise
+            return self._rejoin(first, ask)
+        limit = ask.max_tokens or self._answerer.max_tokens(model)
+        messages = (*history, Message("user", ask.question))
+        return self._runs.start(as_question(row), Request(model, messages, ask.system, limit))
+
+    def _known(self, model: str | None) -> str:
+        if model is None:
+            return self._answerer.default_model
+        known = [known["id"] for known in self._answerer.models()]
+        if model not in known:
+            raise UnknownModel(f"This server has no model {model!r}; it has {', '.join(known)}.")
+        return model
+
+    def _rejoin(self, row: RowMapping, ask: Ask) -> Run:
+        if row["request_hash"] != _request_hash(ask):
+            raise KeyReused("This Idempotency-Key was used for another question; send a new one.")
+        question = as_question(row)
+        if run := self._runs.find(question["id"]):
+            return run
+        if question["status"] == "answering":
+            raise Conflict("This question is being answered by another server process.")
+        run = Run(question)
+        run.add(question["answer"])
+        run.end(question, stored_error(question))
+        return run
+
+    async def _history(self, user_id: UUID, conversation_id: UUID | None) -> list[Message]:
+        if conversation_id is None:
+            return []
+        if not await self._database.read(questions.has_conversation, user_id, conversation_id):
+            raise NotFound("There is no such conversation.")
+        turns = await self._database.read(questions.turns, user_id, conversation_id, MAX_TURNS)
+        return _newest_that_fit([(turn["question"], turn["answer"]) for turn in turns])
+
+    async def get(self, user_id: UUID, question_id: UUID) -> Question:
+        """The user's question. Raises NotFound."""
+        row = await self._database.read(questions.by_id, user_id, question_id)
+        if row is None:
+            raise NotFound("There is no such question.")
+        return as_question(row)
+
+    async def page(self, user_id: UUID, wanted: Filter) -> QuestionPage:
+        """The user's questions, newest first; the cursor asks for the next ones."""
+        one_more = Filter(**(asdict(wanted) | {"limit": wanted.limit + 1}))
+        rows = await self._database.read(questions.page, user_id, one_more)
+        items = [as_question(row) for row in rows[: wanted.limit]]
+        return QuestionPage(items=items, next_cursor=items[-1]["id"] if len(rows) > len(items) else None)
+
+    async def remove(self, user_id: UUID, question_id: UUID) -> None:
+        """Delete the user's question. Raises NotFound."""
+        if not await self._database.write(questions.remove, user_id, question_id):
+            raise NotFound("There is no such question.")
+
+
+def stored_error(question: Question) -> AskcliError | None:
+    """The error that a stored question ended with; None for an answered one."""
+    if question["error"] is None:
+        return None
+    kind = BY_CODE.get(question["error"], AskcliError)
+    return kind(
+        f"{kind.title}. The question was stored with this end; ask again.",
+        question_id=question["id"],
+        question_status=question["status"],
+    )
+
+
+def _row(user_id: UUID, ask: Ask, model: str, key: str | None) -> dict[str, Any]:
+    moment = now()
+    return {
+        "id": new_id(),
+        "user_id": user_id,
+        "conversation_id": ask.conversation_id or new_id(),
+        "question": ask.question,
+        "system": ask.system,
+        "answer": "",
+        "status": "answering",
+        "stop_reason": None,
+        "error": None,
+        "model": model,
+        "input_tokens": None,
+        "output_tokens": None,
+        "cost_usd": None,
+        "created_at": moment,
+        "answered_at": None,
+        "heartbeat_at": moment,
+        "idempotency_key": key,
+        "request_hash": _request_hash(ask),
+    }
+
+
+def _request_hash(ask: Ask) -> str:
+    text = json.dumps(asdict(ask), default=str, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _newest_that_fit(turns: list[tuple[str, str]]) -> list[Message]:
+    kept: list[Message] = []
+    left = MAX_HISTORY_CHARACTERS
+    for question, answer in reversed(turns):
+        left -= len(question) + len(answer)
+        if left < 0:
+            break
+        kept[:0] = [Message("user", question), Message("assistant", answer)]
+    return kept
+
+
+def as_question(row: RowMapping | dict[str, Any]) -> Question:
+    """The contract's shape of a question's row."""
+    return Question(
+        id=str(row["id"]),
+        user_id=str(row["user_id"]),
+        conversation_id=str(row["conversation_id"]),
+        question=row["question"],
+        answer=row["answer"],
+        status=row["status"],
+        stop_reason=row["stop_reason"],
+        error=row["error"],
+        model=row["model"],
+        input_tokens=row["input_tokens"],
+        output_tokens=row["output_tokens"],
+        cost_usd=row["cost_usd"],
+        created_at=rfc3339(row["created_at"]),
+        answered_at=rfc3339(row["answered_at"]) if row["answered_at"] else None,
+    )

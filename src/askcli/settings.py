@@ -1,0 +1,171 @@
+"""Settings: read once, passed on; nothing reads the environment elsewhere.
+
+A flag goes before the environment, the environment before `.env` (for `serve` and the host's
+commands alone), that before the config file, and the config file before the default. Plain
+dataclasses and not pydantic-settings, because the client reads them at every command.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from askcli.errors import Misused
+
+ANSWERERS = ("auto", "anthropic", "local", "scripted")
+REGISTRATIONS = ("open", "invite", "closed")
+
+# Named like this everywhere else too, so they go without the ASKCLI_ prefix.
+_UNPREFIXED = {
+    "jwt_secret",
+    "jwt_secret_previous",
+    "anthropic_api_key",
+    "anthropic_base_url",
+    "db_conn_string",
+    "host",
+    "port",
+}
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError("one of " + ", ".join(choices))
+        return text
+
+    return parse
+
+
+def _setting(default: Any, parse: Callable[[str], Any] = str, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"parse": parse, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that can be set; DESIGN section 4 and `.env.example` say what each one means.
+
+    Times are seconds unless the name says days.
+    """
+
+    jwt_secret: str | None = _setting(None, secret=True)
+    jwt_secret_previous: str | None = _setting(None, secret=True)
+    anthropic_api_key: str | None = _setting(None, secret=True)
+    anthropic_base_url: str | None = _setting(None)
+    db_conn_string: str | None = _setting(None, secret=True)
+    host: str = _setting("127.0.0.1")
+    port: int = _setting(3000, _whole(0, 65535))
+    answerer: str = _setting("auto", _one_of(ANSWERERS))
+    model: str | None = _setting(None)
+    local_model: str | None = _setting(None)
+    script: Path | None = _setting(None, Path)
+    access_token_seconds: int = _setting(900, _whole(1, 86_400))
+    refresh_token_days: int = _setting(30, _whole(1, 3650))
+    refresh_grace_seconds: int = _setting(30, _whole(0, 3600))
+    registration: str = _setting("open", _one_of(REGISTRATIONS))
+    server: str | None = _setting(None)
+    token: str | None = _setting(None, secret=True)
+    timeout: int = _setting(600, _whole(1, 86_400))
+    idle_seconds: int = _setting(900, _whole(1, 86_400))
+    config_dir: Path = _setting(Path(), Path)
+    data_dir: Path = _setting(Path(), Path)
+    state_dir: Path = field(default=Path())
+    runtime_dir: Path = field(default=Path())
+
+    @property
+    def database_url(self) -> str:
+        """Where the questions are kept: DB_CONN_STRING, else SQLite in the data directory."""
+        return self.db_conn_string or f"sqlite:///{self.data_dir / 'askcli.db'}"
+
+
+def load(flags: Mapping[str, Any] | None = None, *, dotenv: bool = False) -> Settings:
+    """Read the settings of this process; `flags` holds what the command line said (None: unsaid).
+
+    Raises Misused for a value that cannot be, naming the place it came from.
+    """
+    environment = dict(os.environ)
+    if dotenv:
+        environment = _dotenv() | environment
+    said = {name: str(value) for name, value in (flags or {}).items() if value is not None}
+    config_dir = Path(
+        environment.get("ASKCLI_CONFIG_DIR") or platformdirs.user_config_dir("askcli")
+    )
+    values: dict[str, Any] = _directories(environment) | {"config_dir": config_dir}
+    filed = _config_file(config_dir / "config.toml")
+    for setting in fields(Settings):
+        if "parse" not in setting.metadata:
+            continue
+        variable = variable_name(setting.name)
+        for text, place in (
+            (said.get(setting.name), f"--{setting.name.replace('_', '-')}"),
+            (environment.get(variable, "").strip(), variable),
+            (filed.get(setting.name), str(config_dir / "config.toml")),
+        ):
+            if text:
+                values[setting.name] = _parse(setting, text, place)
+                break
+    return Settings(**values)
+
+
+def variable_name(name: str) -> str:
+    """The environment variable of the setting `name`."""
+    return name.upper() if name in _UNPREFIXED else f"ASKCLI_{name.upper()}"
+
+
+def _parse(setting: Any, text: str, place: str) -> Any:
+    try:
+        return setting.metadata["parse"](text)
+    except ValueError as error:
+        shown = "the value" if setting.metadata["secret"] else repr(text)
+        raise Misused(f"{setting.name}: {shown} (from {place}) must be {error}.") from None
+
+
+def _directories(environment: Mapping[str, str]) -> dict[str, Path]:
+    data = environment.get("ASKCLI_DATA_DIR")
+    state = Path(data) if data else Path(platformdirs.user_state_dir("askcli"))
+    # Not platformdirs: without XDG_RUNTIME_DIR it warns on stderr. A Unix socket's path must
+    # also stay under some 100 bytes, which rules out the data directory.
+    runtime = environment.get("XDG_RUNTIME_DIR")
+    own = f"askcli-{os.getuid()}"
+    return {
+        "data_dir": Path(data) if data else Path(platformdirs.user_data_dir("askcli")),
+        "state_dir": state,
+        "runtime_dir": Path(runtime) / "askcli" if runtime else Path(tempfile.gettempdir()) / own,
+    }
+
+
+def _config_file(path: Path) -> dict[str, str]:
+    import tomllib  # not needed where there is no file
+
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise Misused(f"cannot read {path}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misused(f"{path} is not valid TOML: {error}.") from error
+    known = {setting.name for setting in fields(Settings) if "parse" in setting.metadata}
+    if unknown := sorted(set(values) - known):
+        raise Misused(f"{path}: there is no setting {unknown[0]!r}.")
+    return {name: str(value) for name, value in values.items()}
+
+
+def _dotenv() -> dict[str, str]:
+    from dotenv import dotenv_values  # only the host's commands read one
+
+    return {name: value for name, value in dotenv_values(".env").items() if value is not None}

@@ -1,0 +1,147 @@
+"""The database: one engine, and the threads that talk to it.
+
+SQLAlchemy Core is synchronous here on purpose: in a bounded pool of threads it is faster than
+either async driver stack (docs/adr/0003-store.md), and one code serves both databases. A unit of
+work is a function of a connection; it runs in one transaction that commits when it returns and
+rolls back when it raises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from askcli.errors import DatabaseUnavailable, Failed, Misused
+from askcli.files import private_directory
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+READERS = 8
+BUSY_SECONDS = 5
+
+
+class Database:
+    """Runs units of work on a database, off the event loop."""
+
+    def __init__(self, url: str) -> None:
+        """Open nothing yet. Raises Misused for a URL that is neither SQLite nor PostgreSQL."""
+        self.url = _checked(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _sqlite(self.url) if self.is_sqlite else _postgresql(self.url)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store")
+        # SQLite has one writer at a time whatever we do: queueing in one thread of ours is fair,
+        # and cannot run into "database is locked".
+        self._writers = ThreadPoolExecutor(1) if self.is_sqlite else self._readers
+
+    async def read(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The result of `work(connection, …)` in a transaction that only reads."""
+        return await self._run(self._readers, "BEGIN", lambda c: work(c, *args, **kwargs))
+
+    async def write(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The result of `work(connection, …)` in a transaction that may write.
+
+        Raises DatabaseUnavailable when the database cannot be reached or does not take it.
+        """
+        return await self._run(self._writers, "BEGIN IMMEDIATE", lambda c: work(c, *args, **kwargs))
+
+    async def _run(self, pool: ThreadPoolExecutor, begin: str, work: Callable[[Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(pool, self._work, begin, work)
+
+    def _work(self, begin: str, work: Callable[[Connection], T]) -> T:
+        try:
+            with self.engine.connect() as connection:
+                # The SQLite listener below says BEGIN, and which one; PostgreSQL needs no telling.
+                connection.execution_options(sqlite_begin=begin)
+                with connection.begin():
+                    return work(connection)
+        except (DBAPIError, PoolTimeout) as error:
+            if isinstance(error, DBAPIError) and _is_our_fault(error):
+                raise
+            raise DatabaseUnavailable(
+                "The database is not available just now; nothing was changed. Try again shortly.",
+                retry_after=2,
+            ) from error
+
+    def close(self) -> None:
+        """Wait for what is under way, then close."""
+        self._writers.shutdown()
+        self._readers.shutdown()
+        self.engine.dispose()
+
+
+def _is_our_fault(error: DBAPIError) -> bool:
+    """A broken constraint or a wrong statement, rather than a database that is away or full."""
+    return type(error).__name__ in ("IntegrityError", "DataError", "ProgrammingError")
+
+
+def _checked(text: str) -> URL:
+    try:
+        url = make_url(text)
+        known = url.get_backend_name() in ("sqlite", "postgresql")
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        known = False
+    if not known:
+        # Never the string itself: it may hold a password.
+        raise Misused(
+            "DB_CONN_STRING is not a database URL that askcli knows: "
+            "use sqlite:///path/to/file.db or postgresql://user:password@host/name."
+        )
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    return url
+
+
+def _sqlite(url: URL) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise Misused("DB_CONN_STRING must name a file for SQLite: sqlite:///path/to/file.db.")
+    path = Path(url.database)
+    if not path.parent.exists():
+        private_directory(path.parent)
+    engine = create_engine(url, pool_size=READERS + 1, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    return create_engine(
+        url,
+        pool_size=READERS,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5},
+    )
+
+
+def check_reachable(database: Database) -> None:
+    """Raises Failed when the database cannot be opened, saying why but no password."""
+    try:
+        with database.engine.connect():
+            pass
+    except DBAPIError as error:
+        reason = str(error.orig).splitlines()[0]
+        shown = database.url.render_as_string(hide_password=True)
+        raise Failed(f"cannot open the database {shown}: {reason}") from None

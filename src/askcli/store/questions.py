@@ -1,0 +1,93 @@
+"""Queries on questions. Each names the user it serves: there is no other way to read a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, RowMapping, delete, exists, insert, select, update
+
+from askcli.store.tables import questions
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which of a user's questions to list; `before` is the cursor, an id."""
+
+    limit: int
+    before: UUID | None = None
+    conversation_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def add(connection: Connection, values: Mapping[str, Any]) -> None:
+    """Insert a question; IntegrityError when the user has its idempotency key already."""
+    connection.execute(insert(questions).values(**values))
+
+
+def by_id(connection: Connection, user_id: UUID, question_id: UUID) -> RowMapping | None:
+    """The user's question, None where there is none."""
+    found = select(questions).where(questions.c.id == question_id, questions.c.user_id == user_id)
+    return connection.execute(found).mappings().first()
+
+
+def by_key(connection: Connection, user_id: UUID, key: str) -> RowMapping | None:
+    """The user's question that was asked with this idempotency key."""
+    found = select(questions).where(
+        questions.c.user_id == user_id, questions.c.idempotency_key == key
+    )
+    return connection.execute(found).mappings().first()
+
+
+def page(connection: Connection, user_id: UUID, filter_: Filter) -> Sequence[RowMapping]:
+    """The user's questions, newest first, at most `filter_.limit`."""
+    found = select(questions).where(questions.c.user_id == user_id)
+    if filter_.before:
+        found = found.where(questions.c.id < filter_.before)
+    if filter_.conversation_id:
+        found = found.where(questions.c.conversation_id == filter_.conversation_id)
+    if filter_.since:
+        found = found.where(questions.c.created_at >= filter_.since)
+    if filter_.until:
+        found = found.where(questions.c.created_at < filter_.until)
+    newest_first = found.order_by(questions.c.id.desc()).limit(filter_.limit)
+    return connection.execute(newest_first).mappings().all()
+
+
+def has_conversation(connection: Connection, user_id: UUID, conversation_id: UUID) -> bool:
+    """Whether the conversation is one of the user's."""
+    own = exists().where(
+        questions.c.user_id == user_id, questions.c.conversation_id == conversation_id
+    )
+    return bool(connection.execute(select(own)).scalar())
+
+
+def turns(
+    connection: Connection, user_id: UUID, conversation_id: UUID, limit: int
+) -> Sequence[RowMapping]:
+    """The last answered questions of a user's conversation, oldest first."""
+    found = select(questions.c.question, questions.c.answer).where(
+        questions.c.user_id == user_id,
+        questions.c.conversation_id == conversation_id,
+        questions.c.status == "answered",
+    )
+    newest_first = found.order_by(questions.c.id.desc()).limit(limit)
+    return connection.execute(newest_first).mappings().all()[::-1]
+
+
+def change(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> bool:
+    """Change a question that is still being answered; False when it is not, or is gone."""
+    running = update(questions).where(
+        questions.c.id == question_id, questions.c.status == "answering"
+    )
+    return connection.execute(running.values(**values)).rowcount == 1
+
+
+def remove(connection: Connection, user_id: UUID, question_id: UUID) -> bool:
+    """Delete the user's question; False where there is none."""
+    gone = delete(questions).where(questions.c.id == question_id, questions.c.user_id == user_id)
+    return connection.execute(gone).rowcount == 1
