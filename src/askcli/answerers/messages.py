@@ -66,7 +66,7 @@ class MessagesClient:
                 yield piece
         except (AskcliError, GeneratorExit, asyncio.CancelledError):
             raise
-        except Exception as error:  # noqa: BLE001 - the SDK lets raw errors of five libraries through
+        except Exception as error:
             raise translate(error) from error
 
 

@@ -60,9 +60,7 @@ class ScriptedAnswerer:
         if code := reply.get("error"):
             raise BY_CODE.get(code, ProviderFailed)(f"The script says {code}.")
         words = sum(len(piece.split()) for piece in pieces)
-        yield Finish(
-            reply.get("stop_reason", "end_turn"), "scripted", len(question.split()), words
-        )
+        yield Finish(reply.get("stop_reason", "end_turn"), "scripted", len(question.split()), words)
 
     def _reply(self, question: str) -> dict[str, Any]:
         for reply in self._replies:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Path, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from askcli.contract import HEADER_ACCESS_TOKEN
@@ -43,11 +43,14 @@ async def caller(
 CallerHere = Annotated[Caller, Depends(caller)]
 
 
-async def own(user_id: UUID, here: CallerHere) -> UUID:
+async def own(
+    user_id: Annotated[UUID | Literal["me"], Path(description="Your id, or `me`")],
+    here: CallerHere,
+) -> UUID:
     """The caller's own id. Another's is as if it did not exist."""
-    if user_id != here.user_id:
+    if user_id not in ("me", here.user_id):
         raise NotFound("There is no such user.")
-    return user_id
+    return here.user_id
 
 
 OwnId = Annotated[UUID, Depends(own)]

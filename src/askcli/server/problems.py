@@ -37,7 +37,9 @@ def problem(error: AskcliError, request_id: str) -> Problem:
     return document
 
 
-def response(error: AskcliError, request_id: str, headers: dict[str, str] | None = None) -> Response:
+def response(
+    error: AskcliError, request_id: str, headers: dict[str, str] | None = None
+) -> Response:
     """The response that stands for an error."""
     extra = dict(headers or {})
     if error.status == 401:

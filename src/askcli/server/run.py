@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
 
+from askcli import __version__
 from askcli.errors import Failed, Misused
 from askcli.files import PidFile, private_directory
 from askcli.server.activity import Activity
 from askcli.server.app import create_app
 from askcli.server.wiring import Services, wire
+from askcli.services.tokens import secret_path
 from askcli.settings import Settings
 from askcli.store import migrations
 from askcli.store.database import check_reachable
@@ -52,14 +54,19 @@ def prepare(settings: Settings) -> Services:
     return services
 
 
-def serve_tcp(settings: Settings) -> None:
+def serve_tcp(settings: Settings, tell: Callable[[str], None]) -> None:
     """Serve on the settings' host and port until a signal comes. Raises Failed or Misused."""
     services = prepare(settings)
+    if not settings.jwt_secret:
+        tell(f"JWT_SECRET is not set: using the one kept in {secret_path(settings.data_dir)}.")
     sock = _listen_tcp(settings.host, settings.port)
+    host, port = sock.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    tell(f"askcli {__version__} serves http://{shown}:{port} (docs at /docs), Ctrl-C stops it.")
     _run(services, sock, idle_seconds=None)
 
 
-def serve_socket(settings: Settings, path: Path) -> None:
+def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> None:
     """Serve on the Unix socket `path` until a signal comes or nothing was asked for long.
 
     Returns at once when another process serves there already.
@@ -71,6 +78,7 @@ def serve_socket(settings: Settings, path: Path) -> None:
     try:
         services = prepare(settings)
         sock = _listen_unix(path)
+        ready()
         _run(services, sock, idle_seconds=settings.idle_seconds)
     finally:
         path.unlink(missing_ok=True)
@@ -141,5 +149,5 @@ def _log_config() -> dict[str, object]:
         "formatters": {"line": line},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
-        "loggers": {"alembic": {"level": "WARNING"}},
+        "loggers": {"alembic": {"level": "WARNING"}, "httpx2": {"level": "WARNING"}},
     }

@@ -113,7 +113,9 @@ class Questions:
         one_more = Filter(**(asdict(wanted) | {"limit": wanted.limit + 1}))
         rows = await self._database.read(questions.page, user_id, one_more)
         items = [as_question(row) for row in rows[: wanted.limit]]
-        return QuestionPage(items=items, next_cursor=items[-1]["id"] if len(rows) > len(items) else None)
+        return QuestionPage(
+            items=items, next_cursor=items[-1]["id"] if len(rows) > len(items) else None
+        )
 
     async def remove(self, user_id: UUID, question_id: UUID) -> None:
         """Delete the user's question. Raises NotFound."""

@@ -153,9 +153,7 @@ class Runs:
         finally:
             del self._runs[run.question["id"]]
 
-    async def _listen(
-        self, run: Run, request: Request
-    ) -> tuple[Finish | None, AskcliError | None]:
+    async def _listen(self, run: Run, request: Request) -> tuple[Finish | None, AskcliError | None]:
         try:
             async for piece in self._answerer.stream(request):
                 if isinstance(piece, Finish):
@@ -175,9 +173,7 @@ class Runs:
             await asyncio.sleep(CHECKPOINT_SECONDS)
             with suppress(DatabaseUnavailable):
                 values = {"answer": run.text, "heartbeat_at": now()}
-                await self._database.write(
-                    questions.change, UUID(run.question["id"]), values
-                )
+                await self._database.write(questions.change, UUID(run.question["id"]), values)
 
     async def _store(self, run: Run, finish: Finish | None, error: AskcliError | None) -> None:
         moment = now()
@@ -199,9 +195,7 @@ class Runs:
 _STORED = {"answer", "status", "stop_reason", "error", "model", "input_tokens", "output_tokens"}
 
 
-def _ended(
-    run: Run, finish: Finish | None, error: AskcliError | None, moment: str
-) -> Question:
+def _ended(run: Run, finish: Finish | None, error: AskcliError | None, moment: str) -> Question:
     question = Question(**run.question)
     question["answer"] = run.text
     question["status"] = _status(error)

@@ -105,7 +105,10 @@ def from_settings(settings: Settings, *, is_sqlite: bool) -> Tokens:
                 "Make one with: openssl rand -base64 48"
             )
         secret = _own_secret(settings.data_dir)
-    for name, key in (("JWT_SECRET", secret), ("JWT_SECRET_PREVIOUS", settings.jwt_secret_previous)):
+    for name, key in (
+        ("JWT_SECRET", secret),
+        ("JWT_SECRET_PREVIOUS", settings.jwt_secret_previous),
+    ):
         if key and len(key.encode()) < MIN_SECRET_BYTES:
             raise Misused(
                 f"{name} is too short: use at least {MIN_SECRET_BYTES} bytes, "

@@ -57,7 +57,9 @@ class Database:
         """
         return await self._run(self._writers, "BEGIN IMMEDIATE", lambda c: work(c, *args, **kwargs))
 
-    async def _run(self, pool: ThreadPoolExecutor, begin: str, work: Callable[[Connection], T]) -> T:
+    async def _run(
+        self, pool: ThreadPoolExecutor, begin: str, work: Callable[[Connection], T]
+    ) -> T:
         return await asyncio.get_running_loop().run_in_executor(pool, self._work, begin, work)
 
     def _work(self, begin: str, work: Callable[[Connection], T]) -> T:

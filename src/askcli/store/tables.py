@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import Column as C  # noqa: N817 - a table reads better with short columns
 from sqlalchemy import (
     DateTime,
     Dialect,
@@ -20,7 +21,6 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
 )
-from sqlalchemy import Column as C  # noqa: N817 - a table reads better with short columns
 
 
 class UtcDateTime(TypeDecorator[datetime]):

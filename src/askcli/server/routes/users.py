@@ -17,7 +17,9 @@ from askcli.store.questions import Filter
 router = APIRouter(prefix="/api/users", tags=["users"])
 
 
-@router.post("", status_code=201, dependencies=[JsonBody], responses=problems(400, 403, 409, 413, 415))
+@router.post(
+    "", status_code=201, dependencies=[JsonBody], responses=problems(400, 403, 409, 413, 415)
+)
 async def register(body: Registration, here: ServicesHere) -> User:
     """Make an account."""
     return await here.accounts.register(body.name, body.email, body.password)

@@ -1,0 +1,96 @@
+"""The command line: its commands, and how it ends."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from askcli import __version__
+from askcli.cli import account, ask, console, history, models, serve, status
+from askcli.errors import AskcliError, Misused
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="askcli",
+    help="Ask a language model from the terminal, through a server that your team owns.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("ask")(ask.ask)
+app.add_typer(history.app, name="history")
+app.command("register")(account.register)
+app.command("login")(account.login)
+app.command("logout")(account.logout)
+app.command("whoami")(account.whoami)
+app.add_typer(models.app, name="models")
+app.command("status")(status.status)
+app.command("openapi")(status.openapi)
+app.command("serve")(serve.serve)
+app.command("migrate")(serve.migrate)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.out(f"askcli {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Ask a language model from the terminal, through a server that your team owns."""
+
+
+def main() -> None:
+    """Run the command and end with its exit code: DESIGN section 4 lists them."""
+    try:
+        code = app(standalone_mode=False)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        console.leave_closed_pipe()
+    except typer.Abort:
+        code = INTERRUPTED
+    except typer.TyperException as error:
+        code = fail(Misused(error.format_message()))
+    except AskcliError as error:
+        code = fail(error)
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def fail(error: AskcliError) -> int:
+    """Tell the error in one line, as JSON when JSON was asked for; returns its exit code."""
+    arguments = sys.argv[1:]
+    if "--debug" in arguments:
+        import traceback
+
+        traceback.print_exception(error)
+    try:
+        if "--json" in arguments or "--ndjson" in arguments:
+            console.note(console.as_json(_described(error)))
+        else:
+            console.note(f"askcli: error: {' '.join(error.detail.split())}")
+    except AskcliError:
+        pass  # stderr is gone too; the exit code still tells
+    return error.exit_code
+
+
+def _described(error: AskcliError) -> dict[str, Any]:
+    described = {
+        "code": error.code,
+        "detail": error.detail,
+        "exit_code": error.exit_code,
+        "question_id": error.question_id,
+        "request_id": error.request_id,
+        "retry_after": error.retry_after,
+        "errors": error.errors,
+    }
+    return {"error": {name: value for name, value in described.items() if value is not None}}

@@ -1,0 +1,76 @@
+"""askcli history: one's questions and their answers."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from askcli.cli import console, options
+from askcli.contract import MAX_PAGE, Question
+
+app = typer.Typer(help="Your questions and their answers.", invoke_without_command=True)
+
+
+@app.callback()
+def default(context: typer.Context) -> None:
+    """List the newest questions."""
+    if context.invoked_subcommand is None:
+        list_()
+
+
+@app.command("list")
+def list_(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
+    conversation: Annotated[str | None, typer.Option("--conversation", metavar="ID")] = None,
+    as_json: options.Json = False,
+    server: options.Server = None,
+) -> None:
+    """List your questions, newest first."""
+    with options.connected(server) as api:
+        items: list[Question] = []
+        cursor: str | None = None
+        while len(items) < limit:
+            size = min(limit - len(items), MAX_PAGE)
+            page = api.questions(limit=size, cursor=cursor, conversation_id=conversation)
+            items += page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+    if as_json:
+        console.out_json({"items": items, "next_cursor": cursor})
+        return
+    for item in items:
+        console.out(_line(item) + "\n")
+    if not items:
+        console.note("No questions yet.")
+
+
+@app.command("show")
+def show(
+    question_id: Annotated[str, typer.Argument(metavar="ID")],
+    as_json: options.Json = False,
+    server: options.Server = None,
+) -> None:
+    """Show a question and its answer."""
+    with options.connected(server) as api:
+        found = api.question(question_id)
+    if as_json:
+        console.out_json(found)
+        return
+    console.note(f"{found['created_at']}  {found['model']}  {found['status']}")
+    console.note(f"> {found['question']}")
+    if sys.stdout.isatty():
+        from askcli.cli.markdown import print_markdown  # loads rich, which only a terminal needs
+
+        print_markdown(iter([found["answer"]]))
+    else:
+        console.out(found["answer"].rstrip("\n") + "\n")
+
+
+def _line(item: Question) -> str:
+    first = " ".join(item["question"].split())
+    short = first if len(first) <= 60 else first[:59] + "…"
+    state = "" if item["status"] == "answered" else f"  [{item['status']}]"
+    return f"{item['id']}  {item['created_at'][:16].replace('T', ' ')}  {short}{state}"

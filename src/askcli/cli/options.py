@@ -1,0 +1,35 @@
+"""Options that many commands share, and the settings that they make."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from askcli import settings
+from askcli.client.api import Api
+from askcli.client.connect import connect
+from askcli.settings import Settings
+
+Server = Annotated[
+    str | None,
+    typer.Option("--server", metavar="URL", help="The server; without one, this machine answers."),
+]
+Timeout = Annotated[
+    int | None, typer.Option("--timeout", metavar="SECONDS", help="Give up after so long.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Email = Annotated[str | None, typer.Option("--email", help="Your email.")]
+PasswordStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from stdin.")
+]
+
+
+def client_settings(server: str | None = None, timeout: int | None = None) -> Settings:
+    """The settings of a client's command; it never reads a `.env`."""
+    return settings.load({"server": server, "timeout": timeout})
+
+
+def connected(server: str | None = None, timeout: int | None = None) -> Api:
+    """The API that a command talks to."""
+    return connect(client_settings(server, timeout))

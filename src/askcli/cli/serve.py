@@ -1,0 +1,69 @@
+"""askcli serve and migrate: the host's commands, and the only ones that load the server."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from askcli import settings
+from askcli.cli import console
+from askcli.client import local_server
+from askcli.settings import Settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option("--host", help="Where to listen [127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="The port [3000].")] = None,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Stop the local server that `ask` started.")
+    ] = False,
+    socket: Annotated[Path | None, typer.Option("--socket", hidden=True)] = None,
+    ready_fd: Annotated[int | None, typer.Option("--ready-fd", hidden=True)] = None,
+) -> None:
+    """Serve the API on this machine."""
+    if stop:
+        _stop()
+    elif socket is not None:
+        _serve_socket(socket, ready_fd)
+    else:
+        _serve_tcp(settings.load({"host": host, "port": port}, dotenv=True))
+
+
+def _stop() -> None:
+    stopped = local_server.stop(settings.load())
+    console.note("Stopped the local server." if stopped else "No local server is running.")
+
+
+def _serve_socket(socket: Path, ready_fd: int | None) -> None:
+    from askcli.server.run import serve_socket
+
+    def ready() -> None:
+        if ready_fd is not None:
+            os.write(ready_fd, b"1")
+            os.close(ready_fd)
+
+    serve_socket(settings.load(), socket, ready)
+
+
+def _serve_tcp(told: Settings) -> None:
+    from askcli.server.run import serve_tcp
+
+    serve_tcp(told, lambda line: console.note(line))
+
+
+def migrate() -> None:
+    """Bring the database's schema to this version."""
+    from askcli.store import migrations
+    from askcli.store.database import Database, check_reachable
+
+    database = Database(settings.load(dotenv=True).database_url)
+    check_reachable(database)
+    before, after = migrations.upgrade(database)
+    database.close()
+    if before == after:
+        console.note(f"The database is at version {after} already.")
+    else:
+        console.note(f"Migrated the database from {before or 'nothing'} to version {after}.")

@@ -1,0 +1,122 @@
+"""The API: one method for each endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from types import TracebackType
+from typing import Any, TypeVar
+
+from askcli.client.login import Login
+from askcli.client.transport import Address, Event, Transport
+from askcli.contract import (
+    HEADER_IDEMPOTENCY_KEY,
+    Health,
+    ModelList,
+    Question,
+    QuestionPage,
+    Tokens,
+    User,
+)
+from askcli.errors import InvalidToken, SessionEnded, TokenExpired
+
+T = TypeVar("T")
+
+
+class Api:
+    """A server's API, for one login. Each method raises the server's problem as our error."""
+
+    def __init__(self, transport: Transport, login: Login) -> None:
+        self._transport = transport
+        self._login = login
+
+    @property
+    def address(self) -> Address:
+        """Where the server is."""
+        return self._transport.address
+
+    def __enter__(self) -> Api:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._transport.close()
+
+    def register(self, name: str, email: str, password: str) -> User:
+        """POST /api/users."""
+        body = {"name": name, "email": email, "password": password}
+        user: User = self._transport.call("POST", "/api/users", body=body)
+        return user
+
+    def login(self, email: str, password: str) -> Tokens:
+        """POST /api/auth/login."""
+        body = {"email": email, "password": password}
+        tokens: Tokens = self._transport.call("POST", "/api/auth/login", body=body)
+        return tokens
+
+    def logout(self) -> None:
+        """POST /api/auth/logout."""
+        self._call("POST", "/api/auth/logout")
+
+    def user(self) -> User:
+        """GET /api/users/me."""
+        user: User = self._call("GET", "/api/users/me")
+        return user
+
+    def questions(self, **filters: str | int | None) -> QuestionPage:
+        """GET /api/users/me/questions."""
+        params = {name: str(value) for name, value in filters.items() if value is not None}
+        page: QuestionPage = self._call("GET", "/api/users/me/questions", params=params)
+        return page
+
+    def question(self, question_id: str) -> Question:
+        """GET /api/questions/{question_id}."""
+        question: Question = self._call("GET", f"/api/questions/{question_id}")
+        return question
+
+    @contextmanager
+    def ask(self, body: Mapping[str, Any], key: str) -> Iterator[Iterator[Event]]:
+        """POST /api/questions, as a stream; `key` makes it safe to send again."""
+
+        def asked(token: str) -> AbstractContextManager[Iterator[Event]]:
+            headers = _bearer(token) | {HEADER_IDEMPOTENCY_KEY: key}
+            return self._transport.stream("POST", "/api/questions", body=body, headers=headers)
+
+        with ExitStack() as stack:
+            yield self._with_token(lambda token: stack.enter_context(asked(token)))
+
+    def models(self) -> ModelList:
+        """GET /api/models."""
+        models: ModelList = self._call("GET", "/api/models")
+        return models
+
+    def ready(self) -> Health:
+        """GET /readyz."""
+        health: Health = self._transport.call("GET", "/readyz")
+        return health
+
+    def openapi(self) -> dict[str, Any]:
+        """GET /openapi.json."""
+        document: dict[str, Any] = self._transport.call("GET", "/openapi.json")
+        return document
+
+    def _call(self, method: str, path: str, params: Mapping[str, str] | None = None) -> Any:
+        return self._with_token(
+            lambda token: self._transport.call(method, path, params=params, headers=_bearer(token))
+        )
+
+    def _with_token(self, call: Callable[[str], T]) -> T:
+        """The call's result; with a renewed token when the server refused the first one."""
+        token = self._login.token()
+        try:
+            return call(token)
+        except (TokenExpired, InvalidToken, SessionEnded):
+            return call(self._login.renew(token))
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}

@@ -1,0 +1,31 @@
+"""Connect: the server that the settings name, else this user's own, started on demand."""
+
+from __future__ import annotations
+
+from askcli.client import local_server
+from askcli.client.api import Api
+from askcli.client.credentials import Credentials
+from askcli.client.local_account import LocalLogin
+from askcli.client.login import GivenToken, KeptLogin, Login
+from askcli.client.transport import Address, Transport, address
+from askcli.settings import Settings
+
+
+def connect(settings: Settings) -> Api:
+    """The API to talk to. Raises Failed when the local server is needed and does not start."""
+    if settings.server:
+        return api_at(address(settings.server), settings)
+    return api_at(Address("http://askcli", local_server.ensure(settings)), settings)
+
+
+def api_at(place: Address, settings: Settings) -> Api:
+    """The API at an address, with the login that is kept for it, or ASKCLI_TOKEN."""
+    transport = Transport(place, settings.timeout)
+    return Api(transport, _login(settings, transport))
+
+
+def _login(settings: Settings, transport: Transport) -> Login:
+    if settings.token:
+        return GivenToken(settings.token)
+    kind = LocalLogin if transport.address.socket else KeptLogin
+    return kind(Credentials(settings.config_dir), transport)

@@ -1,0 +1,49 @@
+"""The account on the local server: made once, without asking, and made anew if it is gone."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+
+from askcli.client.credentials import Account, Change
+from askcli.client.login import KeptLogin, refreshed
+from askcli.client.transport import Transport
+from askcli.contract import Tokens
+from askcli.errors import NotAuthenticated
+
+
+class LocalLogin(KeptLogin):
+    """The login to this user's own server; nobody but them can reach its socket."""
+
+    def _renewed(self, change: Change, account: Account | None) -> Account:
+        """Refresh; else log in with the kept password; else (the database is new) register."""
+        if account is not None:
+            for renew in (refreshed, _logged_in):
+                try:
+                    return change.put(renew(self._transport, account), account.get("password"))
+                except NotAuthenticated:
+                    continue
+        password = secrets.token_urlsafe(32)
+        return change.put(_registered(self._transport, password), password)
+
+
+def _logged_in(transport: Transport, account: Account) -> Tokens:
+    if "password" not in account:
+        raise NotAuthenticated("there is no kept password")
+    return _login(transport, account["user"]["email"], account["password"])
+
+
+def _registered(transport: Transport, password: str) -> Tokens:
+    name = pwd.getpwuid(os.getuid()).pw_name
+    # Random, because the database may know an account of this user whose password is lost.
+    email = f"{name}-{secrets.token_hex(4)}@localhost"
+    body = {"name": name, "email": email, "password": password}
+    transport.call("POST", "/api/users", body=body)
+    return _login(transport, email, password)
+
+
+def _login(transport: Transport, email: str, password: str) -> Tokens:
+    body = {"email": email, "password": password}
+    tokens: Tokens = transport.call("POST", "/api/auth/login", body=body)
+    return tokens

@@ -1,0 +1,91 @@
+"""Which token a request carries: one that was given, or a login's, refreshed when it expires."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from askcli.client.credentials import Account, Change, Credentials
+from askcli.client.transport import Transport
+from askcli.contract import Tokens
+from askcli.errors import NotAuthenticated
+
+# Refresh this long before the end, so that a token does not expire on its way.
+MARGIN_SECONDS = 30
+
+
+class Login(Protocol):
+    """What provides a request's access token."""
+
+    def token(self) -> str:
+        """A token that should be valid. Raises NotAuthenticated when there is none to be had."""
+        ...
+
+    def renew(self, refused: str) -> str:
+        """Another token, after the server refused this one. Raises NotAuthenticated."""
+        ...
+
+
+class GivenToken:
+    """A token from ASKCLI_TOKEN: used as it is, kept nowhere."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def token(self) -> str:
+        """The token."""
+        return self._token
+
+    def renew(self, refused: str) -> str:  # noqa: ARG002
+        """There is no other."""
+        raise NotAuthenticated("the token in ASKCLI_TOKEN is not valid or has expired; renew it.")
+
+
+class KeptLogin:
+    """The login in the token file."""
+
+    def __init__(self, credentials: Credentials, transport: Transport) -> None:
+        self._credentials = credentials
+        self._transport = transport
+        self._server = transport.address.name
+
+    def token(self) -> str:
+        """The kept access token, refreshed if it is about to expire."""
+        account = self._credentials.current(self._server)
+        if account and _fresh(account):
+            return account["access_token"]
+        return self._change(refused=None)
+
+    def renew(self, refused: str) -> str:
+        """The token that another command got meanwhile, or a refreshed one."""
+        return self._change(refused)
+
+    def _change(self, refused: str | None) -> str:
+        with self._credentials.changing(self._server) as change:
+            account = change.current()
+            if account and account["access_token"] != refused and _fresh(account):
+                return account["access_token"]
+            return self._renewed(change, account)["access_token"]
+
+    def _renewed(self, change: Change, account: Account | None) -> Account:
+        if account is None:
+            raise NotAuthenticated(
+                f"not logged in to {self._server}: run `askcli login` or `askcli register`."
+            )
+        return change.put(refreshed(self._transport, account), account.get("password"))
+
+
+def _fresh(account: Account) -> bool:
+    return account["expires_at"] - MARGIN_SECONDS > time.time()
+
+
+def refreshed(transport: Transport, account: Account) -> Tokens:
+    """New tokens for a login. Raises NotAuthenticated when its session is over."""
+    body = {"refresh_token": account["refresh_token"]}
+    try:
+        tokens: Tokens = transport.call("POST", "/api/auth/refresh", body=body)
+    except NotAuthenticated:
+        raise NotAuthenticated(
+            f"your session on {transport.address.name} has ended: run `askcli login`."
+        ) from None
+    return tokens
