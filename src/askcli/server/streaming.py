@@ -17,7 +17,7 @@ from askcli.contract import (
     Delta,
 )
 from askcli.server.problems import problem
-from askcli.services.runs import Run
+from askcli.services.run import Run
 
 PING_SECONDS = 15.0
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from askcli.contract import User
 from askcli.errors import EmailTaken, NotFound, RegistrationClosed
-from askcli.services.clock import new_id, now, rfc3339
+from askcli.services.clock import new_id, now
 from askcli.services.passwords import Passwords
+from askcli.services.rows import as_user
 from askcli.store import users
 from askcli.store.database import Database
 
@@ -54,13 +53,3 @@ class Accounts:
 def email_key(email: str) -> str:
     """The email without regard to case or Unicode form: what is unique."""
     return unicodedata.normalize("NFKC", email).casefold()
-
-
-def as_user(row: RowMapping | dict[str, Any]) -> User:
-    """The contract's shape of a user's row: no password hash in it."""
-    return User(
-        id=str(row["id"]),
-        name=str(row["name"]),
-        email=str(row["email"]),
-        created_at=rfc3339(row["created_at"]),
-    )

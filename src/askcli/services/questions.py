@@ -13,9 +13,11 @@ from sqlalchemy.exc import IntegrityError
 
 from askcli.answerers.base import Answerer, Message, Request
 from askcli.contract import Model, Question, QuestionPage
-from askcli.errors import BY_CODE, AskcliError, Conflict, KeyReused, NotFound, UnknownModel
-from askcli.services.clock import new_id, now, rfc3339
-from askcli.services.runs import Run, Runs
+from askcli.errors import KeyReused, NotFound, UnknownModel
+from askcli.services.clock import new_id, now
+from askcli.services.rows import as_question
+from askcli.services.run import Run
+from askcli.services.runs import Runs
 from askcli.store import questions
 from askcli.store.database import Database
 from askcli.store.questions import Filter
@@ -52,8 +54,7 @@ class Questions:
         """Store the question, then start its answer: the run.
 
         The same `key` with the same question joins what it started before. Raises UnknownModel,
-        NotFound for a conversation that is not the user's, KeyReused, or Conflict while another
-        process answers.
+        NotFound for a conversation that is not the user's, or KeyReused.
         """
         self._runs.check_open()
         model = self._known(ask.model)
@@ -83,15 +84,7 @@ class Questions:
     def _rejoin(self, row: RowMapping, ask: Ask) -> Run:
         if row["request_hash"] != _request_hash(ask):
             raise KeyReused("This Idempotency-Key was used for another question; send a new one.")
-        question = as_question(row)
-        if run := self._runs.find(question["id"]):
-            return run
-        if question["status"] == "answering":
-            raise Conflict("This question is being answered by another server process.")
-        run = Run(question)
-        run.add(question["answer"])
-        run.end(question, stored_error(question))
-        return run
+        return self._runs.join(as_question(row))
 
     async def _history(self, user_id: UUID, conversation_id: UUID | None) -> list[Message]:
         if conversation_id is None:
@@ -121,18 +114,6 @@ class Questions:
         """Delete the user's question. Raises NotFound."""
         if not await self._database.write(questions.remove, user_id, question_id):
             raise NotFound("There is no such question.")
-
-
-def stored_error(question: Question) -> AskcliError | None:
-    """The error that a stored question ended with; None for an answered one."""
-    if question["error"] is None:
-        return None
-    kind = BY_CODE.get(question["error"], AskcliError)
-    return kind(
-        f"{kind.title}. The question was stored with this end; ask again.",
-        question_id=question["id"],
-        question_status=question["status"],
-    )
 
 
 def _row(user_id: UUID, ask: Ask, model: str, key: str | None) -> dict[str, Any]:
@@ -173,23 +154,3 @@ def _newest_that_fit(turns: list[tuple[str, str]]) -> list[Message]:
             break
         kept[:0] = [Message("user", question), Message("assistant", answer)]
     return kept
-
-
-def as_question(row: RowMapping | dict[str, Any]) -> Question:
-    """The contract's shape of a question's row."""
-    return Question(
-        id=str(row["id"]),
-        user_id=str(row["user_id"]),
-        conversation_id=str(row["conversation_id"]),
-        question=row["question"],
-        answer=row["answer"],
-        status=row["status"],
-        stop_reason=row["stop_reason"],
-        error=row["error"],
-        model=row["model"],
-        input_tokens=row["input_tokens"],
-        output_tokens=row["output_tokens"],
-        cost_usd=row["cost_usd"],
-        created_at=rfc3339(row["created_at"]),
-        answered_at=rfc3339(row["answered_at"]) if row["answered_at"] else None,
-    )

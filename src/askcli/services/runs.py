@@ -1,14 +1,13 @@
-"""Runs: an answer in the making. It belongs to the server and not to the request that began it.
+"""Runs: the answers that this process makes. They belong to the server and not to a request.
 
-A run reads the answerer to the end, whoever still listens. Any number of followers read along,
-each at its own pace; the row gets the text so far every second, and the end when it comes.
+A run reads the answerer to the end, whoever still listens; the row gets the text so far every
+second, and the end when it comes. A run of another process is read along from its row.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -19,10 +18,13 @@ from askcli.errors import (
     AskcliError,
     DatabaseUnavailable,
     Interrupted,
+    NotFound,
     ProviderFailed,
     ShuttingDown,
 )
 from askcli.services.clock import now, rfc3339
+from askcli.services.rows import as_question
+from askcli.services.run import Run, ended_run, stored_error
 from askcli.store import questions
 from askcli.store.database import Database
 
@@ -30,74 +32,7 @@ log = logging.getLogger("askcli.runs")
 
 CHECKPOINT_SECONDS = 1.0
 RETRY_SECONDS = 0.5
-
-
-class Run:
-    """One answer: its pieces so far, and how it ended once it has."""
-
-    def __init__(self, question: Question) -> None:
-        self.question = question
-        self.error: AskcliError | None = None
-        self.ended = False
-        self._pieces: list[str] = []
-        self._length = 0
-        self._changed = asyncio.Event()
-
-    @property
-    def text(self) -> str:
-        """The answer so far."""
-        return "".join(self._pieces)
-
-    def add(self, piece: str) -> None:
-        """Append a piece and wake the followers."""
-        self._pieces.append(piece)
-        self._length += len(piece)
-        self._wake()
-
-    def end(self, question: Question, error: AskcliError | None) -> None:
-        """Note the end, as it was stored, and wake the followers for the last time."""
-        self.question, self.error, self.ended = question, error, True
-        self._wake()
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    async def follow(self, after: int = 0, silence: float | None = None) -> AsyncIterator[str]:
-        """The text from character `after` on, until the run ends.
-
-        After `silence` seconds without any, an empty piece. A slow follower costs nothing: what
-        it has not read yet is the run's own text, and comes in one piece when it asks.
-        """
-        index, position = 0, 0
-        while True:
-            while index < len(self._pieces) and position + len(self._pieces[index]) <= after:
-                position += len(self._pieces[index])
-                index += 1
-            text = "".join(self._pieces[index:])[max(0, after - position) :]
-            if text:
-                after += len(text)
-                yield text
-            elif self.ended:
-                return
-            elif not await _happens(self._changed, silence):
-                yield ""
-
-    async def finished(self) -> Question:
-        """The question as it ended. Raises the error that ended it, if one did."""
-        while not self.ended:
-            await self._changed.wait()
-        if self.error is not None:
-            raise self.error
-        return self.question
-
-
-async def _happens(event: asyncio.Event, seconds: float | None) -> bool:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
-            return True
-    return False
+WATCH_SECONDS = 0.2
 
 
 class Runs:
@@ -107,6 +42,7 @@ class Runs:
         self._database = database
         self._answerer = answerer
         self._runs: dict[str, tuple[Run, asyncio.Task[None]]] = {}
+        self._watched: dict[str, tuple[Run, asyncio.Task[None]]] = {}
         self._stopping = False
 
     @property
@@ -114,10 +50,17 @@ class Runs:
         """How many answers are in the making."""
         return len(self._runs)
 
-    def find(self, question_id: str) -> Run | None:
-        """The question's run, None when it has ended or is another process's."""
-        found = self._runs.get(question_id)
-        return found[0] if found else None
+    def join(self, question: Question) -> Run:
+        """The run of a question that was asked before, whichever process answers it."""
+        known = self._runs.get(question["id"]) or self._watched.get(question["id"])
+        if known:
+            return known[0]
+        if question["status"] != "answering":
+            return ended_run(question)
+        run = Run(question)
+        task = asyncio.create_task(self._watch(run), name=f"watch {question['id']}")
+        self._watched[question["id"]] = (run, task)
+        return run
 
     def check_open(self) -> None:
         """Raises ShuttingDown once the server has begun to stop."""
@@ -134,12 +77,26 @@ class Runs:
     async def drain(self, seconds: float) -> None:
         """Take no more; let the runs finish for so long, then interrupt the rest, text kept."""
         self._stopping = True
+        for _, watch in self._watched.values():
+            watch.cancel()
         tasks = [task for _, task in self._runs.values()]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+    async def _watch(self, run: Run) -> None:
+        """Feed a run from its row, which another process writes."""
+        user_id, question_id = UUID(run.question["user_id"]), UUID(run.question["id"])
+        try:
+            while not run.ended:
+                with suppress(DatabaseUnavailable):
+                    row = await self._database.read(questions.by_id, user_id, question_id)
+                    _catch_up(run, as_question(row) if row else None)
+                await asyncio.sleep(WATCH_SECONDS)
+        finally:
+            del self._watched[run.question["id"]]
 
     async def _answer(self, run: Run, request: Request) -> None:
         checkpoints = asyncio.create_task(self._checkpoint(run))
@@ -190,6 +147,16 @@ class Runs:
         if error is not None:
             error.question_id, error.question_status = question["id"], question["status"]
         run.end(question, error)
+
+
+def _catch_up(run: Run, question: Question | None) -> None:
+    if question is None:
+        run.end(run.question, NotFound("The question was deleted while it was being answered."))
+        return
+    if new := question["answer"][len(run.text) :]:
+        run.add(new)
+    if question["status"] != "answering":
+        run.end(question, stored_error(question))
 
 
 _STORED = {"answer", "status", "stop_reason", "error", "model", "input_tokens", "output_tokens"}

@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 from askcli.contract import Tokens as TokensShape
 from askcli.contract import User
 from askcli.errors import InvalidCredentials, InvalidToken, SessionEnded
-from askcli.services.accounts import as_user, email_key
+from askcli.services.accounts import email_key
 from askcli.services.clock import new_id, now
 from askcli.services.passwords import Passwords
+from askcli.services.rows import as_user
 from askcli.services.tokens import Caller, Tokens, hashed, new_refresh_token
 from askcli.store import sessions, users
 from askcli.store.database import Database

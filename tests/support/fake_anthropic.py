@@ -1,0 +1,138 @@
+"""A Messages API over real HTTP, that can also do what the real one does on its bad days."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+
+@dataclass
+class Reply:
+    """What to answer. `hold` waits, after so many pieces, until the test calls `release`."""
+
+    pieces: list[str]
+    stop_reason: str = "end_turn"
+    hold_after: int | None = None
+    status: int = 200
+    error_type: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    reached: threading.Event = field(default_factory=threading.Event)
+    _released: threading.Event = field(default_factory=threading.Event)
+
+    def release(self) -> None:
+        """Let a held reply go on."""
+        self._released.set()
+
+    async def held(self) -> None:
+        """Wait for `release`."""
+        self.reached.set()
+        await asyncio.get_running_loop().run_in_executor(None, self._released.wait, 30)
+
+
+class FakeAnthropic:
+    """The server, in a thread of the test process, and what was asked of it."""
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self._replies: dict[str, Reply] = {}
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self.url = ""
+
+    def __enter__(self) -> FakeAnthropic:
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for reply in self._replies.values():
+            reply.release()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    def on(self, marker: str, *pieces: str, **more: Any) -> Reply:
+        """Answer questions that contain `marker` with these pieces."""
+        self._replies[marker] = reply = Reply(list(pieces), **more)
+        return reply
+
+    def asked(self, marker: str) -> list[dict[str, Any]]:
+        """The requests whose last message contains `marker`."""
+        return [r for r in self.requests if marker in r["messages"][-1]["content"]]
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        app = web.Application(client_max_size=2**24)
+        app.router.add_post("/v1/messages", self._messages)
+        runner = web.AppRunner(app, shutdown_timeout=1)
+        self._loop.run_until_complete(runner.setup())
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        self._loop.run_until_complete(site.start())
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        self._ready.set()
+        self._loop.run_forever()
+        self._loop.run_until_complete(runner.cleanup())
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+    def _reply(self, question: str) -> Reply:
+        for marker, reply in self._replies.items():
+            if marker in question:
+                return reply
+        return Reply([f"You asked: {question}"])
+
+    async def _messages(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.requests.append(body | {"key": request.headers.get("authorization")})
+        reply = self._reply(body["messages"][-1]["content"])
+        if reply.status != 200:
+            error = {"type": reply.error_type or "api_error", "message": "SECRET upstream words"}
+            return web.json_response(
+                {"type": "error", "error": error}, status=reply.status, headers=reply.headers
+            )
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        for event in self._events(body, reply):
+            if event is None:
+                await reply.held()
+            else:
+                data = json.dumps(event)
+                await response.write(f"event: {event['type']}\ndata: {data}\n\n".encode())
+        return response
+
+    def _events(self, body: dict[str, Any], reply: Reply) -> list[dict[str, Any] | None]:
+        message = {
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "model": body["model"],
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": {"input_tokens": 11, "output_tokens": 1},
+        }
+        block = {"type": "text", "text": ""}
+        events: list[dict[str, Any] | None] = [
+            {"type": "message_start", "message": message},
+            {"type": "content_block_start", "index": 0, "content_block": block},
+        ]
+        for number, piece in enumerate(reply.pieces):
+            if number == reply.hold_after:
+                events.append(None)
+            delta = {"type": "text_delta", "text": piece}
+            events.append({"type": "content_block_delta", "index": 0, "delta": delta})
+        return [
+            *events,
+            {"type": "content_block_stop", "index": 0},
+            {
+                "type": "message_delta",
+                "delta": {"stop_reason": reply.stop_reason, "stop_sequence": None},
+                "usage": {"output_tokens": 7},
+            },
+            {"type": "message_stop"},
+        ]

@@ -1,0 +1,139 @@
+"""The real commands: `askcli serve` on a free port, and any other in a subprocess or a terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pexpect
+
+ASKCLI = str(Path(sys.executable).with_name("askcli"))
+
+# What a command may see of the machine: no key, no proxy, no setting of the developer's own.
+_KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "PIP_CERT")
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """A user's environment whose home is `home`."""
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    runtime = home / "run"
+    runtime.mkdir(parents=True, exist_ok=True)
+    return kept | {
+        "HOME": str(home),
+        "XDG_RUNTIME_DIR": str(runtime),
+        "PYTHONWARNINGS": "error",
+        "TERM": "xterm-256color",
+        "LC_ALL": "C.UTF-8",
+        **more,
+    }
+
+
+class ServerProcess:
+    """A real `askcli serve`; `log` is what it has written to stderr."""
+
+    def __init__(self, home: Path, *flags: str, **settings: str) -> None:
+        self.log: list[str] = []
+        self.url = ""
+        self._listens = threading.Event()
+        self._process = subprocess.Popen(
+            [ASKCLI, "serve", "--port", "0", *flags],
+            env=environment(home, **settings),
+            cwd=home,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        assert self._listens.wait(60), self.log
+        assert self.url, "".join(self.log)
+
+    def _read(self) -> None:
+        assert self._process.stderr
+        for line in self._process.stderr:
+            self.log.append(line)
+            if found := re.search(r"serves (http://\S+)", line):
+                self.url = found[1]
+                self._listens.set()
+        self._listens.set()
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send the signal, wait, and return the exit code."""
+        self._process.send_signal(number)
+        code = self._process.wait(60)
+        self._reader.join(10)
+        assert self._process.stderr
+        self._process.stderr.close()
+        return code
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Cli:
+    """A user at a shell: a home directory, an environment, and the `askcli` command."""
+
+    def __init__(self, home: Path, **settings: str) -> None:
+        self.home = home
+        self.environment = environment(home, **settings)
+
+    def __call__(self, *arguments: str, stdin: str | bytes | None = "", **more: Any) -> Done:
+        """Run a command to its end; `stdin` None means closed."""
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        done = subprocess.run(
+            [ASKCLI, *arguments],
+            input=data,
+            capture_output=True,
+            env=self.environment,
+            cwd=self.home,
+            timeout=120,
+            **more,
+        )
+        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def start(self, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:
+        """Start a command whose output is a pipe."""
+        return subprocess.Popen(
+            [ASKCLI, *arguments],
+            env=self.environment,
+            cwd=self.home,
+            **({"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE} | more),
+        )
+
+    def shell(self, script: str, **more: Any) -> Done:
+        """Run a shell script in which `askcli` is the command."""
+        path = f"{Path(ASKCLI).parent}:{self.environment['PATH']}"
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            capture_output=True,
+            text=True,
+            env=self.environment | {"PATH": path},
+            cwd=self.home,
+            timeout=120,
+            **more,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def terminal(self, *arguments: str, columns: int = 80, rows: int = 24) -> pexpect.spawn:
+        """Run a command in a pseudo-terminal."""
+        return pexpect.spawn(
+            ASKCLI,
+            list(arguments),
+            env=self.environment,
+            cwd=str(self.home),
+            dimensions=(rows, columns),
+            encoding="utf-8",
+            timeout=60,
+        )
