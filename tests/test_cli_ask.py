@@ -103,7 +103,9 @@ def test_json_is_one_object_and_ndjson_the_events(cli: Cli, fake: FakeAnthropic)
     finished = json.loads(cli("ask", "--json", marker).out)
     assert (finished["answer"], finished["status"]) == ("one two", "answered")
     lines = [json.loads(line) for line in cli("ask", "--ndjson", marker).out.splitlines()]
-    assert [line["event"] for line in lines] == ["question", "delta", "delta", "done"]
+    assert [lines[0]["event"], lines[-1]["event"]] == ["question", "done"]
+    assert {line["event"] for line in lines[1:-1]} == {"delta"}
+    assert "".join(line["data"]["text"] for line in lines[1:-1]) == "one two"
     assert lines[-1]["data"]["answer"] == "one two"
     assert cli("ask", "--ndjson", "--json", marker).code == 2
 

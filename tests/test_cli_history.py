@@ -40,8 +40,8 @@ def test_history_pages_through_more_than_one_page(sqlite_cli: Cli) -> None:
     ("question_id", "code", "said"),
     [
         ("01890000-0000-7000-8000-000000000000", 1, "no such question"),
-        ("not-an-id", 2, "question_id"),
-        ("../../healthz", 1, "nothing at this path"),
+        ("not-an-id", 2, "not an id"),
+        ("../../healthz", 2, "not an id"),
     ],
 )
 def test_history_show_of_what_is_not_there(

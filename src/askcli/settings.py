@@ -8,7 +8,6 @@ dataclasses and not pydantic-settings, because the client reads them at every co
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -20,6 +19,9 @@ from askcli.errors import Misused
 
 ANSWERERS = ("auto", "anthropic", "local", "scripted")
 REGISTRATIONS = ("open", "invite", "closed")
+
+# A Unix socket's whole path must stay under 104 bytes (macOS; Linux takes 108).
+MAX_RUNTIME_BYTES = 70
 
 # Named like this everywhere else too, so they go without the ASKCLI_ prefix.
 _UNPREFIXED = {
@@ -139,12 +141,13 @@ def _directories(environment: Mapping[str, str]) -> dict[str, Path]:
     state = Path(data) if data else Path(platformdirs.user_state_dir("askcli"))
     # Not platformdirs: without XDG_RUNTIME_DIR it warns on stderr. A Unix socket's path must
     # also stay under some 100 bytes, which rules out the data directory.
-    runtime = environment.get("XDG_RUNTIME_DIR")
+    runtime = environment.get("XDG_RUNTIME_DIR", "")
     own = f"askcli-{os.getuid()}"
+    usable = 0 < len(os.fsencode(runtime)) <= MAX_RUNTIME_BYTES
     return {
         "data_dir": Path(data) if data else Path(platformdirs.user_data_dir("askcli")),
         "state_dir": state,
-        "runtime_dir": Path(runtime) / "askcli" if runtime else Path(tempfile.gettempdir()) / own,
+        "runtime_dir": Path(runtime) / "askcli" if usable else Path("/tmp") / own,  # noqa: S108
     }
 
 

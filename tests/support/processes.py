@@ -23,11 +23,9 @@ _KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "PIP_CERT")
 def environment(home: Path, **more: str) -> dict[str, str]:
     """A user's environment whose home is `home`."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    runtime = home / "run"
-    runtime.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
     return kept | {
         "HOME": str(home),
-        "XDG_RUNTIME_DIR": str(runtime),
         "PYTHONWARNINGS": "error",
         "TERM": "xterm-256color",
         "LC_ALL": "C.UTF-8",

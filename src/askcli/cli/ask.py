@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Annotated, Any
 from uuid import uuid4
@@ -59,7 +58,7 @@ def ask(
         "question": question.read(words or []),
         "system": system,
         "model": model,
-        "conversation_id": conversation,
+        "conversation_id": conversation and options.an_id(conversation),
         "max_tokens": max_tokens,
     }
     ensure_local_model(settings)
@@ -74,7 +73,7 @@ def _printer(*, as_json: bool, ndjson: bool, raw: bool) -> Any:
         return _print_events
     if as_json:
         return _print_object
-    if not raw and sys.stdout.isatty():
+    if not raw and console.is_terminal():
         from askcli.cli.markdown import print_markdown  # loads rich, which only a terminal needs
 
         return lambda events: _print_with(events, print_markdown)

@@ -30,9 +30,14 @@ def harmless(text: str) -> str:
     return text.translate(_HARMLESS)
 
 
+def is_terminal() -> bool:
+    """Whether stdout is a terminal; it may also be closed."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def out(text: str, *, raw: bool = False) -> None:
     """Write data to stdout, now; `raw` leaves it as it is, where stdout is not a terminal."""
-    _write(sys.stdout, text if raw and not sys.stdout.isatty() else harmless(text))
+    _write(sys.stdout, text if raw and not is_terminal() else harmless(text))
 
 
 def out_json(value: Any, *, indent: int | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -28,12 +27,13 @@ def list_(
     server: options.Server = None,
 ) -> None:
     """List your questions, newest first."""
+    filters = {"conversation_id": conversation and options.an_id(conversation)}
     with options.connected(server) as api:
         items: list[Question] = []
         cursor: str | None = None
         while len(items) < limit:
             size = min(limit - len(items), MAX_PAGE)
-            page = api.questions(limit=size, cursor=cursor, conversation_id=conversation)
+            page = api.questions(limit=size, cursor=cursor, **filters)
             items += page["items"]
             cursor = page["next_cursor"]
             if cursor is None:
@@ -54,14 +54,15 @@ def show(
     server: options.Server = None,
 ) -> None:
     """Show a question and its answer."""
+    wanted = options.an_id(question_id)
     with options.connected(server) as api:
-        found = api.question(question_id)
+        found = api.question(wanted)
     if as_json:
         console.out_json(found)
         return
     console.note(f"{found['created_at']}  {found['model']}  {found['status']}")
     console.note(f"> {found['question']}")
-    if sys.stdout.isatty():
+    if console.is_terminal():
         from askcli.cli.markdown import print_markdown  # loads rich, which only a terminal needs
 
         print_markdown(iter([found["answer"]]))

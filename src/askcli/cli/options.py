@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
 from askcli import settings
 from askcli.client.api import Api
 from askcli.client.connect import connect
+from askcli.errors import Misused
 from askcli.settings import Settings
 
 Server = Annotated[
@@ -23,6 +25,14 @@ Email = Annotated[str | None, typer.Option("--email", help="Your email.")]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from stdin.")
 ]
+
+
+def an_id(text: str) -> str:
+    """The id, as it is written in a path. Raises Misused for what is none."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise Misused(f"{text!r} is not an id; `askcli history` shows ids.") from None
 
 
 def client_settings(server: str | None = None, timeout: int | None = None) -> Settings:

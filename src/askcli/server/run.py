@@ -29,6 +29,16 @@ BACKLOG = 2048
 class Server(uvicorn.Server):
     """uvicorn's server, with an exit code that says how it went and not which signal came."""
 
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so once requests are answered and signals are heard."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Stop gracefully on SIGINT and SIGTERM; a second SIGINT stops at once."""
@@ -62,8 +72,8 @@ def serve_tcp(settings: Settings, tell: Callable[[str], None]) -> None:
     sock = _listen_tcp(settings.host, settings.port)
     host, port = sock.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    tell(f"askcli {__version__} serves http://{shown}:{port} (docs at /docs), Ctrl-C stops it.")
-    _run(services, sock, idle_seconds=None)
+    line = f"askcli {__version__} serves http://{shown}:{port} (docs at /docs), Ctrl-C stops it."
+    _run(services, sock, lambda: tell(line), idle_seconds=None)
 
 
 def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> None:
@@ -78,8 +88,7 @@ def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> N
     try:
         services = prepare(settings)
         sock = _listen_unix(path)
-        ready()
-        _run(services, sock, idle_seconds=settings.idle_seconds)
+        _run(services, sock, ready, idle_seconds=settings.idle_seconds)
     finally:
         path.unlink(missing_ok=True)
         claim.release()
@@ -102,7 +111,9 @@ def _listen_unix(path: Path) -> socket.socket:
     return sock
 
 
-def _run(services: Services, sock: socket.socket, idle_seconds: int | None) -> None:
+def _run(
+    services: Services, sock: socket.socket, ready: Callable[[], None], idle_seconds: int | None
+) -> None:
     activity = Activity()
     config = uvicorn.Config(
         create_app(services, activity),
@@ -115,7 +126,7 @@ def _run(services: Services, sock: socket.socket, idle_seconds: int | None) -> N
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         backlog=BACKLOG,
     )
-    server = Server(config)
+    server = Server(config, ready)
 
     async def main() -> None:
         watch = asyncio.create_task(_stop_when_idle(server, services, activity, idle_seconds))

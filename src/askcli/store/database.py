@@ -12,6 +12,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -113,6 +114,11 @@ def _sqlite(url: URL) -> Engine:
     if not path.parent.exists():
         private_directory(path.parent)
     engine = create_engine(url, pool_size=READERS + 1, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "do_connect")
+    def create(*_: Any) -> None:
+        with suppress(OSError):  # SQLite says better what is wrong with the path
+            path.touch(mode=0o600)  # its WAL file takes the same mode
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: Any) -> None:

