@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import bcrypt
 import httpx2
 import pytest
 
-from askcli.store import migrations
+from askcli.services.clock import new_id, now
+from askcli.store import migrations, users
 from askcli.store.database import Database
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import Cli, ServerProcess
@@ -111,6 +113,28 @@ def sqlite_server(
     assert process.stop() == 0
 
 
+# What PASSWORD is at bcrypt's lowest cost: hundreds of users at the real one would take minutes.
+_HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+
+
+def add_user(server: ServerProcess) -> str:
+    """Put a user into a server's database; returns the email. Registering has its own tests."""
+    email = f"{uuid4().hex}@example.org"
+    row = {
+        "id": new_id(),
+        "name": "A person",
+        "email": email,
+        "email_key": email,
+        "password_hash": _HASH,
+        "created_at": now(),
+    }
+    engine = Database(server.database_url).engine
+    with engine.begin() as connection:
+        users.add(connection, row)
+    engine.dispose()
+    return email
+
+
 @dataclass
 class Person:
     """A user of a server, with a client that sends their token."""
@@ -136,9 +160,7 @@ def new_person() -> Iterator[Any]:
     def make(server: ServerProcess) -> Person:
         http = httpx2.Client(base_url=server.url, timeout=60, trust_env=False)
         clients.append(http)
-        email = f"{uuid4().hex}@example.org"
-        body = {"name": "A person", "email": email, "password": PASSWORD}
-        assert http.post("/api/users", json=body).status_code == 201
+        email = add_user(server)
         login = {"email": email, "password": PASSWORD}
         tokens = http.post("/api/auth/login", json=login).json()
         http.headers["x-access-token"] = tokens["access_token"]
@@ -183,20 +205,19 @@ def new_cli(tmp_path: Path) -> Any:
 
 @pytest.fixture
 def cli(server: ServerProcess, new_cli: Any) -> Cli:
-    """A registered user at a shell."""
-    return registered(new_cli(server))
+    """A logged-in user at a shell."""
+    return logged_in(new_cli(server), server)
 
 
 @pytest.fixture
 def sqlite_cli(sqlite_server: ServerProcess, new_cli: Any) -> Cli:
-    """A registered user at a shell, where the database does not matter."""
-    return registered(new_cli(sqlite_server))
+    """A logged-in user at a shell, where the database does not matter."""
+    return logged_in(new_cli(sqlite_server), sqlite_server)
 
 
-def registered(cli: Cli) -> Cli:
-    """Register this user."""
-    email = f"{uuid4().hex}@example.org"
-    words = ("register", "--name", "A person", "--email", email, "--password-stdin")
+def logged_in(cli: Cli, server: ServerProcess) -> Cli:
+    """Log this user in to a server, with an account of their own."""
+    words = ("login", "--email", add_user(server), "--password-stdin")
     done = cli(*words, stdin=PASSWORD + "\n")
     assert done.code == 0, done
     return cli

@@ -33,7 +33,11 @@ def change_account(cli: Cli, server: ServerProcess, **values: Any) -> None:
     token_file(cli).write_text(json.dumps(kept))
 
 
-def test_register_logs_in_and_keeps_the_tokens_private(cli: Cli) -> None:
+def test_register_logs_in_and_keeps_the_tokens_private(new_cli: Any, server: ServerProcess) -> None:
+    cli = new_cli(server)
+    email = f"{cli.home.name}@example.org"
+    words = ("register", "--name", "A person", "--email", email, "--password-stdin")
+    assert cli(*words, stdin=PASSWORD + "\n").code == 0
     done = cli("whoami", "--json")
     assert done.code == 0
     assert json.loads(done.out)["name"] == "A person"

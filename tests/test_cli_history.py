@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.conftest import registered
+from tests.conftest import logged_in
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import Cli, ServerProcess
 
@@ -57,7 +57,7 @@ def test_history_show_of_another_users_question(
 ) -> None:
     assert cli("ask", "mine").code == 0
     question_id = cli("history").out.split()[0]
-    other = registered(new_cli(server))
+    other = logged_in(new_cli(server), server)
     done = other("history", "show", question_id)
     assert (done.code, done.out) == (1, "")
     assert "no such question" in done.err

@@ -39,6 +39,7 @@ class ServerProcess:
     def __init__(self, home: Path, *flags: str, **settings: str) -> None:
         self.log: list[str] = []
         self.url = ""
+        self.database_url = settings.get("DB_CONN_STRING", "")
         self._listens = threading.Event()
         self._process = subprocess.Popen(
             [ASKCLI, "serve", "--port", "0", *flags],

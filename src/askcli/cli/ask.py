@@ -18,7 +18,7 @@ from askcli.contract import (
     EVENT_ERROR,
     Question,
 )
-from askcli.errors import Failed, Interrupted, ProviderFailed, from_problem
+from askcli.errors import Interrupted, Misused, ProviderFailed, from_problem
 
 
 def ask(
@@ -52,7 +52,7 @@ def ask(
 ) -> None:
     """Ask a question and print the answer."""
     if as_json + ndjson + raw > 1:
-        raise Failed("choose one of --json, --ndjson and --raw.")
+        raise Misused("choose one of --json, --ndjson and --raw.")
     settings = options.client_settings(server, timeout)
     asked = {
         "question": question.read(words or []),

@@ -1,0 +1,44 @@
+# `make` alone lists what there is.
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
+
+.venv: pyproject.toml
+	python3 -m venv .venv
+	$(BIN)/pip install -q -e '.[dev]'
+	@touch .venv
+
+.PHONY: test
+test: .venv ## Run the tests
+	$(BIN)/pytest
+
+.PHONY: soak
+soak: .venv ## Run the tests, and the long rounds of the checks too
+	ASKCLI_SOAK=1 $(BIN)/pytest
+
+.PHONY: check
+check: .venv ## Format, lint, types, import directions
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: .venv ## Format the code and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: ci
+ci: ## What decides whether a change lands
+	bash .ci/run
+
+.PHONY: serve
+serve: .venv ## Serve the API on this machine
+	$(BIN)/askcli serve
+
+.PHONY: image
+image: ## Build the container image
+	docker build -t askcli .

@@ -1,0 +1,70 @@
+"""What the documents promise: their commands run as they are written."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from askcli import errors
+from askcli.settings import Settings, variable_name
+from tests.support.processes import ServerProcess
+
+ROOT = Path(__file__).parents[1]
+
+
+def blocks(document: str, language: str = "sh") -> list[str]:
+    """The code blocks of a document."""
+    text = (ROOT / document).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def test_the_http_walk_runs_as_written(server: ServerProcess, new_cli: Any) -> None:
+    cli = new_cli(ASKCLI=server.url)
+    script = "\necho; echo ---\n".join(blocks("docs/http.md"))
+    done = cli.shell(script)
+    assert done.code == 0, done
+    told = [part.strip() for part in done.out.split("---")]
+    assert '"email":"ada@example.org"' in told[1]
+    assert told[3] == "You asked: Why is the sky blue?"
+    assert "event: done" in told[4]
+    assert "You asked: Why is the sky blue?" in told[5]
+    assert "And at sunset?" not in told[6]
+    assert "Why is the sky blue?" in told[6]
+    assert told[-1] == "session_ended"
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    (ask, test) = [block.strip() for block in blocks("README.md")[:2]]
+    assert "askcli ask" in ask
+    assert test.endswith(".venv/bin/pytest")
+    assert test in (ROOT / ".ci/run").read_text()
+
+
+def test_the_readme_tells_every_exit_code() -> None:
+    told = {
+        int(code) for code in re.findall(r"^\| (\d+) \|", (ROOT / "README.md").read_text(), re.M)
+    }
+    assert told == {kind.exit_code for kind in errors.BY_CODE.values()} | {0, 130, 141}
+
+
+def test_the_example_environment_names_every_setting_of_a_server() -> None:
+    text = (ROOT / ".env.example").read_text()
+    named = set(re.findall(r"^([A-Z_]+)=", text, re.M))
+    clients = {"server", "token", "timeout", "config_dir", "idle_seconds"}
+    settings = {
+        variable_name(setting.name)
+        for setting in Settings.__dataclass_fields__.values()
+        if setting.metadata and setting.name not in clients
+    }
+    assert named == settings
+    assert not re.findall(r"^[A-Z_]+=\S", text, re.M)  # a published value is nobody's secret
+
+
+def test_the_error_tree_is_drawn_as_it_is() -> None:
+    drawn = re.findall(r"([A-Z]\w+) +([a-z_]+) +(\d{3})?", errors.__doc__ or "")
+    told = {name: (code, int(status or 500)) for name, code, status in drawn}
+    for kind in errors.BY_CODE.values():
+        over_http = told[kind.__name__]
+        assert over_http[0] == kind.code
+        assert over_http[1] == kind.status, kind
