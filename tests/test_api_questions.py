@@ -25,6 +25,7 @@ def test_a_question_is_answered_stored_and_read_back(alice: Person, fake: FakeAn
         "user_id": alice.id,
         "conversation_id": 0,
         "question": f"{marker} why?",
+        "system": "Be brief.",
         "answer": "The sky is blue.",
         "status": "answered",
         "stop_reason": "end_turn",
@@ -32,7 +33,7 @@ def test_a_question_is_answered_stored_and_read_back(alice: Person, fake: FakeAn
         "model": "claude-sonnet-5-5",
         "input_tokens": 11,
         "output_tokens": 7,
-        "cost_usd": None,
+        "cost_usd": pytest.approx(11 * 2e-6 + 7 * 10e-6),
         "created_at": 0,
         "answered_at": 0,
     }

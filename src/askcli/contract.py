@@ -41,6 +41,7 @@ class Question(TypedDict):
     user_id: str
     conversation_id: str
     question: str
+    system: str | None
     answer: str
     status: Status
     stop_reason: str | None
@@ -122,6 +123,7 @@ PROBLEM_JSON: Final = "application/problem+json"
 HEADER_ACCESS_TOKEN: Final = "x-access-token"  # noqa: S105 - a header's name
 HEADER_REQUEST_ID: Final = "x-request-id"
 HEADER_IDEMPOTENCY_KEY: Final = "idempotency-key"
+HEADER_LAST_EVENT_ID: Final = "last-event-id"
 
 MAX_QUESTION_CHARACTERS: Final = 400_000
 MAX_SYSTEM_CHARACTERS: Final = 100_000

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 
-from askcli.answerers.base import Finish, Request
+from askcli.answerers import prices
+from askcli.answerers.base import Finish, Piece, Request
 from askcli.answerers.messages import MessagesClient
 from askcli.contract import Model
 from askcli.errors import ProviderFailed
@@ -30,9 +31,11 @@ class AnthropicAnswerer:
 
     name = "anthropic"
 
-    def __init__(self, api_key: str, base_url: str | None, model: str | None) -> None:
+    def __init__(
+        self, api_key: str, base_url: str | None, model: str | None, connect_seconds: float
+    ) -> None:
         self.default_model = model or DEFAULT_MODEL
-        self._client = MessagesClient(api_key, base_url)
+        self._client = MessagesClient(api_key, base_url, connect_seconds)
 
     def models(self) -> list[Model]:
         """The known models, and the one that the host has set."""
@@ -48,8 +51,12 @@ class AnthropicAnswerer:
         with suppress(ProviderFailed):
             await self._client.open()
 
-    def stream(self, request: Request) -> AsyncIterator[str | Finish]:
-        """The answer's text piece by piece, and last its Finish; raises a ProviderFailed."""
+    def cost_usd(self, finish: Finish) -> float | None:
+        """What an answer cost by Anthropic's list prices; None for a model that is not on them."""
+        return prices.cost_usd(finish)
+
+    def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+        """A Begin, the answer's text piece by piece, last its Finish; raises a ProviderFailed."""
         return self._client.stream(request)
 
     async def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -28,6 +28,14 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Begin:
+    """What a provider says before the first word: from here on the question costs its tokens."""
+
+    model: str
+    input_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """How an answer ended, as its provider reports it.
 
@@ -39,6 +47,10 @@ class Finish:
     model: str
     input_tokens: int | None
     output_tokens: int | None
+
+
+# A piece of text (empty for a sign of life without any, such as thinking), or what frames it.
+Piece = str | Begin | Finish
 
 
 class Answerer(Protocol):
@@ -59,8 +71,12 @@ class Answerer(Protocol):
         """Do what is slow about the first answer, now; may be called again and fail silently."""
         ...
 
-    def stream(self, request: Request) -> AsyncIterator[str | Finish]:
-        """The answer's text piece by piece, and last its Finish.
+    def cost_usd(self, finish: Finish) -> float | None:
+        """What an answer cost, in US dollars; None where nobody here knows, never 0 then."""
+        ...
+
+    def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+        """A Begin, the answer's text piece by piece, and last its Finish.
 
         Raises a ProviderFailed, or a subclass, when there is no whole answer.
         """

@@ -46,5 +46,8 @@ def build(settings: Settings) -> Answerer:
     from askcli.answerers.anthropic import AnthropicAnswerer
 
     return AnthropicAnswerer(
-        settings.anthropic_api_key or "", settings.anthropic_base_url, settings.model
+        settings.anthropic_api_key or "",
+        settings.anthropic_base_url,
+        settings.model,
+        settings.connect_seconds,
     )

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 
-from askcli.answerers.base import Finish, Request
+from askcli.answerers.base import Finish, Piece, Request
 from askcli.answerers.catalogue import Choice
 from askcli.answerers.messages import MessagesClient
 from askcli.contract import Model
@@ -52,21 +53,21 @@ class LocalAnswerer:
             client = await self._ready()
             await client.open()
 
-    async def stream(self, request: Request) -> AsyncIterator[str | Finish]:
-        """The answer's text piece by piece, and last its Finish; raises a ProviderFailed."""
+    def cost_usd(self, finish: Finish) -> float | None:  # noqa: ARG002 - whatever it was
+        """Nothing."""
+        return 0.0
+
+    async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+        """A Begin, the answer's text piece by piece, last its Finish; raises a ProviderFailed."""
         client = await self._ready()
         system = request.system or SYSTEM
         asked = Request(request.model, request.messages, system, request.max_tokens)
         async for piece in client.stream(asked):
             yield self._named(piece)
 
-    def _named(self, piece: str | Finish) -> str | Finish:
+    def _named(self, piece: Piece) -> Piece:
         """llama.cpp reports the file's name as the model; ours is the one that was asked."""
-        if isinstance(piece, str):
-            return piece
-        return Finish(
-            piece.stop_reason, self.default_model, piece.input_tokens, piece.output_tokens
-        )
+        return piece if isinstance(piece, str) else replace(piece, model=self.default_model)
 
     async def close(self) -> None:
         """Close the connections and unload the model."""
@@ -79,7 +80,7 @@ class LocalAnswerer:
             if self._client is None:
                 key = secrets.token_urlsafe(32)
                 self._engine = await asyncio.to_thread(_load, self._choice, key)
-                self._client = MessagesClient(key, self._engine.listening_address)
+                self._client = MessagesClient(key, self._engine.listening_address, 10)
             return self._client
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
-from askcli.answerers.base import Finish, Request
+from askcli.answerers.base import Begin, Finish, Piece, Request
 from askcli.errors import (
     AskcliError,
     Interrupted,
@@ -25,15 +25,13 @@ from askcli.errors import (
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
 
-CONNECT_SECONDS = 10
-READ_SECONDS = 120
-
 
 class MessagesClient:
     """Streams answers from an endpoint that speaks the Messages API."""
 
-    def __init__(self, api_key: str, base_url: str | None) -> None:
+    def __init__(self, api_key: str, base_url: str | None, connect_seconds: float) -> None:
         self._api_key = api_key
+        self._connect_seconds = connect_seconds
         self._base_url = base_url
         self._client: AsyncAnthropic | None = None
         self._opening = asyncio.Lock()
@@ -46,9 +44,10 @@ class MessagesClient:
                 self._client = sdk.AsyncAnthropic(
                     api_key=self._api_key,
                     base_url=self._base_url,
-                    # The SDK would obey any Retry-After, however long; retrying is our policy.
+                    # The SDK would obey any Retry-After, however long; retries and all deadlines
+                    # but the connection's are `patience`'s.
                     max_retries=0,
-                    timeout=sdk.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+                    timeout=sdk.Timeout(None, connect=self._connect_seconds),
                     http_client=sdk.DefaultAioHttpClient(),
                 )
             return self._client
@@ -58,8 +57,8 @@ class MessagesClient:
         if self._client is not None:
             await self._client.close()
 
-    async def stream(self, request: Request) -> AsyncIterator[str | Finish]:
-        """The answer's text piece by piece, and last its Finish; raises a ProviderFailed."""
+    async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+        """A Begin, the answer's text piece by piece, last its Finish; raises a ProviderFailed."""
         client = await self.open()
         try:
             async for piece in _pieces(client, request):
@@ -70,25 +69,26 @@ class MessagesClient:
             raise translate(error) from error
 
 
-async def _pieces(client: AsyncAnthropic, request: Request) -> AsyncIterator[str | Finish]:
-    model, stop_reason, input_tokens, output_tokens = request.model, None, None, None
-    stopped = False
+async def _pieces(client: AsyncAnthropic, request: Request) -> AsyncGenerator[Piece, None]:
+    begin = Begin(request.model, None)
+    stop_reason, output_tokens, stopped = None, None, False
     async with await client.messages.create(**_arguments(request), stream=True) as events:
         async for event in events:
-            if event.type == "message_start":
-                model = event.message.model or model
-                input_tokens = event.message.usage.input_tokens
-            elif event.type == "content_block_delta" and event.delta.type == "text_delta":
+            if event.type == "content_block_delta" and event.delta.type == "text_delta":
                 yield event.delta.text
+                continue
+            if event.type == "message_start":
+                begin = Begin(event.message.model or begin.model, event.message.usage.input_tokens)
+                yield begin
             elif event.type == "message_delta":
                 stop_reason = event.delta.stop_reason
                 output_tokens = event.usage.output_tokens
-            elif event.type == "message_stop":
-                stopped = True
+            stopped = event.type == "message_stop"
+            yield ""
     if not stopped or stop_reason is None:
         # The SDK takes a connection that closed early for a success.
         raise Interrupted("The model's answer broke off before its end; ask again.")
-    yield Finish(stop_reason, model, input_tokens, output_tokens)
+    yield Finish(stop_reason, begin.model, begin.input_tokens, output_tokens)
 
 
 def _arguments(request: Request) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _from_status(status: int, retry_after: int | None) -> AskcliError:
         )
     if status in (429, 529):
         return ProviderOverloaded(
-            "The model is overloaded; try again shortly.", retry_after=retry_after or 10
+            "The model is overloaded; try again shortly.", retry_after=retry_after
         )
     if status in (408, 504):
         return ProviderTimeout("The model did not answer in time; try again.")

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
-from askcli.answerers.base import Finish, Request
+from askcli.answerers.base import Begin, Finish, Piece, Request
 from askcli.contract import Model
 from askcli.errors import BY_CODE, Misused, ProviderFailed
 
@@ -49,10 +49,15 @@ class ScriptedAnswerer:
     async def warm(self) -> None:
         """Nothing is slow here."""
 
-    async def stream(self, request: Request) -> AsyncIterator[str | Finish]:
-        """The reply's pieces, and last its Finish; raises the reply's error."""
+    def cost_usd(self, finish: Finish) -> float | None:  # noqa: ARG002 - whatever it was
+        """Nothing."""
+        return 0.0
+
+    async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+        """A Begin, the reply's pieces, and last its Finish; raises the reply's error."""
         question = request.messages[-1].content
         reply = self._reply(question)
+        yield Begin("scripted", len(question.split()))
         pieces = reply.get("pieces") or [reply.get("text", "")]
         for piece in pieces:
             await asyncio.sleep(float(reply.get("pause", 0)))

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import suppress
 from typing import Annotated, Any
 from uuid import uuid4
 
 import typer
 
 from askcli.cli import console, options, question
+from askcli.cli.limits import within
 from askcli.cli.models import ensure_local_model
+from askcli.cli.printing import Printer, check_whole, printer
+from askcli.client.api import Api
+from askcli.client.asking import Asking
 from askcli.client.connect import connect
-from askcli.client.transport import Event
-from askcli.contract import (
-    EVENT_DELTA,
-    EVENT_DONE,
-    EVENT_ERROR,
-    Question,
-)
-from askcli.errors import Interrupted, Misused, ProviderFailed, from_problem
+from askcli.errors import AskcliError, Misused, Unreachable
+from askcli.settings import Settings
+
+CANCEL_SECONDS = 0.2
 
 
 def ask(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[QUESTION]...", help="The question; stdin is added to it, `-` is stdin alone."
+            metavar="[QUESTION]...",
+            help="The question; stdin is added to it, `-` is stdin alone.",
         ),
     ] = None,
     system: Annotated[
@@ -39,6 +40,12 @@ def ask(
     ] = None,
     max_tokens: Annotated[
         int | None, typer.Option("--max-tokens", min=1, help="How long the answer may become.")
+    ] = None,
+    rejoin: Annotated[
+        str | None, typer.Option("--rejoin", metavar="ID", help="Follow an answer again.")
+    ] = None,
+    retry: Annotated[
+        str | None, typer.Option("--retry", metavar="ID", help="Ask the same question again.")
     ] = None,
     as_json: options.Json = False,
     ndjson: Annotated[
@@ -54,94 +61,66 @@ def ask(
     if as_json + ndjson + raw > 1:
         raise Misused("choose one of --json, --ndjson and --raw.")
     settings = options.client_settings(server, timeout)
-    asked = {
-        "question": question.read(words or []),
+    told = {
         "system": system,
         "model": model,
         "conversation_id": conversation and options.an_id(conversation),
         "max_tokens": max_tokens,
     }
+    earlier = _earlier(rejoin, retry, words, told)
+    if earlier is None:
+        told["question"] = question.read(words or [])
+    body = {name: value for name, value in told.items() if value is not None}
     ensure_local_model(settings)
-    body = {name: value for name, value in asked.items() if value is not None}
-    with connect(settings) as api, api.ask(body, key=str(uuid4())) as events:
-        printer = _printer(as_json=as_json, ndjson=ndjson, raw=raw)
-        _judge(printer(events))
+    with connect(settings) as api:
+        if retry and earlier:
+            body = _the_same(api, earlier)
+        asking = Asking(api, console.note, earlier if rejoin else None)
+        _run(settings, api, asking, body, printer(as_json=as_json, ndjson=ndjson, raw=raw))
 
 
-def _printer(*, as_json: bool, ndjson: bool, raw: bool) -> Any:
-    if ndjson:
-        return _print_events
-    if as_json:
-        return _print_object
-    if not raw and console.is_terminal():
-        from askcli.cli.markdown import print_markdown  # loads rich, which only a terminal needs
-
-        return lambda events: _print_with(events, print_markdown)
-    return lambda events: _print_with(events, lambda pieces: _print_text(pieces, raw=raw))
+def _earlier(
+    rejoin: str | None, retry: str | None, words: list[str] | None, told: dict[str, Any]
+) -> str | None:
+    """The id of an earlier question, where one is asked for: then nothing else may be."""
+    wanted = [name for name in (rejoin, retry) if name]
+    if len(wanted) > 1 or (wanted and (words or any(told.values()))):
+        raise Misused("--rejoin ID and --retry ID stand alone: the question is known.")
+    return options.an_id(wanted[0]) if wanted else None
 
 
-def _print_with(events: Iterator[Event], show: Any) -> Question:
-    ending: list[Question] = []
-
-    def pieces() -> Iterator[str]:
-        for event in events:
-            if event.name == EVENT_DELTA:
-                yield event.data["text"]
-            elif end := _end(event):
-                ending.append(end)
-
-    show(pieces())
-    return _ended(ending)
+def _the_same(api: Api, question_id: str) -> dict[str, Any]:
+    """What asks an earlier question again."""
+    known = api.question(question_id)
+    again = {
+        "question": known["question"],
+        "system": known["system"],
+        "conversation_id": known["conversation_id"],
+    }
+    return {name: value for name, value in again.items() if value is not None}
 
 
-def _print_text(pieces: Iterator[str], *, raw: bool) -> None:
-    last = "\n"
-    for piece in pieces:
-        console.out(piece, raw=raw)
-        last = piece
-    if not raw and not last.endswith("\n"):
-        console.out("\n")
+def _run(settings: Settings, api: Api, asking: Asking, body: dict[str, Any], show: Printer) -> None:
+    """Ask or rejoin, print, and tell what became of it when it does not come to its end."""
+    late = Unreachable(f"there was no whole answer within {settings.timeout} s; it may yet come.")
+    try:
+        with within(settings.timeout, late):
+            events = asking.rejoin() if asking.question_id else asking.ask(body, str(uuid4()))
+            check_whole(show(events))
+    except KeyboardInterrupt:
+        _cancel(api, asking.question_id)
+        raise
+    except AskcliError as error:
+        error.question_id = error.question_id or asking.question_id
+        if error is late and asking.question_id:
+            console.note(f"askcli: follow it with: askcli ask --rejoin {asking.question_id}")
+        raise
 
 
-def _print_events(events: Iterator[Event]) -> Question:
-    ending: list[Question] = []
-    for event in events:
-        console.out_json({"event": event.name, "data": event.data})
-        if end := _end(event):
-            ending.append(end)
-    return _ended(ending)
-
-
-def _print_object(events: Iterator[Event]) -> Question:
-    ended = _ended([end for event in events if (end := _end(event))])
-    console.out_json(ended)
-    return ended
-
-
-def _end(event: Event) -> Question | None:
-    """The finished question, if this event brings it. Raises the error that it may bring."""
-    if event.name == EVENT_ERROR:
-        raise from_problem(event.data.get("status", 500), event.data)
-    if event.name != EVENT_DONE:
-        return None
-    finished: Any = event.data
-    return finished  # type: ignore[no-any-return]
-
-
-def _ended(ending: list[Question]) -> Question:
-    if not ending:
-        raise Interrupted(
-            "the connection closed before the answer was whole; see `askcli history`."
-        )
-    return ending[0]
-
-
-def _judge(finished: Question) -> None:
-    """Raises unless the answer is a whole one."""
-    if finished["stop_reason"] == "refusal":
-        raise ProviderFailed("the model refused to answer this.", question_id=finished["id"])
-    if finished["stop_reason"] == "max_tokens":
-        raise ProviderFailed(
-            "the answer was cut off at its length limit: raise it with --max-tokens.",
-            question_id=finished["id"],
-        )
+def _cancel(api: Api, question_id: str | None) -> None:
+    """Stop the answer at the server, without keeping the user waiting for it."""
+    if question_id is None:
+        return
+    with suppress(AskcliError, KeyboardInterrupt), within(CANCEL_SECONDS, Unreachable("late")):
+        api.cancel(question_id)
+    console.note(f"askcli: stopped; the text so far is kept: askcli history show {question_id}")

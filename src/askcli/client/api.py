@@ -11,6 +11,7 @@ from askcli.client.login import Login
 from askcli.client.transport import Address, Event, Transport
 from askcli.contract import (
     HEADER_IDEMPOTENCY_KEY,
+    HEADER_LAST_EVENT_ID,
     Health,
     ModelList,
     Question,
@@ -26,9 +27,13 @@ T = TypeVar("T")
 class Api:
     """A server's API, for one login. Each method raises the server's problem as our error."""
 
-    def __init__(self, transport: Transport, login: Login) -> None:
+    def __init__(
+        self, transport: Transport, login: Login, revive: Callable[[], object] = lambda: None
+    ) -> None:
+        """`revive` makes sure that there is a server, where that is the client's business."""
         self._transport = transport
         self._login = login
+        self.revive = revive
 
     @property
     def address(self) -> Address:
@@ -88,6 +93,23 @@ class Api:
 
         with ExitStack() as stack:
             yield self._with_token(lambda token: stack.enter_context(asked(token)))
+
+    @contextmanager
+    def events(self, question_id: str, after: int) -> Iterator[Iterator[Event]]:
+        """GET /api/questions/{question_id}/events, after so many characters."""
+        path = f"/api/questions/{question_id}/events"
+
+        def followed(token: str) -> AbstractContextManager[Iterator[Event]]:
+            headers = _bearer(token) | {HEADER_LAST_EVENT_ID: str(after)}
+            return self._transport.stream("GET", path, body=None, headers=headers)
+
+        with ExitStack() as stack:
+            yield self._with_token(lambda token: stack.enter_context(followed(token)))
+
+    def cancel(self, question_id: str) -> Question:
+        """POST /api/questions/{question_id}/cancel."""
+        question: Question = self._call("POST", f"/api/questions/{question_id}/cancel")
+        return question
 
     def models(self) -> ModelList:
         """GET /api/models."""

@@ -21,7 +21,10 @@ def connect(settings: Settings) -> Api:
 def api_at(place: Address, settings: Settings) -> Api:
     """The API at an address, with the login that is kept for it, or ASKCLI_TOKEN."""
     transport = Transport(place, settings.timeout)
-    return Api(transport, _login(settings, transport))
+    login = _login(settings, transport)
+    if place.socket:
+        return Api(transport, login, revive=lambda: local_server.ensure(settings))
+    return Api(transport, login)
 
 
 def _login(settings: Settings, transport: Transport) -> Login:

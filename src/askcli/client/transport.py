@@ -16,6 +16,7 @@ from askcli.contract import EVENT_STREAM
 from askcli.errors import AskcliError, Misused, Unreachable, from_problem
 
 CONNECT_SECONDS = 10
+CALL_SECONDS = 60
 # The server pings every 15 s, so a stream silent for this long is dead.
 SILENT_SECONDS = 60
 
@@ -62,7 +63,9 @@ class Transport:
         self._http = httpx2.Client(
             base_url=address.url,
             transport=uds,
-            timeout=httpx2.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
+            timeout=httpx2.Timeout(
+                min(timeout, CALL_SECONDS), connect=min(timeout, CONNECT_SECONDS)
+            ),
             headers={"user-agent": f"askcli/{__version__}"},
         )
         self._silent = httpx2.Timeout(

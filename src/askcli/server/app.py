@@ -19,7 +19,6 @@ from askcli.server.routes import auth, health, models, questions, users
 from askcli.server.wiring import Services
 
 log = logging.getLogger("askcli.server")
-DRAIN_SECONDS = 20.0
 
 
 def create_app(services: Services, activity: Activity) -> FastAPI:
@@ -44,10 +43,14 @@ def create_app(services: Services, activity: Activity) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     # What is slow about the first answer happens now, beside the first requests.
-    warming = asyncio.create_task(_warm(services.answerer))
+    beside = [
+        asyncio.create_task(_warm(services.answerer)),
+        asyncio.create_task(services.orphans.look()),
+    ]
     yield
-    warming.cancel()
-    await services.close(DRAIN_SECONDS)
+    for task in beside:
+        task.cancel()
+    await services.close()
 
 
 async def _warm(answerer: Answerer) -> None:

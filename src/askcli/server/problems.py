@@ -15,6 +15,8 @@ from starlette.responses import Response
 from askcli.contract import PROBLEM_JSON, FieldError, Problem
 from askcli.errors import BY_STATUS, AskcliError, InvalidInput, MalformedBody
 
+RETRY_SECONDS = 10  # where nobody knows better
+
 log = logging.getLogger("askcli.server")
 
 
@@ -44,8 +46,8 @@ def response(
     extra = dict(headers or {})
     if error.status == 401:
         extra["www-authenticate"] = 'Bearer realm="askcli"'
-    if error.retry_after is not None:
-        extra["retry-after"] = str(error.retry_after)
+    if error.retry_after is not None or error.status in (429, 503):
+        extra["retry-after"] = str(error.retry_after or RETRY_SECONDS)
     body = json.dumps(problem(error, request_id), ensure_ascii=False).encode()
     return Response(body, error.status, extra, media_type=PROBLEM_JSON)
 

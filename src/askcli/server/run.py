@@ -17,21 +17,27 @@ from askcli.files import PidFile, private_directory
 from askcli.server.activity import Activity
 from askcli.server.app import create_app
 from askcli.server.wiring import Services, wire
+from askcli.services.runs import Runs
 from askcli.services.tokens import secret_path
 from askcli.settings import Settings
 from askcli.store import migrations
 from askcli.store.database import check_reachable
 
-GRACEFUL_SECONDS = 15
+GRACEFUL_SECONDS = 5  # for the last bytes to slow readers: the answers have ended by then
 BACKLOG = 2048
 
 
 class Server(uvicorn.Server):
     """uvicorn's server, with an exit code that says how it went and not which signal came."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, runs: Runs, drain_seconds: float, ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
+        self._runs = runs
+        self._drain_seconds = drain_seconds
         self._ready = ready
+        self._draining: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so once requests are answered and signals are heard."""
@@ -41,11 +47,22 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop gracefully on SIGINT and SIGTERM; a second SIGINT stops at once."""
+        """Stop gracefully on SIGINT and SIGTERM; at a second one, as fast as can be."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
+            loop.add_signal_handler(number, self._stop)
         yield
+
+    def _stop(self) -> None:
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
+        else:
+            self._runs.interrupt()
+
+    async def _drain(self) -> None:
+        """Still serve while the answers finish: readiness and new questions are 503 meanwhile."""
+        await self._runs.drain(self._drain_seconds)
+        self.should_exit = True
 
 
 def prepare(settings: Settings) -> Services:
@@ -73,7 +90,7 @@ def serve_tcp(settings: Settings, tell: Callable[[str], None]) -> None:
     host, port = sock.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     line = f"askcli {__version__} serves http://{shown}:{port} (docs at /docs), Ctrl-C stops it."
-    _run(services, sock, lambda: tell(line), idle_seconds=None)
+    _run(services, sock, lambda: tell(line), settings.drain_seconds, idle_seconds=None)
 
 
 def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> None:
@@ -88,7 +105,7 @@ def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> N
     try:
         services = prepare(settings)
         sock = _listen_unix(path)
-        _run(services, sock, ready, idle_seconds=settings.idle_seconds)
+        _run(services, sock, ready, settings.drain_seconds, settings.idle_seconds)
     finally:
         path.unlink(missing_ok=True)
         claim.release()
@@ -112,7 +129,11 @@ def _listen_unix(path: Path) -> socket.socket:
 
 
 def _run(
-    services: Services, sock: socket.socket, ready: Callable[[], None], idle_seconds: int | None
+    services: Services,
+    sock: socket.socket,
+    ready: Callable[[], None],
+    drain_seconds: int,
+    idle_seconds: int | None,
 ) -> None:
     activity = Activity()
     config = uvicorn.Config(
@@ -126,7 +147,7 @@ def _run(
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         backlog=BACKLOG,
     )
-    server = Server(config, ready)
+    server = Server(config, services.runs, drain_seconds, ready)
 
     async def main() -> None:
         watch = asyncio.create_task(_stop_when_idle(server, services, activity, idle_seconds))

@@ -29,17 +29,16 @@ def wants_stream(accept: str | None) -> bool:
     )
 
 
-def stream(run: Run, request_id: str) -> EventSourceResponse:
-    """The run from its beginning, as it happens."""
+def stream(run: Run, request_id: str, *, after: int, status: int) -> EventSourceResponse:
+    """The run as it happens, its text from character `after` on."""
     # Proxies (nginx and its kin) would otherwise hold the events back to fill a buffer.
     headers = {"x-accel-buffering": "no", "cache-control": "no-store"}
-    return EventSourceResponse(_events(run, request_id), headers=headers, status_code=201)
+    return EventSourceResponse(_events(run, request_id, after), headers=headers, status_code=status)
 
 
-async def _events(run: Run, request_id: str) -> AsyncIterator[bytes]:
+async def _events(run: Run, request_id: str, sent: int) -> AsyncIterator[bytes]:
     yield _event(EVENT_QUESTION, run.question)
-    sent = 0
-    async for text in run.follow(silence=PING_SECONDS):
+    async for text in run.follow(sent, silence=PING_SECONDS):
         sent += len(text)
         yield _event(EVENT_DELTA, Delta(text=text), str(sent)) if text else KEEPALIVE_COMMENT
     if run.error is None:

@@ -9,10 +9,14 @@ from askcli.answerers import choose
 from askcli.answerers.base import Answerer
 from askcli.services import tokens
 from askcli.services.accounts import Accounts
+from askcli.services.answering import Answering
+from askcli.services.orphans import Orphans
 from askcli.services.passwords import Passwords
+from askcli.services.patience import Patience
 from askcli.services.questions import Questions
 from askcli.services.runs import Runs
 from askcli.services.sessions import Sessions
+from askcli.services.turns import Turns
 from askcli.settings import Settings
 from askcli.store.database import Database
 
@@ -27,11 +31,12 @@ class Services:
     sessions: Sessions
     questions: Questions
     runs: Runs
+    orphans: Orphans
     passwords: Passwords
 
-    async def close(self, drain_seconds: float) -> None:
-        """Let the answers finish, at most so long, then let go of everything."""
-        await self.runs.drain(drain_seconds)
+    async def close(self) -> None:
+        """Store what is still running as far as it came, then let go of everything."""
+        await self.runs.drain(0)
         await self.answerer.close()
         self.passwords.close()
         self.database.close()
@@ -42,7 +47,14 @@ def wire(settings: Settings) -> Services:
     answerer = choose.build(settings)
     database = Database(settings.database_url)
     passwords = Passwords()
-    runs = Runs(database, answerer)
+    turns = Turns(settings.max_running, settings.max_waiting)
+    patience = Patience(
+        first_token=settings.first_token_seconds,
+        between_tokens=settings.between_tokens_seconds,
+        total=settings.answer_seconds,
+        attempts=settings.upstream_attempts,
+    )
+    runs = Runs(database, Answering(database, answerer, patience, turns))
     sessions = Sessions(
         database,
         passwords,
@@ -55,7 +67,8 @@ def wire(settings: Settings) -> Services:
         answerer=answerer,
         accounts=Accounts(database, passwords, settings.registration),
         sessions=sessions,
-        questions=Questions(database, answerer, runs),
+        questions=Questions(database, answerer, runs, turns),
+        orphans=Orphans(database, runs, settings.orphan_seconds),
         runs=runs,
         passwords=passwords,
     )

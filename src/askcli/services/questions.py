@@ -18,6 +18,7 @@ from askcli.services.clock import new_id, now
 from askcli.services.rows import as_question
 from askcli.services.run import Run
 from askcli.services.runs import Runs
+from askcli.services.turns import Turns
 from askcli.store import questions
 from askcli.store.database import Database
 from askcli.store.questions import Filter
@@ -41,8 +42,9 @@ class Ask:
 class Questions:
     """The users' questions."""
 
-    def __init__(self, database: Database, answerer: Answerer, runs: Runs) -> None:
+    def __init__(self, database: Database, answerer: Answerer, runs: Runs, turns: Turns) -> None:
         self._database = database
+        self._turns = turns
         self._answerer = answerer
         self._runs = runs
 
@@ -54,12 +56,14 @@ class Questions:
         """Store the question, then start its answer: the run.
 
         The same `key` with the same question joins what it started before. Raises UnknownModel,
-        NotFound for a conversation that is not the user's, or KeyReused.
+        NotFound for a conversation that is not the user's, KeyReused, ShuttingDown, or
+        ProviderOverloaded when too many questions wait already.
         """
-        self._runs.check_open()
-        model = self._known(ask.model)
         if key and (known := await self._database.read(questions.by_key, user_id, key)):
-            return self._rejoin(known, ask)
+            return self._rejoin(known, ask)  # before any limit: it has been let in already
+        model = self._known(ask.model)
+        self._runs.check_open()
+        self._turns.check_room(str(user_id))
         history = await self._history(user_id, ask.conversation_id)
         row = _row(user_id, ask, model, key)
         try:
@@ -100,6 +104,21 @@ class Questions:
         if row is None:
             raise NotFound("There is no such question.")
         return as_question(row)
+
+    async def follow(self, user_id: UUID, question_id: UUID) -> Run:
+        """The run of the user's question, running or ended. Raises NotFound."""
+        return self._runs.join(await self.get(user_id, question_id))
+
+    async def cancel(self, user_id: UUID, question_id: UUID) -> Question:
+        """Stop the answer, its text so far kept; one that has ended stays as it is.
+
+        Raises NotFound.
+        """
+        question = await self.get(user_id, question_id)
+        if question["status"] != "answering":
+            return question
+        await self._runs.cancel(user_id, question_id)
+        return await self.get(user_id, question_id)
 
     async def page(self, user_id: UUID, wanted: Filter) -> QuestionPage:
         """The user's questions, newest first; the cursor asks for the next ones."""

@@ -27,6 +27,7 @@ def as_question(row: RowMapping | dict[str, Any]) -> Question:
         user_id=str(row["user_id"]),
         conversation_id=str(row["conversation_id"]),
         question=row["question"],
+        system=row["system"],
         answer=row["answer"],
         status=row["status"],
         stop_reason=row["stop_reason"],

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
+from typing import Any, TypeVar
 
+from askcli.answerers.base import Begin
 from askcli.contract import Question
 from askcli.errors import BY_CODE, AskcliError
+
+T = TypeVar("T")
 
 
 class Run:
@@ -17,9 +21,25 @@ class Run:
         self.question = question
         self.error: AskcliError | None = None
         self.ended = False
+        self.begin: Begin | None = None
+        self.stopped_by: AskcliError | None = None
+        self._listening: asyncio.Task[Any] | None = None
         self._pieces: list[str] = []
         self._length = 0
         self._changed = asyncio.Event()
+
+    async def listen(self, listening: Coroutine[Any, Any, T]) -> T:
+        """Do the work that `stop` ends."""
+        self._listening = task = asyncio.create_task(listening)
+        if self.stopped_by:
+            task.cancel()
+        return await task
+
+    def stop(self, error: AskcliError) -> None:
+        """End the run with this error; the text so far is kept and stored."""
+        self.stopped_by = self.stopped_by or error
+        if self._listening is not None:
+            self._listening.cancel()
 
     @property
     def text(self) -> str:
@@ -58,19 +78,24 @@ class Run:
                 yield text
             elif self.ended:
                 return
-            elif not await _happens(self._changed, silence):
+            elif not await happens(self._changed, silence):
                 yield ""
+
+    async def wait(self) -> None:
+        """Wait for the end."""
+        while not self.ended:
+            await self._changed.wait()
 
     async def finished(self) -> Question:
         """The question as it ended. Raises the error that ended it, if one did."""
-        while not self.ended:
-            await self._changed.wait()
+        await self.wait()
         if self.error is not None:
             raise self.error
         return self.question
 
 
-async def _happens(event: asyncio.Event, seconds: float | None) -> bool:
+async def happens(event: asyncio.Event, seconds: float | None) -> bool:
+    """Whether the event happens within so many seconds; None waits for ever."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -1,28 +1,30 @@
-"""Runs: the answers that this process makes. They belong to the server and not to a request.
+"""Runs: the answers in the making. They belong to the server and not to a request.
 
-A run reads the answerer to the end, whoever still listens; the row gets the text so far every
-second, and the end when it comes. A run of another process is read along from its row.
+A run of this process is made here; a run of another process is read along from its row, which is
+all that processes need to have in common.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from askcli.answerers.base import Answerer, Finish, Request
-from askcli.contract import Question, Status
+from askcli.answerers.base import Request
+from askcli.contract import Question
 from askcli.errors import (
     AskcliError,
+    Cancelled,
     DatabaseUnavailable,
     Interrupted,
     NotFound,
-    ProviderFailed,
     ShuttingDown,
 )
-from askcli.services.clock import now, rfc3339
+from askcli.services.answering import Answering
+from askcli.services.clock import now
 from askcli.services.rows import as_question
 from askcli.services.run import Run, ended_run, stored_error
 from askcli.store import questions
@@ -30,123 +32,108 @@ from askcli.store.database import Database
 
 log = logging.getLogger("askcli.runs")
 
-CHECKPOINT_SECONDS = 1.0
-RETRY_SECONDS = 0.5
 WATCH_SECONDS = 0.2
+STORE_SECONDS = 10.0
 
 
 class Runs:
-    """The runs of this process."""
+    """The runs of this process, and those of others that somebody here follows."""
 
-    def __init__(self, database: Database, answerer: Answerer) -> None:
+    def __init__(self, database: Database, answering: Answering) -> None:
         self._database = database
-        self._answerer = answerer
-        self._runs: dict[str, tuple[Run, asyncio.Task[None]]] = {}
-        self._watched: dict[str, tuple[Run, asyncio.Task[None]]] = {}
-        self._stopping = False
+        self._answering = answering
+        self._own: dict[str, Run] = {}
+        self._watched: dict[str, Run] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.stopping = False
 
     @property
     def active(self) -> int:
-        """How many answers are in the making."""
-        return len(self._runs)
+        """How many answers this process is making."""
+        return len(self._own)
 
-    def join(self, question: Question) -> Run:
-        """The run of a question that was asked before, whichever process answers it."""
-        known = self._runs.get(question["id"]) or self._watched.get(question["id"])
-        if known:
-            return known[0]
-        if question["status"] != "answering":
-            return ended_run(question)
-        run = Run(question)
-        task = asyncio.create_task(self._watch(run), name=f"watch {question['id']}")
-        self._watched[question["id"]] = (run, task)
-        return run
+    def own_ids(self) -> set[UUID]:
+        """The questions that this process is answering."""
+        return {UUID(question_id) for question_id in self._own}
 
     def check_open(self) -> None:
         """Raises ShuttingDown once the server has begun to stop."""
-        if self._stopping:
+        if self.stopping:
             raise ShuttingDown("The server is stopping; try again shortly.", retry_after=5)
 
     def start(self, question: Question, request: Request) -> Run:
         """Begin to answer a question whose row is stored."""
         run = Run(question)
-        task = asyncio.create_task(self._answer(run, request), name=f"run {question['id']}")
-        self._runs[question["id"]] = (run, task)
+        self._keep(self._own, run, self._answering.answer(run, request))
         return run
+
+    def join(self, question: Question) -> Run:
+        """The run of a question that was asked before, whichever process answers it."""
+        known = self._own.get(question["id"]) or self._watched.get(question["id"])
+        if known:
+            return known
+        if question["status"] != "answering":
+            return ended_run(question)
+        run = Run(question)
+        self._keep(self._watched, run, self._watch(run))
+        return run
+
+    def _keep(self, where: dict[str, Run], run: Run, work: Coroutine[Any, Any, None]) -> None:
+        """Do a run's work in a task, and know the run for as long as it takes."""
+        question_id = run.question["id"]
+
+        async def working() -> None:
+            try:
+                await work
+            except Exception:
+                log.exception("run %s failed", question_id)
+                run.end(run.question, AskcliError("The server failed; ask again."))
+            finally:
+                del where[question_id], self._tasks[question_id]
+
+        where[question_id] = run
+        self._tasks[question_id] = asyncio.create_task(working(), name=f"run {question_id}")
+
+    async def cancel(self, user_id: UUID, question_id: UUID) -> None:
+        """End the run of a user's question, wherever it is made; returns when its row says so."""
+        run = self._own.get(str(question_id))
+        if run is None:
+            await self._database.write(questions.cancel, user_id, question_id, now())
+            return
+        run.stop(Cancelled("The answer was cancelled; the text so far is kept."))
+        await run.wait()
 
     async def drain(self, seconds: float) -> None:
         """Take no more; let the runs finish for so long, then interrupt the rest, text kept."""
-        self._stopping = True
-        for _, watch in self._watched.values():
-            watch.cancel()
-        tasks = [task for _, task in self._runs.values()]
+        self.stopping = True
+        await self._settle(seconds)
+        self.interrupt()
+        await self._settle(STORE_SECONDS)
+        if self._own:
+            log.error("%d answers could not be stored to their end", len(self._own))
+        for run in self._watched.values():
+            run.end(run.question, ShuttingDown("The server is stopping; rejoin shortly."))
+        for task in list(self._tasks.values()):
+            task.cancel()
+
+    def interrupt(self) -> None:
+        """End all runs of this process now; their text so far is stored."""
+        for run in self._own.values():
+            run.stop(Interrupted("The server stopped in mid-answer; ask again."))
+
+    async def _settle(self, seconds: float) -> None:
+        tasks = [self._tasks[question_id] for question_id in self._own]
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await asyncio.wait(tasks, timeout=seconds)
 
     async def _watch(self, run: Run) -> None:
         """Feed a run from its row, which another process writes."""
         user_id, question_id = UUID(run.question["user_id"]), UUID(run.question["id"])
-        try:
-            while not run.ended:
-                with suppress(DatabaseUnavailable):
-                    row = await self._database.read(questions.by_id, user_id, question_id)
-                    _catch_up(run, as_question(row) if row else None)
-                await asyncio.sleep(WATCH_SECONDS)
-        finally:
-            del self._watched[run.question["id"]]
-
-    async def _answer(self, run: Run, request: Request) -> None:
-        checkpoints = asyncio.create_task(self._checkpoint(run))
-        try:
-            finish, error = await self._listen(run, request)
-        finally:
-            checkpoints.cancel()
-        try:
-            # Shielded: a server that stops must still store what it has.
-            await asyncio.shield(self._store(run, finish, error))
-        finally:
-            del self._runs[run.question["id"]]
-
-    async def _listen(self, run: Run, request: Request) -> tuple[Finish | None, AskcliError | None]:
-        try:
-            async for piece in self._answerer.stream(request):
-                if isinstance(piece, Finish):
-                    return piece, None if run.text else _empty(piece)
-                run.add(storable(piece))
-            return None, Interrupted("The model's answer broke off before its end; ask again.")
-        except AskcliError as error:
-            return None, error
-        except asyncio.CancelledError:
-            return None, Interrupted("The server stopped in mid-answer; ask again.")
-        except Exception:
-            log.exception("run %s failed", run.question["id"])
-            return None, AskcliError("The server failed while it answered; ask again.")
-
-    async def _checkpoint(self, run: Run) -> None:
-        while True:
-            await asyncio.sleep(CHECKPOINT_SECONDS)
+        while not run.ended:
             with suppress(DatabaseUnavailable):
-                values = {"answer": run.text, "heartbeat_at": now()}
-                await self._database.write(questions.change, UUID(run.question["id"]), values)
-
-    async def _store(self, run: Run, finish: Finish | None, error: AskcliError | None) -> None:
-        moment = now()
-        question = _ended(run, finish, error, rfc3339(moment))
-        values: dict[str, Any] = {"answered_at": moment} | {
-            name: value for name, value in question.items() if name in _STORED
-        }
-        while True:
-            try:
-                await self._database.write(questions.change, UUID(question["id"]), values)
-                break
-            except DatabaseUnavailable:  # the answer is paid for: keep it until it is stored
-                await asyncio.sleep(RETRY_SECONDS)
-        if error is not None:
-            error.question_id, error.question_status = question["id"], question["status"]
-        run.end(question, error)
+                row = await self._database.read(questions.by_id, user_id, question_id)
+                _catch_up(run, as_question(row) if row else None)
+            await asyncio.sleep(WATCH_SECONDS)
 
 
 def _catch_up(run: Run, question: Question | None) -> None:
@@ -157,37 +144,3 @@ def _catch_up(run: Run, question: Question | None) -> None:
         run.add(new)
     if question["status"] != "answering":
         run.end(question, stored_error(question))
-
-
-_STORED = {"answer", "status", "stop_reason", "error", "model", "input_tokens", "output_tokens"}
-
-
-def _ended(run: Run, finish: Finish | None, error: AskcliError | None, moment: str) -> Question:
-    question = Question(**run.question)
-    question["answer"] = run.text
-    question["status"] = _status(error)
-    question["error"] = error.code if error else None
-    question["answered_at"] = moment
-    if finish is not None:
-        question["stop_reason"] = finish.stop_reason
-        question["model"] = finish.model
-        question["input_tokens"] = finish.input_tokens
-        question["output_tokens"] = finish.output_tokens
-    return question
-
-
-def _status(error: AskcliError | None) -> Status:
-    if error is None:
-        return "answered"
-    return "interrupted" if isinstance(error, Interrupted) else "failed"
-
-
-def _empty(finish: Finish) -> AskcliError | None:
-    if finish.stop_reason == "refusal":
-        return None
-    return ProviderFailed("The model gave an empty answer; ask again, or in other words.")
-
-
-def storable(text: str) -> str:
-    """The text without what no database keeps: NUL, and halves of surrogate pairs."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

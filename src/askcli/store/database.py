@@ -9,7 +9,9 @@ rolls back when it raises.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -28,6 +30,9 @@ P = ParamSpec("P")
 
 READERS = 8
 BUSY_SECONDS = 5
+QUEUE_SECONDS = 10.0
+
+log = logging.getLogger("askcli.store")
 
 
 class Database:
@@ -61,9 +66,13 @@ class Database:
     async def _run(
         self, pool: ThreadPoolExecutor, begin: str, work: Callable[[Connection], T]
     ) -> T:
-        return await asyncio.get_running_loop().run_in_executor(pool, self._work, begin, work)
+        late = time.monotonic() + QUEUE_SECONDS
+        return await asyncio.get_running_loop().run_in_executor(pool, self._work, begin, work, late)
 
-    def _work(self, begin: str, work: Callable[[Connection], T]) -> T:
+    def _work(self, begin: str, work: Callable[[Connection], T], late: float) -> T:
+        if time.monotonic() > late:
+            # Behind others that each waited for a locked database: better told than kept waiting.
+            raise _unavailable("is too busy")
         try:
             with self.engine.connect() as connection:
                 # The SQLite listener below says BEGIN, and which one; PostgreSQL needs no telling.
@@ -73,16 +82,35 @@ class Database:
         except (DBAPIError, PoolTimeout) as error:
             if isinstance(error, DBAPIError) and _is_our_fault(error):
                 raise
-            raise DatabaseUnavailable(
-                "The database is not available just now; nothing was changed. Try again shortly.",
-                retry_after=2,
-            ) from error
+            log.warning("the database failed: %s", str(error).splitlines()[0])
+            raise _unavailable(_reason(error)) from error
 
     def close(self) -> None:
         """Wait for what is under way, then close."""
         self._writers.shutdown()
         self._readers.shutdown()
         self.engine.dispose()
+
+
+def _unavailable(reason: str) -> DatabaseUnavailable:
+    return DatabaseUnavailable(
+        f"The database {reason}; nothing was changed. Try again shortly.", retry_after=2
+    )
+
+
+_REASONS = {
+    "disk is full": "has no disk space left",
+    "disk I/O error": "cannot use its disk",
+    "readonly": "cannot be written: it is read-only",
+    "locked": "is locked by another process",
+}
+
+
+def _reason(error: Exception) -> str:
+    for words, reason in _REASONS.items():
+        if words in str(error):
+            return reason
+    return "is not available just now"
 
 
 def _is_our_fault(error: DBAPIError) -> bool:

@@ -80,11 +80,45 @@ def turns(
 
 
 def change(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> bool:
-    """Change a question that is still being answered; False when it is not, or is gone."""
-    running = update(questions).where(
-        questions.c.id == question_id, questions.c.status == "answering"
+    """Change a question that is being answered; False when it is cancelled, ended or gone.
+
+    One that was taken for an orphan comes back to life: its owner, who calls this, knows better.
+    """
+    alive = update(questions).where(
+        questions.c.id == question_id, questions.c.status.in_(("answering", "interrupted"))
     )
-    return connection.execute(running.values(**values)).rowcount == 1
+    return connection.execute(alive.values({"status": "answering", **values})).rowcount == 1
+
+
+def answering(connection: Connection) -> Sequence[RowMapping]:
+    """The ids and heartbeats of all questions that are being answered, whoever asked them."""
+    found = select(questions.c.id, questions.c.heartbeat_at)
+    running = found.where(questions.c.status == "answering")
+    return connection.execute(running).mappings().all()
+
+
+def interrupt(
+    connection: Connection, question_id: UUID, heartbeat: datetime, moment: datetime
+) -> bool:
+    """Mark a question as interrupted, unless its heartbeat has moved since it was read."""
+    orphan = update(questions).where(
+        questions.c.id == question_id,
+        questions.c.status == "answering",
+        questions.c.heartbeat_at == heartbeat,
+    )
+    ended = {"status": "interrupted", "error": "interrupted", "answered_at": moment}
+    return connection.execute(orphan.values(**ended)).rowcount == 1
+
+
+def cancel(connection: Connection, user_id: UUID, question_id: UUID, moment: datetime) -> bool:
+    """Mark the user's question as cancelled if it is being answered; its process stops then."""
+    running = update(questions).where(
+        questions.c.id == question_id,
+        questions.c.user_id == user_id,
+        questions.c.status == "answering",
+    )
+    ended = {"status": "cancelled", "error": "cancelled", "answered_at": moment}
+    return connection.execute(running.values(**ended)).rowcount == 1
 
 
 def remove(connection: Connection, user_id: UUID, question_id: UUID) -> bool:

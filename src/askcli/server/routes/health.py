@@ -22,7 +22,8 @@ async def healthz() -> Health:
 
 @router.get("/readyz", responses=problems(503))
 async def readyz(here: ServicesHere) -> Health:
-    """The database is reachable and migrated: send requests."""
+    """The database is reachable and migrated, and the server is not stopping: send requests."""
+    here.runs.check_open()
     if await here.database.read(migrations.current) != migrations.head():
         raise Unavailable("The database is not migrated; its host must run `askcli migrate`.")
     return Health(status="ok", version=__version__)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request
+from fastapi.sse import EventSourceResponse
 
 from askcli.contract import EVENT_STREAM, Question
 from askcli.server.bodies import AskBody
@@ -43,7 +44,7 @@ async def ask(
     """Ask a question: JSON once it is answered, or with Accept: text/event-stream as it comes."""
     run = await here.questions.ask(caller.user_id, body.as_ask(), idempotency_key)
     if wants_stream(accept):
-        return stream(run, request.state.request_id)
+        return stream(run, request.state.request_id, after=0, status=201)
     return await run.finished()
 
 
@@ -51,6 +52,31 @@ async def ask(
 async def get(question_id: UUID, caller: CallerHere, here: ServicesHere) -> Question:
     """One of your questions."""
     return await here.questions.get(caller.user_id, question_id)
+
+
+@router.get(
+    "/{question_id}/events",
+    response_class=EventSourceResponse,
+    responses=problems(401, 404),
+)
+async def events(
+    question_id: UUID,
+    caller: CallerHere,
+    here: ServicesHere,
+    request: Request,
+    last_event_id: Annotated[
+        int | None, Header(ge=0, description="Characters that you have already")
+    ] = None,
+) -> EventSourceResponse:
+    """Join or rejoin an answer, running or ended: the event stream after `Last-Event-ID`."""
+    run = await here.questions.follow(caller.user_id, question_id)
+    return stream(run, request.state.request_id, after=last_event_id or 0, status=200)
+
+
+@router.post("/{question_id}/cancel", responses=problems(401, 404))
+async def cancel(question_id: UUID, caller: CallerHere, here: ServicesHere) -> Question:
+    """Stop an answer; the text so far is kept. One that has ended stays as it is."""
+    return await here.questions.cancel(caller.user_id, question_id)
 
 
 @router.delete("/{question_id}", status_code=204, responses=problems(401, 404))

@@ -1,0 +1,86 @@
+"""Print an answer's events as they come: as Markdown, text, one JSON object, or the events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from askcli.cli import console
+from askcli.client.transport import Event
+from askcli.contract import EVENT_DELTA, EVENT_DONE, EVENT_ERROR, Question
+from askcli.errors import Interrupted, ProviderFailed, from_problem
+
+# Prints events and returns the finished question; raises the error that ended it instead.
+Printer = Callable[[Iterator[Event]], Question]
+
+
+def printer(*, as_json: bool, ndjson: bool, raw: bool) -> Printer:
+    """The way to print that was asked for; on a terminal, unless another was, Markdown."""
+    if ndjson:
+        return _print_events
+    if as_json:
+        return _print_object
+    if not raw and console.is_terminal():
+        from askcli.cli.markdown import print_markdown  # loads rich, which only a terminal needs
+
+        return lambda events: _print_with(events, print_markdown)
+    return lambda events: _print_with(events, lambda pieces: _print_text(pieces, raw=raw))
+
+
+def _print_with(events: Iterator[Event], show: Callable[[Iterator[str]], None]) -> Question:
+    endings: list[Event] = []
+
+    def pieces() -> Iterator[str]:
+        for event in events:
+            if event.name == EVENT_DELTA:
+                yield event.data["text"]
+            elif event.name in (EVENT_DONE, EVENT_ERROR):
+                endings.append(event)
+
+    show(pieces())
+    return _ended(endings)
+
+
+def _print_text(pieces: Iterator[str], *, raw: bool) -> None:
+    last = "\n"
+    for piece in pieces:
+        console.out(piece, raw=raw)
+        last = piece
+    if not raw and not last.endswith("\n"):
+        console.out("\n")
+
+
+def _print_events(events: Iterator[Event]) -> Question:
+    endings: list[Event] = []
+    for event in events:
+        console.out_json({"event": event.name, "data": event.data})
+        if event.name in (EVENT_DONE, EVENT_ERROR):
+            endings.append(event)
+    return _ended(endings)
+
+
+def _print_object(events: Iterator[Event]) -> Question:
+    finished = _ended([event for event in events if event.name in (EVENT_DONE, EVENT_ERROR)])
+    console.out_json(finished)
+    return finished
+
+
+def _ended(endings: list[Event]) -> Question:
+    """The finished question. Raises the error that the last event brings instead."""
+    if not endings:
+        raise Interrupted("the answer ended without an end; see `askcli history`.")
+    if endings[0].name == EVENT_ERROR:
+        raise from_problem(endings[0].data.get("status", 500), endings[0].data)
+    finished: Any = endings[0].data
+    return finished  # type: ignore[no-any-return]
+
+
+def check_whole(finished: Question) -> None:
+    """Raises unless the answer is a whole one."""
+    if finished["stop_reason"] == "refusal":
+        raise ProviderFailed("the model refused to answer this.", question_id=finished["id"])
+    if finished["stop_reason"] == "max_tokens":
+        raise ProviderFailed(
+            "the answer was cut off at its length limit: raise it with --max-tokens.",
+            question_id=finished["id"],
+        )
