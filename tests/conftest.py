@@ -21,6 +21,7 @@ from askcli.store.database import Database
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import Cli, ServerProcess
 
+SOAK = "ASKCLI_SOAK" in os.environ  # the long rounds of a check: `make soak`
 PASSWORD = "correct horse battery"
 SECRET = "a secret for the tests alone, of 32 bytes and more"
 KEY = "sk-ant-the-key-of-the-tests"
@@ -135,6 +136,16 @@ def add_user(server: ServerProcess) -> str:
     return email
 
 
+@pytest.fixture(scope="session")
+def twin(
+    server: ServerProcess, fake: FakeAnthropic, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    """Another server process on the same database."""
+    process = serving(tmp_path_factory.mktemp("twin"), fake, server.database_url)
+    yield process
+    assert process.stop() == 0
+
+
 @dataclass
 class Person:
     """A user of a server, with a client that sends their token."""
@@ -146,6 +157,12 @@ class Person:
     @property
     def id(self) -> str:
         return str(self.tokens["user"]["id"])
+
+    def at(self, server: ServerProcess) -> httpx2.Client:
+        """This user's client to another server of the same database."""
+        return httpx2.Client(
+            base_url=server.url, headers=self.http.headers, timeout=60, trust_env=False
+        )
 
     def ask(self, question: str, **more: Any) -> httpx2.Response:
         """POST /api/questions."""

@@ -143,7 +143,19 @@ def test_loose_permissions_are_tightened(cli: Cli) -> None:
     assert stat.S_IMODE(token_file(cli).stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"current": {}}', "\0"])
+DAMAGED = [
+    "",
+    "{",
+    "[]",
+    "\0",
+    '{"current": {}}',
+    '{"current": [], "accounts": []}',
+    '{"current": {}, "accounts": {"s": []}}',
+    '{"current": {}, "accounts": {"s": {"e": {"access_token": 7}}}}',
+]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
 def test_a_damaged_token_file_is_an_error_with_its_cure(cli: Cli, content: str) -> None:
     token_file(cli).write_text(content)
     done = cli("whoami")

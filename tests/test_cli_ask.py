@@ -239,9 +239,11 @@ def test_a_full_stdout_is_an_error(sqlite_cli: Cli) -> None:
 def test_an_unreachable_server(new_cli: Any) -> None:
     cli = new_cli(ASKCLI_SERVER="http://127.0.0.1:9")
     cli.environment["ASKCLI_TOKEN"] = "any"
-    done = cli("ask", "hello")
+    done = cli("ask", "--timeout", "1", "hello")
     assert (done.code, done.out) == (6, "")
     assert "cannot reach http://127.0.0.1:9" in done.err
+    assert "Trying again" in done.err
+    assert cli("whoami").code == 6
     assert cli("ask", "hello", "--server", "nonsense").code == 2
 
 

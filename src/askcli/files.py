@@ -21,8 +21,10 @@ def private_directory(path: Path) -> Path:
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = path.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        found = path.stat()
+        # The owner of a symbolic link could turn it elsewhere: it must be this user, too.
+        owners = {found.st_uid, path.lstat().st_uid}
+        if not stat.S_ISDIR(found.st_mode) or owners != {os.getuid()}:
             raise Failed(f"{path} is not a directory of yours: remove it or name another one.")
         if found.st_mode & 0o077:
             path.chmod(0o700)
@@ -112,6 +114,11 @@ class PidFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._handle: int | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this process holds the file."""
+        return self._handle is not None
 
     def claim(self) -> bool:
         """Take the file for this process; False when another living process has it."""

@@ -53,6 +53,16 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
     return parse
 
 
+def _path(text: str) -> Path:
+    """The path, wherever the process goes: the local server may stand elsewhere than its client."""
+    return Path(text).expanduser().absolute()
+
+
+def _model(text: str) -> str:
+    """A local model's name as it is, the path of one in full."""
+    return str(_path(text)) if "/" in text or text.endswith(".gguf") else text
+
+
 def _setting(default: Any, parse: Callable[[str], Any] = str, *, secret: bool = False) -> Any:
     return field(default=default, repr=not secret, metadata={"parse": parse, "secret": secret})
 
@@ -73,8 +83,8 @@ class Settings:
     port: int = _setting(3000, _whole(0, 65535))
     answerer: str = _setting("auto", _one_of(ANSWERERS))
     model: str | None = _setting(None)
-    local_model: str | None = _setting(None)
-    script: Path | None = _setting(None, Path)
+    local_model: str | None = _setting(None, _model)
+    script: Path | None = _setting(None, _path)
     access_token_seconds: int = _setting(900, _whole(1, 86_400))
     refresh_token_days: int = _setting(30, _whole(1, 3650))
     refresh_grace_seconds: int = _setting(30, _whole(0, 3600))
@@ -92,14 +102,17 @@ class Settings:
     max_waiting: int = _setting(1000, _whole(0, 1_000_000))
     orphan_seconds: int = _setting(10, _whole(2, 3600))
     drain_seconds: int = _setting(20, _whole(0, 3600))
-    config_dir: Path = _setting(Path(), Path)
-    data_dir: Path = _setting(Path(), Path)
+    config_dir: Path = _setting(Path(), _path)
+    data_dir: Path = _setting(Path(), _path)
     state_dir: Path = field(default=Path())
     runtime_dir: Path = field(default=Path())
 
     @property
     def database_url(self) -> str:
         """Where the questions are kept: DB_CONN_STRING, else SQLite in the data directory."""
+        prefix, _, file = (self.db_conn_string or "").partition(":///")
+        if prefix == "sqlite" and file:
+            return f"sqlite:///{_path(file)}"
         return self.db_conn_string or f"sqlite:///{self.data_dir / 'askcli.db'}"
 
 
@@ -112,7 +125,7 @@ def load(flags: Mapping[str, Any] | None = None, *, dotenv: bool = False) -> Set
     if dotenv:
         environment = _dotenv() | environment
     said = {name: str(value) for name, value in (flags or {}).items() if value is not None}
-    config_dir = Path(
+    config_dir = _path(
         environment.get("ASKCLI_CONFIG_DIR") or platformdirs.user_config_dir("askcli")
     )
     values: dict[str, Any] = _directories(environment) | {"config_dir": config_dir}
@@ -147,14 +160,14 @@ def _parse(setting: Any, text: str, place: str) -> Any:
 
 def _directories(environment: Mapping[str, str]) -> dict[str, Path]:
     data = environment.get("ASKCLI_DATA_DIR")
-    state = Path(data) if data else Path(platformdirs.user_state_dir("askcli"))
+    state = _path(data) if data else Path(platformdirs.user_state_dir("askcli"))
     # Not platformdirs: without XDG_RUNTIME_DIR it warns on stderr. A Unix socket's path must
     # also stay under some 100 bytes, which rules out the data directory.
     runtime = environment.get("XDG_RUNTIME_DIR", "")
     own = f"askcli-{os.getuid()}"
     usable = 0 < len(os.fsencode(runtime)) <= MAX_RUNTIME_BYTES
     return {
-        "data_dir": Path(data) if data else Path(platformdirs.user_data_dir("askcli")),
+        "data_dir": _path(data) if data else Path(platformdirs.user_data_dir("askcli")),
         "state_dir": state,
         "runtime_dir": Path(runtime) / "askcli" if usable else Path("/tmp") / own,  # noqa: S108
     }
@@ -180,4 +193,7 @@ def _config_file(path: Path) -> dict[str, str]:
 def _dotenv() -> dict[str, str]:
     from dotenv import dotenv_values  # only the host's commands read one
 
-    return {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    try:
+        return {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misused(f"cannot read .env: {error}.") from None

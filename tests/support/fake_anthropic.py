@@ -10,15 +10,28 @@ from typing import Any
 
 from aiohttp import web
 
+HOLD, FAULT = {"type": "hold"}, {"type": "fault"}
+
 
 @dataclass
 class Reply:
-    """What to answer. `hold` waits, after so many pieces, until the test calls `release`."""
+    """What to answer.
+
+    `hold_after` waits, after so many pieces, until the test calls `release`; `fault_after` does
+    the `fault` there: reset, end, stall, malformed, overloaded. `status` fails the request instead,
+    always or the first `failures` times; `html` answers something else altogether.
+    """
 
     pieces: list[str]
     stop_reason: str = "end_turn"
     hold_after: int | None = None
+    fault: str | None = None
+    fault_after: int = 0
+    pause: float = 0.0
+    input_tokens: Any = 11
+    html: bool = False
     status: int = 200
+    failures: int | None = None
     error_type: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     reached: threading.Event = field(default_factory=threading.Event)
@@ -90,7 +103,10 @@ class FakeAnthropic:
         body = await request.json()
         self.requests.append(body | {"key": request.headers.get("authorization")})
         reply = self._reply(body["messages"][-1]["content"])
-        if reply.status != 200:
+        if reply.html:
+            return web.Response(text="<html>A hotel's login page</html>", content_type="text/html")
+        if reply.status != 200 and reply.failures != 0:
+            reply.failures = reply.failures and reply.failures - 1
             error = {"type": reply.error_type or "api_error", "message": "SECRET upstream words"}
             return web.json_response(
                 {"type": "error", "error": error}, status=reply.status, headers=reply.headers
@@ -98,14 +114,36 @@ class FakeAnthropic:
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
         for event in self._events(body, reply):
-            if event is None:
+            if event == HOLD:
                 await reply.held()
+            elif event == FAULT:
+                if await self._fault(request, response, reply):
+                    return response
             else:
                 data = json.dumps(event)
                 await response.write(f"event: {event['type']}\ndata: {data}\n\n".encode())
+                if event["type"] == "content_block_delta":
+                    await asyncio.sleep(reply.pause)
         return response
 
-    def _events(self, body: dict[str, Any], reply: Reply) -> list[dict[str, Any] | None]:
+    async def _fault(
+        self, request: web.Request, response: web.StreamResponse, reply: Reply
+    ) -> bool:
+        """Do the reply's fault; whether that was the end of it."""
+        if reply.fault == "reset":
+            assert request.transport
+            request.transport.abort()
+        elif reply.fault == "stall":
+            await reply.held()
+        elif reply.fault == "malformed":
+            await response.write(b"event: content_block_delta\ndata: {not json\n\n")
+        elif reply.fault == "overloaded":
+            error = {"type": "overloaded_error", "message": "SECRET upstream words"}
+            data = json.dumps({"type": "error", "error": error})
+            await response.write(f"event: error\ndata: {data}\n\n".encode())
+        return reply.fault != "malformed"
+
+    def _events(self, body: dict[str, Any], reply: Reply) -> list[dict[str, Any]]:
         message = {
             "id": "msg_1",
             "type": "message",
@@ -114,16 +152,18 @@ class FakeAnthropic:
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": {"input_tokens": 11, "output_tokens": 1},
+            "usage": {"input_tokens": reply.input_tokens, "output_tokens": 1},
         }
         block = {"type": "text", "text": ""}
-        events: list[dict[str, Any] | None] = [
+        events: list[dict[str, Any]] = [
             {"type": "message_start", "message": message},
             {"type": "content_block_start", "index": 0, "content_block": block},
         ]
         for number, piece in enumerate(reply.pieces):
             if number == reply.hold_after:
-                events.append(None)
+                events.append(HOLD)
+            if reply.fault and number == reply.fault_after:
+                events.append(FAULT)
             delta = {"type": "text_delta", "text": piece}
             events.append({"type": "content_block_delta", "index": 0, "delta": delta})
         return [

@@ -40,6 +40,7 @@ class ServerProcess:
         self.log: list[str] = []
         self.url = ""
         self.database_url = settings.get("DB_CONN_STRING", "")
+        self._home, self._flags, self._settings = home, flags, settings
         self._listens = threading.Event()
         self._process = subprocess.Popen(
             [ASKCLI, "serve", "--port", "0", *flags],
@@ -61,6 +62,16 @@ class ServerProcess:
                 self.url = found[1]
                 self._listens.set()
         self._listens.set()
+
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
+
+    def again(self) -> ServerProcess:
+        """The same server, started again on the same port after it has ended."""
+        port = self.url.rpartition(":")[2]
+        return ServerProcess(self._home, "--port", port, **self._settings)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send the signal, wait, and return the exit code."""

@@ -11,6 +11,7 @@ import asyncio
 import importlib
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from askcli.answerers.base import Begin, Finish, Piece, Request
 from askcli.errors import (
@@ -25,11 +26,14 @@ from askcli.errors import (
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
 
+NO_ANSWER = "The model's provider sent something that is not an answer."
+
 
 class MessagesClient:
     """Streams answers from an endpoint that speaks the Messages API."""
 
     def __init__(self, api_key: str, base_url: str | None, connect_seconds: float) -> None:
+        """A loopback `base_url` is reached directly: no proxy can, and none may see it."""
         self._api_key = api_key
         self._connect_seconds = connect_seconds
         self._base_url = base_url
@@ -48,7 +52,9 @@ class MessagesClient:
                     # but the connection's are `patience`'s.
                     max_retries=0,
                     timeout=sdk.Timeout(None, connect=self._connect_seconds),
-                    http_client=sdk.DefaultAioHttpClient(),
+                    http_client=sdk.DefaultAioHttpClient(
+                        trust_env=not _is_loopback(self._base_url)
+                    ),
                 )
             return self._client
 
@@ -69,26 +75,44 @@ class MessagesClient:
             raise translate(error) from error
 
 
+def _is_loopback(url: str | None) -> bool:
+    host = urlsplit(url or "").hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
 async def _pieces(client: AsyncAnthropic, request: Request) -> AsyncGenerator[Piece, None]:
     begin = Begin(request.model, None)
-    stop_reason, output_tokens, stopped = None, None, False
+    stop_reason, output_tokens, begun, stopped = None, None, False, False
     async with await client.messages.create(**_arguments(request), stream=True) as events:
         async for event in events:
             if event.type == "content_block_delta" and event.delta.type == "text_delta":
                 yield event.delta.text
                 continue
             if event.type == "message_start":
-                begin = Begin(event.message.model or begin.model, event.message.usage.input_tokens)
+                tokens = _count(event.message.usage.input_tokens)
+                begin = Begin(_word(event.message.model) or begin.model, tokens)
+                begun = True
                 yield begin
             elif event.type == "message_delta":
-                stop_reason = event.delta.stop_reason
-                output_tokens = event.usage.output_tokens
+                stop_reason = _word(event.delta.stop_reason)
+                output_tokens = _count(event.usage.output_tokens)
             stopped = event.type == "message_stop"
             yield ""
+    if not begun:
+        raise ProviderFailed(NO_ANSWER)
     if not stopped or stop_reason is None:
         # The SDK takes a connection that closed early for a success.
         raise Interrupted("The model's answer broke off before its end; ask again.")
     yield Finish(stop_reason, begin.model, begin.input_tokens, output_tokens)
+
+
+def _count(value: Any) -> int | None:
+    """A provider's count, if it is one: the SDK checks nothing of what it passes on."""
+    return value if isinstance(value, int) and 0 <= value < 2**31 else None
+
+
+def _word(value: Any) -> str | None:
+    return value[:50] if isinstance(value, str) else None
 
 
 def _arguments(request: Request) -> dict[str, Any]:
@@ -101,17 +125,14 @@ def translate(error: Exception) -> AskcliError:
     """Our error for one of the SDK's; its own text stays out, it may quote the provider's body."""
     import anthropic
 
-    if isinstance(error, anthropic.APITimeoutError | TimeoutError):
-        return ProviderTimeout("The model did not answer in time; try again.")
+    # Its time-outs are here too: the only one that the SDK is given is for the connection.
     if isinstance(error, anthropic.APIConnectionError):
         return ProviderFailed("The model's provider cannot be reached; try again later.")
     if isinstance(error, anthropic.APIStatusError):
         return _from_status(_status(error), _retry_after(error))
-    if type(error).__name__ in ("ReadTimeout", "SocketTimeoutError", "ServerTimeoutError"):
-        return ProviderTimeout("The model stopped in mid-answer; ask again.")
     if isinstance(error, ValueError | AssertionError | AttributeError):
-        return ProviderFailed("The model's provider sent something that is not an answer.")
-    return Interrupted("The connection to the model broke off in mid-answer; ask again.")
+        return ProviderFailed(NO_ANSWER)
+    return Interrupted("The connection to the model broke off; ask again.")
 
 
 # An error event in mid-stream arrives as status 200; its type says what it is.

@@ -28,7 +28,7 @@ def register(
         name = name or _prompt("Name", "--name")
         email = email or _prompt("Email", "--email")
         password = _password(from_stdin=password_stdin, twice=True)
-        with Credentials(settings.config_dir).changing(api.address.name) as change:
+        with Credentials(settings.config_dir).changing(api.address.key) as change:
             user = api.register(name, email, password)
             change.put(api.login(email, password))
     _greet(api, user, "Registered", as_json=as_json)
@@ -45,7 +45,7 @@ def login(
     with options.connected(server) as api:
         email = email or _prompt("Email", "--email")
         password = _password(from_stdin=password_stdin)
-        with Credentials(settings.config_dir).changing(api.address.name) as change:
+        with Credentials(settings.config_dir).changing(api.address.key) as change:
             tokens = api.login(email, password)
             change.put(tokens)
     _greet(api, tokens["user"], "Logged in", as_json=as_json)
@@ -56,12 +56,12 @@ def logout(server: options.Server = None) -> None:
     settings = options.client_settings(server)
     with options.connected(server) as api:
         credentials = Credentials(settings.config_dir)
-        if not settings.token and credentials.current(api.address.name) is None:
+        if not settings.token and credentials.current(api.address.key) is None:
             raise NotAuthenticated(f"not logged in to {api.address.name}.")
         with suppress(NotAuthenticated):  # it has ended already
             api.logout()
         if not settings.token:
-            with credentials.changing(api.address.name) as change:
+            with credentials.changing(api.address.key) as change:
                 change.forget()
     console.note(f"Logged out of {api.address.name}.")
 

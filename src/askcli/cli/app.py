@@ -9,7 +9,7 @@ import typer
 
 from askcli import __version__
 from askcli.cli import account, ask, console, history, models, serve, status
-from askcli.errors import AskcliError, Misused
+from askcli.errors import AskcliError, Failed, Misused
 
 INTERRUPTED = 130
 
@@ -63,6 +63,12 @@ def main() -> None:
         code = fail(Misused(error.format_message()))
     except AskcliError as error:
         code = fail(error)
+    except Exception as error:  # noqa: BLE001 - a traceback is for --debug
+        if isinstance(error, OSError) and sys.stdout is not None:
+            console.silence(sys.stdout)  # what it still holds would fail again at the exit
+        failed = Failed(f"unexpected {type(error).__name__}: {error} (--debug shows where).")
+        failed.__cause__ = error
+        code = fail(failed)
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
@@ -72,7 +78,7 @@ def fail(error: AskcliError) -> int:
     if "--debug" in arguments:
         import traceback
 
-        traceback.print_exception(error)
+        console.note("".join(traceback.format_exception(error)))
     try:
         if "--json" in arguments or "--ndjson" in arguments:
             console.note(console.as_json(_described(error)))

@@ -21,6 +21,8 @@ _HARMLESS = (
     {code: 0x2400 + code for code in range(0x20) if code not in (0x09, 0x0A)}
     | {0x0D: None, 0x7F: 0x2421}
     | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+    # What reverses or hides the text around it, and line ends that are none in a terminal.
+    | dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029), 0xFFFD)
 )
 _JSON_HARMLESS = {code: f"\\u{code:04x}" for code in (0x7F, *range(0x80, 0xA0))}
 
@@ -52,7 +54,8 @@ def as_json(value: Any, *, indent: int | None = None) -> str:
 
 def note(text: str) -> None:
     """Write a notice for the user to stderr."""
-    _write(sys.stderr, harmless(text) + "\n")
+    if sys.stderr is not None:  # closed: then nobody wants to know
+        _write(sys.stderr, harmless(text) + "\n")
 
 
 def _write(stream: TextIO | None, text: str) -> None:

@@ -12,17 +12,29 @@ from askcli.contract import MAX_PAGE, Question
 app = typer.Typer(help="Your questions and their answers.", invoke_without_command=True)
 
 
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")]
+Conversation = Annotated[
+    str | None, typer.Option("--conversation", metavar="ID", help="Only this conversation.")
+]
+
+
 @app.callback()
-def default(context: typer.Context) -> None:
-    """List the newest questions."""
+def default(
+    context: typer.Context,
+    limit: Limit = 20,
+    conversation: Conversation = None,
+    as_json: options.Json = False,
+    server: options.Server = None,
+) -> None:
+    """Your questions and their answers; without a command, the newest ones."""
     if context.invoked_subcommand is None:
-        list_()
+        list_(limit, conversation, as_json, server)
 
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
-    conversation: Annotated[str | None, typer.Option("--conversation", metavar="ID")] = None,
+    limit: Limit = 20,
+    conversation: Conversation = None,
     as_json: options.Json = False,
     server: options.Server = None,
 ) -> None:
@@ -36,7 +48,7 @@ def list_(
             page = api.questions(limit=size, cursor=cursor, **filters)
             items += page["items"]
             cursor = page["next_cursor"]
-            if cursor is None:
+            if cursor is None or not page["items"]:
                 break
     if as_json:
         console.out_json({"items": items, "next_cursor": cursor})

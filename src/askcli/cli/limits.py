@@ -10,6 +10,10 @@ from types import FrameType
 from askcli.errors import AskcliError
 
 
+class _OutOfTimeError(BaseException):
+    """Not an Exception: nothing on the way may take it for a failure that another try mends."""
+
+
 @contextmanager
 def within(seconds: float, error: AskcliError) -> Iterator[None]:
     """Raise `error` when the block takes longer, whatever it is waiting for.
@@ -18,12 +22,14 @@ def within(seconds: float, error: AskcliError) -> Iterator[None]:
     """
 
     def late(_number: int, _frame: FrameType | None) -> None:
-        raise error
+        raise _OutOfTimeError
 
     before = signal.signal(signal.SIGALRM, late)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
+    except _OutOfTimeError:
+        raise error from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

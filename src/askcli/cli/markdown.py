@@ -6,6 +6,7 @@ resizing work as with any other output.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from markdown_it import MarkdownIt
@@ -16,25 +17,61 @@ from rich.text import Text
 
 from askcli.cli import console
 
+# Repainting and parsing cost the more the longer a block is; ten times a second is enough.
+TIMES_A_SECOND = 10
+
 _parser = MarkdownIt().enable("table")
 
 
 def print_markdown(pieces: Iterator[str]) -> None:
-    """Render the pieces of a text as they come."""
-    terminal = Console(soft_wrap=False, highlight=False)
-    pending, blocks = "", 0
-    with Live(console=terminal, transient=True, auto_refresh=False) as live:
-        for piece in pieces:
-            pending += console.harmless(piece)
-            finished, pending = split_finished(pending)
-            if finished.strip():
-                live.update(Text(""), refresh=True)
-                _print_block(terminal, finished, blocks)
-                blocks += 1
-            live.update(_tail(pending, terminal), refresh=True)
-        live.update(Text(""), refresh=True)
-    if pending.strip():
-        _print_block(terminal, pending, blocks)
+    """Render the pieces of a text as they come; what came is printed whatever ends them."""
+    terminal = Console(highlight=False)
+    page = _Page(terminal)
+    try:
+        with Live(console=terminal, transient=True, refresh_per_second=TIMES_A_SECOND) as live:
+            for piece in pieces:
+                page.add(console.harmless(piece))
+                live.update(page.tail())
+    finally:
+        page.flush()
+
+
+class _Page:
+    """The text so far: blocks that are printed, and the pending one."""
+
+    def __init__(self, terminal: Console) -> None:
+        self._terminal = terminal
+        self._pending = ""
+        self._blocks = 0
+        self._parsed = 0.0
+
+    def add(self, piece: str) -> None:
+        """Append a piece, and print the blocks that it finished."""
+        self._pending += piece
+        moment = time.monotonic()
+        if "\n" in self._pending and moment - self._parsed > 1 / TIMES_A_SECOND:
+            finished, self._pending = split_finished(self._pending)
+            self._print(finished)
+            self._parsed = time.monotonic()
+
+    def tail(self) -> Text:
+        """The last lines of the pending block, as they came."""
+        rows = max(1, self._terminal.height - 2)
+        lines = self._pending[-rows * self._terminal.width :].splitlines()[-rows:]
+        return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
+
+    def flush(self) -> None:
+        """Print what is pending."""
+        pending, self._pending = self._pending, ""
+        self._print(pending)
+
+    def _print(self, text: str) -> None:
+        if text.strip():
+            if self._blocks:
+                self._terminal.print()
+            # A link shows its address: hidden behind its text, it could lead anywhere.
+            self._terminal.print(Markdown(text.strip("\n"), hyperlinks=False))
+            self._blocks += 1
 
 
 def split_finished(text: str) -> tuple[str, str]:
@@ -44,14 +81,3 @@ def split_finished(text: str) -> tuple[str, str]:
         return "", text
     lines = text.splitlines(keepends=True)
     return "".join(lines[: tops[-1]]), "".join(lines[tops[-1] :])
-
-
-def _print_block(terminal: Console, text: str, blocks: int) -> None:
-    if blocks:
-        terminal.print()
-    terminal.print(Markdown(text.strip("\n")))
-
-
-def _tail(text: str, terminal: Console) -> Text:
-    lines = text.splitlines()[-max(1, terminal.height - 2) :]
-    return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")

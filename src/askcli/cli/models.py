@@ -21,10 +21,12 @@ app = typer.Typer(help="The models that can answer.", invoke_without_command=Tru
 
 
 @app.callback()
-def default(context: typer.Context) -> None:
-    """List the models."""
+def default(
+    context: typer.Context, as_json: options.Json = False, server: options.Server = None
+) -> None:
+    """The models that can answer; without a command, all of them."""
     if context.invoked_subcommand is None:
-        list_()
+        list_(as_json, server)
 
 
 @app.command("list")

@@ -10,6 +10,9 @@ from askcli.client.transport import Event
 from askcli.contract import EVENT_DELTA, EVENT_DONE, EVENT_ERROR, Question
 from askcli.errors import Interrupted, ProviderFailed, from_problem
 
+# The reasons to stop of an answer that has said all it had to say.
+WHOLE = ("end_turn", "stop_sequence")
+
 # Prints events and returns the finished question; raises the error that ended it instead.
 Printer = Callable[[Iterator[Event]], Question]
 
@@ -82,5 +85,10 @@ def check_whole(finished: Question) -> None:
     if finished["stop_reason"] == "max_tokens":
         raise ProviderFailed(
             "the answer was cut off at its length limit: raise it with --max-tokens.",
+            question_id=finished["id"],
+        )
+    if finished["status"] != "answered" or finished["stop_reason"] not in WHOLE:
+        raise ProviderFailed(
+            f"the answer is not whole: it ended with {finished['stop_reason'] or 'no reason'}.",
             question_id=finished["id"],
         )

@@ -23,6 +23,8 @@ def read(words: list[str]) -> str:
     question = "\n\n".join(part for part in (said, piped) if part.strip())
     if not question:
         raise Misused('there is no question: askcli ask "why is the sky blue?"')
+    if not question.isprintable() and any("\ud800" <= sign <= "\udfff" for sign in question):
+        raise Misused("the question is not UTF-8 text.")
     if "\0" in question:
         raise Misused("the question contains a NUL byte; only text can be asked about.")
     if len(question) > MAX_QUESTION_CHARACTERS:

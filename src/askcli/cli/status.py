@@ -8,7 +8,7 @@ from typing import Any
 from askcli import __version__
 from askcli.cli import console, options
 from askcli.client import local_server
-from askcli.client.connect import api_at
+from askcli.client.connect import api_at, local
 from askcli.client.credentials import Credentials
 from askcli.client.transport import Address, address
 from askcli.errors import AskcliError
@@ -56,14 +56,15 @@ def _place(settings: Settings) -> Address | None:
     if settings.server:
         return address(settings.server)
     path = local_server.socket_path(settings)
-    return Address("http://askcli", path) if local_server.listens(path) else None
+    return local(settings, path) if local_server.listens(path) else None
 
 
 def _account(settings: Settings) -> str:
     if settings.token:
         return "from ASKCLI_TOKEN"
-    name = address(settings.server).name if settings.server else "local"
-    account = Credentials(settings.config_dir).current(name)
+    place = address(settings.server) if settings.server else None
+    place = place or local(settings, local_server.socket_path(settings))
+    account = Credentials(settings.config_dir).current(place.key)
     return account["user"]["email"] if account else "not logged in"
 
 

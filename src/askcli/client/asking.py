@@ -20,6 +20,8 @@ from askcli.errors import AskcliError, Unreachable, from_problem
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 10.0
+# As long as nobody has the question, the address may as well be wrong; after that never give up.
+TRIES_UNACKNOWLEDGED = 7
 ASK_AGAIN_STATUSES = (502, 503, 504)
 
 
@@ -65,7 +67,7 @@ class Asking:
                             return
                 raise Unreachable("the connection closed before the answer was whole.")
             except AskcliError as error:
-                if not _may_pass(error):
+                if not _may_pass(error) or self._is_hopeless():
                     raise
                 self._pause(error)
                 self._api.revive()
@@ -85,6 +87,9 @@ class Asking:
             known, self._acknowledged = self._acknowledged, True
             return not known
         return True
+
+    def _is_hopeless(self) -> bool:
+        return self.question_id is None and self._failures + 1 >= TRIES_UNACKNOWLEDGED
 
     def _pause(self, error: AskcliError) -> None:
         longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self._failures)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from askcli.client import local_server
 from askcli.client.api import Api
 from askcli.client.credentials import Credentials
@@ -15,7 +17,12 @@ def connect(settings: Settings) -> Api:
     """The API to talk to. Raises Failed when the local server is needed and does not start."""
     if settings.server:
         return api_at(address(settings.server), settings)
-    return api_at(Address("http://askcli", local_server.ensure(settings)), settings)
+    return api_at(local(settings, local_server.ensure(settings)), settings)
+
+
+def local(settings: Settings, socket: Path) -> Address:
+    """The address of this user's local server."""
+    return Address("http://askcli", socket, settings.database_url)
 
 
 def api_at(place: Address, settings: Settings) -> Api:

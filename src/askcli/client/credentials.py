@@ -67,11 +67,11 @@ class Credentials:
             if self.path.stat().st_mode & 0o077:
                 self.path.chmod(0o600)
             content = json.loads(self.path.read_bytes())
-            if isinstance(content, dict) and {"current", "accounts"} <= set(content):
-                return content
+            if _is_whole(content):
+                return content  # type: ignore[no-any-return]
         except FileNotFoundError:
             return {"current": {}, "accounts": {}}
-        except ValueError:
+        except (ValueError, AttributeError):  # not JSON, or JSON of another form
             pass
         except OSError as error:
             raise Failed(f"cannot read {self.path}: {error.strerror}.") from error
@@ -108,9 +108,25 @@ class Change:
         return account
 
     def forget(self) -> None:
-        """Drop the current login."""
+        """Drop the current login; of the local account its password stays, the only copy."""
         email = self._content["current"].pop(self._server, None)
-        self._content["accounts"].get(self._server, {}).pop(email, None)
+        accounts = self._content["accounts"].get(self._server, {})
+        account = accounts.pop(email, {})
+        if "password" in account:
+            accounts[email] = {"user": account["user"], "password": account["password"]}
+            self._content["current"][self._server] = email
+
+
+def _is_whole(content: Any) -> bool:
+    """Whether all that is in the file has the form in which it is written."""
+    if not isinstance(content, dict) or set(content) != {"current", "accounts"}:
+        return False
+    if not all(isinstance(part, dict) for part in content.values()):
+        return False
+    accounts = [a for server in content["accounts"].values() for a in server.values()]
+    return all(isinstance(a.get("user", {}).get("email"), str) for a in accounts) and all(
+        isinstance(a.get("expires_at", 0), int | float) for a in accounts
+    )
 
 
 def _current(content: dict[str, Any], server: str) -> Account | None:

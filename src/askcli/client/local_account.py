@@ -35,12 +35,19 @@ def _logged_in(transport: Transport, account: Account) -> Tokens:
 
 
 def _registered(transport: Transport, password: str) -> Tokens:
-    name = pwd.getpwuid(os.getuid()).pw_name
+    name = _user_name()
     # Random, because the database may know an account of this user whose password is lost.
     email = f"{name}-{secrets.token_hex(4)}@localhost"
     body = {"name": name, "email": email, "password": password}
     transport.call("POST", "/api/users", body=body)
     return _login(transport, email, password)
+
+
+def _user_name() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run as a user that nobody has named
+        return f"user-{os.getuid()}"
 
 
 def _login(transport: Transport, email: str, password: str) -> Tokens:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from askcli.files import PidFile, locked, private_directory
 from askcli.settings import Settings
 
 MAX_LOG_BYTES = 1_000_000
+START_SECONDS = 60
 STOP_SECONDS = 30
 
 # The client's own settings: a server does not depend on them.
@@ -42,8 +44,8 @@ def ensure(settings: Settings) -> Path:
     does not start.
     """
     path = socket_path(settings)
+    private_directory(path.parent)  # before anything in it is trusted: it may be in /tmp
     if not listens(path):
-        private_directory(path.parent)
         with locked(path.with_suffix(".lock")):
             if not listens(path):
                 _start(settings, path)
@@ -51,7 +53,12 @@ def ensure(settings: Settings) -> Path:
 
 
 def listens(path: Path) -> bool:
-    """Whether somebody answers at the socket."""
+    """Whether a server of this user's answers at the socket. Raises Failed if it is another's."""
+    if not path.exists():
+        return False
+    private_directory(path.parent)
+    if path.lstat().st_uid != os.getuid():
+        raise Failed(f"{path} is not yours: remove it, or set XDG_RUNTIME_DIR.")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         return probe.connect_ex(str(path)) == 0
 
@@ -79,9 +86,11 @@ def _start(settings: Settings, path: Path) -> None:
         os.close(handle)
         os.close(told)
     with os.fdopen(ready, "rb") as pipe:
-        if pipe.read(1):  # ends without a byte when the server dies
+        heard, _, _ = select.select([pipe], [], [], START_SECONDS)
+        if heard and pipe.read(1):  # ends without a byte when the server dies
             process.returncode = 0  # it lives on without us: no warning about an unwaited child
             return
+    process.kill()
     process.wait()
     raise Failed(f"the local server did not start: {last_line(log)} (more in {log})")
 

@@ -47,7 +47,7 @@ class KeptLogin:
     def __init__(self, credentials: Credentials, transport: Transport) -> None:
         self._credentials = credentials
         self._transport = transport
-        self._server = transport.address.name
+        self._server = transport.address.key
 
     def token(self) -> str:
         """The kept access token, refreshed if it is about to expire."""
@@ -63,25 +63,26 @@ class KeptLogin:
     def _change(self, refused: str | None) -> str:
         with self._credentials.changing(self._server) as change:
             account = change.current()
-            if account and account["access_token"] != refused and _fresh(account):
+            if account and _fresh(account) and account["access_token"] != refused:
                 return account["access_token"]
             return self._renewed(change, account)["access_token"]
 
     def _renewed(self, change: Change, account: Account | None) -> Account:
         if account is None:
             raise NotAuthenticated(
-                f"not logged in to {self._server}: run `askcli login` or `askcli register`."
+                f"not logged in to {self._transport.address.name}: "
+                "run `askcli login` or `askcli register`."
             )
         return change.put(refreshed(self._transport, account), account.get("password"))
 
 
 def _fresh(account: Account) -> bool:
-    return account["expires_at"] - MARGIN_SECONDS > time.time()
+    return account.get("expires_at", 0) - MARGIN_SECONDS > time.time()
 
 
 def refreshed(transport: Transport, account: Account) -> Tokens:
     """New tokens for a login. Raises NotAuthenticated when its session is over."""
-    body = {"refresh_token": account["refresh_token"]}
+    body = {"refresh_token": account.get("refresh_token", "none")}
     try:
         tokens: Tokens = transport.call("POST", "/api/auth/refresh", body=body)
     except NotAuthenticated:

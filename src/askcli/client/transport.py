@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,15 +24,23 @@ SILENT_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server is; `socket` is set for this user's local server."""
+    """Where a server is; `socket` and `database` are set for this user's local server."""
 
     url: str
     socket: Path | None = None
+    database: str = ""
 
     @property
     def name(self) -> str:
-        """What messages call it, and what tokens are kept under."""
+        """What messages call it."""
         return "local" if self.socket else self.url
+
+    @property
+    def key(self) -> str:
+        """What its logins are kept under: local servers of one database share theirs."""
+        if self.socket is None:
+            return self.url
+        return "local " + hashlib.sha256(self.database.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +56,10 @@ def address(url: str) -> Address:
     """The address of a server's URL. Raises Misused when it is none."""
     try:
         parsed = httpx2.URL(url)
-    except httpx2.InvalidURL:
+    except (httpx2.InvalidURL, UnicodeError):
         parsed = httpx2.URL("")
+    if parsed.userinfo:
+        raise Misused("a server's URL holds no password: log in with `askcli login`.")
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise Misused(f"{url!r} is not a server's URL: use http://host:port or https://host.")
     return Address(str(parsed).rstrip("/"))
@@ -59,10 +70,15 @@ class Transport:
 
     def __init__(self, address: Address, timeout: float) -> None:
         self.address = address
-        uds = httpx2.HTTPTransport(uds=str(address.socket)) if address.socket else None
+        # No TLS on a Unix socket or plain HTTP, so no certificates to load either.
+        plain = not address.url.startswith("https:")
+        uds = (
+            httpx2.HTTPTransport(uds=str(address.socket), verify=False) if address.socket else None
+        )
         self._http = httpx2.Client(
             base_url=address.url,
             transport=uds,
+            verify=not plain,
             timeout=httpx2.Timeout(
                 min(timeout, CALL_SECONDS), connect=min(timeout, CONNECT_SECONDS)
             ),
@@ -88,7 +104,7 @@ class Transport:
         """The JSON that the server answers, None for an empty answer; raises its problem."""
         with self._failures():
             answer = self._http.request(method, path, json=body, params=params, headers=headers)
-            if answer.is_error:
+            if not answer.is_success:
                 raise _problem(answer)
             return _json(answer) if answer.content else None
 
@@ -104,7 +120,7 @@ class Transport:
                 method, path, json=body, headers=asked, timeout=self._silent
             ) as answer,
         ):
-            if answer.is_error:
+            if not answer.is_success:
                 answer.read()
                 raise _problem(answer)
             yield (_event(event) for event in httpx2.EventSource(answer, max_event_size=None))
@@ -122,21 +138,24 @@ class Transport:
             raise Unreachable(
                 f"cannot reach {place}: check that it runs and that --server is right."
             ) from None
-        except httpx2.TransportError:
+        except httpx2.RequestError:
             raise Unreachable(f"the connection to {place} broke off; try again.") from None
 
 
 def _event(event: httpx2.ServerSentEvent) -> Event:
     try:
-        return Event(event.event, event.id, json.loads(event.data))
-    except ValueError:
-        raise AskcliError("the server sent an event that is not JSON; is it askcli?") from None
+        data = json.loads(event.data)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        raise AskcliError("the server sent an event that is not askcli's; is it an askcli server?")
+    return Event(event.event, event.id, data)
 
 
 def _json(answer: httpx2.Response) -> Any:
     try:
         return answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise AskcliError(
             f"{answer.url.host} did not answer JSON; is it an askcli server?"
         ) from None
@@ -144,9 +163,12 @@ def _json(answer: httpx2.Response) -> Any:
 
 def _problem(answer: httpx2.Response) -> AskcliError:
     """The server's problem; of something else (a proxy, another service) only the status."""
+    if answer.is_redirect:
+        place = answer.headers.get("location", "elsewhere")
+        return Misused(f"the server has moved to {place}: use that as --server.")
     try:
         document = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         document = {}
     error = from_problem(answer.status_code, document if isinstance(document, dict) else {})
     wait = answer.headers.get("retry-after", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -31,6 +32,17 @@ def _said(text: str) -> str:
     return text
 
 
+def _in_utc(moment: datetime) -> datetime:
+    """The moment in UTC, which it is in already when it names no time zone."""
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be a time of the years 1 to 9999 in UTC") from None
+
+
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 # What an address must have to be one; whether it exists, only a message to it would show.
 Email = Annotated[

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from askcli.contract import PROBLEM_JSON, FieldError, Problem
+from askcli.contract import HEADER_REQUEST_ID, PROBLEM_JSON, FieldError, Problem
 from askcli.errors import BY_STATUS, AskcliError, InvalidInput, MalformedBody
 
 RETRY_SECONDS = 10  # where nobody knows better
@@ -43,7 +43,7 @@ def response(
     error: AskcliError, request_id: str, headers: dict[str, str] | None = None
 ) -> Response:
     """The response that stands for an error."""
-    extra = dict(headers or {})
+    extra = dict(headers or {}) | {HEADER_REQUEST_ID: request_id}
     if error.status == 401:
         extra["www-authenticate"] = 'Bearer realm="askcli"'
     if error.retry_after is not None or error.status in (429, 503):

@@ -31,9 +31,16 @@ class Server(uvicorn.Server):
     """uvicorn's server, with an exit code that says how it went and not which signal came."""
 
     def __init__(
-        self, config: uvicorn.Config, runs: Runs, drain_seconds: float, ready: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        runs: Runs,
+        drain_seconds: float,
+        ready: Callable[[], None],
+        leaving: Callable[[], None],
     ) -> None:
+        """`ready` is called when requests are answered, `leaving` when no more are wanted."""
         super().__init__(config)
+        self._leaving = leaving
         self._runs = runs
         self._drain_seconds = drain_seconds
         self._ready = ready
@@ -50,10 +57,11 @@ class Server(uvicorn.Server):
         """Stop gracefully on SIGINT and SIGTERM; at a second one, as fast as can be."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop)
+            loop.add_signal_handler(number, self.leave)
         yield
 
-    def _stop(self) -> None:
+    def leave(self) -> None:
+        """Stop gracefully; at a second call, as fast as can be."""
         if self._draining is None:
             self._draining = asyncio.create_task(self._drain())
         else:
@@ -61,6 +69,7 @@ class Server(uvicorn.Server):
 
     async def _drain(self) -> None:
         """Still serve while the answers finish: readiness and new questions are 503 meanwhile."""
+        self._leaving()
         await self._runs.drain(self._drain_seconds)
         self.should_exit = True
 
@@ -102,21 +111,28 @@ def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> N
     claim = PidFile(path.with_suffix(".pid"))
     if not claim.claim():
         return
+
+    def leave() -> None:
+        """Make room at once: another server may take over while this one finishes its answers."""
+        if claim.is_held:
+            path.unlink(missing_ok=True)
+            claim.release()
+
     try:
         services = prepare(settings)
         sock = _listen_unix(path)
-        _run(services, sock, ready, settings.drain_seconds, settings.idle_seconds)
+        _run(services, sock, ready, settings.drain_seconds, settings.idle_seconds, leave)
     finally:
-        path.unlink(missing_ok=True)
-        claim.release()
+        leave()
 
 
 def _listen_tcp(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         sock = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        raise Failed(f"cannot listen on {host}:{port}: {error.strerror}.") from None
+    except (OSError, TypeError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "that is not an address"
+        raise Failed(f"cannot listen on {host}:{port}: {reason}.") from None
     return sock
 
 
@@ -134,6 +150,7 @@ def _run(
     ready: Callable[[], None],
     drain_seconds: int,
     idle_seconds: int | None,
+    leaving: Callable[[], None] = lambda: None,
 ) -> None:
     activity = Activity()
     config = uvicorn.Config(
@@ -147,7 +164,7 @@ def _run(
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         backlog=BACKLOG,
     )
-    server = Server(config, services.runs, drain_seconds, ready)
+    server = Server(config, services.runs, drain_seconds, ready, leaving)
 
     async def main() -> None:
         watch = asyncio.create_task(_stop_when_idle(server, services, activity, idle_seconds))
@@ -168,7 +185,7 @@ async def _stop_when_idle(
     while idle_seconds is not None:
         left = idle_seconds - (0.0 if services.runs.active else activity.idle_seconds())
         if left <= 0:
-            server.should_exit = True
+            server.leave()
             return
         await asyncio.sleep(max(left, 0.05))
 

@@ -31,6 +31,7 @@ class Services:
     sessions: Sessions
     questions: Questions
     runs: Runs
+    turns: Turns
     orphans: Orphans
     passwords: Passwords
 
@@ -68,6 +69,7 @@ def wire(settings: Settings) -> Services:
         accounts=Accounts(database, passwords, settings.registration),
         sessions=sessions,
         questions=Questions(database, answerer, runs, turns),
+        turns=turns,
         orphans=Orphans(database, runs, settings.orphan_seconds),
         runs=runs,
         passwords=passwords,

@@ -8,12 +8,14 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 
 from askcli.contract import User
-from askcli.errors import EmailTaken, NotFound, RegistrationClosed
+from askcli.errors import EmailTaken, InvalidInput, NotFound, RegistrationClosed
 from askcli.services.clock import new_id, now
 from askcli.services.passwords import Passwords
 from askcli.services.rows import as_user
 from askcli.store import users
 from askcli.store.database import Database
+
+MAX_EMAIL_CHARACTERS = 254
 
 
 class Accounts:
@@ -28,6 +30,8 @@ class Accounts:
         """Make an account. Raises EmailTaken, RegistrationClosed or InvalidInput."""
         if self._registration != "open":
             raise RegistrationClosed("This server takes no registrations; ask its host.")
+        if len(email_key(email)) > MAX_EMAIL_CHARACTERS:
+            raise InvalidInput("email: it is too long.")
         row = {
             "id": new_id(),
             "name": name,

@@ -1,6 +1,6 @@
 """Make one answer: wait for a turn, listen to the model, store what it says.
 
-The row gets the text so far every second, which is its sign of life too, and the end when it
+The row gets the text so far twice a second, which is its sign of life too, and the end when it
 comes. Whoever listens to the run, or nobody, makes no difference here.
 """
 
@@ -24,7 +24,7 @@ from askcli.store.database import Database
 
 log = logging.getLogger("askcli.answering")
 
-CHECKPOINT_SECONDS = 1.0
+CHECKPOINT_SECONDS = 0.5  # so that a crash takes less than a second of text, writing it included
 RETRY_SECONDS = 0.5
 
 Outcome = tuple[Finish | None, AskcliError | None]

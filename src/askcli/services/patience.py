@@ -1,9 +1,10 @@
 """How long to wait for a model, and when to ask it again: the upstream policy, in one place.
 
-Four deadlines: to connect (the SDK's, set by the answerer), to the first sign of an answer, between
-two signs, and in all. What failed before any text was shown is asked again with backoff and
-jitter, or when the provider says so, if that is before the first sign is due; after that never,
-because text that a user has seen cannot be taken back, and would be paid for twice.
+Four deadlines: to connect (the SDK's, set by the answerer), until text comes (each sign of life,
+such as thinking, begins it anew), between two pieces of text, and in all. What failed before any
+text was shown is asked again with backoff and jitter, or when the provider says so, if that is
+before the first text is due; after that never, because text that a user has seen cannot be taken
+back, and would be paid for twice.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from askcli.answerers.base import Answerer, Begin, Finish, Piece, Request
+from askcli.answerers.base import Answerer, Finish, Piece, Request
 from askcli.errors import (
     AskcliError,
     Interrupted,
@@ -49,7 +50,7 @@ class Patience:
             try:
                 async with aclosing(self._attempt(answerer, request, deadline)) as pieces:
                     async for piece in pieces:
-                        shown = shown or bool(piece and isinstance(piece, str))
+                        shown = shown or _is_text(piece)
                         yield piece
                 return
             except AskcliError as error:
@@ -64,29 +65,33 @@ class Patience:
     ) -> AsyncGenerator[Piece, None]:
         """One try, each of its steps within its deadline."""
         clock = asyncio.get_running_loop().time
-        begun = False
+        shown = False
         async with aclosing(answerer.stream(request)) as pieces:
             while True:
-                patience = self.between_tokens if begun else self.first_token
+                patience = self.between_tokens if shown else self.first_token
                 try:
                     async with asyncio.timeout_at(min(deadline, clock() + patience)):
                         piece = await anext(pieces, None)
                 except TimeoutError:
-                    raise _late(begun=begun, total=clock() >= deadline) from None
+                    raise _late(shown=shown, total=clock() >= deadline) from None
                 if piece is None:
                     raise Interrupted("The model's answer broke off before its end; ask again.")
-                begun = begun or not isinstance(piece, Begin)
+                shown = shown or _is_text(piece)
                 yield piece
                 if isinstance(piece, Finish):
                     return
 
 
-def _late(*, begun: bool, total: bool) -> ProviderTimeout:
+def _is_text(piece: Piece) -> bool:
+    return isinstance(piece, str) and piece != ""
+
+
+def _late(*, shown: bool, total: bool) -> ProviderTimeout:
     if total:
         return ProviderTimeout(
             "The answer took longer than this server allows; ask for a shorter one."
         )
-    if begun:
+    if shown:
         return ProviderTimeout(
             "The model stopped in mid-answer; the text so far is kept. Ask again."
         )

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from askcli.errors import DatabaseUnavailable, Failed, Misused
@@ -121,8 +121,8 @@ def _is_our_fault(error: DBAPIError) -> bool:
 def _checked(text: str) -> URL:
     try:
         url = make_url(text)
-        known = url.get_backend_name() in ("sqlite", "postgresql")
-    except (ArgumentError, NoSuchModuleError, ValueError):
+        known = url.drivername in ("sqlite", "postgresql", "postgresql+psycopg")
+    except (ArgumentError, ValueError):
         known = False
     if not known:
         # Never the string itself: it may hold a password.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse
 
 from askcli import __version__
 from askcli.contract import Health
@@ -13,11 +16,32 @@ from askcli.store import migrations
 
 router = APIRouter(tags=["health"])
 
+_METRICS = """\
+# HELP askcli_answers_running Answers that this process is making or that wait for their turn.
+# TYPE askcli_answers_running gauge
+askcli_answers_running {running}
+# HELP askcli_answers_waiting Answers that wait for their turn at the model.
+# TYPE askcli_answers_waiting gauge
+askcli_answers_waiting {waiting}
+# HELP askcli_tasks Tasks on the event loop.
+# TYPE askcli_tasks gauge
+askcli_tasks {tasks}
+"""
+
 
 @router.get("/healthz")
 async def healthz() -> Health:
     """The process is alive."""
     return Health(status="ok", version=__version__)
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(here: ServicesHere) -> PlainTextResponse:
+    """How busy this process is, as Prometheus reads it."""
+    text = _METRICS.format(
+        running=here.runs.active, waiting=here.turns.waiting, tasks=len(asyncio.all_tasks())
+    )
+    return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 
 @router.get("/readyz", responses=problems(503))

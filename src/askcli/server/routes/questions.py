@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Request
-from fastapi.sse import EventSourceResponse
+from fastapi import APIRouter, Header, Request, Response
 
 from askcli.contract import EVENT_STREAM, Question
 from askcli.server.bodies import AskBody
@@ -19,6 +18,12 @@ router = APIRouter(prefix="/api/questions", tags=["questions"])
 _STREAMS: dict[int | str, dict[str, Any]] = {
     201: {
         "description": "The answered question, or its events as they happen",
+        "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+    }
+}
+_FOLLOWS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The events",
         "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
     }
 }
@@ -56,8 +61,8 @@ async def get(question_id: UUID, caller: CallerHere, here: ServicesHere) -> Ques
 
 @router.get(
     "/{question_id}/events",
-    response_class=EventSourceResponse,
-    responses=problems(401, 404),
+    response_class=Response,  # FastAPI would take EventSourceResponse for a generator's
+    responses=_FOLLOWS | problems(401, 404),
 )
 async def events(
     question_id: UUID,
@@ -67,7 +72,7 @@ async def events(
     last_event_id: Annotated[
         int | None, Header(ge=0, description="Characters that you have already")
     ] = None,
-) -> EventSourceResponse:
+) -> Response:
     """Join or rejoin an answer, running or ended: the event stream after `Last-Event-ID`."""
     run = await here.questions.follow(caller.user_id, question_id)
     return stream(run, request.state.request_id, after=last_event_id or 0, status=200)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 
 from askcli.contract import MAX_PAGE, QuestionPage, User
-from askcli.server.bodies import Registration
+from askcli.server.bodies import Moment, Registration
 from askcli.server.dependencies import JsonBody, OwnId, ServicesHere
 from askcli.server.documented import problems
 from askcli.store.questions import Filter
@@ -38,8 +37,8 @@ async def questions(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 20,
     cursor: Annotated[UUID | None, Query(description="A page's next_cursor")] = None,
     conversation_id: UUID | None = None,
-    since: Annotated[datetime | None, Query(description="Asked at this time or later")] = None,
-    until: Annotated[datetime | None, Query(description="Asked before this time")] = None,
+    since: Annotated[Moment | None, Query(description="Asked at this time or later")] = None,
+    until: Annotated[Moment | None, Query(description="Asked before this time")] = None,
 ) -> QuestionPage:
     """Your questions, newest first."""
     wanted = Filter(limit, cursor, conversation_id, since, until)

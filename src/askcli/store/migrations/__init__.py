@@ -9,8 +9,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
+from askcli.errors import Failed
 from askcli.store.database import Database
 
 # Any number: replicas that start at once take turns at the one schema.
@@ -44,5 +46,11 @@ def upgrade(database: Database) -> tuple[str | None, str]:
                 lock = text("SELECT pg_advisory_xact_lock(:key)")
                 connection.execute(lock, {"key": _ADVISORY_LOCK})
             before = current(connection)
-            command.upgrade(_config(connection), "head")
+            try:
+                command.upgrade(_config(connection), "head")
+            except CommandError:
+                raise Failed(
+                    f"the database is at version {before}, which this askcli does not know: "
+                    "it was made by a newer one; upgrade askcli."
+                ) from None
             return before, head()

@@ -1,0 +1,111 @@
+"""A TCP proxy that can cut, stall and slow what passes through it, on either side."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from urllib.parse import urlsplit
+
+
+class Proxy:
+    """Passes connections on to a server's address until told otherwise."""
+
+    def __init__(self, target: str) -> None:
+        self._target = urlsplit(target)
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._flowing: asyncio.Event
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._cut_after: int | None = None
+        self.pause = 0.0
+        self.connections = 0
+        self.url = ""
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> Proxy:
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._call(self._stop)
+        self._thread.join(10)
+
+    def cut(self) -> None:
+        """Reset all connections."""
+        self._call(self._abort)
+
+    def cut_after(self, count: int | None) -> None:
+        """Reset each connection once the server has sent so many bytes through it."""
+        self._cut_after = count
+
+    def stall(self) -> None:
+        """Pass nothing on, in either direction, until `flow`."""
+        self._call(self._flowing.clear)
+
+    def flow(self) -> None:
+        """Pass on again."""
+        self._call(self._flowing.set)
+
+    def _call(self, what: object) -> None:
+        self._loop.call_soon_threadsafe(what)  # type: ignore[arg-type]
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._open())
+        self._ready.set()
+        self._loop.run_forever()
+        self._abort()
+        self._server.close()
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.close()
+
+    def _stop(self) -> None:
+        self._loop.stop()
+
+    async def _open(self) -> None:
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def _abort(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            there = await asyncio.open_connection(self._target.hostname, self._target.port)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._writers |= {writer, there[1]}
+        await asyncio.gather(
+            self._pump(reader, there[1], None), self._pump(there[0], writer, self._cut_after)
+        )
+        self._writers -= {writer, there[1]}
+
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int | None
+    ) -> None:
+        passed = 0
+        try:
+            while data := await reader.read(65536):
+                await self._flowing.wait()
+                if limit is not None and passed + len(data) >= limit:
+                    writer.write(data[: limit - passed])
+                    await writer.drain()
+                    self._abort()
+                    return
+                passed += len(data)
+                await asyncio.sleep(self.pause)
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            self._abort()
+        finally:
+            writer.close()
