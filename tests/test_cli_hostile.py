@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def test_ctrl_c_at_any_moment_is_130(sqlite_cli: Cli, fake: FakeAnthropic) -> No
         process = sqlite_cli.start("ask", marker, stderr=-1)
         try:
             process.wait(moment)
-        except Exception:
+        except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
         # Before Python itself has started, a signal is the kernel's to deal with.

@@ -9,6 +9,7 @@ import random
 import socket
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ import pytest
 from tests.conftest import SOAK, Person, serving
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import ServerProcess
+from tests.support.proxy import Proxy
 
 STREAM = {"accept": "text/event-stream"}
 
@@ -93,18 +95,22 @@ def test_a_killed_server_loses_no_question(
 ) -> None:
     url = new_database(kind)
     subprocess.run(
-        [str(Path(os.sys.executable).with_name("askcli")), "migrate"],
+        [str(Path(sys.executable).with_name("askcli")), "migrate"],
         env=os.environ | {"DB_CONN_STRING": url}, check=True, capture_output=True,
     )  # fmt: skip
     more = {"ASKCLI_ORPHAN_SECONDS": "2"}
     server = serving(tmp_path, fake, url, **more)
     person = new_person(server)
     counts = {"acknowledged": 0, "answered": 0, "interrupted": 0}
-    for _ in range(50 if SOAK else 1):
+    rounds = 50 if SOAK else 1
+    for _ in range(rounds):
         server = one_round(server, person, fake, counts)
     assert server.stop() == 0
     assert counts["acknowledged"] > 0
-    print(kind, counts)
+    told = f"{rounds} rounds on {kind}: {counts}\n"
+    if log := os.environ.get("ASKCLI_SOAK_LOG"):
+        with Path(log).open("a") as file:
+            file.write(told)
 
 
 def one_round(
@@ -375,7 +381,7 @@ def small_disk(path: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(path)], check=True)
 
 
-def test_a_full_or_read_only_disk_is_told_and_got_over(
+def test_a_full_disk_is_told_and_got_over(
     fake: FakeAnthropic, new_person: Any, tmp_path: Path
 ) -> None:
     with small_disk(tmp_path / "disk", "2m") as disk:
@@ -383,11 +389,10 @@ def test_a_full_or_read_only_disk_is_told_and_got_over(
         person = new_person(server)
         kept = person.ask("kept").json()["id"]
         filler = disk / "filler"
-        with filler.open("wb") as file:
+        with filler.open("wb", buffering=0) as file:
             while True:
                 try:
                     file.write(b"x" * 4096)
-                    file.flush()
                 except OSError:
                     break
         refused = eventually(lambda: _refused(person))
@@ -403,3 +408,106 @@ def test_a_full_or_read_only_disk_is_told_and_got_over(
 def _refused(person: Person) -> httpx2.Response | None:
     answer = person.ask("x" * 50_000)
     return answer if answer.status_code == 503 else None
+
+
+def test_a_read_only_database_is_told_at_the_start(
+    fake: FakeAnthropic, new_person: Any, new_cli: Any, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", "8m") as disk:
+        url = f"sqlite:///{disk / 'askcli.db'}"
+        server = serving(tmp_path / "home", fake, url)
+        kept = new_person(server).ask("kept").json()["answer"]
+        assert server.stop() == 0
+        remount = ["mount", "-o", "remount", str(disk)]
+        subprocess.run([*remount[:2], "remount,ro", str(disk)], check=True)
+        cli = new_cli(ASKCLI_ANSWERER="scripted", DB_CONN_STRING=url)
+        done = cli("serve", "--port", "0")
+        assert (done.code, done.err.count("\n")) == (1, 1), done
+        assert "read-only" in done.err
+        subprocess.run([*remount[:2], "remount,rw", str(disk)], check=True)
+        again = server.again()
+        assert kept in [row["answer"] for row in stored_rows(disk / "askcli.db")]
+        assert again.stop() == 0
+
+
+def stored_rows(path: Path) -> list[dict[str, Any]]:
+    """All questions in a database file."""
+    connection = sqlite3.connect(path)
+    connection.row_factory = sqlite3.Row
+    rows = [dict(row) for row in connection.execute("SELECT * FROM questions")]
+    connection.close()
+    return rows
+
+
+def test_a_living_answer_is_no_orphan_however_slow_its_model(
+    new_database: Any, fake: FakeAnthropic, new_person: Any, tmp_path: Path
+) -> None:
+    url = new_database("sqlite")
+    more = {"ASKCLI_ORPHAN_SECONDS": "2"}
+    server = serving(tmp_path / "one", fake, url, **more)
+    other = serving(tmp_path / "two", fake, url, **more)
+    person = new_person(server)
+    marker = uuid4().hex
+    reply = fake.on(marker, "begun", " and ended", hold_after=1)
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask_until_cut, person, server, seen := Seen(marker))
+        eventually(lambda: seen.text)
+        with person.at(other) as http:
+            for _ in range(9):
+                time.sleep(0.5)  # nothing happens here, and that is what must be seen
+                (row,) = stored(person, http)
+                assert row["status"] == "answering"
+        reply.release()
+        asking.result()
+    (row,) = stored(person)
+    assert (row["status"], row["answer"]) == ("answered", "begun and ended")
+    assert (server.stop(), other.stop()) == (0, 0)
+
+
+def test_users_take_turns_and_a_full_queue_is_told(
+    new_database: Any, fake: FakeAnthropic, new_person: Any, tmp_path: Path
+) -> None:
+    more = {"ASKCLI_MAX_RUNNING": "1", "ASKCLI_MAX_WAITING": "12"}
+    server = serving(tmp_path, fake, new_database("sqlite"), **more)
+    greedy, modest = new_person(server), new_person(server)
+    marker = uuid4().hex
+    reply = fake.on(f"{marker} first", "begun", " and ended", hold_after=1)
+    waiting = "askcli_answers_waiting"
+    with ThreadPoolExecutor(10) as pool:
+        asked = [pool.submit(greedy.ask, f"{marker} first")]
+        assert reply.reached.wait(30)
+        for number in range(3):  # a quarter of the places is what one user may take
+            asked.append(pool.submit(greedy.ask, f"{marker} greedy {number}"))
+            eventually(lambda n=number: metric(server, waiting) == n + 1)
+        refused = greedy.ask(f"{marker} too much")
+        assert (refused.status_code, refused.json()["code"]) == (503, "provider_overloaded")
+        assert int(refused.headers["retry-after"]) > 0
+        asked.append(pool.submit(modest.ask, f"{marker} modest"))
+        eventually(lambda: metric(server, waiting) == 4)
+        reply.release()
+        assert {future.result().status_code for future in asked} == {201}
+    order = [request["messages"][-1]["content"].split()[1] for request in fake.asked(marker)]
+    assert order.index("modest") <= 2
+    assert sorted(order) == ["first", "greedy", "greedy", "greedy", "modest"]
+    assert len(stored(greedy)) == 4  # what was refused was not stored
+    assert server.stop() == 0
+
+
+def test_a_slow_and_a_stalled_connection_lose_nothing(
+    sqlite_server: ServerProcess, new_person: Any, fake: FakeAnthropic
+) -> None:
+    person = new_person(sqlite_server)
+    marker = uuid4().hex
+    fake.on(marker, *(f"{number} " for number in range(50)))
+    with Proxy(sqlite_server.url) as proxy, ThreadPoolExecutor(1) as pool:
+        proxy.pause = 0.02
+        proxy.stall()
+        seen = Seen(marker)
+        through = Person(person.http, person.email, person.tokens)
+        sqlite_through = type("Through", (), {"url": proxy.url})
+        asking = pool.submit(ask_until_cut, through, sqlite_through, seen)
+        eventually(lambda: proxy.connections == 1)
+        assert not seen.text
+        proxy.flow()
+        asking.result()
+    assert seen.text[-1][1] == len("".join(f"{number} " for number in range(50)))

@@ -57,11 +57,11 @@ def _serve_tcp(told: Settings) -> None:
 def migrate() -> None:
     """Bring the database's schema to this version."""
     from askcli.store import migrations
-    from askcli.store.database import Database, check_reachable
+    from askcli.store.database import Database, telling_why
 
     database = Database(settings.load(dotenv=True).database_url)
-    check_reachable(database)
-    before, after = migrations.upgrade(database)
+    with telling_why(database):
+        before, after = migrations.upgrade(database)
     database.close()
     if before == after:
         console.note(f"The database is at version {after} already.")

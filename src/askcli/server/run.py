@@ -21,7 +21,7 @@ from askcli.services.runs import Runs
 from askcli.services.tokens import secret_path
 from askcli.settings import Settings
 from askcli.store import migrations
-from askcli.store.database import check_reachable
+from askcli.store.database import check_reachable, telling_why
 
 GRACEFUL_SECONDS = 5  # for the last bytes to slow readers: the answers have ended by then
 BACKLOG = 2048
@@ -82,7 +82,8 @@ def prepare(settings: Settings) -> Services:
     services = wire(settings)
     check_reachable(services.database)
     if services.database.is_sqlite:
-        migrations.upgrade(services.database)
+        with telling_why(services.database):
+            migrations.upgrade(services.database)
         return services
     with services.database.engine.connect() as connection:
         if migrations.current(connection) != migrations.head():

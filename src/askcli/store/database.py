@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -174,10 +175,19 @@ def _postgresql(url: URL) -> Engine:
 
 def check_reachable(database: Database) -> None:
     """Raises Failed when the database cannot be opened, saying why but no password."""
+    with telling_why(database), database.engine.connect():
+        pass
+
+
+@contextmanager
+def telling_why(database: Database) -> Iterator[None]:
+    """Turn a database that cannot be used into Failed, saying why but no password."""
     try:
-        with database.engine.connect():
-            pass
+        yield
     except DBAPIError as error:
         reason = str(error.orig).splitlines()[0]
+        file = Path(database.url.database or "")
+        if database.is_sqlite and file.exists() and not os.access(file, os.W_OK):
+            reason = "the file is read-only"
         shown = database.url.render_as_string(hide_password=True)
-        raise Failed(f"cannot open the database {shown}: {reason}") from None
+        raise Failed(f"cannot use the database {shown}: {reason}") from None
