@@ -28,9 +28,11 @@ def test_the_http_walk_runs_as_written(server: ServerProcess, new_cli: Any) -> N
     assert '"email":"ada@example.org"' in told[1]
     assert told[3] == "You asked: Why is the sky blue?"
     assert "event: done" in told[4]
-    assert "You asked: Why is the sky blue?" in told[5]
-    assert "And at sunset?" not in told[6]
-    assert "Why is the sky blue?" in told[6]
+    assert 'data: {"text": ": Why is' in told[5]  # what comes after "You asked"
+    assert '"status":"answered"' in told[6]
+    assert "You asked: Why is the sky blue?" in told[7]
+    assert "And at sunset?" not in told[8]
+    assert "Why is the sky blue?" in told[8]
     assert told[-1] == "session_ended"
 
 

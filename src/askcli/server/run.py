@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -16,8 +15,8 @@ from askcli.errors import Failed, Misused
 from askcli.files import PidFile, private_directory
 from askcli.server.activity import Activity
 from askcli.server.app import create_app
+from askcli.server.process import Server
 from askcli.server.wiring import Services, wire
-from askcli.services.runs import Runs
 from askcli.services.tokens import secret_path
 from askcli.settings import Settings
 from askcli.store import migrations
@@ -25,53 +24,6 @@ from askcli.store.database import check_reachable, telling_why
 
 GRACEFUL_SECONDS = 5  # for the last bytes to slow readers: the answers have ended by then
 BACKLOG = 2048
-
-
-class Server(uvicorn.Server):
-    """uvicorn's server, with an exit code that says how it went and not which signal came."""
-
-    def __init__(
-        self,
-        config: uvicorn.Config,
-        runs: Runs,
-        drain_seconds: float,
-        ready: Callable[[], None],
-        leaving: Callable[[], None],
-    ) -> None:
-        """`ready` is called when requests are answered, `leaving` when no more are wanted."""
-        super().__init__(config)
-        self._leaving = leaving
-        self._runs = runs
-        self._drain_seconds = drain_seconds
-        self._ready = ready
-        self._draining: asyncio.Task[None] | None = None
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so once requests are answered and signals are heard."""
-        await super().startup(sockets)
-        if self.started:
-            self._ready()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Stop gracefully on SIGINT and SIGTERM; at a second one, as fast as can be."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.leave)
-        yield
-
-    def leave(self) -> None:
-        """Stop gracefully; at a second call, as fast as can be."""
-        if self._draining is None:
-            self._draining = asyncio.create_task(self._drain())
-        else:
-            self._runs.interrupt()
-
-    async def _drain(self) -> None:
-        """Still serve while the answers finish: readiness and new questions are 503 meanwhile."""
-        self._leaving()
-        await self._runs.drain(self._drain_seconds)
-        self.should_exit = True
 
 
 def prepare(settings: Settings) -> Services:

@@ -11,26 +11,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from askcli.errors import DatabaseUnavailable, Failed, Misused
-from askcli.files import private_directory
+from askcli.errors import DatabaseUnavailable, Failed
+from askcli.store import engines
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
-READERS = 8
-BUSY_SECONDS = 5
 QUEUE_SECONDS = 10.0
 
 log = logging.getLogger("askcli.store")
@@ -41,10 +38,10 @@ class Database:
 
     def __init__(self, url: str) -> None:
         """Open nothing yet. Raises Misused for a URL that is neither SQLite nor PostgreSQL."""
-        self.url = _checked(url)
+        self.url = engines.checked(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _sqlite(self.url) if self.is_sqlite else _postgresql(self.url)
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store")
+        self.engine = engines.sqlite(self.url) if self.is_sqlite else engines.postgresql(self.url)
+        self._readers = ThreadPoolExecutor(engines.READERS, thread_name_prefix="store")
         # SQLite has one writer at a time whatever we do: queueing in one thread of ours is fair,
         # and cannot run into "database is locked".
         self._writers = ThreadPoolExecutor(1) if self.is_sqlite else self._readers
@@ -117,60 +114,6 @@ def _reason(error: Exception) -> str:
 def _is_our_fault(error: DBAPIError) -> bool:
     """A broken constraint or a wrong statement, rather than a database that is away or full."""
     return type(error).__name__ in ("IntegrityError", "DataError", "ProgrammingError")
-
-
-def _checked(text: str) -> URL:
-    try:
-        url = make_url(text)
-        known = url.drivername in ("sqlite", "postgresql", "postgresql+psycopg")
-    except (ArgumentError, ValueError):
-        known = False
-    if not known:
-        # Never the string itself: it may hold a password.
-        raise Misused(
-            "DB_CONN_STRING is not a database URL that askcli knows: "
-            "use sqlite:///path/to/file.db or postgresql://user:password@host/name."
-        )
-    if url.get_backend_name() == "postgresql":
-        return url.set(drivername="postgresql+psycopg")
-    return url
-
-
-def _sqlite(url: URL) -> Engine:
-    if not url.database or url.database == ":memory:":
-        raise Misused("DB_CONN_STRING must name a file for SQLite: sqlite:///path/to/file.db.")
-    path = Path(url.database)
-    if not path.parent.exists():
-        private_directory(path.parent)
-    engine = create_engine(url, pool_size=READERS + 1, connect_args={"timeout": BUSY_SECONDS})
-
-    @event.listens_for(engine, "do_connect")
-    def create(*_: Any) -> None:
-        with suppress(OSError):  # SQLite says better what is wrong with the path
-            path.touch(mode=0o600)  # its WAL file takes the same mode
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, _record: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves, below
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
-
-    return engine
-
-
-def _postgresql(url: URL) -> Engine:
-    return create_engine(
-        url,
-        pool_size=READERS,
-        max_overflow=0,
-        pool_timeout=10,
-        pool_pre_ping=True,
-        connect_args={"connect_timeout": 5},
-    )
 
 
 def check_reachable(database: Database) -> None:

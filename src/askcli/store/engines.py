@@ -1,0 +1,74 @@
+"""How SQLAlchemy opens each of the two databases."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from askcli.errors import Misused
+from askcli.files import private_directory
+
+READERS = 8
+BUSY_SECONDS = 5
+
+
+def checked(text: str) -> URL:
+    """The URL of DB_CONN_STRING. Raises Misused, without repeating it, when it is none."""
+    try:
+        url = make_url(text)
+        known = url.drivername in ("sqlite", "postgresql", "postgresql+psycopg")
+    except (ArgumentError, ValueError):
+        known = False
+    if not known:
+        # Never the string itself: it may hold a password.
+        raise Misused(
+            "DB_CONN_STRING is not a database URL that askcli knows: "
+            "use sqlite:///path/to/file.db or postgresql://user:password@host/name."
+        )
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    return url
+
+
+def sqlite(url: URL) -> Engine:
+    """SQLite as it should be: WAL, foreign keys, fully synchronous, a private file."""
+    if not url.database or url.database == ":memory:":
+        raise Misused("DB_CONN_STRING must name a file for SQLite: sqlite:///path/to/file.db.")
+    path = Path(url.database)
+    if not path.parent.exists():
+        private_directory(path.parent)
+    engine = create_engine(url, pool_size=READERS + 1, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "do_connect")
+    def create(*_: Any) -> None:
+        with suppress(OSError):  # SQLite says better what is wrong with the path
+            path.touch(mode=0o600)  # its WAL file takes the same mode
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+
+    return engine
+
+
+def postgresql(url: URL) -> Engine:
+    """PostgreSQL with a bounded pool that notices when a connection has died."""
+    return create_engine(
+        url,
+        pool_size=READERS,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5},
+    )
