@@ -179,6 +179,28 @@ def test_a_terminal_shows_rendered_markdown(sqlite_cli: Cli, fake: FakeAnthropic
     assert not screen.buffer[row][0].bold
 
 
+def test_blocks_stand_one_line_apart_and_nothing_raw_is_left(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    code = "```python\ndef sky(wavelength):\n    return wavelength ** -4\n```"
+    table = "| colour | nm |\n| --- | --- |\n| blue | 450 |"
+    text = f"Words.\n\n1. one\n2. two\n\n{table}\n\n{code}\n\nMore.\n\n> The end."
+    fake.on(marker, *(text[i : i + 9] for i in range(0, len(text), 9)), pause=0.01)
+    sqlite_cli.environment["NO_COLOR"] = "1"
+    for columns in (40, 80, 200):
+        terminal = sqlite_cli.terminal("ask", marker, columns=columns, rows=40)
+        shown = [line.rstrip() for line in _screen(terminal, columns, 40).display]
+        assert [line.strip() for line in "\n".join(shown).strip().splitlines()] == [
+            "Words.", "",
+            "1 one", "2 two", "",
+            "colour  nm", "───────────", "blue    450", "",
+            "def sky(wavelength):", "return wavelength ** -4", "",
+            "More.", "",
+            "▌ The end.",
+        ]  # fmt: skip
+
+
 def test_a_long_answer_scrolls_by_once(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
     marker = uuid4().hex
     paragraphs = [f"Paragraph number {n}.\n\n" for n in range(60)]

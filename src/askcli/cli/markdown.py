@@ -13,12 +13,13 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 from rich.live import Live
 from rich.markdown import Markdown
+from rich.segment import Segment, Segments
 from rich.text import Text
 
 from askcli.cli import console
 
-# Repainting and parsing cost the more the longer a block is; ten times a second is enough.
-TIMES_A_SECOND = 10
+# Parsing costs the more the longer a block is; ten times a second is enough to see its end.
+PARSE_SECONDS = 0.1
 
 _parser = MarkdownIt().enable("table")
 
@@ -28,12 +29,15 @@ def print_markdown(pieces: Iterator[str]) -> None:
     terminal = Console(highlight=False)
     page = _Page(terminal)
     try:
-        with Live(console=terminal, transient=True, refresh_per_second=TIMES_A_SECOND) as live:
+        # No refreshing thread: printing beside it makes it erase the wrong lines.
+        with Live(console=terminal, transient=True, auto_refresh=False) as live:
             for piece in pieces:
-                page.add(console.harmless(piece))
-                live.update(page.tail())
+                if finished := page.add(console.harmless(piece)):
+                    live.update(Text(""), refresh=True)
+                    page.print(finished)
+                live.update(page.tail(), refresh=True)
     finally:
-        page.flush()
+        page.print(page.pending)
 
 
 class _Page:
@@ -41,43 +45,60 @@ class _Page:
 
     def __init__(self, terminal: Console) -> None:
         self._terminal = terminal
-        self._pending = ""
+        self.pending = ""
         self._blocks = 0
         self._parsed = 0.0
 
-    def add(self, piece: str) -> None:
-        """Append a piece, and print the blocks that it finished."""
-        self._pending += piece
-        moment = time.monotonic()
-        if "\n" in self._pending and moment - self._parsed > 1 / TIMES_A_SECOND:
-            finished, self._pending = split_finished(self._pending)
-            self._print(finished)
+    def add(self, piece: str) -> str:
+        """Append a piece; the blocks that are finished now."""
+        self.pending += piece
+        finished = ""
+        if "\n" in self.pending and time.monotonic() - self._parsed > PARSE_SECONDS:
+            finished, self.pending = split_finished(self.pending)
             self._parsed = time.monotonic()
+        return finished
 
     def tail(self) -> Text:
         """The last lines of the pending block, as they came."""
         rows = max(1, self._terminal.height - 2)
-        lines = self._pending[-rows * self._terminal.width :].splitlines()[-rows:]
+        lines = self.pending[-rows * self._terminal.width :].splitlines()[-rows:]
         return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
 
-    def flush(self) -> None:
-        """Print what is pending."""
-        pending, self._pending = self._pending, ""
-        self._print(pending)
-
-    def _print(self, text: str) -> None:
-        if text.strip():
-            if self._blocks:
-                self._terminal.print()
+    def print(self, text: str) -> None:
+        """Print blocks, an empty line between them."""
+        for block in split_blocks(text):
             # A link shows its address: hidden behind its text, it could lead anywhere.
-            self._terminal.print(Markdown(text.strip("\n"), hyperlinks=False))
-            self._blocks += 1
+            markdown = Markdown(block.strip("\n"), hyperlinks=False)
+            lines = _trimmed(self._terminal.render_lines(markdown, pad=False))
+            if lines and self._blocks:
+                lines.insert(0, [])
+            self._blocks += bool(lines)
+            ended = [segment for line in lines for segment in (*line, Segment.line())]
+            self._terminal.print(Segments(ended), soft_wrap=True)
+
+
+def _trimmed(lines: list[list[Segment]]) -> list[list[Segment]]:
+    """The lines without the blank ones around them, which rich gives to some blocks."""
+    said = [number for number, line in enumerate(lines) if not _is_blank(line)]
+    return lines[said[0] : said[-1] + 1] if said else []
+
+
+def _is_blank(line: list[Segment]) -> bool:
+    return not any(segment.text.strip() for segment in line)
 
 
 def split_finished(text: str) -> tuple[str, str]:
     """The blocks that more text cannot change, and the rest: the last block and what follows."""
-    tops = [token.map[0] for token in _parser.parse(text) if token.level == 0 and token.map]
-    if len(tops) < 2:
-        return "", text
+    *finished, last = split_blocks(text)
+    return "".join(finished), last
+
+
+def split_blocks(text: str) -> list[str]:
+    """The text's top-level blocks; together they are the text."""
     lines = text.splitlines(keepends=True)
-    return "".join(lines[: tops[-1]]), "".join(lines[tops[-1] :])
+    tops = [token.map[0] for token in _parser.parse(text) if token.level == 0 and token.map]
+    starts = [0, *tops[1:]]
+    return [
+        "".join(lines[start:end])
+        for start, end in zip(starts, [*tops[1:], len(lines)], strict=True)
+    ]

@@ -25,7 +25,6 @@ class Run:
         self.stopped_by: AskcliError | None = None
         self._listening: asyncio.Task[Any] | None = None
         self._pieces: list[str] = []
-        self._length = 0
         self._changed = asyncio.Event()
 
     async def listen(self, listening: Coroutine[Any, Any, T]) -> T:
@@ -49,7 +48,6 @@ class Run:
     def add(self, piece: str) -> None:
         """Append a piece and wake the followers."""
         self._pieces.append(piece)
-        self._length += len(piece)
         self._wake()
 
     def end(self, question: Question, error: AskcliError | None) -> None:

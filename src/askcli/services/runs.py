@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -36,15 +37,25 @@ WATCH_SECONDS = 0.2
 STORE_SECONDS = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class Working:
+    """A run, and the task that makes or watches it."""
+
+    run: Run
+    task: asyncio.Task[None]
+
+
+Kept = dict[str, Working]
+
+
 class Runs:
     """The runs of this process, and those of others that somebody here follows."""
 
     def __init__(self, database: Database, answering: Answering) -> None:
         self._database = database
         self._answering = answering
-        self._own: dict[str, Run] = {}
-        self._watched: dict[str, Run] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._own: Kept = {}
+        self._watched: Kept = {}
         self.stopping = False
 
     @property
@@ -71,14 +82,15 @@ class Runs:
         """The run of a question that was asked before, whichever process answers it."""
         known = self._own.get(question["id"]) or self._watched.get(question["id"])
         if known:
-            return known
+            return known.run
         if question["status"] != "answering":
             return ended_run(question)
         run = Run(question)
         self._keep(self._watched, run, self._watch(run))
         return run
 
-    def _keep(self, where: dict[str, Run], run: Run, work: Coroutine[Any, Any, None]) -> None:
+    @staticmethod
+    def _keep(where: Kept, run: Run, work: Coroutine[Any, Any, None]) -> None:
         """Do a run's work in a task, and know the run for as long as it takes."""
         question_id = run.question["id"]
 
@@ -89,19 +101,18 @@ class Runs:
                 log.exception("run %s failed", question_id)
                 run.end(run.question, AskcliError("The server failed; ask again."))
             finally:
-                del where[question_id], self._tasks[question_id]
+                del where[question_id]
 
-        where[question_id] = run
-        self._tasks[question_id] = asyncio.create_task(working(), name=f"run {question_id}")
+        where[question_id] = Working(run, asyncio.create_task(working()))
 
     async def cancel(self, user_id: UUID, question_id: UUID) -> None:
         """End the run of a user's question, wherever it is made; returns when its row says so."""
-        run = self._own.get(str(question_id))
-        if run is None:
+        own = self._own.get(str(question_id))
+        if own is None:
             await self._database.write(questions.cancel, user_id, question_id, now())
             return
-        run.stop(Cancelled("The answer was cancelled; the text so far is kept."))
-        await run.wait()
+        own.run.stop(Cancelled("The answer was cancelled; the text so far is kept."))
+        await own.run.wait()
 
     async def drain(self, seconds: float) -> None:
         """Take no more; let the runs finish for so long, then interrupt the rest, text kept."""
@@ -111,18 +122,19 @@ class Runs:
         await self._settle(STORE_SECONDS)
         if self._own:
             log.error("%d answers could not be stored to their end", len(self._own))
-        for run in self._watched.values():
+        for watched in list(self._watched.values()):
+            run = watched.run
             run.end(run.question, ShuttingDown("The server is stopping; rejoin shortly."))
-        for task in list(self._tasks.values()):
-            task.cancel()
+        for kept in [*self._own.values(), *self._watched.values()]:
+            kept.task.cancel()
 
     def interrupt(self) -> None:
         """End all runs of this process now; their text so far is stored."""
-        for run in self._own.values():
-            run.stop(Interrupted("The server stopped in mid-answer; ask again."))
+        for own in self._own.values():
+            own.run.stop(Interrupted("The server stopped in mid-answer; ask again."))
 
     async def _settle(self, seconds: float) -> None:
-        tasks = [self._tasks[question_id] for question_id in self._own]
+        tasks = [own.task for own in self._own.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
 

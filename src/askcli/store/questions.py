@@ -1,4 +1,8 @@
-"""Queries on questions. Each names the user it serves: there is no other way to read a row."""
+"""Queries on questions.
+
+Each that serves a user names that user: there is no other way to read a row. Only the runs' own
+bookkeeping (change, answering, interrupt) goes by the id alone, and gives back no text.
+"""
 
 from __future__ import annotations
 
