@@ -86,6 +86,23 @@ def test_stop_ends_it_and_the_next_question_starts_another(local: Cli) -> None:
     assert "ERROR" not in log
 
 
+def test_a_stopped_server_finishes_its_answer_and_another_takes_over(
+    local: Cli, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.json"
+    script.write_text(
+        '[{"match": "slow", "pieces": ["a", "b", "c"], "pause": 1}, {"text": "fast"}]'
+    )
+    local.environment["ASKCLI_SCRIPT"] = str(script)
+    slow = local.start("ask", "slow")
+    assert slow.stdout
+    assert slow.stdout.read(1) == b"a"
+    assert "Stopped" in local("serve", "--stop").err
+    assert local("ask", "quick").out == "fast\n"  # by another server, at once
+    assert slow.communicate()[0] == b"bc\n"
+    assert slow.returncode == 0
+
+
 def test_a_killed_server_is_replaced(local: Cli) -> None:
     assert local("ask", "hello").code == 0
     os.kill(pids(local)[0], 9)

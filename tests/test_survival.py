@@ -40,6 +40,13 @@ def eventually(condition: Callable[[], Any], seconds: float = 30) -> Any:
     return found
 
 
+def report(figures: str) -> None:
+    """Note what a check has measured, in the file that ASKCLI_SOAK_LOG names."""
+    if log := os.environ.get("ASKCLI_SOAK_LOG"):
+        with Path(log).open("a") as file:
+            file.write(figures + "\n")
+
+
 def stored(person: Person, client: httpx2.Client | None = None) -> list[dict[str, Any]]:
     """All questions of a user."""
     items: list[dict[str, Any]] = []
@@ -107,10 +114,7 @@ def test_a_killed_server_loses_no_question(
         server = one_round(server, person, fake, counts)
     assert server.stop() == 0
     assert counts["acknowledged"] > 0
-    told = f"{rounds} rounds on {kind}: {counts}\n"
-    if log := os.environ.get("ASKCLI_SOAK_LOG"):
-        with Path(log).open("a") as file:
-            file.write(told)
+    report(f"{rounds} rounds on {kind}: {counts}")
 
 
 def one_round(
@@ -182,6 +186,8 @@ def test_two_hundred_clients_that_go_lose_nothing(
     person = new_person(sqlite_server)
     marker = uuid4().hex
     reply = fake.on(marker, "begun", " and ended", hold_after=1)
+    assert person.ask("first, so that all is loaded").status_code == 201
+    assert person.http.delete(f"/api/questions/{stored(person)[0]['id']}").status_code == 204
     before = metric(sqlite_server, "askcli_tasks")
     process = psutil.Process(sqlite_server.pid)
 
@@ -207,7 +213,10 @@ def test_two_hundred_clients_that_go_lose_nothing(
     assert len(rows) == 200
     assert {(row["status"], row["answer"]) for row in rows} == {("answered", "begun and ended")}
     eventually(lambda: metric(sqlite_server, "askcli_tasks") <= before + 1)
-    assert process.memory_info().rss - memory < 60 * 2**20
+    grown = process.memory_info().rss - memory
+    after = metric(sqlite_server, "askcli_tasks")
+    report(f"200 clients gone: tasks {before:.0f} → {after:.0f}, {grown / 2**20:.1f} MiB more")
+    assert grown < 60 * 2**20
 
 
 def test_slow_readers_cost_nobody_anything(
@@ -237,7 +246,9 @@ def test_slow_readers_cost_nobody_anything(
     eventually(lambda: metric(sqlite_server, "askcli_answers_running") == 0)
     rows = [row for row in stored(person) if row["question"] == marker]
     assert [(row["status"], len(row["answer"])) for row in rows] == [("answered", 200_000)] * 50
-    assert process.memory_info().rss - memory < 150 * 2**20
+    grown = process.memory_info().rss - memory
+    report(f"50 slow readers of 200 kB each: {grown / 2**20:.1f} MiB more")
+    assert grown < 150 * 2**20
     for reader in readers:
         reader.close()
 

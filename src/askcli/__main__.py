@@ -1,17 +1,23 @@
 """`python -m askcli` and the `askcli` command."""
 
 import os
+import signal
+
+INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; a Ctrl-C while it is still being loaded is one like any other."""
+    """Run the command line."""
     _open_closed_streams()
-    try:
-        from askcli.cli.app import main as run
+    by_python = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if by_python:
+        # A KeyboardInterrupt in the middle of an import would end in tracebacks.
+        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    from askcli.cli.app import main as run
 
-        run()
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    if by_python:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    run()
 
 
 def _open_closed_streams() -> None:
