@@ -209,15 +209,20 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def new_cli(tmp_path: Path) -> Any:
+def new_cli(tmp_path: Path) -> Iterator[Any]:
     """Makes users at a shell, each with a home of their own."""
+    # Short, because a Unix socket's path must be.
+    with tempfile.TemporaryDirectory(prefix="askcli") as runtime:
 
-    def make(server: ServerProcess | None = None, **settings: str) -> Cli:
-        if server:
-            settings["ASKCLI_SERVER"] = server.url
-        return Cli(tmp_path / uuid4().hex[:8], **settings)
+        def make(server: ServerProcess | None = None, **settings: str) -> Cli:
+            if server:
+                settings["ASKCLI_SERVER"] = server.url
+            own = Path(runtime) / uuid4().hex[:8]
+            own.mkdir(mode=0o700)
+            home = tmp_path / uuid4().hex[:8]
+            return Cli(home, **({"XDG_RUNTIME_DIR": str(own)} | settings))
 
-    return make
+        yield make
 
 
 @pytest.fixture

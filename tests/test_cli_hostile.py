@@ -191,35 +191,32 @@ def test_a_planted_socket_is_not_trusted(new_cli: Any) -> None:
 def test_local_history_survives_a_logout_and_another_data_directory(
     new_cli: Any, tmp_path: Path
 ) -> None:
-    with tempfile.TemporaryDirectory(prefix="askcli") as runtime:
-        cli = new_cli(ASKCLI_ANSWERER="scripted", XDG_RUNTIME_DIR=runtime)
-        for name in ("a", "b"):
-            cli.environment["ASKCLI_DATA_DIR"] = str(tmp_path / name)
-            assert cli("ask", f"in {name}").code == 0
-        cli.environment["ASKCLI_DATA_DIR"] = str(tmp_path / "a")
-        assert "in a" in cli("history").out
-        assert cli("logout").code == 0
-        assert "in a" in cli("history").out
-        assert cli("serve", "--stop").code == 0
+    cli = new_cli(ASKCLI_ANSWERER="scripted")
+    for name in ("a", "b"):
+        cli.environment["ASKCLI_DATA_DIR"] = str(tmp_path / name)
+        assert cli("ask", f"in {name}").code == 0
+    cli.environment["ASKCLI_DATA_DIR"] = str(tmp_path / "a")
+    assert "in a" in cli("history").out
+    assert cli("logout").code == 0
+    assert "in a" in cli("history").out
+    assert cli("serve", "--stop").code == 0
 
 
 def test_relative_paths_mean_the_directory_that_one_stands_in(new_cli: Any) -> None:
-    with tempfile.TemporaryDirectory(prefix="askcli") as runtime:
-        cli = new_cli(ASKCLI_ANSWERER="scripted", XDG_RUNTIME_DIR=runtime)
-        script = "for d in one two; do mkdir $d; (cd $d; ASKCLI_DATA_DIR=data askcli ask in $d; "
-        done = cli.shell(script + "ASKCLI_DATA_DIR=data askcli history); done; askcli serve --stop")
-        assert done.code == 0, done
-        assert done.out.count("  in one") == 1
-        assert done.out.count("  in two") == 1
-        assert (cli.home / "two/data/askcli.db").is_file()
+    cli = new_cli(ASKCLI_ANSWERER="scripted")
+    script = "for d in one two; do mkdir $d; (cd $d; ASKCLI_DATA_DIR=data askcli ask in $d; "
+    done = cli.shell(script + "ASKCLI_DATA_DIR=data askcli history); done; askcli serve --stop")
+    assert done.code == 0, done
+    assert done.out.count("  in one") == 1
+    assert done.out.count("  in two") == 1
+    assert (cli.home / "two/data/askcli.db").is_file()
 
 
 def test_all_streams_closed(new_cli: Any) -> None:
-    with tempfile.TemporaryDirectory(prefix="askcli") as runtime:
-        cli = new_cli(ASKCLI_ANSWERER="scripted", XDG_RUNTIME_DIR=runtime)
-        done = cli.shell("askcli ask hi 0<&- 1>&- 2>&- || true; askcli history")
-        assert "  hi" in done.out
-        assert cli("serve", "--stop").code == 0
+    cli = new_cli(ASKCLI_ANSWERER="scripted")
+    done = cli.shell("askcli ask hi 0<&- 1>&- 2>&- || true; askcli history")
+    assert "  hi" in done.out
+    assert cli("serve", "--stop").code == 0
 
 
 @pytest.mark.parametrize(

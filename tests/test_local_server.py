@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,9 @@ from tests.support.processes import Cli
 @pytest.fixture
 def local(new_cli: Any) -> Any:
     """A user with no server configured, whom a script answers; their server is stopped."""
-    with tempfile.TemporaryDirectory(prefix="askcli") as runtime:  # short, for a Unix socket
-        cli = new_cli(ASKCLI_ANSWERER="scripted", XDG_RUNTIME_DIR=runtime)
-        yield cli
-        _stop(cli)
+    cli = new_cli(ASKCLI_ANSWERER="scripted")
+    yield cli
+    _stop(cli)
 
 
 def _stop(cli: Cli) -> None:

@@ -46,7 +46,7 @@ def ensure(settings: Settings) -> Path:
     path = socket_path(settings)
     private_directory(path.parent)  # before anything in it is trusted: it may be in /tmp
     if not listens(path):
-        with locked(path.with_suffix(".lock")):
+        with locked(path.with_name("start.lock")):
             if not listens(path):
                 _start(settings, path)
     return path
