@@ -219,6 +219,16 @@ def test_two_hundred_clients_that_go_lose_nothing(
     assert grown < 60 * 2**20
 
 
+def timed_asks(person: Person) -> float:
+    """The seconds that 30 streamed asks take, one after the other."""
+    began = time.monotonic()
+    for number in range(30):
+        body = {"question": f"beside {number}"}
+        with person.http.stream("POST", "/api/questions", json=body, headers=STREAM) as response:
+            assert [event.event for event in httpx2.EventSource(response)][-1] == "done"
+    return time.monotonic() - began
+
+
 def test_slow_readers_cost_nobody_anything(
     sqlite_server: ServerProcess, new_person: Any, fake: FakeAnthropic
 ) -> None:
@@ -226,6 +236,8 @@ def test_slow_readers_cost_nobody_anything(
     marker = uuid4().hex
     fake.on(marker, *["x" * 500] * 400)
     process = psutil.Process(sqlite_server.pid)
+    timed_asks(person)
+    alone = timed_asks(person)
     memory = process.memory_info().rss
     body = json.dumps({"question": marker})
     request = (
@@ -242,7 +254,8 @@ def test_slow_readers_cost_nobody_anything(
         reader.sendall(request.encode())
         assert reader.recv(100)  # it has begun; from here on nobody reads
         readers.append(reader)
-    assert person.ask("another one").status_code == 201
+    during = timed_asks(person)
+    report(f"30 streamed asks beside 50 stalled readers / alone: {during / alone:.2f}")
     eventually(lambda: metric(sqlite_server, "askcli_answers_running") == 0)
     rows = [row for row in stored(person) if row["question"] == marker]
     assert [(row["status"], len(row["answer"])) for row in rows] == [("answered", 200_000)] * 50
