@@ -113,6 +113,11 @@ class Delta(TypedDict):
     text: str
 
 
+def whole_number(text: str) -> int | None:
+    """The whole number that a header's value is, None where it is none."""
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
 EVENT_QUESTION: Final = "question"
 EVENT_DELTA: Final = "delta"
 EVENT_DONE: Final = "done"

@@ -221,11 +221,10 @@ BY_STATUS: dict[int, type[AskcliError]] = {
 def from_problem(status: int, problem: Mapping[str, Any]) -> AskcliError:
     """The error that a problem document (RFC 9457) stands for; unknown codes go by `status`."""
     kind = BY_CODE.get(str(problem.get("code"))) or BY_STATUS.get(status, AskcliError)
-    error = kind(
+    return kind(
         str(problem.get("detail") or problem.get("title") or f"The server answered {status}."),
         question_id=problem.get("question_id"),
         question_status=problem.get("question_status"),
         errors=problem.get("errors"),
         request_id=problem.get("request_id"),
     )
-    return error

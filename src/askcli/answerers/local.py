@@ -60,8 +60,7 @@ class LocalAnswerer:
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
         """A Begin, the answer's text piece by piece, last its Finish; raises a ProviderFailed."""
         client = await self._ready()
-        system = request.system or SYSTEM
-        asked = Request(request.model, request.messages, system, request.max_tokens)
+        asked = replace(request, system=request.system or SYSTEM)
         async for piece in client.stream(asked):
             yield self._named(piece)
 

@@ -10,6 +10,7 @@ import typer
 
 from askcli.cli import console, options
 from askcli.client.api import Api
+from askcli.client.connect import connect
 from askcli.client.credentials import Credentials
 from askcli.contract import User
 from askcli.errors import Misused, NotAuthenticated
@@ -24,7 +25,7 @@ def register(
 ) -> None:
     """Create an account and log in to it."""
     settings = options.client_settings(server)
-    with options.connected(server) as api:
+    with connect(settings) as api:
         name = name or _prompt("Name", "--name")
         email = email or _prompt("Email", "--email")
         password = _password(from_stdin=password_stdin, twice=True)
@@ -42,7 +43,7 @@ def login(
 ) -> None:
     """Log in to an account."""
     settings = options.client_settings(server)
-    with options.connected(server) as api:
+    with connect(settings) as api:
         email = email or _prompt("Email", "--email")
         password = _password(from_stdin=password_stdin)
         with Credentials(settings.config_dir).changing(api.address.key) as change:
@@ -54,7 +55,7 @@ def login(
 def logout(server: options.Server = None) -> None:
     """End the session, here and on the server."""
     settings = options.client_settings(server)
-    with options.connected(server) as api:
+    with connect(settings) as api:
         credentials = Credentials(settings.config_dir)
         if not settings.token and credentials.current(api.address.key) is None:
             raise NotAuthenticated(f"not logged in to {api.address.name}.")

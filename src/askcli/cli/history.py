@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from askcli.cli import console, options
+from askcli.cli.printing import shower
 from askcli.contract import MAX_PAGE, Question
 
 app = typer.Typer(help="Your questions and their answers.", invoke_without_command=True)
@@ -74,12 +75,7 @@ def show(
         return
     console.note(f"{found['created_at']}  {found['model']}  {found['status']}")
     console.note(f"> {found['question']}")
-    if console.is_terminal():
-        from askcli.cli.markdown import print_markdown  # loads rich, which only a terminal needs
-
-        print_markdown(iter([found["answer"]]))
-    else:
-        console.out(found["answer"].rstrip("\n") + "\n")
+    shower()(iter([found["answer"].rstrip("\n")]))
 
 
 def _line(item: Question) -> str:

@@ -11,9 +11,9 @@ import typer
 from askcli import settings as settings_module
 from askcli.answerers import catalogue, choose
 from askcli.answerers.catalogue import LocalModel
-from askcli.answerers.fetch import fetch
 from askcli.cli import console, options
 from askcli.cli.progress import ByteProgress
+from askcli.client.connect import connect
 from askcli.errors import Misused
 from askcli.settings import Settings
 
@@ -33,7 +33,7 @@ def default(
 def list_(as_json: options.Json = False, server: options.Server = None) -> None:
     """List the models that the server can ask, and the local ones that can be pulled."""
     settings = options.client_settings(server)
-    with options.connected(server) as api:
+    with connect(settings) as api:
         models = api.models()
     if as_json:
         console.out_json(models)
@@ -86,5 +86,7 @@ def ensure_local_model(settings: Settings) -> None:
 
 
 def _fetched(model: LocalModel, data_dir: Path) -> Path:
+    from askcli.answerers.fetch import fetch  # seldom needed, and it loads zipfile and its kin
+
     with ByteProgress(model.size, sys.stderr) as progress:
         return fetch(model, data_dir, progress.update)

@@ -7,14 +7,15 @@ from typing import Any
 
 from askcli.cli import console
 from askcli.client.transport import Event
-from askcli.contract import EVENT_DELTA, EVENT_DONE, EVENT_ERROR, Question
-from askcli.errors import Interrupted, ProviderFailed, from_problem
+from askcli.contract import EVENT_DELTA, Question
+from askcli.errors import Interrupted, ProviderFailed
 
 # The reasons to stop of an answer that has said all it had to say.
 WHOLE = ("end_turn", "stop_sequence")
 
 # Prints events and returns the finished question; raises the error that ended it instead.
 Printer = Callable[[Iterator[Event]], Question]
+Shower = Callable[[Iterator[str]], None]
 
 
 def printer(*, as_json: bool, ndjson: bool, raw: bool) -> Printer:
@@ -23,21 +24,26 @@ def printer(*, as_json: bool, ndjson: bool, raw: bool) -> Printer:
         return _print_events
     if as_json:
         return _print_object
+    return lambda events: _print_with(events, shower(raw=raw))
+
+
+def shower(*, raw: bool = False) -> Shower:
+    """The way to show an answer's text: on a terminal as Markdown, else as it is."""
     if not raw and console.is_terminal():
         from askcli.cli.markdown import print_markdown  # loads rich, which only a terminal needs
 
-        return lambda events: _print_with(events, print_markdown)
-    return lambda events: _print_with(events, lambda pieces: _print_text(pieces, raw=raw))
+        return print_markdown
+    return lambda pieces: _print_text(pieces, raw=raw)
 
 
-def _print_with(events: Iterator[Event], show: Callable[[Iterator[str]], None]) -> Question:
+def _print_with(events: Iterator[Event], show: Shower) -> Question:
     endings: list[Event] = []
 
     def pieces() -> Iterator[str]:
         for event in events:
             if event.name == EVENT_DELTA:
                 yield event.data["text"]
-            elif event.name in (EVENT_DONE, EVENT_ERROR):
+            elif event.is_last:
                 endings.append(event)
 
     show(pieces())
@@ -57,13 +63,13 @@ def _print_events(events: Iterator[Event]) -> Question:
     endings: list[Event] = []
     for event in events:
         console.out_json({"event": event.name, "data": event.data})
-        if event.name in (EVENT_DONE, EVENT_ERROR):
+        if event.is_last:
             endings.append(event)
     return _ended(endings)
 
 
 def _print_object(events: Iterator[Event]) -> Question:
-    finished = _ended([event for event in events if event.name in (EVENT_DONE, EVENT_ERROR)])
+    finished = _ended([event for event in events if event.is_last])
     console.out_json(finished)
     return finished
 
@@ -72,8 +78,8 @@ def _ended(endings: list[Event]) -> Question:
     """The finished question. Raises the error that the last event brings instead."""
     if not endings:
         raise Interrupted("the answer ended without an end; see `askcli history`.")
-    if endings[0].name == EVENT_ERROR:
-        raise from_problem(endings[0].data.get("status", 500), endings[0].data)
+    if error := endings[0].error():
+        raise error
     finished: Any = endings[0].data
     return finished  # type: ignore[no-any-return]
 

@@ -51,7 +51,7 @@ def _serve_socket(socket: Path, ready_fd: int | None) -> None:
 def _serve_tcp(told: Settings) -> None:
     from askcli.server.run import serve_tcp
 
-    serve_tcp(told, lambda line: console.note(line))
+    serve_tcp(told, console.note)
 
 
 def migrate() -> None:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, TypeVar
 
+from askcli.client import auth
 from askcli.client.login import Login
 from askcli.client.transport import Address, Event, Transport
 from askcli.contract import (
@@ -53,15 +54,11 @@ class Api:
 
     def register(self, name: str, email: str, password: str) -> User:
         """POST /api/users."""
-        body = {"name": name, "email": email, "password": password}
-        user: User = self._transport.call("POST", "/api/users", body=body)
-        return user
+        return auth.register(self._transport, name, email, password)
 
     def login(self, email: str, password: str) -> Tokens:
         """POST /api/auth/login."""
-        body = {"email": email, "password": password}
-        tokens: Tokens = self._transport.call("POST", "/api/auth/login", body=body)
-        return tokens
+        return auth.login(self._transport, email, password)
 
     def logout(self) -> None:
         """POST /api/auth/logout."""

@@ -15,8 +15,8 @@ from typing import Any
 
 from askcli.client.api import Api
 from askcli.client.transport import Event
-from askcli.contract import EVENT_DELTA, EVENT_DONE, EVENT_ERROR, EVENT_QUESTION
-from askcli.errors import AskcliError, Unreachable, from_problem
+from askcli.contract import EVENT_DELTA, EVENT_QUESTION
+from askcli.errors import AskcliError, Unreachable
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 10.0
@@ -63,7 +63,7 @@ class Asking:
                     for event in events:
                         if self._is_news(event):
                             yield event
-                        if event.name in (EVENT_DONE, EVENT_ERROR):
+                        if event.is_last:
                             return
                 raise Unreachable("the connection closed before the answer was whole.")
             except AskcliError as error:
@@ -78,7 +78,7 @@ class Asking:
         Raises the error of an `error` event that another try may mend.
         """
         self._failures = 0
-        if event.name == EVENT_ERROR and _may_pass(error := _error(event)):
+        if (error := event.error()) and _may_pass(error):
             raise error
         if event.name == EVENT_DELTA:
             self._characters = int(event.id or 0)
@@ -99,10 +99,6 @@ class Asking:
         self._failures += 1
         self._tell(f"{error.detail} Trying again in {pause:.1f} s.")
         time.sleep(pause)
-
-
-def _error(event: Event) -> AskcliError:
-    return from_problem(event.data.get("status", 500), event.data)
 
 
 def _may_pass(error: AskcliError) -> bool:

@@ -6,6 +6,7 @@ import os
 import pwd
 import secrets
 
+from askcli.client import auth
 from askcli.client.credentials import Account, Change
 from askcli.client.login import KeptLogin, refreshed
 from askcli.client.transport import Transport
@@ -31,16 +32,15 @@ class LocalLogin(KeptLogin):
 def _logged_in(transport: Transport, account: Account) -> Tokens:
     if "password" not in account:
         raise NotAuthenticated("there is no kept password")
-    return _login(transport, account["user"]["email"], account["password"])
+    return auth.login(transport, account["user"]["email"], account["password"])
 
 
 def _registered(transport: Transport, password: str) -> Tokens:
     name = _user_name()
     # Random, because the database may know an account of this user whose password is lost.
     email = f"{name}-{secrets.token_hex(4)}@localhost"
-    body = {"name": name, "email": email, "password": password}
-    transport.call("POST", "/api/users", body=body)
-    return _login(transport, email, password)
+    auth.register(transport, name, email, password)
+    return auth.login(transport, email, password)
 
 
 def _user_name() -> str:
@@ -48,9 +48,3 @@ def _user_name() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container may run as a user that nobody has named
         return f"user-{os.getuid()}"
-
-
-def _login(transport: Transport, email: str, password: str) -> Tokens:
-    body = {"email": email, "password": password}
-    tokens: Tokens = transport.call("POST", "/api/auth/login", body=body)
-    return tokens

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+from askcli.client import auth
 from askcli.client.credentials import Account, Change, Credentials
 from askcli.client.transport import Transport
 from askcli.contract import Tokens
@@ -82,11 +83,9 @@ def _fresh(account: Account) -> bool:
 
 def refreshed(transport: Transport, account: Account) -> Tokens:
     """New tokens for a login. Raises NotAuthenticated when its session is over."""
-    body = {"refresh_token": account.get("refresh_token", "none")}
     try:
-        tokens: Tokens = transport.call("POST", "/api/auth/refresh", body=body)
+        return auth.refresh(transport, account.get("refresh_token", "none"))
     except NotAuthenticated:
         raise NotAuthenticated(
             f"your session on {transport.address.name} has ended: run `askcli login`."
         ) from None
-    return tokens

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 
 from askcli import __version__
-from askcli.contract import EVENT_STREAM
+from askcli.contract import EVENT_DONE, EVENT_ERROR, EVENT_STREAM, whole_number
 from askcli.errors import AskcliError, Misused, Unreachable, from_problem
 
 CONNECT_SECONDS = 10
@@ -51,6 +51,17 @@ class Event:
     id: str
     data: dict[str, Any]
 
+    @property
+    def is_last(self) -> bool:
+        """Whether it ends the stream."""
+        return self.name in (EVENT_DONE, EVENT_ERROR)
+
+    def error(self) -> AskcliError | None:
+        """The error that an `error` event brings, None for another event."""
+        if self.name != EVENT_ERROR:
+            return None
+        return from_problem(self.data.get("status", 500), self.data)
+
 
 def address(url: str) -> Address:
     """The address of a server's URL. Raises Misused when it is none."""
@@ -66,7 +77,7 @@ def address(url: str) -> Address:
 
 
 class Transport:
-    """One server's connections; close it, or use it as a context manager."""
+    """One server's connections; close it when it is done with."""
 
     def __init__(self, address: Address, timeout: float) -> None:
         self.address = address
@@ -171,6 +182,5 @@ def _problem(answer: httpx2.Response) -> AskcliError:
     except (ValueError, RecursionError):
         document = {}
     error = from_problem(answer.status_code, document if isinstance(document, dict) else {})
-    wait = answer.headers.get("retry-after", "")
-    error.retry_after = int(wait) if wait.isascii() and wait.isdigit() else None
+    error.retry_after = whole_number(answer.headers.get("retry-after", ""))
     return error

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from askcli.contract import HEADER_REQUEST_ID, MAX_BODY_BYTES
+from askcli.contract import HEADER_REQUEST_ID, MAX_BODY_BYTES, whole_number
 from askcli.errors import PayloadTooLarge
 from askcli.server import problems
 from askcli.server.activity import Activity
@@ -52,8 +52,7 @@ def _request_id(headers: Headers) -> str:
 
 
 def _declared_length(headers: Headers) -> int:
-    text = headers.get("content-length", "0")
-    return int(text) if text.isascii() and text.isdigit() else 0
+    return whole_number(headers.get("content-length", "")) or 0
 
 
 def _stamping(send: Send, request_id: str) -> Send:

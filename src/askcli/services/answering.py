@@ -76,12 +76,16 @@ class Answering:
         raise Interrupted("The model's answer broke off before its end; ask again.")
 
     async def _checkpoint(self, run: Run, over: asyncio.Event) -> None:
-        question_id = UUID(run.question["id"])
+        question_id, kept = UUID(run.question["id"]), ""
         while not await happens(over, CHECKPOINT_SECONDS):
             with suppress(DatabaseUnavailable):
-                values = {"answer": run.text, "heartbeat_at": now()}
+                text = run.text
+                values: dict[str, Any] = {"heartbeat_at": now()}
+                if text != kept:  # a long answer is not written again while its model thinks
+                    values["answer"] = text
                 if not await self._database.write(questions.change, question_id, values):
                     run.stop(Cancelled("The answer was cancelled, or its question deleted."))
+                kept = text
 
     async def _store(self, run: Run, finish: Finish | None, error: AskcliError | None) -> None:
         moment = now()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -122,7 +122,7 @@ class Questions:
 
     async def page(self, user_id: UUID, wanted: Filter) -> QuestionPage:
         """The user's questions, newest first; the cursor asks for the next ones."""
-        one_more = Filter(**(asdict(wanted) | {"limit": wanted.limit + 1}))
+        one_more = replace(wanted, limit=wanted.limit + 1)
         rows = await self._database.read(questions.page, user_id, one_more)
         items = [as_question(row) for row in rows[: wanted.limit]]
         return QuestionPage(

@@ -1,0 +1,27 @@
+"""The endpoints that need no login: register, log in, refresh."""
+
+from __future__ import annotations
+
+from askcli.client.transport import Transport
+from askcli.contract import Tokens, User
+
+
+def register(transport: Transport, name: str, email: str, password: str) -> User:
+    """POST /api/users."""
+    body = {"name": name, "email": email, "password": password}
+    user: User = transport.call("POST", "/api/users", body=body)
+    return user
+
+
+def login(transport: Transport, email: str, password: str) -> Tokens:
+    """POST /api/auth/login."""
+    body = {"email": email, "password": password}
+    tokens: Tokens = transport.call("POST", "/api/auth/login", body=body)
+    return tokens
+
+
+def refresh(transport: Transport, refresh_token: str) -> Tokens:
+    """POST /api/auth/refresh."""
+    body = {"refresh_token": refresh_token}
+    tokens: Tokens = transport.call("POST", "/api/auth/refresh", body=body)
+    return tokens
