@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,8 +24,9 @@ from tests.support.processes import Cli, ServerProcess
 
 SOAK = "ASKCLI_SOAK" in os.environ  # the long rounds of a check: `make soak`
 PASSWORD = "correct horse battery"
-SECRET = "a secret for the tests alone, of 32 bytes and more"
+SECRET = secrets.token_urlsafe(48)  # one that was published, a server refuses
 KEY = "sk-ant-the-key-of-the-tests"
+LIMITS = [f"ASKCLI_{name}_LIMIT" for name in ("LOGIN", "ACCOUNT", "ADDRESS", "REGISTER", "REFRESH")]
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +91,8 @@ def serving(home: Path, fake: FakeAnthropic, url: str, **more: str) -> ServerPro
         "JWT_SECRET": SECRET,
         "ANTHROPIC_API_KEY": KEY,
         "ANTHROPIC_BASE_URL": fake.url,
+        # All tests come from one address; what limits do has tests of its own.
+        **dict.fromkeys(LIMITS, "off"),
     }
     return ServerProcess(home, **(settings | more))
 

@@ -34,6 +34,49 @@ class Tokens(TypedDict):
     user: User
 
 
+class Session(TypedDict):
+    """A login; `address` is the network it came from, null for this machine's own user."""
+
+    id: str
+    client: str
+    address: str | None
+    created_at: str
+    last_used_at: str
+    current: bool
+
+
+class SessionList(TypedDict):
+    """One's sessions, the newest first."""
+
+    items: list[Session]
+
+
+Scope = Literal["ask", "read"]
+
+
+class ApiToken(TypedDict):
+    """A token for scripts, without the token itself."""
+
+    id: str
+    name: str
+    scopes: list[Scope]
+    created_at: str
+    expires_at: str
+    last_used_at: str | None
+
+
+class NewApiToken(ApiToken):
+    """A token for scripts when it is made: the one time that `token` is shown."""
+
+    token: str
+
+
+class ApiTokenList(TypedDict):
+    """One's tokens, the newest first."""
+
+    items: list[ApiToken]
+
+
 class Question(TypedDict):
     """A question and what became of it; `answer` holds the text so far until it is answered."""
 
@@ -90,6 +133,17 @@ class FieldError(TypedDict):
     message: str
 
 
+class QuotaLeft(TypedDict):
+    """A quota that is used up; `resets_at` is when there will be some again."""
+
+    unit: Literal["tokens", "usd"]
+    period: Literal["day", "month"]
+    limit: float
+    used: float
+    left: float
+    resets_at: str
+
+
 class _ProblemBase(TypedDict):
     type: str
     title: str
@@ -100,9 +154,13 @@ class _ProblemBase(TypedDict):
 
 
 class Problem(_ProblemBase, total=False):
-    """An error, everywhere (RFC 9457); `question_id` where an answer failed after it was stored."""
+    """An error, everywhere (RFC 9457).
+
+    `question_id` where an answer failed after it was stored, `quota` where one is used up.
+    """
 
     errors: list[FieldError]
+    quota: QuotaLeft
     question_id: str
     question_status: Status
 

@@ -3,10 +3,15 @@
     AskcliError                 server_error            500  exit 5
     ├─ InvalidInput             invalid_request         422  exit 2
     │  ├─ MalformedBody         malformed_json          400
+    │  ├─ MalformedRequest      malformed_request       400
+    │  ├─ HeadersTooLarge       headers_too_large       431
     │  ├─ PayloadTooLarge       payload_too_large       413
     │  ├─ UnsupportedMedia      unsupported_media_type  415
     │  ├─ UnknownModel          unknown_model           422
-    │  └─ KeyReused             idempotency_key_reused  422
+    │  ├─ KeyReused             idempotency_key_reused  422
+    │  ├─ BadHost               bad_host                400
+    │  ├─ WrongHost             wrong_host              421
+    │  └─ TooSlow               request_timeout         408
     ├─ Misused                  usage                        exit 2   (never over HTTP)
     ├─ Failed                   failed                       exit 1   (never over HTTP)
     ├─ NotFound                 not_found               404  exit 1
@@ -19,8 +24,13 @@
     │  ├─ TokenExpired          token_expired           401
     │  └─ SessionEnded          session_ended           401
     ├─ Refused                  forbidden               403  exit 4
-    │  └─ RegistrationClosed    registration_closed     403
+    │  ├─ RegistrationClosed    registration_closed     403
+    │  ├─ InviteNeeded          invite_needed           403
+    │  ├─ AccountDisabled       account_disabled        403
+    │  ├─ ScopeMissing          scope_missing           403
+    │  └─ Unpriced              model_unpriced          403
     ├─ RateLimited              rate_limited            429  exit 7
+    │  └─ QuotaExceeded         quota_exceeded          429
     ├─ ProviderFailed           provider_failed         502  exit 5
     │  ├─ ProviderRejected      provider_rejected       502
     │  ├─ ProviderOverloaded    provider_overloaded     503
@@ -62,6 +72,7 @@ class AskcliError(Exception):
         question_status: str | None = None,
         errors: list[dict[str, str]] | None = None,
         request_id: str | None = None,
+        quota: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -70,6 +81,7 @@ class AskcliError(Exception):
         self.question_status = question_status
         self.errors = errors
         self.request_id = request_id
+        self.quota = quota
 
 
 class InvalidInput(AskcliError):
@@ -78,6 +90,14 @@ class InvalidInput(AskcliError):
 
 class MalformedBody(InvalidInput):
     code, title, status = "malformed_json", "The body is not JSON", 400
+
+
+class MalformedRequest(InvalidInput):
+    code, title, status = "malformed_request", "The request is not HTTP", 400
+
+
+class HeadersTooLarge(InvalidInput):
+    code, title, status = "headers_too_large", "The headers are too large", 431
 
 
 class PayloadTooLarge(InvalidInput):
@@ -94,6 +114,18 @@ class UnknownModel(InvalidInput):
 
 class KeyReused(InvalidInput):
     code, title = "idempotency_key_reused", "The key belongs to another request"
+
+
+class BadHost(InvalidInput):
+    code, title, status = "bad_host", "The Host header is not one", 400
+
+
+class WrongHost(InvalidInput):
+    code, title, status = "wrong_host", "This server is not that host", 421
+
+
+class TooSlow(InvalidInput):
+    code, title, status = "request_timeout", "The request took too long to arrive", 408
 
 
 class Misused(AskcliError):
@@ -148,8 +180,28 @@ class RegistrationClosed(Refused):
     code, title = "registration_closed", "Registration is closed"
 
 
+class InviteNeeded(Refused):
+    code, title = "invite_needed", "Registration needs an invite"
+
+
+class AccountDisabled(Refused):
+    code, title = "account_disabled", "The account is disabled"
+
+
+class ScopeMissing(Refused):
+    code, title = "scope_missing", "The token may not be used for this"
+
+
+class Unpriced(Refused):
+    code, title = "model_unpriced", "The model's price is unknown"
+
+
 class RateLimited(AskcliError):
     code, title, status, exit_code = "rate_limited", "Too many requests", 429, 7
+
+
+class QuotaExceeded(RateLimited):
+    code, title = "quota_exceeded", "The quota is used up"
 
 
 class ProviderFailed(AskcliError):
@@ -207,10 +259,13 @@ BY_STATUS: dict[int, type[AskcliError]] = {
     403: Refused,
     404: NotFound,
     405: MethodNotAllowed,
+    408: TooSlow,
     409: Conflict,
     413: PayloadTooLarge,
     415: UnsupportedMedia,
+    421: WrongHost,
     422: InvalidInput,
+    431: HeadersTooLarge,
     429: RateLimited,
     502: Unavailable,
     503: Unavailable,
@@ -227,4 +282,5 @@ def from_problem(status: int, problem: Mapping[str, Any]) -> AskcliError:
         question_status=problem.get("question_status"),
         errors=problem.get("errors"),
         request_id=problem.get("request_id"),
+        quota=problem.get("quota"),
     )

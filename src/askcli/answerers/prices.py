@@ -5,11 +5,13 @@ Source: the pricing page of Anthropic's documentation (platform.claude.com, "Pri
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from askcli.answerers.base import Finish
 
 MILLION = 1_000_000
+_DATED = re.compile(r"-\d{8}$")  # a provider reports which day's version has answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ PRICES = {
 
 def cost_usd(finish: Finish) -> float | None:
     """What an answer cost; None for an unknown model or unknown counts, never 0 then."""
-    price = PRICES.get(finish.model)
+    price = PRICES.get(_DATED.sub("", finish.model))
     if price is None or finish.input_tokens is None or finish.output_tokens is None:
         return None
     is_long = price.long_from is not None and finish.input_tokens > price.long_from

@@ -1,36 +1,37 @@
-"""askcli register, login, logout and whoami."""
+"""askcli register, login, passwd and whoami."""
 
 from __future__ import annotations
 
-import sys
-from contextlib import suppress
 from typing import Annotated
 
 import typer
 
-from askcli.cli import console, options
+from askcli.cli import console, options, prompting
 from askcli.client.api import Api
-from askcli.client.connect import connect
-from askcli.client.credentials import Credentials
+from askcli.client.connect import Connection
 from askcli.contract import User
-from askcli.errors import Misused, NotAuthenticated
+from askcli.errors import Misused
 
 
 def register(
     name: Annotated[str | None, typer.Option("--name", help="Your name.")] = None,
     email: options.Email = None,
+    invite: Annotated[
+        str | None, typer.Option("--invite", metavar="CODE", help="From the server's host.")
+    ] = None,
     password_stdin: options.PasswordStdin = False,
     as_json: options.Json = False,
     server: options.Server = None,
+    profile: options.Profile = None,
 ) -> None:
     """Create an account and log in to it."""
-    settings = options.client_settings(server)
-    with connect(settings) as api:
-        name = name or _prompt("Name", "--name")
-        email = email or _prompt("Email", "--email")
-        password = _password(from_stdin=password_stdin, twice=True)
-        with Credentials(settings.config_dir).changing(api.address.key) as change:
-            user = api.register(name, email, password)
+    connection = _new(server, profile)
+    with connection.open() as api:
+        name = name or prompting.value("Name", "--name")
+        email = email or prompting.value("Email", "--email")
+        password = prompting.password(from_stdin=password_stdin, twice=True)
+        with connection.credentials.changing(api.address.key) as change:
+            user = api.register(name, email, password, invite)
             change.put(api.login(email, password))
     _greet(api, user, "Registered", as_json=as_json)
 
@@ -38,38 +39,73 @@ def register(
 def login(
     email: options.Email = None,
     password_stdin: options.PasswordStdin = False,
+    with_token: Annotated[
+        bool, typer.Option("--with-token", help="Read an API token from stdin instead.")
+    ] = False,
     as_json: options.Json = False,
     server: options.Server = None,
+    profile: options.Profile = None,
 ) -> None:
-    """Log in to an account."""
-    settings = options.client_settings(server)
-    with connect(settings) as api:
-        email = email or _prompt("Email", "--email")
-        password = _password(from_stdin=password_stdin)
-        with Credentials(settings.config_dir).changing(api.address.key) as change:
+    """Log in to an account; with --profile, under a name that other commands take."""
+    connection = _new(server, profile)
+    if with_token:
+        if email or password_stdin:
+            raise Misused("--with-token stands alone: the token says who you are.")
+        _greet_token(connection, as_json=as_json)
+        return
+    with connection.open() as api:
+        email = email or prompting.value("Email", "--email")
+        password = prompting.password(from_stdin=password_stdin)
+        with connection.credentials.changing(api.address.key) as change:
             tokens = api.login(email, password)
             change.put(tokens)
     _greet(api, tokens["user"], "Logged in", as_json=as_json)
 
 
-def logout(server: options.Server = None) -> None:
-    """End the session, here and on the server."""
-    settings = options.client_settings(server)
-    with connect(settings) as api:
-        credentials = Credentials(settings.config_dir)
-        if not settings.token and credentials.current(api.address.key) is None:
-            raise NotAuthenticated(f"not logged in to {api.address.name}.")
-        with suppress(NotAuthenticated):  # it has ended already
-            api.logout()
-        if not settings.token:
-            with credentials.changing(api.address.key) as change:
-                change.forget()
-    console.note(f"Logged out of {api.address.name}.")
+def _greet_token(connection: Connection, *, as_json: bool) -> None:
+    token = prompting.secret_line("--with-token").strip()
+    if not token:
+        raise Misused("stdin holds no token: askcli login --with-token < file")
+    with connection.using(token).open() as api:
+        user = api.user()
+        with connection.credentials.changing(api.address.key) as change:
+            change.put_token(token, user)
+    _greet(api, user, "Logged in with a token", as_json=as_json)
 
 
-def whoami(as_json: options.Json = False, server: options.Server = None) -> None:
+def passwd(
+    password_stdin: Annotated[
+        bool,
+        typer.Option("--password-stdin", help="Read two lines: the current one and the new one."),
+    ] = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
+    """Change your password; your other sessions end."""
+    connection = options.connection(server, profile)
+    if connection.place.socket:
+        raise Misused("the local server has no password of yours: nobody but you reaches it.")
+    with connection.open() as api:
+        api.user()  # who is not logged in should not have to type first
+        old = prompting.password(from_stdin=password_stdin, label="Current password")
+        new = prompting.password(from_stdin=password_stdin, label="New password", twice=True)
+        api.change_password(old, new)
+    console.note("Changed the password; your other sessions have ended.")
+
+
+def whoami(
+    sessions: Annotated[
+        bool, typer.Option("--sessions", help="Show where you are logged in.")
+    ] = False,
+    as_json: options.Json = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
     """Show who is logged in, and where."""
-    with options.connected(server) as api:
+    with options.connected(server, profile) as api:
+        if sessions:
+            _show_sessions(api, as_json=as_json)
+            return
         user = api.user()
     if as_json:
         console.out_json(user | {"server": api.address.name})
@@ -77,28 +113,29 @@ def whoami(as_json: options.Json = False, server: options.Server = None) -> None
         console.out(f"{user['name']} <{user['email']}> on {api.address.name}\n")
 
 
+def _show_sessions(api: Api, *, as_json: bool) -> None:
+    found = api.sessions()
+    if as_json:
+        console.out_json({"items": found})
+        return
+    for session in found:
+        used, since = session["last_used_at"], session["created_at"]
+        here = "  (this one)" if session["current"] else ""
+        console.out(
+            f"{session['id']}  {session['client']} from {session['address'] or 'this machine'}, "
+            f"since {console.minute(since)}, used {console.minute(used)}{here}\n"
+        )
+
+
+def _new(server: str | None, profile: str | None) -> Connection:
+    """Where a new login leads: with a profile that is new, to the server that is named."""
+    connection = options.connection(server, profile)
+    if connection.settings.token:
+        raise Misused("ASKCLI_TOKEN says who you are: unset it to log in.")
+    return connection
+
+
 def _greet(api: Api, user: User, done: str, *, as_json: bool) -> None:
     if as_json:
         console.out_json(user)
     console.note(f"{done} as {user['email']} on {api.address.name}.")
-
-
-def _prompt(label: str, flag: str) -> str:
-    """Ask the user, who must be at a terminal."""
-    if not _at_terminal():
-        raise Misused(f"{label.lower()} is missing: give it with {flag}.")
-    return str(typer.prompt(label, err=True)).strip()
-
-
-def _password(*, from_stdin: bool, twice: bool = False) -> str:
-    if from_stdin:
-        if sys.stdin is None:
-            raise Misused("--password-stdin needs a stdin, and it is closed.")
-        return sys.stdin.readline().rstrip("\r\n")
-    if not _at_terminal():
-        raise Misused("the password is missing: give it with --password-stdin.")
-    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=twice, err=True))
-
-
-def _at_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()

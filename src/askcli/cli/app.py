@@ -8,7 +8,20 @@ from typing import Annotated, Any
 import typer
 
 from askcli import __version__
-from askcli.cli import account, ask, console, history, models, serve, status
+from askcli.cli import (
+    account,
+    ask,
+    audit,
+    console,
+    history,
+    invites,
+    logout,
+    models,
+    serve,
+    status,
+    tokens,
+    users,
+)
 from askcli.errors import AskcliError, Failed, Misused
 
 INTERRUPTED = 130
@@ -24,13 +37,18 @@ app.command("ask")(ask.ask)
 app.add_typer(history.app, name="history")
 app.command("register")(account.register)
 app.command("login")(account.login)
-app.command("logout")(account.logout)
+app.command("logout")(logout.logout)
+app.command("passwd")(account.passwd)
 app.command("whoami")(account.whoami)
+app.add_typer(tokens.app, name="token")
 app.add_typer(models.app, name="models")
 app.command("status")(status.status)
 app.command("openapi")(status.openapi)
 app.command("serve")(serve.serve)
 app.command("migrate")(serve.migrate)
+app.add_typer(users.app, name="users")
+app.add_typer(invites.app, name="invite")
+app.command("audit")(audit.audit)
 
 
 def _version(wanted: bool) -> None:
@@ -98,5 +116,6 @@ def _described(error: AskcliError) -> dict[str, Any]:
         "request_id": error.request_id,
         "retry_after": error.retry_after,
         "errors": error.errors,
+        "quota": error.quota,
     }
     return {"error": {name: value for name, value in described.items() if value is not None}}

@@ -14,7 +14,6 @@ from askcli.cli.models import ensure_local_model
 from askcli.cli.printing import Printer, check_whole, printer
 from askcli.client.api import Api
 from askcli.client.asking import Asking
-from askcli.client.connect import connect
 from askcli.errors import AskcliError, Misused, Unreachable
 from askcli.settings import Settings
 
@@ -55,12 +54,13 @@ def ask(
         bool, typer.Option("--raw", help="Print plain text, exactly as it came.")
     ] = False,
     server: options.Server = None,
+    profile: options.Profile = None,
     timeout: options.Timeout = None,
 ) -> None:
     """Ask a question and print the answer."""
     if as_json + ndjson + raw > 1:
         raise Misused("choose one of --json, --ndjson and --raw.")
-    settings = options.client_settings(server, timeout)
+    connection = options.connection(server, profile, timeout)
     told = {
         "system": system,
         "model": model,
@@ -71,12 +71,15 @@ def ask(
     if earlier is None:
         told["question"] = question.read(words or [])
     body = {name: value for name, value in told.items() if value is not None}
-    ensure_local_model(settings)
-    with connect(settings) as api:
+    if connection.place.socket:
+        ensure_local_model(connection.settings)
+    with connection.open() as api:
         if retry and earlier:
             body = _the_same(api, earlier)
         asking = Asking(api, console.note, earlier if rejoin else None)
-        _run(settings, api, asking, body, printer(as_json=as_json, ndjson=ndjson, raw=raw))
+        _run(
+            connection.settings, api, asking, body, printer(as_json=as_json, ndjson=ndjson, raw=raw)
+        )
 
 
 def _earlier(

@@ -52,6 +52,11 @@ def as_json(value: Any, *, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, indent=indent).translate(_JSON_HARMLESS)
 
 
+def minute(moment: str) -> str:
+    """A time of the contract as people read it: 2026-01-31 12:00."""
+    return moment[:16].replace("T", " ")
+
+
 def note(text: str) -> None:
     """Write a notice for the user to stderr."""
     if sys.stderr is not None:  # closed: then nobody wants to know

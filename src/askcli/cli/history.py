@@ -26,10 +26,11 @@ def default(
     conversation: Conversation = None,
     as_json: options.Json = False,
     server: options.Server = None,
+    profile: options.Profile = None,
 ) -> None:
     """Your questions and their answers; without a command, the newest ones."""
     if context.invoked_subcommand is None:
-        list_(limit, conversation, as_json, server)
+        list_(limit, conversation, as_json, server, profile)
 
 
 @app.command("list")
@@ -38,10 +39,11 @@ def list_(
     conversation: Conversation = None,
     as_json: options.Json = False,
     server: options.Server = None,
+    profile: options.Profile = None,
 ) -> None:
     """List your questions, newest first."""
     filters = {"conversation_id": conversation and options.an_id(conversation)}
-    with options.connected(server) as api:
+    with options.connected(server, profile) as api:
         items: list[Question] = []
         cursor: str | None = None
         while len(items) < limit:
@@ -65,10 +67,11 @@ def show(
     question_id: Annotated[str, typer.Argument(metavar="ID")],
     as_json: options.Json = False,
     server: options.Server = None,
+    profile: options.Profile = None,
 ) -> None:
     """Show a question and its answer."""
     wanted = options.an_id(question_id)
-    with options.connected(server) as api:
+    with options.connected(server, profile) as api:
         found = api.question(wanted)
     if as_json:
         console.out_json(found)
@@ -82,4 +85,4 @@ def _line(item: Question) -> str:
     first = " ".join(item["question"].split())
     short = first if len(first) <= 60 else first[:59] + "…"
     state = "" if item["status"] == "answered" else f"  [{item['status']}]"
-    return f"{item['id']}  {item['created_at'][:16].replace('T', ' ')}  {short}{state}"
+    return f"{item['id']}  {console.minute(item['created_at'])}  {short}{state}"

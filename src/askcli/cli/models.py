@@ -13,7 +13,6 @@ from askcli.answerers import catalogue, choose
 from askcli.answerers.catalogue import LocalModel
 from askcli.cli import console, options
 from askcli.cli.progress import ByteProgress
-from askcli.client.connect import connect
 from askcli.errors import Misused
 from askcli.settings import Settings
 
@@ -22,18 +21,25 @@ app = typer.Typer(help="The models that can answer.", invoke_without_command=Tru
 
 @app.callback()
 def default(
-    context: typer.Context, as_json: options.Json = False, server: options.Server = None
+    context: typer.Context,
+    as_json: options.Json = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
 ) -> None:
     """The models that can answer; without a command, all of them."""
     if context.invoked_subcommand is None:
-        list_(as_json, server)
+        list_(as_json, server, profile)
 
 
 @app.command("list")
-def list_(as_json: options.Json = False, server: options.Server = None) -> None:
+def list_(
+    as_json: options.Json = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
     """List the models that the server can ask, and the local ones that can be pulled."""
-    settings = options.client_settings(server)
-    with connect(settings) as api:
+    found = options.connection(server, profile)
+    with found.open() as api:
         models = api.models()
     if as_json:
         console.out_json(models)
@@ -41,8 +47,8 @@ def list_(as_json: options.Json = False, server: options.Server = None) -> None:
     for model in models["items"]:
         mark = "*" if model["id"] == models["default"] else " "
         console.out(f"{mark} {model['id']}  {model['description']}\n")
-    if not settings.server:
-        _list_catalogue(settings)
+    if found.place.socket:
+        _list_catalogue(found.settings)
 
 
 def _list_catalogue(settings: Settings) -> None:
@@ -70,7 +76,7 @@ def pull(
 
 def ensure_local_model(settings: Settings) -> None:
     """Fetch the model that the local server is going to need, if it is not here yet."""
-    if settings.server or choose.kind(settings) != "local":
+    if choose.kind(settings) != "local":
         return
     wanted = catalogue.choose(settings.local_model, settings.data_dir)
     if wanted.model is None or wanted.present():

@@ -8,14 +8,18 @@ from uuid import UUID
 import typer
 
 from askcli import settings
+from askcli.cli import console
 from askcli.client.api import Api
-from askcli.client.connect import connect
+from askcli.client.connect import Connection, find
 from askcli.errors import Misused
-from askcli.settings import Settings
 
 Server = Annotated[
     str | None,
     typer.Option("--server", metavar="URL", help="The server; without one, this machine answers."),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME", help="A server and an account, named at a login."),
 ]
 Timeout = Annotated[
     int | None, typer.Option("--timeout", metavar="SECONDS", help="Give up after so long.")
@@ -35,11 +39,14 @@ def an_id(text: str) -> str:
         raise Misused(f"{text!r} is not an id; `askcli history` shows ids.") from None
 
 
-def client_settings(server: str | None = None, timeout: int | None = None) -> Settings:
-    """The settings of a client's command; it never reads a `.env`."""
-    return settings.load({"server": server, "timeout": timeout})
+def connection(
+    server: str | None = None, profile: str | None = None, timeout: int | None = None
+) -> Connection:
+    """Where a client's command leads; it never reads a `.env`."""
+    told = settings.load({"server": server, "profile": profile, "timeout": timeout})
+    return find(told, console.note)
 
 
-def connected(server: str | None = None, timeout: int | None = None) -> Api:
+def connected(server: str | None = None, profile: str | None = None) -> Api:
     """The API that a command talks to."""
-    return connect(client_settings(server, timeout))
+    return connection(server, profile).open()

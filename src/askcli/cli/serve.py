@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from askcli import settings
-from askcli.cli import console
+from askcli.cli import console, hosting
 from askcli.client import local_server
 from askcli.settings import Settings
 
@@ -57,12 +57,10 @@ def _serve_tcp(told: Settings) -> None:
 def migrate() -> None:
     """Bring the database's schema to this version."""
     from askcli.store import migrations
-    from askcli.store.database import Database, telling_why
+    from askcli.store.database import telling_why
 
-    database = Database(settings.load(dotenv=True).database_url)
-    with telling_why(database):
+    with hosting.database() as database, telling_why(database):
         before, after = migrations.upgrade(database)
-    database.close()
     if before == after:
         console.note(f"The database is at version {after} already.")
     else:

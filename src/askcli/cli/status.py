@@ -8,17 +8,17 @@ from typing import Any
 from askcli import __version__
 from askcli.cli import console, options
 from askcli.client import local_server
-from askcli.client.connect import api_at, local
-from askcli.client.credentials import Credentials
-from askcli.client.transport import Address, address
+from askcli.client.connect import Connection
 from askcli.errors import AskcliError
-from askcli.settings import Settings
 
 
-def status(as_json: options.Json = False, server: options.Server = None) -> None:
+def status(
+    as_json: options.Json = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
     """Show the server, the account and the local server; nothing is started for it."""
-    settings = options.client_settings(server)
-    found = _found(settings)
+    found = _found(options.connection(server, profile))
     error = found.pop("failure", None)
     if as_json:
         console.out_json(found)
@@ -29,22 +29,22 @@ def status(as_json: options.Json = False, server: options.Server = None) -> None
         raise error
 
 
-def _found(settings: Settings) -> dict[str, Any]:
+def _found(connection: Connection) -> dict[str, Any]:
+    settings, socket = connection.settings, connection.place.socket
     pids = [server.holder() for server in local_server.running(settings)]
     found: dict[str, Any] = {
         "version": __version__,
-        "server": settings.server or "local",
-        "account": _account(settings),
+        "server": connection.place.name,
+        "account": _account(connection),
         "local_server": f"running, process {', '.join(map(str, pids))}" if pids else "not running",
         "log": str(local_server.log_path(settings)),
         "data": str(settings.data_dir),
     }
-    place = _place(settings)
-    if place is None:
+    if socket and not local_server.listens(socket):
         return found | {"state": "starts when you ask"}
     began = time.monotonic()
     try:
-        with api_at(place, settings) as api:
+        with connection.api() as api:
             health = api.ready()
     except AskcliError as error:
         return found | {"state": error.code, "failure": error}
@@ -52,23 +52,14 @@ def _found(settings: Settings) -> dict[str, Any]:
     return found | {"state": "ready", "server_version": health["version"], "latency_ms": latency}
 
 
-def _place(settings: Settings) -> Address | None:
-    if settings.server:
-        return address(settings.server)
-    path = local_server.socket_path(settings)
-    return local(settings, path) if local_server.listens(path) else None
-
-
-def _account(settings: Settings) -> str:
-    if settings.token:
+def _account(connection: Connection) -> str:
+    if connection.settings.token:
         return "from ASKCLI_TOKEN"
-    place = address(settings.server) if settings.server else None
-    place = place or local(settings, local_server.socket_path(settings))
-    account = Credentials(settings.config_dir).current(place.key)
+    account = connection.credentials.current(connection.place.key)
     return account["user"]["email"] if account else "not logged in"
 
 
-def openapi(server: options.Server = None) -> None:
+def openapi(server: options.Server = None, profile: options.Profile = None) -> None:
     """Print the API's OpenAPI document."""
-    with options.connected(server) as api:
+    with options.connected(server, profile) as api:
         console.out_json(api.openapi(), indent=2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, TypeVar
@@ -13,10 +13,13 @@ from askcli.client.transport import Address, Event, Transport
 from askcli.contract import (
     HEADER_IDEMPOTENCY_KEY,
     HEADER_LAST_EVENT_ID,
+    ApiToken,
     Health,
     ModelList,
+    NewApiToken,
     Question,
     QuestionPage,
+    Session,
     Tokens,
     User,
 )
@@ -52,9 +55,9 @@ class Api:
     ) -> None:
         self._transport.close()
 
-    def register(self, name: str, email: str, password: str) -> User:
+    def register(self, name: str, email: str, password: str, invite: str | None) -> User:
         """POST /api/users."""
-        return auth.register(self._transport, name, email, password)
+        return auth.register(self._transport, name, email, password, invite)
 
     def login(self, email: str, password: str) -> Tokens:
         """POST /api/auth/login."""
@@ -63,6 +66,39 @@ class Api:
     def logout(self) -> None:
         """POST /api/auth/logout."""
         self._call("POST", "/api/auth/logout")
+
+    def sessions(self) -> list[Session]:
+        """GET /api/sessions."""
+        items: list[Session] = self._call("GET", "/api/sessions")["items"]
+        return items
+
+    def end_session(self, session_id: str) -> None:
+        """DELETE /api/sessions/{session_id}."""
+        self._call("DELETE", f"/api/sessions/{session_id}")
+
+    def end_sessions(self) -> None:
+        """DELETE /api/sessions."""
+        self._call("DELETE", "/api/sessions")
+
+    def change_password(self, old: str, new: str) -> None:
+        """POST /api/users/me/password."""
+        body = {"current_password": old, "new_password": new}
+        self._call("POST", "/api/users/me/password", body=body)
+
+    def create_token(self, name: str, scopes: Sequence[str], days: int) -> NewApiToken:
+        """POST /api/tokens."""
+        body = {"name": name, "scopes": list(scopes), "expires_in_days": days}
+        token: NewApiToken = self._call("POST", "/api/tokens", body=body)
+        return token
+
+    def tokens(self) -> list[ApiToken]:
+        """GET /api/tokens."""
+        items: list[ApiToken] = self._call("GET", "/api/tokens")["items"]
+        return items
+
+    def revoke_token(self, token_id: str) -> None:
+        """DELETE /api/tokens/{token_id}."""
+        self._call("DELETE", f"/api/tokens/{token_id}")
 
     def user(self) -> User:
         """GET /api/users/me."""
@@ -123,9 +159,18 @@ class Api:
         document: dict[str, Any] = self._transport.call("GET", "/openapi.json")
         return document
 
-    def _call(self, method: str, path: str, params: Mapping[str, str] | None = None) -> Any:
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Any:
         return self._with_token(
-            lambda token: self._transport.call(method, path, params=params, headers=_bearer(token))
+            lambda token: self._transport.call(
+                method, path, params=params, body=body, headers=_bearer(token)
+            )
         )
 
     def _with_token(self, call: Callable[[str], T]) -> T:

@@ -6,9 +6,13 @@ from askcli.client.transport import Transport
 from askcli.contract import Tokens, User
 
 
-def register(transport: Transport, name: str, email: str, password: str) -> User:
+def register(
+    transport: Transport, name: str, email: str, password: str, invite: str | None = None
+) -> User:
     """POST /api/users."""
     body = {"name": name, "email": email, "password": password}
+    if invite is not None:
+        body["invite"] = invite
     user: User = transport.call("POST", "/api/users", body=body)
     return user
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from askcli.client import local_server
 from askcli.client.api import Api
@@ -10,32 +11,58 @@ from askcli.client.credentials import Credentials
 from askcli.client.local_account import LocalLogin
 from askcli.client.login import GivenToken, KeptLogin, Login
 from askcli.client.transport import Address, Transport, address
+from askcli.errors import Misused
 from askcli.settings import Settings
 
 
-def connect(settings: Settings) -> Api:
-    """The API to talk to. Raises Failed when the local server is needed and does not start."""
-    if settings.server:
-        return api_at(address(settings.server), settings)
-    return api_at(local(settings, local_server.ensure(settings)), settings)
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where a command's API is and what is kept for it."""
+
+    settings: Settings
+    place: Address
+    credentials: Credentials
+
+    def using(self, token: str) -> Connection:
+        """The same place, with this token in place of the login that is kept."""
+        return replace(self, settings=replace(self.settings, token=token))
+
+    def open(self) -> Api:
+        """The API there, started if need be. Raises Failed when a local server does not start."""
+        if self.place.socket:
+            local_server.ensure(self.settings)
+        return self.api()
+
+    def api(self) -> Api:
+        """The API there, with the login that is kept for it, or ASKCLI_TOKEN."""
+        transport = Transport(self.place, self.settings.timeout)
+        login = self._login(transport)
+        if self.place.socket:
+            return Api(transport, login, revive=lambda: local_server.ensure(self.settings))
+        return Api(transport, login)
+
+    def _login(self, transport: Transport) -> Login:
+        if self.settings.token:
+            return GivenToken(self.settings.token)
+        kind = LocalLogin if self.place.socket else KeptLogin
+        return kind(self.credentials, transport)
 
 
-def local(settings: Settings, socket: Path) -> Address:
-    """The address of this user's local server."""
-    return Address("http://askcli", socket, settings.database_url)
+def find(settings: Settings, tell: Callable[[str], None]) -> Connection:
+    """Where the settings lead, nothing started yet. Raises Misused for an unknown profile.
 
-
-def api_at(place: Address, settings: Settings) -> Api:
-    """The API at an address, with the login that is kept for it, or ASKCLI_TOKEN."""
-    transport = Transport(place, settings.timeout)
-    login = _login(settings, transport)
-    if place.socket:
-        return Api(transport, login, revive=lambda: local_server.ensure(settings))
-    return Api(transport, login)
-
-
-def _login(settings: Settings, transport: Transport) -> Login:
-    if settings.token:
-        return GivenToken(settings.token)
-    kind = LocalLogin if transport.address.socket else KeptLogin
-    return kind(Credentials(settings.config_dir), transport)
+    `tell` gets the notices that the user should read.
+    """
+    credentials = Credentials(settings.config_dir, settings.profile, tell)
+    server = settings.server or (credentials.server() if settings.profile else None)
+    if server:
+        return Connection(settings, address(server), credentials)
+    if settings.profile:
+        raise Misused(
+            f"there is no profile {settings.profile!r}: make it with "
+            f"`askcli login --server URL --profile {settings.profile}`."
+        )
+    socket = local_server.socket_path(settings)
+    return Connection(
+        settings, Address("http://askcli", socket, settings.database_url), credentials
+    )

@@ -1,28 +1,34 @@
 """The token file: who is logged in to which server, private, and replaced whole.
 
-`{"current": {server: email}, "accounts": {server: {email: account}}}`, mode 0600 in a 0700
-directory. Whoever changes it holds its lock from reading to writing, so that of any number of
-parallel commands one refreshes and the others find the new token.
+`{"current": {server: email}, "accounts": {server: {email: account}}, "profiles": {name: {"server",
+"email"}}}`, mode 0600 in a 0700 directory. Whoever changes it holds its lock from reading to
+writing, so that of any number of parallel commands one refreshes and the others find the new token.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import TypedDict
 
+from askcli.client import damage
 from askcli.contract import Tokens, User
 from askcli.errors import Failed
 from askcli.files import Replacement, locked, private_directory
 
+NEVER = 253_402_300_799.0  # the end of the year 9999: an API token's own end is the server's affair
+
 
 class Account(TypedDict, total=False):
-    """What is kept of a login; `expires_at` is a Unix time, `password` the local account's own."""
+    """What is kept of a login; `expires_at` is a Unix time, `password` the local account's own.
+
+    One without a refresh token is an API token.
+    """
 
     user: User
     access_token: str
@@ -32,14 +38,22 @@ class Account(TypedDict, total=False):
 
 
 class Credentials:
-    """The token file in a config directory."""
+    """The token file in a config directory, as one profile (None: no profile) sees it."""
 
-    def __init__(self, config_dir: Path) -> None:
+    def __init__(self, config_dir: Path, profile: str | None, tell: Callable[[str], None]) -> None:
+        """`tell` gets a line for the user when a damaged file was set aside."""
         self.path = config_dir / "credentials.json"
+        self.profile = profile
+        self._tell = tell
+
+    def server(self) -> str | None:
+        """The profile's server, None without a profile or before its first login."""
+        known = self._read()["profiles"].get(self.profile)
+        return known["server"] if known else None
 
     def current(self, server: str) -> Account | None:
         """The account that is logged in to the server, None when there is none."""
-        return _current(self._read(), server)
+        return Change(self._read(), server, self.profile).current()
 
     @contextmanager
     def changing(self, server: str) -> Iterator[Change]:
@@ -50,9 +64,9 @@ class Credentials:
         """
         try:
             private_directory(self.path.parent)
-            with locked(self.path.with_name(self.path.name + ".lock")):
-                content = self._read()
-                change = Change(content, server)
+            with locked(self._lock):
+                content = self._read(is_locked=True)
+                change = Change(content, server, self.profile)
                 with Replacement(self.path, reserve=_size(content) + 16_384) as replacement:
                     yield change
                     replacement.commit(_encoded(content))
@@ -62,35 +76,41 @@ class Credentials:
                 "make room or mend its permissions, then try again."
             ) from error
 
-    def _read(self) -> dict[str, Any]:
+    @property
+    def _lock(self) -> Path:
+        return self.path.with_name(self.path.name + ".lock")
+
+    def _read(self, *, is_locked: bool = False) -> dict[str, Any]:
+        empty: dict[str, Any] = {"current": {}, "accounts": {}, "profiles": {}}
         try:
             if self.path.stat().st_mode & 0o077:
                 self.path.chmod(0o600)
-            content = json.loads(self.path.read_bytes())
-            if _is_whole(content):
-                return content  # type: ignore[no-any-return]
+            found = damage.whole(self.path.read_bytes())
+            if found is not None:
+                return empty | found
+            if is_locked:
+                self._tell(damage.set_aside(self.path))
+                return empty
+            with locked(self._lock):  # not in the way of a command that is writing it
+                return self._read(is_locked=True)
         except FileNotFoundError:
-            return {"current": {}, "accounts": {}}
-        except (ValueError, AttributeError):  # not JSON, or JSON of another form
-            pass
+            return empty
         except OSError as error:
             raise Failed(f"cannot read {self.path}: {error.strerror}.") from error
-        raise Failed(
-            f"{self.path} is damaged: move it away and log in again "
-            f"(mv '{self.path}' '{self.path}.damaged')."
-        )
 
 
 class Change:
     """The token file's content for one server, while its lock is held."""
 
-    def __init__(self, content: dict[str, Any], server: str) -> None:
+    def __init__(self, content: dict[str, Any], server: str, profile: str | None) -> None:
         self._content = content
         self._server = server
+        self._profile = profile
 
     def current(self) -> Account | None:
         """The account that is logged in now: another command may just have changed it."""
-        return _current(self._content, self._server)
+        accounts: dict[str, Account] = self._content["accounts"].get(self._server, {})
+        return accounts.get(self._email() or "")
 
     def put(self, tokens: Tokens, password: str | None = None) -> Account:
         """Keep a login, as the current one."""
@@ -102,36 +122,39 @@ class Change:
         )
         if password is not None:
             account["password"] = password
-        email = tokens["user"]["email"]
-        self._content["current"][self._server] = email
-        self._content["accounts"].setdefault(self._server, {})[email] = account
-        return account
+        return self._put(account)
+
+    def put_token(self, token: str, user: User) -> Account:
+        """Keep an API token, as the current login."""
+        return self._put(Account(user=user, access_token=token, expires_at=NEVER))
 
     def forget(self) -> None:
         """Drop the current login; of the local account its password stays, the only copy."""
-        email = self._content["current"].pop(self._server, None)
+        email = self._email() or ""
         accounts = self._content["accounts"].get(self._server, {})
         account = accounts.pop(email, {})
         if "password" in account:
             accounts[email] = {"user": account["user"], "password": account["password"]}
+        elif self._profile:
+            self._content["profiles"].pop(self._profile, None)
+        else:
+            self._content["current"].pop(self._server, None)
+
+    def _email(self) -> str | None:
+        if self._profile is None:
+            email: str | None = self._content["current"].get(self._server)
+            return email
+        known = self._content["profiles"].get(self._profile, {})
+        return known["email"] if known.get("server") == self._server else None
+
+    def _put(self, account: Account) -> Account:
+        email = account["user"]["email"]
+        if self._profile is None:
             self._content["current"][self._server] = email
-
-
-def _is_whole(content: Any) -> bool:
-    """Whether all that is in the file has the form in which it is written."""
-    if not isinstance(content, dict) or set(content) != {"current", "accounts"}:
-        return False
-    if not all(isinstance(part, dict) for part in content.values()):
-        return False
-    accounts = [a for server in content["accounts"].values() for a in server.values()]
-    return all(isinstance(a.get("user", {}).get("email"), str) for a in accounts) and all(
-        isinstance(a.get("expires_at", 0), int | float) for a in accounts
-    )
-
-
-def _current(content: dict[str, Any], server: str) -> Account | None:
-    accounts: dict[str, Account] = content["accounts"].get(server, {})
-    return accounts.get(content["current"].get(server, ""))
+        else:
+            self._content["profiles"][self._profile] = {"server": self._server, "email": email}
+        self._content["accounts"].setdefault(self._server, {})[email] = account
+        return account
 
 
 def _encoded(content: dict[str, Any]) -> bytes:

@@ -27,7 +27,7 @@ START_SECONDS = 60
 STOP_SECONDS = 30
 
 # The client's own settings: a server does not depend on them.
-_NOT_THE_SERVERS = {"server", "token", "timeout", "host", "port"}
+_NOT_THE_SERVERS = {"server", "profile", "token", "timeout", "host", "port"}
 
 
 def socket_path(settings: Settings) -> Path:

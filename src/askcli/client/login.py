@@ -83,8 +83,12 @@ def _fresh(account: Account) -> bool:
 
 def refreshed(transport: Transport, account: Account) -> Tokens:
     """New tokens for a login. Raises NotAuthenticated when its session is over."""
+    if "refresh_token" not in account:
+        raise NotAuthenticated(
+            f"the API token for {transport.address.name} is revoked or has expired: log in again."
+        )
     try:
-        return auth.refresh(transport, account.get("refresh_token", "none"))
+        return auth.refresh(transport, account["refresh_token"])
     except NotAuthenticated:
         raise NotAuthenticated(
             f"your session on {transport.address.name} has ended: run `askcli login`."

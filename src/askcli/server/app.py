@@ -14,15 +14,16 @@ from askcli import __version__
 from askcli.answerers.base import Answerer
 from askcli.server import problems
 from askcli.server.activity import Activity
+from askcli.server.hosts import Hosts
 from askcli.server.middleware import Envelope
-from askcli.server.routes import auth, health, models, questions, users
+from askcli.server.routes import auth, health, models, questions, sessions, tokens, users
 from askcli.server.wiring import Services
 
 log = logging.getLogger("askcli.server")
 
 
-def create_app(services: Services, activity: Activity) -> FastAPI:
-    """The API over these services; it closes them when it stops."""
+def create_app(services: Services, activity: Activity, allowed: Hosts) -> FastAPI:
+    """The API over these services, for these hosts; it closes the services when it stops."""
     app = FastAPIOffline(
         redoc_url=None,
         title="askcli",
@@ -32,10 +33,10 @@ def create_app(services: Services, activity: Activity) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for routes in (users, auth, questions, models, health):
+    for routes in (users, auth, sessions, tokens, questions, models, health):
         app.include_router(routes.router)
     problems.install(app)
-    app.add_middleware(Envelope, activity=activity)
+    app.add_middleware(Envelope, activity=activity, allowed=allowed)
     return app
 
 
@@ -46,6 +47,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     beside = [
         asyncio.create_task(_warm(services.answerer)),
         asyncio.create_task(services.orphans.look()),
+        asyncio.create_task(services.access.look()),
+        asyncio.create_task(services.housekeeping.keep()),
     ]
     yield
     for task in beside:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from askcli.contract import MAX_QUESTION_CHARACTERS, MAX_SYSTEM_CHARACTERS
+from askcli.contract import MAX_QUESTION_CHARACTERS, MAX_SYSTEM_CHARACTERS, Scope
 from askcli.services.questions import Ask
 
 
@@ -51,6 +51,13 @@ Email = Annotated[
 Secret = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
+# In bytes, and not one of the commonest: what a schema cannot say, the description does.
+NewPassword = Annotated[
+    str,
+    Field(min_length=10, max_length=72, description="72 bytes or less; not one of the commonest"),
+]
+
+
 class Body(BaseModel):
     """A JSON body; a field that it does not have is an error and not a silence."""
 
@@ -62,7 +69,8 @@ class Registration(Body):
 
     name: Name
     email: Email
-    password: Annotated[Secret, Field(description="10 characters or more, 72 bytes or less")]
+    password: NewPassword
+    invite: Annotated[Secret | None, Field(description="A code from the server's host")] = None
 
 
 class Login(Body):
@@ -76,6 +84,23 @@ class Refresh(Body):
     """The refresh token to rotate."""
 
     refresh_token: Secret
+
+
+class PasswordChange(Body):
+    """The password to change, and what to."""
+
+    current_password: Secret
+    new_password: NewPassword
+
+
+class TokenWanted(Body):
+    """An API token to make."""
+
+    name: Annotated[Name, Field(max_length=100)]
+    scopes: Annotated[
+        list[Scope], Field(min_length=1, max_length=2, description="What it may be used for")
+    ]
+    expires_in_days: Annotated[int, Field(ge=1, le=366)] = 90
 
 
 class AskBody(Body):

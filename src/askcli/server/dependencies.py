@@ -1,17 +1,23 @@
-"""What routes depend on: the services, and who is calling."""
+"""What routes depend on: the services, who is calling, and what for.
+
+A route says by its dependency what a caller must be allowed: there is no other way to learn who
+calls, so none can be forgotten.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Depends, Path, Request, Security
+from fastapi import Depends, Header, Path, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from askcli.contract import HEADER_ACCESS_TOKEN
-from askcli.errors import InvalidToken, NotAuthenticated, NotFound, UnsupportedMedia
+from askcli.errors import InvalidToken, NotAuthenticated, NotFound, ScopeMissing, UnsupportedMedia
 from askcli.server.wiring import Services
-from askcli.services.tokens import Caller
+from askcli.services.access import Caller
+from askcli.services.visit import Visit
 
 _header = APIKeyHeader(name=HEADER_ACCESS_TOKEN, auto_error=False, scheme_name="AccessToken")
 _bearer = HTTPBearer(auto_error=False, scheme_name="Bearer", bearerFormat="JWT")
@@ -37,23 +43,47 @@ async def caller(
         raise InvalidToken("x-access-token and Authorization disagree; send one of them.")
     if not given:
         raise NotAuthenticated("Not logged in: send an access token, from POST /api/auth/login.")
-    return await here.sessions.authenticate(given.pop())
+    return await here.access.caller(given.pop())
 
 
-CallerHere = Annotated[Caller, Depends(caller)]
+def _allowed(*scopes: str) -> Callable[[Caller], Coroutine[Any, Any, Caller]]:
+    """A caller with one of these scopes, or ScopeMissing."""
+
+    async def allowed(found: Annotated[Caller, Depends(caller)]) -> Caller:
+        if found.scopes.isdisjoint(scopes):
+            need = " or ".join(scopes) if "account" not in scopes else "a login, which no token is"
+            raise ScopeMissing(f"This token may not be used for this: it takes {need}.")
+        return found
+
+    return allowed
 
 
-async def own(
-    user_id: Annotated[UUID | Literal["me"], Path(description="Your id, or `me`")],
-    here: CallerHere,
-) -> UUID:
-    """The caller's own id. Another's is as if it did not exist."""
+Anybody = Annotated[Caller, Depends(_allowed("ask", "read"))]
+Asker = Annotated[Caller, Depends(_allowed("ask"))]
+Reader = Annotated[Caller, Depends(_allowed("read"))]
+Owner = Annotated[Caller, Depends(_allowed("account"))]
+
+UserId = Annotated[UUID | Literal["me"], Path(description="Your id, or `me`")]
+
+
+def own(user_id: UUID | Literal["me"], here: Caller) -> UUID:
+    """The caller's own id. Raises NotFound for another's: it is as if it did not exist."""
     if user_id not in ("me", here.user_id):
         raise NotFound("There is no such user.")
     return here.user_id
 
 
-OwnId = Annotated[UUID, Depends(own)]
+async def visit(
+    request: Request, user_agent: Annotated[str, Header(include_in_schema=False)] = "unknown"
+) -> Visit:
+    """Where the request comes from; the middleware tells what is left of its limit."""
+    address = request.client.host if request.client else None
+    found = Visit(request.state.request_id, user_agent, address or None)
+    request.state.visit = found
+    return found
+
+
+VisitHere = Annotated[Visit, Depends(visit)]
 
 
 async def json_body(request: Request) -> None:

@@ -1,10 +1,11 @@
-"""What happens to every request: its id, its size limit, its path without a trailing slash.
+"""What happens to every request: its id, its host, its bounds, its path without a last slash.
 
 Pure ASGI: three of Starlette's BaseHTTPMiddleware would cost six sevenths of the throughput.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -13,10 +14,14 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from askcli.contract import HEADER_REQUEST_ID, MAX_BODY_BYTES, whole_number
-from askcli.errors import PayloadTooLarge
-from askcli.server import problems
+from askcli.errors import AskcliError, PayloadTooLarge
+from askcli.server import hosts, problems
 from askcli.server.activity import Activity
+from askcli.server.hosts import Hosts
 from askcli.services.clock import new_id
+from askcli.services.visit import Visit
+
+BODY_SECONDS = 60.0
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
@@ -24,9 +29,10 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 class Envelope:
     """Gives each request its id, bounds its body, and counts it as activity."""
 
-    def __init__(self, app: ASGIApp, activity: Activity) -> None:
+    def __init__(self, app: ASGIApp, activity: Activity, allowed: Hosts) -> None:
         self._app = app
         self._activity = activity
+        self._allowed = allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -38,12 +44,18 @@ class Envelope:
         if len(scope["path"]) > 1:
             scope["path"] = scope["path"].rstrip("/") or "/"
         with self._activity.request():
-            stamped = _stamping(send, request_id)
-            if _declared_length(headers) > MAX_BODY_BYTES:
-                error = PayloadTooLarge("The body is too large; shorten the question.")
+            stamped = _stamping(send, scope["state"])
+            if error := self._refusal(headers):
                 await problems.response(error, request_id)(scope, receive, stamped)
                 return
             await self._app(scope, _bounded(receive), stamped)
+
+    def _refusal(self, headers: Headers) -> AskcliError | None:
+        if error := hosts.problem(headers.getlist("host"), self._allowed):
+            return error
+        if _declared_length(headers) > MAX_BODY_BYTES:
+            return PayloadTooLarge("The body is too large; shorten the question.")
+        return None
 
 
 def _request_id(headers: Headers) -> str:
@@ -55,13 +67,18 @@ def _declared_length(headers: Headers) -> int:
     return whole_number(headers.get("content-length", "")) or 0
 
 
-def _stamping(send: Send, request_id: str) -> Send:
+def _stamping(send: Send, state: dict[str, Any]) -> Send:
     async def stamped(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=message["headers"])
-            headers[HEADER_REQUEST_ID] = request_id
+            headers[HEADER_REQUEST_ID] = state["request_id"]
             headers["x-content-type-options"] = "nosniff"
             headers["cache-control"] = headers.get("cache-control", "no-store")
+            visit: Visit | None = state.get("visit")
+            if visit and (left := visit.allowance):
+                # As draft-ietf-httpapi-ratelimit-headers-10 writes them.
+                headers["ratelimit-policy"] = f'"{left.name}";q={left.quota};w={left.window}'
+                headers["ratelimit"] = f'"{left.name}";r={left.left};t={left.reset}'
         await send(message)
 
     return stamped
@@ -69,11 +86,18 @@ def _stamping(send: Send, request_id: str) -> Send:
 
 def _bounded(receive: Receive) -> Receive:
     received = 0
+    ended = False
+    late = asyncio.get_running_loop().time() + BODY_SECONDS
 
     async def bounded() -> Message:
-        nonlocal received
-        message: dict[str, Any] = dict(await receive())
+        nonlocal received, ended
+        try:
+            async with asyncio.timeout_at(None if ended else late):
+                message: dict[str, Any] = dict(await receive())
+        except TimeoutError:
+            raise HTTPException(408) from None
         received += len(message.get("body", b""))
+        ended = not message.get("more_body", False)
         if received > MAX_BODY_BYTES:
             # FastAPI lets this through while it reads a body, and would hide any other error.
             raise HTTPException(413)

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from askcli.contract import HEADER_REQUEST_ID, PROBLEM_JSON, FieldError, Problem
+from askcli.contract import HEADER_REQUEST_ID, PROBLEM_JSON, FieldError, Problem, QuotaLeft
 from askcli.errors import BY_STATUS, AskcliError, InvalidInput, MalformedBody
 
 RETRY_SECONDS = 10  # where nobody knows better
@@ -32,6 +32,8 @@ def problem(error: AskcliError, request_id: str) -> Problem:
     )
     if error.errors:
         document["errors"] = [FieldError(**one) for one in error.errors]  # type: ignore[typeddict-item]
+    if error.quota:
+        document["quota"] = QuotaLeft(**error.quota)  # type: ignore[typeddict-item]
     if error.question_id:
         document["question_id"] = error.question_id
     if error.question_status:
@@ -44,6 +46,8 @@ def response(
 ) -> Response:
     """The response that stands for an error."""
     extra = dict(headers or {}) | {HEADER_REQUEST_ID: request_id}
+    if error.status == 408:
+        extra["connection"] = "close"  # what is still to come would be taken for a request
     if error.status == 401:
         extra["www-authenticate"] = 'Bearer realm="askcli"'
     if error.retry_after is not None or error.status in (429, 503):
@@ -88,6 +92,7 @@ def from_validation(found: Sequence[Any]) -> AskcliError:
 _DETAILS = {
     400: "The body cannot be read as JSON.",
     404: "There is nothing at this path; /docs lists what there is.",
+    408: "The body took too long to arrive; try again.",
     405: "This path does not take this method; /docs lists what it takes.",
     413: "The body is too large; shorten the question.",
 }

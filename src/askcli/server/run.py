@@ -11,35 +11,26 @@ from pathlib import Path
 import uvicorn
 
 from askcli import __version__
-from askcli.errors import Failed, Misused
+from askcli.errors import Failed
 from askcli.files import PidFile, private_directory
+from askcli.server import hosts
 from askcli.server.activity import Activity
 from askcli.server.app import create_app
 from askcli.server.process import Server
+from askcli.server.protocol import BoundedProtocol
 from askcli.server.wiring import Services, wire
-from askcli.services.tokens import secret_path
+from askcli.services.secret import secret_path
 from askcli.settings import Settings
 from askcli.store import migrations
-from askcli.store.database import check_reachable, telling_why
 
 GRACEFUL_SECONDS = 5  # for the last bytes to slow readers: the answers have ended by then
 BACKLOG = 2048
 
 
 def prepare(settings: Settings) -> Services:
-    """The services, with a database that is reachable and migrated.
-
-    SQLite is migrated here; PostgreSQL is shared, so its host says when (`askcli migrate`).
-    """
+    """The services, with a database that is reachable and migrated."""
     services = wire(settings)
-    check_reachable(services.database)
-    if services.database.is_sqlite:
-        with telling_why(services.database):
-            migrations.upgrade(services.database)
-        return services
-    with services.database.engine.connect() as connection:
-        if migrations.current(connection) != migrations.head():
-            raise Misused("the database is not migrated: run `askcli migrate` first.")
+    migrations.make_ready(services.database)
     return services
 
 
@@ -52,7 +43,8 @@ def serve_tcp(settings: Settings, tell: Callable[[str], None]) -> None:
     host, port = sock.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     line = f"askcli {__version__} serves http://{shown}:{port} (docs at /docs), Ctrl-C stops it."
-    _run(services, sock, lambda: tell(line), settings.drain_seconds, idle_seconds=None)
+    _tell_policy(settings, tell)
+    _run(services, settings, sock, lambda: tell(line))
 
 
 def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> None:
@@ -74,9 +66,19 @@ def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> N
     try:
         services = prepare(settings)
         sock = _listen_unix(path)
-        _run(services, sock, ready, settings.drain_seconds, settings.idle_seconds, leave)
+        _run(services, settings, sock, ready, settings.idle_seconds, leave)
     finally:
         leave()
+
+
+def _tell_policy(settings: Settings, tell: Callable[[str], None]) -> None:
+    if settings.is_public and settings.registration_policy == "open":
+        tell(
+            "Warning: anybody who reaches this server may register and spend on its key; "
+            "ASKCLI_REGISTRATION=invite lets in only those you invite."
+        )
+    elif settings.registration is None and settings.is_public:
+        tell("Registration takes an invite: make one with `askcli invite create`.")
 
 
 def _listen_tcp(host: str, port: int) -> socket.socket:
@@ -99,25 +101,27 @@ def _listen_unix(path: Path) -> socket.socket:
 
 def _run(
     services: Services,
+    settings: Settings,
     sock: socket.socket,
     ready: Callable[[], None],
-    drain_seconds: int,
-    idle_seconds: int | None,
+    idle_seconds: int | None = None,
     leaving: Callable[[], None] = lambda: None,
 ) -> None:
     activity = Activity()
     config = uvicorn.Config(
-        create_app(services, activity),
+        create_app(services, activity, hosts.allowed(settings, sock)),
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         lifespan="on",
         log_config=_log_config(),
         server_header=False,
-        proxy_headers=False,
+        # The client's address is the peer's, unless the peer is a proxy that the host trusts.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         backlog=BACKLOG,
     )
-    server = Server(config, services.runs, drain_seconds, ready, leaving)
+    server = Server(config, services.runs, settings.drain_seconds, ready, leaving)
 
     async def main() -> None:
         watch = asyncio.create_task(_stop_when_idle(server, services, activity, idle_seconds))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
@@ -16,10 +17,14 @@ from askcli.contract import (
     EVENT_STREAM,
     Delta,
 )
+from askcli.errors import AskcliError
 from askcli.server.problems import problem
+from askcli.services.access import LOOK_SECONDS, Watch
 from askcli.services.run import Run
 
 PING_SECONDS = 15.0
+
+Watching = AbstractContextManager[Watch]
 
 
 def wants_stream(accept: str | None) -> bool:
@@ -29,22 +34,36 @@ def wants_stream(accept: str | None) -> bool:
     )
 
 
-def stream(run: Run, request_id: str, *, after: int, status: int) -> EventSourceResponse:
-    """The run as it happens, its text from character `after` on."""
+def stream(
+    run: Run, watching: Watching, request_id: str, after: int, *, status: int
+) -> EventSourceResponse:
+    """The run as it happens, its text from character `after` on, while its reader may read it."""
     # Proxies (nginx and its kin) would otherwise hold the events back to fill a buffer.
     headers = {"x-accel-buffering": "no", "cache-control": "no-store"}
-    return EventSourceResponse(_events(run, request_id, after), headers=headers, status_code=status)
+    return EventSourceResponse(
+        _events(run, watching, request_id, after), headers=headers, status_code=status
+    )
 
 
-async def _events(run: Run, request_id: str, sent: int) -> AsyncIterator[bytes]:
-    yield _event(EVENT_QUESTION, run.question)
-    async for text in run.follow(sent, silence=PING_SECONDS):
-        sent += len(text)
-        yield _event(EVENT_DELTA, Delta(text=text), str(sent)) if text else KEEPALIVE_COMMENT
-    if run.error is None:
-        yield _event(EVENT_DONE, run.question)
-    else:
-        yield _event(EVENT_ERROR, problem(run.error, request_id))
+async def _events(run: Run, watching: Watching, request_id: str, sent: int) -> AsyncIterator[bytes]:
+    try:
+        with watching as watch:
+            yield _event(EVENT_QUESTION, run.question)
+            silent = 0.0
+            async for text in run.follow(sent, silence=LOOK_SECONDS):
+                watch.check()
+                sent += len(text)
+                silent = 0.0 if text else silent + LOOK_SECONDS
+                if text:
+                    yield _event(EVENT_DELTA, Delta(text=text), str(sent))
+                elif silent >= PING_SECONDS:
+                    silent = 0.0
+                    yield KEEPALIVE_COMMENT
+            if run.error is not None:
+                raise run.error
+            yield _event(EVENT_DONE, run.question)
+    except AskcliError as error:
+        yield _event(EVENT_ERROR, problem(error, request_id))
 
 
 def _event(name: str, data: Mapping[str, Any], id_: str | None = None) -> bytes:

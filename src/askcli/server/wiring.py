@@ -7,15 +7,22 @@ from datetime import timedelta
 
 from askcli.answerers import choose
 from askcli.answerers.base import Answerer
-from askcli.services import tokens
+from askcli.services import quotas
+from askcli.services.access import Access
 from askcli.services.accounts import Accounts
 from askcli.services.answering import Answering
+from askcli.services.api_tokens import ApiTokens
+from askcli.services.housekeeping import Housekeeping
+from askcli.services.limits import Limits
+from askcli.services.logins import Logins
 from askcli.services.orphans import Orphans
 from askcli.services.passwords import Passwords
 from askcli.services.patience import Patience
 from askcli.services.questions import Questions
 from askcli.services.runs import Runs
+from askcli.services.secret import signing_secrets
 from askcli.services.sessions import Sessions
+from askcli.services.tokens import Tokens
 from askcli.services.turns import Turns
 from askcli.settings import Settings
 from askcli.store.database import Database
@@ -27,12 +34,16 @@ class Services:
 
     database: Database
     answerer: Answerer
+    access: Access
     accounts: Accounts
+    logins: Logins
     sessions: Sessions
+    api_tokens: ApiTokens
     questions: Questions
     runs: Runs
     turns: Turns
     orphans: Orphans
+    housekeeping: Housekeeping
     passwords: Passwords
 
     async def close(self) -> None:
@@ -47,30 +58,40 @@ def wire(settings: Settings) -> Services:
     """The services for these settings. Raises Misused when they cannot work."""
     answerer = choose.build(settings)
     database = Database(settings.database_url)
-    passwords = Passwords()
+    secret, previous = signing_secrets(settings, is_sqlite=database.is_sqlite)
+    tokens = Tokens(secret, previous, settings.access_token_seconds)
+    passwords, limits = Passwords(), Limits(settings)
     turns = Turns(settings.max_running, settings.max_waiting)
-    patience = Patience(
-        first_token=settings.first_token_seconds,
-        between_tokens=settings.between_tokens_seconds,
-        total=settings.answer_seconds,
-        attempts=settings.upstream_attempts,
-    )
-    runs = Runs(database, Answering(database, answerer, patience, turns))
+    spending = quotas.Quotas(quotas.from_settings(settings), answerer.cost_usd)
+    runs = Runs(database, Answering(database, answerer, _patience(settings), turns, spending))
     sessions = Sessions(
         database,
-        passwords,
-        tokens.from_settings(settings, is_sqlite=database.is_sqlite),
+        tokens,
+        limits,
         refresh_life=timedelta(days=settings.refresh_token_days),
         grace=timedelta(seconds=settings.refresh_grace_seconds),
     )
     return Services(
         database=database,
         answerer=answerer,
-        accounts=Accounts(database, passwords, settings.registration),
+        access=Access(database, tokens),
+        accounts=Accounts(database, passwords, limits, settings.registration_policy),
+        logins=Logins(database, passwords, sessions, limits),
         sessions=sessions,
-        questions=Questions(database, answerer, runs, turns),
+        api_tokens=ApiTokens(database),
+        questions=Questions(database, answerer, runs, turns, spending),
         turns=turns,
-        orphans=Orphans(database, runs, settings.orphan_seconds),
+        orphans=Orphans(database, runs, spending, settings.orphan_seconds),
+        housekeeping=Housekeeping(database, settings.audit_days),
         runs=runs,
         passwords=passwords,
+    )
+
+
+def _patience(settings: Settings) -> Patience:
+    return Patience(
+        first_token=settings.first_token_seconds,
+        between_tokens=settings.between_tokens_seconds,
+        total=settings.answer_seconds,
+        attempts=settings.upstream_attempts,
     )

@@ -12,11 +12,14 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from askcli.answerers.base import Answerer, Begin, Finish, Request
 from askcli.contract import Question, Status
 from askcli.errors import AskcliError, Cancelled, DatabaseUnavailable, Interrupted, ProviderFailed
 from askcli.services.clock import now, rfc3339
 from askcli.services.patience import Patience
+from askcli.services.quotas import Quotas
 from askcli.services.run import Run, happens
 from askcli.services.turns import Turns
 from askcli.store import questions
@@ -34,9 +37,15 @@ class Answering:
     """How this process makes answers."""
 
     def __init__(
-        self, database: Database, answerer: Answerer, patience: Patience, turns: Turns
+        self,
+        database: Database,
+        answerer: Answerer,
+        patience: Patience,
+        turns: Turns,
+        quotas: Quotas,
     ) -> None:
         self._database = database
+        self._quotas = quotas
         self._answerer = answerer
         self._patience = patience
         self._turns = turns
@@ -96,13 +105,20 @@ class Answering:
         }
         while True:
             try:
-                await self._database.write(questions.change, UUID(question["id"]), values)
+                await self._database.write(self._end, run, values, finish)
                 break
             except DatabaseUnavailable:  # the answer is paid for: keep it until it is stored
                 await asyncio.sleep(RETRY_SECONDS)
         if error is not None:
             error.question_id, error.question_status = question["id"], question["status"]
         run.end(question, error)
+
+    def _end(
+        self, connection: Connection, run: Run, values: dict[str, Any], finish: Finish | None
+    ) -> None:
+        """What it cost counts, also where the question was cancelled or deleted meanwhile."""
+        questions.change(connection, UUID(run.question["id"]), values)
+        self._quotas.settle(connection, run, finish)
 
 
 _STORED = {

@@ -13,8 +13,11 @@ import time
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from askcli.errors import DatabaseUnavailable
 from askcli.services.clock import now
+from askcli.services.quotas import Quotas
 from askcli.services.runs import Runs
 from askcli.store import questions
 from askcli.store.database import Database
@@ -25,8 +28,11 @@ log = logging.getLogger("askcli.orphans")
 class Orphans:
     """Looks for orphans, four times in the time that makes one."""
 
-    def __init__(self, database: Database, runs: Runs, still_seconds: float) -> None:
+    def __init__(
+        self, database: Database, runs: Runs, quotas: Quotas, still_seconds: float
+    ) -> None:
         self._database = database
+        self._quotas = quotas
         self._runs = runs
         self._still_seconds = still_seconds
         self._seen: dict[UUID, tuple[datetime, float]] = {}
@@ -54,5 +60,11 @@ class Orphans:
                 await self._interrupt(row["id"], heartbeat)
 
     async def _interrupt(self, question_id: UUID, heartbeat: datetime) -> None:
-        if await self._database.write(questions.interrupt, question_id, heartbeat, now()):
+        def end(connection: Connection) -> bool:
+            is_orphan = questions.interrupt(connection, question_id, heartbeat, now())
+            if is_orphan:
+                self._quotas.settle_orphan(connection, question_id)
+            return is_orphan
+
+        if await self._database.write(end):
             log.warning("question %s was orphaned and is now interrupted", question_id)

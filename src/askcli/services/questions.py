@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from askcli.answerers.base import Answerer, Message, Request
 from askcli.contract import Model, Question, QuestionPage
 from askcli.errors import KeyReused, NotFound, UnknownModel
 from askcli.services.clock import new_id, now
+from askcli.services.quotas import Quotas
 from askcli.services.rows import as_question
 from askcli.services.run import Run
 from askcli.services.runs import Runs
@@ -42,8 +43,11 @@ class Ask:
 class Questions:
     """The users' questions."""
 
-    def __init__(self, database: Database, answerer: Answerer, runs: Runs, turns: Turns) -> None:
+    def __init__(
+        self, database: Database, answerer: Answerer, runs: Runs, turns: Turns, quotas: Quotas
+    ) -> None:
         self._database = database
+        self._quotas = quotas
         self._turns = turns
         self._answerer = answerer
         self._runs = runs
@@ -56,8 +60,8 @@ class Questions:
         """Store the question, then start its answer: the run.
 
         The same `key` with the same question joins what it started before. Raises UnknownModel,
-        NotFound for a conversation that is not the user's, KeyReused, ShuttingDown, or
-        ProviderOverloaded when too many questions wait already.
+        NotFound for a conversation that is not the user's, KeyReused, QuotaExceeded,
+        ShuttingDown, or ProviderOverloaded when too many questions wait already.
         """
         if key and (known := await self._database.read(questions.by_key, user_id, key)):
             return self._rejoin(known, ask)  # before any limit: it has been let in already
@@ -66,16 +70,22 @@ class Questions:
         self._turns.check_room(str(user_id))
         history = await self._history(user_id, ask.conversation_id)
         row = _row(user_id, ask, model, key)
+        limit = ask.max_tokens or self._answerer.max_tokens(model)
+        messages = (*history, Message("user", ask.question))
+        request = Request(model, messages, ask.system, limit)
         try:
-            await self._database.write(questions.add, row)
+            await self._database.write(self._add, row, request)
         except IntegrityError:  # the same key, at the same moment
             first = await self._database.read(questions.by_key, user_id, key or "")
             if first is None:
                 raise
             return self._rejoin(first, ask)
-        limit = ask.max_tokens or self._answerer.max_tokens(model)
-        messages = (*history, Message("user", ask.question))
-        return self._runs.start(as_question(row), Request(model, messages, ask.system, limit))
+        return self._runs.start(as_question(row), request)
+
+    def _add(self, connection: Connection, row: dict[str, Any], request: Request) -> None:
+        """One transaction: what a question may cost is reserved if and only if it is stored."""
+        self._quotas.reserve(connection, row, request)
+        questions.add(connection, row)
 
     def _known(self, model: str | None) -> str:
         if model is None:

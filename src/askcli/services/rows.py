@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from askcli.contract import Question, User
+from askcli.contract import ApiToken, Question, Session, User
 from askcli.services.clock import rfc3339
 
 
@@ -38,4 +38,29 @@ def as_question(row: RowMapping | dict[str, Any]) -> Question:
         cost_usd=row["cost_usd"],
         created_at=rfc3339(row["created_at"]),
         answered_at=rfc3339(row["answered_at"]) if row["answered_at"] else None,
+    )
+
+
+def as_session(row: RowMapping | dict[str, Any], *, is_current: bool) -> Session:
+    """The contract's shape of a session's row."""
+    return Session(
+        id=str(row["id"]),
+        client=row["client"],
+        address=row["network"],
+        created_at=rfc3339(row["created_at"]),
+        last_used_at=rfc3339(row["last_used_at"]),
+        current=is_current,
+    )
+
+
+def as_api_token(row: RowMapping | dict[str, Any]) -> ApiToken:
+    """The contract's shape of an API token's row: nothing of the token itself."""
+    last_used_at = row["last_used_at"]
+    return ApiToken(
+        id=str(row["id"]),
+        name=row["name"],
+        scopes=row["scopes"].split(),
+        created_at=rfc3339(row["created_at"]),
+        expires_at=rfc3339(row["expires_at"]),
+        last_used_at=rfc3339(last_used_at) if last_used_at else None,
     )

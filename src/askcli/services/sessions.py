@@ -1,20 +1,23 @@
-"""Sessions: login makes one, refresh rotates its token, logout ends it at once everywhere."""
+"""Sessions: a login opens one, refresh rotates its token, logout ends it at once everywhere."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
+from askcli.contract import Session, User
 from askcli.contract import Tokens as TokensShape
-from askcli.contract import User
-from askcli.errors import InvalidCredentials, InvalidToken, SessionEnded
-from askcli.services.accounts import email_key
+from askcli.errors import AskcliError, InvalidCredentials, InvalidToken, NotFound, SessionEnded
+from askcli.services.access import disabled
+from askcli.services.audit import note
 from askcli.services.clock import new_id, now
-from askcli.services.passwords import Passwords
-from askcli.services.rows import as_user
-from askcli.services.tokens import Caller, Tokens, hashed, new_refresh_token
+from askcli.services.limits import Limits
+from askcli.services.rows import as_session, as_user
+from askcli.services.tokens import Login, Tokens, hashed, random_token
+from askcli.services.visit import Visit
 from askcli.store import sessions, users
 from askcli.store.database import Database
 
@@ -25,53 +28,66 @@ class Sessions:
     def __init__(
         self,
         database: Database,
-        passwords: Passwords,
         tokens: Tokens,
+        limits: Limits,
         *,
         refresh_life: timedelta,
         grace: timedelta,
     ) -> None:
         self._database = database
-        self._passwords = passwords
         self._tokens = tokens
+        self._limits = limits
         self._refresh_life = refresh_life
         self._grace = grace
 
-    async def login(self, email: str, password: str, client: str) -> TokensShape:
-        """Start a session. Raises InvalidCredentials, alike for a wrong email and password."""
-        user = await self._database.read(users.by_email, email_key(email))
-        right = await self._passwords.matches(password, user["password_hash"] if user else None)
-        if user is None or not right:
+    async def open(self, user: RowMapping, visit: Visit) -> TokensShape:
+        """Start a session for a user who has just shown that they know their password.
+
+        Raises InvalidCredentials when the password was changed at this very moment.
+        """
+        refresh_token = random_token()
+        login = await self._database.write(self._open, user, refresh_token, visit)
+        return self._shape(login, refresh_token, as_user(user))
+
+    def _open(
+        self, connection: Connection, user: RowMapping, refresh_token: str, visit: Visit
+    ) -> Login:
+        moment, current = now(), users.lock(connection, user["id"])
+        if current is None or current["password_hash"] != user["password_hash"]:
             raise InvalidCredentials("Wrong email or password.")
-        moment, refresh_token = now(), new_refresh_token()
-        session = {
+        session: dict[str, Any] = {
             "id": new_id(),
             "user_id": user["id"],
-            "client": client[:200],
+            "client": visit.client[:200],
+            "network": visit.network,
             "created_at": moment,
             "last_used_at": moment,
             "expires_at": moment + self._refresh_life,
         }
-        await self._database.write(sessions.add, session, hashed(refresh_token), moment)
-        return self._shape(Caller(user["id"], session["id"]), refresh_token, as_user(user))
+        sessions.add(connection, session, hashed(refresh_token), moment)
+        note(connection, "login", visit, user_id=user["id"], session_id=session["id"])
+        return Login(user["id"], session["id"])
 
-    async def refresh(self, refresh_token: str) -> TokensShape:
+    async def refresh(self, refresh_token: str, visit: Visit) -> TokensShape:
         """Rotate a refresh token.
 
-        Raises InvalidToken for one that was never given out, SessionEnded when its session is
-        over, also because the token had been used before the grace: then it may be a thief's.
+        Raises InvalidToken for one that was never given out, RateLimited, and SessionEnded when
+        its session is over, also because the token had been used before the grace: then it may
+        be a thief's.
         """
-        successor = self._tokens.successor(refresh_token)
-        rotated = await self._database.write(self._rotate, refresh_token, successor)
-        if rotated is None:
-            raise SessionEnded("The session has ended; log in again.")
-        caller, user = rotated
-        return self._shape(caller, successor, user)
+        address = self._limits.address(visit)
+        self._limits.check(visit, address)
+        await self._database.write(self._limits.take, visit, address)
+        rotated = await self._database.write(self._rotate, refresh_token, visit)
+        if isinstance(rotated, AskcliError):
+            raise rotated
+        login, successor, user = rotated
+        return self._shape(login, successor, user)
 
     def _rotate(
-        self, connection: Connection, refresh_token: str, successor: str
-    ) -> tuple[Caller, User] | None:
-        """None means ended; it commits all the same, because ending may have been its doing."""
+        self, connection: Connection, refresh_token: str, visit: Visit
+    ) -> tuple[Login, str, User] | AskcliError:
+        """An error is returned where what it did must be committed all the same."""
         moment, old = now(), hashed(refresh_token)
         first = sessions.use_token(connection, old, moment)
         row = sessions.token(connection, old)
@@ -79,35 +95,67 @@ class Sessions:
             raise InvalidToken("The refresh token is not valid; log in again.")
         session = sessions.live(connection, row["session_id"], moment)
         if session is None:
-            return None
+            return SessionEnded("The session has ended; log in again.")
+        if session["disabled_at"]:
+            raise disabled()
+        login = Login(session["user_id"], session["id"])
+        self._limits.take(connection, visit, self._limits.refresh(str(login.session_id)))
+        late = not first and moment - row["used_at"] > self._grace
+        successor = None if late else self._successor(connection, login, refresh_token, first)
+        if successor is None:
+            sessions.end(connection, login.user_id, login.session_id, moment)
+            _note(connection, "reuse", visit, login)
+            return SessionEnded("The session has ended; log in again.")
+        _note(connection, "rotated" if first else "rotated_again", visit, login)
+        user = users.by_id(connection, login.user_id)
+        assert user is not None  # its session is there
+        return login, successor, as_user(user)
+
+    def _successor(
+        self, connection: Connection, login: Login, refresh_token: str, first: bool
+    ) -> str | None:
+        """The next refresh token: made the first time, the same one at a retry."""
+        moment, possible = now(), self._tokens.successors(refresh_token)
         if first:
-            sessions.add_token(connection, session["id"], hashed(successor), moment)
-            sessions.renew(connection, session["id"], moment, moment + self._refresh_life)
-        elif moment - row["used_at"] > self._grace or not sessions.token(
-            connection, hashed(successor)
-        ):
-            sessions.end(connection, session["id"], moment)
-            return None
-        user = users.by_id(connection, session["user_id"])
-        return (Caller(session["user_id"], session["id"]), as_user(user)) if user else None
+            sessions.add_token(connection, login.session_id, hashed(possible[0]), moment)
+            sessions.renew(connection, login.session_id, moment, moment + self._refresh_life)
+            return possible[0]
+        known = (token for token in possible if sessions.token(connection, hashed(token)))
+        return next(known, None)
 
-    async def authenticate(self, access_token: str) -> Caller:
-        """Who is calling. Raises InvalidToken, TokenExpired or SessionEnded."""
-        caller = self._tokens.caller(access_token)
-        session = await self._database.read(sessions.live, caller.session_id, now())
-        if session is None or session["user_id"] != caller.user_id:
-            raise SessionEnded("The session has ended; log in again.")
-        return caller
+    async def end(self, user_id: UUID, session_id: UUID, visit: Visit) -> None:
+        """End a session of the user's. Raises NotFound."""
+        if not await self._database.write(self._end, user_id, session_id, visit):
+            raise NotFound("There is no such session.")
 
-    async def logout(self, session_id: UUID) -> None:
-        """End the session."""
-        await self._database.write(sessions.end, session_id, now())
+    async def end_all(self, user_id: UUID, visit: Visit) -> None:
+        """End all sessions of the user."""
+        await self._database.write(self._end_all, user_id, visit)
 
-    def _shape(self, caller: Caller, refresh_token: str, user: User) -> TokensShape:
+    async def of_user(self, user_id: UUID, current: UUID | None) -> list[Session]:
+        """The user's live sessions, the newest first."""
+        rows = await self._database.read(sessions.of_user, user_id, now())
+        return [as_session(row, is_current=row["id"] == current) for row in rows]
+
+    def _end(self, connection: Connection, user_id: UUID, session_id: UUID, visit: Visit) -> bool:
+        ended = sessions.end(connection, user_id, session_id, now())
+        if ended:
+            _note(connection, "logout", visit, Login(user_id, session_id))
+        return ended
+
+    def _end_all(self, connection: Connection, user_id: UUID, visit: Visit) -> None:
+        ended = sessions.end_all(connection, user_id, now())
+        note(connection, "logout", visit, user_id=user_id, detail=f"all {ended} sessions")
+
+    def _shape(self, login: Login, refresh_token: str, user: User) -> TokensShape:
         return TokensShape(
-            access_token=self._tokens.access(caller, now()),
+            access_token=self._tokens.access(login, now()),
             refresh_token=refresh_token,
             token_type="Bearer",  # noqa: S106 - the contract's word
             expires_in=self._tokens.life_seconds,
             user=user,
         )
+
+
+def _note(connection: Connection, event: Any, visit: Visit, login: Login) -> None:
+    note(connection, event, visit, user_id=login.user_id, session_id=login.session_id)

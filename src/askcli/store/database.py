@@ -72,16 +72,22 @@ class Database:
             # Behind others that each waited for a locked database: better told than kept waiting.
             raise _unavailable("is too busy")
         try:
-            with self.engine.connect() as connection:
-                # The SQLite listener below says BEGIN, and which one; PostgreSQL needs no telling.
-                connection.execution_options(sqlite_begin=begin)
-                with connection.begin():
-                    return work(connection)
+            with self.transaction(begin) as connection:
+                return work(connection)
         except (DBAPIError, PoolTimeout) as error:
             if isinstance(error, DBAPIError) and _is_our_fault(error):
                 raise
             log.warning("the database failed: %s", str(error).splitlines()[0])
             raise _unavailable(_reason(error)) from error
+
+    @contextmanager
+    def transaction(self, begin: str = "BEGIN IMMEDIATE") -> Iterator[Connection]:
+        """A transaction in this thread, which may write; commits at the end of the block."""
+        with self.engine.connect() as connection:
+            # SQLite's engine says BEGIN, and which one; PostgreSQL needs no telling.
+            connection.execution_options(sqlite_begin=begin)
+            with connection.begin():
+                yield connection
 
     def close(self) -> None:
         """Wait for what is under way, then close."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, delete, exists, insert, select, update
+from sqlalchemy import Connection, RowMapping, Update, delete, exists, insert, select, update
 
 from askcli.store.tables import questions
 
@@ -116,13 +116,20 @@ def interrupt(
 
 def cancel(connection: Connection, user_id: UUID, question_id: UUID, moment: datetime) -> bool:
     """Mark the user's question as cancelled if it is being answered; its process stops then."""
+    own = _cancel(user_id, moment).where(questions.c.id == question_id)
+    return connection.execute(own).rowcount == 1
+
+
+def cancel_all(connection: Connection, user_id: UUID, moment: datetime) -> None:
+    """Mark all of a user's questions as cancelled that are being answered."""
+    connection.execute(_cancel(user_id, moment))
+
+
+def _cancel(user_id: UUID, moment: datetime) -> Update:
     running = update(questions).where(
-        questions.c.id == question_id,
-        questions.c.user_id == user_id,
-        questions.c.status == "answering",
+        questions.c.user_id == user_id, questions.c.status == "answering"
     )
-    ended = {"status": "cancelled", "error": "cancelled", "answered_at": moment}
-    return connection.execute(running.values(**ended)).rowcount == 1
+    return running.values(status="cancelled", error="cancelled", answered_at=moment)
 
 
 def remove(connection: Connection, user_id: UUID, question_id: UUID) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, delete, exists, insert, select, update
 
-from askcli.store.tables import refresh_tokens, sessions
+from askcli.store.tables import refresh_tokens, sessions, users
 
 
 def add(
@@ -31,12 +31,34 @@ def add_token(
     )
 
 
+def _open(now: datetime) -> Select[Any]:
+    """Sessions that have neither ended nor expired, with whether their user is disabled."""
+    joined = select(sessions, users.c.disabled_at).join(users, users.c.id == sessions.c.user_id)
+    return joined.where(sessions.c.ended_at.is_(None), sessions.c.expires_at > now)
+
+
 def live(connection: Connection, session_id: UUID, now: datetime) -> RowMapping | None:
-    """The session, None when it has ended or expired."""
-    found = select(sessions).where(
-        sessions.c.id == session_id, sessions.c.ended_at.is_(None), sessions.c.expires_at > now
-    )
+    """The session and its user's `disabled_at`; None when it has ended or expired."""
+    found = _open(now).where(sessions.c.id == session_id)
     return connection.execute(found).mappings().first()
+
+
+def living(connection: Connection, ids: Collection[UUID], now: datetime) -> set[UUID]:
+    """Which of these sessions are live, their users not disabled."""
+    found = _open(now).where(sessions.c.id.in_(ids), users.c.disabled_at.is_(None))
+    return set(connection.execute(found.with_only_columns(sessions.c.id)).scalars())
+
+
+def of_user(connection: Connection, user_id: UUID, now: datetime) -> Sequence[RowMapping]:
+    """The user's live sessions, the newest first."""
+    found = _open(now).where(sessions.c.user_id == user_id).order_by(sessions.c.id.desc())
+    return connection.execute(found).mappings().all()
+
+
+def knows(connection: Connection, user_id: UUID, network: str) -> bool:
+    """Whether the user has logged in from this network, as far as sessions are remembered."""
+    own = exists().where(sessions.c.user_id == user_id, sessions.c.network == network)
+    return bool(connection.execute(select(own)).scalar())
 
 
 def use_token(connection: Connection, token_hash: str, now: datetime) -> bool:
@@ -62,7 +84,25 @@ def renew(connection: Connection, session_id: UUID, now: datetime, expires_at: d
     connection.execute(renewed.values(last_used_at=now, expires_at=expires_at))
 
 
-def end(connection: Connection, session_id: UUID, now: datetime) -> None:
-    """End a session; ending it again changes nothing."""
-    ended = update(sessions).where(sessions.c.id == session_id, sessions.c.ended_at.is_(None))
-    connection.execute(ended.values(ended_at=now))
+def end(connection: Connection, user_id: UUID, session_id: UUID, now: datetime) -> bool:
+    """End the user's session; False when there is none that has not ended."""
+    own = update(sessions).where(
+        sessions.c.id == session_id, sessions.c.user_id == user_id, sessions.c.ended_at.is_(None)
+    )
+    return connection.execute(own.values(ended_at=now)).rowcount == 1
+
+
+def end_all(
+    connection: Connection, user_id: UUID, now: datetime, besides: UUID | None = None
+) -> int:
+    """End the user's sessions, all or all but one; returns how many."""
+    own = update(sessions).where(sessions.c.user_id == user_id, sessions.c.ended_at.is_(None))
+    if besides is not None:
+        own = own.where(sessions.c.id != besides)
+    return connection.execute(own.values(ended_at=now)).rowcount
+
+
+def prune(connection: Connection, before: datetime) -> int:
+    """Forget sessions that were over before this; returns how many."""
+    over = delete(sessions).where((sessions.c.ended_at < before) | (sessions.c.expires_at < before))
+    return connection.execute(over).rowcount

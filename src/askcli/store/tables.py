@@ -1,57 +1,22 @@
-"""The tables. Portable types only: the same rows on SQLite and PostgreSQL."""
+"""The tables: users, their sessions and tokens, their questions, and what these cost."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
-from sqlalchemy import Column as C  # noqa: N817 - a table reads better with short columns
 from sqlalchemy import (
-    DateTime,
-    Dialect,
+    BigInteger,
+    Boolean,
     Float,
-    ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     Uuid,
 )
+from sqlalchemy import Column as C  # noqa: N817 - a table reads better with short columns
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC. SQLite keeps no time zone, so it goes in and comes out as UTC."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return value if value is None else value.astimezone(UTC)
-
-    def process_result_value(
-        self,
-        value: Any | None,
-        dialect: Dialect,  # noqa: ARG002
-    ) -> datetime | None:
-        if value is None:
-            return None
-        moment: datetime = value
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-# Named constraints, so that a migration can name what it changes on either database.
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from askcli.store.columns import UtcDateTime, metadata, owned_by
 
 users = Table(
     "users",
@@ -63,14 +28,22 @@ users = Table(
     C("email_key", String(254), nullable=False, unique=True),
     C("password_hash", String(100), nullable=False),
     C("created_at", UtcDateTime, nullable=False),
+    C("disabled_at", UtcDateTime),
+    # NULL is the server's own quota, -1 none at all.
+    C("quota_tokens_day", BigInteger),
+    C("quota_tokens_month", BigInteger),
+    C("quota_usd_day", Float),
+    C("quota_usd_month", Float),
 )
 
 sessions = Table(
     "sessions",
     metadata,
     C("id", Uuid, primary_key=True),
-    C("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    owned_by("users", index=True),
     C("client", String(200), nullable=False),
+    # Where it was opened: a stranger who guesses never slows down a login from there.
+    C("network", String(50)),
     C("created_at", UtcDateTime, nullable=False),
     C("last_used_at", UtcDateTime, nullable=False),
     C("expires_at", UtcDateTime, nullable=False),
@@ -83,22 +56,41 @@ refresh_tokens = Table(
     "refresh_tokens",
     metadata,
     C("token_hash", String(64), primary_key=True),
-    C(
-        "session_id",
-        Uuid,
-        ForeignKey("sessions.id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
+    owned_by("sessions", index=True),
     C("created_at", UtcDateTime, nullable=False),
     C("used_at", UtcDateTime),
+)
+
+# Tokens for scripts; of these, too, only the SHA-256. `scopes` are words with spaces between.
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    C("id", Uuid, primary_key=True),
+    owned_by("users", index=True),
+    C("name", String(100), nullable=False),
+    C("token_hash", String(64), nullable=False, unique=True),
+    C("scopes", String(100), nullable=False),
+    C("created_at", UtcDateTime, nullable=False),
+    C("expires_at", UtcDateTime, nullable=False),
+    C("last_used_at", UtcDateTime),
+)
+
+invites = Table(
+    "invites",
+    metadata,
+    C("id", Uuid, primary_key=True),
+    C("code_hash", String(64), nullable=False, unique=True),
+    C("note", String(200), nullable=False),
+    C("uses_left", Integer, nullable=False),
+    C("created_at", UtcDateTime, nullable=False),
+    C("expires_at", UtcDateTime, nullable=False),
 )
 
 questions = Table(
     "questions",
     metadata,
     C("id", Uuid, primary_key=True),
-    C("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    owned_by("users"),
     C("conversation_id", Uuid, nullable=False),
     C("question", Text, nullable=False),
     C("system", Text),
@@ -121,4 +113,44 @@ questions = Table(
     Index("ix_questions_user_id_id", "user_id", "id"),
     Index("ix_questions_user_id_conversation_id_id", "user_id", "conversation_id", "id"),
     Index("ix_questions_status_heartbeat_at", "status", "heartbeat_at"),
+)
+
+# What a question cost; until it is `settled`, what it may cost at most. No foreign key to the
+# question: who deletes one has had its answer all the same.
+usage = Table(
+    "usage",
+    metadata,
+    C("question_id", Uuid, primary_key=True),
+    owned_by("users"),
+    C("created_at", UtcDateTime, nullable=False),
+    C("model", String(200), nullable=False),
+    C("input_tokens", BigInteger, nullable=False),
+    C("output_tokens", BigInteger, nullable=False),
+    C("cost_usd", Float),
+    C("settled", Boolean, nullable=False),
+    Index("ix_usage_user_id_created_at", "user_id", "created_at"),
+)
+
+# How far a limited thing has used its rate up: the moment, in microseconds, at which it will be
+# full again (the GCRA's "theoretical arrival time"). `key` is a SHA-256.
+limits = Table(
+    "limits",
+    metadata,
+    C("key", String(64), primary_key=True),
+    C("full_at", BigInteger, nullable=False, index=True),
+)
+
+# No foreign keys: what happened stays known after its user is gone, until its days are over.
+audit = Table(
+    "audit",
+    metadata,
+    C("id", Uuid, primary_key=True),
+    C("at", UtcDateTime, nullable=False, index=True),
+    C("event", String(50), nullable=False),
+    C("user_id", Uuid),
+    C("session_id", Uuid),
+    C("address", String(50)),
+    C("request_id", String(64)),
+    C("detail", String(200)),
+    Index("ix_audit_user_id_id", "user_id", "id"),
 )

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 
 from askcli.contract import Tokens
 from askcli.server.bodies import Login, Refresh
-from askcli.server.dependencies import CallerHere, JsonBody, ServicesHere
+from askcli.server.dependencies import JsonBody, Owner, ServicesHere, VisitHere
 from askcli.server.documented import problems
 
 router = APIRouter(prefix="/api/auth", tags=["auth"])
-_problems = problems(400, 401, 413, 415)
+_problems = problems(400, 401, 403, 413, 415, 429, 503)
 
 
 @router.post("/login", dependencies=[JsonBody], responses=_problems)
-async def login(
-    body: Login, here: ServicesHere, user_agent: Annotated[str, Header()] = "unknown"
-) -> Tokens:
+async def login(body: Login, here: ServicesHere, visit: VisitHere) -> Tokens:
     """Start a session."""
-    return await here.sessions.login(body.email, body.password, user_agent)
+    return await here.logins.login(body.email, body.password, visit)
 
 
 @router.post("/refresh", dependencies=[JsonBody], responses=_problems)
-async def refresh(body: Refresh, here: ServicesHere) -> Tokens:
+async def refresh(body: Refresh, here: ServicesHere, visit: VisitHere) -> Tokens:
     """Rotate the refresh token; the retry of a rotation within the grace gets the same one."""
-    return await here.sessions.refresh(body.refresh_token)
+    return await here.sessions.refresh(body.refresh_token, visit)
 
 
-@router.post("/logout", status_code=204, responses=problems(401))
-async def logout(caller: CallerHere, here: ServicesHere) -> None:
+@router.post("/logout", status_code=204, responses=problems(401, 403))
+async def logout(caller: Owner, here: ServicesHere, visit: VisitHere) -> None:
     """End this session, at once and everywhere."""
-    await here.sessions.logout(caller.session_id)
+    assert caller.session_id  # an owner has one
+    await here.sessions.end(caller.user_id, caller.session_id, visit)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from askcli.contract import ModelList
-from askcli.server.dependencies import CallerHere, ServicesHere
+from askcli.server.dependencies import Anybody, ServicesHere
 from askcli.server.documented import problems
 
 router = APIRouter(prefix="/api/models", tags=["models"])
 
 
-@router.get("", responses=problems(401))
-async def models(_caller: CallerHere, here: ServicesHere) -> ModelList:
+@router.get("", responses=problems(401, 403))
+async def models(_caller: Anybody, here: ServicesHere) -> ModelList:
     """The models, and which one answers when a question names none."""
     items, default = here.questions.models()
     return ModelList(items=items, default=default)

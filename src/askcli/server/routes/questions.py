@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Request, Response
 
 from askcli.contract import EVENT_STREAM, Question
 from askcli.server.bodies import AskBody
-from askcli.server.dependencies import CallerHere, JsonBody, ServicesHere
+from askcli.server.dependencies import Anybody, Asker, JsonBody, Owner, Reader, ServicesHere
 from askcli.server.documented import problems
 from askcli.server.streaming import stream, wants_stream
 
@@ -34,11 +34,11 @@ _FOLLOWS: dict[int | str, dict[str, Any]] = {
     status_code=201,
     response_model=Question,
     dependencies=[JsonBody],
-    responses=_STREAMS | problems(400, 401, 404, 409, 413, 415, 502, 503, 504),
+    responses=_STREAMS | problems(400, 401, 403, 404, 409, 413, 415, 429, 502, 503, 504),
 )
 async def ask(
     body: AskBody,
-    caller: CallerHere,
+    caller: Asker,
     here: ServicesHere,
     request: Request,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
@@ -49,12 +49,12 @@ async def ask(
     """Ask a question: JSON once it is answered, or with Accept: text/event-stream as it comes."""
     run = await here.questions.ask(caller.user_id, body.as_ask(), idempotency_key)
     if wants_stream(accept):
-        return stream(run, request.state.request_id, after=0, status=201)
+        return stream(run, here.access.watching(caller), request.state.request_id, 0, status=201)
     return await run.finished()
 
 
-@router.get("/{question_id}", responses=problems(401, 404))
-async def get(question_id: UUID, caller: CallerHere, here: ServicesHere) -> Question:
+@router.get("/{question_id}", responses=problems(401, 403, 404))
+async def get(question_id: UUID, caller: Reader, here: ServicesHere) -> Question:
     """One of your questions."""
     return await here.questions.get(caller.user_id, question_id)
 
@@ -62,11 +62,11 @@ async def get(question_id: UUID, caller: CallerHere, here: ServicesHere) -> Ques
 @router.get(
     "/{question_id}/events",
     response_class=Response,  # FastAPI would take EventSourceResponse for a generator's
-    responses=_FOLLOWS | problems(401, 404),
+    responses=_FOLLOWS | problems(401, 403, 404),
 )
 async def events(
     question_id: UUID,
-    caller: CallerHere,
+    caller: Anybody,
     here: ServicesHere,
     request: Request,
     last_event_id: Annotated[
@@ -75,16 +75,17 @@ async def events(
 ) -> Response:
     """Join or rejoin an answer, running or ended: the event stream after `Last-Event-ID`."""
     run = await here.questions.follow(caller.user_id, question_id)
-    return stream(run, request.state.request_id, after=last_event_id or 0, status=200)
+    watching = here.access.watching(caller)
+    return stream(run, watching, request.state.request_id, last_event_id or 0, status=200)
 
 
-@router.post("/{question_id}/cancel", responses=problems(401, 404))
-async def cancel(question_id: UUID, caller: CallerHere, here: ServicesHere) -> Question:
+@router.post("/{question_id}/cancel", responses=problems(401, 403, 404))
+async def cancel(question_id: UUID, caller: Asker, here: ServicesHere) -> Question:
     """Stop an answer; the text so far is kept. One that has ended stays as it is."""
     return await here.questions.cancel(caller.user_id, question_id)
 
 
-@router.delete("/{question_id}", status_code=204, responses=problems(401, 404))
-async def remove(question_id: UUID, caller: CallerHere, here: ServicesHere) -> None:
+@router.delete("/{question_id}", status_code=204, responses=problems(401, 403, 404))
+async def remove(question_id: UUID, caller: Owner, here: ServicesHere) -> None:
     """Delete one of your questions."""
     await here.questions.remove(caller.user_id, question_id)

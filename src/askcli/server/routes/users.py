@@ -8,8 +8,17 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from askcli.contract import MAX_PAGE, QuestionPage, User
-from askcli.server.bodies import Moment, Registration
-from askcli.server.dependencies import JsonBody, OwnId, ServicesHere
+from askcli.server.bodies import Moment, PasswordChange, Registration
+from askcli.server.dependencies import (
+    Anybody,
+    JsonBody,
+    Owner,
+    Reader,
+    ServicesHere,
+    UserId,
+    VisitHere,
+    own,
+)
 from askcli.server.documented import problems
 from askcli.store.questions import Filter
 
@@ -17,22 +26,42 @@ router = APIRouter(prefix="/api/users", tags=["users"])
 
 
 @router.post(
-    "", status_code=201, dependencies=[JsonBody], responses=problems(400, 403, 409, 413, 415)
+    "",
+    status_code=201,
+    dependencies=[JsonBody],
+    responses=problems(400, 403, 409, 413, 415, 429, 503),
 )
-async def register(body: Registration, here: ServicesHere) -> User:
+async def register(body: Registration, here: ServicesHere, visit: VisitHere) -> User:
     """Make an account."""
-    return await here.accounts.register(body.name, body.email, body.password)
+    return await here.accounts.register(body.name, body.email, body.password, body.invite, visit)
 
 
-@router.get("/{user_id}", responses=problems(401, 404))
-async def get(user_id: OwnId, here: ServicesHere) -> User:
+@router.get("/{user_id}", responses=problems(401, 403, 404))
+async def get(user_id: UserId, caller: Anybody, here: ServicesHere) -> User:
     """Your account."""
-    return await here.accounts.get(user_id)
+    return await here.accounts.get(own(user_id, caller))
 
 
-@router.get("/{user_id}/questions", responses=problems(401, 404))
+@router.post(
+    "/{user_id}/password",
+    status_code=204,
+    dependencies=[JsonBody],
+    responses=problems(400, 401, 403, 404, 413, 415, 429, 503),
+)
+async def change_password(
+    user_id: UserId, body: PasswordChange, caller: Owner, here: ServicesHere, visit: VisitHere
+) -> None:
+    """Change your password; your other sessions end."""
+    assert caller.session_id  # an owner has one
+    await here.logins.change_password(
+        own(user_id, caller), caller.session_id, body.current_password, body.new_password, visit
+    )
+
+
+@router.get("/{user_id}/questions", responses=problems(401, 403, 404))
 async def questions(
-    user_id: OwnId,
+    user_id: UserId,
+    caller: Reader,
     here: ServicesHere,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 20,
     cursor: Annotated[UUID | None, Query(description="A page's next_cursor")] = None,
@@ -42,4 +71,4 @@ async def questions(
 ) -> QuestionPage:
     """Your questions, newest first."""
     wanted = Filter(limit, cursor, conversation_id, since, until)
-    return await here.questions.page(user_id, wanted)
+    return await here.questions.page(own(user_id, caller), wanted)

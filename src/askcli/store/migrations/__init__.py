@@ -12,8 +12,8 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
-from askcli.errors import Failed
-from askcli.store.database import Database
+from askcli.errors import Failed, Misused
+from askcli.store.database import Database, check_reachable, telling_why
 
 # Any number: replicas that start at once take turns at the one schema.
 _ADVISORY_LOCK = 7_202_611
@@ -39,18 +39,32 @@ def current(connection: Connection) -> str | None:
 
 def upgrade(database: Database) -> tuple[str | None, str]:
     """Bring the schema to the newest version; returns (before, after)."""
+    with database.transaction() as connection:
+        if not database.is_sqlite:
+            lock = text("SELECT pg_advisory_xact_lock(:key)")
+            connection.execute(lock, {"key": _ADVISORY_LOCK})
+        before = current(connection)
+        try:
+            command.upgrade(_config(connection), "head")
+        except CommandError:
+            raise Failed(
+                f"the database is at version {before}, which this askcli does not know: "
+                "it was made by a newer one; upgrade askcli."
+            ) from None
+        return before, head()
+
+
+def make_ready(database: Database) -> None:
+    """Make sure that the database is reachable and at this package's version.
+
+    SQLite is migrated here; PostgreSQL is shared, so its host says when (`askcli migrate`).
+    Raises Failed, or Misused for a PostgreSQL that is not migrated.
+    """
+    check_reachable(database)
+    if database.is_sqlite:
+        with telling_why(database):
+            upgrade(database)
+        return
     with database.engine.connect() as connection:
-        connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
-        with connection.begin():
-            if not database.is_sqlite:
-                lock = text("SELECT pg_advisory_xact_lock(:key)")
-                connection.execute(lock, {"key": _ADVISORY_LOCK})
-            before = current(connection)
-            try:
-                command.upgrade(_config(connection), "head")
-            except CommandError:
-                raise Failed(
-                    f"the database is at version {before}, which this askcli does not know: "
-                    "it was made by a newer one; upgrade askcli."
-                ) from None
-            return before, head()
+        if current(connection) != head():
+            raise Misused("the database is not migrated: run `askcli migrate` first.")

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from askcli.store.tables import UtcDateTime
+from askcli.store.columns import UtcDateTime
 
 revision = "0001"
 down_revision = None

@@ -1,0 +1,185 @@
+"""askcli users: what the host does with accounts, on the server's machine."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from askcli import settings
+from askcli.cli import console, hosting, options, prompting
+from askcli.errors import Misused
+
+app = typer.Typer(help="The host's: the accounts of this server.", no_args_is_help=True)
+
+Who = Annotated[str, typer.Argument(metavar="EMAIL|ID")]
+Amount = Annotated[
+    str | None, typer.Option(metavar="N", help="A number, `none`, or `default`: the server's.")
+]
+
+
+@app.command("list")
+def list_(as_json: options.Json = False) -> None:
+    """List the users, the oldest first."""
+    from askcli.services import hosting as host
+
+    with hosting.reading() as connection:
+        found = host.every(connection)
+    if as_json:
+        console.out_json({"items": found})
+        return
+    for user in found:
+        state = "  [disabled]" if user["disabled_at"] else ""
+        console.out(
+            f"{user['id']}  {console.minute(user['created_at'])}  {user['name']} "
+            f"<{user['email']}>  {user['questions']} questions{state}\n"
+        )
+    if not found:
+        console.note("No users yet: `askcli invite create` makes a code to register with.")
+
+
+@app.command("show")
+def show(who: Who, as_json: options.Json = False) -> None:
+    """Show a user with their sessions, tokens, spending and quotas; not their questions."""
+    from askcli.services import hosting as host
+    from askcli.services import quotas
+
+    server_quota = quotas.from_settings(settings.load(dotenv=True))
+    with hosting.reading() as connection:
+        found = host.show(connection, who, server_quota)
+    if as_json:
+        console.out_json(found)
+        return
+    disabled = found["disabled_at"]
+    console.out(f"{found['name']} <{found['email']}>  {found['id']}\n")
+    console.out(f"since {console.minute(found['created_at'])}")
+    console.out(f", disabled since {console.minute(disabled)}\n" if disabled else "\n")
+    console.out(f"{len(found['sessions'])} sessions, {len(found['tokens'])} tokens\n")
+    _tell_quota(found["quota"])
+
+
+@app.command("disable")
+def disable(who: Who) -> None:
+    """Shut a user out at once: sessions, open streams and running answers end."""
+    from askcli.services import hosting as host
+
+    with hosting.transaction() as connection:
+        user = host.disable(connection, who)
+    console.note(f"{user['email']} is disabled.")
+
+
+@app.command("enable")
+def enable(who: Who) -> None:
+    """Let a user in again."""
+    from askcli.services import hosting as host
+
+    with hosting.transaction() as connection:
+        user = host.enable(connection, who)
+    console.note(f"{user['email']} is enabled and can log in.")
+
+
+@app.command("delete")
+def delete(
+    who: Who, yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False
+) -> None:
+    """Delete a user with all their questions, sessions and tokens."""
+    from askcli.services import hosting as host
+
+    if not yes:
+        prompting.confirm(f"Delete {who} and all that is theirs?", "--yes")
+    with hosting.transaction() as connection:
+        user = host.delete(connection, who)
+    console.note(f"{user['email']} and all that was theirs is deleted.")
+
+
+@app.command("reset-password")
+def reset_password(who: Who, password_stdin: options.PasswordStdin = False) -> None:
+    """Set a new password, printed unless it is given; the user's sessions and tokens end."""
+    from askcli.services import hosting as host
+    from askcli.services.passwords import check_allowed, hashed
+    from askcli.services.tokens import random_token
+
+    given = prompting.password(from_stdin=True) if password_stdin else None
+    password = given if given is not None else random_token()
+    check_allowed(password)
+    with hosting.transaction() as connection:
+        user = host.reset_password(connection, who, hashed(password))
+    if given is None:
+        console.out(password + "\n")
+    console.note(f"{user['email']} has a new password; their sessions and tokens have ended.")
+
+
+@app.command("export")
+def export(who: Who) -> None:
+    """Print all that is kept of a user, as one JSON object."""
+    from askcli.services import hosting as host
+    from askcli.services import quotas
+    from askcli.services.audit import note
+
+    with hosting.transaction() as connection:
+        user_id = host.find(connection, who)["id"]
+        note(connection, "user_exported", user_id=user_id)
+    with hosting.reading() as connection:
+        found = host.show(connection, str(user_id), quotas.Quota())
+        console.out(json.dumps(found)[:-1] + ', "questions": [')
+        for index, question in enumerate(host.all_questions(connection, user_id)):
+            console.out((",\n" if index else "\n") + console.as_json(question))
+        console.out("]}\n")
+
+
+@app.command("quota")
+def quota(
+    who: Who,
+    tokens_day: Amount = None,
+    tokens_month: Amount = None,
+    usd_day: Amount = None,
+    usd_month: Amount = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show what a user may spend in a day and a month (UTC), or change it."""
+    from askcli.services import hosting as host
+    from askcli.services import quotas
+
+    said = {
+        "tokens_day": tokens_day,
+        "tokens_month": tokens_month,
+        "usd_day": usd_day,
+        "usd_month": usd_month,
+    }
+    told = {name: _amount(name, text) for name, text in said.items() if text is not None}
+    server_quota = quotas.from_settings(settings.load(dotenv=True))
+    with hosting.transaction() as connection:
+        if told:
+            host.set_quota(connection, who, told)
+        found = host.show(connection, who, server_quota)["quota"]
+    if as_json:
+        console.out_json(found)
+    else:
+        _tell_quota(found)
+
+
+def _amount(name: str, text: str) -> float | None:
+    """What a quota option says: an amount, None for the server's own, or no quota at all."""
+    from askcli.services.quotas import NONE
+
+    if text == "default":
+        return None
+    try:
+        if text == "none":
+            return NONE
+        if name.startswith("tokens"):
+            return settings.values.whole(0, 10**15)(text)
+        return settings.values.dollars(text)
+    except ValueError as error:
+        flag = name.replace("_", "-")
+        raise Misused(f"--{flag}: {text!r} must be {error}, none or default.") from None
+
+
+def _tell_quota(found: dict[str, Any]) -> None:
+    for name, quota in found.items():
+        unit, _, period = name.partition("_")
+        used = f"${quota['used']:,.4f}" if unit == "usd" else f"{quota['used']:,} tokens"
+        limit = quota["limit"]
+        of = "no quota" if limit is None else f"of {'$' if unit == 'usd' else ''}{limit:,}"
+        console.out(f"this {period:6}{used} {of}\n")

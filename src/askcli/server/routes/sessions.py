@@ -1,0 +1,31 @@
+"""/api/sessions: where one is logged in, and how to end it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from askcli.contract import SessionList
+from askcli.server.dependencies import Owner, ServicesHere, VisitHere
+from askcli.server.documented import problems
+
+router = APIRouter(prefix="/api/sessions", tags=["auth"])
+
+
+@router.get("", responses=problems(401, 403))
+async def sessions(caller: Owner, here: ServicesHere) -> SessionList:
+    """Your sessions, the newest first."""
+    return SessionList(items=await here.sessions.of_user(caller.user_id, caller.session_id))
+
+
+@router.delete("", status_code=204, responses=problems(401, 403))
+async def end_all(caller: Owner, here: ServicesHere, visit: VisitHere) -> None:
+    """End all your sessions, this one too."""
+    await here.sessions.end_all(caller.user_id, visit)
+
+
+@router.delete("/{session_id}", status_code=204, responses=problems(401, 403, 404))
+async def end(session_id: UUID, caller: Owner, here: ServicesHere, visit: VisitHere) -> None:
+    """End one of your sessions."""
+    await here.sessions.end(caller.user_id, session_id, visit)

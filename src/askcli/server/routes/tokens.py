@@ -1,0 +1,41 @@
+"""/api/tokens: tokens for scripts."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from askcli.contract import ApiTokenList, NewApiToken
+from askcli.server.bodies import TokenWanted
+from askcli.server.dependencies import JsonBody, Owner, ServicesHere, VisitHere
+from askcli.server.documented import problems
+
+router = APIRouter(prefix="/api/tokens", tags=["auth"])
+
+
+@router.post(
+    "",
+    status_code=201,
+    dependencies=[JsonBody],
+    responses=problems(400, 401, 403, 409, 413, 415),
+)
+async def create(
+    body: TokenWanted, caller: Owner, here: ServicesHere, visit: VisitHere
+) -> NewApiToken:
+    """Make a token for scripts; it is shown here and never again."""
+    return await here.api_tokens.create(
+        caller.user_id, body.name, set(body.scopes), body.expires_in_days, visit
+    )
+
+
+@router.get("", responses=problems(401, 403))
+async def tokens(caller: Owner, here: ServicesHere) -> ApiTokenList:
+    """Your tokens, the newest first."""
+    return ApiTokenList(items=await here.api_tokens.of_user(caller.user_id))
+
+
+@router.delete("/{token_id}", status_code=204, responses=problems(401, 403, 404))
+async def revoke(token_id: UUID, caller: Owner, here: ServicesHere, visit: VisitHere) -> None:
+    """End one of your tokens, at once and everywhere."""
+    await here.api_tokens.revoke(caller.user_id, token_id, visit)

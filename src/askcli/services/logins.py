@@ -1,0 +1,93 @@
+"""Logins: who knows an account's password, and what guessing it meets."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import Connection, RowMapping
+
+from askcli.contract import Tokens
+from askcli.errors import InvalidCredentials, RateLimited, SessionEnded
+from askcli.services.access import disabled
+from askcli.services.accounts import email_key
+from askcli.services.audit import note
+from askcli.services.clock import now
+from askcli.services.limits import Limit, Limits
+from askcli.services.passwords import Passwords
+from askcli.services.sessions import Sessions
+from askcli.services.visit import Visit
+from askcli.store import sessions, users
+from askcli.store.database import Database
+
+
+class Logins:
+    """What an account's password opens."""
+
+    def __init__(
+        self, database: Database, passwords: Passwords, sessions: Sessions, limits: Limits
+    ) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._sessions = sessions
+        self._limits = limits
+
+    async def login(self, email: str, password: str, visit: Visit) -> Tokens:
+        """Start a session.
+
+        Raises InvalidCredentials, alike for a wrong email and a wrong password, RateLimited, or
+        AccountDisabled for who knows the password.
+        """
+        user = await self._who_knows(email, password, visit)
+        if user["disabled_at"]:
+            raise disabled()
+        return await self._sessions.open(user, visit)
+
+    async def change_password(
+        self, user_id: UUID, session_id: UUID, old: str, new: str, visit: Visit
+    ) -> None:
+        """Change the password and end the user's other sessions.
+
+        Raises InvalidCredentials for a wrong old one, RateLimited as a login does, and
+        InvalidInput for a new one that may not be used.
+        """
+        row = await self._database.read(users.by_id, user_id)
+        if row is None:
+            raise SessionEnded("The account is gone.")
+        user = await self._who_knows(row["email"], old, visit)
+        password_hash = await self._passwords.hash(new, of=row["email"])
+
+        def change(connection: Connection) -> None:
+            users.change(connection, user["id"], password_hash=password_hash)
+            sessions.end_all(connection, user["id"], now(), besides=session_id)
+            note(connection, "password_changed", visit, user_id=user["id"], session_id=session_id)
+
+        await self._database.write(change)
+
+    async def _who_knows(self, email: str, password: str, visit: Visit) -> RowMapping:
+        """The user whose email and password these are; each guess is counted, a wrong one noted."""
+        account = email_key(email)
+        user = await self._database.read(users.by_email, account)
+        limits = self._limits.login(visit, account, known=await self._is_known(user, visit))
+        await self._count(visit, [*self._limits.address(visit), *limits], user)
+        right = await self._passwords.matches(password, user["password_hash"] if user else None)
+        if user is None or not right:
+            user_id = user["id"] if user else None
+            await self._database.write(note, "login_failed", visit, user_id=user_id)
+            raise InvalidCredentials("Wrong email or password.")
+        await self._database.write(self._limits.give_back, visit, limits)
+        return user
+
+    async def _is_known(self, user: RowMapping | None, visit: Visit) -> bool:
+        if user is None or visit.network is None:
+            return False
+        return await self._database.read(sessions.knows, user["id"], visit.network)
+
+    async def _count(self, visit: Visit, limits: list[Limit], user: RowMapping | None) -> None:
+        self._limits.check(visit, limits)
+        try:
+            await self._database.write(self._limits.take, visit, limits)
+        except RateLimited:
+            # Noted when it begins; the refusals that follow do not reach the database.
+            user_id = user["id"] if user else None
+            await self._database.write(note, "login_limited", visit, user_id=user_id)
+            raise

@@ -1,0 +1,180 @@
+"""Quotas: how many tokens and dollars a user may spend in a day and a month (UTC).
+
+A question reserves what it may cost at most in the transaction that stores it, and is refused when
+what was spent and reserved before has reached the quota. So of any number of questions at once,
+on any number of servers, the last one let in is all that can go over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from askcli.answerers.base import Finish, Request
+from askcli.contract import QuotaLeft
+from askcli.errors import NotFound, QuotaExceeded, Unpriced
+from askcli.services.access import disabled
+from askcli.services.clock import now, rfc3339
+from askcli.services.run import Run
+from askcli.settings import Settings
+from askcli.store import usage, users
+
+NONE = -1  # how a user's row says that there is no quota, where the server has one
+BYTES_PER_TOKEN = 3  # fewer than a token has in most text: an estimate should rather be too high
+
+Price = Callable[[Finish], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How much may be spent; None is without end."""
+
+    tokens_day: int | None = None
+    tokens_month: int | None = None
+    usd_day: float | None = None
+    usd_month: float | None = None
+
+    def of(self, user: Mapping[Any, Any]) -> Quota:
+        """This quota, the server's, with what the user's row says instead."""
+        own = {name: user[f"quota_{name}"] for name in asdict(self)}
+        said = {name: value for name, value in own.items() if value is not None}
+        merged = asdict(self) | said
+        return Quota(**{k: None if v == NONE else v for k, v in merged.items()})
+
+
+def from_settings(settings: Settings) -> Quota:
+    """The quota of every user for whom the host has set no other."""
+    return Quota(
+        settings.quota_tokens_day,
+        settings.quota_tokens_month,
+        settings.quota_usd_day,
+        settings.quota_usd_month,
+    )
+
+
+class Quotas:
+    """What users may still spend; `price` is what an answer costs."""
+
+    def __init__(self, quota: Quota, price: Price) -> None:
+        self._quota = quota
+        self._price = price
+
+    def reserve(self, connection: Connection, row: Mapping[str, Any], request: Request) -> None:
+        """Reserve what a question, about to be stored, may cost.
+
+        Raises QuotaExceeded, Unpriced where the quota is in dollars and the model's price is
+        unknown, AccountDisabled, or NotFound for a user who was deleted meanwhile.
+        """
+        user = users.lock(connection, row["user_id"])
+        if user is None:
+            raise NotFound("There is no such user.")
+        if user["disabled_at"]:
+            raise disabled()
+        tokens_in = sum(estimate(message.content) for message in request.messages)
+        most = Finish("", request.model, tokens_in + estimate(request.system), request.max_tokens)
+        cost = self._price(most)
+        check(connection, row["user_id"], self._quota.of(user), is_priced=cost is not None)
+        usage.reserve(
+            connection,
+            {"question_id": row["id"], "user_id": row["user_id"], "created_at": row["created_at"]}
+            | _spent(most, cost),
+        )
+
+    def settle(self, connection: Connection, run: Run, finish: Finish | None) -> None:
+        """Note what a run has cost, once it has ended."""
+        usage.settle(connection, UUID(run.question["id"]), self._cost(run, finish))
+
+    def _cost(self, run: Run, finish: Finish | None) -> dict[str, Any]:
+        """As the provider reports it; what it did not report is estimated from the text.
+
+        Otherwise who always breaks off just before the end would pay for no answer.
+        """
+        if run.begin is None and finish is None:  # the model was never reached
+            return _spent(Finish("", run.question["model"], 0, 0), 0.0)
+        begin, said = run.begin, finish or Finish("", run.question["model"], None, None)
+        tokens_in = said.input_tokens or (begin.input_tokens if begin else None)
+        counted = Finish(
+            "",
+            finish.model if finish else run.question["model"],
+            estimate(run.question["question"]) if tokens_in is None else tokens_in,
+            estimate(run.text) if said.output_tokens is None else said.output_tokens,
+        )
+        cost = self._price(counted)
+        if cost is None:  # the provider's own name for the model that was asked
+            asked = run.question["model"]
+            cost = self._price(Finish("", asked, counted.input_tokens, counted.output_tokens))
+        return _spent(counted, cost)
+
+    def settle_orphan(self, connection: Connection, question_id: UUID) -> None:
+        """Note what an answer has cost whose server died: an estimate, nobody heard the end."""
+        row = usage.unfinished(connection, question_id)
+        if row is not None:
+            told = Finish("", row["model"], row["input_tokens"], estimate(row["answer"]))
+            usage.settle(connection, question_id, _spent(told, self._price(told)))
+
+
+def check(connection: Connection, user_id: UUID, quota: Quota, *, is_priced: bool) -> None:
+    """Raises QuotaExceeded when the user has no more, or Unpriced."""
+    limits = {name: limit for name, limit in asdict(quota).items() if limit is not None}
+    if not limits:
+        return
+    if not is_priced and any(name.startswith("usd") for name in limits):
+        raise Unpriced("Your quota is in dollars and this model's price is unknown; ask another.")
+    day, month = beginnings(now())
+    spent = usage.spent(connection, user_id, day, month)
+    for name, limit in limits.items():
+        if spent[name] >= limit:
+            raise _exceeded(name, limit, spent[name])
+
+
+def _exceeded(name: str, limit: float, used: float) -> QuotaExceeded:
+    unit, _, period = name.partition("_")
+    moment = now()
+    resets_at = _next(moment, period)
+    quota = QuotaLeft(
+        unit="usd" if unit == "usd" else "tokens",
+        period="day" if period == "day" else "month",
+        limit=limit,
+        used=used,
+        left=0,
+        resets_at=rfc3339(resets_at),
+    )
+    shown = f"${limit:,.2f}" if unit == "usd" else f"{limit:,} tokens"
+    return QuotaExceeded(
+        f"Your quota of {shown} a {period} is used up, answers under way included; "
+        f"nothing is left until {resets_at:%Y-%m-%d %H:%M} UTC.",
+        retry_after=int((resets_at - moment).total_seconds()) + 1,
+        quota=dict(quota),
+    )
+
+
+def beginnings(moment: datetime) -> tuple[datetime, datetime]:
+    """When the moment's day and its month began, in UTC."""
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return day, day.replace(day=1)
+
+
+def _next(moment: datetime, period: str) -> datetime:
+    day, month = beginnings(moment)
+    if period == "day":
+        return day + timedelta(days=1)
+    return (month + timedelta(days=32)).replace(day=1)
+
+
+def estimate(text: str | None) -> int:
+    """About how many tokens a text has, rather too many than too few."""
+    return len((text or "").encode("utf-8", "replace")) // BYTES_PER_TOKEN + 1
+
+
+def _spent(finish: Finish, cost: float | None) -> dict[str, Any]:
+    return {
+        "model": finish.model,
+        "input_tokens": finish.input_tokens,
+        "output_tokens": finish.output_tokens,
+        "cost_usd": cost,
+    }

@@ -1,0 +1,108 @@
+"""All that can be set.
+
+Plain dataclasses and not pydantic-settings, because the client reads them at every command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from askcli.settings import values
+from askcli.settings.values import Rate
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+# Named like this everywhere else too, so they go without the ASKCLI_ prefix.
+_UNPREFIXED = {
+    "jwt_secret",
+    "jwt_secret_previous",
+    "anthropic_api_key",
+    "anthropic_base_url",
+    "db_conn_string",
+    "host",
+    "port",
+}
+
+
+def _setting(default: Any, parse: Callable[[str], Any] = str, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"parse": parse, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that can be set; DESIGN section 4 and `.env.example` say what each one means.
+
+    Times are seconds unless the name says days.
+    """
+
+    jwt_secret: str | None = _setting(None, secret=True)
+    jwt_secret_previous: str | None = _setting(None, secret=True)
+    anthropic_api_key: str | None = _setting(None, secret=True)
+    anthropic_base_url: str | None = _setting(None)
+    db_conn_string: str | None = _setting(None, secret=True)
+    host: str = _setting("127.0.0.1")
+    port: int = _setting(3000, values.whole(0, 65535))
+    answerer: str = _setting("auto", values.one_of("auto", "anthropic", "local", "scripted"))
+    model: str | None = _setting(None)
+    local_model: str | None = _setting(None, values.model)
+    script: Path | None = _setting(None, values.path)
+    access_token_seconds: int = _setting(900, values.whole(1, 86_400))
+    refresh_token_days: int = _setting(30, values.whole(1, 3650))
+    refresh_grace_seconds: int = _setting(30, values.whole(0, 3600))
+    registration: str | None = _setting(None, values.one_of("open", "invite", "closed"))
+    allowed_hosts: tuple[str, ...] = _setting((), values.hosts)
+    trusted_proxies: tuple[str, ...] = _setting((), values.networks)
+    login_limit: Rate = _setting(Rate(10, 300), values.rate)
+    account_limit: Rate = _setting(Rate(100, 3600), values.rate)
+    address_limit: Rate = _setting(Rate(300, 60), values.rate)
+    register_limit: Rate = _setting(Rate(20, 3600), values.rate)
+    refresh_limit: Rate = _setting(Rate(60, 60), values.rate)
+    quota_tokens_day: int | None = _setting(None, values.whole(0, 10**15))
+    quota_tokens_month: int | None = _setting(None, values.whole(0, 10**15))
+    quota_usd_day: float | None = _setting(None, values.dollars)
+    quota_usd_month: float | None = _setting(None, values.dollars)
+    audit_days: int = _setting(90, values.whole(1, 36_500))
+    server: str | None = _setting(None)
+    profile: str | None = _setting(None)
+    token: str | None = _setting(None, secret=True)
+    timeout: int = _setting(600, values.whole(1, 86_400))
+    idle_seconds: int = _setting(900, values.whole(1, 86_400))
+    connect_seconds: int = _setting(10, values.whole(1, 600))
+    first_token_seconds: int = _setting(180, values.whole(1, 3600))
+    between_tokens_seconds: int = _setting(90, values.whole(1, 3600))
+    answer_seconds: int = _setting(900, values.whole(1, 86_400))
+    upstream_attempts: int = _setting(4, values.whole(1, 20))
+    max_running: int = _setting(64, values.whole(1, 100_000))
+    max_waiting: int = _setting(1000, values.whole(0, 1_000_000))
+    orphan_seconds: int = _setting(10, values.whole(2, 3600))
+    drain_seconds: int = _setting(20, values.whole(0, 3600))
+    config_dir: Path = _setting(Path(), values.path)
+    data_dir: Path = _setting(Path(), values.path)
+    state_dir: Path = field(default=Path())
+    runtime_dir: Path = field(default=Path())
+
+    @property
+    def is_public(self) -> bool:
+        """Whether others than this machine can reach where `serve` listens."""
+        return self.host not in LOOPBACK
+
+    @property
+    def registration_policy(self) -> str:
+        """Who may register: said, or anybody where only this machine can ask, else the invited."""
+        return self.registration or ("invite" if self.is_public else "open")
+
+    @property
+    def database_url(self) -> str:
+        """Where the questions are kept: DB_CONN_STRING, else SQLite in the data directory."""
+        prefix, _, file = (self.db_conn_string or "").partition(":///")
+        if prefix == "sqlite" and file:
+            return f"sqlite:///{values.path(file)}"
+        return self.db_conn_string or f"sqlite:///{self.data_dir / 'askcli.db'}"
+
+
+def variable_name(name: str) -> str:
+    """The environment variable of the setting `name`."""
+    return name.upper() if name in _UNPREFIXED else f"ASKCLI_{name.upper()}"

@@ -1,0 +1,98 @@
+"""Where settings come from: flags, the environment, `.env`, the config file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from askcli.errors import Misused
+from askcli.settings.fields import Settings, variable_name
+from askcli.settings.values import path as absolute
+
+# A Unix socket's whole path must stay under 104 bytes (macOS; Linux takes 108).
+MAX_RUNTIME_BYTES = 70
+
+
+def load(flags: Mapping[str, Any] | None = None, *, dotenv: bool = False) -> Settings:
+    """Read the settings of this process; `flags` holds what the command line said (None: unsaid).
+
+    Raises Misused for a value that cannot be, naming the place it came from.
+    """
+    environment = dict(os.environ)
+    if dotenv:
+        environment = _dotenv() | environment
+    said = {name: str(value) for name, value in (flags or {}).items() if value is not None}
+    config_dir = absolute(
+        environment.get("ASKCLI_CONFIG_DIR") or platformdirs.user_config_dir("askcli")
+    )
+    values: dict[str, Any] = _directories(environment) | {"config_dir": config_dir}
+    filed = _config_file(config_dir / "config.toml")
+    for setting in fields(Settings):
+        if "parse" not in setting.metadata:
+            continue
+        variable = variable_name(setting.name)
+        for text, place in (
+            (said.get(setting.name), f"--{setting.name.replace('_', '-')}"),
+            (environment.get(variable, "").strip(), variable),
+            (filed.get(setting.name), str(config_dir / "config.toml")),
+        ):
+            if text:
+                values[setting.name] = _parse(setting, text, place)
+                break
+    return Settings(**values)
+
+
+def _parse(setting: Any, text: str, place: str) -> Any:
+    try:
+        return setting.metadata["parse"](text)
+    except ValueError as error:
+        shown = "the value" if setting.metadata["secret"] else repr(text)
+        raise Misused(f"{setting.name}: {shown} (from {place}) must be {error}.") from None
+
+
+def _directories(environment: Mapping[str, str]) -> dict[str, Path]:
+    data = environment.get("ASKCLI_DATA_DIR")
+    state = absolute(data) if data else Path(platformdirs.user_state_dir("askcli"))
+    # Not platformdirs: without XDG_RUNTIME_DIR it warns on stderr. A Unix socket's path must
+    # also stay under some 100 bytes, which rules out the data directory.
+    runtime = environment.get("XDG_RUNTIME_DIR", "")
+    own = f"askcli-{os.getuid()}"
+    usable = 0 < len(os.fsencode(runtime)) <= MAX_RUNTIME_BYTES
+    return {
+        "data_dir": absolute(data) if data else Path(platformdirs.user_data_dir("askcli")),
+        "state_dir": state,
+        "runtime_dir": Path(runtime) / "askcli" if usable else Path("/tmp") / own,  # noqa: S108
+    }
+
+
+def _config_file(path: Path) -> dict[str, str]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise Misused(f"cannot read {path}: {error.strerror}.") from error
+    import tomllib  # not needed where there is no file
+
+    try:
+        values = tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misused(f"{path} is not valid TOML: {error}.") from error
+    known = {setting.name for setting in fields(Settings) if "parse" in setting.metadata}
+    if unknown := sorted(set(values) - known):
+        raise Misused(f"{path}: there is no setting {unknown[0]!r}.")
+    return {name: str(value) for name, value in values.items()}
+
+
+def _dotenv() -> dict[str, str]:
+    from dotenv import dotenv_values  # only the host's commands read one
+
+    try:
+        return {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misused(f"cannot read .env: {error}.") from None

@@ -1,0 +1,94 @@
+"""What a setting's text may be: each parser takes it, or raises ValueError with what it must be."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many times in so many seconds, `10/300` as text; a count of 0 is no limit, `off`."""
+
+    count: int
+    seconds: int
+
+
+def rate(text: str) -> Rate:
+    """A Rate."""
+    if text == "off":
+        return Rate(0, 1)
+    found = re.fullmatch(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,6})", text, re.ASCII)
+    if not found:
+        raise ValueError("count/seconds, such as 10/300, or off")
+    return Rate(int(found[1]), int(found[2]))
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A whole number from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def dollars(text: str) -> float:
+    """An amount of US dollars."""
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = math.nan
+    if not 0 <= amount < 10**9:
+        raise ValueError("an amount of US dollars, such as 2.50")
+    return amount
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """One of these words."""
+
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError("one of " + ", ".join(choices))
+        return text
+
+    return parse
+
+
+def networks(text: str) -> tuple[str, ...]:
+    """Addresses or networks, between commas."""
+    parts = _parts(text)
+    try:
+        for part in parts:
+            ipaddress.ip_network(part)
+    except ValueError:
+        raise ValueError("addresses or networks between commas, such as 10.0.0.0/8") from None
+    return parts
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    """Host names, between commas, in lower case; `*` is any."""
+    parts = _parts(text.lower())
+    if not all(re.fullmatch(r"\*|[a-z0-9._-]+|\[[0-9a-f:.]+\]", part) for part in parts):
+        raise ValueError("host names between commas, such as ask.example.org, or *")
+    return parts
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def path(text: str) -> Path:
+    """The path, wherever the process goes: the local server may stand elsewhere than its client."""
+    return Path(text).expanduser().absolute()
+
+
+def model(text: str) -> str:
+    """A local model's name as it is, the path of one in full."""
+    return str(path(text)) if "/" in text or text.endswith(".gguf") else text
