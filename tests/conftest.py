@@ -7,6 +7,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from uuid import uuid4
 import bcrypt
 import httpx2
 import pytest
+from sqlalchemy import Connection
 
 from askcli.services.clock import new_id, now
 from askcli.store import migrations, users
@@ -133,11 +135,18 @@ def add_user(server: ServerProcess) -> str:
         "password_hash": _HASH,
         "created_at": now(),
     }
-    engine = Database(server.database_url).engine
-    with engine.begin() as connection:
+    with database_of(server) as connection:
         users.add(connection, row)
-    engine.dispose()
     return email
+
+
+@contextmanager
+def database_of(server: ServerProcess) -> Iterator[Connection]:
+    """A transaction on a server's database, for what no front door shows."""
+    database = Database(server.database_url)
+    with database.transaction() as connection:
+        yield connection
+    database.close()
 
 
 @pytest.fixture(scope="session")
@@ -176,6 +185,16 @@ class Person:
 @pytest.fixture
 def new_person() -> Iterator[Any]:
     """Makes a registered and logged-in user of a server."""
+    yield from _people()
+
+
+@pytest.fixture(scope="module")
+def people() -> Iterator[Any]:
+    """The same, for as long as a module's tests take."""
+    yield from _people()
+
+
+def _people() -> Iterator[Any]:
     clients: list[httpx2.Client] = []
 
     def make(server: ServerProcess) -> Person:

@@ -105,7 +105,7 @@ def test_an_email_is_taken_whatever_its_case(cli: Cli, server: ServerProcess) ->
 
 def test_a_73_byte_password_is_refused(cli: Cli) -> None:
     words = ("register", "--name", "X", "--email", "x@example.org", "--password-stdin")
-    done = cli(*words, stdin="p" * 73)
+    done = cli(*words, stdin="é" * 37)
     assert done.code == 2
     assert "72 bytes" in done.err
 
@@ -152,17 +152,25 @@ DAMAGED = [
     '{"current": [], "accounts": []}',
     '{"current": {}, "accounts": {"s": []}}',
     '{"current": {}, "accounts": {"s": {"e": {"access_token": 7}}}}',
+    '{"current": {}, "accounts": {}, "profiles": {"work": {"server": "s"}}}',
 ]
 
 
 @pytest.mark.parametrize("content", DAMAGED)
-def test_a_damaged_token_file_is_an_error_with_its_cure(cli: Cli, content: str) -> None:
+def test_a_damaged_token_file_is_set_aside_and_told(cli: Cli, content: str) -> None:
+    email = cli("whoami").out.split("<")[1].split(">")[0]
     token_file(cli).write_text(content)
     done = cli("whoami")
-    assert done.code == 1
-    assert "log in again" in done.err
-    assert "Traceback" not in done.err
-    assert token_file(cli).read_text() == content
+    assert done.code == 4
+    told, error = done.err.splitlines()
+    assert "damaged" in told
+    assert "log in again" in told
+    assert error.startswith("askcli: error: not logged in")
+    (aside,) = token_file(cli).parent.glob("credentials.json.damaged-*")
+    assert aside.read_text() == content
+    assert stat.S_IMODE(aside.stat().st_mode) == 0o600
+    assert cli("login", "--email", email, "--password-stdin", stdin=PASSWORD).code == 0
+    assert cli("whoami").err == ""
 
 
 def test_a_config_directory_that_cannot_be_written(

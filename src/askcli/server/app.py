@@ -12,7 +12,7 @@ from fastapi_offline import FastAPIOffline
 
 from askcli import __version__
 from askcli.answerers.base import Answerer
-from askcli.server import problems
+from askcli.server import documented, problems
 from askcli.server.activity import Activity
 from askcli.server.hosts import Hosts
 from askcli.server.middleware import Envelope
@@ -33,9 +33,12 @@ def create_app(services: Services, activity: Activity, allowed: Hosts) -> FastAP
         redirect_slashes=False,
     )
     app.state.services = services
-    for routes in (users, auth, sessions, tokens, questions, models, health):
-        app.include_router(routes.router)
+    routers = [part.router for part in (users, auth, sessions, tokens, questions, models, health)]
+    for router in routers:
+        app.include_router(router)
+    app.state.routes = [route for router in routers for route in router.routes]
     problems.install(app)
+    documented.name_models(app, services.questions.models()[0])
     app.add_middleware(Envelope, activity=activity, allowed=allowed)
     return app
 

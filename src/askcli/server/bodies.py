@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from askcli.contract import MAX_QUESTION_CHARACTERS, MAX_SYSTEM_CHARACTERS, Scope
 from askcli.services.questions import Ask
 
+# Patterns and not validators wherever a pattern can say it, so that OpenAPI says the same. They are
+# read by Rust's regex here, by ECMAScript and by Python's re elsewhere: the dialect is what these
+# share. Out are NUL, which PostgreSQL does not keep, and in what is one line all that is none or
+# that turns the text around it: controls, line separators, bidirectional overrides.
+_UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+ANY_TEXT = r"^[^\x00]*$"
+SOME_TEXT = r"^[^\x00]*[^\s\x00][^\x00]*$"
+ONE_LINE = rf"^[^{_UNPRINTABLE}]*[^\s{_UNPRINTABLE}][^{_UNPRINTABLE}]*$"
+# What an address must have to be one; whether it exists, only a message to it would show.
+AN_EMAIL = rf"^[^@\s{_UNPRINTABLE}]+@[^@\s{_UNPRINTABLE}]+$"
+A_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
+)
 
-def _no_nul(text: str | None) -> str | None:
-    if text and "\0" in text:
-        raise ValueError("must not contain a NUL character")
-    return text
+
+def _integral(number: object) -> object:
+    """JSON knows no integers: 90.0 is 90."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-def _printable(text: str) -> str:
-    text = text.strip()
-    if not text or not text.isprintable():
-        raise ValueError("must be one line of printable characters")
-    return text
-
-
-def _said(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be empty")
-    _no_nul(text)
-    return text
+def _written_out(moment: object) -> object:
+    if isinstance(moment, str) and not A_TIME.fullmatch(moment):
+        raise ValueError("must be a time as RFC 3339 writes it, such as 2026-01-31T12:00:00Z")
+    return moment
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -42,15 +48,13 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("must be a time of the years 1 to 9999 in UTC") from None
 
 
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
-# What an address must have to be one; whether it exists, only a message to it would show.
-Email = Annotated[
-    str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(_printable)
+_WHOLE = BeforeValidator(_integral)
+Moment = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
+Name = Annotated[
+    str, Field(min_length=1, max_length=200, pattern=ONE_LINE), AfterValidator(str.strip)
 ]
+Email = Annotated[str, Field(max_length=254, pattern=AN_EMAIL)]
 Secret = Annotated[str, Field(min_length=1, max_length=1024)]
-
-
 # In bytes, and not one of the commonest: what a schema cannot say, the description does.
 NewPassword = Annotated[
     str,
@@ -76,7 +80,7 @@ class Registration(Body):
 class Login(Body):
     """Who logs in."""
 
-    email: Annotated[str, Field(min_length=1, max_length=254), AfterValidator(_no_nul)]
+    email: Annotated[str, Field(min_length=1, max_length=254, pattern=ANY_TEXT)]
     password: Secret
 
 
@@ -100,7 +104,7 @@ class TokenWanted(Body):
     scopes: Annotated[
         list[Scope], Field(min_length=1, max_length=2, description="What it may be used for")
     ]
-    expires_in_days: Annotated[int, Field(ge=1, le=366)] = 90
+    expires_in_days: Annotated[int, Field(ge=1, le=366), _WHOLE] = 90
 
 
 class AskBody(Body):
@@ -108,19 +112,26 @@ class AskBody(Body):
 
     question: Annotated[
         str,
-        Field(min_length=1, max_length=MAX_QUESTION_CHARACTERS, examples=["Why is the sky blue?"]),
-        AfterValidator(_said),
+        Field(
+            min_length=1,
+            max_length=MAX_QUESTION_CHARACTERS,
+            pattern=SOME_TEXT,
+            examples=["Why is the sky blue?"],
+        ),
     ]
     system: Annotated[
         str | None,
-        Field(max_length=MAX_SYSTEM_CHARACTERS, description="How the model is to answer"),
-        AfterValidator(_no_nul),
+        Field(
+            max_length=MAX_SYSTEM_CHARACTERS,
+            pattern=ANY_TEXT,
+            description="How the model is to answer",
+        ),
     ] = None
     model: Annotated[str | None, Field(max_length=200, description="One of GET /api/models")] = None
     conversation_id: Annotated[
         UUID | None, Field(strict=False, description="Goes on with one of your conversations")
     ] = None
-    max_tokens: Annotated[int | None, Field(ge=1, le=100_000)] = None
+    max_tokens: Annotated[int, Field(ge=1, le=100_000), _WHOLE] | None = None
 
     def as_ask(self) -> Ask:
         """The question as the service takes it."""

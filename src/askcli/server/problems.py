@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from askcli.contract import HEADER_REQUEST_ID, PROBLEM_JSON, FieldError, Problem, QuotaLeft
 from askcli.errors import BY_STATUS, AskcliError, InvalidInput, MalformedBody
@@ -102,7 +103,17 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = BY_STATUS.get(error.status_code, AskcliError)
     detail = _DETAILS.get(error.status_code, str(error.detail))
-    return response(kind(detail), request.state.request_id, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:  # Starlette names the methods of the first route alone
+        headers["Allow"] = ", ".join(_methods(request))
+    return response(kind(detail), request.state.request_id, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What this path takes."""
+    routes: list[Route] = request.app.state.routes
+    here = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in here for method in route.methods or ()})
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

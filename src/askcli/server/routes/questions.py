@@ -7,7 +7,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
 
-from askcli.contract import EVENT_STREAM, Question
+from askcli.contract import (
+    EVENT_DELTA,
+    EVENT_DONE,
+    EVENT_ERROR,
+    EVENT_QUESTION,
+    EVENT_STREAM,
+    Question,
+)
 from askcli.server.bodies import AskBody
 from askcli.server.dependencies import Anybody, Asker, JsonBody, Owner, Reader, ServicesHere
 from askcli.server.documented import problems
@@ -15,16 +22,26 @@ from askcli.server.streaming import stream, wants_stream
 
 router = APIRouter(prefix="/api/questions", tags=["questions"])
 
+# One event, as OpenAPI's tools take the schema of an event stream to be.
+_EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": [EVENT_QUESTION, EVENT_DELTA, EVENT_DONE, EVENT_ERROR]},
+        "id": {"type": "string", "description": "The characters sent so far"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 _STREAMS: dict[int | str, dict[str, Any]] = {
     201: {
         "description": "The answered question, or its events as they happen",
-        "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+        "content": {EVENT_STREAM: {"schema": _EVENT}},
     }
 }
 _FOLLOWS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The events",
-        "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+        "content": {EVENT_STREAM: {"schema": _EVENT}},
     }
 }
 
@@ -69,14 +86,12 @@ async def events(
     caller: Anybody,
     here: ServicesHere,
     request: Request,
-    last_event_id: Annotated[
-        int | None, Header(ge=0, description="Characters that you have already")
-    ] = None,
+    last_event_id: Annotated[int, Header(ge=0, description="Characters that you have already")] = 0,
 ) -> Response:
     """Join or rejoin an answer, running or ended: the event stream after `Last-Event-ID`."""
     run = await here.questions.follow(caller.user_id, question_id)
     watching = here.access.watching(caller)
-    return stream(run, watching, request.state.request_id, last_event_id or 0, status=200)
+    return stream(run, watching, request.state.request_id, last_event_id, status=200)
 
 
 @router.post("/{question_id}/cancel", responses=problems(401, 403, 404))
