@@ -7,7 +7,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, case, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Float,
+    RowMapping,
+    case,
+    cast,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from askcli.store.tables import questions, usage
 
@@ -32,12 +43,13 @@ def spent(connection: Connection, user_id: UUID, day: datetime, month: datetime)
     today = usage.c.created_at >= day
     sums = select(
         *(
-            func.coalesce(func.sum(amount), 0).label(name)
-            for name, amount in (
-                ("tokens_day", case((today, tokens), else_=0)),
-                ("tokens_month", tokens),
-                ("usd_day", case((today, cost), else_=0)),
-                ("usd_month", cost),
+            # PostgreSQL's sum of whole numbers is a decimal one.
+            cast(func.coalesce(func.sum(amount), 0), kind).label(name)
+            for name, amount, kind in (
+                ("tokens_day", case((today, tokens), else_=0), BigInteger),
+                ("tokens_month", tokens, BigInteger),
+                ("usd_day", case((today, cost), else_=0), Float),
+                ("usd_month", cost, Float),
             )
         )
     )
