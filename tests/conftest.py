@@ -20,15 +20,28 @@ from sqlalchemy import Connection
 
 from askcli.services.clock import new_id, now
 from askcli.store import migrations, users
+from askcli.store.columns import metadata
 from askcli.store.database import Database
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import Cli, ServerProcess
+from tests.support.secrets import Secrets
 
 SOAK = "ASKCLI_SOAK" in os.environ  # the long rounds of a check: `make soak`
 PASSWORD = "correct horse battery"
 SECRET = secrets.token_urlsafe(48)  # one that was published, a server refuses
 KEY = "sk-ant-the-key-of-the-tests"
 LIMITS = [f"ASKCLI_{name}_LIMIT" for name in ("LOGIN", "ACCOUNT", "ADDRESS", "REGISTER", "REFRESH")]
+
+
+SECRETS = Secrets(PASSWORD, SECRET, KEY)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_secret_is_told() -> Iterator[None]:
+    """None of the suite's secrets is in any response or output of it."""
+    with SECRETS.watching_http():
+        yield
+    SECRETS.check()
 
 
 @pytest.fixture(scope="session")
@@ -108,6 +121,8 @@ def server(
     yield process
     assert process.stop() == 0
     assert not [line for line in process.log if "ERROR" in line or "Traceback" in line]
+    assert not SECRETS.found_in("".join(process.log))
+    assert not SECRETS.found_in(all_that_is_stored(process))
 
 
 @pytest.fixture(scope="session")
@@ -147,6 +162,18 @@ def database_of(server: ServerProcess) -> Iterator[Connection]:
     with database.transaction() as connection:
         yield connection
     database.close()
+
+
+def all_that_is_stored(server: ServerProcess) -> str:
+    """Every row of a server's database; of SQLite the bytes of its files, too."""
+    with database_of(server) as connection:
+        rows = [connection.execute(table.select()).all() for table in metadata.tables.values()]
+    text = repr(rows)
+    if server.database_url.startswith("sqlite"):
+        file = Path(server.database_url.removeprefix("sqlite:///"))
+        for part in file.parent.glob(file.name + "*"):
+            text += part.read_bytes().decode("utf-8", "replace")
+    return text
 
 
 @pytest.fixture(scope="session")
@@ -243,7 +270,8 @@ def new_cli(tmp_path: Path) -> Iterator[Any]:
             own = Path(runtime) / uuid4().hex[:8]
             own.mkdir(mode=0o700)
             home = tmp_path / uuid4().hex[:8]
-            return Cli(home, **({"XDG_RUNTIME_DIR": str(own)} | settings))
+            told = SECRETS.note_output
+            return Cli(home, told, **({"XDG_RUNTIME_DIR": str(own)} | settings))
 
         yield make
 
@@ -265,4 +293,6 @@ def logged_in(cli: Cli, server: ServerProcess) -> Cli:
     words = ("login", "--email", add_user(server), "--password-stdin")
     done = cli(*words, stdin=PASSWORD + "\n")
     assert done.code == 0, done
+    kept = (cli.home / ".config/askcli/credentials.json").read_text()
+    SECRETS.learn_from(kept, ("access_token", "refresh_token"))
     return cli

@@ -177,6 +177,18 @@ def test_a_question_is_its_owners_alone(alice: Person, bob: Person) -> None:
     assert alice.http.delete(path).status_code == 404
 
 
+def test_another_users_conversation_is_none(
+    alice: Person, bob: Person, fake: FakeAnthropic
+) -> None:
+    conversation = alice.ask("my secret plan").json()["conversation_id"]
+    marker = uuid4().hex
+    answer = bob.ask(marker, conversation_id=conversation)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert fake.asked(marker) == []
+    params = {"conversation_id": conversation}
+    assert bob.http.get("/api/users/me/questions", params=params).json()["items"] == []
+
+
 def test_an_answer_that_no_database_keeps_is_kept_all_the_same(
     alice: Person, fake: FakeAnthropic
 ) -> None:

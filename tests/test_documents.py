@@ -63,6 +63,21 @@ def test_the_example_environment_names_every_setting_of_a_server() -> None:
     assert not re.findall(r"^[A-Z_]+=\S", text, re.M)  # a published value is nobody's secret
 
 
+def test_every_proof_of_the_security_page_is_a_test() -> None:
+    page = (ROOT / "docs/security.md").read_text()
+    named = set(re.findall(r"`(test_\w+)`", page))
+    written = {
+        name
+        for path in (ROOT / "tests").glob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", path.read_text(), re.M)
+    }
+    assert named - written == set()
+    assert re.findall(r"^\| API(\d+) ", page, re.M) == [str(number) for number in range(1, 11)]
+    rows = re.findall(r"^\| (?!---|risk|defect|weakness)(.*)", page, re.M)
+    assert len(rows) == 10 + 8 + 11
+    assert all("`test_" in row for row in rows)
+
+
 def test_the_error_tree_is_drawn_as_it_is() -> None:
     drawn = re.findall(r"([A-Z]\w+) +([a-z_]+) +(\d{3})?", errors.__doc__ or "")
     told = {name: (code, int(status or 500)) for name, code, status in drawn}

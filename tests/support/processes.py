@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 import pexpect
 
 ASKCLI = str(Path(sys.executable).with_name("askcli"))
+
+SHOW_SECRETS = {"create", "reset-password"}
 
 # What a command may see of the machine: no key, no proxy, no setting of the developer's own.
 _KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "PIP_CERT")
@@ -95,8 +98,12 @@ class Done:
 class Cli:
     """A user at a shell: a home directory, an environment, and the `askcli` command."""
 
-    def __init__(self, home: Path, **settings: str) -> None:
+    def __init__(
+        self, home: Path, told: Callable[[str], None] = lambda _: None, **settings: str
+    ) -> None:
+        """`told` gets what its commands write, but for those that are asked to show a secret."""
         self.home = home
+        self._told = told
         self.environment = environment(home, **settings)
 
     def __call__(self, *arguments: str, stdin: str | bytes | None = "", **more: Any) -> Done:
@@ -111,7 +118,9 @@ class Cli:
             timeout=120,
             **more,
         )
-        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+        ended = Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+        self._told(ended.err if SHOW_SECRETS & set(arguments) else ended.out + ended.err)
+        return ended
 
     def start(self, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:
         """Start a command whose output is a pipe."""

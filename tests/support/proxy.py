@@ -17,7 +17,8 @@ class Proxy:
         self._flowing: asyncio.Event
         self._writers: set[asyncio.StreamWriter] = set()
         self._cut_after: int | None = None
-        self.pause = 0.0
+        self.pause = 0.0  # before each piece, in both directions
+        self.reply_pause = 0.0  # before each piece that the server sends
         self.connections = 0
         self.url = ""
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -32,8 +33,15 @@ class Proxy:
         self._thread.join(10)
 
     def cut(self) -> None:
-        """Reset all connections."""
-        self._call(self._abort)
+        """Reset all connections that there are; new ones from here on are not touched."""
+        done = threading.Event()
+
+        def abort() -> None:
+            self._abort()
+            done.set()
+
+        self._call(abort)
+        assert done.wait(10)
 
     def cut_after(self, count: int | None) -> None:
         """Reset each connection once the server has sent so many bytes through it."""
@@ -85,12 +93,18 @@ class Proxy:
             return
         self._writers |= {writer, there[1]}
         await asyncio.gather(
-            self._pump(reader, there[1], None), self._pump(there[0], writer, self._cut_after)
+            self._pump(reader, there[1], None),
+            self._pump(there[0], writer, self._cut_after, is_reply=True),
         )
         self._writers -= {writer, there[1]}
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int | None
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        limit: int | None,
+        *,
+        is_reply: bool = False,
     ) -> None:
         passed = 0
         try:
@@ -102,7 +116,7 @@ class Proxy:
                     self._abort()
                     return
                 passed += len(data)
-                await asyncio.sleep(self.pause)
+                await asyncio.sleep(self.pause + (self.reply_pause if is_reply else 0))
                 writer.write(data)
                 await writer.drain()
         except OSError:

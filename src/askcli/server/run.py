@@ -24,6 +24,9 @@ from askcli.settings import Settings
 from askcli.store import migrations
 
 GRACEFUL_SECONDS = 5  # for the last bytes to slow readers: the answers have ended by then
+# Longer than clients and proxies keep an idle connection (httpx2 5 s, nginx 60 s): one that the
+# server closes first may break the request that is just being sent on it.
+KEEP_ALIVE_SECONDS = 75
 BACKLOG = 2048
 
 
@@ -119,6 +122,7 @@ def _run(
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         backlog=BACKLOG,
     )
     server = Server(config, services.runs, settings.drain_seconds, ready, leaving)
