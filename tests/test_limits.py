@@ -105,14 +105,56 @@ def test_many_addresses_together_are_limited_and_known_ones_are_not(
     with coming_from(process, home) as http:
         assert login(http, email, PASSWORD).status_code == 200
     statuses = []
-    for number in range(7):
+    for _ in range(3):
         with coming_from(process, an_address()) as http:
-            statuses.append(login(http, email, f"guess {number} at it").status_code)
-    assert statuses == [401] * 5 + [429] * 2
-    with coming_from(process, home) as http:
-        assert login(http, email, "a slip of mine").status_code == 401
+            guesses = [login(http, email, f"guess {n} at it").status_code for n in range(4)]
+            statuses.append(guesses)
+    assert statuses == [[401] * 4, [401] * 3 + [429], [401] * 3 + [429]]
+    with coming_from(process, home) as http:  # what counts there is only what is done there
+        slips = [login(http, email, f"slip {n} of mine").status_code for n in range(5)]
+        assert slips == [401] * 5
+        assert login(http, email, PASSWORD).status_code == 200
+    with coming_from(process, an_address()) as http:  # and the owner may come from anywhere
         assert login(http, email, PASSWORD).status_code == 200
     assert process.stop() == 0
+
+
+def test_no_stranger_keeps_an_email_from_registering(limited: ServerProcess) -> None:
+    body = {"name": "A", "email": f"{uuid4().hex}@example.org", "password": "1111111111"}
+    with coming_from(limited, an_address()) as http:
+        answers = [http.post("/api/users", json=body) for _ in range(21)]
+        assert answers[-1].status_code == 429
+    with coming_from(limited, an_address()) as http:
+        assert http.post("/api/users", json=body | {"password": PASSWORD}).status_code == 201
+
+
+def test_one_address_cannot_take_all_of_the_time_for_passwords(limited: ServerProcess) -> None:
+    """Networks take turns, and what was refused for want of room does not count as a guess."""
+    email, owner = add_user(limited), an_address()
+
+    async def crowd() -> list[int]:
+        more = httpx2.Limits(max_connections=100)
+        at = httpx2.AsyncHTTPTransport(local_address=an_address(), limits=more)
+        async with (
+            httpx2.AsyncClient(base_url=limited.url, transport=at, timeout=60) as thief,
+            httpx2.AsyncClient(
+                base_url=limited.url,
+                transport=httpx2.AsyncHTTPTransport(local_address=owner),
+                timeout=60,
+            ) as http,
+        ):
+            bodies = [{"email": f"x{n}@example.org", "password": "wrong" * 3} for n in range(60)]
+            tasks = [asyncio.create_task(thief.post("/api/auth/login", json=b)) for b in bodies]
+            while not any(task.done() for task in tasks):
+                await asyncio.sleep(0.01)
+            body = {"email": email, "password": PASSWORD}
+            mine = await http.post("/api/auth/login", json=body)
+            assert not all(task.done() for task in tasks)  # those who came first still wait
+            return [answer.status_code for answer in (mine, *await asyncio.gather(*tasks))]
+
+    mine, *theirs = asyncio.run(crowd())
+    assert mine == 200
+    assert set(theirs) == {401, 503}
 
 
 def test_the_address_is_a_proxys_word_only_where_the_proxy_is_trusted(

@@ -173,7 +173,7 @@ class Delta(TypedDict):
 
 def whole_number(text: str) -> int | None:
     """The whole number that a header's value is, None where it is none."""
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 EVENT_QUESTION: Final = "question"
@@ -187,6 +187,9 @@ HEADER_ACCESS_TOKEN: Final = "x-access-token"  # noqa: S105 - a header's name
 HEADER_REQUEST_ID: Final = "x-request-id"
 HEADER_IDEMPOTENCY_KEY: Final = "idempotency-key"
 HEADER_LAST_EVENT_ID: Final = "last-event-id"
+
+# Tells an API token from a JWT, and lets scanners of published code find one.
+API_TOKEN_PREFIX: Final = "askcli_"  # noqa: S105 - what all begin with
 
 MAX_QUESTION_CHARACTERS: Final = 400_000
 MAX_SYSTEM_CHARACTERS: Final = 100_000

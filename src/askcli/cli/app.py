@@ -77,10 +77,8 @@ def main() -> None:
         console.leave_closed_pipe()
     except typer.Abort:
         code = INTERRUPTED
-    except typer.TyperException as error:
-        code = fail(Misused(error.format_message()))
-    except AskcliError as error:
-        code = fail(error)
+    except (AskcliError, typer.TyperException, UnicodeError) as error:
+        code = fail(_told(error))
     except Exception as error:  # noqa: BLE001 - a traceback is for --debug
         if isinstance(error, OSError) and sys.stdout is not None:
             console.silence(sys.stdout)  # what it still holds would fail again at the exit
@@ -88,6 +86,16 @@ def main() -> None:
         failed.__cause__ = error
         code = fail(failed)
     raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _told(error: Exception) -> AskcliError:
+    """The error as the user is told it."""
+    if isinstance(error, AskcliError):
+        return error
+    if isinstance(error, typer.TyperException):
+        return Misused(error.format_message())
+    # Bytes in an argument, in a variable or on stdin that are no text.
+    return Misused("the input is not valid UTF-8 text.")
 
 
 def fail(error: AskcliError) -> int:

@@ -14,7 +14,9 @@ def audit(
         str | None, typer.Option("--user", metavar="EMAIL|ID", help="Only this user's.")
     ] = None,
     event: Annotated[str | None, typer.Option("--event", help="Only this, such as reuse.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 50,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=1_000_000, help="How many.")
+    ] = 50,
     as_json: options.Json = False,
 ) -> None:
     """The host's: show the audit log, the newest entries first."""

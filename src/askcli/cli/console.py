@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any, NoReturn, TextIO
 
 from askcli.errors import Failed
@@ -45,6 +46,14 @@ def out(text: str, *, raw: bool = False) -> None:
 def out_json(value: Any, *, indent: int | None = None) -> None:
     """Write one JSON value and a line feed to stdout."""
     _write(sys.stdout, as_json(value, indent=indent) + "\n")
+
+
+def out_json_parts(value: dict[str, Any], name: str, items: Iterable[Any]) -> None:
+    """Write the object with one more field, a list whose items come one by one."""
+    _write(sys.stdout, f'{as_json(value)[:-1]}, "{name}": [')
+    for index, item in enumerate(items):
+        _write(sys.stdout, (",\n" if index else "\n") + as_json(item))
+    _write(sys.stdout, "]}\n")
 
 
 def as_json(value: Any, *, indent: int | None = None) -> str:

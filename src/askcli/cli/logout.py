@@ -9,6 +9,7 @@ import typer
 
 from askcli.cli import console, options
 from askcli.client.connect import Connection
+from askcli.contract import API_TOKEN_PREFIX
 from askcli.errors import Misused, NotAuthenticated, Refused
 
 
@@ -39,7 +40,7 @@ def _leave(connection: Connection, *, everywhere: bool) -> None:
     kept = connection.credentials.current(key)
     if not settings.token and kept is None:
         raise NotAuthenticated(f"not logged in to {connection.place.name}.")
-    is_token = kept is not None and "refresh_token" not in kept and "password" not in kept
+    is_token = kept is not None and kept.get("access_token", "").startswith(API_TOKEN_PREFIX)
     with connection.open() as api:
         if everywhere:
             api.end_sessions()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -103,8 +102,9 @@ def reset_password(who: Who, password_stdin: options.PasswordStdin = False) -> N
     given = prompting.password(from_stdin=True) if password_stdin else None
     password = given if given is not None else random_token()
     check_allowed(password)
+    password_hash = hashed(password)  # slow: not while the database is held
     with hosting.transaction() as connection:
-        user = host.reset_password(connection, who, hashed(password))
+        user = host.reset_password(connection, who, password_hash)
     if given is None:
         console.out(password + "\n")
     console.note(f"{user['email']} has a new password; their sessions and tokens have ended.")
@@ -122,10 +122,8 @@ def export(who: Who) -> None:
         note(connection, "user_exported", user_id=user_id)
     with hosting.reading() as connection:
         found = host.show(connection, str(user_id), quotas.Quota())
-        console.out(json.dumps(found)[:-1] + ', "questions": [')
-        for index, question in enumerate(host.all_questions(connection, user_id)):
-            console.out((",\n" if index else "\n") + console.as_json(question))
-        console.out("]}\n")
+        found["audit"] = host.audit_entries(connection, None, str(user_id), None)
+        console.out_json_parts(found, "questions", host.all_questions(connection, user_id))
 
 
 @app.command("quota")

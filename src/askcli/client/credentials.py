@@ -1,12 +1,14 @@
 """The token file: who is logged in to which server, private, and replaced whole.
 
 `{"current": {server: email}, "accounts": {server: {email: account}}, "profiles": {name: {"server",
-"email"}}}`, mode 0600 in a 0700 directory. Whoever changes it holds its lock from reading to
-writing, so that of any number of parallel commands one refreshes and the others find the new token.
+"email"}}}`, mode 0600 in a 0700 directory. Whoever changes a login holds its server's lock from
+reading to writing, so that of any number of commands one refreshes and the others find the new
+token.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -57,19 +59,23 @@ class Credentials:
 
     @contextmanager
     def changing(self, server: str) -> Iterator[Change]:
-        """Read again under the lock, and write what the block changes when it ends well.
+        """Read again under the server's lock, and write what the block changes when it ends well.
 
-        The space is taken before the block runs: when the disk is full, that shows before a
-        token is rotated whose successor could not be kept. Raises Failed then.
+        The block may take as long as the server does: only commands that talk to the same one
+        wait for it. The space is taken before the block runs: when the disk is full, that shows
+        before a token is rotated whose successor could not be kept. Raises Failed then.
         """
         try:
             private_directory(self.path.parent)
-            with locked(self._lock):
-                content = self._read(is_locked=True)
-                change = Change(content, server, self.profile)
-                with Replacement(self.path, reserve=_size(content) + 16_384) as replacement:
+            with locked(self._lock_of(server)):
+                change = Change(self._read(), server, self.profile)
+                size = len(_encoded(self._read())) + 16_384
+                with Replacement(self.path, reserve=size) as replacement:
                     yield change
-                    replacement.commit(_encoded(content))
+                    with locked(self._lock):
+                        content = self._read(is_locked=True)
+                        change.put_into(content)
+                        replacement.commit(_encoded(content))
         except OSError as error:
             raise Failed(
                 f"cannot write {self.path}: {error.strerror}. Nothing was changed; "
@@ -79,6 +85,10 @@ class Credentials:
     @property
     def _lock(self) -> Path:
         return self.path.with_name(self.path.name + ".lock")
+
+    def _lock_of(self, server: str) -> Path:
+        digest = hashlib.sha256(server.encode()).hexdigest()[:16]
+        return self.path.with_name(f"{self.path.name}.{digest}.lock")
 
     def _read(self, *, is_locked: bool = False) -> dict[str, Any]:
         empty: dict[str, Any] = {"current": {}, "accounts": {}, "profiles": {}}
@@ -120,9 +130,7 @@ class Change:
             refresh_token=tokens["refresh_token"],
             expires_at=time.time() + tokens["expires_in"],
         )
-        if password is not None:
-            account["password"] = password
-        return self._put(account)
+        return self._put(account, password)
 
     def put_token(self, token: str, user: User) -> Account:
         """Keep an API token, as the current login."""
@@ -140,6 +148,16 @@ class Change:
         else:
             self._content["current"].pop(self._server, None)
 
+    def put_into(self, content: dict[str, Any]) -> None:
+        """Write this server's part into the file as it is now: others' may have changed."""
+        for part in ("current", "accounts"):
+            content[part].pop(self._server, None)
+            if self._server in self._content[part]:
+                content[part][self._server] = self._content[part][self._server]
+        content["profiles"].pop(self._profile, None)
+        if self._profile in self._content["profiles"]:
+            content["profiles"][self._profile] = self._content["profiles"][self._profile]
+
     def _email(self) -> str | None:
         if self._profile is None:
             email: str | None = self._content["current"].get(self._server)
@@ -147,8 +165,11 @@ class Change:
         known = self._content["profiles"].get(self._profile, {})
         return known["email"] if known.get("server") == self._server else None
 
-    def _put(self, account: Account) -> Account:
+    def _put(self, account: Account, password: str | None = None) -> Account:
         email = account["user"]["email"]
+        before = self._content["accounts"].get(self._server, {}).get(email, {})
+        if password := password or before.get("password"):
+            account["password"] = password  # of the local account, and the only copy
         if self._profile is None:
             self._content["current"][self._server] = email
         else:
@@ -159,7 +180,3 @@ class Change:
 
 def _encoded(content: dict[str, Any]) -> bytes:
     return json.dumps(content, indent=1).encode() + b"\n"
-
-
-def _size(content: dict[str, Any]) -> int:
-    return len(_encoded(content))

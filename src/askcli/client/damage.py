@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+_STRINGS = ("access_token", "refresh_token", "password")
 _PARTS = {"current", "accounts", "profiles"}
 
 
@@ -29,7 +30,8 @@ def _is_whole(parts: Any) -> bool:
     return (
         all(isinstance(a.get("user", {}).get("email"), str) for a in accounts)
         and all(isinstance(a.get("expires_at", 0), int | float) for a in accounts)
-        and all(isinstance(a.get("access_token", ""), str) for a in accounts)
+        and all(isinstance(a.get(name, ""), str) for a in accounts for name in _STRINGS)
+        and all("access_token" in a for a in accounts if "expires_at" in a)
         and all(isinstance(email, str) for email in parts["current"].values())
         and all({type(p.get("server")), type(p.get("email"))} == {str} for p in profiles)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Protocol
 
@@ -9,7 +10,7 @@ from askcli.client import auth
 from askcli.client.credentials import Account, Change, Credentials
 from askcli.client.transport import Transport
 from askcli.contract import Tokens
-from askcli.errors import NotAuthenticated
+from askcli.errors import Misused, NotAuthenticated
 
 # Refresh this long before the end, so that a token does not expire on its way.
 MARGIN_SECONDS = 30
@@ -31,6 +32,9 @@ class GivenToken:
     """A token from ASKCLI_TOKEN: used as it is, kept nowhere."""
 
     def __init__(self, token: str) -> None:
+        """Raises Misused for what no header could carry."""
+        if not re.fullmatch(r"[!-~]+", token):
+            raise Misused("the token is not one: it has spaces or other strange characters in it.")
         self._token = token
 
     def token(self) -> str:

@@ -17,6 +17,7 @@ from askcli.contract import HEADER_ACCESS_TOKEN
 from askcli.errors import InvalidToken, NotAuthenticated, NotFound, ScopeMissing, UnsupportedMedia
 from askcli.server.wiring import Services
 from askcli.services.access import Caller
+from askcli.services.tokens import Login
 from askcli.services.visit import Visit
 
 _header = APIKeyHeader(name=HEADER_ACCESS_TOKEN, auto_error=False, scheme_name="AccessToken")
@@ -62,6 +63,13 @@ Anybody = Annotated[Caller, Depends(_allowed("ask", "read"))]
 Asker = Annotated[Caller, Depends(_allowed("ask"))]
 Reader = Annotated[Caller, Depends(_allowed("read"))]
 Owner = Annotated[Caller, Depends(_allowed("account"))]
+
+
+def login_of(owner: Caller) -> Login:
+    """The session that makes the caller an owner."""
+    assert owner.session_id  # only a session has the scope
+    return Login(owner.user_id, owner.session_id)
+
 
 UserId = Annotated[UUID | Literal["me"], Path(description="Your id, or `me`")]
 

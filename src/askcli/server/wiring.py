@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from askcli.answerers import choose
 from askcli.answerers.base import Answerer
+from askcli.errors import ProviderOverloaded
 from askcli.services import quotas
 from askcli.services.access import Access
 from askcli.services.accounts import Accounts
@@ -26,6 +27,10 @@ from askcli.services.tokens import Tokens
 from askcli.services.turns import Turns
 from askcli.settings import Settings
 from askcli.store.database import Database
+
+_FULL = ProviderOverloaded(
+    "Too many questions are waiting for the model; try again shortly.", retry_after=10
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ def wire(settings: Settings) -> Services:
     secret, previous = signing_secrets(settings, is_sqlite=database.is_sqlite)
     tokens = Tokens(secret, previous, settings.access_token_seconds)
     passwords, limits = Passwords(), Limits(settings)
-    turns = Turns(settings.max_running, settings.max_waiting)
+    turns = Turns(settings.max_running, settings.max_waiting, _FULL)
     spending = quotas.Quotas(quotas.from_settings(settings), answerer.cost_usd)
     runs = Runs(database, Answering(database, answerer, _patience(settings), turns, spending))
     sessions = Sessions(

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from askcli.contract import API_TOKEN_PREFIX
 from askcli.errors import AccountDisabled, DatabaseUnavailable, InvalidToken, SessionEnded
 from askcli.services.clock import now
-from askcli.services.tokens import API_TOKEN_PREFIX, Tokens, hashed
+from askcli.services.tokens import Tokens, hashed
 from askcli.store import api_tokens, sessions
 from askcli.store.database import Database
 

@@ -46,7 +46,7 @@ class Accounts:
         if self._policy == "closed":
             raise RegistrationClosed("This server takes no registrations; ask its host.")
         key = email_key(email)
-        await self._count(visit, key)
+        await self._count(visit)
         if self._policy == "invite" and not invite:
             raise InviteNeeded("This server needs an invite; ask its host for a code.")
         if len(key) > MAX_EMAIL_CHARACTERS:
@@ -55,10 +55,10 @@ class Accounts:
         row = {"id": new_id(), "name": name, "email": email, "email_key": key, "created_at": now()}
         return await self._add(row, password, invite, visit)
 
-    async def _count(self, visit: Visit, key: str) -> None:
-        limits = [*self._limits.address(visit), *self._limits.register(visit, key)]
-        self._limits.check(visit, limits)
-        await self._database.write(self._limits.take, visit, limits)
+    async def _count(self, visit: Visit) -> None:
+        limits = self._limits.address(visit), self._limits.register(visit)
+        self._limits.check(visit, *limits)
+        await self._database.write(self._limits.take, visit, *limits)
 
     async def _add(
         self, row: dict[str, Any], password: str, invite: str | None, visit: Visit
@@ -67,7 +67,9 @@ class Accounts:
             invites.is_good, hashed(invite or ""), now()
         ):  # before the slow hash, which strangers shall not cause
             raise bad_invite()
-        row["password_hash"] = await self._passwords.hash(password, of=row["email"])
+        row["password_hash"] = await self._passwords.hash(
+            password, row["email"], visit.network or ""
+        )
         try:
             await self._database.write(self._insert, row, invite, visit)
         except IntegrityError:

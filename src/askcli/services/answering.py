@@ -75,6 +75,7 @@ class Answering:
             return None, AskcliError("The server failed while it answered; ask again.")
 
     async def _hear(self, run: Run, request: Request) -> Outcome:
+        run.is_sent = True
         async for piece in self._patience.stream(self._answerer, request):
             if isinstance(piece, Finish):
                 return piece, None if run.text else _empty(piece)
@@ -105,7 +106,7 @@ class Answering:
         }
         while True:
             try:
-                await self._database.write(self._end, run, values, finish)
+                await self._database.write(self._end, run, values, finish, error)
                 break
             except DatabaseUnavailable:  # the answer is paid for: keep it until it is stored
                 await asyncio.sleep(RETRY_SECONDS)
@@ -114,11 +115,16 @@ class Answering:
         run.end(question, error)
 
     def _end(
-        self, connection: Connection, run: Run, values: dict[str, Any], finish: Finish | None
+        self,
+        connection: Connection,
+        run: Run,
+        values: dict[str, Any],
+        finish: Finish | None,
+        error: AskcliError | None,
     ) -> None:
         """What it cost counts, also where the question was cancelled or deleted meanwhile."""
         questions.change(connection, UUID(run.question["id"]), values)
-        self._quotas.settle(connection, run, finish)
+        self._quotas.settle(connection, run, finish, error)
 
 
 _STORED = {

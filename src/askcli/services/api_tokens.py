@@ -8,14 +8,15 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from askcli.contract import ApiToken, NewApiToken
+from askcli.contract import API_TOKEN_PREFIX, ApiToken, NewApiToken
 from askcli.errors import Conflict, NotFound
 from askcli.services.audit import note
 from askcli.services.clock import new_id, now
 from askcli.services.rows import as_api_token
-from askcli.services.tokens import API_TOKEN_PREFIX, hashed, random_token
+from askcli.services.sessions import still_open
+from askcli.services.tokens import Login, hashed, random_token
 from askcli.services.visit import Visit
-from askcli.store import api_tokens, users
+from askcli.store import api_tokens
 from askcli.store.database import Database
 
 MAX_TOKENS = 100  # a user's
@@ -28,9 +29,13 @@ class ApiTokens:
         self._database = database
 
     async def create(
-        self, user_id: UUID, name: str, scopes: Collection[str], days: int, visit: Visit
+        self, login: Login, name: str, scopes: Collection[str], days: int, visit: Visit
     ) -> NewApiToken:
-        """Make a token, good for so many days. Raises Conflict when there are too many."""
+        """Make a token, good for so many days.
+
+        Raises Conflict when there are too many, SessionEnded when the login has ended meanwhile.
+        """
+        user_id = login.user_id
         token = API_TOKEN_PREFIX + random_token()
         row = {
             "id": new_id(),
@@ -44,7 +49,7 @@ class ApiTokens:
         }
 
         def add(connection: Connection) -> None:
-            users.lock(connection, user_id)  # so that the count below is right
+            still_open(connection, login)  # and the user held, so that the count is right
             if len(api_tokens.of_user(connection, user_id)) >= MAX_TOKENS:
                 raise Conflict(f"There are {MAX_TOKENS} tokens already; revoke some.")
             api_tokens.add(connection, row)

@@ -66,6 +66,7 @@ def enable(connection: Connection, who: str) -> RowMapping:
     """Let a user in again; they have to log in."""
     user = find(connection, who)
     if user["disabled_at"]:
+        sessions.end_all(connection, user["id"], now())  # of a login that was just under way
         users.change(connection, user["id"], disabled_at=None)
         note(connection, "user_enabled", user_id=user["id"])
     return user
@@ -109,7 +110,7 @@ def all_questions(connection: Connection, user_id: UUID) -> Iterator[Question]:
 
 
 def audit_entries(
-    connection: Connection, limit: int, who: str | None, event: str | None
+    connection: Connection, limit: int | None, who: str | None, event: str | None
 ) -> list[dict[str, Any]]:
     """The newest entries of the audit log, the newest first; of one user, of one event."""
     user_id = find(connection, who)["id"] if who else None

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from sqlalchemy import Connection, RowMapping
 
 from askcli.contract import Tokens
-from askcli.errors import InvalidCredentials, RateLimited, SessionEnded
+from askcli.errors import InvalidCredentials, RateLimited, SessionEnded, Unavailable
 from askcli.services.access import disabled
 from askcli.services.accounts import email_key
 from askcli.services.audit import note
 from askcli.services.clock import now
-from askcli.services.limits import Limit, Limits
+from askcli.services.limits import Limits
 from askcli.services.passwords import Passwords
-from askcli.services.sessions import Sessions
+from askcli.services.sessions import Sessions, check_unchanged, still_open
+from askcli.services.tokens import Login
 from askcli.services.visit import Visit
 from askcli.store import sessions, users
 from askcli.store.database import Database
@@ -42,24 +41,24 @@ class Logins:
             raise disabled()
         return await self._sessions.open(user, visit)
 
-    async def change_password(
-        self, user_id: UUID, session_id: UUID, old: str, new: str, visit: Visit
-    ) -> None:
+    async def change_password(self, login: Login, old: str, new: str, visit: Visit) -> None:
         """Change the password and end the user's other sessions.
 
         Raises InvalidCredentials for a wrong old one, RateLimited as a login does, and
         InvalidInput for a new one that may not be used.
         """
-        row = await self._database.read(users.by_id, user_id)
+        row = await self._database.read(users.by_id, login.user_id)
         if row is None:
             raise SessionEnded("The account is gone.")
         user = await self._who_knows(row["email"], old, visit)
-        password_hash = await self._passwords.hash(new, of=row["email"])
+        password_hash = await self._passwords.hash(new, row["email"], visit.network or "")
 
         def change(connection: Connection) -> None:
-            users.change(connection, user["id"], password_hash=password_hash)
-            sessions.end_all(connection, user["id"], now(), besides=session_id)
-            note(connection, "password_changed", visit, user_id=user["id"], session_id=session_id)
+            check_unchanged(connection, user)  # the host may have set another one meanwhile
+            still_open(connection, login)
+            users.change(connection, login.user_id, password_hash=password_hash)
+            sessions.end_all(connection, login.user_id, now(), besides=login.session_id)
+            note(connection, "password_changed", visit, user_id=login.user_id)
 
         await self._database.write(change)
 
@@ -67,14 +66,13 @@ class Logins:
         """The user whose email and password these are; each guess is counted, a wrong one noted."""
         account = email_key(email)
         user = await self._database.read(users.by_email, account)
-        limits = self._limits.login(visit, account, known=await self._is_known(user, visit))
-        await self._count(visit, [*self._limits.address(visit), *limits], user)
-        right = await self._passwords.matches(password, user["password_hash"] if user else None)
-        if user is None or not right:
+        known = await self._is_known(user, visit)
+        await self._count(account, user, visit, known=known)
+        if not await self._matches(password, account, user, visit, known=known) or user is None:
             user_id = user["id"] if user else None
             await self._database.write(note, "login_failed", visit, user_id=user_id)
             raise InvalidCredentials("Wrong email or password.")
-        await self._database.write(self._limits.give_back, visit, limits)
+        await self._database.write(self._limits.login_was_right, visit, account, known=known)
         return user
 
     async def _is_known(self, user: RowMapping | None, visit: Visit) -> bool:
@@ -82,12 +80,26 @@ class Logins:
             return False
         return await self._database.read(sessions.knows, user["id"], visit.network)
 
-    async def _count(self, visit: Visit, limits: list[Limit], user: RowMapping | None) -> None:
-        self._limits.check(visit, limits)
+    async def _count(
+        self, account: str, user: RowMapping | None, visit: Visit, *, known: bool
+    ) -> None:
+        limits = self._limits
+        limits.check(visit, limits.address(visit), limits.pair(visit, account))
         try:
-            await self._database.write(self._limits.take, visit, limits)
+            await self._database.write(limits.take_login, visit, account, known=known)
         except RateLimited:
-            # Noted when it begins; the refusals that follow do not reach the database.
+            # Noted when it begins; most refusals that follow do not reach the database.
             user_id = user["id"] if user else None
             await self._database.write(note, "login_limited", visit, user_id=user_id)
+            raise
+
+    async def _matches(
+        self, password: str, account: str, user: RowMapping | None, visit: Visit, *, known: bool
+    ) -> bool:
+        kept = user["password_hash"] if user else None
+        try:
+            return await self._passwords.matches(password, kept, visit.network or "")
+        except Unavailable:
+            undo = self._limits.login_was_not_tried
+            await self._database.write(undo, visit, account, known=known)
             raise

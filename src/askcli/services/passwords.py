@@ -15,6 +15,7 @@ from typing import TypeVar
 import bcrypt
 
 from askcli.errors import InvalidInput, Unavailable
+from askcli.services.turns import Turns
 
 T = TypeVar("T")
 
@@ -29,35 +30,36 @@ NICENESS = 10
 _NOBODY = bcrypt.hashpw(b"nobody's password", bcrypt.gensalt(4)).replace(b"$04$", b"$12$")
 
 
+_FULL = Unavailable("Too many people log in just now; try again.", retry_after=5)
+
+
 class Passwords:
-    """Hashes and checks passwords, one at a time for each two processors."""
+    """Hashes and checks passwords, one at a time for each two processors; networks take turns."""
 
     def __init__(self) -> None:
         threads = max(1, (os.cpu_count() or 1) // 2)
         self._pool = ThreadPoolExecutor(threads, "bcrypt", initializer=_make_way)
-        self._waiting = 0
-        self._most_waiting = MAX_WAITING * threads
+        self._turns = Turns(threads, MAX_WAITING * threads, _FULL)
 
-    async def hash(self, password: str, of: str = "") -> str:
-        """The hash to keep. Raises InvalidInput for a password that `of`, an email, may not use."""
-        check_allowed(password, of)
-        return await self._run(lambda: hashed(password))
+    async def hash(self, password: str, email: str, network: str) -> str:
+        """The hash to keep. Raises InvalidInput for a password that may not be used."""
+        check_allowed(password, email)
+        return await self._run(network, lambda: hashed(password))
 
-    async def matches(self, password: str, kept: str | None) -> bool:
-        """Whether the password is the hashed one; as slow when there is none to compare with."""
+    async def matches(self, password: str, kept: str | None, network: str) -> bool:
+        """Whether the password is the kept one; as slow when there is none to compare with.
+
+        Raises Unavailable when too many wait, all together or of this network.
+        """
         known = kept.encode() if kept else _NOBODY
         given = password.encode()[:MAX_BYTES]  # a longer one matches none: they are refused
-        right = await self._run(lambda: bcrypt.checkpw(given, known))
+        right = await self._run(network, lambda: bcrypt.checkpw(given, known))
         return right and kept is not None and len(password.encode()) <= MAX_BYTES
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        if self._waiting >= self._most_waiting:
-            raise Unavailable("Too many people log in just now; try again.", retry_after=5)
-        self._waiting += 1
-        try:
+    async def _run(self, network: str, work: Callable[[], T]) -> T:
+        self._turns.check_room(network)
+        async with self._turns.turn(network):
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-        finally:
-            self._waiting -= 1
 
     def close(self) -> None:
         """Wait for what is under way."""

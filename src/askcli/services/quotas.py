@@ -8,7 +8,7 @@ on any number of servers, the last one let in is all that can go over it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,15 @@ from sqlalchemy import Connection
 
 from askcli.answerers.base import Finish, Request
 from askcli.contract import QuotaLeft
-from askcli.errors import NotFound, QuotaExceeded, Unpriced
+from askcli.errors import (
+    AskcliError,
+    Cancelled,
+    Interrupted,
+    NotFound,
+    ProviderTimeout,
+    QuotaExceeded,
+    Unpriced,
+)
 from askcli.services.access import disabled
 from askcli.services.clock import now, rfc3339
 from askcli.services.run import Run
@@ -85,29 +93,43 @@ class Quotas:
             | _spent(most, cost),
         )
 
-    def settle(self, connection: Connection, run: Run, finish: Finish | None) -> None:
+    def settle(
+        self,
+        connection: Connection,
+        run: Run,
+        finish: Finish | None,
+        error: AskcliError | None,
+    ) -> None:
         """Note what a run has cost, once it has ended."""
-        usage.settle(connection, UUID(run.question["id"]), self._cost(run, finish))
+        question_id = UUID(run.question["id"])
+        reserved = usage.reserved(connection, question_id)
+        if reserved is not None:
+            usage.settle(connection, question_id, self._cost(run, finish, error, reserved))
 
-    def _cost(self, run: Run, finish: Finish | None) -> dict[str, Any]:
-        """As the provider reports it; what it did not report is estimated from the text.
+    def _cost(
+        self,
+        run: Run,
+        finish: Finish | None,
+        error: AskcliError | None,
+        reserved: Mapping[Any, Any],
+    ) -> dict[str, Any]:
+        """As the provider reports it; what it did not report is estimated.
 
-        Otherwise who always breaks off just before the end would pay for no answer.
+        Otherwise who always breaks off before the report would pay for nothing.
         """
-        if run.begin is None and finish is None:  # the model was never reached
-            return _spent(Finish("", run.question["model"], 0, 0), 0.0)
-        begin, said = run.begin, finish or Finish("", run.question["model"], None, None)
-        tokens_in = said.input_tokens or (begin.input_tokens if begin else None)
+        asked = str(reserved["model"])
+        if finish is None and run.begin is None and not _may_be_billed(run, error):
+            return _spent(Finish("", asked, 0, 0), 0.0)
+        tokens_in, tokens_out = _reported(run, finish)
         counted = Finish(
             "",
-            finish.model if finish else run.question["model"],
-            estimate(run.question["question"]) if tokens_in is None else tokens_in,
-            estimate(run.text) if said.output_tokens is None else said.output_tokens,
+            finish.model if finish else asked,
+            reserved["input_tokens"] if tokens_in is None else tokens_in,
+            estimate(run.text) if tokens_out is None else tokens_out,
         )
         cost = self._price(counted)
-        if cost is None:  # the provider's own name for the model that was asked
-            asked = run.question["model"]
-            cost = self._price(Finish("", asked, counted.input_tokens, counted.output_tokens))
+        if cost is None:  # the provider has a name of its own for the model that was asked
+            cost = self._price(replace(counted, model=asked))
         return _spent(counted, cost)
 
     def settle_orphan(self, connection: Connection, question_id: UUID) -> None:
@@ -116,6 +138,19 @@ class Quotas:
         if row is not None:
             told = Finish("", row["model"], row["input_tokens"], estimate(row["answer"]))
             usage.settle(connection, question_id, _spent(told, self._price(told)))
+
+
+def _may_be_billed(run: Run, error: AskcliError | None) -> bool:
+    """Whether an answer without a beginning may have reached its model all the same."""
+    return run.is_sent and isinstance(error, Cancelled | Interrupted | ProviderTimeout)
+
+
+def _reported(run: Run, finish: Finish | None) -> tuple[int | None, int | None]:
+    """The tokens in and out that the provider has told, at the beginning or at the end."""
+    began = run.begin.input_tokens if run.begin else None
+    if finish is None:
+        return began, None
+    return began if finish.input_tokens is None else finish.input_tokens, finish.output_tokens
 
 
 def check(connection: Connection, user_id: UUID, quota: Quota, *, is_priced: bool) -> None:

@@ -22,6 +22,7 @@ class Run:
         self.error: AskcliError | None = None
         self.ended = False
         self.begin: Begin | None = None
+        self.is_sent = False  # to the model's provider, which may bill it from here on
         self.stopped_by: AskcliError | None = None
         self._listening: asyncio.Task[Any] | None = None
         self._pieces: list[str] = []

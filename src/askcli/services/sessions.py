@@ -43,7 +43,7 @@ class Sessions:
     async def open(self, user: RowMapping, visit: Visit) -> TokensShape:
         """Start a session for a user who has just shown that they know their password.
 
-        Raises InvalidCredentials when the password was changed at this very moment.
+        Raises InvalidCredentials or AccountDisabled for who was changed at this very moment.
         """
         refresh_token = random_token()
         login = await self._database.write(self._open, user, refresh_token, visit)
@@ -52,9 +52,8 @@ class Sessions:
     def _open(
         self, connection: Connection, user: RowMapping, refresh_token: str, visit: Visit
     ) -> Login:
-        moment, current = now(), users.lock(connection, user["id"])
-        if current is None or current["password_hash"] != user["password_hash"]:
-            raise InvalidCredentials("Wrong email or password.")
+        moment = now()
+        check_unchanged(connection, user)
         session: dict[str, Any] = {
             "id": new_id(),
             "user_id": user["id"],
@@ -89,26 +88,21 @@ class Sessions:
     ) -> tuple[Login, str, User] | AskcliError:
         """An error is returned where what it did must be committed all the same."""
         moment, old = now(), hashed(refresh_token)
-        first = sessions.use_token(connection, old, moment)
-        row = sessions.token(connection, old)
-        if row is None:
+        owner = sessions.owner_of(connection, old)
+        if owner is None:
             raise InvalidToken("The refresh token is not valid; log in again.")
-        session = sessions.live(connection, row["session_id"], moment)
-        if session is None:
-            return SessionEnded("The session has ended; log in again.")
-        if session["disabled_at"]:
-            raise disabled()
-        login = Login(session["user_id"], session["id"])
+        login = Login(*owner)
+        user = still_open(connection, login)
         self._limits.take(connection, visit, self._limits.refresh(str(login.session_id)))
-        late = not first and moment - row["used_at"] > self._grace
+        first = sessions.use_token(connection, old, moment)
+        used_at = sessions.used_at(connection, old)
+        late = not first and used_at is not None and moment - used_at > self._grace
         successor = None if late else self._successor(connection, login, refresh_token, first)
         if successor is None:
             sessions.end(connection, login.user_id, login.session_id, moment)
             _note(connection, "reuse", visit, login)
             return SessionEnded("The session has ended; log in again.")
         _note(connection, "rotated" if first else "rotated_again", visit, login)
-        user = users.by_id(connection, login.user_id)
-        assert user is not None  # its session is there
         return login, successor, as_user(user)
 
     def _successor(
@@ -120,7 +114,7 @@ class Sessions:
             sessions.add_token(connection, login.session_id, hashed(possible[0]), moment)
             sessions.renew(connection, login.session_id, moment, moment + self._refresh_life)
             return possible[0]
-        known = (token for token in possible if sessions.token(connection, hashed(token)))
+        known = (token for token in possible if sessions.has_token(connection, hashed(token)))
         return next(known, None)
 
     async def end(self, user_id: UUID, session_id: UUID, visit: Visit) -> None:
@@ -155,6 +149,30 @@ class Sessions:
             expires_in=self._tokens.life_seconds,
             user=user,
         )
+
+
+def still_open(connection: Connection, login: Login) -> RowMapping:
+    """The session's user, held: what ends it waits until this transaction is over.
+
+    The user is locked before anything of theirs, here and wherever more than one row changes, so
+    that no two transactions wait for each other. Raises SessionEnded or AccountDisabled.
+    """
+    user = users.lock(connection, login.user_id)
+    session = sessions.live(connection, login.session_id, now())
+    if user is None or session is None or session["user_id"] != login.user_id:
+        raise SessionEnded("The session has ended; log in again.")
+    if user["disabled_at"]:
+        raise disabled()
+    return user
+
+
+def check_unchanged(connection: Connection, user: RowMapping) -> None:
+    """Hold a user whose password was right a moment ago, if it still is."""
+    current = users.lock(connection, user["id"])
+    if current is None or current["password_hash"] != user["password_hash"]:
+        raise InvalidCredentials("Wrong email or password.")
+    if current["disabled_at"]:
+        raise disabled()
 
 
 def _note(connection: Connection, event: Any, visit: Visit, login: Login) -> None:

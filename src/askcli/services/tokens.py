@@ -19,8 +19,6 @@ ALGORITHM = "HS256"
 ISSUER = AUDIENCE = "askcli"
 LEEWAY = timedelta(seconds=5)
 CLAIMS = ("iss", "aud", "sub", "sid", "iat", "nbf", "exp", "jti")
-# Tells an API token from a JWT, and lets scanners of published code find one.
-API_TOKEN_PREFIX = "askcli_"  # noqa: S105 - what all begin with
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Turns at the model: so many at once, the others wait, and it is users that take turns."""
+"""Turns: so many at once, the others wait, and it is users that take turns and not requests."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from askcli.errors import ProviderOverloaded
-
-RETRY_SECONDS = 10
+from askcli.errors import AskcliError
 
 
 class Turns:
     """A bounded, fair queue.
 
-    `running` answers are made at once and `waiting` may wait, at most a quarter of them one
-    user's. A free place goes to the user who has waited longest since their last turn, so that
-    a user with a thousand questions delays another's one by one answer and not by a thousand.
+    `running` are served at once and `waiting` may wait, at most a quarter of them one user's. A
+    free place goes to the user who has waited longest since their last turn, so that a user with
+    a thousand questions delays another's one by one answer and not by a thousand.
     """
 
-    def __init__(self, running: int, waiting: int) -> None:
+    def __init__(self, running: int, waiting: int, full: AskcliError) -> None:
+        """`full` is what those are told for whom there is no room any more."""
         self._free = running
+        self._full = full
         self._waiting_limit = waiting
         self._user_limit = max(1, waiting // 4)
         self._queues: dict[str, deque[asyncio.Future[None]]] = {}
@@ -32,13 +32,10 @@ class Turns:
         return sum(len(queue) for queue in self._queues.values())
 
     def check_room(self, user_id: str) -> None:
-        """Raises ProviderOverloaded when this user's next question could not even wait."""
+        """Raises `full` when this user's next one could not even wait."""
         own = len(self._queues.get(user_id, ()))
         if self._free == 0 and (self.waiting >= self._waiting_limit or own >= self._user_limit):
-            raise ProviderOverloaded(
-                "Too many questions are waiting for the model; try again shortly.",
-                retry_after=RETRY_SECONDS,
-            )
+            raise type(self._full)(self._full.detail, retry_after=self._full.retry_after)
 
     @asynccontextmanager
     async def turn(self, user_id: str) -> AsyncIterator[None]:

@@ -18,7 +18,7 @@ def add(connection: Connection, values: Mapping[str, Any]) -> None:
 
 
 def newest(
-    connection: Connection, limit: int, user_id: UUID | None = None, event: str | None = None
+    connection: Connection, limit: int | None, user_id: UUID | None = None, event: str | None = None
 ) -> Sequence[RowMapping]:
     """The newest entries, the newest first; all, or a user's, or those of one event."""
     found = select(audit).order_by(audit.c.id.desc()).limit(limit)

@@ -42,7 +42,12 @@ def sqlite(url: URL) -> Engine:
     path = Path(url.database)
     if not path.parent.exists():
         private_directory(path.parent)
-    engine = create_engine(url, pool_size=READERS + 1, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(
+        url,
+        pool_size=READERS + 1,
+        connect_args={"timeout": BUSY_SECONDS},
+        hide_parameters=True,  # in errors, which are logged
+    )
 
     @event.listens_for(engine, "do_connect")
     def create(*_: Any) -> None:
@@ -70,5 +75,6 @@ def postgresql(url: URL) -> Engine:
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=True,
+        hide_parameters=True,  # in errors, which are logged
         connect_args={"connect_timeout": 5},
     )

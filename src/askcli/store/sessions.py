@@ -72,10 +72,23 @@ def use_token(connection: Connection, token_hash: str, now: datetime) -> bool:
     return connection.execute(used.values(used_at=now)).rowcount == 1
 
 
-def token(connection: Connection, token_hash: str) -> RowMapping | None:
-    """A refresh token's row, None for one that was never given out."""
-    found = select(refresh_tokens).where(refresh_tokens.c.token_hash == token_hash)
-    return connection.execute(found).mappings().first()
+def owner_of(connection: Connection, token_hash: str) -> tuple[UUID, UUID] | None:
+    """The user and the session that a refresh token was given to, None if it never was."""
+    found = select(sessions.c.user_id, sessions.c.id).join(refresh_tokens)
+    row = connection.execute(found.where(refresh_tokens.c.token_hash == token_hash)).first()
+    return (row[0], row[1]) if row else None
+
+
+def has_token(connection: Connection, token_hash: str) -> bool:
+    """Whether this refresh token was ever given out."""
+    return owner_of(connection, token_hash) is not None
+
+
+def used_at(connection: Connection, token_hash: str) -> datetime | None:
+    """When a refresh token was used for the first time."""
+    found = select(refresh_tokens.c.used_at).where(refresh_tokens.c.token_hash == token_hash)
+    moment: datetime | None = connection.execute(found).scalar()
+    return moment
 
 
 def renew(connection: Connection, session_id: UUID, now: datetime, expires_at: datetime) -> None:

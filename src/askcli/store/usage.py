@@ -57,6 +57,12 @@ def spent(connection: Connection, user_id: UUID, day: datetime, month: datetime)
     return connection.execute(own).mappings().one()
 
 
+def reserved(connection: Connection, question_id: UUID) -> RowMapping | None:
+    """What a question reserved, None when that is settled."""
+    found = select(usage).where(usage.c.question_id == question_id, usage.c.settled.is_(False))
+    return connection.execute(found).mappings().first()
+
+
 def unfinished(connection: Connection, question_id: UUID) -> RowMapping | None:
     """What an unsettled question reserved, and the text of its answer so far."""
     joined = select(usage, questions.c.answer).join(

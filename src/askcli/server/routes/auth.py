@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from askcli.contract import Tokens
 from askcli.server.bodies import Login, Refresh
-from askcli.server.dependencies import JsonBody, Owner, ServicesHere, VisitHere
+from askcli.server.dependencies import JsonBody, Owner, ServicesHere, VisitHere, login_of
 from askcli.server.documented import problems
 
 router = APIRouter(prefix="/api/auth", tags=["auth"])
@@ -28,5 +28,4 @@ async def refresh(body: Refresh, here: ServicesHere, visit: VisitHere) -> Tokens
 @router.post("/logout", status_code=204, responses=problems(401, 403))
 async def logout(caller: Owner, here: ServicesHere, visit: VisitHere) -> None:
     """End this session, at once and everywhere."""
-    assert caller.session_id  # an owner has one
-    await here.sessions.end(caller.user_id, caller.session_id, visit)
+    await here.sessions.end(caller.user_id, login_of(caller).session_id, visit)

@@ -19,6 +19,7 @@ from askcli.server.bodies import AskBody
 from askcli.server.dependencies import Anybody, Asker, JsonBody, Owner, Reader, ServicesHere
 from askcli.server.documented import problems
 from askcli.server.streaming import stream, wants_stream
+from askcli.services.access import LOOK_SECONDS
 
 router = APIRouter(prefix="/api/questions", tags=["questions"])
 
@@ -67,7 +68,10 @@ async def ask(
     run = await here.questions.ask(caller.user_id, body.as_ask(), idempotency_key)
     if wants_stream(accept):
         return stream(run, here.access.watching(caller), request.state.request_id, 0, status=201)
-    return await run.finished()
+    with here.access.watching(caller) as watch:
+        async for _ in run.follow(silence=LOOK_SECONDS):
+            watch.check()
+        return await run.finished()
 
 
 @router.get("/{question_id}", responses=problems(401, 403, 404))

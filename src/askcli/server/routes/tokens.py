@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from askcli.contract import ApiTokenList, NewApiToken
 from askcli.server.bodies import TokenWanted
-from askcli.server.dependencies import JsonBody, Owner, ServicesHere, VisitHere
+from askcli.server.dependencies import JsonBody, Owner, ServicesHere, VisitHere, login_of
 from askcli.server.documented import problems
 
 router = APIRouter(prefix="/api/tokens", tags=["auth"])
@@ -25,7 +25,7 @@ async def create(
 ) -> NewApiToken:
     """Make a token for scripts; it is shown here and never again."""
     return await here.api_tokens.create(
-        caller.user_id, body.name, set(body.scopes), body.expires_in_days, visit
+        login_of(caller), body.name, set(body.scopes), body.expires_in_days, visit
     )
 
 

@@ -17,6 +17,7 @@ from askcli.server.dependencies import (
     ServicesHere,
     UserId,
     VisitHere,
+    login_of,
     own,
 )
 from askcli.server.documented import problems
@@ -52,9 +53,9 @@ async def change_password(
     user_id: UserId, body: PasswordChange, caller: Owner, here: ServicesHere, visit: VisitHere
 ) -> None:
     """Change your password; your other sessions end."""
-    assert caller.session_id  # an owner has one
+    own(user_id, caller)
     await here.logins.change_password(
-        own(user_id, caller), caller.session_id, body.current_password, body.new_password, visit
+        login_of(caller), body.current_password, body.new_password, visit
     )
 
 
