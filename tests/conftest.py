@@ -117,7 +117,8 @@ def server(
     database_url: str, fake: FakeAnthropic, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
     """A real server, on SQLite and on PostgreSQL."""
-    process = serving(tmp_path_factory.mktemp("server"), fake, database_url)
+    home = tmp_path_factory.mktemp("server")
+    process = serving(home, fake, database_url, ASKCLI_UPSTREAM_ATTEMPTS="2")
     yield process
     assert process.stop() == 0
     assert not [line for line in process.log if "ERROR" in line or "Traceback" in line]
@@ -293,6 +294,7 @@ def logged_in(cli: Cli, server: ServerProcess) -> Cli:
     words = ("login", "--email", add_user(server), "--password-stdin")
     done = cli(*words, stdin=PASSWORD + "\n")
     assert done.code == 0, done
-    kept = (cli.home / ".config/askcli/credentials.json").read_text()
+    config = Path(cli.environment.get("ASKCLI_CONFIG_DIR", cli.home / ".config/askcli"))
+    kept = (config / "credentials.json").read_text()
     SECRETS.learn_from(kept, ("access_token", "refresh_token"))
     return cli

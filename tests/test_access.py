@@ -18,6 +18,8 @@ from askcli.services import hosting
 from tests.conftest import SECRET, Person, database_of
 from tests.support.processes import ServerProcess
 
+pytestmark = pytest.mark.xdist_group("access")
+
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
 ANY, ASK, READ, LOGIN = {"ask", "read"}, {"ask"}, {"read"}, set[str]()
 

@@ -70,7 +70,7 @@ def test_debug_shows_a_harmless_traceback(new_cli: Any) -> None:
     ("script", "code"),
     [
         (r"askcli ask $'\xff\xfe'", 2),
-        (r"printf '\xff\n' | askcli login --email a@b --password-stdin", 1),
+        (r"printf '\xff\n' | askcli login --email a@b --password-stdin", 2),
         (
             "ALL_PROXY=socks5://127.0.0.1:9 askcli ask --timeout 1 hi --server http://x.invalid",
             None,

@@ -136,6 +136,11 @@ def test_what_is_too_much_is_refused_in_little_memory(server: ServerProcess, ali
     assert told.startswith(b"HTTP/1.1 431 ")
     endless = [b"GET / HTTP/1.1\r\n", *[b"x-%d: %s\r\n" % (n, b"a" * 1000) for n in range(1000)]]
     assert answer_to(server, *endless).startswith(b"HTTP/1.1 431 ")
+    chunked = b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    login = b"POST /api/auth/login HTTP/1.1\r\nhost: localhost\r\n" + chunked
+    trailers = [b"x-%d: %s\r\n" % (n, b"a" * 65_000) for n in range(500)]
+    for trailing in (trailers, [b"x: ", *[b"a" * 65_000] * 500]):
+        answer_to(server, login, *trailing)
     path = b"GET /" + b"a" * MEBIBYTE + b" HTTP/1.1\r\nhost: localhost\r\n\r\n"
     assert answer_to(server, path).startswith(b"HTTP/1.1 4")
     grown = (process.memory_info().rss - before) / MEBIBYTE
@@ -188,6 +193,22 @@ def test_one_connection_carries_many_requests_all_the_same(
         while told.count(b'"status":"ok"') < 20:
             told += sock.recv(65536)
     assert told.count(b"HTTP/1.1 200") == 20
+
+
+def test_requests_before_a_bad_one_are_answered(sqlite_server: ServerProcess) -> None:
+    """As a client that sends many at once, and then is cut off, would want."""
+    good = get(b"localhost").replace(b"connection: close\r\n", b"")
+    told = answer_to(sqlite_server, good * 5 + b"GET /%s HTTP/1.1\r\n" % (b"a" * 100_000))
+    assert told.count(b"HTTP/1.1 200") == 5
+    half = get(b"localhost", b"x-long: " + b"a" * 900).replace(b"connection: close\r\n", b"")
+    with connection(sqlite_server) as sock:
+        sock.sendall(half * 80 + half[:500])
+        told = b""
+        while told.count(b'"status":"ok"') < 80:
+            told += sock.recv(65536)
+        sock.sendall(half[500:])
+        while told.count(b'"status":"ok"') < 81:
+            told += sock.recv(65536)
 
 
 @pytest.fixture

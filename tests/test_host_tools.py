@@ -178,7 +178,8 @@ def test_what_has_had_its_days_is_forgotten(
         connection.execute(insert(audit).values(id=new_id(), at=old, **entry))
         connection.execute(insert(sessions).values(id=new_id(), **session))
         connection.execute(insert(limits).values(key="used long ago", full_at=1))
-    process = serving(tmp_path, fake, server.database_url, ASKCLI_AUDIT_DAYS="2")
+    more = {"ASKCLI_AUDIT_DAYS": "2", "ASKCLI_ANSWERER": "scripted"}
+    process = serving(tmp_path, fake, server.database_url, **more)
 
     def left() -> list[int]:
         own = audit.c.user_id == UUID(alice.id), sessions.c.user_id == UUID(alice.id)
@@ -208,15 +209,15 @@ def test_the_hosts_commands_need_a_database_that_is_ready(
 
 
 @pytest.mark.parametrize(
-    "secret",
+    ("name", "secret"),
     [
-        "a secret for the tests alone, of 32 bytes and more",  # published: it was in these tests
-        "abcabcabcabcabcabcabcabcabcabcabcabcabc",
-        "tiny-one",
+        ("JWT_SECRET", "a secret for the tests alone, of 32 bytes and more"),  # it was, in public
+        ("JWT_SECRET_PREVIOUS", "a secret for the tests alone, of 32 bytes and more"),
+        ("JWT_SECRET", "abcabcabcabcabcabcabcabcabcabcabcabcabc"),
+        ("JWT_SECRET_PREVIOUS", "tiny-one"),
     ],
 )
-def test_a_secret_that_is_none_is_refused(new_cli: Any, tmp_path: Path, secret: str) -> None:
-    for name in ("JWT_SECRET", "JWT_SECRET_PREVIOUS"):
-        settings = {"JWT_SECRET": SECRET, "ASKCLI_ANSWERER": "scripted"} | {name: secret}
-        done = new_cli(**settings)("serve", "--port", "0")
-        assert (done.code, name in done.err, secret in done.err) == (2, True, False)
+def test_a_secret_that_is_none_is_refused(new_cli: Any, name: str, secret: str) -> None:
+    settings = {"JWT_SECRET": SECRET, "ASKCLI_ANSWERER": "scripted", name: secret}
+    done = new_cli(**settings)("serve", "--port", "0")
+    assert (done.code, name in done.err, secret in done.err) == (2, True, False)

@@ -19,13 +19,16 @@ from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import ServerProcess
 from tests.test_survival import report
 
-DEFAULT = dict.fromkeys(LIMITS, "")  # an empty value counts as unset
+pytestmark = pytest.mark.xdist_group("limits")
+
+# An empty value counts as unset; and nothing loads the SDK where no model is asked.
+DEFAULT = dict.fromkeys(LIMITS, "") | {"ASKCLI_ANSWERER": "scripted"}
 
 
 @pytest.fixture(scope="module")
 def limited(server: ServerProcess, fake: FakeAnthropic, tmp_path_factory: Any) -> Any:
     """A server on the same database, with the limits as they are unless set otherwise."""
-    more = DEFAULT | {"ASKCLI_TRUSTED_PROXIES": "127.0.0.3"}
+    more = DEFAULT | {"ASKCLI_TRUSTED_PROXIES": "127.0.0.3", "ASKCLI_ANSWERER": "anthropic"}
     process = serving(tmp_path_factory.mktemp("limited"), fake, server.database_url, **more)
     yield process
     assert process.stop() == 0

@@ -122,6 +122,17 @@ def test_it_stops_by_itself_when_idle(local: Cli) -> None:
     assert list(runtime(local).glob("*.sock")) == []
 
 
+def test_a_login_with_a_token_does_not_lose_the_account(local: Cli) -> None:
+    """Its password is kept in the token file and nowhere else."""
+    email = json.loads(local("whoami", "--json").out)["email"]
+    token = local("token", "create", "x", "--scope", "read").out.strip()
+    assert local("login", "--with-token", stdin=token).code == 0
+    assert local("ask", "hello").code == 4  # the token may read
+    assert local("logout").code == 0
+    assert json.loads(local("whoami", "--json").out)["email"] == email
+    assert local("ask", "hello").code == 0
+
+
 def test_a_lost_database_means_a_new_account(local: Cli) -> None:
     assert local("ask", "hello").code == 0
     assert local("serve", "--stop").code == 0

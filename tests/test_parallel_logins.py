@@ -21,7 +21,7 @@ from tests.test_survival import eventually, report
 
 PROCESSES = 32
 ROUNDS = 50 if SOAK else 1
-KILLS = 50 if SOAK else 6
+KILLS = 50 if SOAK else 3
 
 
 def rotations(server: ServerProcess, tokens: dict[str, Any]) -> int:

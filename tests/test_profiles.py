@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
 from typing import Any
 
 from tests.conftest import PASSWORD, add_user
@@ -94,6 +96,24 @@ def test_a_password_is_typed_unseen(sqlite_server: ServerProcess, new_cli: Any) 
     assert "good one" not in str(terminal.before)
     terminal.wait()
     assert terminal.exitstatus == 0
+
+
+def test_a_server_that_hangs_keeps_nobody_from_another(server: ServerProcess, new_cli: Any) -> None:
+    cli = new_cli(server)
+    with socket.create_server(("127.0.0.1", 0)) as tarpit:
+        url = f"http://127.0.0.1:{tarpit.getsockname()[1]}"
+        words = ("login", "--server", url, "--email", "a@b", "--password-stdin")
+        hanging = cli.start(*words, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        hanging.stdin.write(b"a password\n")
+        hanging.stdin.flush()
+        connection, _ = tarpit.accept()  # it asks, with its lock held, and is never answered
+        with connection:
+            login(cli, add_user(server))
+            assert cli("whoami").code == 0
+            assert hanging.poll() is None
+        hanging.kill()
+        hanging.communicate()
+    assert cli("whoami").code == 0
 
 
 def test_the_local_server_has_no_password_to_change(new_cli: Any) -> None:

@@ -162,6 +162,23 @@ def test_breaking_off_an_answer_is_not_free(
     assert row["cost_usd"] > 0
 
 
+def test_breaking_off_before_the_first_event_is_not_free_either(
+    server: ServerProcess, alice: Person, fake: FakeAnthropic
+) -> None:
+    """The provider has the whole prompt by then, and bills it."""
+    marker = uuid4().hex
+    reply = fake.on(marker, "never heard", hold_after=-1)
+    body = {"question": f"{marker} {'many words ' * 1000}"}
+    with alice.http.stream("POST", "/api/questions", json=body, headers=STREAM) as response:
+        question = next(iter(httpx2.EventSource(response))).json()["id"]
+        assert reply.reached.wait(10)
+    assert alice.http.post(f"/api/questions/{question}/cancel").status_code == 200
+    (row,) = settled(server, alice)
+    reply.release()
+    assert row["input_tokens"] > 3000
+    assert row["cost_usd"] > 0
+
+
 def test_what_failed_before_the_model_answered_costs_nothing(
     server: ServerProcess, alice: Person, fake: FakeAnthropic
 ) -> None:
@@ -173,12 +190,13 @@ def test_what_failed_before_the_model_answered_costs_nothing(
 
 
 def test_an_unknown_price_is_null_and_no_way_around_a_quota_in_dollars(
-    server: ServerProcess, fake: FakeAnthropic, new_person: Any, host: Cli, tmp_path: Path
+    sqlite_server: ServerProcess, fake: FakeAnthropic, new_person: Any, new_cli: Any, tmp_path: Path
 ) -> None:
-    process = serving(tmp_path, fake, server.database_url, ASKCLI_MODEL="unheard-of-9")
+    host = new_cli(DB_CONN_STRING=sqlite_server.database_url)
+    process = serving(tmp_path, fake, sqlite_server.database_url, ASKCLI_MODEL="unheard-of-9")
     person = new_person(process)
     assert person.ask("what does it cost").json()["cost_usd"] is None
-    assert used(server, person)[0]["cost_usd"] is None
+    assert used(sqlite_server, person)[0]["cost_usd"] is None
     assert host("users", "quota", person.email, "--usd-day", "5").code == 0
     refused = person.ask("and now")
     assert (refused.status_code, refused.json()["code"]) == (403, "model_unpriced")
@@ -186,9 +204,10 @@ def test_an_unknown_price_is_null_and_no_way_around_a_quota_in_dollars(
 
 
 def test_the_servers_quota_is_everybodys_who_has_no_other(
-    server: ServerProcess, fake: FakeAnthropic, new_person: Any, host: Cli, tmp_path: Path
+    sqlite_server: ServerProcess, fake: FakeAnthropic, new_person: Any, new_cli: Any, tmp_path: Path
 ) -> None:
-    process = serving(tmp_path, fake, server.database_url, ASKCLI_QUOTA_TOKENS_DAY="1")
+    host = new_cli(DB_CONN_STRING=sqlite_server.database_url)
+    process = serving(tmp_path, fake, sqlite_server.database_url, ASKCLI_QUOTA_TOKENS_DAY="1")
     ada, bob = new_person(process), new_person(process)
     assert [ada.ask("one").status_code, ada.ask("two").status_code] == [201, 429]
     assert host("users", "quota", bob.email, "--tokens-day", "none").code == 0

@@ -6,10 +6,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import psutil
 import pytest
 
 from tests.conftest import KEY, PASSWORD, SECRET, SECRETS, Person, all_that_is_stored, logged_in
+from tests.support.hostile import HostileServer
 from tests.support.processes import ServerProcess
 from tests.support.secrets import Secrets
 from tests.test_cli_account import account, token_file
@@ -58,15 +60,25 @@ def test_nothing_stored_or_logged_holds_a_secret(server: ServerProcess, alice: P
     for secret in secrets:
         assert secret not in stored
         assert secret not in logged
-    assert "eyJ" not in stored + logged  # as every JWT begins
+    assert "eyJhbGciOi" not in stored + logged  # as every JWT begins
 
 
 def test_the_search_finds_what_is_there() -> None:
     """A check that cannot fail is none."""
     secrets = Secrets("the secret of a test")
-    secrets.note_output("askcli: error: the secret of a test")
+    with pytest.raises(AssertionError):
+        secrets.note_output("askcli: error: the secret of a test")
+    secrets.note_output("told before it was known: another secret")
+    secrets.check()
+    secrets.learn("another secret")
     with pytest.raises(AssertionError):
         secrets.check()
+    with (
+        secrets.watching_http(),
+        HostileServer(200, b'{"my": "another secret"}') as server,
+        pytest.raises(AssertionError),
+    ):
+        httpx2.get(server.url, trust_env=False)
     assert set(SECRETS.found_in(f"a {PASSWORD} b {KEY}")) == {PASSWORD, KEY}
 
 

@@ -86,7 +86,7 @@ def test_fifty_refreshes_at_once_have_one_successor(
 def test_a_crash_between_the_commit_and_the_reply_loses_no_login(
     server: ServerProcess, fake: FakeAnthropic, new_person: Any, tmp_path: Path
 ) -> None:
-    dying = serving(tmp_path, fake, server.database_url)
+    dying = serving(tmp_path, fake, server.database_url, ASKCLI_ANSWERER="scripted")
     person = new_person(dying)
     token = person.tokens["refresh_token"]
     with Proxy(dying.url) as proxy:
@@ -110,6 +110,7 @@ def test_a_retry_gets_its_successor_also_after_the_secret_was_changed(
     person = new_person(server)
     successor = refresh(person.http, person.tokens["refresh_token"]).json()
     secrets = {"JWT_SECRET": uuid4().hex * 2, "JWT_SECRET_PREVIOUS": SECRET}
+    secrets["ASKCLI_ANSWERER"] = "scripted"
     changed = serving(tmp_path, fake, server.database_url, **secrets)
     with person.at(changed) as http:
         again = refresh(http, person.tokens["refresh_token"]).json()
@@ -201,6 +202,60 @@ def test_an_open_stream_ends_with_its_caller(
         assert httpx2.get(f"{twin.url}/metrics", trust_env=False).text.count("running 1") == 1
         _end(server, alice, "delete", token["id"])
     assert _stops(twin)  # nothing more is spent for who is gone
+
+
+def test_a_waiting_answer_ends_with_its_caller(
+    server: ServerProcess, twin: ServerProcess, alice: Person, fake: FakeAnthropic
+) -> None:
+    """Also where it is not streamed."""
+    marker = uuid4().hex
+    reply = fake.on(marker, "begun", " and ended", hold_after=1)
+    with alice.at(twin) as http, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(http.post, "/api/questions", json={"question": marker})
+        assert reply.reached.wait(10)
+        assert alice.http.post("/api/auth/logout").status_code == 204
+        answer = waiting.result(5)
+    assert (answer.status_code, answer.json()["code"]) == (401, "session_ended")
+    reply.release()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "meanwhile", "status"),
+    [
+        ("/api/tokens", {"name": "x", "scopes": ["ask"]}, "reset_password", 401),
+        ("/api/tokens", {"name": "x", "scopes": ["ask"]}, "delete", 401),
+        (
+            "/api/users/me/password",
+            {"current_password": PASSWORD, "new_password": "a thief's choice"},
+            "reset_password",
+            401,
+        ),
+        ("/api/auth/login", {"password": PASSWORD}, "reset_password", 401),
+        ("/api/auth/login", {"password": PASSWORD}, "disable", 403),
+        ("/api/auth/login", {"password": PASSWORD}, "delete", 401),
+        ("/api/questions", {"question": "hello"}, "disable", 403),
+        ("/api/questions", {"question": "hello"}, "delete", 404),
+    ],
+)
+def test_what_the_host_does_meanwhile_counts(
+    server: ServerProcess,
+    alice: Person,
+    path: str,
+    body: dict[str, str],
+    meanwhile: str,
+    status: int,
+) -> None:
+    """A request that was let in waits for the host's transaction, and is decided after it."""
+    if path.endswith("login"):
+        body = body | {"email": alice.email}
+    more = ("$2b$04$" + "x" * 53,) if meanwhile == "reset_password" else ()
+    with ThreadPoolExecutor(1) as pool:
+        with database_of(server) as connection:
+            getattr(hosting, meanwhile)(connection, alice.email, *more)
+            request = pool.submit(alice.http.post, path, json=body)
+            time.sleep(0.4)  # it comes to wait for us; nothing tells when, and later is no harm
+        answer = request.result(30)
+    assert answer.status_code in (status, 401), answer.text
 
 
 def _end(server: ServerProcess, person: Person, how: str, token_id: str) -> None:

@@ -17,7 +17,8 @@ HOLD, FAULT = {"type": "hold"}, {"type": "fault"}
 class Reply:
     """What to answer.
 
-    `hold_after` waits, after so many pieces, until the test calls `release`; `fault_after` does
+    `hold_after` waits, after so many pieces (-1: before the message begins), until the test calls
+    `release`; `fault_after` does
     the `fault` there: reset, end, stall, malformed, overloaded. `status` fails the request instead,
     always or the first `failures` times; `html` answers something else altogether.
     """
@@ -156,6 +157,7 @@ class FakeAnthropic:
         }
         block = {"type": "text", "text": ""}
         events: list[dict[str, Any]] = [
+            *([HOLD] if reply.hold_after == -1 else []),
             {"type": "message_start", "message": message},
             {"type": "content_block_start", "index": 0, "content_block": block},
         ]

@@ -18,6 +18,7 @@ SENT = ("password", "current_password", "new_password", "refresh_token")
 GIVEN = ("access_token", "refresh_token", "token")
 # The one place where each is to be found.
 TOLD_IN = {"/api/auth/login", "/api/auth/refresh", "/api/tokens"}
+LONG = 4000  # a text that is not kept until the end: thousands of them would fill the memory
 SHORTEST = 10  # shorter ones were refused, and are words that any text may have
 
 
@@ -26,12 +27,12 @@ class Secrets:
 
     def __init__(self, *known: str) -> None:
         self._known = set(known)
-        self._responses: list[httpx2.Response] = []
-        self._outputs: list[str] = []
+        self._texts: list[str] = []
 
     def learn(self, *found: Any) -> None:
-        """Remember these."""
-        self._known |= {one for one in found if isinstance(one, str) and len(one) >= SHORTEST}
+        """Remember these, unless any text could have them: short ones, and runs of a letter."""
+        texts = [one for one in found if isinstance(one, str)]
+        self._known |= {one for one in texts if len(one) >= SHORTEST and len(set(one)) >= 5}
 
     def learn_from(self, text: str | bytes, names: tuple[str, ...]) -> None:
         """Remember what a JSON object has under these names, however deep."""
@@ -46,11 +47,12 @@ class Secrets:
 
     @contextmanager
     def watching_http(self) -> Iterator[None]:
-        """Learn from, and remember, all that this process's HTTP clients send and get."""
+        """Learn from, and look through, all that this process's HTTP clients send and get."""
         with pytest.MonkeyPatch.context() as patch:
             for kind in (httpx2.Client, httpx2.AsyncClient):
                 patch.setattr(kind, "build_request", self._learning(kind.build_request))
-            patch.setattr(httpx2.Response, "__init__", self._remembering(httpx2.Response.__init__))
+            patch.setattr(httpx2.Response, "read", self._reading(httpx2.Response.read))
+            patch.setattr(httpx2.Response, "aread", self._areading(httpx2.Response.aread))
             yield
 
     def _learning(self, build: Any) -> Any:
@@ -61,31 +63,40 @@ class Secrets:
 
         return built
 
-    def _remembering(self, init: Any) -> Any:
-        def made(response: httpx2.Response, *args: Any, **more: Any) -> None:
-            init(response, *args, **more)
-            self._responses.append(response)
+    def _reading(self, read: Any) -> Any:
+        def done(response: httpx2.Response) -> bytes:
+            content: bytes = read(response)
+            self._look_through(response)
+            return content
 
-        return made
+        return done
 
-    def note_output(self, output: str) -> None:
-        """Remember what a command has said."""
-        self._outputs.append(output)
+    def _areading(self, read: Any) -> Any:
+        async def done(response: httpx2.Response) -> bytes:
+            content: bytes = await read(response)
+            self._look_through(response)
+            return content
+
+        return done
+
+    def _look_through(self, response: httpx2.Response) -> None:
+        path = response.request.url.path
+        if path in TOLD_IN and response.is_success:
+            self.learn_from(response.content, GIVEN)
+        else:
+            self.note_output(f"{path} {dict(response.headers)} {response.text}")
+
+    def note_output(self, text: str) -> None:
+        """Look through what the product has said, and again at the end if it is short."""
+        assert not self.found_in(text), text[:300]
+        if len(text) < LONG:
+            self._texts.append(text)
 
     def found_in(self, text: str) -> list[str]:
-        """The secrets that the text holds, and whatever looks like a token."""
+        """The secrets that the text holds."""
         return [one for one in self._known if one in text]
 
-    def check(self) -> int:
-        """Search all responses and outputs; returns how many there were."""
-        bodies = []
-        for response in self._responses:
-            path = response._request.url.path if response._request else ""
-            if hasattr(response, "_content"):
-                if path in TOLD_IN and response.is_success:
-                    self.learn_from(response.content, GIVEN)
-                else:
-                    bodies.append(f"{path} {response.headers} {response.text}")
-        for text in (*bodies, *self._outputs):
+    def check(self) -> None:
+        """Look through all texts again, now that all secrets are known."""
+        for text in self._texts:
             assert not self.found_in(text), text[:300]
-        return len(bodies) + len(self._outputs)

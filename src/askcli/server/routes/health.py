@@ -48,6 +48,6 @@ async def metrics(here: ServicesHere) -> PlainTextResponse:
 async def readyz(here: ServicesHere) -> Health:
     """The database is reachable and migrated, and the server is not stopping: send requests."""
     here.runs.check_open()
-    if await here.database.read(migrations.current) != migrations.head():
+    if await here.database.read(migrations.current) != migrations.HEAD:
         raise Unavailable("The database is not migrated; its host must run `askcli migrate`.")
     return Health(status="ok", version=__version__)

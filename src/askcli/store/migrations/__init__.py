@@ -1,40 +1,36 @@
-"""The schema's versions, applied with Alembic from inside the package."""
+"""The schema's versions, applied with Alembic from inside the package.
+
+Alembic takes half a second to load, so it is loaded only where there is something to migrate.
+"""
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from askcli.errors import Failed, Misused
 from askcli.store.database import Database, check_reachable, telling_why
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+# The newest version in `versions/`; a test compares them.
+HEAD = "0002"
 
 # Any number: replicas that start at once take turns at the one schema.
 _ADVISORY_LOCK = 7_202_611
 
 
-def _config(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
-    config.attributes["connection"] = connection
-    return config
-
-
-@cache
-def head() -> str:
-    """The newest schema version that this package knows."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
-
-
 def current(connection: Connection) -> str | None:
     """The database's schema version, None when it is empty."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    version: str | None = connection.execute(
+        text("SELECT version_num FROM alembic_version")
+    ).scalar()
+    return version
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
@@ -44,14 +40,32 @@ def upgrade(database: Database) -> tuple[str | None, str]:
             lock = text("SELECT pg_advisory_xact_lock(:key)")
             connection.execute(lock, {"key": _ADVISORY_LOCK})
         before = current(connection)
-        try:
-            command.upgrade(_config(connection), "head")
-        except CommandError:
-            raise Failed(
-                f"the database is at version {before}, which this askcli does not know: "
-                "it was made by a newer one; upgrade askcli."
-            ) from None
-        return before, head()
+        if before != HEAD:
+            _migrate(connection, before)
+        return before, HEAD
+
+
+def _migrate(connection: Connection, before: str | None) -> None:
+    from alembic import command
+    from alembic.util import CommandError
+
+    try:
+        command.upgrade(config(connection), "head")
+    except CommandError:
+        raise Failed(
+            f"the database is at version {before}, which this askcli does not know: "
+            "it was made by a newer one; upgrade askcli."
+        ) from None
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration, for a connection that it is to migrate."""
+    from alembic.config import Config
+
+    found = Config()
+    found.set_main_option("script_location", str(Path(__file__).parent))
+    found.attributes["connection"] = connection
+    return found
 
 
 def make_ready(database: Database) -> None:
@@ -66,5 +80,5 @@ def make_ready(database: Database) -> None:
             upgrade(database)
         return
     with database.engine.connect() as connection:
-        if current(connection) != head():
+        if current(connection) != HEAD:
             raise Misused("the database is not migrated: run `askcli migrate` first.")
