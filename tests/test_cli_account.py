@@ -15,6 +15,12 @@ from tests.conftest import PASSWORD
 from tests.support.processes import Cli, ServerProcess
 
 
+@pytest.fixture(scope="session")
+def server(sqlite_server: ServerProcess) -> ServerProcess:
+    """What is tested here is the command and its file; sessions are tested on both databases."""
+    return sqlite_server
+
+
 def token_file(cli: Cli) -> Path:
     return cli.home / ".config/askcli/credentials.json"
 

@@ -20,7 +20,7 @@ TABLE = Path(__file__).parents[1] / "docs/faults.md"
 # Short, so that the stalls are; long enough for two pauses before asking again.
 PATIENCE = {
     "ASKCLI_CONNECT_SECONDS": "1",
-    "ASKCLI_FIRST_TOKEN_SECONDS": "4",
+    "ASKCLI_FIRST_TOKEN_SECONDS": "6",
     "ASKCLI_BETWEEN_TOKENS_SECONDS": "1",
     "ASKCLI_UPSTREAM_ATTEMPTS": "3",
 }

@@ -13,7 +13,7 @@ import uvicorn
 from askcli import __version__
 from askcli.errors import Failed
 from askcli.files import PidFile, private_directory
-from askcli.server import hosts
+from askcli.server import hosts, logs
 from askcli.server.activity import Activity
 from askcli.server.app import create_app
 from askcli.server.process import Server
@@ -116,7 +116,7 @@ def _run(
         loop="uvloop",
         http=BoundedProtocol,
         lifespan="on",
-        log_config=_log_config(),
+        log_config=logs.config(),
         server_header=False,
         # The client's address is the peer's, unless the peer is a proxy that the host trusts.
         proxy_headers=bool(settings.trusted_proxies),
@@ -149,15 +149,3 @@ async def _stop_when_idle(
             server.leave()
             return
         await asyncio.sleep(max(left, 0.05))
-
-
-def _log_config() -> dict[str, object]:
-    line = {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"line": line},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-        "root": {"handlers": ["stderr"], "level": "INFO"},
-        "loggers": {"alembic": {"level": "WARNING"}, "httpx2": {"level": "WARNING"}},
-    }

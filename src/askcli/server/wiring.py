@@ -23,6 +23,7 @@ from askcli.services.questions import Questions
 from askcli.services.runs import Runs
 from askcli.services.secret import signing_secrets
 from askcli.services.sessions import Sessions
+from askcli.services.spending import Spending
 from askcli.services.tokens import Tokens
 from askcli.services.turns import Turns
 from askcli.settings import Settings
@@ -67,7 +68,7 @@ def wire(settings: Settings) -> Services:
     tokens = Tokens(secret, previous, settings.access_token_seconds)
     passwords, limits = Passwords(), Limits(settings)
     turns = Turns(settings.max_running, settings.max_waiting, _FULL)
-    spending = quotas.Quotas(quotas.from_settings(settings), answerer.cost_usd)
+    spending = Spending(quotas.from_settings(settings), answerer.cost_usd)
     runs = Runs(database, Answering(database, answerer, _patience(settings), turns, spending))
     sessions = Sessions(
         database,

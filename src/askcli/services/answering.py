@@ -19,8 +19,8 @@ from askcli.contract import Question, Status
 from askcli.errors import AskcliError, Cancelled, DatabaseUnavailable, Interrupted, ProviderFailed
 from askcli.services.clock import now, rfc3339
 from askcli.services.patience import Patience
-from askcli.services.quotas import Quotas
 from askcli.services.run import Run, happens
+from askcli.services.spending import Spending
 from askcli.services.turns import Turns
 from askcli.store import questions
 from askcli.store.database import Database
@@ -42,10 +42,10 @@ class Answering:
         answerer: Answerer,
         patience: Patience,
         turns: Turns,
-        quotas: Quotas,
+        spending: Spending,
     ) -> None:
         self._database = database
-        self._quotas = quotas
+        self._spending = spending
         self._answerer = answerer
         self._patience = patience
         self._turns = turns
@@ -124,7 +124,7 @@ class Answering:
     ) -> None:
         """What it cost counts, also where the question was cancelled or deleted meanwhile."""
         questions.change(connection, UUID(run.question["id"]), values)
-        self._quotas.settle(connection, run, finish, error)
+        self._spending.settle(connection, run, finish, error)
 
 
 _STORED = {

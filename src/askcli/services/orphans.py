@@ -17,8 +17,8 @@ from sqlalchemy import Connection
 
 from askcli.errors import DatabaseUnavailable
 from askcli.services.clock import now
-from askcli.services.quotas import Quotas
 from askcli.services.runs import Runs
+from askcli.services.spending import Spending
 from askcli.store import questions
 from askcli.store.database import Database
 
@@ -29,10 +29,10 @@ class Orphans:
     """Looks for orphans, four times in the time that makes one."""
 
     def __init__(
-        self, database: Database, runs: Runs, quotas: Quotas, still_seconds: float
+        self, database: Database, runs: Runs, spending: Spending, still_seconds: float
     ) -> None:
         self._database = database
-        self._quotas = quotas
+        self._spending = spending
         self._runs = runs
         self._still_seconds = still_seconds
         self._seen: dict[UUID, tuple[datetime, float]] = {}
@@ -63,7 +63,7 @@ class Orphans:
         def end(connection: Connection) -> bool:
             is_orphan = questions.interrupt(connection, question_id, heartbeat, now())
             if is_orphan:
-                self._quotas.settle_orphan(connection, question_id)
+                self._spending.settle_orphan(connection, question_id)
             return is_orphan
 
         if await self._database.write(end):

@@ -15,10 +15,10 @@ from askcli.answerers.base import Answerer, Message, Request
 from askcli.contract import Model, Question, QuestionPage
 from askcli.errors import KeyReused, NotFound, UnknownModel
 from askcli.services.clock import new_id, now
-from askcli.services.quotas import Quotas
 from askcli.services.rows import as_question
 from askcli.services.run import Run
 from askcli.services.runs import Runs
+from askcli.services.spending import Spending
 from askcli.services.turns import Turns
 from askcli.store import questions
 from askcli.store.database import Database
@@ -44,10 +44,10 @@ class Questions:
     """The users' questions."""
 
     def __init__(
-        self, database: Database, answerer: Answerer, runs: Runs, turns: Turns, quotas: Quotas
+        self, database: Database, answerer: Answerer, runs: Runs, turns: Turns, spending: Spending
     ) -> None:
         self._database = database
-        self._quotas = quotas
+        self._spending = spending
         self._turns = turns
         self._answerer = answerer
         self._runs = runs
@@ -84,7 +84,7 @@ class Questions:
 
     def _add(self, connection: Connection, row: dict[str, Any], request: Request) -> None:
         """One transaction: what a question may cost is reserved if and only if it is stored."""
-        self._quotas.reserve(connection, row, request)
+        self._spending.reserve(connection, row, request)
         questions.add(connection, row)
 
     def _known(self, model: str | None) -> str:
