@@ -19,7 +19,7 @@ from tests.support.proxy import Proxy
 from tests.test_cli_account import account, change_account
 from tests.test_survival import eventually, report
 
-PROCESSES = 32
+PROCESSES = 32 if SOAK else 12
 ROUNDS = 50 if SOAK else 1
 KILLS = 50 if SOAK else 3
 
