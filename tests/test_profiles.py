@@ -7,17 +7,9 @@ import socket
 import subprocess
 from typing import Any
 
-import pytest
-
 from tests.conftest import PASSWORD, add_user
 from tests.support.processes import Cli, ServerProcess
 from tests.test_cli_account import token_file
-
-
-@pytest.fixture(scope="session")
-def server(sqlite_server: ServerProcess) -> ServerProcess:
-    """What is tested here is the command and its file; sessions are tested on both databases."""
-    return sqlite_server
 
 
 def login(cli: Cli, email: str, *more: str) -> None:
