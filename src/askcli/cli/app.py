@@ -8,20 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from askcli import __version__
-from askcli.cli import (
-    account,
-    ask,
-    audit,
-    console,
-    history,
-    invites,
-    logout,
-    models,
-    serve,
-    status,
-    tokens,
-    users,
-)
+from askcli.cli import console, models, status
+from askcli.cli.account import account, logout, tokens
+from askcli.cli.asking import ask
+from askcli.cli.history import listing
+from askcli.cli.host import audit, invites, serve, users
 from askcli.errors import AskcliError, Failed, Misused
 
 INTERRUPTED = 130
@@ -34,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("ask")(ask.ask)
-app.add_typer(history.app, name="history")
+app.add_typer(listing.app, name="history")
 app.command("register")(account.register)
 app.command("login")(account.login)
 app.command("logout")(logout.logout)

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import typer
 
-from askcli.cli import console, hosting, options
+from askcli.cli import console, options
+from askcli.cli.host import hosting
 
 app = typer.Typer(help="The host's: codes to register with.", no_args_is_help=True)
 

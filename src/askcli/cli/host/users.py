@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from askcli import settings
-from askcli.cli import console, hosting, options, prompting
+from askcli.cli import console, options, prompting
+from askcli.cli.host import hosting
 from askcli.errors import Misused
 
 app = typer.Typer(help="The host's: the accounts of this server.", no_args_is_help=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from askcli.cli import console, options
-from askcli.cli.printing import shower
+from askcli.cli.asking.printing import shower
 from askcli.contract import MAX_PAGE, Question
 
 app = typer.Typer(help="Your questions and their answers.", invoke_without_command=True)

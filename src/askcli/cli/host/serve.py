@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from askcli import settings
-from askcli.cli import console, hosting
+from askcli.cli import console
+from askcli.cli.host import hosting
 from askcli.client import local_server
 from askcli.settings import Settings
 

@@ -30,7 +30,8 @@ def printer(*, as_json: bool, ndjson: bool, raw: bool) -> Printer:
 def shower(*, raw: bool = False) -> Shower:
     """The way to show an answer's text: on a terminal as Markdown, else as it is."""
     if not raw and console.is_terminal():
-        from askcli.cli.markdown import print_markdown  # loads rich, which only a terminal needs
+        # It loads rich, which only a terminal needs.
+        from askcli.cli.asking.markdown import print_markdown
 
         return print_markdown
     return lambda pieces: _print_text(pieces, raw=raw)

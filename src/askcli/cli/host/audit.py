@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from askcli.cli import console, hosting, options
+from askcli.cli import console, options
+from askcli.cli.host import hosting
 
 
 def audit(

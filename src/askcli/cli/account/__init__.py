@@ -1,0 +1,1 @@
+"""A person's account: register, log in and out, passwords, tokens."""

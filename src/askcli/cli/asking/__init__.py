@@ -1,0 +1,1 @@
+"""askcli ask: from the words to the answer on the screen."""

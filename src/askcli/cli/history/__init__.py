@@ -1,0 +1,1 @@
+"""askcli history: what was asked, and what came of it."""
