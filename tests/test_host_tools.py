@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import insert, inspect, select
+from sqlalchemy import Uuid, column, func, insert, inspect, select, table
 
 from askcli.services.clock import new_id, now
 from askcli.store.columns import metadata
@@ -57,14 +57,18 @@ def rows_of(server: ServerProcess, person: Person) -> dict[str, int]:
     """In which tables the user still is, by any column that names them."""
     found = {}
     with database_of(server) as connection:
-        assert set(inspect(connection).get_table_names()) - {"alembic_version"} == set(
-            metadata.tables
-        )
-        for name, table in metadata.tables.items():
-            key = table.c.id if name == "users" else table.c.get("user_id")
+        tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
+        index = {name for name in tables if name.startswith(("question_words", "question_index"))}
+        assert tables - index == set(metadata.tables)
+        for name, kind in metadata.tables.items():
+            key = kind.c.id if name == "users" else kind.c.get("user_id")
             if key is not None:
                 rows = connection.execute(select(key).where(key == UUID(person.id))).all()
                 found[name] = len(rows)
+        words = table("question_words", column("question_id", Uuid))
+        orphaned = words.c.question_id.not_in(select(metadata.tables["questions"].c.id))
+        count = select(func.count()).select_from(words).where(orphaned)
+        assert connection.execute(count).scalar() == 0  # what finds a question goes with it
     return found
 
 

@@ -111,7 +111,13 @@ def test_the_migrations_make_the_tables(new_database: Any, kind: str) -> None:
     newest = ScriptDirectory.from_config(migrations.config()).get_current_head()
     assert migrations.upgrade(database) == (None, migrations.HEAD) == (None, newest)
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+        def is_ours(thing: Any, name: str | None, kind: str, *_: Any) -> bool:
+            # The search index is each database's own: its tables are no part of the model.
+            return not (kind == "table" and str(name).startswith(("question_words", "question_in")))
+
+        opts = {"compare_type": True, "include_object": is_ours}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, metadata) == []
         assert "questions" in inspect(connection).get_table_names()
     database.close()

@@ -104,6 +104,29 @@ class QuestionPage(TypedDict):
     next_cursor: str | None
 
 
+class Removed(TypedDict):
+    """How many questions were deleted."""
+
+    deleted: int
+
+
+class Usage(TypedDict):
+    """What a day's questions to one model have cost; `cost_usd` null where no price is known."""
+
+    day: str
+    model: str
+    questions: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+
+
+class UsageList(TypedDict):
+    """What one's questions have cost, by day (UTC) and model, the newest day first."""
+
+    items: list[Usage]
+
+
 class Model(TypedDict):
     """A model that this server can ask."""
 
@@ -120,10 +143,16 @@ class ModelList(TypedDict):
 
 
 class Health(TypedDict):
-    """What /healthz and /readyz answer when all is well."""
+    """What /healthz answers when all is well."""
 
     status: Literal["ok"]
     version: str
+
+
+class Readiness(Health):
+    """What /readyz answers when all is well."""
+
+    database: Literal["sqlite", "postgresql"]
 
 
 class FieldError(TypedDict):
@@ -195,3 +224,4 @@ MAX_QUESTION_CHARACTERS: Final = 400_000
 MAX_SYSTEM_CHARACTERS: Final = 100_000
 MAX_BODY_BYTES: Final = 2_097_152
 MAX_PAGE: Final = 100
+MAX_SEARCH_CHARACTERS: Final = 500

@@ -16,7 +16,7 @@ from askcli.server import documented, problems
 from askcli.server.activity import Activity
 from askcli.server.hosts import Hosts
 from askcli.server.middleware import Envelope
-from askcli.server.routes import auth, health, models, questions, sessions, tokens, users
+from askcli.server.routes import auth, health, history, models, questions, sessions, tokens, users
 from askcli.server.wiring import Services
 
 log = logging.getLogger("askcli.server")
@@ -33,7 +33,8 @@ def create_app(services: Services, activity: Activity, allowed: Hosts) -> FastAP
         redirect_slashes=False,
     )
     app.state.services = services
-    routers = [part.router for part in (users, auth, sessions, tokens, questions, models, health)]
+    parts = (users, history, auth, sessions, tokens, questions, models, health)
+    routers = [part.router for part in parts]
     for router in routers:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]

@@ -13,6 +13,7 @@ from askcli.services.access import Access
 from askcli.services.accounts import Accounts
 from askcli.services.answering import Answering
 from askcli.services.api_tokens import ApiTokens
+from askcli.services.history import History
 from askcli.services.housekeeping import Housekeeping
 from askcli.services.limits import Limits
 from askcli.services.logins import Logins
@@ -46,6 +47,7 @@ class Services:
     sessions: Sessions
     api_tokens: ApiTokens
     questions: Questions
+    history: History
     runs: Runs
     turns: Turns
     orphans: Orphans
@@ -86,6 +88,7 @@ def wire(settings: Settings) -> Services:
         sessions=sessions,
         api_tokens=ApiTokens(database),
         questions=Questions(database, answerer, runs, turns, spending),
+        history=History(database),
         turns=turns,
         orphans=Orphans(database, runs, spending, settings.orphan_seconds),
         housekeeping=Housekeeping(database, settings.audit_days),

@@ -22,7 +22,7 @@ from askcli.services.patience import Patience
 from askcli.services.run import Run, happens
 from askcli.services.spending import Spending
 from askcli.services.turns import Turns
-from askcli.store import questions
+from askcli.store import questions, search
 from askcli.store.database import Database
 
 log = logging.getLogger("askcli.answering")
@@ -123,7 +123,12 @@ class Answering:
         error: AskcliError | None,
     ) -> None:
         """What it cost counts, also where the question was cancelled or deleted meanwhile."""
-        questions.change(connection, UUID(run.question["id"]), values)
+        question_id = UUID(run.question["id"])
+        user_id, question = UUID(run.question["user_id"]), run.question["question"]
+        if questions.change(connection, question_id, values):
+            search.put(connection, user_id, question_id, question, run.text)
+        else:  # cancelled meanwhile, or deleted
+            search.put_as_stored(connection, question_id)
         self._spending.settle(connection, run, finish, error)
 
 

@@ -15,8 +15,8 @@ from askcli.services.audit import note
 from askcli.services.clock import now, rfc3339
 from askcli.services.quotas import NONE, Quota, beginnings
 from askcli.services.rows import as_api_token, as_question, as_session, as_user
-from askcli.store import api_tokens, audit, questions, sessions, usage, users
-from askcli.store.questions import Filter
+from askcli.store import api_tokens, audit, listing, questions, sessions, usage, users
+from askcli.store.listing import Filter
 
 PAGE = 500
 
@@ -104,7 +104,7 @@ def set_quota(connection: Connection, who: str, told: Mapping[str, float | None]
 def all_questions(connection: Connection, user_id: UUID) -> Iterator[Question]:
     """All of a user's questions, the newest first, read page by page."""
     before = None
-    while page := questions.page(connection, user_id, Filter(PAGE, before)):
+    while page := listing.page(connection, user_id, Filter(PAGE, before)):
         yield from (as_question(row) for row in page)
         before = page[-1]["id"]
 

@@ -19,7 +19,7 @@ from askcli.errors import DatabaseUnavailable
 from askcli.services.clock import now
 from askcli.services.runs import Runs
 from askcli.services.spending import Spending
-from askcli.store import questions
+from askcli.store import questions, search
 from askcli.store.database import Database
 
 log = logging.getLogger("askcli.orphans")
@@ -64,6 +64,7 @@ class Orphans:
             is_orphan = questions.interrupt(connection, question_id, heartbeat, now())
             if is_orphan:
                 self._spending.settle_orphan(connection, question_id)
+                search.put_as_stored(connection, question_id)
             return is_orphan
 
         if await self._database.write(end):

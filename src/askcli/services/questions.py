@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from askcli.answerers.base import Answerer, Message, Request
-from askcli.contract import Model, Question, QuestionPage
+from askcli.contract import Model, Question
 from askcli.errors import KeyReused, NotFound, UnknownModel
 from askcli.services.clock import new_id, now
 from askcli.services.rows import as_question
@@ -20,9 +20,8 @@ from askcli.services.run import Run
 from askcli.services.runs import Runs
 from askcli.services.spending import Spending
 from askcli.services.turns import Turns
-from askcli.store import questions
+from askcli.store import questions, search
 from askcli.store.database import Database
-from askcli.store.questions import Filter
 
 # How much of a conversation goes along with its next question.
 MAX_TURNS = 20
@@ -86,6 +85,7 @@ class Questions:
         """One transaction: what a question may cost is reserved if and only if it is stored."""
         self._spending.reserve(connection, row, request)
         questions.add(connection, row)
+        search.put(connection, row["user_id"], row["id"], row["question"], "")
 
     def _known(self, model: str | None) -> str:
         if model is None:
@@ -129,20 +129,6 @@ class Questions:
             return question
         await self._runs.cancel(user_id, question_id)
         return await self.get(user_id, question_id)
-
-    async def page(self, user_id: UUID, wanted: Filter) -> QuestionPage:
-        """The user's questions, newest first; the cursor asks for the next ones."""
-        one_more = replace(wanted, limit=wanted.limit + 1)
-        rows = await self._database.read(questions.page, user_id, one_more)
-        items = [as_question(row) for row in rows[: wanted.limit]]
-        return QuestionPage(
-            items=items, next_cursor=items[-1]["id"] if len(rows) > len(items) else None
-        )
-
-    async def remove(self, user_id: UUID, question_id: UUID) -> None:
-        """Delete the user's question. Raises NotFound."""
-        if not await self._database.write(questions.remove, user_id, question_id):
-            raise NotFound("There is no such question.")
 
 
 def _row(user_id: UUID, ask: Ask, model: str, key: str | None) -> dict[str, Any]:

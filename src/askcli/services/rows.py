@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from askcli.contract import ApiToken, Question, Session, User
+from askcli.contract import ApiToken, Question, Session, Usage, User
 from askcli.services.clock import rfc3339
 
 
@@ -63,4 +63,16 @@ def as_api_token(row: RowMapping | dict[str, Any]) -> ApiToken:
         created_at=rfc3339(row["created_at"]),
         expires_at=rfc3339(row["expires_at"]),
         last_used_at=rfc3339(last_used_at) if last_used_at else None,
+    )
+
+
+def as_usage(row: RowMapping | dict[str, Any]) -> Usage:
+    """The contract's shape of what a day's questions to one model have cost."""
+    return Usage(
+        day=row["day"],
+        model=row["model"],
+        questions=row["questions"],
+        input_tokens=row["input_tokens"],
+        output_tokens=row["output_tokens"],
+        cost_usd=row["cost_usd"],
     )

@@ -7,7 +7,6 @@ bookkeeping (change, answering, interrupt) goes by the id alone, and gives back 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,17 +14,6 @@ from uuid import UUID
 from sqlalchemy import Connection, RowMapping, Update, delete, exists, insert, select, update
 
 from askcli.store.tables import questions
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which of a user's questions to list; `before` is the cursor, an id."""
-
-    limit: int
-    before: UUID | None = None
-    conversation_id: UUID | None = None
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> None:
@@ -45,21 +33,6 @@ def by_key(connection: Connection, user_id: UUID, key: str) -> RowMapping | None
         questions.c.user_id == user_id, questions.c.idempotency_key == key
     )
     return connection.execute(found).mappings().first()
-
-
-def page(connection: Connection, user_id: UUID, filter_: Filter) -> Sequence[RowMapping]:
-    """The user's questions, newest first, at most `filter_.limit`."""
-    found = select(questions).where(questions.c.user_id == user_id)
-    if filter_.before:
-        found = found.where(questions.c.id < filter_.before)
-    if filter_.conversation_id:
-        found = found.where(questions.c.conversation_id == filter_.conversation_id)
-    if filter_.since:
-        found = found.where(questions.c.created_at >= filter_.since)
-    if filter_.until:
-        found = found.where(questions.c.created_at < filter_.until)
-    newest_first = found.order_by(questions.c.id.desc()).limit(filter_.limit)
-    return connection.execute(newest_first).mappings().all()
 
 
 def has_conversation(connection: Connection, user_id: UUID, conversation_id: UUID) -> bool:
@@ -136,3 +109,22 @@ def remove(connection: Connection, user_id: UUID, question_id: UUID) -> bool:
     """Delete the user's question; False where there is none."""
     gone = delete(questions).where(questions.c.id == question_id, questions.c.user_id == user_id)
     return connection.execute(gone).rowcount == 1
+
+
+def remove_older(connection: Connection, user_id: UUID, until: datetime, limit: int) -> int:
+    """Delete at most `limit` of the user's questions asked before `until`; returns how many.
+
+    Those that are being answered stay.
+    """
+    oldest = (
+        select(questions.c.id)
+        .where(
+            questions.c.user_id == user_id,
+            questions.c.created_at < until,
+            questions.c.status != "answering",
+        )
+        .order_by(questions.c.id)
+        .limit(limit)
+    )
+    gone = delete(questions).where(questions.c.user_id == user_id, questions.c.id.in_(oldest))
+    return connection.execute(gone).rowcount

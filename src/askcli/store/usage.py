@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Float,
     RowMapping,
+    String,
     case,
     cast,
     func,
@@ -70,3 +72,35 @@ def unfinished(connection: Connection, question_id: UUID) -> RowMapping | None:
     )
     found = joined.where(usage.c.question_id == question_id, usage.c.settled.is_(False))
     return connection.execute(found).mappings().first()
+
+
+def by_day(
+    connection: Connection, user_id: UUID, since: datetime | None, until: datetime | None
+) -> Sequence[RowMapping]:
+    """What the user has spent: `day` (2026-01-31, UTC), `model`, `questions`, tokens and cost.
+
+    The newest day first. What questions under way have reserved is not in it.
+    """
+    day = _day(connection).label("day")
+    found = select(
+        day,
+        usage.c.model,
+        func.count().label("questions"),
+        cast(func.sum(usage.c.input_tokens), BigInteger).label("input_tokens"),
+        cast(func.sum(usage.c.output_tokens), BigInteger).label("output_tokens"),
+        func.sum(usage.c.cost_usd).label("cost_usd"),
+    ).where(usage.c.user_id == user_id, usage.c.settled.is_(True))
+    if since:
+        found = found.where(usage.c.created_at >= since)
+    if until:
+        found = found.where(usage.c.created_at < until)
+    grouped = found.group_by(day, usage.c.model).order_by(day.desc(), usage.c.model)
+    return connection.execute(grouped).mappings().all()
+
+
+def _day(connection: Connection) -> ColumnElement[str]:
+    """The day in UTC that a row is of, as text: the databases keep moments each in its own way."""
+    if connection.dialect.name == "sqlite":
+        return func.strftime("%Y-%m-%d", usage.c.created_at, type_=String)
+    utc = func.timezone("UTC", usage.c.created_at)
+    return func.to_char(utc, "YYYY-MM-DD", type_=String)

@@ -11,8 +11,8 @@ import typer
 from askcli.cli import console, options
 from askcli.cli.asking import question
 from askcli.cli.asking.limits import within
-from askcli.cli.models import ensure_local_model
 from askcli.cli.asking.printing import Printer, check_whole, printer
+from askcli.cli.models import ensure_local_model
 from askcli.client.api import Api
 from askcli.client.asking import Asking
 from askcli.errors import AskcliError, Misused, Unreachable

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from askcli import __version__
-from askcli.contract import Health
+from askcli.contract import Health, Readiness
 from askcli.errors import Unavailable
 from askcli.server.dependencies import ServicesHere
 from askcli.server.documented import problems
@@ -45,9 +46,12 @@ async def metrics(here: ServicesHere) -> PlainTextResponse:
 
 
 @router.get("/readyz", responses=problems(503))
-async def readyz(here: ServicesHere) -> Health:
+async def readyz(here: ServicesHere) -> Readiness:
     """The database is reachable and migrated, and the server is not stopping: send requests."""
     here.runs.check_open()
     if await here.database.read(migrations.current) != migrations.HEAD:
         raise Unavailable("The database is not migrated; its host must run `askcli migrate`.")
-    return Health(status="ok", version=__version__)
+    database: Literal["sqlite", "postgresql"] = (
+        "sqlite" if here.database.is_sqlite else "postgresql"
+    )
+    return Readiness(status="ok", version=__version__, database=database)

@@ -107,4 +107,4 @@ async def cancel(question_id: UUID, caller: Asker, here: ServicesHere) -> Questi
 @router.delete("/{question_id}", status_code=204, responses=problems(401, 403, 404))
 async def remove(question_id: UUID, caller: Owner, here: ServicesHere) -> None:
     """Delete one of your questions."""
-    await here.questions.remove(caller.user_id, question_id)
+    await here.history.remove(caller.user_id, question_id)

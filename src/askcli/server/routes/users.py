@@ -1,19 +1,15 @@
-"""/api/users: register, read one's account, list one's questions."""
+"""/api/users: register, read one's account, change its password."""
 
 from __future__ import annotations
 
-from typing import Annotated
-from uuid import UUID
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Query
-
-from askcli.contract import MAX_PAGE, QuestionPage, User
-from askcli.server.bodies import Moment, PasswordChange, Registration
+from askcli.contract import User
+from askcli.server.bodies import PasswordChange, Registration
 from askcli.server.dependencies import (
     Anybody,
     JsonBody,
     Owner,
-    Reader,
     ServicesHere,
     UserId,
     VisitHere,
@@ -21,7 +17,6 @@ from askcli.server.dependencies import (
     own,
 )
 from askcli.server.documented import problems
-from askcli.store.questions import Filter
 
 router = APIRouter(prefix="/api/users", tags=["users"])
 
@@ -57,19 +52,3 @@ async def change_password(
     await here.logins.change_password(
         login_of(caller), body.current_password, body.new_password, visit
     )
-
-
-@router.get("/{user_id}/questions", responses=problems(401, 403, 404))
-async def questions(
-    user_id: UserId,
-    caller: Reader,
-    here: ServicesHere,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 20,
-    cursor: Annotated[UUID | None, Query(description="A page's next_cursor")] = None,
-    conversation_id: UUID | None = None,
-    since: Annotated[Moment | None, Query(description="Asked at this time or later")] = None,
-    until: Annotated[Moment | None, Query(description="Asked before this time")] = None,
-) -> QuestionPage:
-    """Your questions, newest first."""
-    wanted = Filter(limit, cursor, conversation_id, since, until)
-    return await here.questions.page(own(user_id, caller), wanted)

@@ -1,0 +1,86 @@
+"""Search on PostgreSQL: a tsvector with a GIN index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection, Subquery, Uuid, bindparam, text
+from sqlalchemy.types import Float
+
+from askcli.words import Term
+
+CREATE = (
+    """CREATE TABLE question_words (
+        question_id UUID PRIMARY KEY REFERENCES questions (id) ON DELETE CASCADE,
+        words TSVECTOR NOT NULL)""",
+    "CREATE INDEX ix_question_words_words ON question_words USING gin (words)",
+)
+DROP = ("DROP TABLE question_words",)
+
+# A tsvector counts no further than 16,383, and holds no more than a megabyte: further words have
+# no place (they are found, but not as part of a phrase), and what is too much is left out.
+PLACES = 8_000
+MAX_BYTES = 900_000
+_BYTES_PER_PLACE, _BYTES_PER_WORD = 2, 8
+
+_PUT = text(
+    """INSERT INTO question_words (question_id, words)
+    VALUES (:question_id, CAST(:words AS tsvector))
+    ON CONFLICT (question_id) DO UPDATE SET words = excluded.words"""
+).bindparams(bindparam("question_id", type_=Uuid))
+
+# Weights of D, C, B and A: a word in the question (A) says more than one in the answer (B).
+_RANKED = text(
+    """SELECT question_words.question_id AS question_id,
+        CAST(ts_rank('{0, 0, 0.2, 1}', words, CAST(:query AS tsquery)) AS float) AS rank
+    FROM question_words WHERE words @@ CAST(:query AS tsquery)"""
+)
+
+
+def put(
+    connection: Connection,
+    user_id: UUID,
+    question_id: UUID,
+    question: Sequence[str],
+    answer: Sequence[str],
+) -> None:
+    """Replace what a question is found by."""
+    places: dict[str, list[str]] = {}
+    _place(places, question, "A", 0)
+    _place(places, answer, "B", PLACES)
+    vector, left = [f"'{_owner(user_id)}'"], MAX_BYTES
+    for word, at in places.items():
+        left -= len(word.encode()) + _BYTES_PER_WORD + _BYTES_PER_PLACE * len(at)
+        if left < 0:
+            break
+        vector.append(f"'{word}'" + (":" + ",".join(at) if at else ""))
+    connection.execute(_PUT, {"question_id": question_id, "words": " ".join(vector)})
+
+
+def _place(places: dict[str, list[str]], words: Sequence[str], weight: str, offset: int) -> None:
+    for number, word in enumerate(words, 1):
+        at = places.setdefault(word, [])
+        # One place short, so that no phrase leads from the question into the answer.
+        if number < PLACES and len(at) < 255:  # PostgreSQL keeps no more of one word
+            at.append(f"{offset + number}{weight}")
+
+
+def ranked(user_id: UUID, terms: Sequence[Term]) -> Subquery:
+    """The user's questions in which the terms are: (question_id, rank)."""
+    bound = _RANKED.bindparams(query=_query(user_id, terms))
+    return bound.columns(question_id=Uuid, rank=Float).subquery("found")
+
+
+def _query(user_id: UUID, terms: Sequence[Term]) -> str:
+    return " & ".join([f"'{_owner(user_id)}'", *map(_phrase, terms)])
+
+
+def _owner(user_id: UUID) -> str:
+    return f"@{user_id.hex}"  # no word has this sign in it
+
+
+def _phrase(term: Term) -> str:
+    # Nothing to escape: no word has a quotation mark or a backslash in it.
+    phrase = " <-> ".join(f"'{word}'" for word in term.words) + (":*" if term.is_prefix else "")
+    return f"!({phrase})" if term.is_excluded else f"({phrase})"
