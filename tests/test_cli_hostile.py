@@ -124,7 +124,7 @@ def test_an_error_in_mid_answer_leaves_the_text_on_the_terminal(
     shown = str(terminal.before)
     terminal.read()
     terminal.wait()
-    assert shown.rindex("A last") > shown.rindex("\x1b[2K")  # printed after the last erasing
+    assert shown.rindex("A last") > shown.rindex("\x1b[J")  # printed after the last erasing
     assert terminal.exitstatus == 5
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 INTERRUPTED = 130
 
@@ -13,6 +14,9 @@ def main() -> None:
     if by_python:
         # A KeyboardInterrupt in the middle of an import would end in tracebacks.
         signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    from askcli.cli import waiting
+
+    waiting.begin(sys.argv[1:])
     from askcli.cli.app import main as run
 
     if by_python:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, NoReturn, TextIO
 
+from askcli.cli import transient
 from askcli.errors import Failed
 
 CLOSED_PIPE = 141  # 128 + SIGPIPE, what a shell reports of a program that it killed
@@ -40,20 +41,20 @@ def is_terminal() -> bool:
 
 def out(text: str, *, raw: bool = False) -> None:
     """Write data to stdout, now; `raw` leaves it as it is, where stdout is not a terminal."""
-    _write(sys.stdout, text if raw and not is_terminal() else harmless(text))
+    _say(sys.stdout, text if raw and not is_terminal() else harmless(text))
 
 
 def out_json(value: Any, *, indent: int | None = None) -> None:
     """Write one JSON value and a line feed to stdout."""
-    _write(sys.stdout, as_json(value, indent=indent) + "\n")
+    _say(sys.stdout, as_json(value, indent=indent) + "\n")
 
 
 def out_json_parts(value: dict[str, Any], name: str, items: Iterable[Any]) -> None:
     """Write the object with one more field, a list whose items come one by one."""
-    _write(sys.stdout, f'{as_json(value)[:-1]}, "{name}": [')
+    _say(sys.stdout, f'{as_json(value)[:-1]}, "{name}": [')
     for index, item in enumerate(items):
-        _write(sys.stdout, (",\n" if index else "\n") + as_json(item))
-    _write(sys.stdout, "]}\n")
+        _say(sys.stdout, (",\n" if index else "\n") + as_json(item))
+    _say(sys.stdout, "]}\n")
 
 
 def as_json(value: Any, *, indent: int | None = None) -> str:
@@ -69,10 +70,16 @@ def minute(moment: str) -> str:
 def note(text: str) -> None:
     """Write a notice for the user to stderr."""
     if sys.stderr is not None:  # closed: then nobody wants to know
-        _write(sys.stderr, harmless(text) + "\n")
+        _say(sys.stderr, harmless(text) + "\n")
 
 
-def _write(stream: TextIO | None, text: str) -> None:
+def _say(stream: TextIO | None, text: str) -> None:
+    transient.clear()
+    write(stream, text)
+
+
+def write(stream: TextIO | None, text: str) -> None:
+    """Write to a stream as it is, now. Raises Failed when it cannot be; a closed pipe ends all."""
     if stream is None:  # closed by whoever started us
         raise Failed("there is no stdout to write to.")
     try:

@@ -1,104 +1,99 @@
-"""Markdown on a terminal, block by block: a finished block is printed once and never repainted.
-
-Only the block under way is shown live, and only its last lines, so that scrolling, selecting and
-resizing work as with any other output.
-"""
+"""Markdown on a terminal as it comes: what is finished is printed once, the rest shown below it."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
-from markdown_it import MarkdownIt
 from rich.console import Console
-from rich.live import Live
-from rich.markdown import Markdown
-from rich.segment import Segment, Segments
-from rich.text import Text
 
 from askcli.cli import console
+from askcli.cli.asking import blocks
+from askcli.cli.asking.region import Region, leaving_no_trace
+from askcli.cli.asking.rendering import Line, encoded, rendered, rendered_code
 
-# Parsing costs the more the longer a block is; ten times a second is enough to see its end.
-PARSE_SECONDS = 0.1
-
-_parser = MarkdownIt().enable("table")
+# Of the time, drawing may take one part in so many: a long block is drawn less often.
+PATIENCE = 4
 
 
 def print_markdown(pieces: Iterator[str]) -> None:
     """Render the pieces of a text as they come; what came is printed whatever ends them."""
     terminal = Console(highlight=False)
-    page = _Page(terminal)
+    region = Region(lambda text: console.write(sys.stdout, text))
+    page = _Page(terminal, region)
     try:
-        # No refreshing thread: printing beside it makes it erase the wrong lines.
-        with Live(console=terminal, transient=True, auto_refresh=False) as live:
+        with leaving_no_trace(region, page.draw):
             for piece in pieces:
-                if finished := page.add(console.harmless(piece)):
-                    live.update(Text(""), refresh=True)
-                    page.print(finished)
-                live.update(page.tail(), refresh=True)
+                page.add(console.harmless(piece))
     finally:
-        page.print(page.pending)
+        page.end()
 
 
 class _Page:
-    """The text so far: blocks that are printed, and the pending one."""
+    """The text so far: blocks that are printed, and the one under way."""
 
-    def __init__(self, terminal: Console) -> None:
+    def __init__(self, terminal: Console, region: Region) -> None:
         self._terminal = terminal
-        self.pending = ""
-        self._blocks = 0
-        self._parsed = 0.0
+        self._region = region
+        self._pending = ""
+        self._has_printed = False  # a block: the next one stands an empty line below
+        self._lines_printed = 0  # of the code under way
+        self._next = 0.0
 
-    def add(self, piece: str) -> str:
-        """Append a piece; the blocks that are finished now."""
-        self.pending += piece
-        finished = ""
-        if "\n" in self.pending and time.monotonic() - self._parsed > PARSE_SECONDS:
-            finished, self.pending = split_finished(self.pending)
-            self._parsed = time.monotonic()
-        return finished
+    def add(self, piece: str) -> None:
+        """Append a piece, and show it unless drawing takes too long just now."""
+        self._pending += piece
+        began = time.monotonic()
+        if began >= self._next:
+            self.draw()
+            self._next = time.monotonic() + PATIENCE * (time.monotonic() - began)
 
-    def tail(self) -> Text:
-        """The last lines of the pending block, as they came."""
-        rows = max(1, self._terminal.height - 2)
-        lines = self.pending[-rows * self._terminal.width :].splitlines()[-rows:]
-        return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
+    def draw(self) -> None:
+        """Print what is finished, and show the rest below it."""
+        *finished, last = blocks.split(self._pending)
+        printed = [line for block in finished for line in self._finish(block)]
+        self._pending = last
+        code = blocks.code(last)
+        if code:
+            printed += self._go_on(code)
+        rows = [] if self._terminal.is_dumb_terminal else self._rows(last, code)
+        self._region.show(printed, rows)
 
-    def print(self, text: str) -> None:
-        """Print blocks, an empty line between them."""
-        for block in split_blocks(text):
-            # A link shows its address: hidden behind its text, it could lead anywhere.
-            markdown = Markdown(block.strip("\n"), hyperlinks=False)
-            lines = _trimmed(self._terminal.render_lines(markdown, pad=False))
-            if lines and self._blocks:
-                lines.insert(0, [])
-            self._blocks += bool(lines)
-            ended = [segment for line in lines for segment in (*line, Segment.line())]
-            self._terminal.print(Segments(ended), soft_wrap=True)
+    def end(self) -> None:
+        """Print all that is left."""
+        printed = [line for block in blocks.split(self._pending) for line in self._finish(block)]
+        self._pending = ""
+        self._region.show(printed, [])
 
+    def _finish(self, block: str) -> list[str]:
+        code = blocks.code(block)
+        lines = rendered_code(self._terminal, code) if code else rendered(self._terminal, block)
+        new = self._spaced(lines[self._lines_printed :])
+        self._lines_printed = 0
+        self._has_printed = self._has_printed or bool(lines)
+        return encoded(self._terminal, new)
 
-def _trimmed(lines: list[list[Segment]]) -> list[list[Segment]]:
-    """The lines without the blank ones around them, which rich gives to some blocks."""
-    said = [number for number, line in enumerate(lines) if not _is_blank(line)]
-    return lines[said[0] : said[-1] + 1] if said else []
+    def _go_on(self, code: blocks.Code) -> list[str]:
+        """Print the lines of code that are whole: what follows does not change them."""
+        whole = rendered_code(self._terminal, code)[: len(code.lines) - (not code.is_closed)]
+        new = self._spaced(whole[self._lines_printed :])
+        self._lines_printed = len(whole)
+        return encoded(self._terminal, new)
 
+    def _rows(self, block: str, code: blocks.Code | None) -> list[str]:
+        """The end of the block under way, as much as there is room for."""
+        if code:  # with blanks for tabs, which are as wide as where they stand tells
+            untabbed = replace(code, lines=[line.expandtabs() for line in code.lines])
+            lines = rendered_code(self._terminal, untabbed)
+        else:
+            lines = rendered(self._terminal, block)
+        lines = self._spaced(lines[self._lines_printed :])
+        room = max(1, self._terminal.height - 1)
+        # One column stays free: behind the last one, terminals differ in where the cursor is.
+        return encoded(self._terminal, lines[-room:], self._terminal.width - 1)
 
-def _is_blank(line: list[Segment]) -> bool:
-    return not any(segment.text.strip() for segment in line)
-
-
-def split_finished(text: str) -> tuple[str, str]:
-    """The blocks that more text cannot change, and the rest: the last block and what follows."""
-    *finished, last = split_blocks(text)
-    return "".join(finished), last
-
-
-def split_blocks(text: str) -> list[str]:
-    """The text's top-level blocks; together they are the text."""
-    lines = text.splitlines(keepends=True)
-    tops = [token.map[0] for token in _parser.parse(text) if token.level == 0 and token.map]
-    starts = [0, *tops[1:]]
-    return [
-        "".join(lines[start:end])
-        for start, end in zip(starts, [*tops[1:], len(lines)], strict=True)
-    ]
+    def _spaced(self, lines: list[Line]) -> list[Line]:
+        is_first = self._lines_printed == 0 and self._has_printed
+        return [[], *lines] if lines and is_first else lines

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from itertools import chain
 from typing import Any
 
 from askcli.cli import console
 from askcli.client.transport import Event
-from askcli.contract import EVENT_DELTA, Question
+from askcli.contract import EVENT_DELTA, EVENT_QUESTION, Question
 from askcli.errors import Interrupted, ProviderFailed
 
 # The reasons to stop of an answer that has said all it had to say.
@@ -30,11 +32,15 @@ def printer(*, as_json: bool, ndjson: bool, raw: bool) -> Printer:
 def shower(*, raw: bool = False) -> Shower:
     """The way to show an answer's text: on a terminal as Markdown, else as it is."""
     if not raw and console.is_terminal():
-        # It loads rich, which only a terminal needs.
-        from askcli.cli.asking.markdown import print_markdown
-
-        return print_markdown
+        return _print_markdown
     return lambda pieces: _print_text(pieces, raw=raw)
+
+
+def _print_markdown(pieces: Iterator[str]) -> None:
+    first = next(pieces, "")
+    from askcli.cli.asking.markdown import print_markdown
+
+    print_markdown(chain([first], pieces))
 
 
 def _print_with(events: Iterator[Event], show: Shower) -> Question:
@@ -44,6 +50,8 @@ def _print_with(events: Iterator[Event], show: Shower) -> Question:
         for event in events:
             if event.name == EVENT_DELTA:
                 yield event.data["text"]
+            elif event.name == EVENT_QUESTION and show is _print_markdown:
+                import_module("askcli.cli.asking.markdown")  # rich, while the model thinks
             elif event.is_last:
                 endings.append(event)
 

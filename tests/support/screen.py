@@ -1,0 +1,39 @@
+"""A terminal in memory: what a program writes, and what a person sees of it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pyte
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal, and keeps what is written to it."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def lines(written: str, columns: int = 80, rows: int = 24) -> list[str]:
+    """All lines that a terminal shows or has scrolled away, without blanks at their ends."""
+    return screen_lines(fed(written, columns, rows))
+
+
+def fed(written: str, columns: int = 80, rows: int = 24) -> pyte.HistoryScreen:
+    """A screen after a program has written this."""
+    screen = pyte.HistoryScreen(columns, rows, history=100_000)
+    pyte.Stream(screen).feed(written.replace("\r\n", "\n").replace("\n", "\r\n"))
+    return screen
+
+
+def screen_lines(screen: pyte.HistoryScreen) -> list[str]:
+    """All lines of a screen and of what was scrolled away, without blanks at their ends."""
+    scrolled = [_text(row, screen.columns) for row in screen.history.top]
+    return [*scrolled, *(line.rstrip() for line in screen.display)]
+
+
+def _text(row: Any, columns: int) -> str:
+    return "".join(row[column].data for column in range(columns)).rstrip()
