@@ -11,7 +11,7 @@ from askcli import __version__
 from askcli.cli import console, models, status
 from askcli.cli.account import account, logout, tokens
 from askcli.cli.asking import ask
-from askcli.cli.history import listing
+from askcli.cli.history import delete, export, listing
 from askcli.cli.host import audit, invites, serve, users
 from askcli.errors import AskcliError, Failed, Misused
 
@@ -25,6 +25,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("ask")(ask.ask)
+listing.app.command("export")(export.export)
+listing.app.command("delete")(delete.delete)
 app.add_typer(listing.app, name="history")
 app.command("register")(account.register)
 app.command("login")(account.login)

@@ -51,7 +51,8 @@ def out_json(value: Any, *, indent: int | None = None) -> None:
 
 def out_json_parts(value: dict[str, Any], name: str, items: Iterable[Any]) -> None:
     """Write the object with one more field, a list whose items come one by one."""
-    _say(sys.stdout, f'{as_json(value)[:-1]}, "{name}": [')
+    opening = as_json(value)[:-1]
+    _say(sys.stdout, f'{opening}{", " if value else ""}"{name}": [')
     for index, item in enumerate(items):
         _say(sys.stdout, (",\n" if index else "\n") + as_json(item))
     _say(sys.stdout, "]}\n")

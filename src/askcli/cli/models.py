@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -74,7 +75,7 @@ def pull(
     console.out(f"{_fetched(wanted.model, settings.data_dir)}\n")
 
 
-def ensure_local_model(settings: Settings) -> None:
+def ensure_local_model(settings: Settings, tell: Callable[[str], None]) -> None:
     """Fetch the model that the local server is going to need, if it is not here yet."""
     if choose.kind(settings) != "local":
         return
@@ -82,7 +83,7 @@ def ensure_local_model(settings: Settings) -> None:
     if wanted.model is None or wanted.present():
         return
     model = wanted.model
-    console.note(
+    tell(
         f"There is no server and no ANTHROPIC_API_KEY, so a model on this machine will answer.\n"
         f"Fetching it, once: {model.title}, {model.size / 1e6:,.0f} MB, licence {model.licence}; "
         f"{model.note} (chosen: {wanted.why}).\n"

@@ -14,13 +14,16 @@ from askcli.contract import (
     HEADER_IDEMPOTENCY_KEY,
     HEADER_LAST_EVENT_ID,
     ApiToken,
-    Health,
     ModelList,
     NewApiToken,
     Question,
     QuestionPage,
+    Readiness,
+    Removed,
     Session,
     Tokens,
+    Usage,
+    UsageList,
     User,
 )
 from askcli.errors import InvalidToken, SessionEnded, TokenExpired
@@ -116,6 +119,22 @@ class Api:
         question: Question = self._call("GET", f"/api/questions/{question_id}")
         return question
 
+    def delete_question(self, question_id: str) -> None:
+        """DELETE /api/questions/{question_id}."""
+        self._call("DELETE", f"/api/questions/{question_id}")
+
+    def delete_questions(self, until: str) -> int:
+        """DELETE /api/users/me/questions; returns how many there were."""
+        path = "/api/users/me/questions"
+        removed: Removed = self._call("DELETE", path, params={"until": until})
+        return removed["deleted"]
+
+    def usage(self, **filters: str | None) -> list[Usage]:
+        """GET /api/users/me/usage."""
+        params = {name: value for name, value in filters.items() if value is not None}
+        found: UsageList = self._call("GET", "/api/users/me/usage", params=params)
+        return found["items"]
+
     @contextmanager
     def ask(self, body: Mapping[str, Any], key: str) -> Iterator[Iterator[Event]]:
         """POST /api/questions, as a stream; `key` makes it safe to send again."""
@@ -149,9 +168,9 @@ class Api:
         models: ModelList = self._call("GET", "/api/models")
         return models
 
-    def ready(self) -> Health:
+    def ready(self) -> Readiness:
         """GET /readyz."""
-        health: Health = self._transport.call("GET", "/readyz")
+        health: Readiness = self._transport.call("GET", "/readyz")
         return health
 
     def openapi(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -40,6 +41,15 @@ class Connection:
         if self.place.socket:
             return Api(transport, login, revive=lambda: local_server.ensure(self.settings))
         return Api(transport, login)
+
+    def account(self) -> str:
+        """A name for the login that is kept for it: of whom at which server."""
+        if self.settings.token:
+            user = hashlib.sha256(self.settings.token.encode()).hexdigest()[:16]
+        else:
+            account = self.credentials.current(self.place.key)
+            user = account["user"]["email"] if account else ""
+        return f"{user} {self.place.key}"
 
     def _login(self, transport: Transport) -> Login:
         if self.settings.token:

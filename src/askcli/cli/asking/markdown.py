@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from rich.console import Console
@@ -17,12 +17,15 @@ from askcli.cli.asking.rendering import Line, encoded, rendered, rendered_code
 # Of the time, drawing may take one part in so many: a long block is drawn less often.
 PATIENCE = 4
 
+# Takes the lines that are printed for good, and the rows below them that may change.
+Show = Callable[[Sequence[str], Sequence[str]], None]
+
 
 def print_markdown(pieces: Iterator[str]) -> None:
     """Render the pieces of a text as they come; what came is printed whatever ends them."""
     terminal = Console(highlight=False)
     region = Region(lambda text: console.write(sys.stdout, text))
-    page = _Page(terminal, region)
+    page = _Page(terminal, region.show)
     try:
         with leaving_no_trace(region, page.draw):
             for piece in pieces:
@@ -31,12 +34,22 @@ def print_markdown(pieces: Iterator[str]) -> None:
         page.end()
 
 
+def rendered_lines(text: str) -> Iterator[str]:
+    """The lines of a whole text, rendered."""
+    terminal = Console(highlight=False)
+    lines: list[str] = []
+    page = _Page(terminal, lambda printed, _rows: lines.extend(printed))
+    page.add(text)
+    page.end()
+    return iter(lines)
+
+
 class _Page:
     """The text so far: blocks that are printed, and the one under way."""
 
-    def __init__(self, terminal: Console, region: Region) -> None:
+    def __init__(self, terminal: Console, show: Show) -> None:
         self._terminal = terminal
-        self._region = region
+        self._show = show
         self._pending = ""
         self._has_printed = False  # a block: the next one stands an empty line below
         self._lines_printed = 0  # of the code under way
@@ -59,13 +72,13 @@ class _Page:
         if code:
             printed += self._go_on(code)
         rows = [] if self._terminal.is_dumb_terminal else self._rows(last, code)
-        self._region.show(printed, rows)
+        self._show(printed, rows)
 
     def end(self) -> None:
         """Print all that is left."""
         printed = [line for block in blocks.split(self._pending) for line in self._finish(block)]
         self._pending = ""
-        self._region.show(printed, [])
+        self._show(printed, [])
 
     def _finish(self, block: str) -> list[str]:
         code = blocks.code(block)

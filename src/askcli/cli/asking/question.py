@@ -1,26 +1,42 @@
-"""The question: the words, what stdin holds, or both."""
+"""The question: the words, the files, and what stdin holds."""
 
 from __future__ import annotations
 
+import select
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
+from askcli.cli import transient
+from askcli.cli.asking import attachments
 from askcli.contract import MAX_QUESTION_CHARACTERS
 from askcli.errors import Misused, PayloadTooLarge
 
 # A character takes at most 4 bytes in UTF-8; reading one byte more shows that it is too much.
 _MAX_BYTES = MAX_QUESTION_CHARACTERS * 4
+# A stdin that has sent nothing for so long may have been left open by mistake.
+HINT_SECONDS = 1.0
 
 
-def read(words: list[str]) -> str:
+def read(
+    words: list[str], files: list[Path], tell: Callable[[str], None], *, stdin: bool = True
+) -> str:
     """The question to ask. Raises Misused when there is none, PayloadTooLarge when it is too long.
 
-    `-` is stdin alone; otherwise stdin, where it is not a terminal, follows the words after an
-    empty line.
+    `-` is stdin alone; otherwise stdin, where it is not a terminal, follows the words and the
+    files after an empty line. `tell` gets a hint when stdin sends nothing.
     """
     alone = words == ["-"]
+    if alone and not stdin:
+        raise Misused("`-` is stdin, and --no-stdin says not to read it.")
     said = "" if alone else " ".join(words)
-    piped = _stdin(wanted=alone)
-    question = "\n\n".join(part for part in (said, piped) if part.strip())
+    piped = _stdin(tell, wanted=alone) if stdin else ""
+    question = "\n\n".join(part for part in (said, *attachments.read(files), piped) if part.strip())
+    _check(question)
+    return question
+
+
+def _check(question: str) -> None:
     if not question:
         raise Misused('there is no question: askcli ask "why is the sky blue?"')
     if not question.isprintable() and any("\ud800" <= sign <= "\udfff" for sign in question):
@@ -29,12 +45,12 @@ def read(words: list[str]) -> str:
         raise Misused("the question contains a NUL byte; only text can be asked about.")
     if len(question) > MAX_QUESTION_CHARACTERS:
         raise PayloadTooLarge(_too_long())
-    return question
 
 
-def _stdin(*, wanted: bool) -> str:
+def _stdin(tell: Callable[[str], None], *, wanted: bool) -> str:
     if sys.stdin is None or (sys.stdin.isatty() and not wanted):
         return ""
+    _hint_when_silent(tell)
     content = sys.stdin.buffer.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:
         raise PayloadTooLarge(_too_long())
@@ -44,6 +60,22 @@ def _stdin(*, wanted: bool) -> str:
         raise Misused(
             f"stdin is not UTF-8 text (byte {error.start}); convert it, for example with iconv."
         ) from None
+
+
+def _hint_when_silent(tell: Callable[[str], None]) -> None:
+    if sys.stdin.isatty():
+        transient.clear()  # what is typed stands where the sign of life is
+        tell("askcli: type the question; Ctrl-D on a line of its own ends it.")
+        return
+    try:
+        heard, _, _ = select.select([sys.stdin], [], [], HINT_SECONDS)
+    except (OSError, ValueError):  # not to be waited for: reading it tells what is wrong
+        return
+    if not heard:
+        tell(
+            "askcli: waiting for stdin, which is open but sends nothing; "
+            "end it with Ctrl-D, or say --no-stdin."
+        )
 
 
 def _too_long() -> str:

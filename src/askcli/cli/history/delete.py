@@ -1,0 +1,47 @@
+"""askcli history delete: questions by their ids, or all that are older than a time."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from askcli.cli import console, ids, moments, options, prompting
+from askcli.errors import Misused
+
+
+def delete(
+    question_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Or their first digits.")
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option("--older-than", metavar="TIME", help="All from before 30d, 2026-01-31 …"),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")] = False,
+    as_json: options.Json = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
+    """Delete questions and their answers; what they have cost stays counted."""
+    if bool(question_ids) == bool(older_than):
+        raise Misused("say which: askcli history delete ID… or --older-than 30d.")
+    for question_id in question_ids or []:
+        ids.whole(question_id)
+    until = older_than and moments.moment(older_than, "--older-than")
+    if not yes:
+        shown = ", ".join(question_ids or []) or f"all questions from before {until}"
+        prompting.confirm(f"Delete {shown}?", "--yes")
+    with options.connected(server, profile) as api:
+        if until:
+            deleted = api.delete_questions(until)
+        else:
+            # All are known before the first one goes: a wrong id changes nothing.
+            known = [api.question(ids.of_question(api, given)) for given in question_ids or []]
+            for question in {question["id"]: question for question in known}.values():
+                api.delete_question(question["id"])
+            deleted = len({question["id"] for question in known})
+    if as_json:
+        console.out_json({"deleted": deleted})
+    else:
+        console.note(f"Deleted {deleted:,} question{'' if deleted == 1 else 's'}.")
