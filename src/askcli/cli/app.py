@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from askcli import __version__
-from askcli.cli import console, models, status
+from askcli.cli import config, console, models, status, usage
 from askcli.cli.account import account, logout, tokens
 from askcli.cli.asking import ask
+from askcli.cli.batch import batch
 from askcli.cli.history import delete, export, listing
 from askcli.cli.host import audit, invites, serve, users
 from askcli.errors import AskcliError, Failed, Misused
@@ -25,6 +26,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("ask")(ask.ask)
+app.command("batch")(batch.batch)
+app.command("usage")(usage.usage)
+app.add_typer(config.app, name="config")
 listing.app.command("export")(export.export)
 listing.app.command("delete")(delete.delete)
 app.add_typer(listing.app, name="history")

@@ -18,6 +18,17 @@ from askcli.settings.values import path as absolute
 MAX_RUNTIME_BYTES = 70
 
 
+def config_path() -> Path:
+    """Where the config file is, whether there is one or not."""
+    return _config_dir(os.environ) / "config.toml"
+
+
+def parsed(name: str, text: str) -> Any:
+    """What the text means as the value of the setting `name`. Raises Misused for what it cannot."""
+    setting = next(setting for setting in fields(Settings) if setting.name == name)
+    return _parse(setting, text, "the command")
+
+
 def load(flags: Mapping[str, Any] | None = None, *, dotenv: bool = False) -> Settings:
     """Read the settings of this process; `flags` holds what the command line said (None: unsaid).
 
@@ -27,9 +38,7 @@ def load(flags: Mapping[str, Any] | None = None, *, dotenv: bool = False) -> Set
     if dotenv:
         environment = _dotenv() | environment
     said = {name: str(value) for name, value in (flags or {}).items() if value is not None}
-    config_dir = absolute(
-        environment.get("ASKCLI_CONFIG_DIR") or platformdirs.user_config_dir("askcli")
-    )
+    config_dir = _config_dir(environment)
     values: dict[str, Any] = _directories(environment) | {"config_dir": config_dir}
     filed = _config_file(config_dir / "config.toml")
     for setting in fields(Settings):
@@ -45,6 +54,10 @@ def load(flags: Mapping[str, Any] | None = None, *, dotenv: bool = False) -> Set
                 values[setting.name] = _parse(setting, text, place)
                 break
     return Settings(**values)
+
+
+def _config_dir(environment: Mapping[str, str]) -> Path:
+    return absolute(environment.get("ASKCLI_CONFIG_DIR") or platformdirs.user_config_dir("askcli"))
 
 
 def _parse(setting: Any, text: str, place: str) -> Any:

@@ -1,0 +1,1 @@
+"""askcli batch: many questions from a file, answered once each, however often it is begun."""
