@@ -14,6 +14,7 @@ from askcli.cli.asking import ask
 from askcli.cli.batch import batch
 from askcli.cli.history import delete, export, listing
 from askcli.cli.host import audit, invites, serve, users
+from askcli.cli.reference import commands
 from askcli.errors import AskcliError, Failed, Misused
 
 INTERRUPTED = 130
@@ -22,11 +23,14 @@ app = typer.Typer(
     name="askcli",
     help="Ask a language model from the terminal, through a server that your team owns.",
     no_args_is_help=True,
+    add_completion=False,  # typer's starts Python at every key: ours is `askcli completion`
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("ask")(ask.ask)
 app.command("batch")(batch.batch)
+app.command("completion")(commands.completion)
+app.command("help")(commands.help_)
 app.command("usage")(usage.usage)
 app.add_typer(config.app, name="config")
 listing.app.command("export")(export.export)

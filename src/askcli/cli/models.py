@@ -12,7 +12,7 @@ import typer
 from askcli import settings as settings_module
 from askcli.answerers import catalogue, choose
 from askcli.answerers.catalogue import LocalModel
-from askcli.cli import console, options
+from askcli.cli import cache, console, options
 from askcli.cli.progress import ByteProgress
 from askcli.errors import Misused
 from askcli.settings import Settings
@@ -42,6 +42,7 @@ def list_(
     found = options.connection(server, profile)
     with found.open() as api:
         models = api.models()
+    cache.models(model["id"] for model in models["items"])
     if as_json:
         console.out_json(models)
         return

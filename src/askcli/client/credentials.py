@@ -53,6 +53,10 @@ class Credentials:
         known = self._read()["profiles"].get(self.profile)
         return known["server"] if known else None
 
+    def profiles(self) -> list[str]:
+        """The names of all profiles."""
+        return sorted(self._read()["profiles"])
+
     def current(self, server: str) -> Account | None:
         """The account that is logged in to the server, None when there is none."""
         return Change(self._read(), server, self.profile).current()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from askcli.cli import console, options, prompting
+from askcli.cli import cache, console, options, prompting
 from askcli.client.api import Api
 from askcli.client.connect import Connection
 from askcli.contract import User
@@ -33,7 +33,7 @@ def register(
         with connection.credentials.changing(api.address.key) as change:
             user = api.register(name, email, password, invite)
             change.put(api.login(email, password))
-    _greet(api, user, "Registered", as_json=as_json)
+    _greet(connection, user, "Registered", as_json=as_json)
 
 
 def login(
@@ -59,7 +59,7 @@ def login(
         with connection.credentials.changing(api.address.key) as change:
             tokens = api.login(email, password)
             change.put(tokens)
-    _greet(api, tokens["user"], "Logged in", as_json=as_json)
+    _greet(connection, tokens["user"], "Logged in", as_json=as_json)
 
 
 def _greet_token(connection: Connection, *, as_json: bool) -> None:
@@ -70,7 +70,7 @@ def _greet_token(connection: Connection, *, as_json: bool) -> None:
         user = api.user()
         with connection.credentials.changing(api.address.key) as change:
             change.put_token(token, user)
-    _greet(api, user, "Logged in with a token", as_json=as_json)
+    _greet(connection, user, "Logged in with a token", as_json=as_json)
 
 
 def passwd(
@@ -135,7 +135,8 @@ def _new(server: str | None, profile: str | None) -> Connection:
     return connection
 
 
-def _greet(api: Api, user: User, done: str, *, as_json: bool) -> None:
+def _greet(connection: Connection, user: User, done: str, *, as_json: bool) -> None:
+    cache.profiles(connection.credentials.profiles())
     if as_json:
         console.out_json(user)
-    console.note(f"{done} as {user['email']} on {api.address.name}.")
+    console.note(f"{done} as {user['email']} on {connection.place.name}.")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from askcli.cli import console, options
+from askcli.cli import cache, console, options
 from askcli.client.connect import Connection
 from askcli.contract import API_TOKEN_PREFIX
 from askcli.errors import Misused, NotAuthenticated, Refused
@@ -50,6 +50,7 @@ def _leave(connection: Connection, *, everywhere: bool) -> None:
     if not settings.token:
         with connection.credentials.changing(key) as change:
             change.forget()
+        cache.forget_questions()
     what = "all your sessions" if everywhere else connection.place.name
     console.note(f"Logged out of {what}.")
     if is_token:

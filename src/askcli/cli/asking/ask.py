@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import typer
 
-from askcli.cli import console, ids, options, waiting
+from askcli.cli import cache, console, ids, options, waiting
 from askcli.cli.asking import question
 from askcli.cli.asking.limits import within
 from askcli.cli.asking.printing import Printer, check_whole, printer
@@ -162,7 +162,9 @@ class _Asked:
         try:
             with within(self._seconds, late):
                 events = asking.rejoin() if asking.question_id else asking.ask(body, str(uuid4()))
-                check_whole(show(self._remembered(events)))
+                finished = show(self._remembered(events))
+            cache.questions([finished])
+            check_whole(finished)
         except KeyboardInterrupt:
             self._cancel()
             raise

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from askcli.cli import console, ids, moments, options, prompting
+from askcli.cli import cache, console, ids, moments, options, prompting
+from askcli.contract import Question
 from askcli.errors import Misused
 
 
@@ -33,6 +34,7 @@ def delete(
         shown = ", ".join(question_ids or []) or f"all questions from before {until}"
         prompting.confirm(f"Delete {shown}?", "--yes")
     with options.connected(server, profile) as api:
+        known: list[Question] = []
         if until:
             deleted = api.delete_questions(until)
         else:
@@ -41,6 +43,7 @@ def delete(
             for question in {question["id"]: question for question in known}.values():
                 api.delete_question(question["id"])
             deleted = len({question["id"] for question in known})
+    cache.forget_questions(None if until else [question["id"] for question in known])
     if as_json:
         console.out_json({"deleted": deleted})
     else:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from askcli.cli import console, ids, options, pager
+from askcli.cli import cache, console, ids, options, pager
 from askcli.cli.asking.printing import shower
 from askcli.cli.history import layout
 from askcli.cli.history.pages import Conversation, Limit, Since, Until, Wanted
@@ -92,6 +92,7 @@ def _list(
     """Print the questions; whether there were any."""
     with options.connected(server, profile) as api:
         items = list(wanted.questions(api, limit))
+    cache.questions(items)
     if as_json:
         console.out_json({"items": items, "next_cursor": wanted.cursor})
     elif items:

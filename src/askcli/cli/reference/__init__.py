@@ -1,0 +1,1 @@
+"""The commands described: completion, man pages, docs/cli.md and help topics, all from one tree."""

@@ -1,0 +1,99 @@
+"""What `askcli help TOPIC` tells beside the commands: exit codes, settings, JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+from askcli import contract, errors
+from askcli.settings import Settings, variable_name
+
+EXIT_CODES = {
+    0: "answered, whole",
+    1: "another failure",
+    2: "the command, its input or its settings are not right",
+    4: "not logged in, or refused",
+    5: "the server or the model failed",
+    6: "unreachable, or timed out",
+    7: "a rate or quota limit",
+    130: "Ctrl-C",
+    141: "the reader of the pipe has gone",
+}
+
+# What the commands print under --json, and the shapes of it.
+JSON = {
+    "ask, history show": "Question",
+    "history list, history search": "QuestionPage",
+    "history export": "Question, a line each (jsonl), or items: [Question] (json)",
+    "batch": "Question, a line each, with row and row_id",
+    "history delete": "Removed",
+    "usage": "UsageList",
+    "models": "ModelList",
+    "whoami, register, login": "User",
+    "whoami --sessions": "SessionList",
+    "token list": "ApiTokenList",
+    "token create": "NewApiToken",
+}
+_SHAPES = (
+    "Question", "QuestionPage", "Removed", "Usage", "UsageList", "Model", "ModelList", "User",
+    "Session", "SessionList", "ApiToken", "NewApiToken", "ApiTokenList", "Problem", "QuotaLeft",
+)  # fmt: skip
+
+
+def exit_codes() -> str:
+    """A table of exit codes, with the errors that each stands for."""
+    lines = ["code  meaning"]
+    for code, meaning in EXIT_CODES.items():
+        kinds = [kind.code for kind in errors.BY_CODE.values() if kind.exit_code == code]
+        lines.append(f"{code:4}  {meaning}")
+        lines += _wrapped(", ".join(kinds), 6)
+    lines += [
+        "",
+        "Never 0 when there is no whole answer. Under --json, stderr tells the code:",
+    ]
+    lines += ['{"error": {"code", "detail", "exit_code", "question_id"?, "retry_after"?, …}}']
+    return "\n".join(lines)
+
+
+def settings() -> str:
+    """A list of settings: in the config file, in the environment, and what holds without."""
+    lines = ["A flag goes before the environment, that before the config file (askcli config).", ""]
+    for setting in fields(Settings):
+        if "parse" in setting.metadata:
+            default = "" if setting.default in (None, ()) else _default(setting.default)
+            lines.append(f"{setting.name:24}{variable_name(setting.name):32}{default}".rstrip())
+    return "\n".join(lines)
+
+
+def _default(value: Any) -> str:
+    if hasattr(value, "seconds"):
+        return f"{value.count}/{value.seconds}" if value.count else "off"
+    return "" if str(value) == "." else str(value)
+
+
+def json() -> str:
+    """The shapes of what is printed under --json."""
+    lines = [f"{commands:32}{shape}" for commands, shape in JSON.items()]
+    for name in _SHAPES:
+        shape = getattr(contract, name)
+        lines += ["", f"{name}: {(shape.__doc__ or '').strip().splitlines()[0]}"]
+        lines += [f"  {field:20}{_kind(kind)}" for field, kind in shape.__annotations__.items()]
+    return "\n".join(lines)
+
+
+def _kind(annotation: Any) -> str:
+    return str(getattr(annotation, "__forward_arg__", annotation)).replace("None", "null")
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    from textwrap import wrap
+
+    return [" " * indent + line for line in wrap(text, 72)]
+
+
+TOPICS: dict[str, Callable[[], str]] = {
+    "exit-codes": exit_codes,
+    "settings": settings,
+    "json": json,
+}

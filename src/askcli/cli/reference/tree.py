@@ -1,0 +1,103 @@
+"""The commands as data, read from the ones that run: nothing is described twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option: its names, the name of its value (None: it has none), what it is for."""
+
+    names: tuple[str, ...]
+    value: str | None
+    help: str
+    choices: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """As it is written: -m, --model TEXT."""
+        names = ", ".join(sorted(self.names, key=len))
+        return f"{names} {self.value}" if self.value else names
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument: its name as usage shows it, and what it is."""
+
+    name: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: the words that call it, what it does, and what it takes."""
+
+    path: tuple[str, ...]
+    help: str
+    arguments: tuple[Argument, ...]
+    options: tuple[Option, ...]
+    commands: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The words that call it."""
+        return " ".join(self.path)
+
+    @property
+    def summary(self) -> str:
+        """Its help's first line."""
+        return self.help.partition("\n")[0]
+
+    @property
+    def usage(self) -> str:
+        """How it is called."""
+        options = ["[OPTIONS]"] if self.options else []
+        commands = ["COMMAND"] if self.commands else []
+        return " ".join([self.name, *options, *(a.name for a in self.arguments), *commands])
+
+
+def commands(app: Any) -> Iterator[Command]:
+    """Every command of a typer app, each group before what is in it."""
+    from typer.main import get_command
+
+    return _walk(get_command(app), ("askcli",))
+
+
+def _walk(command: Any, path: tuple[str, ...]) -> Iterator[Command]:
+    inner = {k: v for k, v in getattr(command, "commands", {}).items() if not v.hidden}
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option" and not p.hidden]
+    yield Command(
+        path,
+        _text(command.help),
+        tuple(Argument(_argument(p), _text(p.help)) for p in arguments),
+        tuple(_option(p) for p in options),
+        tuple(inner),
+    )
+    for name, one in inner.items():
+        yield from _walk(one, (*path, name))
+
+
+def _argument(parameter: Any) -> str:
+    name: str = parameter.metavar or parameter.name.upper()
+    return name if parameter.required or name.startswith("[") else f"[{name}]"
+
+
+def _option(parameter: Any) -> Option:
+    choices = tuple(getattr(parameter.type, "choices", ()))
+    value = None
+    if not parameter.is_flag:
+        value = parameter.metavar or ("|".join(choices) if choices else _kind(parameter.type))
+    return Option(tuple(parameter.opts), value, _text(parameter.help), choices)
+
+
+def _kind(kind: Any) -> str:
+    name = getattr(kind, "name", "text").upper()
+    return {"INTEGER": "NUMBER", "INTEGER RANGE": "NUMBER", "FLOAT": "NUMBER"}.get(name, name)
+
+
+def _text(help_: str | None) -> str:
+    return (help_ or "").strip()

@@ -1,0 +1,35 @@
+"""Write docs/cli.md and the man pages from the commands' own help texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from askcli.cli.app import app
+from askcli.cli.reference import manual, tree
+
+ROOT = Path(__file__).parents[1]
+
+
+def documents() -> dict[Path, str]:
+    """Every generated document, and what it has to hold."""
+    commands = list(tree.commands(app))
+    pages = {
+        ROOT / "man" / f"{'-'.join(command.path)}.1": manual.page(command, commands)
+        for command in commands
+    }
+    return pages | {ROOT / "docs" / "cli.md": manual.markdown(commands)}
+
+
+def main() -> None:
+    """Write them all, and remove the pages of commands that are no more."""
+    wanted = documents()
+    for path in (ROOT / "man").glob("*.1"):
+        if path not in wanted:
+            path.unlink()
+    for path, text in wanted.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
