@@ -156,3 +156,16 @@ class Cli:
             encoding="utf-8",
             timeout=60,
         )
+
+    def terminal_shell(self, script: str, columns: int = 80, rows: int = 24) -> pexpect.spawn:
+        """Run a shell script, in which `askcli` is the command, in a pseudo-terminal."""
+        path = f"{Path(ASKCLI).parent}:{self.environment['PATH']}"
+        return pexpect.spawn(
+            "bash",
+            ["--norc", "-c", script],
+            env=self.environment | {"PATH": path},
+            cwd=str(self.home),
+            dimensions=(rows, columns),
+            encoding="utf-8",
+            timeout=60,
+        )

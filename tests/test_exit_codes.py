@@ -1,0 +1,109 @@
+"""Exit codes: every one made to happen, and a pipeline that fails when an answer does."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from askcli.cli.reference import topics
+from askcli.services import hosting
+from tests.conftest import database_of, logged_in
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.processes import Cli, ServerProcess
+
+# What makes each code, as a shell has it; {marker} asks what the fake model has a reply to.
+CASES = [
+    (0, "askcli ask {answered}"),
+    (0, "askcli ask {answered} | cat"),
+    (0, "askcli history delete --older-than 5000d --yes"),
+    (1, "askcli ask {answered} > /dev/full"),
+    (1, "askcli history show 01890000-0000-7000-8000-000000000000"),
+    (1, "askcli history show 01890000"),
+    (1, "askcli config get model"),
+    (2, "askcli ask --nonsense"),
+    (2, "askcli ask"),
+    (2, "askcli ask -f /nonexistent hello"),
+    (2, "askcli history show not-an-id"),
+    (2, "askcli ask --model no-such-model {answered}"),
+    (2, "askcli ask --timeout soon {answered}"),
+    (2, "ASKCLI_TIMEOUT=soon askcli ask {answered}"),
+    (2, "askcli config set timeout soon"),
+    (2, "head -c 3000000 /dev/zero | tr '\\0' x | askcli ask"),
+    (2, 'echo \'{{"no": "question"}}\' | askcli batch -'),
+    (2, "askcli help no-such-topic"),
+    (4, "ASKCLI_CONFIG_DIR=$HOME/nobody askcli ask {answered}"),
+    (4, "ASKCLI_CONFIG_DIR=$HOME/nobody askcli status"),
+    (4, "ASKCLI_TOKEN=wrong askcli whoami"),
+    (4, "echo 'wrong password' | askcli login --email a@b.example --password-stdin"),
+    (5, "askcli ask {failed}"),
+    (5, "askcli ask {cut}"),
+    (5, "askcli ask {refused}"),
+    (5, "echo '\"{failed}\"' | askcli batch -"),
+    (6, "ASKCLI_TOKEN=any askcli ask --server http://127.0.0.1:9 --timeout 1 {answered}"),
+    (6, "askcli status --server http://127.0.0.1:9"),
+    (6, "askcli ask --timeout 1 {held}"),
+    (7, "ASKCLI_CONFIG_DIR=$HOME/poor askcli ask {answered}"),
+    (130, "timeout -s INT --preserve-status 3 askcli ask {held}"),
+    (141, "askcli ask {long} | head -1 > /dev/null; exit ${{PIPESTATUS[0]}}"),
+]
+
+
+@pytest.fixture(scope="module")
+def markers(fake: FakeAnthropic) -> dict[str, str]:
+    """Questions with a reply of each kind."""
+    names = ("answered", "failed", "cut", "refused", "held", "long")
+    found = {name: f"{name}-{uuid4().hex}" for name in names}
+    fake.on(found["failed"], status=400, error_type="invalid_request_error")
+    fake.on(found["cut"], "half", stop_reason="max_tokens")
+    fake.on(found["refused"], "no", stop_reason="refusal")
+    fake.on(found["held"], "begun", " never", hold_after=1)
+    fake.on(found["long"], *["many words\n"] * 5000)
+    return found
+
+
+@pytest.fixture
+def shell(sqlite_cli: Cli, sqlite_server: ServerProcess, new_cli: Any) -> Cli:
+    """A user whose home has another login, of somebody who may spend nothing."""
+    sqlite_cli.environment["ASKCLI_CONFIG_DIR"] = str(sqlite_cli.home / "poor")
+    logged_in(sqlite_cli, sqlite_server)
+    email = sqlite_cli("whoami").out.partition("<")[2].partition(">")[0]
+    with database_of(sqlite_server) as connection:
+        hosting.set_quota(connection, email, {"tokens_day": 0})
+    del sqlite_cli.environment["ASKCLI_CONFIG_DIR"]
+    return sqlite_cli
+
+
+@pytest.mark.parametrize(("code", "script"), CASES, ids=[f"{c}-{s[:40]}" for c, s in CASES])
+def test_every_exit_code_happens(
+    shell: Cli, markers: dict[str, str], code: int, script: str
+) -> None:
+    told = script.format(**markers)
+    done = shell.shell("set +e +o pipefail; " + told + "; exit ${PIPESTATUS[-1]}")
+    assert done.code == code, (done, told)
+    assert "Traceback" not in done.err
+    if code in (0, 141):
+        assert "error" not in done.err
+    elif code != 130:
+        last = done.err.strip().splitlines()[-1]
+        assert last.startswith("askcli: error: "), done.err
+
+
+def test_the_table_has_every_code() -> None:
+    assert {code for code, _ in CASES} == set(topics.EXIT_CODES)
+
+
+def test_a_pipeline_fails_when_an_answer_does(sqlite_cli: Cli, markers: dict[str, str]) -> None:
+    script = (
+        "askcli ask {} | tr a-z A-Z > answer; echo went-on >> answer; "
+        "text=$(askcli ask {}); echo \"$text\" >> answer; "
+        "askcli ask {} | tee half | wc -c; echo never >> answer"
+    )  # fmt: skip
+    answered, cut = markers["answered"], markers["cut"]
+    done = sqlite_cli.shell(script.format(answered, answered, cut))
+    assert done.code == 5
+    told = (sqlite_cli.home / "answer").read_text()
+    asked = f"You asked: {answered}"
+    assert told == f"{asked.upper()}\nwent-on\n{asked}\n"
+    assert (sqlite_cli.home / "half").read_text() == "half\n"
