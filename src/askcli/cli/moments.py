@@ -11,6 +11,11 @@ _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "w": "wee
 _AGO = re.compile(r"(\d{1,6})(s|min|h|d|w)", re.ASCII)
 
 
+def of(text: str | None, flag: str) -> str | None:
+    """The same of an option that may be left out."""
+    return None if text is None else moment(text, flag)
+
+
 def moment(text: str, flag: str) -> str:
     """The moment as the contract writes it: so long ago, or the local time that is named.
 

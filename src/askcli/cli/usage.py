@@ -48,7 +48,7 @@ def usage(
     """Show your tokens and what they cost, by day (UTC) and by model."""
     told = {
         "since": moments.moment(since, "--since"),
-        "until": until and moments.moment(until, "--until"),
+        "until": moments.of(until, "--until"),
     }
     with options.connected(server, profile) as api:
         items = api.usage(**told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from askcli.cli import console
-from askcli.cli.asking import blocks
+from askcli.cli.asking import blocks, rendering
 from askcli.cli.asking.region import Region, leaving_no_trace
 from askcli.cli.asking.rendering import Line, encoded, rendered, rendered_code
 
@@ -23,7 +24,7 @@ Show = Callable[[Sequence[str], Sequence[str]], None]
 
 def print_markdown(pieces: Iterator[str]) -> None:
     """Render the pieces of a text as they come; what came is printed whatever ends them."""
-    terminal = Console(highlight=False)
+    terminal = _terminal()
     region = Region(lambda text: console.write(sys.stdout, text))
     page = _Page(terminal, region.show)
     try:
@@ -34,9 +35,16 @@ def print_markdown(pieces: Iterator[str]) -> None:
         page.end()
 
 
+def _terminal() -> Console:
+    # Rich takes a dumb terminal to have 80 columns, whatever it says.
+    is_dumb = Console().is_dumb_terminal
+    width = shutil.get_terminal_size().columns if is_dumb else None
+    return Console(highlight=False, width=width, theme=rendering.STYLES)
+
+
 def rendered_lines(text: str) -> Iterator[str]:
     """The lines of a whole text, rendered."""
-    terminal = Console(highlight=False)
+    terminal = _terminal()
     lines: list[str] = []
     page = _Page(terminal, lambda printed, _rows: lines.extend(printed))
     page.add(text)

@@ -14,11 +14,13 @@ from rich.segment import Segment, Segments
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
+from rich.theme import Theme
 
 from askcli.cli.asking import blocks
 
 # Readable on dark and on light: the terminal's own sixteen colours.
 THEME = "ansi_dark"
+STYLES = Theme({"markdown.code": "cyan", "markdown.code_block": "none"})
 
 
 class _Heading(Heading):

@@ -29,7 +29,7 @@ def delete(
         raise Misused("say which: askcli history delete ID… or --older-than 30d.")
     for question_id in question_ids or []:
         ids.whole(question_id)
-    until = older_than and moments.moment(older_than, "--older-than")
+    until = moments.of(older_than, "--older-than")
     if not yes:
         shown = ", ".join(question_ids or []) or f"all questions from before {until}"
         prompting.confirm(f"Delete {shown}?", "--yes")

@@ -56,7 +56,7 @@ def search(
         list[str],
         typer.Argument(
             metavar="WORDS...",
-            help='All must be there; "in a row", beginning*, -without.',
+            help="All must be there. '\"in a row\"', beginning*, and after --: -without.",
         ),
     ],
     limit: Limit = 20,
@@ -68,7 +68,7 @@ def search(
     profile: options.Profile = None,
 ) -> None:
     """Search your questions and their answers, the best first."""
-    query = " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
+    query = " ".join(words)
     if not 0 < len(query.strip()) <= MAX_SEARCH_CHARACTERS:
         raise Misused(f"a search has 1 to {MAX_SEARCH_CHARACTERS} characters.")
     wanted = Wanted(conversation, since, until, search=query)

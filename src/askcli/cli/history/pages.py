@@ -38,8 +38,8 @@ class Wanted:
         """Raises Misused for what is no id or no time, before a server is asked."""
         if self.conversation:
             ids.whole(self.conversation)
-        self.since = self.since and moments.moment(self.since, "--since")
-        self.until = self.until and moments.moment(self.until, "--until")
+        self.since = moments.of(self.since, "--since")
+        self.until = moments.of(self.until, "--until")
 
     def questions(self, api: Api, limit: int | None = None) -> Iterator[Question]:
         """The questions, in the server's order, at most `limit`; one page is held at a time."""
