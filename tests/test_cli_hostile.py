@@ -209,7 +209,7 @@ def test_relative_paths_mean_the_directory_that_one_stands_in(new_cli: Any) -> N
     script = "for d in one two; do mkdir $d; (cd $d; ASKCLI_DATA_DIR=data askcli ask in $d; "
     done = cli.shell(script + "ASKCLI_DATA_DIR=data askcli history); done; askcli serve --stop")
     assert done.code == 0, done
-    assert done.out.count("  in one") == 1
+    assert done.out.count("\tin one") == 1
     assert done.out.count("  in two") == 1
     assert (cli.home / "two/data/askcli.db").is_file()
 
@@ -217,7 +217,7 @@ def test_relative_paths_mean_the_directory_that_one_stands_in(new_cli: Any) -> N
 def test_all_streams_closed(new_cli: Any) -> None:
     cli = new_cli(ASKCLI_ANSWERER="scripted")
     done = cli.shell("askcli ask hi 0<&- 1>&- 2>&- || true; askcli history")
-    assert "  hi" in done.out
+    assert "\thi" in done.out
     assert cli("serve", "--stop").code == 0
 
 

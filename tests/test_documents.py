@@ -39,6 +39,35 @@ def test_the_http_walk_runs_as_written(server: ServerProcess, new_cli: Any) -> N
     assert told[-1] == "session_ended"
 
 
+def test_the_readmes_recipes_run_as_they_are_written(sqlite_cli: Any, fake: Any) -> None:
+    recipes = blocks("README.md", "sh recipe")
+    assert len(recipes) == 7
+    home = sqlite_cli.home
+    for name in ("app.py", "test_app.py", "error.log", "notes.txt"):
+        (home / name).write_text(f"what {name} says\n")
+    (home / "questions.jsonl").write_text('{"question": "one", "id": 1}\n"two"\n')
+    staged = "git init -q && git add app.py"
+    fake.on("Name a colour", "blue")
+    told = [
+        sqlite_cli.shell(recipe if number else f"{staged}\n{recipe}")
+        for number, recipe in enumerate(recipes)
+    ]
+    for recipe, done in zip(recipes, told, strict=True):
+        assert (done.code, done.err if "batch" not in recipe else "") == (0, ""), (recipe, done)
+    assert "+what app.py says" in (home / "message").read_text()
+    assert '<file name="test_app.py">\nwhat test_app.py says' in told[0].out
+    assert "what error.log says" in told[0].out
+    assert told[1].out == "The colour is blue.\n"
+    assert "what notes.txt says" in (home / "summary").read_text()
+    price, _, events = told[3].out.partition("\n")
+    assert float(price) > 0
+    assert events.startswith('{"event": "delta"')
+    assert (home / "answers.jsonl").read_text().count("\n") == 2
+    assert told[5].out == "You asked: Double it\n"
+    assert (home / "history.csv").read_text().startswith("id,user_id,conversation_id,question")
+    assert '"items": [{"day"' in told[6].out
+
+
 def test_ci_runs_the_readmes_test_command() -> None:
     (ask, test) = [block.strip() for block in blocks("README.md")[:2]]
     assert "askcli ask" in ask

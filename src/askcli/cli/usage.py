@@ -14,6 +14,9 @@ import typer
 from askcli.cli import console, moments, options, pager
 from askcli.contract import Usage
 
+# Where there is no room for a bar, the numbers alone.
+NARROW = 60
+
 # Parts of a cell, so that a short bar is still told from a shorter one.
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -78,16 +81,17 @@ def _chart(items: list[Usage]) -> Iterator[str]:
     yield ""
     yield from _bars(dict(sorted(models.items(), key=lambda known: -known[1].tokens)))
     yield ""
-    yield f"{_told(whole)} in all"
+    yield f"{_told(whole).strip()} in all"
 
 
 def _bars(sums: dict[str, Sum]) -> Iterator[str]:
     """A line for each: its name, a bar as long as its tokens are many, and the numbers."""
     most = max(part.tokens for part in sums.values()) or 1
     names = max(map(len, sums))
+    columns = shutil.get_terminal_size().columns
     numbers = {name: _told(part) for name, part in sums.items()}
     longest = max(map(len, numbers.values()))
-    room = shutil.get_terminal_size().columns - names - longest - 4
+    room = columns - names - longest - 4
     for name, part in sums.items():
         bar = f"{_bar(part.tokens / most, room)}  " if room >= 4 else ""
         yield f"{name:{names}}  {bar}{numbers[name]}"
@@ -105,4 +109,6 @@ def _bar(share: float, room: int) -> str:
 def _told(part: Sum) -> str:
     cost = "no price" if part.cost is None else f"${part.cost:,.4f}"
     plural = "" if part.questions == 1 else "s"
+    if shutil.get_terminal_size().columns < NARROW:
+        return f"{part.tokens:,} tokens {cost}"
     return f"{part.tokens:>9,} tokens  {cost:>9}  {part.questions:>5,} question{plural}"

@@ -1,0 +1,82 @@
+"""Several worker processes on one port: each is a whole server, and they share the database.
+
+The parent only listens, starts workers, starts another when one dies, and passes on that it is time
+to stop. A worker holds one end of a pipe, so it leaves by itself when its parent was killed.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from askcli.errors import Failed
+
+START_SECONDS = 60
+# One that dies this soon would die again: better told than tried for ever.
+TOO_SOON_SECONDS = 5
+
+
+class Workers:
+    """The workers of a parent process, on a socket that it listens on."""
+
+    def __init__(self, sock: socket.socket, count: int, tell: Callable[[str], None]) -> None:
+        self._sock = sock
+        self._count = count
+        self._tell = tell
+        self._life, self._held = os.pipe()
+        self._running: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
+        self._stopping = False
+
+    def run(self, ready: Callable[[], None]) -> None:
+        """Run them until a signal comes and all have ended. Raises Failed when one cannot run."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+        for _ in range(self._count):
+            self._start()
+        ready()
+        while self._running:
+            pid, status = os.wait()
+            _process, began = self._running.pop(pid)
+            _process.returncode = os.waitstatus_to_exitcode(status)
+            if not self._stopping:
+                self._replace(_process, time.monotonic() - began)
+
+    def _replace(self, ended: subprocess.Popen[bytes], lived: float) -> None:
+        told = f"worker {ended.pid} ended with {ended.returncode}"
+        if lived < TOO_SOON_SECONDS:
+            self._stop()
+            raise Failed(f"{told} as soon as it began; the lines above say why.")
+        self._tell(f"{told}; another one takes its place.")
+        self._start()
+
+    def _start(self) -> None:
+        ready, told = os.pipe()
+        command = [sys.executable, "-m", "askcli", "serve", "--fd", str(self._sock.fileno())]
+        command += ["--ready-fd", str(told), "--life-fd", str(self._life)]
+        # A session of its own: a Ctrl-C is for the parent, who says it once.
+        process = subprocess.Popen(
+            command,
+            pass_fds=[self._sock.fileno(), told, self._life],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        os.close(told)
+        self._running[process.pid] = (process, time.monotonic())
+        with os.fdopen(ready, "rb") as pipe:
+            heard, _, _ = select.select([pipe], [], [], START_SECONDS)
+            if not (heard and pipe.read(1)) and not self._stopping:
+                self._stop()
+                raise Failed("a worker did not start; the lines above say why.")
+
+    def _stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
+        """Let them finish; said twice, as fast as can be."""
+        self._stopping = True
+        for process, _ in self._running.values():
+            process.send_signal(signal.SIGTERM)
