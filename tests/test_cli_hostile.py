@@ -210,7 +210,7 @@ def test_relative_paths_mean_the_directory_that_one_stands_in(new_cli: Any) -> N
     done = cli.shell(script + "ASKCLI_DATA_DIR=data askcli history); done; askcli serve --stop")
     assert done.code == 0, done
     assert done.out.count("\tin one") == 1
-    assert done.out.count("  in two") == 1
+    assert done.out.count("\tin two") == 1
     assert (cli.home / "two/data/askcli.db").is_file()
 
 

@@ -19,6 +19,7 @@ from askcli.server.app import create_app
 from askcli.server.process import Server
 from askcli.server.protocol import BoundedProtocol
 from askcli.server.wiring import Services, wire
+from askcli.server.workers import Workers
 from askcli.services.secret import secret_path
 from askcli.settings import Settings
 from askcli.store import migrations
@@ -43,11 +44,32 @@ def serve_tcp(settings: Settings, tell: Callable[[str], None]) -> None:
     if not settings.jwt_secret:
         tell(f"JWT_SECRET is not set: using the one kept in {secret_path(settings.data_dir)}.")
     sock = _listen_tcp(settings.host, settings.port)
+    _tell_policy(settings, tell)
+    _run(services, settings, sock, lambda: tell(_greeting(sock)))
+
+
+def serve_workers(settings: Settings, count: int, tell: Callable[[str], None]) -> None:
+    """The same with so many processes. Raises Failed when they do not stay alive."""
+    prepare(settings).database.close()  # what is wrong with the settings is told once
+    sock = _listen_tcp(settings.host, settings.port)
+    _tell_policy(settings, tell)
+    flags = ["--host", settings.host, "--port", str(settings.port)]
+    Workers(sock, count, flags, tell).run(lambda: tell(_greeting(sock, count)))
+
+
+def serve_worker(settings: Settings, fd: int, life: int, ready: Callable[[], None]) -> None:
+    """Be one of several processes, on the socket `fd`, for as long as the pipe `life` is open."""
+    sock = socket.socket(fileno=fd)
+    _run(prepare(settings), settings, sock, ready, life=life)
+
+
+def _greeting(sock: socket.socket, workers: int = 1) -> str:
     host, port = sock.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    line = f"askcli {__version__} serves http://{shown}:{port} (docs at /docs), Ctrl-C stops it."
-    _tell_policy(settings, tell)
-    _run(services, settings, sock, lambda: tell(line))
+    count = f", {workers} processes" if workers > 1 else ""
+    return (
+        f"askcli {__version__} serves http://{shown}:{port} (docs at /docs{count}), Ctrl-C ends it."
+    )
 
 
 def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> None:
@@ -109,6 +131,7 @@ def _run(
     ready: Callable[[], None],
     idle_seconds: int | None = None,
     leaving: Callable[[], None] = lambda: None,
+    life: int | None = None,
 ) -> None:
     activity = Activity()
     config = uvicorn.Config(
@@ -129,6 +152,9 @@ def _run(
 
     async def main() -> None:
         watch = asyncio.create_task(_stop_when_idle(server, services, activity, idle_seconds))
+        if life is not None:  # it can be read when nobody holds its other end any more
+            loop = asyncio.get_running_loop()
+            loop.add_reader(life, lambda: _orphaned(loop, life, server))
         await server.serve(sockets=[sock])
         watch.cancel()
         with suppress(asyncio.CancelledError):
@@ -138,6 +164,11 @@ def _run(
         runner.run(main())
     if not server.started:
         raise Failed("the server could not start; the lines above say why.")
+
+
+def _orphaned(loop: asyncio.AbstractEventLoop, life: int, server: Server) -> None:
+    loop.remove_reader(life)
+    server.leave()
 
 
 async def _stop_when_idle(

@@ -12,26 +12,31 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 from askcli.errors import Failed
 
 START_SECONDS = 60
-# One that dies this soon would die again: better told than tried for ever.
-TOO_SOON_SECONDS = 5
 
 
 class Workers:
     """The workers of a parent process, on a socket that it listens on."""
 
-    def __init__(self, sock: socket.socket, count: int, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        count: int,
+        flags: Sequence[str],
+        tell: Callable[[str], None],
+    ) -> None:
+        """`flags` are what the parent was told: who may register depends on where it listens."""
         self._sock = sock
         self._count = count
+        self._flags = flags
         self._tell = tell
         self._life, self._held = os.pipe()
-        self._running: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
         self._stopping = False
 
     def run(self, ready: Callable[[], None]) -> None:
@@ -43,22 +48,17 @@ class Workers:
         ready()
         while self._running:
             pid, status = os.wait()
-            _process, began = self._running.pop(pid)
-            _process.returncode = os.waitstatus_to_exitcode(status)
+            ended = self._running.pop(pid)
+            ended.returncode = os.waitstatus_to_exitcode(status)
             if not self._stopping:
-                self._replace(_process, time.monotonic() - began)
-
-    def _replace(self, ended: subprocess.Popen[bytes], lived: float) -> None:
-        told = f"worker {ended.pid} ended with {ended.returncode}"
-        if lived < TOO_SOON_SECONDS:
-            self._stop()
-            raise Failed(f"{told} as soon as it began; the lines above say why.")
-        self._tell(f"{told}; another one takes its place.")
-        self._start()
+                self._tell(f"worker {pid} ended with {ended.returncode}; another takes its place.")
+                self._start()
 
     def _start(self) -> None:
         ready, told = os.pipe()
-        command = [sys.executable, "-m", "askcli", "serve", "--fd", str(self._sock.fileno())]
+        # -P: the working directory may be somebody else's checkout, with a fastapi.py in it.
+        command = [sys.executable, "-P", "-m", "askcli", "serve", *self._flags]
+        command += ["--fd", str(self._sock.fileno())]
         command += ["--ready-fd", str(told), "--life-fd", str(self._life)]
         # A session of its own: a Ctrl-C is for the parent, who says it once.
         process = subprocess.Popen(
@@ -68,7 +68,9 @@ class Workers:
             start_new_session=True,
         )
         os.close(told)
-        self._running[process.pid] = (process, time.monotonic())
+        self._running[process.pid] = process
+        if self._stopping:  # said while this one was being made
+            process.send_signal(signal.SIGTERM)
         with os.fdopen(ready, "rb") as pipe:
             heard, _, _ = select.select([pipe], [], [], START_SECONDS)
             if not (heard and pipe.read(1)) and not self._stopping:
@@ -78,5 +80,5 @@ class Workers:
     def _stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         """Let them finish; said twice, as fast as can be."""
         self._stopping = True
-        for process, _ in self._running.values():
+        for process in self._running.values():
             process.send_signal(signal.SIGTERM)
