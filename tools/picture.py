@@ -16,10 +16,12 @@ from rich.style import Style
 from rich.text import Text
 
 ROOT = Path(__file__).parents[1]
-COLUMNS, ROWS = 88, 34
+COLUMNS, ROWS = 88, 40
+READY = "ready"
+PROMPT = f"\x1b]0;{READY}\x07$ "
 COMMANDS = (
-    'askcli ask "What are list comprehensions in Python? Two sentences and a short example."',
-    'askcli ask -c "Now the same example with a set, code only."',
+    'askcli ask "What are list comprehensions in Python? One sentence and one line of code."',
+    'askcli ask -c "Now with a set, one line of code."',
     "askcli history",
 )
 
@@ -32,18 +34,18 @@ def played() -> pyte.Screen:
         env=dict(os.environ) | {"PS1": "$ ", "TERM": "xterm-256color", "BASH_SILENCE": "1"},
         dimensions=(ROWS, COLUMNS),
         encoding="utf-8",
-        timeout=600,
+        timeout=120,
     )
     screen = pyte.Screen(COLUMNS, ROWS)
     stream = pyte.Stream(screen)
-    shell.sendline("bind 'set enable-bracketed-paste off'; PS1='$ '; clear")
-    shell.expect("\x1b\\[[23]J")
-    shell.expect_exact("$ ")
+    # What is expected is in the prompt and in no answer: a terminal's title.
+    shell.sendline(f"bind 'set enable-bracketed-paste off'; PS1='\\[\\e]0;{READY}\\a\\]$ '; clear")
+    shell.expect_exact(PROMPT)
     stream.feed("$ ")
     for command in COMMANDS:
         shell.sendline(command)
-        shell.expect_exact("\r\n$ ")
-        stream.feed(shell.before + "\r\n$ ")
+        shell.expect_exact(PROMPT)
+        stream.feed(shell.before + "$ ")
     shell.close()
     return screen
 

@@ -23,6 +23,11 @@ THEME = "ansi_dark"
 STYLES = Theme({"markdown.code": "cyan", "markdown.code_block": "none"})
 
 
+# Deeper than this is shown as it was written: the parser lets go of what is in it, and in a
+# narrow window no room is left.
+DEEPEST, COLUMNS_PER_LEVEL = 15, 4
+
+
 class _Heading(Heading):
     """A heading at the left, where the text is."""
 
@@ -84,7 +89,11 @@ Line = list[Segment]
 
 def rendered(terminal: Console, block: str) -> list[Line]:
     """The lines of one block, none wider than the terminal, without blank ones around them."""
-    lines = terminal.render_lines(_Markdown(block.strip("\n")), pad=False)
+    markdown = _Markdown(block.strip("\n"))
+    level = max((token.level for token in markdown.parsed), default=0)
+    is_deep = level > min(DEEPEST, terminal.width // COLUMNS_PER_LEVEL)
+    shown = Text(block.strip("\n")) if is_deep else markdown
+    lines = terminal.render_lines(shown, pad=False)
     said = [number for number, line in enumerate(lines) if not _is_blank(line)]
     return [_trimmed(line) for line in lines[said[0] : said[-1] + 1]] if said else []
 
