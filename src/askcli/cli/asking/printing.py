@@ -63,7 +63,7 @@ def _print_text(pieces: Iterator[str], *, raw: bool) -> None:
     last = "\n"
     for piece in pieces:
         console.out(piece, raw=raw)
-        last = piece
+        last = console.harmless(piece) or last
     if not raw and not last.endswith("\n"):
         console.out("\n")
 
