@@ -56,7 +56,8 @@ def put_as_stored(connection: Connection, question_id: UUID) -> None:
     """The same, of the texts as their row has them; nothing where there is no row (any more)."""
     c = questions.c
     found = select(c.user_id, c.question, c.answer).where(c.id == question_id)
-    row = connection.execute(found).first()
+    # Held, so that it is not deleted before its words are there.
+    row = connection.execute(found.with_for_update(read=True, key_share=True)).first()
     if row is not None:
         put(connection, row.user_id, question_id, row.question, row.answer)
 
