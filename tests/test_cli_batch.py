@@ -127,6 +127,13 @@ def test_a_bad_row_is_told_before_anything_is_asked(
     assert fake.asked(marker) == []
 
 
+def test_where_failures_go_is_looked_at_first(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    done = sqlite_cli("batch", "-", "--failures", "/no/such/place", stdin=f'"{marker}"\n')
+    assert (done.code, "--failures" in done.err) == (2, True)
+    assert fake.asked(marker) == []
+
+
 def test_rows_have_their_own_model_and_system_or_the_commands(
     sqlite_cli: Cli, fake: FakeAnthropic
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from askcli.cli.batch import rows
 from askcli.cli.batch.asking import Asked, ask_all
 from askcli.cli.models import ensure_local_model
 from askcli.cli.progress import RowProgress
-from askcli.errors import AskcliError, Failed, ProviderFailed
+from askcli.errors import AskcliError, Failed, Misused, ProviderFailed
 
 
 def batch(
@@ -51,6 +52,8 @@ def batch(
     """
     path = None if str(file) == "-" else file
     failures = failures or _beside(path)
+    if not os.access(failures.absolute().parent, os.W_OK):  # better told before than after
+        raise Misused(f"cannot write {failures}: name another file with --failures.")
     connection = options.connection(server, profile, timeout)
     told = {"model": model, "system": system}
     defaults = {name: value for name, value in told.items() if value is not None}
