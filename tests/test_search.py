@@ -297,3 +297,23 @@ def test_what_was_stored_before_the_index_is_found(new_database: Any) -> None:
             assert [r["id"] for r in rows or ()] == [row["id"]]
             command.downgrade(migrations.config(connection), "0002")
         database.close()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "a " + "-b " * 160,
+        "-b " * 166,
+        "a " * 250,
+        "a* " * 160,
+        '"' + "a " * 240 + '"',
+        '"" ' * 160,
+        "東" * 500,
+        "-" * 500,
+        "*" * 500,
+        "\ud7ff\u200d\ufe0f" * 160,
+    ],
+)
+def test_no_query_is_too_much(searcher: tuple[Person, dict[str, str]], query: str) -> None:
+    person, _ = searcher
+    assert isinstance(found(person, query), list)

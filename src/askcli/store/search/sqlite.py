@@ -55,6 +55,9 @@ _RANKED = text(
 )
 
 
+_TEXTS = "{question answer}"
+
+
 def put(
     connection: Connection,
     user_id: UUID,
@@ -74,12 +77,11 @@ def ranked(user_id: UUID, terms: Sequence[Term]) -> Subquery:
 
 
 def _query(user_id: UUID, terms: Sequence[Term]) -> str:
-    wanted = [f"{{question answer}} : {_phrase(term)}" for term in terms if not term.is_excluded]
+    wanted = [f"{_TEXTS} : {_phrase(term)}" for term in terms if not term.is_excluded]
+    excluded = [_phrase(term) for term in terms if term.is_excluded]
     found = " AND ".join([f'owner : "{user_id.hex}"', *wanted])
-    for term in terms:
-        if term.is_excluded:
-            found = f"({found}) NOT {{question answer}} : {_phrase(term)}"
-    return found
+    # All in one NOT: the parser's stack has no room for one within another many times over.
+    return f"({found}) NOT {_TEXTS} : ({' OR '.join(excluded)})" if excluded else found
 
 
 def _phrase(term: Term) -> str:
