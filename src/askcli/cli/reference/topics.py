@@ -34,6 +34,8 @@ JSON = {
     "whoami --sessions": "SessionList",
     "token list": "ApiTokenList",
     "token create": "NewApiToken",
+    "status": "{version, server, account, state, …, problems: [{code, detail}]}",
+    "config, config get": "{name: value}",
 }
 _SHAPES = (
     "Question", "QuestionPage", "Removed", "Usage", "UsageList", "Model", "ModelList", "User",
