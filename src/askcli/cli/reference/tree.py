@@ -95,8 +95,8 @@ def _option(parameter: Any) -> Option:
 
 
 def _kind(kind: Any) -> str:
-    name = getattr(kind, "name", "text").upper()
-    return {"INTEGER": "NUMBER", "INTEGER RANGE": "NUMBER", "FLOAT": "NUMBER"}.get(name, name)
+    name = getattr(kind, "name", "text").upper().removesuffix(" RANGE")
+    return {"INT": "NUMBER", "INTEGER": "NUMBER", "FLOAT": "NUMBER", "STR": "TEXT"}.get(name, name)
 
 
 def _text(help_: str | None) -> str:
