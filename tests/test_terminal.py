@@ -100,6 +100,17 @@ def test_something_is_seen_before_anything_is_loaded(sqlite_cli: Cli) -> None:
     assert "Asking" not in "\n".join(lines(written, 200, 500)[-20:])  # and it is gone in the end
 
 
+def test_ctrl_c_before_anything_is_loaded_leaves_nothing_behind(sqlite_cli: Cli) -> None:
+    terminal = sqlite_cli.terminal("ask", "hello")
+    terminal.expect("Asking")
+    written = terminal.before + terminal.after
+    terminal.sendintr()
+    written += terminal.read()
+    terminal.wait()
+    assert terminal.exitstatus == 130
+    assert "Asking" not in "".join(lines(written))
+
+
 @pytest.mark.parametrize("flags", [["-q"], ["--help"]])
 def test_no_sign_of_life_where_none_is_wanted(sqlite_cli: Cli, flags: list[str]) -> None:
     assert "Asking" not in sqlite_cli.terminal("ask", *flags, "hello").read()

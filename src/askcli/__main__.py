@@ -13,7 +13,7 @@ def main() -> None:
     by_python = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if by_python:
         # A KeyboardInterrupt in the middle of an import would end in tracebacks.
-        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+        signal.signal(signal.SIGINT, _leave)
     from askcli.cli import waiting
 
     waiting.begin(sys.argv[1:])
@@ -22,6 +22,13 @@ def main() -> None:
     if by_python:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     run()
+
+
+def _leave(*_: object) -> None:
+    """End at once, without a traceback and without the sign of life."""
+    if transient := sys.modules.get("askcli.cli.transient"):
+        transient.clear()
+    os._exit(INTERRUPTED)
 
 
 def _open_closed_streams() -> None:
