@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from askcli import __version__
-from askcli.cli import config, console, models, status, usage
+from askcli.cli import config, console, models, status, transient, usage
 from askcli.cli.account import account, logout, tokens
 from askcli.cli.asking import ask
 from askcli.cli.batch import batch
@@ -86,6 +86,7 @@ def main() -> None:
         failed = Failed(f"unexpected {type(error).__name__}: {error} (--debug shows where).")
         failed.__cause__ = error
         code = fail(failed)
+    transient.clear()
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
