@@ -302,3 +302,37 @@ def test_a_completion_script_is_one(sqlite_cli: Cli, shell: str) -> None:
     if shutil.which(shell):
         subprocess.run([shell, "-n"], input=done.out, text=True, check=True)
     assert sqlite_cli("completion", "tcsh").code == 2
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_every_view_at_every_width_with_and_without_colour(sqlite_cli: Cli, columns: int) -> None:
+    asked = "why is the sky blue and the evening red, 漢字 " * 3
+    question_id = json.loads(sqlite_cli("ask", "--json", asked).out)["id"]
+    views = (
+        ("ask", "--help"),
+        ("history",),
+        ("history", "search", "sky"),
+        ("history", "show", question_id),
+        ("usage",),
+        ("status",),
+    )
+    for view in views:
+        plain = dict(sqlite_cli.environment)
+        shown = {}
+        for name, more in (("colour", {}), ("none", {"NO_COLOR": "1"}), ("dumb", {"TERM": "dumb"})):
+            sqlite_cli.environment = plain | more
+            terminal = sqlite_cli.terminal(*view, columns=columns, rows=200)
+            written = terminal.read()
+            terminal.wait()
+            assert terminal.exitstatus == 0, (view, name)
+            if name != "colour":
+                assert not re.search(r"\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9[0-7])[0-9;]*m", written), (
+                    view
+                )
+            if name == "dumb":
+                assert "\x1b" not in written, view
+            # The moment and how long it took are other ones each time.
+            told = re.sub(r"latency ms.*|token life.*", "", "\n".join(lines(written, columns, 200)))
+            shown[name] = re.sub(r"[─╭╮╰╯│\s-]", "", told)
+        sqlite_cli.environment = plain
+        assert shown["colour"] == shown["none"], view

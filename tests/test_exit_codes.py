@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from askcli.cli.reference import topics
 from askcli.services import hosting
-from tests.conftest import database_of, logged_in
+from tests.conftest import SECRETS, database_of, logged_in
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import Cli, ServerProcess
 
@@ -63,16 +62,18 @@ def markers(fake: FakeAnthropic) -> dict[str, str]:
     return found
 
 
-@pytest.fixture
-def shell(sqlite_cli: Cli, sqlite_server: ServerProcess, new_cli: Any) -> Cli:
+@pytest.fixture(scope="module")
+def shell(sqlite_server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Cli:
     """A user whose home has another login, of somebody who may spend nothing."""
-    sqlite_cli.environment["ASKCLI_CONFIG_DIR"] = str(sqlite_cli.home / "poor")
-    logged_in(sqlite_cli, sqlite_server)
-    email = sqlite_cli("whoami").out.partition("<")[2].partition(">")[0]
+    home = tmp_path_factory.mktemp("shell")
+    cli = Cli(home, SECRETS.note_output, ASKCLI_SERVER=sqlite_server.url)
+    cli.environment["ASKCLI_CONFIG_DIR"] = str(home / "poor")
+    logged_in(cli, sqlite_server)
+    email = cli("whoami").out.partition("<")[2].partition(">")[0]
     with database_of(sqlite_server) as connection:
         hosting.set_quota(connection, email, {"tokens_day": 0})
-    del sqlite_cli.environment["ASKCLI_CONFIG_DIR"]
-    return sqlite_cli
+    del cli.environment["ASKCLI_CONFIG_DIR"]
+    return logged_in(cli, sqlite_server)
 
 
 @pytest.mark.parametrize(("code", "script"), CASES, ids=[f"{c}-{s[:40]}" for c, s in CASES])
@@ -94,16 +95,16 @@ def test_the_table_has_every_code() -> None:
     assert {code for code, _ in CASES} == set(topics.EXIT_CODES)
 
 
-def test_a_pipeline_fails_when_an_answer_does(sqlite_cli: Cli, markers: dict[str, str]) -> None:
+def test_a_pipeline_fails_when_an_answer_does(shell: Cli, markers: dict[str, str]) -> None:
     script = (
         "askcli ask {} | tr a-z A-Z > answer; echo went-on >> answer; "
         "text=$(askcli ask {}); echo \"$text\" >> answer; "
         "askcli ask {} | tee half | wc -c; echo never >> answer"
     )  # fmt: skip
     answered, cut = markers["answered"], markers["cut"]
-    done = sqlite_cli.shell(script.format(answered, answered, cut))
+    done = shell.shell(script.format(answered, answered, cut))
     assert done.code == 5
-    told = (sqlite_cli.home / "answer").read_text()
+    told = (shell.home / "answer").read_text()
     asked = f"You asked: {answered}"
     assert told == f"{asked.upper()}\nwent-on\n{asked}\n"
-    assert (sqlite_cli.home / "half").read_text() == "half\n"
+    assert (shell.home / "half").read_text() == "half\n"
