@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -50,16 +51,17 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def markers(fake: FakeAnthropic) -> dict[str, str]:
+def markers(fake: FakeAnthropic) -> Iterator[dict[str, str]]:
     """Questions with a reply of each kind."""
     names = ("answered", "failed", "cut", "refused", "held", "long")
     found = {name: f"{name}-{uuid4().hex}" for name in names}
     fake.on(found["failed"], status=400, error_type="invalid_request_error")
     fake.on(found["cut"], "half", stop_reason="max_tokens")
     fake.on(found["refused"], "no", stop_reason="refusal")
-    fake.on(found["held"], "begun", " never", hold_after=1)
+    held = fake.on(found["held"], "begun", " never", hold_after=1)
     fake.on(found["long"], *["many words\n"] * 5000)
-    return found
+    yield found
+    held.release()  # a server that stops waits for its answers
 
 
 @pytest.fixture(scope="module")
