@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from uuid import UUID
 
+from askcli.cli import options
 from askcli.client.api import Api
 from askcli.contract import Question
 from askcli.errors import Misused, NotFound
@@ -19,11 +19,11 @@ A_MOMENT = 13
 def whole(text: str) -> str | None:
     """The id, as it is written in a path, None for a part of one. Raises Misused for neither."""
     try:
-        return str(UUID(text))
-    except ValueError:
+        return options.an_id(text)
+    except Misused:
         if re.fullmatch(r"[0-9a-fA-F-]+", text) and SHORTEST <= len(text) < 36:
             return None
-        raise Misused(f"{text!r} is not an id; `askcli history` shows ids.") from None
+        raise
 
 
 def of_question(api: Api, text: str) -> str:

@@ -91,9 +91,10 @@ def ask(
     show = printer(as_json=as_json, ndjson=ndjson, raw=raw)
     with connection.open() as api:
         terminal = Terminal(connection.settings.state_dir, connection.account)
-        asking = Asking(api, tell, earlier and rejoin and ids.of_question(api, earlier))
-        if earlier:
-            told = _the_same(api, ids.of_question(api, earlier)) if retry else {}
+        known = ids.of_question(api, earlier) if earlier else None
+        asking = Asking(api, tell, known if rejoin else None)
+        if known:
+            told = _the_same(api, known) if retry else {}
         else:
             told["conversation_id"] = _conversation(api, terminal, conversation, tell, go_on=go_on)
         body = {name: value for name, value in told.items() if value is not None}

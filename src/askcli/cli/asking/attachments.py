@@ -9,7 +9,7 @@ from askcli.contract import MAX_QUESTION_CHARACTERS
 from askcli.errors import Misused, PayloadTooLarge
 
 # A character takes at most 4 bytes in UTF-8; reading one byte more shows that it is too much.
-_MAX_BYTES = MAX_QUESTION_CHARACTERS * 4
+MAX_BYTES = MAX_QUESTION_CHARACTERS * 4
 
 
 def read(paths: list[Path]) -> list[str]:
@@ -24,17 +24,22 @@ def _name(path: Path) -> str:
 
 def _text(path: Path) -> str:
     content = _content(path)
-    if len(content) > _MAX_BYTES:
+    if len(content) > MAX_BYTES:
         raise PayloadTooLarge(
             f"{path} is too long: a question has at most {MAX_QUESTION_CHARACTERS:,} characters."
         )
     if b"\0" in content:
         raise Misused(f"{path} is not text but binary (it has NUL bytes); only text can be sent.")
+    return decoded(content, str(path), "utf-8-sig")
+
+
+def decoded(content: bytes, name: str, encoding: str = "utf-8") -> str:
+    """The text, without line feeds at its end. Raises Misused, naming what holds none."""
     try:
-        return content.decode("utf-8-sig").rstrip("\n")
+        return content.decode(encoding).rstrip("\n")
     except UnicodeDecodeError as error:
         raise Misused(
-            f"{path} is not UTF-8 text (byte {error.start}); convert it, for example with iconv."
+            f"{name} is not UTF-8 text (byte {error.start}); convert it, for example with iconv."
         ) from None
 
 
@@ -42,6 +47,6 @@ def _content(path: Path) -> bytes:
     """The file's beginning, as much as may be sent and one byte more: it may have no end."""
     try:
         with path.open("rb") as file:
-            return file.read(_MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise Misused(f"cannot read {path}: {error.strerror}.") from None

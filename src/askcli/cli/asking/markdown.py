@@ -77,9 +77,10 @@ class _Page:
         printed = [line for block in finished for line in self._finish(block)]
         self._pending = last
         code = blocks.code(last)
+        lines = self._rendered(last, code)
         if code:
-            printed += self._go_on(code)
-        rows = [] if self._terminal.is_dumb_terminal else self._rows(last, code)
+            printed += self._go_on(code, lines)
+        rows = [] if self._terminal.is_dumb_terminal else self._rows(lines, code)
         self._show(printed, rows)
 
     def end(self) -> None:
@@ -89,27 +90,28 @@ class _Page:
         self._show(printed, [])
 
     def _finish(self, block: str) -> list[str]:
-        code = blocks.code(block)
-        lines = rendered_code(self._terminal, code) if code else rendered(self._terminal, block)
+        lines = self._rendered(block, blocks.code(block))
         new = self._spaced(lines[self._lines_printed :])
         self._lines_printed = 0
         self._has_printed = self._has_printed or bool(lines)
         return encoded(self._terminal, new)
 
-    def _go_on(self, code: blocks.Code) -> list[str]:
+    def _rendered(self, block: str, code: blocks.Code | None) -> list[Line]:
+        return rendered_code(self._terminal, code) if code else rendered(self._terminal, block)
+
+    def _go_on(self, code: blocks.Code, lines: list[Line]) -> list[str]:
         """Print the lines of code that are whole: what follows does not change them."""
-        whole = rendered_code(self._terminal, code)[: len(code.lines) - (not code.is_closed)]
+        whole = lines[: len(code.lines) - (not code.is_closed)]
         new = self._spaced(whole[self._lines_printed :])
         self._lines_printed = len(whole)
         return encoded(self._terminal, new)
 
-    def _rows(self, block: str, code: blocks.Code | None) -> list[str]:
+    def _rows(self, lines: list[Line], code: blocks.Code | None) -> list[str]:
         """The end of the block under way, as much as there is room for."""
-        if code:  # with blanks for tabs, which are as wide as where they stand tells
+        if code and any("\t" in line for line in code.lines):
+            # With blanks for tabs, which are as wide as where they stand tells.
             untabbed = replace(code, lines=[line.expandtabs() for line in code.lines])
             lines = rendered_code(self._terminal, untabbed)
-        else:
-            lines = rendered(self._terminal, block)
         lines = self._spaced(lines[self._lines_printed :])
         room = max(1, self._terminal.height - 1)
         # One column stays free: behind the last one, terminals differ in where the cursor is.

@@ -12,8 +12,6 @@ from askcli.cli.asking import attachments
 from askcli.contract import MAX_QUESTION_CHARACTERS
 from askcli.errors import Misused, PayloadTooLarge
 
-# A character takes at most 4 bytes in UTF-8; reading one byte more shows that it is too much.
-_MAX_BYTES = MAX_QUESTION_CHARACTERS * 4
 # A stdin that has sent nothing for so long may have been left open by mistake.
 HINT_SECONDS = 1.0
 
@@ -51,15 +49,10 @@ def _stdin(tell: Callable[[str], None], *, wanted: bool) -> str:
     if sys.stdin is None or (sys.stdin.isatty() and not wanted):
         return ""
     _hint_when_silent(tell)
-    content = sys.stdin.buffer.read(_MAX_BYTES + 1)
-    if len(content) > _MAX_BYTES:
+    content = sys.stdin.buffer.read(attachments.MAX_BYTES + 1)
+    if len(content) > attachments.MAX_BYTES:
         raise PayloadTooLarge(_too_long())
-    try:
-        return content.decode("utf-8").rstrip("\n")
-    except UnicodeDecodeError as error:
-        raise Misused(
-            f"stdin is not UTF-8 text (byte {error.start}); convert it, for example with iconv."
-        ) from None
+    return attachments.decoded(content, "stdin")
 
 
 def _hint_when_silent(tell: Callable[[str], None]) -> None:
