@@ -179,6 +179,29 @@ def test_the_best_comes_first_and_of_equals_the_newest(server: ServerProcess, pe
     assert len(found(person, "quokka", since="2020-01-01T00:00:00Z")) == 4
 
 
+def test_the_order_says_nothing_about_what_others_have_asked(
+    server: ServerProcess, people: Any
+) -> None:
+    """Two decoys of one's own, of which a rank by rarity would put the rarer word's first."""
+    mine, theirs = people(server), people(server)
+    one, other = f"one{uuid4().hex}", f"other{uuid4().hex}"
+    with database_of(server) as connection:
+        for number in range(8):
+            store(connection, mine.id, f"decoy {number}", "")
+        store(connection, mine.id, f"{one} {one} {other}", "")
+        store(connection, mine.id, f"{one} {other} {other}", "")
+
+    def order() -> list[str]:
+        return found(mine, f"{one} {other}")
+
+    before = order()
+    for word in (other, one):
+        with database_of(server) as connection:
+            for _ in range(50):
+                store(connection, theirs.id, f"{word} {word} {word}", word)
+        assert order() == before
+
+
 def test_a_search_has_pages(server: ServerProcess, people: Any) -> None:
     person = people(server)
     with database_of(server) as connection:

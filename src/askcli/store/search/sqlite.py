@@ -45,15 +45,17 @@ _PUT = text(
     """
 ).bindparams(bindparam("question_id", type_=Uuid))
 
-# Ranked here and not outside: the rank exists only where the index is read. A word in the
-# question says more than one in the answer. FTS5's rank is the smaller the better.
-_RANKED = text(
-    """SELECT question_words.question_id AS question_id,
-        -bm25(question_index, 0.0, 5.0, 1.0) AS rank
+# Not FTS5's own bm25(): it counts how rare a word is over the rows of all users, so the order of
+# one user's results would tell what others have stored. Here a rank depends on its row alone.
+_RANKED = """SELECT question_words.question_id AS question_id, {rank} AS rank
     FROM question_index JOIN question_words ON question_words.id = question_index.rowid
     WHERE question_index MATCH :query AND question_words.owner = :owner"""
-)
 
+# A word in the question says more than one in the answer, and more hits than three say nothing new.
+_HITS = """{weight} * min(3, (length({text}) - length(replace({text}, :{pattern}, '')))
+    / length(:{pattern}))"""
+_WEIGHTS = {"question": 5.0, "answer": 1.0}
+MAX_RANKED_TERMS = 8
 
 _TEXTS = "{question answer}"
 
@@ -72,8 +74,25 @@ def put(
 
 def ranked(user_id: UUID, terms: Sequence[Term]) -> Subquery:
     """The user's questions in which the terms are: (question_id, rank)."""
-    bound = _RANKED.bindparams(query=_query(user_id, terms), owner=user_id.hex)
+    patterns = {f"term{n}": _pattern(term) for n, term in enumerate(_ranking(terms))}
+    hits = [
+        _HITS.format(weight=weight, text=f"(' ' || question_words.{column} || ' ')", pattern=name)
+        for name in patterns
+        for column, weight in _WEIGHTS.items()
+    ]
+    statement = text(_RANKED.format(rank=" + ".join(["0.0", *hits])))
+    bound = statement.bindparams(query=_query(user_id, terms), owner=user_id.hex, **patterns)
     return bound.columns(question_id=Uuid, rank=Float).subquery("found")
+
+
+def _ranking(terms: Sequence[Term]) -> list[Term]:
+    """The terms that rank: each is counted in the whole text of every hit, so only a few do."""
+    return [term for term in terms if not term.is_excluded][:MAX_RANKED_TERMS]
+
+
+def _pattern(term: Term) -> str:
+    """The term as it stands among the words of a text, which have blanks between them."""
+    return f" {' '.join(term.words)}{'' if term.is_prefix else ' '}"
 
 
 def _query(user_id: UUID, terms: Sequence[Term]) -> str:
