@@ -14,7 +14,7 @@ import httpx2
 import jwt
 import pytest
 
-from askcli.services import hosting
+from askcli.services import admin
 from tests.conftest import SECRET, Person, database_of
 from tests.support.processes import ServerProcess
 
@@ -197,7 +197,7 @@ def world(server: ServerProcess, people: Any) -> World:
     disabled = people(server)
     disabled_token = make_token(disabled, "ask", "read")["token"]
     with database_of(server) as connection:
-        hosting.disable(connection, disabled.email)
+        admin.disable(connection, disabled.email)
     refused["a disabled user"] = disabled.tokens["access_token"]
     alice.before = everything(alice.person)
     return World(server, alice, refused, disabled_token)

@@ -223,7 +223,7 @@ def test_a_pipe_loads_nothing_heavy(sqlite_cli: Cli) -> None:
         line.rpartition("|")[2].strip()
         for line in (sqlite_cli.home / "modules").read_text().splitlines()
     }
-    assert "askcli.cli.asking.ask" in loaded
+    assert "askcli.cli.commands.ask" in loaded
     assert "httpx2" in loaded
     tops = {name.partition(".")[0] for name in loaded}
     assert tops & NOT_IN_A_PIPE == set()

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from askcli.cli import cache
+from askcli.cli.reference import completion_cache
 from tests.conftest import SECRETS, logged_in
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import ASKCLI, Cli, ServerProcess
@@ -287,7 +287,7 @@ def test_what_a_server_names_is_never_run(new_cli: Any, monkeypatch: pytest.Monk
     cli = new_cli()
     monkeypatch.setenv("XDG_CACHE_HOME", str(cli.home / ".cache"))
     evil = ["$(touch owned)", "`touch owned`", "a b", "-x", "x;touch owned", "\x1b[2J", "good:7b"]
-    cache.models(evil)
+    completion_cache.models(evil)
     assert (cli.home / ".cache/askcli/completion/models").read_text() == "good:7b\n"
     # And not even if it stood in the file.
     (cli.home / ".cache/askcli/completion/models").write_text("\n".join(evil) + "\n")

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from askcli.cli.reference import topics
-from askcli.services import hosting
+from askcli.services import admin
 from tests.conftest import SECRETS, database_of, logged_in
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import Cli, ServerProcess
@@ -73,7 +73,7 @@ def shell(sqlite_server: ServerProcess, tmp_path_factory: pytest.TempPathFactory
     logged_in(cli, sqlite_server)
     email = cli("whoami").out.partition("<")[2].partition(">")[0]
     with database_of(sqlite_server) as connection:
-        hosting.set_quota(connection, email, {"tokens_day": 0})
+        admin.set_quota(connection, email, {"tokens_day": 0})
     del cli.environment["ASKCLI_CONFIG_DIR"]
     return logged_in(cli, sqlite_server)
 

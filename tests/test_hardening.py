@@ -12,7 +12,7 @@ import httpx2
 import psutil
 import pytest
 
-from askcli.server import middleware, protocol
+from askcli.server.http import middleware, protocol
 from tests.conftest import Person, serving
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import ServerProcess

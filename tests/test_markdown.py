@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from askcli.cli.asking import markdown, printing
+from askcli.cli.output import answer, markdown
 from tests.conftest import SOAK
 from tests.support.screen import Terminal, lines
 
@@ -190,7 +190,7 @@ def piped_as(pieces: list[str], *, raw: bool) -> str:
     pipe = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", pipe)
-        printing.shower(raw=raw)(iter(pieces))
+        answer.shower(raw=raw)(iter(pieces))
     return pipe.getvalue()
 
 

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from askcli.services.clock import new_id
-from askcli.services.quotas import beginnings
+from askcli.services.usage.quotas import beginnings
 from askcli.store.tables import usage
 from tests.conftest import Person, database_of, serving
 from tests.support.fake_anthropic import FakeAnthropic

@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from askcli.search_terms import matches, terms
 from askcli.services.clock import new_id, now
 from askcli.store import questions, search
-from askcli.words import matches, terms
 from tests.conftest import Person, database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import ServerProcess

@@ -14,9 +14,9 @@ import jwt
 import pytest
 from sqlalchemy import func, select, update
 
-from askcli.services import hosting
+from askcli.services import admin
+from askcli.services.auth.tokens import hashed
 from askcli.services.clock import now
-from askcli.services.tokens import hashed
 from askcli.store.tables import audit, refresh_tokens, sessions
 from tests.conftest import PASSWORD, SECRET, Person, database_of, serving
 from tests.support.fake_anthropic import FakeAnthropic
@@ -251,7 +251,7 @@ def test_what_the_host_does_meanwhile_counts(
     more = ("$2b$04$" + "x" * 53,) if meanwhile == "reset_password" else ()
     with ThreadPoolExecutor(1) as pool:
         with database_of(server) as connection:
-            getattr(hosting, meanwhile)(connection, alice.email, *more)
+            getattr(admin, meanwhile)(connection, alice.email, *more)
             request = pool.submit(alice.http.post, path, json=body)
             time.sleep(0.4)  # it comes to wait for us; nothing tells when, and later is no harm
         answer = request.result(30)
@@ -265,7 +265,7 @@ def _end(server: ServerProcess, person: Person, how: str, token_id: str) -> None
         assert person.http.delete(f"/api/tokens/{token_id}").status_code == 204
     else:
         with database_of(server) as connection:
-            getattr(hosting, how)(connection, person.email)
+            getattr(admin, how)(connection, person.email)
 
 
 def _stops(server: ServerProcess) -> bool:
@@ -292,7 +292,7 @@ def test_a_disabled_user_is_told_once_they_have_shown_who_they_are(
     server: ServerProcess, alice: Person, cli: Cli
 ) -> None:
     with database_of(server) as connection:
-        hosting.disable(connection, alice.email)
+        admin.disable(connection, alice.email)
     login = {"email": alice.email, "password": PASSWORD}
     answer = alice.http.post("/api/auth/login", json=login)
     assert (answer.status_code, answer.json()["code"]) == (403, "account_disabled")
@@ -301,6 +301,6 @@ def test_a_disabled_user_is_told_once_they_have_shown_who_they_are(
     done = cli("login", "--email", alice.email, "--password-stdin", stdin=PASSWORD)
     assert (done.code, "disabled" in done.err) == (4, True)
     with database_of(server) as connection:
-        hosting.enable(connection, alice.email)
+        admin.enable(connection, alice.email)
     assert alice.http.post("/api/auth/login", json=login).status_code == 200
     assert alice.http.get("/api/users/me").status_code == 401  # the old session stays ended

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 def documents() -> dict[Path, str]:
     """Every generated document, and what it has to hold."""
-    commands = list(tree.commands(app))
+    commands = list(tree.commands(get_command(app)))
     pages = {
         ROOT / "man" / f"{'-'.join(command.path)}.1": manual.page(command, commands)
         for command in commands

@@ -14,9 +14,9 @@ def main() -> None:
     if by_python:
         # A KeyboardInterrupt in the middle of an import would end in tracebacks.
         signal.signal(signal.SIGINT, _leave)
-    from askcli.cli import waiting
+    from askcli.cli.output import spinner
 
-    waiting.begin(sys.argv[1:])
+    spinner.begin(sys.argv[1:])
     from askcli.cli.app import main as run
 
     if by_python:
@@ -26,7 +26,7 @@ def main() -> None:
 
 def _leave(*_: object) -> None:
     """End at once, without a traceback and without the sign of life."""
-    if transient := sys.modules.get("askcli.cli.transient"):
+    if transient := sys.modules.get("askcli.cli.output.transient"):
         transient.clear()
     os._exit(INTERRUPTED)
 

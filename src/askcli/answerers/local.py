@@ -14,10 +14,10 @@ from dataclasses import replace
 from typing import Any
 
 from askcli.answerers.base import Finish, Piece, Request
-from askcli.answerers.catalogue import Choice
 from askcli.answerers.messages import MessagesClient
 from askcli.contract import Model
 from askcli.errors import ProviderFailed
+from askcli.local_models.catalogue import Choice
 
 MAX_TOKENS = 2_048
 

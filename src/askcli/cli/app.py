@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from askcli import __version__
-from askcli.cli import config, console, models, status, transient, usage
-from askcli.cli.account import account, logout, tokens
-from askcli.cli.asking import ask
-from askcli.cli.batch import batch
-from askcli.cli.history import delete, export, listing
-from askcli.cli.host import audit, invites, serve, users
-from askcli.cli.reference import commands
+from askcli.cli.commands import ask, config, models, status, usage
+from askcli.cli.commands import help as reference
+from askcli.cli.commands.account import account, logout, tokens
+from askcli.cli.commands.admin import audit, invites, serve, users
+from askcli.cli.commands.batch import command
+from askcli.cli.commands.history import browse, delete, export
+from askcli.cli.output import console, transient
 from askcli.errors import AskcliError, Failed, Misused
 
 INTERRUPTED = 130
@@ -28,14 +28,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("ask")(ask.ask)
-app.command("batch")(batch.batch)
-app.command("completion")(commands.completion)
-app.command("help")(commands.help_)
+app.command("batch")(command.batch)
+app.command("completion")(reference.completion)
+app.command("help")(reference.help_)
 app.command("usage")(usage.usage)
 app.add_typer(config.app, name="config")
-listing.app.command("export")(export.export)
-listing.app.command("delete")(delete.delete)
-app.add_typer(listing.app, name="history")
+browse.app.command("export")(export.export)
+browse.app.command("delete")(delete.delete)
+app.add_typer(browse.app, name="history")
 app.command("register")(account.register)
 app.command("login")(account.login)
 app.command("logout")(logout.logout)

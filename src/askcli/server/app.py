@@ -12,12 +12,12 @@ from fastapi_offline import FastAPIOffline
 
 from askcli import __version__
 from askcli.answerers.base import Answerer
-from askcli.server import documented, problems
-from askcli.server.activity import Activity
-from askcli.server.hosts import Hosts
-from askcli.server.middleware import Envelope
+from askcli.server import openapi, problems
+from askcli.server.bootstrap import Services
+from askcli.server.http.activity import Activity
+from askcli.server.http.middleware import Envelope
+from askcli.server.http.trusted_hosts import Hosts
 from askcli.server.routes import auth, health, history, models, questions, sessions, tokens, users
-from askcli.server.wiring import Services
 
 log = logging.getLogger("askcli.server")
 
@@ -39,7 +39,7 @@ def create_app(services: Services, activity: Activity, allowed: Hosts) -> FastAP
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]
     problems.install(app)
-    documented.name_models(app, services.questions.models()[0])
+    openapi.name_models(app, services.questions.models()[0])
     app.add_middleware(Envelope, activity=activity, allowed=allowed)
     return app
 

@@ -15,10 +15,10 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 
 from askcli.contract import HEADER_ACCESS_TOKEN
 from askcli.errors import InvalidToken, NotAuthenticated, NotFound, ScopeMissing, UnsupportedMedia
-from askcli.server.wiring import Services
-from askcli.services.access import Caller
-from askcli.services.tokens import Login
-from askcli.services.visit import Visit
+from askcli.server.bootstrap import Services
+from askcli.services.auth.authentication import Caller
+from askcli.services.auth.tokens import Login
+from askcli.services.request_info import Visit
 
 _header = APIKeyHeader(name=HEADER_ACCESS_TOKEN, auto_error=False, scheme_name="AccessToken")
 _bearer = HTTPBearer(auto_error=False, scheme_name="Bearer", bearerFormat="JWT")

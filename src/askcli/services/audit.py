@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from askcli.services.clock import new_id, now
-from askcli.services.visit import Visit
+from askcli.services.request_info import Visit
 from askcli.store import audit
 
 Event = Literal[

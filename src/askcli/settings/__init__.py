@@ -5,7 +5,7 @@ commands alone), that before the config file, and the config file before the def
 """
 
 from askcli.settings.fields import Settings, variable_name
+from askcli.settings.parsers import Rate
 from askcli.settings.sources import config_path, load, parsed
-from askcli.settings.values import Rate
 
 __all__ = ["Rate", "Settings", "config_path", "load", "parsed", "variable_name"]

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from askcli.settings import values
-from askcli.settings.values import Rate
+from askcli.settings import parsers
+from askcli.settings.parsers import Rate
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -44,43 +44,43 @@ class Settings:
     anthropic_base_url: str | None = _setting(None)
     db_conn_string: str | None = _setting(None, secret=True)
     host: str = _setting("127.0.0.1")
-    port: int = _setting(3000, values.whole(0, 65535))
-    answerer: str = _setting("auto", values.one_of("auto", "anthropic", "local", "scripted"))
+    port: int = _setting(3000, parsers.whole(0, 65535))
+    answerer: str = _setting("auto", parsers.one_of("auto", "anthropic", "local", "scripted"))
     model: str | None = _setting(None)
-    local_model: str | None = _setting(None, values.model)
-    script: Path | None = _setting(None, values.path)
-    access_token_seconds: int = _setting(900, values.whole(1, 86_400))
-    refresh_token_days: int = _setting(30, values.whole(1, 3650))
-    refresh_grace_seconds: int = _setting(30, values.whole(0, 3600))
-    registration: str | None = _setting(None, values.one_of("open", "invite", "closed"))
-    allowed_hosts: tuple[str, ...] = _setting((), values.hosts)
-    trusted_proxies: tuple[str, ...] = _setting((), values.networks)
-    login_limit: Rate = _setting(Rate(10, 300), values.rate)
-    account_limit: Rate = _setting(Rate(100, 3600), values.rate)
-    address_limit: Rate = _setting(Rate(300, 60), values.rate)
-    register_limit: Rate = _setting(Rate(20, 3600), values.rate)
-    refresh_limit: Rate = _setting(Rate(60, 60), values.rate)
-    quota_tokens_day: int | None = _setting(None, values.whole(0, 10**15))
-    quota_tokens_month: int | None = _setting(None, values.whole(0, 10**15))
-    quota_usd_day: float | None = _setting(None, values.dollars)
-    quota_usd_month: float | None = _setting(None, values.dollars)
-    audit_days: int = _setting(90, values.whole(1, 36_500))
+    local_model: str | None = _setting(None, parsers.model)
+    script: Path | None = _setting(None, parsers.path)
+    access_token_seconds: int = _setting(900, parsers.whole(1, 86_400))
+    refresh_token_days: int = _setting(30, parsers.whole(1, 3650))
+    refresh_grace_seconds: int = _setting(30, parsers.whole(0, 3600))
+    registration: str | None = _setting(None, parsers.one_of("open", "invite", "closed"))
+    allowed_hosts: tuple[str, ...] = _setting((), parsers.hosts)
+    trusted_proxies: tuple[str, ...] = _setting((), parsers.networks)
+    login_limit: Rate = _setting(Rate(10, 300), parsers.rate)
+    account_limit: Rate = _setting(Rate(100, 3600), parsers.rate)
+    address_limit: Rate = _setting(Rate(300, 60), parsers.rate)
+    register_limit: Rate = _setting(Rate(20, 3600), parsers.rate)
+    refresh_limit: Rate = _setting(Rate(60, 60), parsers.rate)
+    quota_tokens_day: int | None = _setting(None, parsers.whole(0, 10**15))
+    quota_tokens_month: int | None = _setting(None, parsers.whole(0, 10**15))
+    quota_usd_day: float | None = _setting(None, parsers.dollars)
+    quota_usd_month: float | None = _setting(None, parsers.dollars)
+    audit_days: int = _setting(90, parsers.whole(1, 36_500))
     server: str | None = _setting(None)
     profile: str | None = _setting(None)
     token: str | None = _setting(None, secret=True)
-    timeout: int = _setting(600, values.whole(1, 86_400))
-    idle_seconds: int = _setting(900, values.whole(1, 86_400))
-    connect_seconds: int = _setting(10, values.whole(1, 600))
-    first_token_seconds: int = _setting(180, values.whole(1, 3600))
-    between_tokens_seconds: int = _setting(90, values.whole(1, 3600))
-    answer_seconds: int = _setting(900, values.whole(1, 86_400))
-    upstream_attempts: int = _setting(4, values.whole(1, 20))
-    max_running: int = _setting(64, values.whole(1, 100_000))
-    max_waiting: int = _setting(1000, values.whole(0, 1_000_000))
-    orphan_seconds: int = _setting(10, values.whole(2, 3600))
-    drain_seconds: int = _setting(20, values.whole(0, 3600))
-    config_dir: Path = _setting(Path(), values.path)
-    data_dir: Path = _setting(Path(), values.path)
+    timeout: int = _setting(600, parsers.whole(1, 86_400))
+    idle_seconds: int = _setting(900, parsers.whole(1, 86_400))
+    connect_seconds: int = _setting(10, parsers.whole(1, 600))
+    first_token_seconds: int = _setting(180, parsers.whole(1, 3600))
+    between_tokens_seconds: int = _setting(90, parsers.whole(1, 3600))
+    answer_seconds: int = _setting(900, parsers.whole(1, 86_400))
+    upstream_attempts: int = _setting(4, parsers.whole(1, 20))
+    max_running: int = _setting(64, parsers.whole(1, 100_000))
+    max_waiting: int = _setting(1000, parsers.whole(0, 1_000_000))
+    orphan_seconds: int = _setting(10, parsers.whole(2, 3600))
+    drain_seconds: int = _setting(20, parsers.whole(0, 3600))
+    config_dir: Path = _setting(Path(), parsers.path)
+    data_dir: Path = _setting(Path(), parsers.path)
     state_dir: Path = field(default=Path())
     runtime_dir: Path = field(default=Path())
 
@@ -99,7 +99,7 @@ class Settings:
         """Where the questions are kept: DB_CONN_STRING, else SQLite in the data directory."""
         prefix, _, file = (self.db_conn_string or "").partition(":///")
         if prefix == "sqlite" and file:
-            return f"sqlite:///{values.path(file)}"
+            return f"sqlite:///{parsers.path(file)}"
         return self.db_conn_string or f"sqlite:///{self.data_dir / 'askcli.db'}"
 
 

@@ -12,7 +12,7 @@ import platformdirs
 
 from askcli.errors import Misused
 from askcli.settings.fields import Settings, variable_name
-from askcli.settings.values import path as absolute
+from askcli.settings.parsers import path as absolute
 
 # A Unix socket's whole path must stay under 104 bytes (macOS; Linux takes 108).
 MAX_RUNTIME_BYTES = 70

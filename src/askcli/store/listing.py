@@ -10,9 +10,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, Select, and_, or_, select
 
+from askcli.search_terms import Term
 from askcli.store import search
 from askcli.store.tables import questions
-from askcli.words import Term
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,11 +59,9 @@ class Command:
         return " ".join([self.name, *options, *(a.name for a in self.arguments), *commands])
 
 
-def commands(app: Any) -> Iterator[Command]:
-    """Every command of a typer app, each group before what is in it."""
-    from typer.main import get_command
-
-    return _walk(get_command(app), ("askcli",))
+def commands(root: Any) -> Iterator[Command]:
+    """Every command below the root one, which is the first; a group before its commands."""
+    return _walk(root, ("askcli",))
 
 
 def _walk(command: Any, path: tuple[str, ...]) -> Iterator[Command]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from askcli.contract import Tokens
-from askcli.server.bodies import Login, Refresh
 from askcli.server.dependencies import JsonBody, Owner, ServicesHere, VisitHere, login_of
-from askcli.server.documented import problems
+from askcli.server.openapi import problems
+from askcli.server.schemas import Login, Refresh
 
 router = APIRouter(prefix="/api/auth", tags=["auth"])
 _problems = problems(400, 401, 403, 413, 415, 429, 503)

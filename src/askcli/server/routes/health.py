@@ -12,7 +12,7 @@ from askcli import __version__
 from askcli.contract import Health, Readiness
 from askcli.errors import Unavailable
 from askcli.server.dependencies import ServicesHere
-from askcli.server.documented import problems
+from askcli.server.openapi import problems
 from askcli.store import migrations
 
 router = APIRouter(tags=["health"])

@@ -8,9 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from askcli.contract import MAX_PAGE, MAX_SEARCH_CHARACTERS, QuestionPage, Removed, UsageList
-from askcli.server.bodies import Moment
 from askcli.server.dependencies import Owner, Reader, ServicesHere, UserId, own
-from askcli.server.documented import problems
+from askcli.server.openapi import problems
+from askcli.server.schemas import Moment
 from askcli.store.listing import Filter
 
 router = APIRouter(prefix="/api/users", tags=["users"])

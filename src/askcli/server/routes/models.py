@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from askcli.contract import ModelList
 from askcli.server.dependencies import Anybody, ServicesHere
-from askcli.server.documented import problems
+from askcli.server.openapi import problems
 
 router = APIRouter(prefix="/api/models", tags=["models"])
 

@@ -15,11 +15,11 @@ from askcli.contract import (
     EVENT_STREAM,
     Question,
 )
-from askcli.server.bodies import AskBody
 from askcli.server.dependencies import Anybody, Asker, JsonBody, Owner, Reader, ServicesHere
-from askcli.server.documented import problems
-from askcli.server.streaming import stream, wants_stream
-from askcli.services.access import LOOK_SECONDS
+from askcli.server.openapi import problems
+from askcli.server.schemas import AskBody
+from askcli.server.sse import stream, wants_stream
+from askcli.services.auth.authentication import LOOK_SECONDS
 
 router = APIRouter(prefix="/api/questions", tags=["questions"])
 

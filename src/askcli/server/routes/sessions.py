@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from askcli.contract import SessionList
 from askcli.server.dependencies import Owner, ServicesHere, VisitHere
-from askcli.server.documented import problems
+from askcli.server.openapi import problems
 
 router = APIRouter(prefix="/api/sessions", tags=["auth"])
 

@@ -7,9 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from askcli.contract import ApiTokenList, NewApiToken
-from askcli.server.bodies import TokenWanted
 from askcli.server.dependencies import JsonBody, Owner, ServicesHere, VisitHere, login_of
-from askcli.server.documented import problems
+from askcli.server.openapi import problems
+from askcli.server.schemas import TokenWanted
 
 router = APIRouter(prefix="/api/tokens", tags=["auth"])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from askcli.contract import User
-from askcli.server.bodies import PasswordChange, Registration
 from askcli.server.dependencies import (
     Anybody,
     JsonBody,
@@ -16,7 +15,8 @@ from askcli.server.dependencies import (
     login_of,
     own,
 )
-from askcli.server.documented import problems
+from askcli.server.openapi import problems
+from askcli.server.schemas import PasswordChange, Registration
 
 router = APIRouter(prefix="/api/users", tags=["users"])
 

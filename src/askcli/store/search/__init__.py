@@ -1,7 +1,7 @@
 """Full-text search in questions and answers, one interface for both databases.
 
-What a word is, `askcli.words` says; the databases keep and find the words. The owner's id is in
-the index too, so a search reads nobody else's part of it; and like every query, each of these
+What a word is, `askcli.search_terms` says; the databases keep and find the words. The owner's id
+is in the index too, so a search reads nobody else's part of it; and like every query, each of these
 names the user all the same.
 """
 
@@ -14,9 +14,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Subquery, select
 
+from askcli.search_terms import Term, words
 from askcli.store.search import postgresql, sqlite
 from askcli.store.tables import questions
-from askcli.words import Term, words
 
 # Of each of the two texts: what is behind this is not found.
 MAX_CHARACTERS = 400_000

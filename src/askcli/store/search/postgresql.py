@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Subquery, Uuid, bindparam, text
 from sqlalchemy.types import Float
 
-from askcli.words import Term
+from askcli.search_terms import Term
 
 CREATE = (
     """CREATE TABLE question_words (

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Subquery, Uuid, bindparam, text
 from sqlalchemy.types import Float
 
-from askcli.words import Term
+from askcli.search_terms import Term
 
 # `ascii`, because the words are ready made: it takes all that is not ASCII for letters.
 # The words have a table of their own, as triggers can take them out of the index again only with

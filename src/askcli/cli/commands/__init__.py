@@ -1,0 +1,1 @@
+"""The commands: each connects, calls and prints."""

@@ -1,0 +1,144 @@
+"""askcli register, login, passwd and whoami."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from askcli.cli.input import options, prompts
+from askcli.cli.output import console
+from askcli.cli.reference import completion_cache
+from askcli.client.api import Api
+from askcli.client.target import Connection
+from askcli.contract import User
+from askcli.errors import Misused
+
+
+def register(
+    name: Annotated[str | None, typer.Option("--name", help="Your name.")] = None,
+    email: options.Email = None,
+    invite: Annotated[
+        str | None, typer.Option("--invite", metavar="CODE", help="From the server's host.")
+    ] = None,
+    password_stdin: options.PasswordStdin = False,
+    as_json: options.Json = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
+    """Create an account and log in to it."""
+    connection = _new(server, profile)
+    with connection.open() as api:
+        name = name or prompts.value("Name", "--name")
+        email = email or prompts.value("Email", "--email")
+        password = prompts.password(from_stdin=password_stdin, twice=True)
+        with connection.credentials.changing(api.address.key) as change:
+            user = api.register(name, email, password, invite)
+            change.put(api.login(email, password))
+    _greet(connection, user, "Registered", as_json=as_json)
+
+
+def login(
+    email: options.Email = None,
+    password_stdin: options.PasswordStdin = False,
+    with_token: Annotated[
+        bool, typer.Option("--with-token", help="Read an API token from stdin instead.")
+    ] = False,
+    as_json: options.Json = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
+    """Log in to an account; with --profile, under a name that other commands take."""
+    connection = _new(server, profile)
+    if with_token:
+        if email or password_stdin:
+            raise Misused("--with-token stands alone: the token says who you are.")
+        _greet_token(connection, as_json=as_json)
+        return
+    with connection.open() as api:
+        email = email or prompts.value("Email", "--email")
+        password = prompts.password(from_stdin=password_stdin)
+        with connection.credentials.changing(api.address.key) as change:
+            tokens = api.login(email, password)
+            change.put(tokens)
+    _greet(connection, tokens["user"], "Logged in", as_json=as_json)
+
+
+def _greet_token(connection: Connection, *, as_json: bool) -> None:
+    token = prompts.secret_line("--with-token").strip()
+    if not token:
+        raise Misused("stdin holds no token: askcli login --with-token < file")
+    with connection.using(token).open() as api:
+        user = api.user()
+        with connection.credentials.changing(api.address.key) as change:
+            change.put_token(token, user)
+    _greet(connection, user, "Logged in with a token", as_json=as_json)
+
+
+def passwd(
+    password_stdin: Annotated[
+        bool,
+        typer.Option("--password-stdin", help="Read two lines: the current one and the new one."),
+    ] = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
+    """Change your password; your other sessions end."""
+    connection = options.connection(server, profile)
+    if connection.place.socket:
+        raise Misused("the local server has no password of yours: nobody but you reaches it.")
+    with connection.open() as api:
+        api.user()  # who is not logged in should not have to type first
+        old = prompts.password(from_stdin=password_stdin, label="Current password")
+        new = prompts.password(from_stdin=password_stdin, label="New password", twice=True)
+        api.change_password(old, new)
+    console.note("Changed the password; your other sessions have ended.")
+
+
+def whoami(
+    sessions: Annotated[
+        bool, typer.Option("--sessions", help="Show where you are logged in.")
+    ] = False,
+    as_json: options.Json = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
+    """Show who is logged in, and where."""
+    with options.connected(server, profile) as api:
+        if sessions:
+            _show_sessions(api, as_json=as_json)
+            return
+        user = api.user()
+    if as_json:
+        console.out_json(user | {"server": api.address.name})
+    else:
+        console.out(f"{user['name']} <{user['email']}> on {api.address.name}\n")
+
+
+def _show_sessions(api: Api, *, as_json: bool) -> None:
+    found = api.sessions()
+    if as_json:
+        console.out_json({"items": found})
+        return
+    for session in found:
+        used, since = session["last_used_at"], session["created_at"]
+        here = "  (this one)" if session["current"] else ""
+        console.out(
+            f"{session['id']}  {session['client']} from {session['address'] or 'this machine'}, "
+            f"since {console.minute(since)}, used {console.minute(used)}{here}\n"
+        )
+
+
+def _new(server: str | None, profile: str | None) -> Connection:
+    """Where a new login leads: with a profile that is new, to the server that is named."""
+    connection = options.connection(server, profile)
+    if connection.settings.token:
+        raise Misused("ASKCLI_TOKEN says who you are: unset it to log in.")
+    return connection
+
+
+def _greet(connection: Connection, user: User, done: str, *, as_json: bool) -> None:
+    completion_cache.profiles(connection.credentials.profiles())
+    if as_json:
+        console.out_json(user)
+    console.note(f"{done} as {user['email']} on {connection.place.name}.")

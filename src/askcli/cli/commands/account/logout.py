@@ -1,0 +1,59 @@
+"""askcli logout: this session, another one, or all of them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from askcli.cli.input import options
+from askcli.cli.output import console
+from askcli.cli.reference import completion_cache
+from askcli.client.target import Connection
+from askcli.contract import API_TOKEN_PREFIX
+from askcli.errors import Misused, NotAuthenticated, Refused
+
+
+def logout(
+    everywhere: Annotated[bool, typer.Option("--all", help="End all your sessions.")] = False,
+    session: Annotated[
+        str | None,
+        typer.Option("--session", metavar="ID", help="End that one; see whoami --sessions."),
+    ] = None,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
+    """End the session, here and on the server."""
+    if everywhere and session:
+        raise Misused("choose one of --all and --session.")
+    connection = options.connection(server, profile)
+    if session:
+        wanted = options.an_id(session)
+        with connection.open() as api:
+            api.end_session(wanted)
+        console.note("The session has ended.")
+        return
+    _leave(connection, everywhere=everywhere)
+
+
+def _leave(connection: Connection, *, everywhere: bool) -> None:
+    settings, key = connection.settings, connection.place.key
+    kept = connection.credentials.current(key)
+    if not settings.token and kept is None:
+        raise NotAuthenticated(f"not logged in to {connection.place.name}.")
+    is_token = kept is not None and kept.get("access_token", "").startswith(API_TOKEN_PREFIX)
+    with connection.open() as api:
+        if everywhere:
+            api.end_sessions()
+        elif not is_token:
+            with suppress(NotAuthenticated, Refused):  # it has ended already
+                api.logout()
+    if not settings.token:
+        with connection.credentials.changing(key) as change:
+            change.forget()
+        completion_cache.forget_questions()
+    what = "all your sessions" if everywhere else connection.place.name
+    console.note(f"Logged out of {what}.")
+    if is_token:
+        console.note("The token itself is still good; `askcli token revoke` ends one.")

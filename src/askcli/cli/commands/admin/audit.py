@@ -1,0 +1,34 @@
+"""askcli audit: the host's log of logins, failures, disables and deletes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from askcli.cli.commands.admin import database
+from askcli.cli.input import options
+from askcli.cli.output import console
+
+
+def audit(
+    user: Annotated[
+        str | None, typer.Option("--user", metavar="EMAIL|ID", help="Only this user's.")
+    ] = None,
+    event: Annotated[str | None, typer.Option("--event", help="Only this, such as reuse.")] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=1_000_000, help="How many.")
+    ] = 50,
+    as_json: options.Json = False,
+) -> None:
+    """The host's: show the audit log, the newest entries first."""
+    from askcli.services import admin as host
+
+    with database.reading() as connection:
+        found = host.audit_entries(connection, limit, user, event)
+    if as_json:
+        console.out_json({"items": found})
+        return
+    for entry in found:
+        told = [entry["user_id"] or "-", entry["address"] or "-", entry["detail"] or ""]
+        console.out(f"{entry['at'][:19]}  {entry['event']:17} {'  '.join(told).rstrip()}\n")

@@ -1,0 +1,64 @@
+"""askcli invite: the host's codes that let somebody register."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from askcli.cli.commands.admin import database
+from askcli.cli.input import options
+from askcli.cli.output import console
+
+app = typer.Typer(help="The host's: codes to register with.", no_args_is_help=True)
+
+
+@app.command("create")
+def create(
+    comment: Annotated[str, typer.Option("--note", help="Whom it is for.")] = "",
+    uses: Annotated[int, typer.Option("--uses", min=1, max=10_000, help="For how many.")] = 1,
+    days: Annotated[int, typer.Option("--days", min=1, max=366, help="How long it is good.")] = 7,
+    as_json: options.Json = False,
+) -> None:
+    """Make an invite and print its code, this once."""
+    from askcli.services.auth import invites
+
+    with database.transaction() as connection:
+        made = invites.create(connection, comment, uses, days)
+    if as_json:
+        console.out_json(made)
+        return
+    console.out(made["code"] + "\n")
+    console.note(
+        f"Good for {uses} until {console.minute(made['expires_at'])}: "
+        "askcli register --server URL --invite CODE"
+    )
+
+
+@app.command("list")
+def list_(as_json: options.Json = False) -> None:
+    """List the invites, the newest first."""
+    from askcli.services.auth import invites
+
+    with database.reading() as connection:
+        found = invites.every(connection)
+    if as_json:
+        console.out_json({"items": found})
+        return
+    for one in found:
+        until = console.minute(one["expires_at"])
+        console.out(f"{one['id']}  good for {one['uses_left']} until {until}  {one['note']}\n")
+    if not found:
+        console.note("No invites.")
+
+
+@app.command("revoke")
+def revoke(invite_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """End an invite."""
+    from askcli.services.auth import invites
+
+    wanted = UUID(options.an_id(invite_id))
+    with database.transaction() as connection:
+        invites.revoke(connection, wanted)
+    console.note("Revoked the invite.")

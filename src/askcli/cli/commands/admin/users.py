@@ -1,0 +1,186 @@
+"""askcli users: what the host does with accounts, on the server's machine."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from askcli import settings
+from askcli.cli.commands.admin import database
+from askcli.cli.input import options, prompts
+from askcli.cli.output import console
+from askcli.errors import Misused
+from askcli.settings import parsers
+
+app = typer.Typer(help="The host's: the accounts of this server.", no_args_is_help=True)
+
+Who = Annotated[str, typer.Argument(metavar="EMAIL|ID")]
+Amount = Annotated[
+    str | None, typer.Option(metavar="N", help="A number, `none`, or `default`: the server's.")
+]
+
+
+@app.command("list")
+def list_(as_json: options.Json = False) -> None:
+    """List the users, the oldest first."""
+    from askcli.services import admin as host
+
+    with database.reading() as connection:
+        found = host.every(connection)
+    if as_json:
+        console.out_json({"items": found})
+        return
+    for user in found:
+        state = "  [disabled]" if user["disabled_at"] else ""
+        console.out(
+            f"{user['id']}  {console.minute(user['created_at'])}  {user['name']} "
+            f"<{user['email']}>  {user['questions']} questions{state}\n"
+        )
+    if not found:
+        console.note("No users yet: `askcli invite create` makes a code to register with.")
+
+
+@app.command("show")
+def show(who: Who, as_json: options.Json = False) -> None:
+    """Show a user with their sessions, tokens, spending and quotas; not their questions."""
+    from askcli.services import admin as host
+    from askcli.services.usage import quotas
+
+    server_quota = quotas.from_settings(settings.load(dotenv=True))
+    with database.reading() as connection:
+        found = host.show(connection, who, server_quota)
+    if as_json:
+        console.out_json(found)
+        return
+    disabled = found["disabled_at"]
+    console.out(f"{found['name']} <{found['email']}>  {found['id']}\n")
+    console.out(f"since {console.minute(found['created_at'])}")
+    console.out(f", disabled since {console.minute(disabled)}\n" if disabled else "\n")
+    console.out(f"{len(found['sessions'])} sessions, {len(found['tokens'])} tokens\n")
+    _tell_quota(found["quota"])
+
+
+@app.command("disable")
+def disable(who: Who) -> None:
+    """Shut a user out at once: sessions, open streams and running answers end."""
+    from askcli.services import admin as host
+
+    with database.transaction() as connection:
+        user = host.disable(connection, who)
+    console.note(f"{user['email']} is disabled.")
+
+
+@app.command("enable")
+def enable(who: Who) -> None:
+    """Let a user in again."""
+    from askcli.services import admin as host
+
+    with database.transaction() as connection:
+        user = host.enable(connection, who)
+    console.note(f"{user['email']} is enabled and can log in.")
+
+
+@app.command("delete")
+def delete(
+    who: Who, yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False
+) -> None:
+    """Delete a user with all their questions, sessions and tokens."""
+    from askcli.services import admin as host
+
+    if not yes:
+        prompts.confirm(f"Delete {who} and all that is theirs?", "--yes")
+    with database.transaction() as connection:
+        user = host.delete(connection, who)
+    console.note(f"{user['email']} and all that was theirs is deleted.")
+
+
+@app.command("reset-password")
+def reset_password(who: Who, password_stdin: options.PasswordStdin = False) -> None:
+    """Set a new password, printed unless it is given; the user's sessions and tokens end."""
+    from askcli.services import admin as host
+    from askcli.services.auth.passwords import check_allowed, hashed
+    from askcli.services.auth.tokens import random_token
+
+    given = prompts.password(from_stdin=True) if password_stdin else None
+    password = given if given is not None else random_token()
+    check_allowed(password)
+    password_hash = hashed(password)  # slow: not while the database is held
+    with database.transaction() as connection:
+        user = host.reset_password(connection, who, password_hash)
+    if given is None:
+        console.out(password + "\n")
+    console.note(f"{user['email']} has a new password; their sessions and tokens have ended.")
+
+
+@app.command("export")
+def export(who: Who) -> None:
+    """Print all that is kept of a user, as one JSON object."""
+    from askcli.services import admin as host
+    from askcli.services.audit import note
+    from askcli.services.usage import quotas
+
+    with database.transaction() as connection:
+        user_id = host.find(connection, who)["id"]
+        note(connection, "user_exported", user_id=user_id)
+    with database.reading() as connection:
+        found = host.show(connection, str(user_id), quotas.Quota())
+        found["audit"] = host.audit_entries(connection, None, str(user_id), None)
+        console.out_json_parts(found, "questions", host.all_questions(connection, user_id))
+
+
+@app.command("quota")
+def quota(
+    who: Who,
+    tokens_day: Amount = None,
+    tokens_month: Amount = None,
+    usd_day: Amount = None,
+    usd_month: Amount = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show what a user may spend in a day and a month (UTC), or change it."""
+    from askcli.services import admin as host
+    from askcli.services.usage import quotas
+
+    said = {
+        "tokens_day": tokens_day,
+        "tokens_month": tokens_month,
+        "usd_day": usd_day,
+        "usd_month": usd_month,
+    }
+    told = {name: _amount(name, text) for name, text in said.items() if text is not None}
+    server_quota = quotas.from_settings(settings.load(dotenv=True))
+    with database.transaction() as connection:
+        if told:
+            host.set_quota(connection, who, told)
+        found = host.show(connection, who, server_quota)["quota"]
+    if as_json:
+        console.out_json(found)
+    else:
+        _tell_quota(found)
+
+
+def _amount(name: str, text: str) -> float | None:
+    """What a quota option says: an amount, None for the server's own, or no quota at all."""
+    from askcli.services.usage.quotas import NONE
+
+    if text == "default":
+        return None
+    try:
+        if text == "none":
+            return NONE
+        if name.startswith("tokens"):
+            return parsers.whole(0, 10**15)(text)
+        return parsers.dollars(text)
+    except ValueError as error:
+        flag = name.replace("_", "-")
+        raise Misused(f"--{flag}: {text!r} must be {error}, none or default.") from None
+
+
+def _tell_quota(found: dict[str, Any]) -> None:
+    for name, quota in found.items():
+        unit, _, period = name.partition("_")
+        used = f"${quota['used']:,.4f}" if unit == "usd" else f"{quota['used']:,} tokens"
+        limit = quota["limit"]
+        of = "no quota" if limit is None else f"of {'$' if unit == 'usd' else ''}{limit:,}"
+        console.out(f"this {period:6}{used} {of}\n")

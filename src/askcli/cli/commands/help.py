@@ -1,0 +1,57 @@
+"""askcli help and askcli completion."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from askcli.cli.output import console
+from askcli.cli.reference import completion_scripts as scripts
+from askcli.cli.reference import topics, tree
+from askcli.errors import Misused
+
+
+class Shell(StrEnum):
+    """A shell whose completion we know."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
+def help_(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[TOPIC|COMMAND]...", help="What about.")
+    ] = None,
+) -> None:
+    """Explain a command, or a topic: exit-codes, settings, json."""
+    root = context.find_root()
+    if words and words[0] in topics.TOPICS:
+        console.out(topics.TOPICS[words[0]]() + "\n")
+        return
+    command, inner = root.command, root
+    for word in words or []:
+        found = getattr(command, "commands", {}).get(word)
+        if found is None:
+            known = ", ".join(topics.TOPICS)
+            raise Misused(f"there is no command or topic {word!r}; the topics are {known}.")
+        command, inner = found, type(root)(found, info_name=word, parent=inner)
+    console.out(command.get_help(inner).rstrip() + "\n")
+
+
+def completion(
+    context: typer.Context,
+    shell: Annotated[Shell, typer.Argument(metavar="bash|zsh|fish")],
+) -> None:
+    """Print a script that completes askcli's commands, options, ids, models and profiles.
+
+    bash: askcli completion bash > ~/.local/share/bash-completion/completions/askcli
+
+    zsh: askcli completion zsh > a directory of $fpath, as _askcli
+
+    fish: askcli completion fish > ~/.config/fish/completions/askcli.fish
+    """
+    console.out(scripts.script(shell, list(tree.commands(context.find_root().command))))

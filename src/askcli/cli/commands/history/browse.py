@@ -1,0 +1,122 @@
+"""askcli history list, search and show: questions, one a line, and one whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Annotated
+
+import typer
+
+from askcli.cli.commands.history import layout
+from askcli.cli.commands.history.pages import Conversation, Limit, Since, Until, Wanted
+from askcli.cli.input import options, question_ids
+from askcli.cli.output import console, pager
+from askcli.cli.output.answer import shower
+from askcli.cli.reference import completion_cache
+from askcli.contract import MAX_SEARCH_CHARACTERS, Question
+from askcli.errors import Misused
+
+app = typer.Typer(help="Your questions and their answers.", invoke_without_command=True)
+
+
+@app.callback()
+def default(
+    context: typer.Context,
+    limit: Limit = 20,
+    conversation: Conversation = None,
+    since: Since = None,
+    until: Until = None,
+    as_json: options.Json = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
+    """Your questions and their answers; without a command, the newest ones."""
+    if context.invoked_subcommand is None:
+        list_(limit, conversation, since, until, as_json, server, profile)
+
+
+@app.command("list")
+def list_(
+    limit: Limit = 20,
+    conversation: Conversation = None,
+    since: Since = None,
+    until: Until = None,
+    as_json: options.Json = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
+    """List your questions, newest first."""
+    wanted = Wanted(conversation, since, until)
+    if not _list(wanted, limit, layout.lines, server, profile, as_json=as_json):
+        console.note("No questions yet." if not (since or until) else "No questions then.")
+
+
+@app.command("search")
+def search(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="WORDS...",
+            help="All must be there. '\"in a row\"', beginning*, and after --: -without.",
+        ),
+    ],
+    limit: Limit = 20,
+    conversation: Conversation = None,
+    since: Since = None,
+    until: Until = None,
+    as_json: options.Json = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
+    """Search your questions and their answers, the best first."""
+    query = " ".join(words)
+    if not 0 < len(query.strip()) <= MAX_SEARCH_CHARACTERS:
+        raise Misused(f"a search has 1 to {MAX_SEARCH_CHARACTERS} characters.")
+    wanted = Wanted(conversation, since, until, search=query)
+
+    def marked(questions: list[Question]) -> Iterator[str]:
+        return layout.found(questions, query)
+
+    if not _list(wanted, limit, marked, server, profile, as_json=as_json):
+        console.note(f"No question has {query} in it.")
+
+
+def _list(
+    wanted: Wanted,
+    limit: int,
+    lay_out: Callable[[list[Question]], Iterator[str]],
+    server: str | None,
+    profile: str | None,
+    *,
+    as_json: bool,
+) -> bool:
+    """Print the questions; whether there were any."""
+    with options.connected(server, profile) as api:
+        items = list(wanted.questions(api, limit))
+    completion_cache.questions(items)
+    if as_json:
+        console.out_json({"items": items, "next_cursor": wanted.cursor})
+    elif items:
+        pager.show(lay_out(items))
+    return bool(items) or as_json
+
+
+@app.command("show")
+def show(
+    question_id: Annotated[str, typer.Argument(metavar="ID", help="Or its first digits.")],
+    as_json: options.Json = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
+    """Show a question and its answer."""
+    question_ids.whole(question_id)
+    with options.connected(server, profile) as api:
+        found = api.question(question_ids.of_question(api, question_id))
+    if as_json:
+        console.out_json(found)
+    elif console.is_terminal():
+        pager.show(chain(layout.head(found), [""], layout.answer(found)))
+    else:  # the answer is the data
+        console.note("\n".join(layout.head(found)))
+        shower()(iter([found["answer"].rstrip("\n")]))

@@ -1,0 +1,52 @@
+"""askcli history delete: questions by their ids, or all that are older than a time."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from askcli.cli.input import options, prompts, question_ids, times
+from askcli.cli.output import console
+from askcli.cli.reference import completion_cache
+from askcli.contract import Question
+from askcli.errors import Misused
+
+
+def delete(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Or their first digits.")
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option("--older-than", metavar="TIME", help="All from before 30d, 2026-01-31 …"),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")] = False,
+    as_json: options.Json = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
+    """Delete questions and their answers; what they have cost stays counted."""
+    if bool(ids) == bool(older_than):
+        raise Misused("say which: askcli history delete ID… or --older-than 30d.")
+    for question_id in ids or []:
+        question_ids.whole(question_id)
+    until = times.of(older_than, "--older-than")
+    if not yes:
+        shown = ", ".join(ids or []) or f"all questions from before {until}"
+        prompts.confirm(f"Delete {shown}?", "--yes")
+    with options.connected(server, profile) as api:
+        known: list[Question] = []
+        if until:
+            deleted = api.delete_questions(until)
+        else:
+            # All are known before the first one goes: a wrong id changes nothing.
+            known = [api.question(question_ids.of_question(api, given)) for given in ids or []]
+            for question in {question["id"]: question for question in known}.values():
+                api.delete_question(question["id"])
+            deleted = len({question["id"] for question in known})
+    completion_cache.forget_questions(None if until else [question["id"] for question in known])
+    if as_json:
+        console.out_json({"deleted": deleted})
+    else:
+        console.note(f"Deleted {deleted:,} question{'' if deleted == 1 else 's'}.")

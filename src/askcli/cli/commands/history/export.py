@@ -1,0 +1,81 @@
+"""askcli history export: all of it, as JSON, JSONL, CSV or Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from askcli.cli.commands.history import layout
+from askcli.cli.commands.history.pages import Conversation, Since, Until, Wanted
+from askcli.cli.input import options
+from askcli.cli.output import console
+from askcli.contract import Question
+
+
+class Format(StrEnum):
+    """What to export as."""
+
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+
+
+def export(
+    format_: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.JSONL,
+    conversation: Conversation = None,
+    since: Since = None,
+    until: Until = None,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
+    """Write all your questions and answers to stdout, newest first."""
+    wanted = Wanted(conversation, since, until)
+    with options.connected(server, profile) as api:
+        _WRITERS[format_](wanted.questions(api))
+
+
+def _json(questions: Iterable[Question]) -> None:
+    console.out_json_parts({}, "items", questions)
+
+
+def _jsonl(questions: Iterable[Question]) -> None:
+    for question in questions:
+        console.out_json(question)
+
+
+def _csv(questions: Iterable[Question]) -> None:
+    columns = list(Question.__annotations__)
+    line = io.StringIO()
+    writer = csv.DictWriter(line, columns, lineterminator="\n")
+    writer.writeheader()
+    for question in questions:
+        writer.writerow(question)
+        console.out(line.getvalue())
+        line.seek(0)
+        line.truncate()
+    console.out(line.getvalue())  # the header, where there was no question
+
+
+def _markdown(questions: Iterable[Question]) -> None:
+    for number, question in enumerate(questions):
+        head = " ".join(question["question"].split())
+        told = filter(None, (question["created_at"], question["model"], layout.cost(question)))
+        between = "\n---\n\n" if number else ""
+        quoted = "".join(f"> {line}\n" for line in question["question"].splitlines())
+        console.out(
+            f"{between}# {head[:80]}\n\n{quoted}\n{' · '.join(told)}\n\n{question['answer']}\n",
+        )
+
+
+_WRITERS: dict[Format, Callable[[Iterable[Question]], None]] = {
+    Format.JSON: _json,
+    Format.JSONL: _jsonl,
+    Format.CSV: _csv,
+    Format.MARKDOWN: _markdown,
+}

@@ -1,0 +1,115 @@
+"""askcli usage: what one's questions have cost, by day and by model."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from askcli.cli.input import options, times
+from askcli.cli.output import console, pager
+from askcli.contract import Usage
+
+# Where there is no room for a bar, the numbers alone.
+NARROW = 60
+
+# Parts of a cell, so that a short bar is still told from a shorter one.
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+@dataclass
+class Sum:
+    """What a day, or a model, comes to; `cost` is None where no price is known at all."""
+
+    questions: int = 0
+    tokens: int = 0
+    cost: float | None = None
+
+    def add(self, item: Usage) -> None:
+        """Count one more."""
+        self.questions += item["questions"]
+        self.tokens += item["input_tokens"] + item["output_tokens"]
+        if item["cost_usd"] is not None:
+            self.cost = (self.cost or 0.0) + item["cost_usd"]
+
+
+def usage(
+    since: Annotated[
+        str, typer.Option("--since", metavar="TIME", help="Not before 2w, 2026-01-31 …")
+    ] = "30d",
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Before 2d, 2026-01-31 …")
+    ] = None,
+    as_json: options.Json = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
+    """Show your tokens and what they cost, by day (UTC) and by model."""
+    told = {
+        "since": times.moment(since, "--since"),
+        "until": times.of(until, "--until"),
+    }
+    with options.connected(server, profile) as api:
+        items = api.usage(**told)
+    if as_json:
+        console.out_json({"items": items})
+    elif not items:
+        console.note("Nothing was asked then.")
+    elif console.is_terminal():
+        pager.show(_chart(items))
+    else:
+        pager.show(_fields(item) for item in items)
+
+
+def _fields(item: Usage) -> str:
+    return "\t".join(
+        "" if value is None else console.harmless(str(value)) for value in item.values()
+    )
+
+
+def _chart(items: list[Usage]) -> Iterator[str]:
+    days, models = defaultdict[str, Sum](Sum), defaultdict[str, Sum](Sum)
+    whole = Sum()
+    for item in items:
+        for part in (days[item["day"]], models[console.harmless(item["model"])], whole):
+            part.add(item)
+    yield from _bars(days)
+    yield ""
+    yield from _bars(dict(sorted(models.items(), key=lambda known: -known[1].tokens)))
+    yield ""
+    yield f"{_told(whole).strip()} in all"
+
+
+def _bars(sums: dict[str, Sum]) -> Iterator[str]:
+    """A line for each: its name, a bar as long as its tokens are many, and the numbers."""
+    most = max(part.tokens for part in sums.values()) or 1
+    names = max(map(len, sums))
+    columns = shutil.get_terminal_size().columns
+    numbers = {name: _told(part) for name, part in sums.items()}
+    longest = max(map(len, numbers.values()))
+    room = columns - names - longest - 4
+    for name, part in sums.items():
+        bar = f"{_bar(part.tokens / most, room)}  " if room >= 4 else ""
+        yield f"{name:{names}}  {bar}{numbers[name]}"
+
+
+def _bar(share: float, room: int) -> str:
+    is_plain = "utf" not in (os.environ.get("LC_ALL") or os.environ.get("LANG") or "utf").lower()
+    if is_plain:
+        return ("#" * round(share * room)).ljust(room)
+    eighths = round(share * room * 8)
+    part = _EIGHTHS[eighths % 8] if eighths % 8 else ""
+    return ("█" * (eighths // 8) + part).ljust(room)
+
+
+def _told(part: Sum) -> str:
+    cost = "no price" if part.cost is None else f"${part.cost:,.4f}"
+    plural = "" if part.questions == 1 else "s"
+    if shutil.get_terminal_size().columns < NARROW:
+        return f"{part.tokens:,} tokens {cost}"
+    return f"{part.tokens:>9,} tokens  {cost:>9}  {part.questions:>5,} question{plural}"

@@ -1,0 +1,109 @@
+"""Print an answer's events as they come: as Markdown, text, one JSON object, or the events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from itertools import chain
+from typing import Any
+
+from askcli.cli.output import console
+from askcli.client.transport import Event
+from askcli.contract import EVENT_DELTA, EVENT_QUESTION, Question
+from askcli.errors import Interrupted, ProviderFailed
+
+# The reasons to stop of an answer that has said all it had to say.
+WHOLE = ("end_turn", "stop_sequence")
+
+# Prints events and returns the finished question; raises the error that ended it instead.
+Printer = Callable[[Iterator[Event]], Question]
+Shower = Callable[[Iterator[str]], None]
+
+
+def printer(*, as_json: bool, ndjson: bool, raw: bool) -> Printer:
+    """The way to print that was asked for; on a terminal, unless another was, Markdown."""
+    if ndjson:
+        return _print_events
+    if as_json:
+        return _print_object
+    return lambda events: _print_with(events, shower(raw=raw))
+
+
+def shower(*, raw: bool = False) -> Shower:
+    """The way to show an answer's text: on a terminal as Markdown, else as it is."""
+    if not raw and console.is_terminal():
+        return _print_markdown
+    return lambda pieces: _print_text(pieces, raw=raw)
+
+
+def _print_markdown(pieces: Iterator[str]) -> None:
+    first = next(pieces, "")
+    from askcli.cli.output.markdown import print_markdown
+
+    print_markdown(chain([first], pieces))
+
+
+def _print_with(events: Iterator[Event], show: Shower) -> Question:
+    endings: list[Event] = []
+
+    def pieces() -> Iterator[str]:
+        for event in events:
+            if event.name == EVENT_DELTA:
+                yield event.data["text"]
+            elif event.name == EVENT_QUESTION and show is _print_markdown:
+                import_module("askcli.cli.output.markdown")  # rich, while the model thinks
+            elif event.is_last:
+                endings.append(event)
+
+    show(pieces())
+    return _ended(endings)
+
+
+def _print_text(pieces: Iterator[str], *, raw: bool) -> None:
+    last = "\n"
+    for piece in pieces:
+        console.out(piece, raw=raw)
+        last = console.harmless(piece) or last
+    if not raw and not last.endswith("\n"):
+        console.out("\n")
+
+
+def _print_events(events: Iterator[Event]) -> Question:
+    endings: list[Event] = []
+    for event in events:
+        console.out_json({"event": event.name, "data": event.data})
+        if event.is_last:
+            endings.append(event)
+    return _ended(endings)
+
+
+def _print_object(events: Iterator[Event]) -> Question:
+    finished = _ended([event for event in events if event.is_last])
+    console.out_json(finished)
+    return finished
+
+
+def _ended(endings: list[Event]) -> Question:
+    """The finished question. Raises the error that the last event brings instead."""
+    if not endings:
+        raise Interrupted("the answer ended without an end; see `askcli history`.")
+    if error := endings[0].error():
+        raise error
+    finished: Any = endings[0].data
+    return finished  # type: ignore[no-any-return]
+
+
+def check_whole(finished: Question) -> None:
+    """Raises unless the answer is a whole one."""
+    if finished["stop_reason"] == "refusal":
+        raise ProviderFailed("the model refused to answer this.", question_id=finished["id"])
+    if finished["stop_reason"] == "max_tokens":
+        raise ProviderFailed(
+            "the answer was cut off at its length limit: raise it with --max-tokens.",
+            question_id=finished["id"],
+        )
+    if finished["status"] != "answered" or finished["stop_reason"] not in WHOLE:
+        raise ProviderFailed(
+            f"the answer is not whole: it ended with {finished['stop_reason'] or 'no reason'}.",
+            question_id=finished["id"],
+        )

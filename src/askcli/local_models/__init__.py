@@ -1,0 +1,1 @@
+"""Local models: the catalogue, and downloading them."""

@@ -1,0 +1,1 @@
+"""The HTTP layer below the routes: protocol, hosts, middleware."""

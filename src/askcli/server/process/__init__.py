@@ -1,0 +1,1 @@
+"""The server's processes: listening, workers, graceful stop."""

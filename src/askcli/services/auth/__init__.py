@@ -1,0 +1,1 @@
+"""Accounts, sessions, tokens and the limits on guessing them."""

@@ -1,0 +1,53 @@
+"""Invites: codes that let somebody register, made by the host."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from askcli.errors import NotFound
+from askcli.services.audit import note
+from askcli.services.auth.tokens import hashed, random_token
+from askcli.services.clock import new_id, now, rfc3339
+from askcli.store import invites
+
+
+def create(connection: Connection, comment: str, uses: int, days: int) -> dict[str, Any]:
+    """Make an invite for so many accounts and days; `code` is shown here and never again."""
+    code = random_token()
+    row = {
+        "id": new_id(),
+        "code_hash": hashed(code),
+        "note": comment[:200],
+        "uses_left": uses,
+        "created_at": now(),
+        "expires_at": now() + timedelta(days=days),
+    }
+    invites.add(connection, row)
+    note(connection, "invite_created", detail=str(row["id"]))
+    return {"code": code} | _shape(row)
+
+
+def every(connection: Connection) -> list[dict[str, Any]]:
+    """All invites, the newest first, without their codes, which nobody knows."""
+    return [_shape(row) for row in invites.every(connection)]
+
+
+def revoke(connection: Connection, invite_id: UUID) -> None:
+    """End an invite. Raises NotFound."""
+    if not invites.remove(connection, invite_id):
+        raise NotFound("There is no such invite; `askcli invite list` shows them.")
+    note(connection, "invite_revoked", detail=str(invite_id))
+
+
+def _shape(row: Any) -> dict[str, Any]:
+    return {
+        "id": str(row["id"]),
+        "note": row["note"],
+        "uses_left": row["uses_left"],
+        "created_at": rfc3339(row["created_at"]),
+        "expires_at": rfc3339(row["expires_at"]),
+    }
