@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from typer.main import get_command
+
 from askcli.cli.app import app
 from askcli.cli.reference import manual, tree
 

@@ -70,7 +70,7 @@ def _start(settings: Settings, path: Path) -> None:
         log.replace(log.with_suffix(".old.log"))
     ready, told = os.pipe()
     # -P: the working directory may be somebody else's checkout, with a fastapi.py in it.
-    command = [sys.executable, "-P", "-m", "askcli", "serve"]
+    command = [sys.executable, "-P", "-m", "askcli.server"]
     command += ["--socket", str(path), "--ready-fd", str(told)]
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:

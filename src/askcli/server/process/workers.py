@@ -57,7 +57,7 @@ class Workers:
     def _start(self) -> None:
         ready, told = os.pipe()
         # -P: the working directory may be somebody else's checkout, with a fastapi.py in it.
-        command = [sys.executable, "-P", "-m", "askcli", "serve", *self._flags]
+        command = [sys.executable, "-P", "-m", "askcli.server", *self._flags]
         command += ["--fd", str(self._sock.fileno())]
         command += ["--ready-fd", str(told), "--life-fd", str(self._life)]
         # A session of its own: a Ctrl-C is for the parent, who says it once.

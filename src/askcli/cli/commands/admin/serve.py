@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from askcli import settings
-from askcli.cli.commands.admin import database as hosting
+from askcli.cli.commands.admin import database
 from askcli.cli.output import console
 from askcli.client import local_server
 from askcli.settings import Settings
@@ -24,21 +22,12 @@ def serve(
     stop: Annotated[
         bool, typer.Option("--stop", help="Stop the local server that `ask` started.")
     ] = False,
-    socket: Annotated[Path | None, typer.Option("--socket", hidden=True)] = None,
-    fd: Annotated[int | None, typer.Option("--fd", hidden=True)] = None,
-    life_fd: Annotated[int | None, typer.Option("--life-fd", hidden=True)] = None,
-    ready_fd: Annotated[int | None, typer.Option("--ready-fd", hidden=True)] = None,
 ) -> None:
     """Serve the API on this machine."""
     if stop:
         _stop()
-    elif socket is not None:
-        _serve_socket(socket, ready_fd)
-    elif fd is not None and life_fd is not None:
-        told = settings.load({"host": host, "port": port}, dotenv=True)
-        _serve_worker(told, fd, life_fd, ready_fd)
     else:
-        _serve_tcp(settings.load({"host": host, "port": port}, dotenv=True), workers)
+        _serve(settings.load({"host": host, "port": port}, dotenv=True), workers)
 
 
 def _stop() -> None:
@@ -46,31 +35,13 @@ def _stop() -> None:
     console.note("Stopped the local server." if stopped else "No local server is running.")
 
 
-def _serve_socket(socket: Path, ready_fd: int | None) -> None:
-    from askcli.server.process.serve import serve_socket
-
-    serve_socket(settings.load(), socket, lambda: _tell_ready(ready_fd))
-
-
-def _serve_worker(told: Settings, fd: int, life_fd: int, ready_fd: int | None) -> None:
-    from askcli.server.process.serve import serve_worker
-
-    serve_worker(told, fd, life_fd, lambda: _tell_ready(ready_fd))
-
-
-def _tell_ready(ready_fd: int | None) -> None:
-    if ready_fd is not None:
-        os.write(ready_fd, b"1")
-        os.close(ready_fd)
-
-
-def _serve_tcp(told: Settings, workers: int) -> None:
-    from askcli.server.process import serve as run
+def _serve(options: Settings, workers: int) -> None:
+    from askcli.server.process.serve import serve_tcp, serve_workers
 
     if workers > 1:
-        run.serve_workers(told, workers, console.note)
+        serve_workers(options, workers, console.note)
     else:
-        run.serve_tcp(told, console.note)
+        serve_tcp(options, console.note)
 
 
 def migrate() -> None:
@@ -78,8 +49,8 @@ def migrate() -> None:
     from askcli.store import migrations
     from askcli.store.database import telling_why
 
-    with hosting.database() as database, telling_why(database):
-        before, after = migrations.upgrade(database)
+    with database.database() as opened, telling_why(opened):
+        before, after = migrations.upgrade(opened)
     if before == after:
         console.note(f"The database is at version {after} already.")
     else:
