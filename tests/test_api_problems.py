@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from askcli.errors import BY_CODE
+from askcli.problems import BY_CODE
 from tests.conftest import Person
 
 UNKNOWN = "01890000-0000-7000-8000-000000000000"

@@ -1,87 +1,49 @@
-"""The error tree: what can go wrong, with its code, HTTP status and exit code in one place.
+"""The error tree: code, title, HTTP status, exit code and default message, in one place.
 
-    AskcliError                 server_error            500  exit 5
-    ├─ InvalidInput             invalid_request         422  exit 2
-    │  ├─ MalformedBody         malformed_json          400
-    │  ├─ MalformedRequest      malformed_request       400
-    │  ├─ HeadersTooLarge       headers_too_large       431
-    │  ├─ PayloadTooLarge       payload_too_large       413
-    │  ├─ UnsupportedMedia      unsupported_media_type  415
-    │  ├─ UnknownModel          unknown_model           422
-    │  ├─ KeyReused             idempotency_key_reused  422
-    │  ├─ BadHost               bad_host                400
-    │  ├─ WrongHost             wrong_host              421
-    │  └─ TooSlow               request_timeout         408
-    ├─ Misused                  usage                        exit 2   (never over HTTP)
-    ├─ Failed                   failed                       exit 1   (never over HTTP)
-    ├─ NotFound                 not_found               404  exit 1
-    ├─ MethodNotAllowed         method_not_allowed      405  exit 1
-    ├─ Conflict                 conflict                409  exit 1
-    │  └─ EmailTaken            email_taken             409
-    ├─ NotAuthenticated         not_authenticated       401  exit 4
-    │  ├─ InvalidCredentials    invalid_credentials     401
-    │  ├─ InvalidToken          invalid_token           401
-    │  ├─ TokenExpired          token_expired           401
-    │  └─ SessionEnded          session_ended           401
-    ├─ Refused                  forbidden               403  exit 4
-    │  ├─ RegistrationClosed    registration_closed     403
-    │  ├─ InviteNeeded          invite_needed           403
-    │  ├─ AccountDisabled       account_disabled        403
-    │  ├─ ScopeMissing          scope_missing           403
-    │  └─ Unpriced              model_unpriced          403
-    ├─ RateLimited              rate_limited            429  exit 7
-    │  └─ QuotaExceeded         quota_exceeded          429
-    ├─ ProviderFailed           provider_failed         502  exit 5
-    │  ├─ ProviderRejected      provider_rejected       502
-    │  ├─ ProviderOverloaded    provider_overloaded     503
-    │  └─ ProviderTimeout       provider_timeout        504  exit 6
-    ├─ Interrupted              interrupted             502  exit 5
-    ├─ Cancelled                cancelled               409  exit 1
-    ├─ Unavailable              unavailable             503  exit 5
-    │  ├─ DatabaseUnavailable   database_unavailable    503
-    │  └─ ShuttingDown          shutting_down           503
-    └─ Unreachable              unreachable                  exit 6   (never over HTTP)
-
-The server turns one into a problem (`server.problems`), the client turns a problem back into one
-(`from_problem`), and the command line ends with its exit code (`cli.app`).
+AskcliError 500, exit 5
+├─ InvalidInput 422, exit 2
+│     MalformedBody 400, MalformedRequest 400, HeadersTooLarge 431, PayloadTooLarge 413,
+│     UnsupportedMedia 415, UnknownModel, KeyReused, BadHost 400, WrongHost 421, TooSlow 408
+├─ NotAuthenticated 401, exit 4: InvalidCredentials, InvalidToken, TokenExpired, SessionEnded
+├─ Refused 403, exit 4: RegistrationClosed, InviteNeeded, AccountDisabled, ScopeMissing, Unpriced
+├─ NotFound 404, MethodNotAllowed 405, Conflict 409 (EmailTaken), Cancelled 409, exit 1
+├─ ProviderFailed 502 (ProviderRejected, ProviderOverloaded 503, ProviderTimeout 504 exit 6)
+├─ Unavailable 503 (DatabaseUnavailable, ShuttingDown), Interrupted 502
+├─ RateLimited 429 (QuotaExceeded), exit 7
+└─ Misused exit 2, Failed exit 1, Unreachable exit 6: never over HTTP
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 
+@dataclass(eq=False)
 class AskcliError(Exception):
-    """Something went wrong that the user can be told.
+    """Base class of all errors that a user is shown.
 
-    `detail` says what happened and how to fix it, in one line, and never holds a secret.
+    `detail` is one line without a secret: what happened, how to fix it. `retry_after` is seconds.
     """
 
     code: ClassVar[str] = "server_error"
     title: ClassVar[str] = "The server failed"
     status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 5
+    default: ClassVar[str] = ""
 
-    def __init__(
-        self,
-        detail: str,
-        *,
-        retry_after: int | None = None,
-        question_id: str | None = None,
-        question_status: str | None = None,
-        errors: list[dict[str, str]] | None = None,
-        request_id: str | None = None,
-        quota: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.retry_after = retry_after
-        self.question_id = question_id
-        self.question_status = question_status
-        self.errors = errors
-        self.request_id = request_id
-        self.quota = quota
+    detail: str = ""
+    _: KW_ONLY
+    retry_after: int | None = None
+    question_id: str | None = None
+    question_status: str | None = None
+    errors: list[dict[str, str]] | None = None
+    request_id: str | None = None
+    quota: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        self.detail = self.detail or self.default or f"{self.title}."
+        super().__init__(self.detail)
 
 
 class InvalidInput(AskcliError):
@@ -102,6 +64,7 @@ class HeadersTooLarge(InvalidInput):
 
 class PayloadTooLarge(InvalidInput):
     code, title, status = "payload_too_large", "The request is too large", 413
+    default = "The body is too large; shorten the question."
 
 
 class UnsupportedMedia(InvalidInput):
@@ -139,6 +102,9 @@ class Failed(AskcliError):
 class NotFound(AskcliError):
     code, title, status, exit_code = "not_found", "There is no such thing", 404, 1
 
+    def __init__(self, thing: str = "thing", *, detail: str = "", **fields: Any) -> None:
+        super().__init__(detail or f"There is no such {thing}.", **fields)
+
 
 class MethodNotAllowed(AskcliError):
     code, title, status, exit_code = "method_not_allowed", "Not with this method", 405, 1
@@ -162,14 +128,17 @@ class InvalidCredentials(NotAuthenticated):
 
 class InvalidToken(NotAuthenticated):
     code, title = "invalid_token", "The token is not valid"
+    default = "The access token is not valid; log in again."
 
 
 class TokenExpired(NotAuthenticated):
     code, title = "token_expired", "The token has expired"
+    default = "The access token has expired; refresh it or log in."
 
 
 class SessionEnded(NotAuthenticated):
     code, title = "session_ended", "The session has ended"
+    default = "The session has ended; log in again."
 
 
 class Refused(AskcliError):
@@ -178,14 +147,17 @@ class Refused(AskcliError):
 
 class RegistrationClosed(Refused):
     code, title = "registration_closed", "Registration is closed"
+    default = "This server takes no registrations; ask its host."
 
 
 class InviteNeeded(Refused):
     code, title = "invite_needed", "Registration needs an invite"
+    default = "This server needs an invite; ask its host for a code."
 
 
 class AccountDisabled(Refused):
     code, title = "account_disabled", "The account is disabled"
+    default = "This account is disabled; ask the server's host."
 
 
 class ScopeMissing(Refused):
@@ -214,6 +186,7 @@ class ProviderRejected(ProviderFailed):
 
 class ProviderOverloaded(ProviderFailed):
     code, title, status = "provider_overloaded", "The model is overloaded", 503
+    default = "The model is overloaded; try again shortly."
 
 
 class ProviderTimeout(ProviderFailed):
@@ -222,10 +195,12 @@ class ProviderTimeout(ProviderFailed):
 
 class Interrupted(AskcliError):
     code, title, status = "interrupted", "The answer was interrupted", 502
+    default = "The model's answer broke off before its end; ask again."
 
 
 class Cancelled(AskcliError):
     code, title, status, exit_code = "cancelled", "The answer was cancelled", 409, 1
+    default = "The answer was cancelled; the text so far is kept."
 
 
 class Unavailable(AskcliError):
@@ -238,49 +213,8 @@ class DatabaseUnavailable(Unavailable):
 
 class ShuttingDown(Unavailable):
     code, title = "shutting_down", "The server is stopping"
+    default = "The server is stopping; try again shortly."
 
 
 class Unreachable(AskcliError):
     code, title, exit_code = "unreachable", "The server cannot be reached", 6
-
-
-def _tree(root: type[AskcliError]) -> Iterator[type[AskcliError]]:
-    yield root
-    for child in root.__subclasses__():
-        yield from _tree(child)
-
-
-BY_CODE: dict[str, type[AskcliError]] = {error.code: error for error in _tree(AskcliError)}
-
-# Where only a status is known (a proxy answered, or Starlette did), the plainest error with it.
-BY_STATUS: dict[int, type[AskcliError]] = {
-    400: MalformedBody,
-    401: NotAuthenticated,
-    403: Refused,
-    404: NotFound,
-    405: MethodNotAllowed,
-    408: TooSlow,
-    409: Conflict,
-    413: PayloadTooLarge,
-    415: UnsupportedMedia,
-    421: WrongHost,
-    422: InvalidInput,
-    431: HeadersTooLarge,
-    429: RateLimited,
-    502: Unavailable,
-    503: Unavailable,
-    504: Unreachable,
-}
-
-
-def from_problem(status: int, problem: Mapping[str, Any]) -> AskcliError:
-    """The error that a problem document (RFC 9457) stands for; unknown codes go by `status`."""
-    kind = BY_CODE.get(str(problem.get("code"))) or BY_STATUS.get(status, AskcliError)
-    return kind(
-        str(problem.get("detail") or problem.get("title") or f"The server answered {status}."),
-        question_id=problem.get("question_id"),
-        question_status=problem.get("question_status"),
-        errors=problem.get("errors"),
-        request_id=problem.get("request_id"),
-        quota=problem.get("quota"),
-    )

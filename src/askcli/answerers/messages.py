@@ -103,7 +103,7 @@ async def _pieces(client: AsyncAnthropic, request: Request) -> AsyncGenerator[Pi
         raise ProviderFailed(NO_ANSWER)
     if not stopped or stop_reason is None:
         # The SDK takes a connection that closed early for a success.
-        raise Interrupted("The model's answer broke off before its end; ask again.")
+        raise Interrupted()
     yield Finish(stop_reason, begin.model, begin.input_tokens, output_tokens)
 
 

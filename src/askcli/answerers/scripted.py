@@ -16,7 +16,8 @@ from typing import Any
 
 from askcli.answerers.base import Begin, Finish, Piece, Request
 from askcli.contract import Model
-from askcli.errors import BY_CODE, Misused, ProviderFailed
+from askcli.errors import Misused, ProviderFailed
+from askcli.problems import BY_CODE
 
 DEFAULT_SCRIPT: list[dict[str, Any]] = [
     {

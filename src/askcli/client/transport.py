@@ -14,7 +14,8 @@ import httpx2
 
 from askcli import __version__
 from askcli.contract import EVENT_DONE, EVENT_ERROR, EVENT_STREAM, whole_number
-from askcli.errors import AskcliError, Misused, Unreachable, from_problem
+from askcli.errors import AskcliError, Misused, Unreachable
+from askcli.problems import from_problem
 
 CONNECT_SECONDS = 10
 CALL_SECONDS = 60

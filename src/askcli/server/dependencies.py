@@ -77,7 +77,7 @@ UserId = Annotated[UUID | Literal["me"], Path(description="Your id, or `me`")]
 def own(user_id: UUID | Literal["me"], here: Caller) -> UUID:
     """The caller's own id. Raises NotFound for another's: it is as if it did not exist."""
     if user_id not in ("me", here.user_id):
-        raise NotFound("There is no such user.")
+        raise NotFound("user")
     return here.user_id
 
 

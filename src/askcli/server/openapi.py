@@ -8,7 +8,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from askcli.contract import PROBLEM_JSON, Model, Problem
-from askcli.errors import BY_STATUS, AskcliError
+from askcli.errors import AskcliError
+from askcli.problems import BY_STATUS
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -13,33 +13,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from askcli.contract import HEADER_REQUEST_ID, PROBLEM_JSON, FieldError, Problem, QuotaLeft
-from askcli.errors import BY_STATUS, AskcliError, InvalidInput, MalformedBody
+from askcli.contract import HEADER_REQUEST_ID, PROBLEM_JSON
+from askcli.errors import AskcliError, InvalidInput, MalformedBody
+from askcli.problems import BY_STATUS, to_problem
 
 RETRY_SECONDS = 10  # where nobody knows better
 
 log = logging.getLogger("askcli.server")
-
-
-def problem(error: AskcliError, request_id: str) -> Problem:
-    """The problem document that stands for an error."""
-    document = Problem(
-        type="about:blank",
-        title=error.title,
-        status=error.status,
-        detail=error.detail,
-        code=error.code,
-        request_id=request_id,
-    )
-    if error.errors:
-        document["errors"] = [FieldError(**one) for one in error.errors]  # type: ignore[typeddict-item]
-    if error.quota:
-        document["quota"] = QuotaLeft(**error.quota)  # type: ignore[typeddict-item]
-    if error.question_id:
-        document["question_id"] = error.question_id
-    if error.question_status:
-        document["question_status"] = error.question_status  # type: ignore[typeddict-item]
-    return document
 
 
 def response(
@@ -53,7 +33,7 @@ def response(
         extra["www-authenticate"] = 'Bearer realm="askcli"'
     if error.retry_after is not None or error.status in (429, 503):
         extra["retry-after"] = str(error.retry_after or RETRY_SECONDS)
-    body = json.dumps(problem(error, request_id), ensure_ascii=False).encode()
+    body = json.dumps(to_problem(error, request_id), ensure_ascii=False).encode()
     return Response(body, error.status, extra, media_type=PROBLEM_JSON)
 
 
@@ -106,7 +86,7 @@ async def _http(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == 405:  # Starlette names the methods of the first route alone
         headers["Allow"] = ", ".join(_methods(request))
-    return response(kind(detail), request.state.request_id, headers)
+    return response(kind(detail=detail), request.state.request_id, headers)
 
 
 def _methods(request: Request) -> list[str]:

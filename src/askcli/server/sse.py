@@ -18,7 +18,7 @@ from askcli.contract import (
     Delta,
 )
 from askcli.errors import AskcliError
-from askcli.server.problems import problem
+from askcli.problems import to_problem
 from askcli.services.auth.authentication import LOOK_SECONDS, Watch
 from askcli.services.runs.run import Run
 
@@ -63,7 +63,7 @@ async def _events(run: Run, watching: Watching, request_id: str, sent: int) -> A
                 raise run.error
             yield _event(EVENT_DONE, run.question)
     except AskcliError as error:
-        yield _event(EVENT_ERROR, problem(error, request_id))
+        yield _event(EVENT_ERROR, to_problem(error, request_id))
 
 
 def _event(name: str, data: Mapping[str, Any], id_: str | None = None) -> bytes:

@@ -28,7 +28,7 @@ def find(connection: Connection, who: str) -> RowMapping:
     except ValueError:
         row = users.by_email(connection, email_key(who))
     if row is None:
-        raise NotFound(f"there is no user {who!r}; `askcli users list` shows them.")
+        raise NotFound(detail=f"there is no user {who!r}; `askcli users list` shows them.")
     return row
 
 

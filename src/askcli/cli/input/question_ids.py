@@ -39,7 +39,7 @@ def of_conversation(api: Api, text: str) -> str:
 def _beginning_with(api: Api, prefix: str) -> Question:
     found = api.questions(id_prefix=prefix, limit=2)["items"]
     if not found:
-        raise NotFound(f"there is no question of yours whose id begins with {prefix}.")
+        raise NotFound(detail=f"there is no question of yours whose id begins with {prefix}.")
     if len(found) > 1:
         raise Misused(f"{prefix} is how several ids begin; give more of it.")
     return found[0]

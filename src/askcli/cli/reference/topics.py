@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from askcli import contract, errors
+from askcli import contract
+from askcli.problems import BY_CODE
 from askcli.settings import Settings, variable_name
 
 EXIT_CODES = {
@@ -47,7 +48,7 @@ def exit_codes() -> str:
     """A table of exit codes, with the errors that each stands for."""
     lines = ["code  meaning"]
     for code, meaning in EXIT_CODES.items():
-        kinds = [kind.code for kind in errors.BY_CODE.values() if kind.exit_code == code]
+        kinds = [kind.code for kind in BY_CODE.values() if kind.exit_code == code]
         lines.append(f"{code:4}  {meaning}")
         lines += _wrapped(", ".join(kinds), 6)
     lines += [

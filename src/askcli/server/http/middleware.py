@@ -55,7 +55,7 @@ class Envelope:
         if error := trusted_hosts.problem(headers.getlist("host"), self._allowed):
             return error
         if _declared_length(headers) > MAX_BODY_BYTES:
-            return PayloadTooLarge("The body is too large; shorten the question.")
+            return PayloadTooLarge()
         return None
 
 

@@ -44,11 +44,11 @@ class Accounts:
         register learns whether it is taken (EmailTaken); InvalidInput; RateLimited.
         """
         if self._policy == "closed":
-            raise RegistrationClosed("This server takes no registrations; ask its host.")
+            raise RegistrationClosed()
         key = email_key(email)
         await self._count(visit)
         if self._policy == "invite" and not invite:
-            raise InviteNeeded("This server needs an invite; ask its host for a code.")
+            raise InviteNeeded()
         if len(key) > MAX_EMAIL_CHARACTERS:
             raise InvalidInput("email: it is too long.")
         check_allowed(password, email)
@@ -89,7 +89,7 @@ class Accounts:
         """The user. Raises NotFound."""
         row = await self._database.read(users.by_id, user_id)
         if row is None:
-            raise NotFound("There is no such user.")
+            raise NotFound("user")
         return as_user(row)
 
 

@@ -72,4 +72,4 @@ class ApiTokens:
             return found
 
         if not await self._database.write(remove):
-            raise NotFound("There is no such token.")
+            raise NotFound("token")

@@ -69,9 +69,9 @@ class Access:
         login = self._tokens.login(token)
         session = await self._database.read(sessions.live, login.session_id, now())
         if session is None or session["user_id"] != login.user_id:
-            raise SessionEnded("The session has ended; log in again.")
+            raise SessionEnded()
         if session["disabled_at"]:
-            raise disabled()
+            raise AccountDisabled()
         return Caller(login.user_id, ALL_SCOPES, session_id=login.session_id)
 
     async def _by_api_token(self, token: str) -> Caller:
@@ -79,7 +79,7 @@ class Access:
         if row is None or row["expires_at"] <= moment:
             raise InvalidToken("The API token is not valid: it is wrong, revoked or expired.")
         if row["disabled_at"]:
-            raise disabled()
+            raise AccountDisabled()
         if row["last_used_at"] is None or moment - row["last_used_at"] > NOTE_USE_AFTER:
             await self._database.write(api_tokens.use, row["id"], moment)
         scopes = TOKEN_SCOPES & set(row["scopes"].split())
@@ -113,8 +113,3 @@ class Access:
             living |= await self._database.read(api_tokens.living, by_token, moment)
         for watch in watched:
             watch.over = (watch.caller.session_id or watch.caller.token_id) not in living
-
-
-def disabled() -> AccountDisabled:
-    """What a disabled user is told, once they have shown who they are."""
-    return AccountDisabled("This account is disabled; ask the server's host.")

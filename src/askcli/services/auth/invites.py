@@ -39,7 +39,7 @@ def every(connection: Connection) -> list[dict[str, Any]]:
 def revoke(connection: Connection, invite_id: UUID) -> None:
     """End an invite. Raises NotFound."""
     if not invites.remove(connection, invite_id):
-        raise NotFound("There is no such invite; `askcli invite list` shows them.")
+        raise NotFound(detail="There is no such invite; `askcli invite list` shows them.")
     note(connection, "invite_revoked", detail=str(invite_id))
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from sqlalchemy import Connection, RowMapping
 
 from askcli.contract import Tokens
-from askcli.errors import InvalidCredentials, RateLimited, SessionEnded, Unavailable
+from askcli.errors import (
+    AccountDisabled,
+    InvalidCredentials,
+    RateLimited,
+    SessionEnded,
+    Unavailable,
+)
 from askcli.services.audit import note
 from askcli.services.auth.accounts import email_key
-from askcli.services.auth.authentication import disabled
 from askcli.services.auth.passwords import Passwords
 from askcli.services.auth.rate_limits import Limits
 from askcli.services.auth.sessions import Sessions, check_unchanged, still_open
@@ -38,7 +43,7 @@ class Logins:
         """
         user = await self._who_knows(email, password, visit)
         if user["disabled_at"]:
-            raise disabled()
+            raise AccountDisabled()
         return await self._sessions.open(user, visit)
 
     async def change_password(self, login: Login, old: str, new: str, visit: Visit) -> None:
@@ -71,7 +76,7 @@ class Logins:
         if not await self._matches(password, account, user, visit, known=known) or user is None:
             user_id = user["id"] if user else None
             await self._database.write(note, "login_failed", visit, user_id=user_id)
-            raise InvalidCredentials("Wrong email or password.")
+            raise InvalidCredentials()
         await self._database.write(self._limits.login_was_right, visit, account, known=known)
         return user
 

@@ -10,9 +10,15 @@ from sqlalchemy import Connection, RowMapping
 
 from askcli.contract import Session, User
 from askcli.contract import Tokens as TokensShape
-from askcli.errors import AskcliError, InvalidCredentials, InvalidToken, NotFound, SessionEnded
+from askcli.errors import (
+    AccountDisabled,
+    AskcliError,
+    InvalidCredentials,
+    InvalidToken,
+    NotFound,
+    SessionEnded,
+)
 from askcli.services.audit import note
-from askcli.services.auth.authentication import disabled
 from askcli.services.auth.rate_limits import Limits
 from askcli.services.auth.tokens import Login, Tokens, hashed, random_token
 from askcli.services.clock import new_id, now
@@ -101,7 +107,7 @@ class Sessions:
         if successor is None:
             sessions.end(connection, login.user_id, login.session_id, moment)
             _note(connection, "reuse", visit, login)
-            return SessionEnded("The session has ended; log in again.")
+            return SessionEnded()
         _note(connection, "rotated" if first else "rotated_again", visit, login)
         return login, successor, as_user(user)
 
@@ -120,7 +126,7 @@ class Sessions:
     async def end(self, user_id: UUID, session_id: UUID, visit: Visit) -> None:
         """End a session of the user's. Raises NotFound."""
         if not await self._database.write(self._end, user_id, session_id, visit):
-            raise NotFound("There is no such session.")
+            raise NotFound("session")
 
     async def end_all(self, user_id: UUID, visit: Visit) -> None:
         """End all sessions of the user."""
@@ -160,9 +166,9 @@ def still_open(connection: Connection, login: Login) -> RowMapping:
     user = users.lock(connection, login.user_id)
     session = sessions.live(connection, login.session_id, now())
     if user is None or session is None or session["user_id"] != login.user_id:
-        raise SessionEnded("The session has ended; log in again.")
+        raise SessionEnded()
     if user["disabled_at"]:
-        raise disabled()
+        raise AccountDisabled()
     return user
 
 
@@ -170,9 +176,9 @@ def check_unchanged(connection: Connection, user: RowMapping) -> None:
     """Hold a user whose password was right a moment ago, if it still is."""
     current = users.lock(connection, user["id"])
     if current is None or current["password_hash"] != user["password_hash"]:
-        raise InvalidCredentials("Wrong email or password.")
+        raise InvalidCredentials()
     if current["disabled_at"]:
-        raise disabled()
+        raise AccountDisabled()
 
 
 def _note(connection: Connection, event: Any, visit: Visit, login: Login) -> None:

@@ -68,9 +68,9 @@ class Tokens:
             )
             return Login(UUID(claims["sub"]), UUID(claims["sid"]))
         except jwt.ExpiredSignatureError:
-            raise TokenExpired("The access token has expired; refresh it or log in.") from None
+            raise TokenExpired() from None
         except (jwt.InvalidTokenError, ValueError):
-            raise InvalidToken("The access token is not valid; log in again.") from None
+            raise InvalidToken() from None
 
     def successors(self, refresh_token: str) -> list[str]:
         """The refresh tokens that may follow this one: by the secret, and by the previous one.

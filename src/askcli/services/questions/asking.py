@@ -104,7 +104,7 @@ class Questions:
         if conversation_id is None:
             return []
         if not await self._database.read(questions.has_conversation, user_id, conversation_id):
-            raise NotFound("There is no such conversation.")
+            raise NotFound("conversation")
         turns = await self._database.read(questions.turns, user_id, conversation_id, MAX_TURNS)
         return _newest_that_fit([(turn["question"], turn["answer"]) for turn in turns])
 
@@ -112,7 +112,7 @@ class Questions:
         """The user's question. Raises NotFound."""
         row = await self._database.read(questions.by_id, user_id, question_id)
         if row is None:
-            raise NotFound("There is no such question.")
+            raise NotFound("question")
         return as_question(row)
 
     async def follow(self, user_id: UUID, question_id: UUID) -> Run:

@@ -39,13 +39,13 @@ class History:
             return QuestionPage(items=[], next_cursor=None)
         rows = await self._database.read(listing.search_page, user_id, asked, _one_more(wanted))
         if rows is None:
-            raise NotFound("The question of this cursor is gone; begin the search again.")
+            raise NotFound(detail="The question of this cursor is gone; begin the search again.")
         return _page([as_question(row) for row in rows], wanted.limit)
 
     async def remove(self, user_id: UUID, question_id: UUID) -> None:
         """Delete the user's question. Raises NotFound."""
         if not await self._database.write(questions.remove, user_id, question_id):
-            raise NotFound("There is no such question.")
+            raise NotFound("question")
 
     async def remove_older(self, user_id: UUID, until: datetime) -> int:
         """Delete the user's questions asked before `until`; returns how many.

@@ -83,7 +83,7 @@ class Answering:
                 run.begin = piece
             elif piece:
                 run.add(storable(piece))
-        raise Interrupted("The model's answer broke off before its end; ask again.")
+        raise Interrupted()
 
     async def _checkpoint(self, run: Run, over: asyncio.Event) -> None:
         question_id, kept = UUID(run.question["id"]), ""

@@ -70,7 +70,7 @@ class Runs:
     def check_open(self) -> None:
         """Raises ShuttingDown once the server has begun to stop."""
         if self.stopping:
-            raise ShuttingDown("The server is stopping; try again shortly.", retry_after=5)
+            raise ShuttingDown(retry_after=5)
 
     def start(self, question: Question, request: Request) -> Run:
         """Begin to answer a question whose row is stored."""
@@ -111,7 +111,7 @@ class Runs:
         if own is None:
             await self._database.write(questions.cancel, user_id, question_id, now())
             return
-        own.run.stop(Cancelled("The answer was cancelled; the text so far is kept."))
+        own.run.stop(Cancelled())
         await own.run.wait()
 
     async def drain(self, seconds: float) -> None:
@@ -150,7 +150,9 @@ class Runs:
 
 def _catch_up(run: Run, question: Question | None) -> None:
     if question is None:
-        run.end(run.question, NotFound("The question was deleted while it was being answered."))
+        run.end(
+            run.question, NotFound(detail="The question was deleted while it was being answered.")
+        )
         return
     if new := question["answer"][len(run.text) :]:
         run.add(new)

@@ -75,7 +75,7 @@ class Patience:
                 except TimeoutError:
                     raise _late(shown=shown, total=clock() >= deadline) from None
                 if piece is None:
-                    raise Interrupted("The model's answer broke off before its end; ask again.")
+                    raise Interrupted()
                 shown = shown or _is_text(piece)
                 yield piece
                 if isinstance(piece, Finish):

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from askcli.answerers.base import Begin
 from askcli.contract import Question
-from askcli.errors import BY_CODE, AskcliError
+from askcli.errors import AskcliError
+from askcli.problems import BY_CODE
 
 T = TypeVar("T")
 
@@ -117,7 +118,7 @@ def stored_error(question: Question) -> AskcliError | None:
         return None
     kind = BY_CODE.get(question["error"], AskcliError)
     return kind(
-        f"{kind.title}. The question was stored with this end; ask again.",
+        detail=f"{kind.title}. The question was stored with this end; ask again.",
         question_id=question["id"],
         question_status=question["status"],
     )

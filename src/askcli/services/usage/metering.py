@@ -15,8 +15,14 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from askcli.answerers.base import Finish, Request
-from askcli.errors import AskcliError, Cancelled, Interrupted, NotFound, ProviderTimeout
-from askcli.services.auth.authentication import disabled
+from askcli.errors import (
+    AccountDisabled,
+    AskcliError,
+    Cancelled,
+    Interrupted,
+    NotFound,
+    ProviderTimeout,
+)
 from askcli.services.runs.run import Run
 from askcli.services.usage.quotas import Quota, check
 from askcli.store import usage, users
@@ -41,9 +47,9 @@ class Spending:
         """
         user = users.lock(connection, row["user_id"])
         if user is None:
-            raise NotFound("There is no such user.")
+            raise NotFound("user")
         if user["disabled_at"]:
-            raise disabled()
+            raise AccountDisabled()
         tokens_in = sum(estimate(message.content) for message in request.messages)
         most = Finish("", request.model, tokens_in + estimate(request.system), request.max_tokens)
         cost = self._price(most)

@@ -82,7 +82,7 @@ def revoke(
 def _id(api: Api, which: str) -> str:
     found = [token["id"] for token in api.tokens() if which in (token["id"], token["name"])]
     if not found:
-        raise NotFound(f"there is no token {which!r}; `askcli token list` shows them.")
+        raise NotFound(detail=f"there is no token {which!r}; `askcli token list` shows them.")
     if len(found) > 1:
         raise Misused(f"{len(found)} tokens are named {which!r}: name one by its id.")
     return found[0]

@@ -1,0 +1,84 @@
+"""Errors as problem documents (RFC 9457), as the server writes and the client reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from askcli.contract import Problem
+from askcli.errors import (
+    AskcliError,
+    Conflict,
+    HeadersTooLarge,
+    InvalidInput,
+    MalformedBody,
+    MethodNotAllowed,
+    NotAuthenticated,
+    NotFound,
+    PayloadTooLarge,
+    RateLimited,
+    Refused,
+    TooSlow,
+    Unavailable,
+    Unreachable,
+    UnsupportedMedia,
+    WrongHost,
+)
+
+# What an error carries beside its code and its text, under the same name in a problem document.
+_EXTENSIONS = ("errors", "quota", "question_id", "question_status")
+
+
+def _tree(root: type[AskcliError]) -> Iterator[type[AskcliError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from _tree(child)
+
+
+BY_CODE: dict[str, type[AskcliError]] = {error.code: error for error in _tree(AskcliError)}
+
+# Where only a status is known (a proxy answered, or Starlette did), the plainest error with it.
+BY_STATUS: dict[int, type[AskcliError]] = {
+    400: MalformedBody,
+    401: NotAuthenticated,
+    403: Refused,
+    404: NotFound,
+    405: MethodNotAllowed,
+    408: TooSlow,
+    409: Conflict,
+    413: PayloadTooLarge,
+    415: UnsupportedMedia,
+    421: WrongHost,
+    422: InvalidInput,
+    431: HeadersTooLarge,
+    429: RateLimited,
+    502: Unavailable,
+    503: Unavailable,
+    504: Unreachable,
+}
+
+
+def extensions(error: AskcliError) -> dict[str, Any]:
+    """The extension members of an error that are set, by name."""
+    return {name: value for name in _EXTENSIONS if (value := getattr(error, name)) is not None}
+
+
+def to_problem(error: AskcliError, request_id: str) -> Problem:
+    """Return the problem document of an error."""
+    document = {
+        "type": "about:blank",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "request_id": request_id,
+    }
+    return cast(Problem, document | extensions(error))
+
+
+def from_problem(status: int, document: Mapping[str, Any]) -> AskcliError:
+    """Return the error of a problem document; an unknown code goes by the HTTP status."""
+    kind = BY_CODE.get(str(document.get("code"))) or BY_STATUS.get(status, AskcliError)
+    text = document.get("detail") or document.get("title") or f"The server answered {status}."
+    extra = {name: document.get(name) for name in (*_EXTENSIONS, "request_id")}
+    return kind(detail=str(text), **extra)
