@@ -1,4 +1,4 @@
-"""The app: routes, errors and middleware around the services."""
+"""The FastAPI application: routes, error handlers and middleware around the services."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger("askcli.server")
 
 
 def create_app(services: Services, activity: Activity, allowed: Hosts) -> FastAPI:
-    """The API over these services, for these hosts; it closes the services when it stops."""
+    """Return the API over these services; it closes them when it stops."""
     app = FastAPIOffline(
         redoc_url=None,
         title="askcli",
@@ -33,13 +33,13 @@ def create_app(services: Services, activity: Activity, allowed: Hosts) -> FastAP
         redirect_slashes=False,
     )
     app.state.services = services
-    parts = (users, history, auth, sessions, tokens, questions, models, health)
-    routers = [part.router for part in parts]
+    modules = (users, history, auth, sessions, tokens, questions, models, health)
+    routers = [module.router for module in modules]
     for router in routers:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]
     problems.install(app)
-    openapi.name_models(app, services.questions.models()[0])
+    openapi.list_models(app, services.questions.models()[0])
     app.add_middleware(Envelope, activity=activity, allowed=allowed)
     return app
 
@@ -47,20 +47,20 @@ def create_app(services: Services, activity: Activity, allowed: Hosts) -> FastAP
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
-    # What is slow about the first answer happens now, beside the first requests.
-    beside = [
+    background = [
         asyncio.create_task(_warm(services.answerer)),
-        asyncio.create_task(services.orphans.look()),
-        asyncio.create_task(services.access.look()),
-        asyncio.create_task(services.housekeeping.keep()),
+        asyncio.create_task(services.orphans.run()),
+        asyncio.create_task(services.authentication.run()),
+        asyncio.create_task(services.housekeeping.run()),
     ]
     yield
-    for task in beside:
+    for task in background:
         task.cancel()
     await services.close()
 
 
 async def _warm(answerer: Answerer) -> None:
+    """Load what the first answer needs, beside the first requests."""
     try:
         await answerer.warm()
     except Exception:

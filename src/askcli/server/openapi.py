@@ -1,4 +1,4 @@
-"""What OpenAPI says beside what FastAPI finds out: errors, and the models that there are."""
+"""Additions to the OpenAPI document that FastAPI generates: errors, and the available models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from askcli.problems import BY_STATUS
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that can fail with these statuses, beside 422."""
+    """Return the `responses` of a route that can fail with these statuses and 422."""
     return {
         status: {
             "model": Problem,
@@ -24,16 +24,16 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def name_models(app: FastAPI, models: Sequence[Model]) -> None:
-    """Let the document say which models this server has: another one is refused."""
-    document = app.openapi
+def list_models(app: FastAPI, models: Sequence[Model]) -> None:
+    """Document the models of this server as the allowed values of `model`."""
+    generate = app.openapi
 
-    def named() -> dict[str, Any]:
-        found = document()
-        model = found["components"]["schemas"]["AskBody"]["properties"]["model"]
-        for kind in model["anyOf"]:
-            if kind.get("type") == "string":
-                kind["enum"] = [known["id"] for known in models]
-        return found
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        field = document["components"]["schemas"]["AskBody"]["properties"]["model"]
+        for schema in field["anyOf"]:
+            if schema.get("type") == "string":
+                schema["enum"] = [model["id"] for model in models]
+        return document
 
-    app.openapi = named  # type: ignore[method-assign]
+    app.openapi = openapi  # type: ignore[method-assign]

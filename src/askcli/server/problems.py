@@ -1,4 +1,4 @@
-"""Every error as application/problem+json (RFC 9457), and never more in it than it should."""
+"""Error responses: application/problem+json (RFC 9457) for every error, without internals."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from askcli.contract import HEADER_REQUEST_ID, PROBLEM_JSON
-from askcli.errors import AskcliError, InvalidInput, MalformedBody
+from askcli.errors import AskcliError, InvalidInput, MalformedBody, PayloadTooLarge
 from askcli.problems import BY_STATUS, to_problem
 
-RETRY_SECONDS = 10  # where nobody knows better
+RETRY_SECONDS = 10  # Retry-After of errors that set none
 
 log = logging.getLogger("askcli.server")
 
@@ -25,61 +25,62 @@ log = logging.getLogger("askcli.server")
 def response(
     error: AskcliError, request_id: str, headers: dict[str, str] | None = None
 ) -> Response:
-    """The response that stands for an error."""
-    extra = dict(headers or {}) | {HEADER_REQUEST_ID: request_id}
+    """Return the response of an error."""
+    headers = dict(headers or {}) | {HEADER_REQUEST_ID: request_id}
     if error.status == 408:
-        extra["connection"] = "close"  # what is still to come would be taken for a request
+        headers["connection"] = "close"  # the rest of the body would be read as a request
     if error.status == 401:
-        extra["www-authenticate"] = 'Bearer realm="askcli"'
+        headers["www-authenticate"] = 'Bearer realm="askcli"'
     if error.retry_after is not None or error.status in (429, 503):
-        extra["retry-after"] = str(error.retry_after or RETRY_SECONDS)
+        headers["retry-after"] = str(error.retry_after or RETRY_SECONDS)
     body = json.dumps(to_problem(error, request_id), ensure_ascii=False).encode()
-    return Response(body, error.status, extra, media_type=PROBLEM_JSON)
+    return Response(body, error.status, headers, media_type=PROBLEM_JSON)
 
 
 def install(app: FastAPI) -> None:
-    """Make `app` answer all its errors as problems."""
-    app.add_exception_handler(AskcliError, _ours)
-    app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
+    """Install handlers that turn all errors of `app` into problems."""
+    app.add_exception_handler(AskcliError, _handle_ours)
+    app.add_exception_handler(RequestValidationError, _handle_validation)
+    app.add_exception_handler(HTTPException, _handle_http)
+    app.add_exception_handler(Exception, _handle_unexpected)
 
 
-async def _ours(request: Request, error: Exception) -> Response:
+async def _handle_ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, AskcliError)
     return response(error, request.state.request_id)
 
 
-async def _validation(request: Request, error: Exception) -> Response:
+async def _handle_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     return response(from_validation(error.errors()), request.state.request_id)
 
 
-def from_validation(found: Sequence[Any]) -> AskcliError:
-    """Our error for pydantic's list; the values themselves stay out, one may be a password."""
-    if any(one["type"] == "json_invalid" for one in found):
+def from_validation(details: Sequence[Any]) -> AskcliError:
+    """Return our error for pydantic's details, without the values: one may be a password."""
+    if any(detail["type"] == "json_invalid" for detail in details):
         return MalformedBody("The body is not valid JSON.")
     errors = [
         {
-            "field": ".".join(map(str, one["loc"][1:])) or str(one["loc"][0]),
-            "message": one["msg"].removeprefix("Value error, "),
+            "field": ".".join(map(str, detail["loc"][1:])) or str(detail["loc"][0]),
+            "message": detail["msg"].removeprefix("Value error, "),
         }
-        for one in found
+        for detail in details
     ]
     first = errors[0]
     return InvalidInput(f"{first['field']}: {first['message']}.", errors=errors)
 
 
+_UNEXPECTED = "The server failed; its host finds the request id in the log."
 _DETAILS = {
     400: "The body cannot be read as JSON.",
     404: "There is nothing at this path; /docs lists what there is.",
     408: "The body took too long to arrive; try again.",
     405: "This path does not take this method; /docs lists what it takes.",
-    413: "The body is too large; shorten the question.",
+    413: PayloadTooLarge.default,
 }
 
 
-async def _http(request: Request, error: Exception) -> Response:
+async def _handle_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = BY_STATUS.get(error.status_code, AskcliError)
     detail = _DETAILS.get(error.status_code, str(error.detail))
@@ -90,15 +91,13 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> list[str]:
-    """What this path takes."""
+    """Return the methods that the request's path supports."""
     routes: list[Route] = request.app.state.routes
-    here = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for route in here for method in route.methods or ()})
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in matching for method in route.methods or ()})
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
+async def _handle_unexpected(request: Request, error: Exception) -> Response:
     request_id = request.state.request_id
     log.error("request %s failed: %s", request_id, type(error).__name__)
-    return response(
-        AskcliError("The server failed; its host finds the request id in the log."), request_id
-    )
+    return response(AskcliError(_UNEXPECTED), request_id)

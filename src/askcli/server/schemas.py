@@ -1,4 +1,4 @@
-"""What requests carry, checked on the way in."""
+"""Schemas of request bodies and parameters."""
 
 from __future__ import annotations
 
@@ -9,18 +9,25 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from askcli.contract import MAX_QUESTION_CHARACTERS, MAX_SYSTEM_CHARACTERS, Scope
+from askcli.contract import (
+    MAX_PAGE,
+    MAX_QUESTION_CHARACTERS,
+    MAX_SEARCH_CHARACTERS,
+    MAX_SYSTEM_CHARACTERS,
+    Scope,
+)
 from askcli.services.questions.asking import Ask
+from askcli.services.questions.history import Filters
 
-# Patterns and not validators wherever a pattern can say it, so that OpenAPI says the same. They are
-# read by Rust's regex here, by ECMAScript and by Python's re elsewhere: the dialect is what these
-# share. Out are NUL, which PostgreSQL does not keep, and in what is one line all that is none or
-# that turns the text around it: controls, line separators, bidirectional overrides.
+# Patterns and not validators where possible, so that OpenAPI documents them. They are read by
+# Rust's regex here, by ECMAScript and Python's re elsewhere: the dialect is what these share.
+# Excluded are NUL, which PostgreSQL does not store, and in single lines also controls, line
+# separators and bidirectional overrides.
 _UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 ANY_TEXT = r"^[^\x00]*$"
 SOME_TEXT = r"^[^\x00]*[^\s\x00][^\x00]*$"
 ONE_LINE = rf"^[^{_UNPRINTABLE}]*[^\s{_UNPRINTABLE}][^{_UNPRINTABLE}]*$"
-# What an address must have to be one; whether it exists, only a message to it would show.
+# The minimum of an address; whether it exists, only a message to it would show.
 AN_EMAIL = rf"^[^@\s{_UNPRINTABLE}]+@[^@\s{_UNPRINTABLE}]+$"
 A_TIME = re.compile(
     r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
@@ -28,34 +35,37 @@ A_TIME = re.compile(
 
 
 def _integral(number: object) -> object:
-    """JSON knows no integers: 90.0 is 90."""
+    """Convert an integral float: JSON has no integers, 90.0 is 90."""
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-def _written_out(moment: object) -> object:
-    if isinstance(moment, str) and not A_TIME.fullmatch(moment):
+def _check_format(value: object) -> object:
+    if isinstance(value, str) and not A_TIME.fullmatch(value):
         raise ValueError("must be a time as RFC 3339 writes it, such as 2026-01-31T12:00:00Z")
-    return moment
+    return value
 
 
-def _in_utc(moment: datetime) -> datetime:
-    """The moment in UTC, which it is in already when it names no time zone."""
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
+def _in_utc(timestamp: datetime) -> datetime:
+    """Convert to UTC, which a time without a zone already is."""
+    if timestamp.tzinfo is None:
+        return timestamp.replace(tzinfo=UTC)
     try:
-        return moment.astimezone(UTC)
+        return timestamp.astimezone(UTC)
     except OverflowError:
         raise ValueError("must be a time of the years 1 to 9999 in UTC") from None
 
 
 _WHOLE = BeforeValidator(_integral)
-Moment = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
+Moment = Annotated[datetime, BeforeValidator(_check_format), AfterValidator(_in_utc)]
+Since = Annotated[Moment | None, Field(description="Asked at this time or later")]
+Until = Annotated[Moment | None, Field(description="Asked before this time")]
+SEARCH = 'Words that must all be in it, "words in a row", beginnings*, -what must not be in it'
 Name = Annotated[
     str, Field(min_length=1, max_length=200, pattern=ONE_LINE), AfterValidator(str.strip)
 ]
 Email = Annotated[str, Field(max_length=254, pattern=AN_EMAIL)]
 Secret = Annotated[str, Field(min_length=1, max_length=1024)]
-# In bytes, and not one of the commonest: what a schema cannot say, the description does.
+# The limit in bytes and the list of common passwords cannot be expressed by a schema.
 NewPassword = Annotated[
     str,
     Field(min_length=10, max_length=72, description="72 bytes or less; not one of the commonest"),
@@ -63,13 +73,13 @@ NewPassword = Annotated[
 
 
 class Body(BaseModel):
-    """A JSON body; a field that it does not have is an error and not a silence."""
+    """A JSON body; unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Registration(Body):
-    """An account to make."""
+    """A new account."""
 
     name: Name
     email: Email
@@ -78,7 +88,7 @@ class Registration(Body):
 
 
 class Login(Body):
-    """Who logs in."""
+    """Credentials."""
 
     email: Annotated[str, Field(min_length=1, max_length=254, pattern=ANY_TEXT)]
     password: Secret
@@ -91,14 +101,14 @@ class Refresh(Body):
 
 
 class PasswordChange(Body):
-    """The password to change, and what to."""
+    """The current and the new password."""
 
     current_password: Secret
     new_password: NewPassword
 
 
-class TokenWanted(Body):
-    """An API token to make."""
+class TokenRequest(Body):
+    """A new API token."""
 
     name: Annotated[Name, Field(max_length=100)]
     scopes: Annotated[
@@ -108,7 +118,7 @@ class TokenWanted(Body):
 
 
 class AskBody(Body):
-    """A question, and how it is to be answered."""
+    """A question and options for its answer."""
 
     question: Annotated[
         str,
@@ -133,6 +143,26 @@ class AskBody(Body):
     ] = None
     max_tokens: Annotated[int, Field(ge=1, le=100_000), _WHOLE] | None = None
 
-    def as_ask(self) -> Ask:
-        """The question as the service takes it."""
+    def to_ask(self) -> Ask:
+        """Return the question as the service takes it."""
         return Ask(**self.model_dump())
+
+
+class QuestionQuery(BaseModel):
+    """Query parameters of a page of questions."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 20
+    cursor: Annotated[UUID | None, Field(description="A page's next_cursor")] = None
+    conversation_id: UUID | None = None
+    since: Since = None
+    until: Until = None
+    search: Annotated[
+        str | None, Field(min_length=1, max_length=MAX_SEARCH_CHARACTERS, description=SEARCH)
+    ] = None
+    id_prefix: Annotated[
+        str | None, Field(pattern=r"^[0-9a-fA-F-]{1,36}$", description="How their ids begin")
+    ] = None
+
+    def to_filters(self) -> Filters:
+        """Return the parameters as the service takes them."""
+        return Filters(**self.model_dump())

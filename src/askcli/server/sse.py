@@ -1,4 +1,4 @@
-"""An answer as an event stream (text/event-stream), one JSON object in each `data:`."""
+"""Server-sent events of an answer: one JSON object in each `data:`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from askcli.contract import (
 )
 from askcli.errors import AskcliError
 from askcli.problems import to_problem
-from askcli.services.auth.authentication import LOOK_SECONDS, Watch
-from askcli.services.runs.run import Run
+from askcli.services.auth.authentication import WATCH_SECONDS, Watch
+from askcli.services.runs.stream import AnswerStream
 
 PING_SECONDS = 15.0
 
@@ -28,40 +28,45 @@ Watching = AbstractContextManager[Watch]
 
 
 def wants_stream(accept: str | None) -> bool:
-    """Whether a request's Accept header asks for the stream rather than for JSON."""
+    """Whether the Accept header asks for an event stream rather than JSON."""
     return any(
         part.partition(";")[0].strip().lower() == EVENT_STREAM for part in (accept or "").split(",")
     )
 
 
 def stream(
-    run: Run, watching: Watching, request_id: str, after: int, *, status: int
+    answer: AnswerStream, watching: Watching, request_id: str, after: int, *, status: int
 ) -> EventSourceResponse:
-    """The run as it happens, its text from character `after` on, while its reader may read it."""
+    """Return the events of an answer, its text from character `after` on.
+
+    The stream ends with an error when the reader's session or token ends.
+    """
     # Proxies (nginx and its kin) would otherwise hold the events back to fill a buffer.
     headers = {"x-accel-buffering": "no", "cache-control": "no-store"}
     return EventSourceResponse(
-        _events(run, watching, request_id, after), headers=headers, status_code=status
+        _events(answer, watching, request_id, after), headers=headers, status_code=status
     )
 
 
-async def _events(run: Run, watching: Watching, request_id: str, sent: int) -> AsyncIterator[bytes]:
+async def _events(
+    answer: AnswerStream, watching: Watching, request_id: str, sent: int
+) -> AsyncIterator[bytes]:
     try:
         with watching as watch:
-            yield _event(EVENT_QUESTION, run.question)
-            silent = 0.0
-            async for text in run.follow(sent, silence=LOOK_SECONDS):
+            yield _event(EVENT_QUESTION, answer.question)
+            silent_seconds = 0.0
+            async for text in answer.follow(sent, silence=WATCH_SECONDS):
                 watch.check()
                 sent += len(text)
-                silent = 0.0 if text else silent + LOOK_SECONDS
+                silent_seconds = 0.0 if text else silent_seconds + WATCH_SECONDS
                 if text:
                     yield _event(EVENT_DELTA, Delta(text=text), str(sent))
-                elif silent >= PING_SECONDS:
-                    silent = 0.0
+                elif silent_seconds >= PING_SECONDS:
+                    silent_seconds = 0.0
                     yield KEEPALIVE_COMMENT
-            if run.error is not None:
-                raise run.error
-            yield _event(EVENT_DONE, run.question)
+            if answer.error is not None:
+                raise answer.error
+            yield _event(EVENT_DONE, answer.question)
     except AskcliError as error:
         yield _event(EVENT_ERROR, to_problem(error, request_id))
 

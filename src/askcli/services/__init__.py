@@ -1,1 +1,1 @@
-"""What the product does; no HTTP, no SQL text."""
+"""What the product does; no HTTP and no SQL text."""

@@ -1,7 +1,7 @@
-"""The audit log: who logged in, failed to, was disabled or deleted, when and from where.
+"""The audit log: logins, failures, disabled and deleted accounts, with time and address.
 
-Entries are written in the transaction of what they tell, and never hold a secret: not even the
-email of a failed login, because people type their password into the wrong field.
+An entry is written in the transaction of the event, and never holds a secret: not even the email
+of a failed login, because people type their password into the wrong field.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from askcli.services.clock import new_id, now
-from askcli.services.request_info import Visit
+from askcli.services.request_info import MAX_ADDRESS_CHARACTERS, current_or_none
 from askcli.store import audit
+
+MAX_DETAIL_CHARACTERS = 200
 
 Event = Literal[
     "registered",
@@ -38,24 +40,25 @@ Event = Literal[
 ]
 
 
-def note(
+def record(
     connection: Connection,
     event: Event,
-    visit: Visit | None = None,
     *,
     user_id: UUID | None = None,
     session_id: UUID | None = None,
     detail: str | None = None,
 ) -> None:
-    """Write an entry; one without a visit is the host's own doing, on the server's machine."""
+    """Write an entry with the current request's id and address, `host` outside of a request."""
+    request = current_or_none()
+    address = request.address if request else "host"
     entry = {
         "id": new_id(),
         "at": now(),
         "event": event,
         "user_id": user_id,
         "session_id": session_id,
-        "address": visit.address and visit.address[:50] if visit else "host",
-        "request_id": visit.request_id if visit else None,
-        "detail": detail and detail[:200],
+        "address": address and address[:MAX_ADDRESS_CHARACTERS],
+        "request_id": request.request_id if request else None,
+        "detail": detail and detail[:MAX_DETAIL_CHARACTERS],
     }
     audit.add(connection, entry)

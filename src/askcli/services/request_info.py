@@ -1,28 +1,38 @@
-"""A visit: where a request comes from, as limits and the audit log see it."""
+"""Information about the HTTP request being served, for rate limits and the audit log.
+
+A context variable and not a parameter: every service that limits or audits needs it, and nothing
+between the middleware that sets it and those two does anything with it.
+"""
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+MAX_ADDRESS_CHARACTERS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What is left of a limit: of `quota` uses in `window` seconds, full again in `reset`."""
+    """State of a rate limit: `remaining` of `quota` uses in `window` seconds.
+
+    `reset` is the seconds until all uses are available again.
+    """
 
     name: str
     quota: int
     window: int
-    left: int
+    remaining: int
     reset: int
 
 
 @dataclass(slots=True)
-class Visit:
-    """A request's id, the client that it names, and its address.
+class RequestInfo:
+    """A request's id, its User-Agent and the address of its client.
 
-    No address is this machine's own user, on a Unix socket: nobody else reaches it, so nothing
-    there is limited. `allowance` is what is left of the limit that the request is nearest to.
+    `address` is None on a Unix socket: only this machine's own user reaches it, so nothing is
+    limited there. `allowance` is the rate limit with the fewest uses remaining.
     """
 
     request_id: str
@@ -32,15 +42,36 @@ class Visit:
 
     @property
     def network(self) -> str | None:
-        """Whom the address belongs to, as far as can be told: of IPv6 the whole /64."""
+        """The network that rate limits count: an IPv4 address, or the /64 of an IPv6 one."""
         if self.address is None:
             return None
         try:
             address: IPv4Address | IPv6Address = ip_address(self.address)
         except ValueError:  # what a trusted proxy passed on may be anything
-            return self.address[:50]
+            return self.address[:MAX_ADDRESS_CHARACTERS]
         if isinstance(address, IPv6Address):
             if address.ipv4_mapped is None:
                 return str(ip_network((address, 64), strict=False))
             address = address.ipv4_mapped
         return str(address)
+
+
+_current: ContextVar[RequestInfo | None] = ContextVar("request_info", default=None)
+
+
+def bind(info: RequestInfo) -> None:
+    """Make `info` the current request of this context, which asyncio tasks and threads inherit."""
+    _current.set(info)
+
+
+def current() -> RequestInfo:
+    """Return the current request. Raises LookupError outside of one."""
+    info = _current.get()
+    if info is None:
+        raise LookupError("no request is being served")
+    return info
+
+
+def current_or_none() -> RequestInfo | None:
+    """Return the current request, None in the host's commands and background tasks."""
+    return _current.get()

@@ -1,4 +1,4 @@
-"""Rows as the contract's shapes."""
+"""Database rows as shapes of the contract."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from askcli.services.clock import rfc3339
 
 
 def as_user(row: RowMapping | dict[str, Any]) -> User:
-    """The contract's shape of a user's row: no password hash in it."""
+    """Return a user's row as the contract shows it, without the password hash."""
     return User(
         id=str(row["id"]),
         name=str(row["name"]),
@@ -21,7 +21,7 @@ def as_user(row: RowMapping | dict[str, Any]) -> User:
 
 
 def as_question(row: RowMapping | dict[str, Any]) -> Question:
-    """The contract's shape of a question's row."""
+    """Return a question's row as the contract shows it."""
     return Question(
         id=str(row["id"]),
         user_id=str(row["user_id"]),
@@ -42,7 +42,7 @@ def as_question(row: RowMapping | dict[str, Any]) -> Question:
 
 
 def as_session(row: RowMapping | dict[str, Any], *, is_current: bool) -> Session:
-    """The contract's shape of a session's row."""
+    """Return a session's row as the contract shows it."""
     return Session(
         id=str(row["id"]),
         client=row["client"],
@@ -54,7 +54,7 @@ def as_session(row: RowMapping | dict[str, Any], *, is_current: bool) -> Session
 
 
 def as_api_token(row: RowMapping | dict[str, Any]) -> ApiToken:
-    """The contract's shape of an API token's row: nothing of the token itself."""
+    """Return an API token's row as the contract shows it, without the token."""
     last_used_at = row["last_used_at"]
     return ApiToken(
         id=str(row["id"]),
@@ -67,7 +67,7 @@ def as_api_token(row: RowMapping | dict[str, Any]) -> ApiToken:
 
 
 def as_usage(row: RowMapping | dict[str, Any]) -> Usage:
-    """The contract's shape of what a day's questions to one model have cost."""
+    """Return a row of usage (a day and a model) as the contract shows it."""
     return Usage(
         day=row["day"],
         model=row["model"],

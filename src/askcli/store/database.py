@@ -9,6 +9,7 @@ rolls back when it raises.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import os
 import time
@@ -65,7 +66,9 @@ class Database:
         self, pool: ThreadPoolExecutor, begin: str, work: Callable[[Connection], T]
     ) -> T:
         late = time.monotonic() + QUEUE_SECONDS
-        return await asyncio.get_running_loop().run_in_executor(pool, self._work, begin, work, late)
+        context = contextvars.copy_context()  # the work may need the request's information
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(pool, context.run, self._work, begin, work, late)
 
     def _work(self, begin: str, work: Callable[[Connection], T], late: float) -> T:
         if time.monotonic() > late:

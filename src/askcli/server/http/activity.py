@@ -1,4 +1,4 @@
-"""How busy this process is: what the local server's idle stop goes by."""
+"""Activity of this process, for the idle stop of the local server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class Activity:
-    """Counts the requests under way and remembers when the last one ended."""
+    """Counts the requests in progress and keeps the time when the last one ended."""
 
     def __init__(self) -> None:
         self._requests = 0
@@ -16,7 +16,7 @@ class Activity:
 
     @contextmanager
     def request(self) -> Iterator[None]:
-        """Count a request for as long as it takes."""
+        """Count a request during the block."""
         self._requests += 1
         try:
             yield
@@ -25,5 +25,5 @@ class Activity:
             self._last = time.monotonic()
 
     def idle_seconds(self) -> float:
-        """For how long nothing has been asked; 0 while a request is under way."""
+        """Return the seconds since the last request ended; 0 while one is in progress."""
         return 0.0 if self._requests else time.monotonic() - self._last

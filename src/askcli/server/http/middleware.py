@@ -1,4 +1,4 @@
-"""What happens to every request: its id, its host, its bounds, its path without a last slash.
+"""ASGI middleware for every request: its id, Host check, body limit, trailing slash, headers.
 
 Pure ASGI: three of Starlette's BaseHTTPMiddleware would cost six sevenths of the throughput.
 """
@@ -19,8 +19,9 @@ from askcli.server import problems
 from askcli.server.http import trusted_hosts
 from askcli.server.http.activity import Activity
 from askcli.server.http.trusted_hosts import Hosts
+from askcli.services import request_info
 from askcli.services.clock import new_id
-from askcli.services.request_info import Visit
+from askcli.services.request_info import RequestInfo
 
 BODY_SECONDS = 60.0
 
@@ -28,7 +29,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
 class Envelope:
-    """Gives each request its id, bounds its body, and counts it as activity."""
+    """Binds the request's information, checks its host, bounds its body and counts it."""
 
     def __init__(self, app: ASGIApp, activity: Activity, allowed: Hosts) -> None:
         self._app = app
@@ -40,16 +41,19 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        request_id = _request_id(headers)
-        scope.setdefault("state", {})["request_id"] = request_id
+        info = RequestInfo(
+            _request_id(headers), headers.get("user-agent", "unknown"), _address(scope)
+        )
+        request_info.bind(info)
+        scope.setdefault("state", {})["request_id"] = info.request_id
         if len(scope["path"]) > 1:
             scope["path"] = scope["path"].rstrip("/") or "/"
         with self._activity.request():
-            stamped = _stamping(send, scope["state"])
+            send_with_headers = _add_headers(send, info)
             if error := self._refusal(headers):
-                await problems.response(error, request_id)(scope, receive, stamped)
+                await problems.response(error, info.request_id)(scope, receive, send_with_headers)
                 return
-            await self._app(scope, _bounded(receive), stamped)
+            await self._app(scope, _bounded(receive), send_with_headers)
 
     def _refusal(self, headers: Headers) -> AskcliError | None:
         if error := trusted_hosts.problem(headers.getlist("host"), self._allowed):
@@ -60,47 +64,52 @@ class Envelope:
 
 
 def _request_id(headers: Headers) -> str:
-    given = headers.get(HEADER_REQUEST_ID, "")
-    return given if _REQUEST_ID.fullmatch(given) else str(new_id())
+    request_id = headers.get(HEADER_REQUEST_ID, "")
+    return request_id if _REQUEST_ID.fullmatch(request_id) else str(new_id())
 
 
 def _declared_length(headers: Headers) -> int:
     return whole_number(headers.get("content-length", "")) or 0
 
 
-def _stamping(send: Send, state: dict[str, Any]) -> Send:
-    async def stamped(message: Message) -> None:
+def _address(scope: Scope) -> str | None:
+    """The client's address, None on a Unix socket."""
+    client = scope.get("client")
+    return (client[0] or None) if client else None
+
+
+def _add_headers(send: Send, info: RequestInfo) -> Send:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=message["headers"])
-            headers[HEADER_REQUEST_ID] = state["request_id"]
+            headers[HEADER_REQUEST_ID] = info.request_id
             headers["x-content-type-options"] = "nosniff"
             headers["cache-control"] = headers.get("cache-control", "no-store")
-            visit: Visit | None = state.get("visit")
-            if visit and (left := visit.allowance):
-                # As draft-ietf-httpapi-ratelimit-headers-10 writes them.
-                headers["ratelimit-policy"] = f'"{left.name}";q={left.quota};w={left.window}'
-                headers["ratelimit"] = f'"{left.name}";r={left.left};t={left.reset}'
+            if limit := info.allowance:
+                # draft-ietf-httpapi-ratelimit-headers-10
+                headers["ratelimit-policy"] = f'"{limit.name}";q={limit.quota};w={limit.window}'
+                headers["ratelimit"] = f'"{limit.name}";r={limit.remaining};t={limit.reset}'
         await send(message)
 
-    return stamped
+    return send_with_headers
 
 
 def _bounded(receive: Receive) -> Receive:
     received = 0
     ended = False
-    late = asyncio.get_running_loop().time() + BODY_SECONDS
+    deadline = asyncio.get_running_loop().time() + BODY_SECONDS
 
     async def bounded() -> Message:
         nonlocal received, ended
         try:
-            async with asyncio.timeout_at(None if ended else late):
+            async with asyncio.timeout_at(None if ended else deadline):
                 message: dict[str, Any] = dict(await receive())
         except TimeoutError:
             raise HTTPException(408) from None
         received += len(message.get("body", b""))
         ended = not message.get("more_body", False)
         if received > MAX_BODY_BYTES:
-            # FastAPI lets this through while it reads a body, and would hide any other error.
+            # FastAPI passes HTTPException on while it reads a body, and hides any other error.
             raise HTTPException(413)
         return message
 

@@ -1,8 +1,7 @@
-"""Which host names this server answers to.
+"""Check of the Host header against the names that this server answers to.
 
-Nothing here decides who may do what: that goes by tokens alone. But a name that a page in
-somebody's browser has made point to 127.0.0.1 (DNS rebinding) must not reach a server that listens
-there, and a Host header that is none must not reach anything.
+Not authorization, which goes by tokens alone. It stops DNS rebinding, where a web page lets a name
+of its own resolve to 127.0.0.1, and malformed Host headers.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from askcli.settings import Settings
 _HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?", re.ASCII)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
-# None is any well-formed name.
+# None allows any well-formed name.
 Hosts = frozenset[str] | None
 
 
 def allowed(settings: Settings, sock: socket.socket) -> Hosts:
-    """The names to answer to: those that were set; else on loopback its own, elsewhere any."""
+    """Return the allowed names: as configured; else loopback names on loopback, elsewhere any."""
     if sock.family == socket.AF_UNIX or "*" in settings.allowed_hosts:
         return None
     if settings.allowed_hosts:
@@ -31,15 +30,15 @@ def allowed(settings: Settings, sock: socket.socket) -> Hosts:
 
 
 def problem(values: list[str], allowed: Hosts) -> AskcliError | None:
-    """What is wrong with a request's Host headers, None when nothing is."""
-    found = _HOST.fullmatch(values[0]) if len(values) == 1 else None
-    if found is None:
+    """Return the error of a request's Host headers, None when they are right."""
+    match = _HOST.fullmatch(values[0]) if len(values) == 1 else None
+    if match is None:
         return BadHost(
             "A request needs one Host header, a name or an address with or without port."
         )
-    if allowed is not None and found[1].lower() not in allowed:
+    if allowed is not None and match[1].lower() not in allowed:
         return WrongHost(
-            f"This server does not answer to {found[1]}; its host can allow the name "
+            f"This server does not answer to {match[1]}; its host can allow the name "
             "with ASKCLI_ALLOWED_HOSTS."
         )
     return None

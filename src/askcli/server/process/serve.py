@@ -14,7 +14,7 @@ from askcli import __version__
 from askcli.errors import Failed
 from askcli.files import PidFile, private_directory
 from askcli.server.app import create_app
-from askcli.server.bootstrap import Services, wire
+from askcli.server.bootstrap import Services, build
 from askcli.server.http import trusted_hosts
 from askcli.server.http.activity import Activity
 from askcli.server.http.protocol import BoundedProtocol
@@ -34,7 +34,7 @@ BACKLOG = 2048
 
 def prepare(settings: Settings) -> Services:
     """The services, with a database that is reachable and migrated."""
-    services = wire(settings)
+    services = build(settings)
     migrations.make_ready(services.database)
     return services
 

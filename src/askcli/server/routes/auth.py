@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from askcli.contract import Tokens
-from askcli.server.dependencies import JsonBody, Owner, ServicesHere, VisitHere, login_of
+from askcli.server.dependencies import JsonBody, Owner, ServicesHere, login_of
 from askcli.server.openapi import problems
 from askcli.server.schemas import Login, Refresh
 
@@ -14,18 +14,18 @@ _problems = problems(400, 401, 403, 413, 415, 429, 503)
 
 
 @router.post("/login", dependencies=[JsonBody], responses=_problems)
-async def login(body: Login, here: ServicesHere, visit: VisitHere) -> Tokens:
+async def login(body: Login, services: ServicesHere) -> Tokens:
     """Start a session."""
-    return await here.logins.login(body.email, body.password, visit)
+    return await services.logins.login(body.email, body.password)
 
 
 @router.post("/refresh", dependencies=[JsonBody], responses=_problems)
-async def refresh(body: Refresh, here: ServicesHere, visit: VisitHere) -> Tokens:
+async def refresh(body: Refresh, services: ServicesHere) -> Tokens:
     """Rotate the refresh token; the retry of a rotation within the grace gets the same one."""
-    return await here.sessions.refresh(body.refresh_token, visit)
+    return await services.sessions.refresh(body.refresh_token)
 
 
 @router.post("/logout", status_code=204, responses=problems(401, 403))
-async def logout(caller: Owner, here: ServicesHere, visit: VisitHere) -> None:
-    """End this session, at once and everywhere."""
-    await here.sessions.end(caller.user_id, login_of(caller).session_id, visit)
+async def logout(caller: Owner, services: ServicesHere) -> None:
+    """End this session, at once and everywservices."""
+    await services.sessions.end(caller.user_id, login_of(caller).session_id)

@@ -37,21 +37,21 @@ async def healthz() -> Health:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(here: ServicesHere) -> PlainTextResponse:
+async def metrics(services: ServicesHere) -> PlainTextResponse:
     """How busy this process is, as Prometheus reads it."""
     text = _METRICS.format(
-        running=here.runs.active, waiting=here.turns.waiting, tasks=len(asyncio.all_tasks())
+        running=services.runs.active, waiting=services.queue.waiting, tasks=len(asyncio.all_tasks())
     )
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 
 @router.get("/readyz", responses=problems(503))
-async def readyz(here: ServicesHere) -> Readiness:
+async def readyz(services: ServicesHere) -> Readiness:
     """The database is reachable and migrated, and the server is not stopping: send requests."""
-    here.runs.check_open()
-    if await here.database.read(migrations.current) != migrations.HEAD:
+    services.runs.check_open()
+    if await services.database.read(migrations.current) != migrations.HEAD:
         raise Unavailable("The database is not migrated; its host must run `askcli migrate`.")
     database: Literal["sqlite", "postgresql"] = (
-        "sqlite" if here.database.is_sqlite else "postgresql"
+        "sqlite" if services.database.is_sqlite else "postgresql"
     )
     return Readiness(status="ok", version=__version__, database=database)

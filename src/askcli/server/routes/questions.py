@@ -19,7 +19,7 @@ from askcli.server.dependencies import Anybody, Asker, JsonBody, Owner, Reader, 
 from askcli.server.openapi import problems
 from askcli.server.schemas import AskBody
 from askcli.server.sse import stream, wants_stream
-from askcli.services.auth.authentication import LOOK_SECONDS
+from askcli.services.auth.authentication import WATCH_SECONDS
 
 router = APIRouter(prefix="/api/questions", tags=["questions"])
 
@@ -57,7 +57,7 @@ _FOLLOWS: dict[int | str, dict[str, Any]] = {
 async def ask(
     body: AskBody,
     caller: Asker,
-    here: ServicesHere,
+    services: ServicesHere,
     request: Request,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
     idempotency_key: Annotated[
@@ -65,19 +65,25 @@ async def ask(
     ] = None,
 ) -> Any:
     """Ask a question: JSON once it is answered, or with Accept: text/event-stream as it comes."""
-    run = await here.questions.ask(caller.user_id, body.as_ask(), idempotency_key)
+    answer = await services.questions.ask(caller.user_id, body.to_ask(), idempotency_key)
     if wants_stream(accept):
-        return stream(run, here.access.watching(caller), request.state.request_id, 0, status=201)
-    with here.access.watching(caller) as watch:
-        async for _ in run.follow(silence=LOOK_SECONDS):
+        return stream(
+            answer,
+            services.authentication.watching(caller),
+            request.state.request_id,
+            0,
+            status=201,
+        )
+    with services.authentication.watching(caller) as watch:
+        async for _ in answer.follow(silence=WATCH_SECONDS):
             watch.check()
-        return await run.finished()
+        return await answer.result()
 
 
 @router.get("/{question_id}", responses=problems(401, 403, 404))
-async def get(question_id: UUID, caller: Reader, here: ServicesHere) -> Question:
+async def get(question_id: UUID, caller: Reader, services: ServicesHere) -> Question:
     """One of your questions."""
-    return await here.questions.get(caller.user_id, question_id)
+    return await services.questions.get(caller.user_id, question_id)
 
 
 @router.get(
@@ -88,23 +94,23 @@ async def get(question_id: UUID, caller: Reader, here: ServicesHere) -> Question
 async def events(
     question_id: UUID,
     caller: Anybody,
-    here: ServicesHere,
+    services: ServicesHere,
     request: Request,
     last_event_id: Annotated[int, Header(ge=0, description="Characters that you have already")] = 0,
 ) -> Response:
     """Join or rejoin an answer, running or ended: the event stream after `Last-Event-ID`."""
-    run = await here.questions.follow(caller.user_id, question_id)
-    watching = here.access.watching(caller)
-    return stream(run, watching, request.state.request_id, last_event_id, status=200)
+    answer = await services.questions.follow(caller.user_id, question_id)
+    watching = services.authentication.watching(caller)
+    return stream(answer, watching, request.state.request_id, last_event_id, status=200)
 
 
 @router.post("/{question_id}/cancel", responses=problems(401, 403, 404))
-async def cancel(question_id: UUID, caller: Asker, here: ServicesHere) -> Question:
+async def cancel(question_id: UUID, caller: Asker, services: ServicesHere) -> Question:
     """Stop an answer; the text so far is kept. One that has ended stays as it is."""
-    return await here.questions.cancel(caller.user_id, question_id)
+    return await services.questions.cancel(caller.user_id, question_id)
 
 
 @router.delete("/{question_id}", status_code=204, responses=problems(401, 403, 404))
-async def remove(question_id: UUID, caller: Owner, here: ServicesHere) -> None:
+async def remove(question_id: UUID, caller: Owner, services: ServicesHere) -> None:
     """Delete one of your questions."""
-    await here.history.remove(caller.user_id, question_id)
+    await services.history.remove(caller.user_id, question_id)

@@ -7,25 +7,25 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from askcli.contract import SessionList
-from askcli.server.dependencies import Owner, ServicesHere, VisitHere
+from askcli.server.dependencies import Owner, ServicesHere
 from askcli.server.openapi import problems
 
 router = APIRouter(prefix="/api/sessions", tags=["auth"])
 
 
 @router.get("", responses=problems(401, 403))
-async def sessions(caller: Owner, here: ServicesHere) -> SessionList:
+async def sessions(caller: Owner, services: ServicesHere) -> SessionList:
     """Your sessions, the newest first."""
-    return SessionList(items=await here.sessions.of_user(caller.user_id, caller.session_id))
+    return SessionList(items=await services.sessions.of_user(caller.user_id, caller.session_id))
 
 
 @router.delete("", status_code=204, responses=problems(401, 403))
-async def end_all(caller: Owner, here: ServicesHere, visit: VisitHere) -> None:
+async def end_all(caller: Owner, services: ServicesHere) -> None:
     """End all your sessions, this one too."""
-    await here.sessions.end_all(caller.user_id, visit)
+    await services.sessions.end_all(caller.user_id)
 
 
 @router.delete("/{session_id}", status_code=204, responses=problems(401, 403, 404))
-async def end(session_id: UUID, caller: Owner, here: ServicesHere, visit: VisitHere) -> None:
+async def end(session_id: UUID, caller: Owner, services: ServicesHere) -> None:
     """End one of your sessions."""
-    await here.sessions.end(caller.user_id, session_id, visit)
+    await services.sessions.end(caller.user_id, session_id)

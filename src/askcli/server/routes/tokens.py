@@ -7,9 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from askcli.contract import ApiTokenList, NewApiToken
-from askcli.server.dependencies import JsonBody, Owner, ServicesHere, VisitHere, login_of
+from askcli.server.dependencies import JsonBody, Owner, ServicesHere, login_of
 from askcli.server.openapi import problems
-from askcli.server.schemas import TokenWanted
+from askcli.server.schemas import TokenRequest
 
 router = APIRouter(prefix="/api/tokens", tags=["auth"])
 
@@ -20,22 +20,20 @@ router = APIRouter(prefix="/api/tokens", tags=["auth"])
     dependencies=[JsonBody],
     responses=problems(400, 401, 403, 409, 413, 415),
 )
-async def create(
-    body: TokenWanted, caller: Owner, here: ServicesHere, visit: VisitHere
-) -> NewApiToken:
+async def create(body: TokenRequest, caller: Owner, services: ServicesHere) -> NewApiToken:
     """Make a token for scripts; it is shown here and never again."""
-    return await here.api_tokens.create(
-        login_of(caller), body.name, set(body.scopes), body.expires_in_days, visit
+    return await services.api_tokens.create(
+        login_of(caller), body.name, set(body.scopes), body.expires_in_days
     )
 
 
 @router.get("", responses=problems(401, 403))
-async def tokens(caller: Owner, here: ServicesHere) -> ApiTokenList:
+async def tokens(caller: Owner, services: ServicesHere) -> ApiTokenList:
     """Your tokens, the newest first."""
-    return ApiTokenList(items=await here.api_tokens.of_user(caller.user_id))
+    return ApiTokenList(items=await services.api_tokens.of_user(caller.user_id))
 
 
 @router.delete("/{token_id}", status_code=204, responses=problems(401, 403, 404))
-async def revoke(token_id: UUID, caller: Owner, here: ServicesHere, visit: VisitHere) -> None:
-    """End one of your tokens, at once and everywhere."""
-    await here.api_tokens.revoke(caller.user_id, token_id, visit)
+async def revoke(token_id: UUID, caller: Owner, services: ServicesHere) -> None:
+    """End one of your tokens, at once and everywservices."""
+    await services.api_tokens.revoke(caller.user_id, token_id)

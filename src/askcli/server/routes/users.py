@@ -11,9 +11,8 @@ from askcli.server.dependencies import (
     Owner,
     ServicesHere,
     UserId,
-    VisitHere,
     login_of,
-    own,
+    own_id,
 )
 from askcli.server.openapi import problems
 from askcli.server.schemas import PasswordChange, Registration
@@ -27,15 +26,15 @@ router = APIRouter(prefix="/api/users", tags=["users"])
     dependencies=[JsonBody],
     responses=problems(400, 403, 409, 413, 415, 429, 503),
 )
-async def register(body: Registration, here: ServicesHere, visit: VisitHere) -> User:
+async def register(body: Registration, services: ServicesHere) -> User:
     """Make an account."""
-    return await here.accounts.register(body.name, body.email, body.password, body.invite, visit)
+    return await services.accounts.register(body.name, body.email, body.password, body.invite)
 
 
 @router.get("/{user_id}", responses=problems(401, 403, 404))
-async def get(user_id: UserId, caller: Anybody, here: ServicesHere) -> User:
+async def get(user_id: UserId, caller: Anybody, services: ServicesHere) -> User:
     """Your account."""
-    return await here.accounts.get(own(user_id, caller))
+    return await services.accounts.get(own_id(user_id, caller))
 
 
 @router.post(
@@ -45,10 +44,10 @@ async def get(user_id: UserId, caller: Anybody, here: ServicesHere) -> User:
     responses=problems(400, 401, 403, 404, 413, 415, 429, 503),
 )
 async def change_password(
-    user_id: UserId, body: PasswordChange, caller: Owner, here: ServicesHere, visit: VisitHere
+    user_id: UserId, body: PasswordChange, caller: Owner, services: ServicesHere
 ) -> None:
     """Change your password; your other sessions end."""
-    own(user_id, caller)
-    await here.logins.change_password(
-        login_of(caller), body.current_password, body.new_password, visit
+    own_id(user_id, caller)
+    await services.logins.change_password(
+        login_of(caller), body.current_password, body.new_password
     )

@@ -1,4 +1,4 @@
-"""Accounts: who may make one, and what their owners read."""
+"""Registration of accounts, and reading them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from sqlalchemy.exc import IntegrityError
 
 from askcli.contract import User
 from askcli.errors import EmailTaken, InvalidInput, InviteNeeded, NotFound, RegistrationClosed
-from askcli.services.audit import note
+from askcli.services import audit
 from askcli.services.auth.passwords import Passwords, check_allowed
-from askcli.services.auth.rate_limits import Limits
-from askcli.services.auth.tokens import hashed
+from askcli.services.auth.rate_limits import RateLimits
+from askcli.services.auth.tokens import hash_token
 from askcli.services.clock import new_id, now
-from askcli.services.request_info import Visit
 from askcli.services.shapes import as_user
 from askcli.store import invites, users
 from askcli.store.database import Database
@@ -28,65 +27,59 @@ class Accounts:
     """The users of this server; `policy` is open, invite or closed."""
 
     def __init__(
-        self, database: Database, passwords: Passwords, limits: Limits, policy: str
+        self, database: Database, passwords: Passwords, limits: RateLimits, policy: str
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._limits = limits
         self._policy = policy
 
-    async def register(
-        self, name: str, email: str, password: str, invite: str | None, visit: Visit
-    ) -> User:
-        """Make an account.
+    async def register(self, name: str, email: str, password: str, invite: str | None) -> User:
+        """Create an account.
 
-        Raises RegistrationClosed or InviteNeeded whatever the email, so that only who may
-        register learns whether it is taken (EmailTaken); InvalidInput; RateLimited.
+        Raises RegistrationClosed or InviteNeeded before EmailTaken, so that only those who may
+        register learn which emails have accounts; InvalidInput; RateLimited.
         """
         if self._policy == "closed":
             raise RegistrationClosed()
         key = email_key(email)
-        await self._count(visit)
+        await self._count()
         if self._policy == "invite" and not invite:
             raise InviteNeeded()
         if len(key) > MAX_EMAIL_CHARACTERS:
             raise InvalidInput("email: it is too long.")
         check_allowed(password, email)
         row = {"id": new_id(), "name": name, "email": email, "email_key": key, "created_at": now()}
-        return await self._add(row, password, invite, visit)
+        return await self._add(row, password, invite)
 
-    async def _count(self, visit: Visit) -> None:
-        limits = self._limits.address(visit), self._limits.register(visit)
-        self._limits.check(visit, *limits)
-        await self._database.write(self._limits.take, visit, *limits)
+    async def _count(self) -> None:
+        limits = self._limits.address(), self._limits.register()
+        self._limits.check(*limits)
+        await self._database.write(self._limits.take, *limits)
 
-    async def _add(
-        self, row: dict[str, Any], password: str, invite: str | None, visit: Visit
-    ) -> User:
+    async def _add(self, row: dict[str, Any], password: str, invite: str | None) -> User:
         if self._policy == "invite" and not await self._database.read(
-            invites.is_good, hashed(invite or ""), now()
-        ):  # before the slow hash, which strangers shall not cause
+            invites.is_good, hash_token(invite or ""), now()
+        ):  # before the slow hash, which strangers must not be able to cause
             raise bad_invite()
-        row["password_hash"] = await self._passwords.hash(
-            password, row["email"], visit.network or ""
-        )
+        row["password_hash"] = await self._passwords.hash(password, row["email"])
         try:
-            await self._database.write(self._insert, row, invite, visit)
+            await self._database.write(self._insert, row, invite)
         except IntegrityError:
             raise EmailTaken(f"There is an account for {row['email']} already; log in.") from None
         return as_user(row)
 
-    def _insert(
-        self, connection: Connection, row: dict[str, Any], invite: str | None, visit: Visit
-    ) -> None:
-        """One transaction: an invite is used up if and only if the account is made."""
-        if self._policy == "invite" and not invites.use(connection, hashed(invite or ""), now()):
+    def _insert(self, connection: Connection, row: dict[str, Any], invite: str | None) -> None:
+        """One transaction: an invite is used up if and only if the account is created."""
+        if self._policy == "invite" and not invites.use(
+            connection, hash_token(invite or ""), now()
+        ):
             raise bad_invite()
         users.add(connection, row)
-        note(connection, "registered", visit, user_id=row["id"])
+        audit.record(connection, "registered", user_id=row["id"])
 
     async def get(self, user_id: UUID) -> User:
-        """The user. Raises NotFound."""
+        """Return the user. Raises NotFound."""
         row = await self._database.read(users.by_id, user_id)
         if row is None:
             raise NotFound("user")
@@ -94,10 +87,10 @@ class Accounts:
 
 
 def bad_invite() -> InviteNeeded:
-    """One answer for a code that is wrong, used up, expired or revoked."""
+    """The same error for a code that is wrong, used up, expired or revoked."""
     return InviteNeeded("The invite is not valid: it is wrong, used, expired or revoked.")
 
 
 def email_key(email: str) -> str:
-    """The email without regard to case or Unicode form: what is unique."""
+    """Return the email without regard to case and Unicode form, as it is unique."""
     return unicodedata.normalize("NFKC", email).casefold()

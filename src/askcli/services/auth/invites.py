@@ -1,4 +1,4 @@
-"""Invites: codes that let somebody register, made by the host."""
+"""Invites: codes made by the host that allow registration."""
 
 from __future__ import annotations
 
@@ -9,30 +9,32 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from askcli.errors import NotFound
-from askcli.services.audit import note
-from askcli.services.auth.tokens import hashed, random_token
+from askcli.services import audit
+from askcli.services.auth.tokens import hash_token, random_token
 from askcli.services.clock import new_id, now, rfc3339
 from askcli.store import invites
 
+MAX_NOTE_CHARACTERS = 200
+
 
 def create(connection: Connection, comment: str, uses: int, days: int) -> dict[str, Any]:
-    """Make an invite for so many accounts and days; `code` is shown here and never again."""
+    """Create an invite for `uses` accounts; its `code` is returned here and stored nowhere."""
     code = random_token()
     row = {
         "id": new_id(),
-        "code_hash": hashed(code),
-        "note": comment[:200],
+        "code_hash": hash_token(code),
+        "note": comment[:MAX_NOTE_CHARACTERS],
         "uses_left": uses,
         "created_at": now(),
         "expires_at": now() + timedelta(days=days),
     }
     invites.add(connection, row)
-    note(connection, "invite_created", detail=str(row["id"]))
+    audit.record(connection, "invite_created", detail=str(row["id"]))
     return {"code": code} | _shape(row)
 
 
 def every(connection: Connection) -> list[dict[str, Any]]:
-    """All invites, the newest first, without their codes, which nobody knows."""
+    """Return all invites, newest first, without their codes."""
     return [_shape(row) for row in invites.every(connection)]
 
 
@@ -40,7 +42,7 @@ def revoke(connection: Connection, invite_id: UUID) -> None:
     """End an invite. Raises NotFound."""
     if not invites.remove(connection, invite_id):
         raise NotFound(detail="There is no such invite; `askcli invite list` shows them.")
-    note(connection, "invite_revoked", detail=str(invite_id))
+    audit.record(connection, "invite_revoked", detail=str(invite_id))
 
 
 def _shape(row: Any) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Limits on logins, registrations and refreshes, kept in the database: they hold for all servers.
+"""Rate limits on logins, registrations and refreshes, kept in the database for all servers.
 
-Nobody can be locked out by a stranger. What is limited tightly is one account from one network;
-the limit of an account from all networks together does not count where the account has logged in
-from before (OWASP's device cookies, with the network for the cookie), nor for the first tries from
-any other network.
+Nobody can be locked out by a stranger. The tight limit is on one account from one network. The
+limit on an account from all networks together does not apply where the account has logged in from
+before (OWASP's device cookies, with the network for the cookie), nor to the first tries from any
+other network.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from askcli.errors import RateLimited
-from askcli.services.request_info import Allowance, Visit
+from askcli.services import request_info
+from askcli.services.request_info import Allowance
 from askcli.settings import Rate, Settings
 from askcli.store import limits
 
 MICROSECONDS = 1_000_000
-MAX_REMEMBERED = 10_000
+MAX_CACHED = 10_000
 FREE_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One thing that is limited: `subject` may use `name` at this rate."""
+    """A rate for one subject: `subject` may use `name` at this rate."""
 
     name: str
     rate: Rate
@@ -35,129 +36,144 @@ class Limit:
 
     @property
     def key(self) -> str:
-        """What it is kept under: a digest of the whole subject, of which nothing is cut off."""
+        """Key of the database row: a digest of the whole subject, nothing cut off."""
         return hashlib.sha256(f"{self.name}\0{self.subject}".encode()).hexdigest()
 
     @property
     def interval(self) -> int:
-        """The microseconds in which one use grows back."""
-        return max(1, self.whole // self.rate.count)
+        """Microseconds after which one use is available again."""
+        return max(1, self.window // self.rate.count)
 
     @property
-    def whole(self) -> int:
-        """The microseconds in which all uses grow back."""
+    def window(self) -> int:
+        """Microseconds after which all uses are available again."""
         return self.rate.seconds * MICROSECONDS
 
 
-class Limits:
-    """What may be used how often."""
+@dataclass(frozen=True, slots=True)
+class LoginAttempt:
+    """A try at an account's password.
+
+    `from_known_network` says that the account has logged in from the request's network before.
+    """
+
+    account: str
+    from_known_network: bool
+
+
+class RateLimits:
+    """Checks and counts uses by the current request."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # What is known to be used up, and until when: a flood of guesses costs no more writes.
-        self._used_up: dict[str, int] = {}
+        # Limits that are used up, and until when: refusing a flood of guesses costs no write.
+        self._exhausted: dict[str, int] = {}
 
-    def address(self, visit: Visit) -> Limit:
-        """What all logins, registrations and refreshes from one network share."""
-        return Limit("address", self._settings.address_limit, visit.network or "")
+    def address(self) -> Limit:
+        """Limit on all logins, registrations and refreshes from one network."""
+        return Limit("address", self._settings.address_limit, _network())
 
-    def pair(self, visit: Visit, account: str) -> Limit:
-        """Wrong passwords for one account from one network."""
-        return Limit("login", self._settings.login_limit, f"{account}\0{visit.network}")
+    def account_and_network(self, account: str) -> Limit:
+        """Limit on wrong passwords for one account from one network."""
+        network = request_info.current().network
+        return Limit("login", self._settings.login_limit, f"{account}\0{network}")
 
     def account(self, account: str) -> Limit:
-        """Wrong passwords for one account from all networks that it never logged in from."""
+        """Limit on wrong passwords for one account from all networks new to it."""
         return Limit("account", self._settings.account_limit, account)
 
-    def register(self, visit: Visit) -> Limit:
-        """Registrations from one network."""
-        return Limit("register", self._settings.register_limit, visit.network or "")
+    def register(self) -> Limit:
+        """Limit on registrations from one network."""
+        return Limit("register", self._settings.register_limit, _network())
 
     def refresh(self, session: str) -> Limit:
-        """Refreshes of one session."""
+        """Limit on refreshes of one session."""
         return Limit("refresh", self._settings.refresh_limit, session)
 
-    def check(self, visit: Visit, *wanted: Limit) -> None:
-        """Raises RateLimited for what is known to be used up, without asking the database."""
-        moment = _microseconds()
-        for limit in _that_count(visit, wanted):
-            if self._used_up.get(limit.key, 0) > moment:
-                raise self._refused(visit, limit, self._used_up[limit.key], moment)
+    def check(self, *required: Limit) -> None:
+        """Raise RateLimited for a limit that is known to be used up, without a query."""
+        timestamp = _microseconds()
+        for limit in _applicable(required):
+            if self._exhausted.get(limit.key, 0) > timestamp:
+                raise _refusal(limit, self._exhausted[limit.key], timestamp)
 
-    def take(self, connection: Connection, visit: Visit, *wanted: Limit) -> None:
+    def take(self, connection: Connection, *required: Limit) -> None:
         """Use each limit once. Raises RateLimited when one is used up: then none is used."""
-        moment = _microseconds()
-        for limit in _that_count(visit, wanted):
-            full_at = limits.take(connection, limit.key, moment, limit.interval, limit.whole)
+        timestamp = _microseconds()
+        for limit in _applicable(required):
+            full_at = limits.take(connection, limit.key, timestamp, limit.interval, limit.window)
             if full_at is None:
-                free = limits.full_at(connection, limit.key) + limit.interval - limit.whole
-                self._remember(limit.key, free)
-                raise self._refused(visit, limit, free, moment)
-            _note(visit, limit, full_at - moment)
+                free_at = limits.full_at(connection, limit.key) + limit.interval - limit.window
+                self._remember(limit.key, free_at)
+                raise _refusal(limit, free_at, timestamp)
+            _report_allowance(limit, full_at - timestamp)
 
-    def take_login(
-        self, connection: Connection, visit: Visit, account: str, *, known: bool
-    ) -> None:
-        """Count a try at an account's password; `known`: it has logged in from there before.
+    def take_login(self, connection: Connection, attempt: LoginAttempt) -> None:
+        """Count a try at an account's password.
 
         Raises RateLimited, but never for the first tries from a network because of what others
-        did: so no number of strangers can keep an owner out who comes from a new place.
+        did: so no number of strangers can keep an owner out who comes from a new network.
         """
-        pair, whole = self.pair(visit, account), self.account(account)
-        self.take(connection, visit, self.address(visit), pair)
-        if known:
+        pair, account = self.account_and_network(attempt.account), self.account(attempt.account)
+        self.take(connection, self.address(), pair)
+        if attempt.from_known_network:
             return
         ahead = limits.full_at(connection, pair.key) - _microseconds()
         if pair.rate.count and ahead <= FREE_TRIES * pair.interval:
-            for limit in _that_count(visit, (whole,)):
-                moment = _microseconds()
-                limits.take(connection, limit.key, moment, limit.interval, limit.whole)
+            for limit in _applicable((account,)):
+                limits.take(connection, limit.key, _microseconds(), limit.interval, limit.window)
         else:
-            self.take(connection, visit, whole)
+            self.take(connection, account)
 
-    def login_was_right(
-        self, connection: Connection, visit: Visit, account: str, *, known: bool
-    ) -> None:
-        """The account's user is there: their slips before count no more, nor does this try."""
-        limits.forget(connection, self.pair(visit, account).key)
-        if not known:
-            self._give_back(connection, visit, self.account(account))
+    def login_succeeded(self, connection: Connection, attempt: LoginAttempt) -> None:
+        """Reset the count of the account's wrong passwords from this network."""
+        limits.forget(connection, self.account_and_network(attempt.account).key)
+        if not attempt.from_known_network:
+            _give_back(connection, self.account(attempt.account))
 
-    def login_was_not_tried(
-        self, connection: Connection, visit: Visit, account: str, *, known: bool
-    ) -> None:
-        """The password was not even looked at: the try does not count."""
-        self._give_back(connection, visit, self.address(visit), self.pair(visit, account))
-        if not known:
-            self._give_back(connection, visit, self.account(account))
+    def login_not_tried(self, connection: Connection, attempt: LoginAttempt) -> None:
+        """Take back the count of a try whose password was not compared."""
+        _give_back(connection, self.address(), self.account_and_network(attempt.account))
+        if not attempt.from_known_network:
+            _give_back(connection, self.account(attempt.account))
 
-    @staticmethod
-    def _give_back(connection: Connection, visit: Visit, *taken: Limit) -> None:
-        for limit in _that_count(visit, taken):
-            limits.give_back(connection, limit.key, limit.interval)
-
-    def _remember(self, key: str, free: int) -> None:
-        if len(self._used_up) >= MAX_REMEMBERED:
-            self._used_up.clear()
-        self._used_up[key] = free
-
-    @staticmethod
-    def _refused(visit: Visit, limit: Limit, free: int, moment: int) -> RateLimited:
-        seconds = max(1, -(-(free - moment) // MICROSECONDS))
-        visit.allowance = Allowance(limit.name, limit.rate.count, limit.rate.seconds, 0, seconds)
-        return RateLimited(f"Too many attempts; try again in {seconds} s.", retry_after=seconds)
+    def _remember(self, key: str, free_at: int) -> None:
+        if len(self._exhausted) >= MAX_CACHED:
+            self._exhausted.clear()
+        self._exhausted[key] = free_at
 
 
-def _that_count(visit: Visit, wanted: Iterable[Limit]) -> list[Limit]:
-    return [limit for limit in wanted if limit.rate.count] if visit.address else []
+def _network() -> str:
+    return request_info.current().network or ""
 
 
-def _note(visit: Visit, limit: Limit, ahead: int) -> None:
-    """Tell the visit what is left of the limit that it is nearest to."""
-    left, reset = (limit.whole - ahead) // limit.interval, -(-ahead // MICROSECONDS)
-    if visit.allowance is None or left < visit.allowance.left:
+def _applicable(required: Iterable[Limit]) -> list[Limit]:
+    """The limits that are switched on; none for this machine's own user."""
+    if request_info.current().address is None:
+        return []
+    return [limit for limit in required if limit.rate.count]
+
+
+def _give_back(connection: Connection, *taken: Limit) -> None:
+    for limit in _applicable(taken):
+        limits.give_back(connection, limit.key, limit.interval)
+
+
+def _refusal(limit: Limit, free_at: int, timestamp: int) -> RateLimited:
+    seconds = max(1, -(-(free_at - timestamp) // MICROSECONDS))
+    rate = limit.rate
+    allowance = Allowance(limit.name, rate.count, rate.seconds, remaining=0, reset=seconds)
+    request_info.current().allowance = allowance
+    return RateLimited(f"Too many attempts; try again in {seconds} s.", retry_after=seconds)
+
+
+def _report_allowance(limit: Limit, ahead: int) -> None:
+    """Keep the allowance of the limit with the fewest uses remaining."""
+    request = request_info.current()
+    remaining, reset = (limit.window - ahead) // limit.interval, -(-ahead // MICROSECONDS)
+    if request.allowance is None or remaining < request.allowance.remaining:
         rate = limit.rate
-        visit.allowance = Allowance(limit.name, rate.count, rate.seconds, left, reset)
+        request.allowance = Allowance(limit.name, rate.count, rate.seconds, remaining, reset)
 
 
 def _microseconds() -> int:

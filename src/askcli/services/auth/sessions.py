@@ -1,4 +1,4 @@
-"""Sessions: a login opens one, refresh rotates its token, logout ends it at once everywhere."""
+"""Sessions: opened by a login, refreshed by rotating their token, ended at once on every server."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from askcli.errors import (
     NotFound,
     SessionEnded,
 )
-from askcli.services.audit import note
-from askcli.services.auth.rate_limits import Limits
-from askcli.services.auth.tokens import Login, Tokens, hashed, random_token
+from askcli.services import audit, request_info
+from askcli.services.auth.rate_limits import RateLimits
+from askcli.services.auth.tokens import Login, Tokens, hash_token, random_token
 from askcli.services.clock import new_id, now
-from askcli.services.request_info import Visit
 from askcli.services.shapes import as_session, as_user
 from askcli.store import sessions, users
 from askcli.store.database import Database
 
+MAX_CLIENT_CHARACTERS = 200
+
 
 class Sessions:
-    """Who is logged in."""
+    """The users' sessions."""
 
     def __init__(
         self,
         database: Database,
         tokens: Tokens,
-        limits: Limits,
+        limits: RateLimits,
         *,
         refresh_life: timedelta,
         grace: timedelta,
@@ -46,106 +47,108 @@ class Sessions:
         self._refresh_life = refresh_life
         self._grace = grace
 
-    async def open(self, user: RowMapping, visit: Visit) -> TokensShape:
-        """Start a session for a user who has just shown that they know their password.
+    async def open(self, user: RowMapping) -> TokensShape:
+        """Start a session for a user whose password was just verified.
 
-        Raises InvalidCredentials or AccountDisabled for who was changed at this very moment.
+        Raises InvalidCredentials or AccountDisabled when the account was changed meanwhile.
         """
         refresh_token = random_token()
-        login = await self._database.write(self._open, user, refresh_token, visit)
+        login = await self._database.write(self._open, user, refresh_token)
         return self._shape(login, refresh_token, as_user(user))
 
-    def _open(
-        self, connection: Connection, user: RowMapping, refresh_token: str, visit: Visit
-    ) -> Login:
-        moment = now()
+    def _open(self, connection: Connection, user: RowMapping, refresh_token: str) -> Login:
+        timestamp, request = now(), request_info.current()
         check_unchanged(connection, user)
         session: dict[str, Any] = {
             "id": new_id(),
             "user_id": user["id"],
-            "client": visit.client[:200],
-            "network": visit.network,
-            "created_at": moment,
-            "last_used_at": moment,
-            "expires_at": moment + self._refresh_life,
+            "client": request.client[:MAX_CLIENT_CHARACTERS],
+            "network": request.network,
+            "created_at": timestamp,
+            "last_used_at": timestamp,
+            "expires_at": timestamp + self._refresh_life,
         }
-        sessions.add(connection, session, hashed(refresh_token), moment)
-        note(connection, "login", visit, user_id=user["id"], session_id=session["id"])
+        sessions.add(connection, session, hash_token(refresh_token), timestamp)
+        audit.record(connection, "login", user_id=user["id"], session_id=session["id"])
         return Login(user["id"], session["id"])
 
-    async def refresh(self, refresh_token: str, visit: Visit) -> TokensShape:
+    async def refresh(self, refresh_token: str) -> TokensShape:
         """Rotate a refresh token.
 
-        Raises InvalidToken for one that was never given out, RateLimited, and SessionEnded when
-        its session is over, also because the token had been used before the grace: then it may
-        be a thief's.
+        Raises InvalidToken for one that was never issued, RateLimited, and SessionEnded when its
+        session is over. Use of a token that was used before the grace period ends the session:
+        the token may be stolen.
         """
-        address = self._limits.address(visit)
-        self._limits.check(visit, address)
-        await self._database.write(self._limits.take, visit, address)
-        rotated = await self._database.write(self._rotate, refresh_token, visit)
+        address = self._limits.address()
+        self._limits.check(address)
+        await self._database.write(self._limits.take, address)
+        rotated = await self._database.write(self._rotate, refresh_token)
         if isinstance(rotated, AskcliError):
             raise rotated
         login, successor, user = rotated
         return self._shape(login, successor, user)
 
     def _rotate(
-        self, connection: Connection, refresh_token: str, visit: Visit
+        self, connection: Connection, refresh_token: str
     ) -> tuple[Login, str, User] | AskcliError:
-        """An error is returned where what it did must be committed all the same."""
-        moment, old = now(), hashed(refresh_token)
+        """Return an error, not raise it, where its transaction must be committed all the same."""
+        timestamp, old = now(), hash_token(refresh_token)
         owner = sessions.owner_of(connection, old)
         if owner is None:
             raise InvalidToken("The refresh token is not valid; log in again.")
         login = Login(*owner)
-        user = still_open(connection, login)
-        self._limits.take(connection, visit, self._limits.refresh(str(login.session_id)))
-        first = sessions.use_token(connection, old, moment)
+        user = lock_user(connection, login)
+        self._limits.take(connection, self._limits.refresh(str(login.session_id)))
+        is_first = sessions.use_token(connection, old, timestamp)
         used_at = sessions.used_at(connection, old)
-        late = not first and used_at is not None and moment - used_at > self._grace
-        successor = None if late else self._successor(connection, login, refresh_token, first)
+        is_reuse = not is_first and used_at is not None and timestamp - used_at > self._grace
+        successor = (
+            None if is_reuse else self._successor(connection, login, refresh_token, is_first)
+        )
         if successor is None:
-            sessions.end(connection, login.user_id, login.session_id, moment)
-            _note(connection, "reuse", visit, login)
+            sessions.end(connection, login.user_id, login.session_id, timestamp)
+            _record(connection, "reuse", login)
             return SessionEnded()
-        _note(connection, "rotated" if first else "rotated_again", visit, login)
+        _record(connection, "rotated" if is_first else "rotated_again", login)
         return login, successor, as_user(user)
 
     def _successor(
-        self, connection: Connection, login: Login, refresh_token: str, first: bool
+        self, connection: Connection, login: Login, refresh_token: str, is_first: bool
     ) -> str | None:
-        """The next refresh token: made the first time, the same one at a retry."""
-        moment, possible = now(), self._tokens.successors(refresh_token)
-        if first:
-            sessions.add_token(connection, login.session_id, hashed(possible[0]), moment)
-            sessions.renew(connection, login.session_id, moment, moment + self._refresh_life)
-            return possible[0]
-        known = (token for token in possible if sessions.has_token(connection, hashed(token)))
-        return next(known, None)
+        """Return the next refresh token: created at the first use, the same one at a retry."""
+        timestamp, candidates = now(), self._tokens.successors(refresh_token)
+        if is_first:
+            sessions.add_token(connection, login.session_id, hash_token(candidates[0]), timestamp)
+            sessions.renew(connection, login.session_id, timestamp, timestamp + self._refresh_life)
+            return candidates[0]
+        issued = (
+            token for token in candidates if sessions.has_token(connection, hash_token(token))
+        )
+        return next(issued, None)
 
-    async def end(self, user_id: UUID, session_id: UUID, visit: Visit) -> None:
-        """End a session of the user's. Raises NotFound."""
-        if not await self._database.write(self._end, user_id, session_id, visit):
+    async def end(self, user_id: UUID, session_id: UUID) -> None:
+        """End a session of the user. Raises NotFound."""
+        if not await self._database.write(self._end, user_id, session_id):
             raise NotFound("session")
 
-    async def end_all(self, user_id: UUID, visit: Visit) -> None:
+    async def end_all(self, user_id: UUID) -> None:
         """End all sessions of the user."""
-        await self._database.write(self._end_all, user_id, visit)
+        await self._database.write(self._end_all, user_id)
 
     async def of_user(self, user_id: UUID, current: UUID | None) -> list[Session]:
-        """The user's live sessions, the newest first."""
+        """Return the user's live sessions, newest first."""
         rows = await self._database.read(sessions.of_user, user_id, now())
         return [as_session(row, is_current=row["id"] == current) for row in rows]
 
-    def _end(self, connection: Connection, user_id: UUID, session_id: UUID, visit: Visit) -> bool:
+    def _end(self, connection: Connection, user_id: UUID, session_id: UUID) -> bool:
         ended = sessions.end(connection, user_id, session_id, now())
         if ended:
-            _note(connection, "logout", visit, Login(user_id, session_id))
+            _record(connection, "logout", Login(user_id, session_id))
         return ended
 
-    def _end_all(self, connection: Connection, user_id: UUID, visit: Visit) -> None:
+    def _end_all(self, connection: Connection, user_id: UUID) -> None:
         ended = sessions.end_all(connection, user_id, now())
-        note(connection, "logout", visit, user_id=user_id, detail=f"all {ended} sessions")
+        audit.record(connection, "logout", user_id=user_id, detail=f"all {ended} sessions")
 
     def _shape(self, login: Login, refresh_token: str, user: User) -> TokensShape:
         return TokensShape(
@@ -157,8 +160,8 @@ class Sessions:
         )
 
 
-def still_open(connection: Connection, login: Login) -> RowMapping:
-    """The session's user, held: what ends it waits until this transaction is over.
+def lock_user(connection: Connection, login: Login) -> RowMapping:
+    """Lock and return the user of a live session; what would end it waits for this transaction.
 
     The user is locked before anything of theirs, here and wherever more than one row changes, so
     that no two transactions wait for each other. Raises SessionEnded or AccountDisabled.
@@ -173,7 +176,7 @@ def still_open(connection: Connection, login: Login) -> RowMapping:
 
 
 def check_unchanged(connection: Connection, user: RowMapping) -> None:
-    """Hold a user whose password was right a moment ago, if it still is."""
+    """Lock a user whose password was just verified. Raises InvalidCredentials if it has changed."""
     current = users.lock(connection, user["id"])
     if current is None or current["password_hash"] != user["password_hash"]:
         raise InvalidCredentials()
@@ -181,5 +184,5 @@ def check_unchanged(connection: Connection, user: RowMapping) -> None:
         raise AccountDisabled()
 
 
-def _note(connection: Connection, event: Any, visit: Visit, login: Login) -> None:
-    note(connection, event, visit, user_id=login.user_id, session_id=login.session_id)
+def _record(connection: Connection, event: Any, login: Login) -> None:
+    audit.record(connection, event, user_id=login.user_id, session_id=login.session_id)

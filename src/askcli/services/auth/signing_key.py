@@ -1,4 +1,4 @@
-"""The secret that signs access tokens: the host's, or one that a server on SQLite makes itself."""
+"""The secret that signs access tokens: the host's, or a generated one on SQLite."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from askcli.files import create_private
 from askcli.settings import Settings
 
 MIN_BYTES = 32
-MIN_KINDS = 8  # of characters: 32 times the same one is long, and no secret
+MIN_DISTINCT_CHARACTERS = 8  # 32 times the same character is long, and no secret
 
-_HOW = "make one with: openssl rand -base64 48"
+_HOW_TO = "make one with: openssl rand -base64 48"
 
-# SHA-256 of every secret of 32 bytes and more that this project ever showed anybody, in its
-# tests or its documents: whoever copied one shares it with the world.
+# SHA-256 of every secret of 32 bytes or more that this project's tests or documents ever
+# contained: anybody may know one that was copied from there.
 _PUBLISHED = {"5fc9e39e7d66d0c54b059a88c1e665ca1b88f98ee391f5874bad6458cba270f3"}
 
 
 def signing_secrets(settings: Settings, *, is_sqlite: bool) -> tuple[str, str | None]:
-    """The secret and the one before it. Raises Misused for a missing, weak or published one."""
+    """Return the secret and the previous one. Raises Misused if missing, weak or published."""
     secret = settings.jwt_secret
     if not secret:
         if not is_sqlite:
             raise Misused(
-                f"JWT_SECRET is not set: with PostgreSQL all servers must share one; {_HOW}"
+                f"JWT_SECRET is not set: with PostgreSQL all servers must share one; {_HOW_TO}"
             )
-        secret = _own(settings.data_dir)
+        secret = _generated(settings.data_dir)
     _check("JWT_SECRET", secret)
     if settings.jwt_secret_previous:
         _check("JWT_SECRET_PREVIOUS", settings.jwt_secret_previous)
@@ -37,17 +37,17 @@ def signing_secrets(settings: Settings, *, is_sqlite: bool) -> tuple[str, str | 
 
 def _check(name: str, secret: str) -> None:
     if len(secret.encode()) < MIN_BYTES:
-        raise Misused(f"{name} is too short: use at least {MIN_BYTES} bytes; {_HOW}")
-    if len(set(secret)) < MIN_KINDS:
-        raise Misused(f"{name} can be guessed: it is made of a few characters; {_HOW}")
+        raise Misused(f"{name} is too short: use at least {MIN_BYTES} bytes; {_HOW_TO}")
+    if len(set(secret)) < MIN_DISTINCT_CHARACTERS:
+        raise Misused(f"{name} can be guessed: it is made of a few characters; {_HOW_TO}")
     if hashlib.sha256(secret.encode()).hexdigest() in _PUBLISHED:
-        raise Misused(f"{name} was published with askcli's own code; {_HOW}")
+        raise Misused(f"{name} was published with askcli's own code; {_HOW_TO}")
 
 
 def secret_path(data_dir: Path) -> Path:
-    """Where a server on SQLite keeps the secret that it made for itself."""
+    """Return the path of the generated secret."""
     return data_dir / "jwt_secret"
 
 
-def _own(data_dir: Path) -> str:
+def _generated(data_dir: Path) -> str:
     return create_private(secret_path(data_dir), secrets.token_urlsafe(48).encode()).decode()

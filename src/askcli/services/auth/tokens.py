@@ -1,4 +1,4 @@
-"""Access tokens (JWT, HS256), refresh tokens and API tokens (256 random bits), made and checked."""
+"""Access tokens (JWT, HS256), and the random tokens for refreshing and for scripts."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ CLAIMS = ("iss", "aud", "sub", "sid", "iat", "nbf", "exp", "jti")
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A session and whose it is."""
+    """A session and its user."""
 
     user_id: UUID
     session_id: UUID
 
 
 class Tokens:
-    """Makes and checks tokens with the server's secret; the previous one still verifies."""
+    """Signs and verifies tokens with the server's secret; the previous secret still verifies."""
 
     def __init__(self, secret: str, previous: str | None, life_seconds: int) -> None:
         self._keys = {_key_id(key): key for key in (previous, secret) if key}
@@ -39,7 +39,7 @@ class Tokens:
         self.life_seconds = life_seconds
 
     def access(self, login: Login, now: datetime) -> str:
-        """An access token for the session, good for `life_seconds`."""
+        """Return an access token for the session, valid for `life_seconds`."""
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
@@ -53,8 +53,8 @@ class Tokens:
         headers = {"kid": _key_id(self._secret)}
         return jwt.encode(claims, self._secret, algorithm=ALGORITHM, headers=headers)
 
-    def login(self, access_token: str) -> Login:
-        """Whom an access token stands for. Raises TokenExpired, or InvalidToken for all else."""
+    def verify(self, access_token: str) -> Login:
+        """Return the login of an access token. Raises TokenExpired or InvalidToken."""
         try:
             kid = str(jwt.get_unverified_header(access_token).get("kid"))
             claims = jwt.decode(
@@ -73,10 +73,10 @@ class Tokens:
             raise InvalidToken() from None
 
     def successors(self, refresh_token: str) -> list[str]:
-        """The refresh tokens that may follow this one: by the secret, and by the previous one.
+        """Return the refresh tokens that may follow this one, by the secret and the previous one.
 
-        Derived with a secret and not drawn, so that the retry of a rotation gets the same
-        successor although only hashes are stored; without the secret it is as good as random.
+        Derived with a secret and not random, so that the retry of a rotation gets the same
+        successor although only hashes are stored.
         """
         keys = [key for key in (self._secret, self._previous) if key]
         return [_derived(key, refresh_token) for key in keys]
@@ -88,12 +88,12 @@ def _derived(key: str, refresh_token: str) -> str:
 
 
 def random_token() -> str:
-    """256 random bits, as text."""
+    """Return 256 random bits as URL-safe text."""
     return secrets.token_urlsafe(32)
 
 
-def hashed(token: str) -> str:
-    """What is stored of a random token: its SHA-256, enough for 256 random bits."""
+def hash_token(token: str) -> str:
+    """Return the SHA-256 of a random token, which is stored: enough for 256 random bits."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Questions: ask, read, list, delete; each for the user it serves and nobody else."""
+"""Asking a question, reading it, following and cancelling its answer; each for its owner alone."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from askcli.answerers.base import Answerer, Message, Request
 from askcli.contract import Model, Question
 from askcli.errors import KeyReused, NotFound, UnknownModel
 from askcli.services.clock import new_id, now
-from askcli.services.fair_queue import Turns
+from askcli.services.fair_queue import FairQueue
 from askcli.services.runs.registry import Runs
-from askcli.services.runs.run import Run
+from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
-from askcli.services.usage.metering import Spending
-from askcli.store import questions, search
+from askcli.services.usage.metering import Metering
+from askcli.store import questions
 from askcli.store.database import Database
 
-# How much of a conversation goes along with its next question.
+# How much of a conversation is sent with its next question.
 MAX_TURNS = 20
 MAX_HISTORY_CHARACTERS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a user asks; `max_tokens` bounds the answer."""
+    """A question as the user asks it; `max_tokens` bounds the answer."""
 
     question: str
     system: str | None = None
@@ -43,62 +43,71 @@ class Questions:
     """The users' questions."""
 
     def __init__(
-        self, database: Database, answerer: Answerer, runs: Runs, turns: Turns, spending: Spending
+        self,
+        database: Database,
+        answerer: Answerer,
+        runs: Runs,
+        queue: FairQueue,
+        metering: Metering,
     ) -> None:
         self._database = database
-        self._spending = spending
-        self._turns = turns
         self._answerer = answerer
         self._runs = runs
+        self._queue = queue
+        self._metering = metering
 
     def models(self) -> tuple[list[Model], str]:
-        """The models that may be asked, and the default one's id."""
+        """Return the available models, and the id of the default one."""
         return self._answerer.models(), self._answerer.default_model
 
-    async def ask(self, user_id: UUID, ask: Ask, key: str | None) -> Run:
-        """Store the question, then start its answer: the run.
+    async def ask(self, user_id: UUID, ask: Ask, key: str | None) -> AnswerStream:
+        """Store the question, start its answer and return the answer's stream.
 
-        The same `key` with the same question joins what it started before. Raises UnknownModel,
+        The same idempotency `key` with the same question joins the first one. Raises UnknownModel,
         NotFound for a conversation that is not the user's, KeyReused, QuotaExceeded,
         ShuttingDown, or ProviderOverloaded when too many questions wait already.
         """
-        if key and (known := await self._database.read(questions.by_key, user_id, key)):
-            return self._rejoin(known, ask)  # before any limit: it has been let in already
-        model = self._known(ask.model)
+        if key and (row := await self._database.read(questions.by_key, user_id, key)):
+            return self._rejoin(row, ask)  # before any limit: it was accepted already
+        model = self._model(ask.model)
         self._runs.check_open()
-        self._turns.check_room(str(user_id))
-        history = await self._history(user_id, ask.conversation_id)
-        row = _row(user_id, ask, model, key)
-        limit = ask.max_tokens or self._answerer.max_tokens(model)
-        messages = (*history, Message("user", ask.question))
-        request = Request(model, messages, ask.system, limit)
+        self._queue.check_room(str(user_id))
+        request = await self._request(user_id, ask, model)
+        new_row = _row(user_id, ask, model, key)
         try:
-            await self._database.write(self._add, row, request)
+            await self._database.write(self._add, new_row, request)
         except IntegrityError:  # the same key, at the same moment
-            first = await self._database.read(questions.by_key, user_id, key or "")
-            if first is None:
+            row = await self._database.read(questions.by_key, user_id, key or "")
+            if row is None:
                 raise
-            return self._rejoin(first, ask)
-        return self._runs.start(as_question(row), request)
+            return self._rejoin(row, ask)
+        return self._runs.start(as_question(new_row), request)
 
     def _add(self, connection: Connection, row: dict[str, Any], request: Request) -> None:
-        """One transaction: what a question may cost is reserved if and only if it is stored."""
-        self._spending.reserve(connection, row, request)
+        """One transaction: the cost is reserved if and only if the question is stored."""
+        self._metering.reserve(connection, row, request)
         questions.add(connection, row)
-        search.put(connection, row["user_id"], row["id"], row["question"], "")
 
-    def _known(self, model: str | None) -> str:
+    def _model(self, model: str | None) -> str:
         if model is None:
             return self._answerer.default_model
-        known = [known["id"] for known in self._answerer.models()]
-        if model not in known:
-            raise UnknownModel(f"This server has no model {model!r}; it has {', '.join(known)}.")
+        available = [available["id"] for available in self._answerer.models()]
+        if model not in available:
+            raise UnknownModel(
+                f"This server has no model {model!r}; it has {', '.join(available)}."
+            )
         return model
 
-    def _rejoin(self, row: RowMapping, ask: Ask) -> Run:
+    def _rejoin(self, row: RowMapping, ask: Ask) -> AnswerStream:
         if row["request_hash"] != _request_hash(ask):
             raise KeyReused("This Idempotency-Key was used for another question; send a new one.")
         return self._runs.join(as_question(row))
+
+    async def _request(self, user_id: UUID, ask: Ask, model: str) -> Request:
+        history = await self._history(user_id, ask.conversation_id)
+        messages = (*history, Message("user", ask.question))
+        max_tokens = ask.max_tokens or self._answerer.max_tokens(model)
+        return Request(model, messages, ask.system, max_tokens)
 
     async def _history(self, user_id: UUID, conversation_id: UUID | None) -> list[Message]:
         if conversation_id is None:
@@ -109,14 +118,14 @@ class Questions:
         return _newest_that_fit([(turn["question"], turn["answer"]) for turn in turns])
 
     async def get(self, user_id: UUID, question_id: UUID) -> Question:
-        """The user's question. Raises NotFound."""
+        """Return the user's question. Raises NotFound."""
         row = await self._database.read(questions.by_id, user_id, question_id)
         if row is None:
             raise NotFound("question")
         return as_question(row)
 
-    async def follow(self, user_id: UUID, question_id: UUID) -> Run:
-        """The run of the user's question, running or ended. Raises NotFound."""
+    async def follow(self, user_id: UUID, question_id: UUID) -> AnswerStream:
+        """Return the stream of the user's question, in progress or ended. Raises NotFound."""
         return self._runs.join(await self.get(user_id, question_id))
 
     async def cancel(self, user_id: UUID, question_id: UUID) -> Question:
@@ -132,7 +141,7 @@ class Questions:
 
 
 def _row(user_id: UUID, ask: Ask, model: str, key: str | None) -> dict[str, Any]:
-    moment = now()
+    timestamp = now()
     return {
         "id": new_id(),
         "user_id": user_id,
@@ -147,9 +156,9 @@ def _row(user_id: UUID, ask: Ask, model: str, key: str | None) -> dict[str, Any]
         "input_tokens": None,
         "output_tokens": None,
         "cost_usd": None,
-        "created_at": moment,
+        "created_at": timestamp,
         "answered_at": None,
-        "heartbeat_at": moment,
+        "heartbeat_at": timestamp,
         "idempotency_key": key,
         "request_hash": _request_hash(ask),
     }
@@ -161,11 +170,11 @@ def _request_hash(ask: Ask) -> str:
 
 
 def _newest_that_fit(turns: list[tuple[str, str]]) -> list[Message]:
-    kept: list[Message] = []
-    left = MAX_HISTORY_CHARACTERS
+    messages: list[Message] = []
+    remaining = MAX_HISTORY_CHARACTERS
     for question, answer in reversed(turns):
-        left -= len(question) + len(answer)
-        if left < 0:
+        remaining -= len(question) + len(answer)
+        if remaining < 0:
             break
-        kept[:0] = [Message("user", question), Message("assistant", answer)]
-    return kept
+        messages[:0] = [Message("user", question), Message("assistant", answer)]
+    return messages

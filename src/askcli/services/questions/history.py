@@ -1,8 +1,8 @@
-"""History: what a user has asked, to list, to search and to delete, and what it has cost."""
+"""The history of a user's questions: list, search, delete, and usage."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -14,33 +14,47 @@ from askcli.store import listing, questions, usage
 from askcli.store.database import Database
 from askcli.store.listing import Filter
 
-# So many in one transaction: others, too, want to write.
+# Rows deleted in one transaction: other requests write too.
 DELETE_BATCH = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """A page of questions: `cursor` is the last id of the page before, `id_prefix` hex digits."""
+
+    limit: int
+    cursor: UUID | None = None
+    conversation_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    id_prefix: str | None = None
+    search: str | None = None
+
+
 class History:
-    """The users' questions, after they were asked."""
+    """The users' stored questions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def page(self, user_id: UUID, wanted: Filter) -> QuestionPage:
-        """The user's questions, newest first; the cursor asks for the next ones."""
-        rows = await self._database.read(listing.page, user_id, _one_more(wanted))
-        return _page([as_question(row) for row in rows], wanted.limit)
+    async def page(self, user_id: UUID, filters: Filters) -> QuestionPage:
+        """Return the user's questions: newest first, or the best matches of a search first.
 
-    async def search(self, user_id: UUID, query: str, wanted: Filter) -> QuestionPage:
-        """The user's questions that fit the query, the best first.
-
-        Raises NotFound for a cursor whose question has gone.
+        Raises NotFound for a search's cursor whose question is gone.
         """
-        asked = terms(query)
-        if not asked:
-            return QuestionPage(items=[], next_cursor=None)
-        rows = await self._database.read(listing.search_page, user_id, asked, _one_more(wanted))
-        if rows is None:
-            raise NotFound(detail="The question of this cursor is gone; begin the search again.")
-        return _page([as_question(row) for row in rows], wanted.limit)
+        query = _query(filters)
+        if filters.search is None:
+            rows = await self._database.read(listing.page, user_id, query)
+        elif search_terms := terms(filters.search):
+            matches = await self._database.read(listing.search_page, user_id, search_terms, query)
+            if matches is None:
+                raise NotFound(
+                    detail="The question of this cursor is gone; begin the search again."
+                )
+            rows = matches
+        else:
+            rows = []
+        return _page([as_question(row) for row in rows], filters.limit)
 
     async def remove(self, user_id: UUID, question_id: UUID) -> None:
         """Delete the user's question. Raises NotFound."""
@@ -50,7 +64,7 @@ class History:
     async def remove_older(self, user_id: UUID, until: datetime) -> int:
         """Delete the user's questions asked before `until`; returns how many.
 
-        Those that are being answered stay.
+        Questions that are being answered stay.
         """
         removed = 0
         while batch := await self._database.write(
@@ -62,17 +76,29 @@ class History:
     async def usage(
         self, user_id: UUID, since: datetime | None, until: datetime | None
     ) -> list[Usage]:
-        """What the user's questions have cost, by day (UTC) and model, the newest day first."""
+        """Return the user's usage by day (UTC) and model, newest day first."""
         rows = await self._database.read(usage.by_day, user_id, since, until)
         return [as_usage(row) for row in rows]
 
 
-def _one_more(wanted: Filter) -> Filter:
-    """One question more than is wanted: it tells whether there is another page."""
-    return replace(wanted, limit=wanted.limit + 1)
+def _query(filters: Filters) -> Filter:
+    return Filter(
+        limit=filters.limit + 1,  # one more than the page: it shows whether there is a next page
+        before=filters.cursor,
+        conversation_id=filters.conversation_id,
+        since=filters.since,
+        until=filters.until,
+        ids=_id_range(filters.id_prefix) if filters.id_prefix else None,
+    )
+
+
+def _id_range(prefix: str) -> tuple[UUID, UUID]:
+    """Return the first and the last id with these first digits."""
+    digits = prefix.replace("-", "")[:32]
+    return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
 
 
 def _page(items: list[Question], limit: int) -> QuestionPage:
-    more = len(items) > limit
+    has_more = len(items) > limit
     items = items[:limit]
-    return QuestionPage(items=items, next_cursor=items[-1]["id"] if more else None)
+    return QuestionPage(items=items, next_cursor=items[-1]["id"] if has_more else None)

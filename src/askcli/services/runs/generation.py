@@ -1,166 +1,162 @@
-"""Make one answer: wait for a turn, listen to the model, store what it says.
+"""Generation of one answer: waits for a slot, reads the model's stream, stores the answer.
 
-The row gets the text so far twice a second, which is its sign of life too, and the end when it
-comes. Whoever listens to the run, or nobody, makes no difference here.
+The row gets the text so far twice a second, which is the run's heartbeat too, and the end when it
+comes. Whether anybody follows the stream makes no difference.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection
 
-from askcli.answerers.base import Answerer, Begin, Finish, Request
+from askcli.answerers.base import Answerer, Begin, Finish
 from askcli.contract import Question, Status
 from askcli.errors import AskcliError, Cancelled, DatabaseUnavailable, Interrupted, ProviderFailed
 from askcli.services.clock import now, rfc3339
-from askcli.services.fair_queue import Turns
-from askcli.services.runs.retries import Patience
-from askcli.services.runs.run import Run, happens
-from askcli.services.usage.metering import Spending
-from askcli.store import questions, search
+from askcli.services.fair_queue import FairQueue
+from askcli.services.runs.retries import RetryPolicy
+from askcli.services.runs.run import Run
+from askcli.services.runs.stream import wait_for_event
+from askcli.services.usage.metering import Metering, Outcome
+from askcli.store import questions
 from askcli.store.database import Database
 
-log = logging.getLogger("askcli.answering")
+log = logging.getLogger("askcli.generation")
 
-CHECKPOINT_SECONDS = 0.5  # so that a crash takes less than a second of text, writing it included
+CHECKPOINT_SECONDS = 0.5  # so that a crash loses less than a second of text, writing it included
 RETRY_SECONDS = 0.5
 
-Outcome = tuple[Finish | None, AskcliError | None]
 
-
-class Answering:
-    """How this process makes answers."""
+class Generator:
+    """Generates answers in this process."""
 
     def __init__(
         self,
         database: Database,
         answerer: Answerer,
-        patience: Patience,
-        turns: Turns,
-        spending: Spending,
+        retries: RetryPolicy,
+        queue: FairQueue,
+        metering: Metering,
     ) -> None:
         self._database = database
-        self._spending = spending
         self._answerer = answerer
-        self._patience = patience
-        self._turns = turns
+        self._retries = retries
+        self._queue = queue
+        self._metering = metering
 
-    async def answer(self, run: Run, request: Request) -> None:
-        """Make the run's answer and store its end; stop the run to make it end early."""
-        over = asyncio.Event()
-        checkpoints = asyncio.create_task(self._checkpoint(run, over))
-        try:
-            finish, error = await run.listen(self._listen(run, request))
-        except asyncio.CancelledError:  # stopped before it had begun to listen
-            finish, error = None, _stopped(run)
-        over.set()
-        await checkpoints  # not cancelled: one under way must not overtake the end
-        await self._store(run, finish, error)
+    async def generate(self, run: Run) -> None:
+        """Generate the run's answer and store its end; `run.stop` ends it early."""
+        async with self._checkpoints(run):
+            outcome = await self._outcome(run)
+        await self._store(run, outcome)
 
-    async def _listen(self, run: Run, request: Request) -> Outcome:
+    async def _outcome(self, run: Run) -> Outcome:
         try:
-            async with self._turns.turn(run.question["user_id"]):
-                return await self._hear(run, request)
+            with run.stoppable():
+                async with self._queue.slot(run.stream.question["user_id"]):
+                    return await self._read_answer(run)
         except AskcliError as error:
-            return None, error
-        except asyncio.CancelledError:
-            return None, _stopped(run)
+            return run.outcome(error=error)
         except Exception:
-            log.exception("run %s failed", run.question["id"])
-            return None, AskcliError("The server failed while it answered; ask again.")
+            log.exception("run %s failed", run.question_id)
+            failure = AskcliError("The server failed while it answered; ask again.")
+            return run.outcome(error=failure)
 
-    async def _hear(self, run: Run, request: Request) -> Outcome:
+    async def _read_answer(self, run: Run) -> Outcome:
         run.is_sent = True
-        async for piece in self._patience.stream(self._answerer, request):
+        async for piece in self._retries.stream(self._answerer, run.request):
             if isinstance(piece, Finish):
-                return piece, None if run.text else _empty(piece)
+                return run.outcome(piece, None if run.stream.text else _empty_answer(piece))
             if isinstance(piece, Begin):
                 run.begin = piece
             elif piece:
-                run.add(storable(piece))
+                run.stream.append(storable(piece))
         raise Interrupted()
 
-    async def _checkpoint(self, run: Run, over: asyncio.Event) -> None:
-        question_id, kept = UUID(run.question["id"]), ""
-        while not await happens(over, CHECKPOINT_SECONDS):
-            with suppress(DatabaseUnavailable):
-                text = run.text
-                values: dict[str, Any] = {"heartbeat_at": now()}
-                if text != kept:  # a long answer is not written again while its model thinks
-                    values["answer"] = text
-                if not await self._database.write(questions.change, question_id, values):
-                    run.stop(Cancelled("The answer was cancelled, or its question deleted."))
-                kept = text
+    @asynccontextmanager
+    async def _checkpoints(self, run: Run) -> AsyncIterator[None]:
+        """Store the text so far at intervals during the block."""
+        is_over = asyncio.Event()
+        task = asyncio.create_task(self._checkpoint(run, is_over))
+        try:
+            yield
+        finally:
+            is_over.set()
+            await task  # not cancelled: a checkpoint under way must not be written after the end
 
-    async def _store(self, run: Run, finish: Finish | None, error: AskcliError | None) -> None:
-        moment = now()
-        cost = self._answerer.cost_usd(finish) if finish else None
-        question = _ended(run, finish, error, rfc3339(moment), cost)
-        values: dict[str, Any] = {"answered_at": moment} | {
-            name: value for name, value in question.items() if name in _STORED
-        }
+    async def _checkpoint(self, run: Run, is_over: asyncio.Event) -> None:
+        stored = ""
+        while not await wait_for_event(is_over, CHECKPOINT_SECONDS):
+            with suppress(DatabaseUnavailable):
+                text = run.stream.text
+                values: dict[str, Any] = {"heartbeat_at": now()}
+                if text != stored:  # a long answer is not written again while its model thinks
+                    values["answer"] = text
+                if not await self._database.write(questions.change, run.question_id, values):
+                    run.stop(Cancelled("The answer was cancelled, or its question deleted."))
+                stored = text
+
+    async def _store(self, run: Run, outcome: Outcome) -> None:
+        cost = self._answerer.cost_usd(outcome.finish) if outcome.finish else None
+        answered_at = now()
+        question = _ended(run.stream.question, outcome, answered_at, cost)
         while True:
             try:
-                await self._database.write(self._end, run, values, finish, error)
+                await self._database.write(self._end, question, answered_at, outcome)
                 break
             except DatabaseUnavailable:  # the answer is paid for: keep it until it is stored
                 await asyncio.sleep(RETRY_SECONDS)
-        if error is not None:
+        if (error := outcome.error) is not None:
             error.question_id, error.question_status = question["id"], question["status"]
-        run.end(question, error)
+        run.stream.end(question, outcome.error)
 
     def _end(
-        self,
-        connection: Connection,
-        run: Run,
-        values: dict[str, Any],
-        finish: Finish | None,
-        error: AskcliError | None,
+        self, connection: Connection, question: Question, answered_at: datetime, outcome: Outcome
     ) -> None:
-        """What it cost counts, also where the question was cancelled or deleted meanwhile."""
-        question_id = UUID(run.question["id"])
-        user_id, question = UUID(run.question["user_id"]), run.question["question"]
-        if questions.change(connection, question_id, values):
-            search.put(connection, user_id, question_id, question, run.text)
-        else:  # cancelled meanwhile, or deleted
-            search.put_as_stored(connection, question_id)
-        self._spending.settle(connection, run, finish, error)
+        """Store the end; the cost counts also where the question was cancelled or deleted."""
+        values: dict[str, Any] = {"answered_at": answered_at}
+        values |= {name: value for name, value in question.items() if name in _STORED_FIELDS}
+        questions.finish(connection, outcome.question_id, values)
+        self._metering.settle(connection, outcome)
 
 
-_STORED = {
-    "answer",
-    "status",
-    "stop_reason",
-    "error",
-    "model",
-    "input_tokens",
-    "output_tokens",
-    "cost_usd",
-}
+_STORED_FIELDS = frozenset(
+    {
+        "answer",
+        "status",
+        "stop_reason",
+        "error",
+        "model",
+        "input_tokens",
+        "output_tokens",
+        "cost_usd",
+    }
+)
 
 
 def _ended(
-    run: Run, finish: Finish | None, error: AskcliError | None, moment: str, cost: float | None
+    question: Question, outcome: Outcome, answered_at: datetime, cost: float | None
 ) -> Question:
-    question = Question(**run.question)
-    question["answer"] = run.text
-    question["status"] = _status(error)
-    question["error"] = error.code if error else None
-    question["answered_at"] = moment
-    question["cost_usd"] = cost
-    if run.begin is not None:  # an answer that broke off has cost its input at least
-        question["model"], question["input_tokens"] = run.begin.model, run.begin.input_tokens
-    if finish is not None:
-        question["stop_reason"] = finish.stop_reason
-        question["model"] = finish.model
-        question["input_tokens"] = finish.input_tokens
-        question["output_tokens"] = finish.output_tokens
-    return question
+    ended = Question(**question)
+    ended["answer"] = outcome.text
+    ended["status"] = _status(outcome.error)
+    ended["error"] = outcome.error.code if outcome.error else None
+    ended["answered_at"] = rfc3339(answered_at)
+    ended["cost_usd"] = cost
+    if begin := outcome.begin:  # an answer that broke off has cost its input at least
+        ended["model"], ended["input_tokens"] = begin.model, begin.input_tokens
+    if finish := outcome.finish:
+        ended["stop_reason"] = finish.stop_reason
+        ended["model"] = finish.model
+        ended["input_tokens"] = finish.input_tokens
+        ended["output_tokens"] = finish.output_tokens
+    return ended
 
 
 def _status(error: AskcliError | None) -> Status:
@@ -171,16 +167,12 @@ def _status(error: AskcliError | None) -> Status:
     return "interrupted" if isinstance(error, Interrupted) else "failed"
 
 
-def _stopped(run: Run) -> AskcliError:
-    return run.stopped_by or Interrupted("The server stopped in mid-answer; ask again.")
-
-
-def _empty(finish: Finish) -> AskcliError | None:
+def _empty_answer(finish: Finish) -> AskcliError | None:
     if finish.stop_reason == "refusal":
         return None
     return ProviderFailed("The model gave an empty answer; ask again, or in other words.")
 
 
 def storable(text: str) -> str:
-    """The text without what no database keeps: NUL, and halves of surrogate pairs."""
+    """Replace what no database stores: NUL, and unpaired surrogates."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -1,8 +1,8 @@
-"""Orphans: answers whose process died. Whoever sees one marks it interrupted, its text kept.
+"""Orphans: questions whose process died in mid-answer. Any server marks them interrupted.
 
-A row is an orphan when its heartbeat has stood still for long, by this process's own clock and
-in its own sight: a server whose clock is wrong, or that could not reach the database for a while
-either, never takes a living answer for a dead one.
+A question is an orphan when its heartbeat has not changed for a while by this process's own clock.
+Comparing the heartbeat with a clock would take running answers for dead ones when clocks differ, or
+after an outage of the database.
 """
 
 from __future__ import annotations
@@ -18,54 +18,55 @@ from sqlalchemy import Connection
 from askcli.errors import DatabaseUnavailable
 from askcli.services.clock import now
 from askcli.services.runs.registry import Runs
-from askcli.services.usage.metering import Spending
-from askcli.store import questions, search
+from askcli.services.usage.metering import Metering
+from askcli.store import questions
 from askcli.store.database import Database
 
 log = logging.getLogger("askcli.orphans")
 
+CHECKS_PER_TIMEOUT = 4
+
 
 class Orphans:
-    """Looks for orphans, four times in the time that makes one."""
+    """Finds orphans; `timeout` is the seconds without a heartbeat that make one."""
 
-    def __init__(
-        self, database: Database, runs: Runs, spending: Spending, still_seconds: float
-    ) -> None:
+    def __init__(self, database: Database, runs: Runs, metering: Metering, timeout: float) -> None:
         self._database = database
-        self._spending = spending
         self._runs = runs
-        self._still_seconds = still_seconds
-        self._seen: dict[UUID, tuple[datetime, float]] = {}
+        self._metering = metering
+        self._timeout = timeout
+        # The last heartbeat of each question, and when it was first read here.
+        self._heartbeats: dict[UUID, tuple[datetime, float]] = {}
 
-    async def look(self) -> None:
-        """Look until cancelled."""
+    async def run(self) -> None:
+        """Check until cancelled."""
         while True:
             try:
-                await self._look_once()
+                await self._check()
             except DatabaseUnavailable:
-                self._seen.clear()  # what stood still while we were blind may live
-            await asyncio.sleep(self._still_seconds / 4)
+                self._heartbeats.clear()  # they could not change during the outage
+            await asyncio.sleep(self._timeout / CHECKS_PER_TIMEOUT)
 
-    async def _look_once(self) -> None:
-        own, moment = self._runs.own_ids(), time.monotonic()
-        before, self._seen = self._seen, {}
+    async def _check(self) -> None:
+        own_ids, clock = self._runs.own_ids(), time.monotonic()
+        previous, self._heartbeats = self._heartbeats, {}
         for row in await self._database.read(questions.answering):
-            if row["id"] in own:
+            question_id, heartbeat = row["id"], row["heartbeat_at"]
+            if question_id in own_ids:
                 continue
-            heartbeat, since = before.get(row["id"], (row["heartbeat_at"], moment))
-            if heartbeat != row["heartbeat_at"]:
-                heartbeat, since = row["heartbeat_at"], moment
-            self._seen[row["id"]] = (heartbeat, since)
-            if moment - since > self._still_seconds:
-                await self._interrupt(row["id"], heartbeat)
+            last, since = previous.get(question_id, (heartbeat, clock))
+            if last != heartbeat:
+                since = clock
+            self._heartbeats[question_id] = (heartbeat, since)
+            if clock - since > self._timeout:
+                await self._interrupt(question_id, heartbeat)
 
     async def _interrupt(self, question_id: UUID, heartbeat: datetime) -> None:
-        def end(connection: Connection) -> bool:
+        def interrupt(connection: Connection) -> bool:
             is_orphan = questions.interrupt(connection, question_id, heartbeat, now())
             if is_orphan:
-                self._spending.settle_orphan(connection, question_id)
-                search.put_as_stored(connection, question_id)
+                self._metering.settle_orphan(connection, question_id)
             return is_orphan
 
-        if await self._database.write(end):
+        if await self._database.write(interrupt):
             log.warning("question %s was orphaned and is now interrupted", question_id)

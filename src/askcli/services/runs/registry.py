@@ -1,160 +1,127 @@
-"""Runs: the answers in the making. They belong to the server and not to a request.
-
-A run of this process is made here; a run of another process is read along from its row, which is
-all that processes need to have in common.
-"""
+"""Registry of the answers in progress, which belong to the server and not to a request."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Coroutine
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from askcli.answerers.base import Request
 from askcli.contract import Question
-from askcli.errors import (
-    AskcliError,
-    Cancelled,
-    DatabaseUnavailable,
-    Interrupted,
-    NotFound,
-    ShuttingDown,
-)
+from askcli.errors import AskcliError, Cancelled, Interrupted, ShuttingDown
 from askcli.services.clock import now
-from askcli.services.runs.generation import Answering
-from askcli.services.runs.run import Run, ended_run, stored_error
-from askcli.services.shapes import as_question
+from askcli.services.runs import remote
+from askcli.services.runs.generation import Generator
+from askcli.services.runs.run import Run
+from askcli.services.runs.stream import AnswerStream, ended_stream
 from askcli.store import questions
 from askcli.store.database import Database
 
 log = logging.getLogger("askcli.runs")
 
-WATCH_SECONDS = 0.2
+# After a drain: time to store what was interrupted.
 STORE_SECONDS = 10.0
+RETRY_AFTER_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Working:
-    """A run, and the task that makes or watches it."""
+class _Job:
+    """A stream and the task that feeds it; `run` is set where this process generates the answer."""
 
-    run: Run
+    stream: AnswerStream
+    run: Run | None
     task: asyncio.Task[None]
 
 
-Kept = dict[str, Working]
-
-
 class Runs:
-    """The runs of this process, and those of others that somebody here follows."""
+    """The runs of this process, and the answers of other processes that are followed here."""
 
-    def __init__(self, database: Database, answering: Answering) -> None:
+    def __init__(self, database: Database, generator: Generator) -> None:
         self._database = database
-        self._answering = answering
-        self._own: Kept = {}
-        self._watched: Kept = {}
+        self._generator = generator
+        self._jobs: dict[str, _Job] = {}  # by question id
         self.stopping = False
 
     @property
     def active(self) -> int:
-        """How many answers this process is making."""
-        return len(self._own)
+        """Number of answers that this process generates."""
+        return len(self._own())
 
     def own_ids(self) -> set[UUID]:
-        """The questions that this process is answering."""
-        return {UUID(question_id) for question_id in self._own}
+        """Return the ids of the questions that this process answers."""
+        return {run.question_id for run in self._own()}
 
     def check_open(self) -> None:
-        """Raises ShuttingDown once the server has begun to stop."""
+        """Raise ShuttingDown once the server has begun to stop."""
         if self.stopping:
-            raise ShuttingDown(retry_after=5)
+            raise ShuttingDown(retry_after=RETRY_AFTER_SECONDS)
 
-    def start(self, question: Question, request: Request) -> Run:
-        """Begin to answer a question whose row is stored."""
-        run = Run(question)
-        self._keep(self._own, run, self._answering.answer(run, request))
-        return run
+    def start(self, question: Question, request: Request) -> AnswerStream:
+        """Start to answer a stored question."""
+        run = Run(question, request)
+        self._add(run.stream, run, self._generator.generate(run))
+        return run.stream
 
-    def join(self, question: Question) -> Run:
-        """The run of a question that was asked before, whichever process answers it."""
-        known = self._own.get(question["id"]) or self._watched.get(question["id"])
-        if known:
-            return known.run
+    def join(self, question: Question) -> AnswerStream:
+        """Return the stream of a question's answer, whichever process generates it."""
+        if job := self._jobs.get(question["id"]):
+            return job.stream
         if question["status"] != "answering":
-            return ended_run(question)
-        run = Run(question)
-        self._keep(self._watched, run, self._watch(run))
-        return run
+            return ended_stream(question)
+        stream = AnswerStream(question)
+        self._add(stream, None, remote.feed(stream, self._database))
+        return stream
 
-    @staticmethod
-    def _keep(where: Kept, run: Run, work: Coroutine[Any, Any, None]) -> None:
-        """Do a run's work in a task, and know the run for as long as it takes."""
-        question_id = run.question["id"]
+    def _add(self, stream: AnswerStream, run: Run | None, work: Coroutine[Any, Any, None]) -> None:
+        """Do the work in a task, and keep the job for as long as it takes."""
+        question_id = stream.question["id"]
 
-        async def working() -> None:
+        async def work_and_remove() -> None:
             try:
                 await work
             except Exception:
                 log.exception("run %s failed", question_id)
-                run.end(run.question, AskcliError("The server failed; ask again."))
+                stream.end(stream.question, AskcliError("The server failed; ask again."))
             finally:
-                del where[question_id]
+                del self._jobs[question_id]
 
-        where[question_id] = Working(run, asyncio.create_task(working()))
+        self._jobs[question_id] = _Job(stream, run, asyncio.create_task(work_and_remove()))
 
     async def cancel(self, user_id: UUID, question_id: UUID) -> None:
-        """End the run of a user's question, wherever it is made; returns when its row says so."""
-        own = self._own.get(str(question_id))
-        if own is None:
+        """End the answer of a user's question in any process; returns when its row is updated."""
+        job = self._jobs.get(str(question_id))
+        if job is None or job.run is None:
             await self._database.write(questions.cancel, user_id, question_id, now())
             return
-        own.run.stop(Cancelled())
-        await own.run.wait()
+        job.run.stop(Cancelled())
+        await job.stream.wait()
 
     async def drain(self, seconds: float) -> None:
-        """Take no more; let the runs finish for so long, then interrupt the rest, text kept."""
+        """Refuse new questions, wait `seconds` for the runs, then interrupt and store the rest."""
         self.stopping = True
-        await self._settle(seconds)
+        await self._wait_for_runs(seconds)
         self.interrupt()
-        await self._settle(STORE_SECONDS)
-        if self._own:
-            log.error("%d answers could not be stored to their end", len(self._own))
-        for watched in list(self._watched.values()):
-            run = watched.run
-            run.end(run.question, ShuttingDown("The server is stopping; rejoin shortly."))
-        for kept in [*self._own.values(), *self._watched.values()]:
-            kept.task.cancel()
+        await self._wait_for_runs(STORE_SECONDS)
+        if unfinished := self._own():
+            log.error("%d answers could not be stored to their end", len(unfinished))
+        for job in list(self._jobs.values()):
+            if job.run is None:
+                error = ShuttingDown("The server is stopping; rejoin shortly.")
+                job.stream.end(job.stream.question, error)
+            job.task.cancel()
 
     def interrupt(self) -> None:
         """End all runs of this process now; their text so far is stored."""
-        for own in self._own.values():
-            own.run.stop(Interrupted("The server stopped in mid-answer; ask again."))
+        for run in self._own():
+            run.stop(Interrupted("The server stopped in mid-answer; ask again."))
 
-    async def _settle(self, seconds: float) -> None:
-        tasks = [own.task for own in self._own.values()]
+    def _own(self) -> list[Run]:
+        return [job.run for job in self._jobs.values() if job.run is not None]
+
+    async def _wait_for_runs(self, seconds: float) -> None:
+        tasks = [job.task for job in self._jobs.values() if job.run is not None]
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
-
-    async def _watch(self, run: Run) -> None:
-        """Feed a run from its row, which another process writes."""
-        user_id, question_id = UUID(run.question["user_id"]), UUID(run.question["id"])
-        while not run.ended:
-            with suppress(DatabaseUnavailable):
-                row = await self._database.read(questions.by_id, user_id, question_id)
-                _catch_up(run, as_question(row) if row else None)
-            await asyncio.sleep(WATCH_SECONDS)
-
-
-def _catch_up(run: Run, question: Question | None) -> None:
-    if question is None:
-        run.end(
-            run.question, NotFound(detail="The question was deleted while it was being answered.")
-        )
-        return
-    if new := question["answer"][len(run.text) :]:
-        run.add(new)
-    if question["status"] != "answering":
-        run.end(question, stored_error(question))

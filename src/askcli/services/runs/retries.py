@@ -1,10 +1,10 @@
-"""How long to wait for a model, and when to ask it again: the upstream policy, in one place.
+"""Deadlines and retries of calls to a model.
 
-Four deadlines: to connect (the SDK's, set by the answerer), until text comes (each sign of life,
-such as thinking, begins it anew), between two pieces of text, and in all. What failed before any
-text was shown is asked again with backoff and jitter, or when the provider says so, if that is
-before the first text is due; after that never, because text that a user has seen cannot be taken
-back, and would be paid for twice.
+Four deadlines: to connect (the SDK's, set by the answerer), until the first text (each event
+without text, such as thinking, restarts it), between two pieces of text, and in all. An attempt that
+failed before any text is repeated with backoff and jitter, or when the provider says so, if that is before
+the deadline of the first text. An attempt that has shown text is never repeated: the text cannot be
+taken back, and would be billed twice.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from askcli.errors import (
     ProviderTimeout,
 )
 
-log = logging.getLogger("askcli.patience")
+log = logging.getLogger("askcli.retries")
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """The deadlines, in seconds, and how often a model is asked for one answer at the most."""
+class RetryPolicy:
+    """The deadlines in seconds, and the number of attempts for one answer."""
 
     first_token: float
     between_tokens: float
@@ -42,41 +42,44 @@ class Patience:
     attempts: int
 
     async def stream(self, answerer: Answerer, request: Request) -> AsyncGenerator[Piece, None]:
-        """The answerer's stream, within the deadlines; raises a ProviderFailed or Interrupted."""
+        """Stream an answer within the deadlines. Raises a ProviderFailed or Interrupted."""
         clock = asyncio.get_running_loop().time
-        deadline, first = clock() + self.total, clock() + self.first_token
+        deadline, first_deadline = clock() + self.total, clock() + self.first_token
         for attempt in range(1, self.attempts + 1):
-            shown = False
+            has_text = False
             try:
                 async with aclosing(self._attempt(answerer, request, deadline)) as pieces:
                     async for piece in pieces:
-                        shown = shown or _is_text(piece)
+                        has_text = has_text or _is_text(piece)
                         yield piece
                 return
             except AskcliError as error:
-                pause = _pause(error, attempt)
-                if shown or pause is None or attempt == self.attempts or clock() + pause >= first:
+                delay = _retry_delay(error, attempt)
+                if has_text or delay is None or attempt == self.attempts:
                     raise
-                log.warning("asking again in %.1f s: %s", pause, error.code)
-                await asyncio.sleep(pause)
+                if clock() + delay >= first_deadline:
+                    raise
+                log.warning("asking again in %.1f s: %s", delay, error.code)
+                await asyncio.sleep(delay)
 
     async def _attempt(
         self, answerer: Answerer, request: Request, deadline: float
     ) -> AsyncGenerator[Piece, None]:
-        """One try, each of its steps within its deadline."""
+        """Make one attempt, each step within its deadline."""
         clock = asyncio.get_running_loop().time
-        shown = False
+        has_text = False
         async with aclosing(answerer.stream(request)) as pieces:
             while True:
-                patience = self.between_tokens if shown else self.first_token
+                timeout = self.between_tokens if has_text else self.first_token
                 try:
-                    async with asyncio.timeout_at(min(deadline, clock() + patience)):
+                    async with asyncio.timeout_at(min(deadline, clock() + timeout)):
                         piece = await anext(pieces, None)
                 except TimeoutError:
-                    raise _late(shown=shown, total=clock() >= deadline) from None
+                    is_total = clock() >= deadline
+                    raise _timeout(has_text=has_text, is_total=is_total) from None
                 if piece is None:
                     raise Interrupted()
-                shown = shown or _is_text(piece)
+                has_text = has_text or _is_text(piece)
                 yield piece
                 if isinstance(piece, Finish):
                     return
@@ -86,24 +89,24 @@ def _is_text(piece: Piece) -> bool:
     return isinstance(piece, str) and piece != ""
 
 
-def _late(*, shown: bool, total: bool) -> ProviderTimeout:
-    if total:
+def _timeout(*, has_text: bool, is_total: bool) -> ProviderTimeout:
+    if is_total:
         return ProviderTimeout(
             "The answer took longer than this server allows; ask for a shorter one."
         )
-    if shown:
+    if has_text:
         return ProviderTimeout(
             "The model stopped in mid-answer; the text so far is kept. Ask again."
         )
     return ProviderTimeout("The model did not begin to answer in time; try again.")
 
 
-def _pause(error: AskcliError, attempt: int) -> float | None:
-    """Seconds until the next try, None when another try cannot help."""
+def _retry_delay(error: AskcliError, attempt: int) -> float | None:
+    """Seconds until the next attempt, None when another one cannot help."""
     if isinstance(error, ProviderRejected) or not isinstance(error, ProviderFailed | Interrupted):
         return None
     if isinstance(error, ProviderTimeout):
-        return None  # it has had its time
+        return None  # it has used up its deadline
     if isinstance(error, ProviderOverloaded) and error.retry_after is not None:
         return float(error.retry_after)
     longest = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**attempt)

@@ -1,20 +1,20 @@
-"""Spending: what a question may cost while it is answered, and what it has cost then.
+"""Metering: reserves the most that a question may cost, and settles what it has cost.
 
-A question reserves what it may cost at most in the transaction that stores it, and is refused when
-what was spent and reserved before has reached the user's quota. So of any number of questions at
-once, on any number of servers, the last one let in is all that can go over it.
+The reservation is in the transaction that stores the question, and is refused when the user's
+spending and reservations have reached the quota. So of any number of questions at once, on any
+number of servers, the last one accepted is all that can exceed it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from askcli.answerers.base import Finish, Request
+from askcli.answerers.base import Begin, Finish, Request
 from askcli.errors import (
     AccountDisabled,
     AskcliError,
@@ -23,8 +23,8 @@ from askcli.errors import (
     NotFound,
     ProviderTimeout,
 )
-from askcli.services.runs.run import Run
-from askcli.services.usage.quotas import Quota, check
+from askcli.services.usage import quotas
+from askcli.services.usage.quotas import Quota
 from askcli.store import usage, users
 
 BYTES_PER_TOKEN = 3  # fewer than a token has in most text: an estimate should rather be too high
@@ -32,100 +32,108 @@ BYTES_PER_TOKEN = 3  # fewer than a token has in most text: an estimate should r
 Price = Callable[[Finish], float | None]
 
 
-class Spending:
-    """What questions cost; `quota` is the server's, `price` what an answer costs."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of an answer: its text, what the provider reported, and the error that ended it.
+
+    `is_sent` says that the request was sent to the provider, which may bill it from then on.
+    """
+
+    question_id: UUID
+    begin: Begin | None
+    finish: Finish | None
+    text: str
+    error: AskcliError | None
+    is_sent: bool
+
+    @property
+    def may_be_billed(self) -> bool:
+        """Whether the provider may bill an answer of which it has reported nothing."""
+        has_begun = self.finish is not None or self.begin is not None
+        could_begin = isinstance(self.error, Cancelled | Interrupted | ProviderTimeout)
+        return has_begun or (self.is_sent and could_begin)
+
+    @property
+    def input_tokens(self) -> int | None:
+        """Input tokens as reported, at the answer's end or else at its beginning."""
+        if self.finish is not None and self.finish.input_tokens is not None:
+            return self.finish.input_tokens
+        return self.begin.input_tokens if self.begin else None
+
+
+class Metering:
+    """Meters questions; `quota` is the server's, `price` returns an answer's cost in dollars."""
 
     def __init__(self, quota: Quota, price: Price) -> None:
         self._quota = quota
         self._price = price
 
     def reserve(self, connection: Connection, row: Mapping[str, Any], request: Request) -> None:
-        """Reserve what a question, about to be stored, may cost.
+        """Reserve the most that a question, about to be stored, may cost.
 
-        Raises QuotaExceeded, Unpriced where the quota is in dollars and the model's price is
-        unknown, AccountDisabled, or NotFound for a user who was deleted meanwhile.
+        Raises QuotaExceeded; Unpriced where the quota is in dollars and the model's price is
+        unknown; AccountDisabled; NotFound for a user who was deleted meanwhile.
         """
         user = users.lock(connection, row["user_id"])
         if user is None:
             raise NotFound("user")
         if user["disabled_at"]:
             raise AccountDisabled()
-        tokens_in = sum(estimate(message.content) for message in request.messages)
-        most = Finish("", request.model, tokens_in + estimate(request.system), request.max_tokens)
+        input_tokens = sum(estimate_tokens(message.content) for message in request.messages)
+        input_tokens += estimate_tokens(request.system)
+        most = Finish("", request.model, input_tokens, request.max_tokens)
         cost = self._price(most)
-        check(connection, row["user_id"], self._quota.of(user), is_priced=cost is not None)
-        usage.reserve(
-            connection,
-            {"question_id": row["id"], "user_id": row["user_id"], "created_at": row["created_at"]}
-            | _spent(most, cost),
-        )
+        quota = self._quota.of(user)
+        quotas.check(connection, row["user_id"], quota, is_priced=cost is not None)
+        reservation = {
+            "question_id": row["id"],
+            "user_id": row["user_id"],
+            "created_at": row["created_at"],
+        }
+        usage.reserve(connection, reservation | _columns(most, cost))
 
-    def settle(
-        self,
-        connection: Connection,
-        run: Run,
-        finish: Finish | None,
-        error: AskcliError | None,
-    ) -> None:
-        """Note what a run has cost, once it has ended."""
-        question_id = UUID(run.question["id"])
-        reserved = usage.reserved(connection, question_id)
-        if reserved is not None:
-            usage.settle(connection, question_id, self._cost(run, finish, error, reserved))
+    def settle(self, connection: Connection, outcome: Outcome) -> None:
+        """Replace a question's reservation by what it has cost."""
+        reservation = usage.reserved(connection, outcome.question_id)
+        if reservation is not None:
+            usage.settle(connection, outcome.question_id, self._cost(outcome, reservation))
 
-    def _cost(
-        self,
-        run: Run,
-        finish: Finish | None,
-        error: AskcliError | None,
-        reserved: Mapping[Any, Any],
-    ) -> dict[str, Any]:
-        """As the provider reports it; what it did not report is estimated.
+    def _cost(self, outcome: Outcome, reservation: Mapping[Any, Any]) -> dict[str, Any]:
+        """As the provider reports it; the rest is estimated.
 
-        Otherwise who always breaks off before the report would pay for nothing.
+        Otherwise those who always disconnect before the report would pay nothing.
         """
-        asked = str(reserved["model"])
-        if finish is None and run.begin is None and not _may_be_billed(run, error):
-            return _spent(Finish("", asked, 0, 0), 0.0)
-        tokens_in, tokens_out = _reported(run, finish)
+        model = str(reservation["model"])
+        if not outcome.may_be_billed:
+            return _columns(Finish("", model, 0, 0), 0.0)
+        finish, input_tokens = outcome.finish, outcome.input_tokens
+        output_tokens = finish.output_tokens if finish else None
         counted = Finish(
             "",
-            finish.model if finish else asked,
-            reserved["input_tokens"] if tokens_in is None else tokens_in,
-            estimate(run.text) if tokens_out is None else tokens_out,
+            finish.model if finish else model,
+            reservation["input_tokens"] if input_tokens is None else input_tokens,
+            estimate_tokens(outcome.text) if output_tokens is None else output_tokens,
         )
         cost = self._price(counted)
-        if cost is None:  # the provider has a name of its own for the model that was asked
-            cost = self._price(replace(counted, model=asked))
-        return _spent(counted, cost)
+        if cost is None:  # the provider reports the model under a name of its own
+            cost = self._price(replace(counted, model=model))
+        return _columns(counted, cost)
 
     def settle_orphan(self, connection: Connection, question_id: UUID) -> None:
-        """Note what an answer has cost whose server died: an estimate, nobody heard the end."""
+        """Settle an answer whose process died, by an estimate."""
         row = usage.unfinished(connection, question_id)
         if row is not None:
-            told = Finish("", row["model"], row["input_tokens"], estimate(row["answer"]))
-            usage.settle(connection, question_id, _spent(told, self._price(told)))
+            output_tokens = estimate_tokens(row["answer"])
+            finish = Finish("", row["model"], row["input_tokens"], output_tokens)
+            usage.settle(connection, question_id, _columns(finish, self._price(finish)))
 
 
-def _may_be_billed(run: Run, error: AskcliError | None) -> bool:
-    """Whether an answer without a beginning may have reached its model all the same."""
-    return run.is_sent and isinstance(error, Cancelled | Interrupted | ProviderTimeout)
-
-
-def _reported(run: Run, finish: Finish | None) -> tuple[int | None, int | None]:
-    """The tokens in and out that the provider has told, at the beginning or at the end."""
-    began = run.begin.input_tokens if run.begin else None
-    if finish is None:
-        return began, None
-    return began if finish.input_tokens is None else finish.input_tokens, finish.output_tokens
-
-
-def estimate(text: str | None) -> int:
-    """About how many tokens a text has, rather too many than too few."""
+def estimate_tokens(text: str | None) -> int:
+    """Estimate the number of tokens of a text, rather too high than too low."""
     return len((text or "").encode("utf-8", "replace")) // BYTES_PER_TOKEN + 1
 
 
-def _spent(finish: Finish, cost: float | None) -> dict[str, Any]:
+def _columns(finish: Finish, cost: float | None) -> dict[str, Any]:
     return {
         "model": finish.model,
         "input_tokens": finish.input_tokens,

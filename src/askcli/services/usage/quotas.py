@@ -1,7 +1,8 @@
-"""Quotas: how many tokens and dollars a user may spend in a day and a month (UTC)."""
+"""Quotas: the tokens and dollars that a user may spend in a day and in a month (UTC)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -16,28 +17,37 @@ from askcli.services.clock import now, rfc3339
 from askcli.settings import Settings
 from askcli.store import usage
 
-NONE = -1  # how a user's row says that there is no quota, where the server has one
+# A user's own quota that lifts the server's; the users table stores it as -1.
+UNLIMITED = math.inf
+_STORED_UNLIMITED = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How much may be spent; None is without end."""
+    """Limits on tokens and US dollars; None where there is no limit."""
 
-    tokens_day: int | None = None
-    tokens_month: int | None = None
+    tokens_day: float | None = None
+    tokens_month: float | None = None
     usd_day: float | None = None
     usd_month: float | None = None
 
     def of(self, user: Mapping[Any, Any]) -> Quota:
-        """This quota, the server's, with what the user's row says instead."""
+        """Return this quota, the server's, with the limits of the user's row in its place."""
         own = {name: user[f"quota_{name}"] for name in asdict(self)}
-        said = {name: value for name, value in own.items() if value is not None}
-        merged = asdict(self) | said
-        return Quota(**{k: None if v == NONE else v for k, v in merged.items()})
+        merged = asdict(self) | {name: value for name, value in own.items() if value is not None}
+        return Quota(**{k: None if v == _STORED_UNLIMITED else v for k, v in merged.items()})
+
+
+def columns(limits: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Return the values of the users table for limits by name: None is the server's own limit."""
+    return {
+        f"quota_{name}": _STORED_UNLIMITED if limit == UNLIMITED else limit
+        for name, limit in limits.items()
+    }
 
 
 def from_settings(settings: Settings) -> Quota:
-    """The quota of every user for whom the host has set no other."""
+    """Return the quota of every user for whom the host has set no other."""
     return Quota(
         settings.quota_tokens_day,
         settings.quota_tokens_month,
@@ -47,14 +57,16 @@ def from_settings(settings: Settings) -> Quota:
 
 
 def check(connection: Connection, user_id: UUID, quota: Quota, *, is_priced: bool) -> None:
-    """Raises QuotaExceeded when the user has no more, or Unpriced."""
+    """Raise QuotaExceeded when the user has spent the quota.
+
+    Raises Unpriced for a model without a price where the quota is in dollars.
+    """
     limits = {name: limit for name, limit in asdict(quota).items() if limit is not None}
     if not limits:
         return
     if not is_priced and any(name.startswith("usd") for name in limits):
         raise Unpriced("Your quota is in dollars and this model's price is unknown; ask another.")
-    day, month = beginnings(now())
-    spent = usage.spent(connection, user_id, day, month)
+    spent = usage.spent(connection, user_id, *period_starts(now()))
     for name, limit in limits.items():
         if spent[name] >= limit:
             raise _exceeded(name, limit, spent[name])
@@ -62,8 +74,8 @@ def check(connection: Connection, user_id: UUID, quota: Quota, *, is_priced: boo
 
 def _exceeded(name: str, limit: float, used: float) -> QuotaExceeded:
     unit, _, period = name.partition("_")
-    moment = now()
-    resets_at = _next(moment, period)
+    timestamp = now()
+    resets_at = _next_period(timestamp, period)
     quota = QuotaLeft(
         unit="usd" if unit == "usd" else "tokens",
         period="day" if period == "day" else "month",
@@ -72,23 +84,23 @@ def _exceeded(name: str, limit: float, used: float) -> QuotaExceeded:
         left=0,
         resets_at=rfc3339(resets_at),
     )
-    shown = f"${limit:,.2f}" if unit == "usd" else f"{limit:,} tokens"
+    amount = f"${limit:,.2f}" if unit == "usd" else f"{limit:,} tokens"
     return QuotaExceeded(
-        f"Your quota of {shown} a {period} is used up, answers under way included; "
+        f"Your quota of {amount} a {period} is used up, answers under way included; "
         f"nothing is left until {resets_at:%Y-%m-%d %H:%M} UTC.",
-        retry_after=int((resets_at - moment).total_seconds()) + 1,
+        retry_after=int((resets_at - timestamp).total_seconds()) + 1,
         quota=dict(quota),
     )
 
 
-def beginnings(moment: datetime) -> tuple[datetime, datetime]:
-    """When the moment's day and its month began, in UTC."""
-    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+def period_starts(timestamp: datetime) -> tuple[datetime, datetime]:
+    """Return the start of the day and of the month, in UTC."""
+    day = timestamp.replace(hour=0, minute=0, second=0, microsecond=0)
     return day, day.replace(day=1)
 
 
-def _next(moment: datetime, period: str) -> datetime:
-    day, month = beginnings(moment)
+def _next_period(timestamp: datetime, period: str) -> datetime:
+    day, month = period_starts(timestamp)
     if period == "day":
         return day + timedelta(days=1)
     return (month + timedelta(days=32)).replace(day=1)

@@ -99,13 +99,13 @@ def delete(
 def reset_password(who: Who, password_stdin: options.PasswordStdin = False) -> None:
     """Set a new password, printed unless it is given; the user's sessions and tokens end."""
     from askcli.services import admin as host
-    from askcli.services.auth.passwords import check_allowed, hashed
+    from askcli.services.auth.passwords import check_allowed, hash_password
     from askcli.services.auth.tokens import random_token
 
     given = prompts.password(from_stdin=True) if password_stdin else None
     password = given if given is not None else random_token()
     check_allowed(password)
-    password_hash = hashed(password)  # slow: not while the database is held
+    password_hash = hash_password(password)  # slow: not while the database is held
     with database.transaction() as connection:
         user = host.reset_password(connection, who, password_hash)
     if given is None:
@@ -117,12 +117,12 @@ def reset_password(who: Who, password_stdin: options.PasswordStdin = False) -> N
 def export(who: Who) -> None:
     """Print all that is kept of a user, as one JSON object."""
     from askcli.services import admin as host
-    from askcli.services.audit import note
+    from askcli.services import audit
     from askcli.services.usage import quotas
 
     with database.transaction() as connection:
         user_id = host.find(connection, who)["id"]
-        note(connection, "user_exported", user_id=user_id)
+        audit.record(connection, "user_exported", user_id=user_id)
     with database.reading() as connection:
         found = host.show(connection, str(user_id), quotas.Quota())
         found["audit"] = host.audit_entries(connection, None, str(user_id), None)
@@ -162,13 +162,13 @@ def quota(
 
 def _amount(name: str, text: str) -> float | None:
     """What a quota option says: an amount, None for the server's own, or no quota at all."""
-    from askcli.services.usage.quotas import NONE
+    from askcli.services.usage.quotas import UNLIMITED
 
     if text == "default":
         return None
     try:
         if text == "none":
-            return NONE
+            return UNLIMITED
         if name.startswith("tokens"):
             return parsers.whole(0, 10**15)(text)
         return parsers.dollars(text)

@@ -1,0 +1,103 @@
+"""The stream of an answer: its text as it grows, for any number of followers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from askcli.contract import Question
+from askcli.errors import AskcliError
+from askcli.problems import BY_CODE
+
+
+class AnswerStream:
+    """Broadcast buffer of one answer: the pieces so far, and the end."""
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self.error: AskcliError | None = None
+        self.ended = False
+        self._pieces: list[str] = []
+        self._changed = asyncio.Event()
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self._pieces)
+
+    def append(self, piece: str) -> None:
+        """Append a piece and wake the followers."""
+        self._pieces.append(piece)
+        self._wake()
+
+    def end(self, question: Question, error: AskcliError | None) -> None:
+        """Set the end, as it was stored, and wake the followers for the last time."""
+        self.question, self.error, self.ended = question, error, True
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def follow(self, after: int = 0, silence: float | None = None) -> AsyncIterator[str]:
+        """Yield the text from character `after` on, until the answer ends.
+
+        After `silence` seconds without text, yield an empty piece. A slow follower costs no
+        memory: it gets all that it has not read yet in one piece.
+        """
+        index, position = 0, 0
+        while True:
+            while index < len(self._pieces) and position + len(self._pieces[index]) <= after:
+                position += len(self._pieces[index])
+                index += 1
+            text = "".join(self._pieces[index:])[max(0, after - position) :]
+            if text:
+                after += len(text)
+                yield text
+            elif self.ended:
+                return
+            elif not await wait_for_event(self._changed, silence):
+                yield ""
+
+    async def wait(self) -> None:
+        """Wait for the end."""
+        while not self.ended:
+            await self._changed.wait()
+
+    async def result(self) -> Question:
+        """Wait for the end and return the question. Raises the error that ended the answer."""
+        await self.wait()
+        if self.error is not None:
+            raise self.error
+        return self.question
+
+
+async def wait_for_event(event: asyncio.Event, seconds: float | None) -> bool:
+    """Wait for the event for at most `seconds`; returns whether it is set."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+            return True
+    return False
+
+
+def ended_stream(question: Question) -> AnswerStream:
+    """Return the stream of a stored question that has ended."""
+    stream = AnswerStream(question)
+    if question["answer"]:
+        stream.append(question["answer"])
+    stream.end(question, stored_error(question))
+    return stream
+
+
+def stored_error(question: Question) -> AskcliError | None:
+    """Return the error that a stored question ended with, None for an answered one."""
+    if question["error"] is None:
+        return None
+    kind = BY_CODE.get(question["error"], AskcliError)
+    return kind(
+        detail=f"{kind.title}. The question was stored with this end; ask again.",
+        question_id=question["id"],
+        question_status=question["status"],
+    )
