@@ -1,7 +1,7 @@
-"""Queries on questions.
+"""Queries on questions; those that end or add one also update the search index.
 
-Each that serves a user names that user: there is no other way to read a row. Only the runs' own
-bookkeeping (change, answering, interrupt) goes by the id alone, and gives back no text.
+Every query that serves a user filters by that user. Only the runs' own bookkeeping (change,
+finish, answering, interrupt) goes by the question's id alone, and returns no text.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, Update, delete, exists, insert, select, update
 
+from askcli.store import search
 from askcli.store.tables import questions
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> None:
-    """Insert a question; IntegrityError when the user has its idempotency key already."""
+    """Insert and index a question. Raises IntegrityError for a user's duplicate idempotency key."""
     connection.execute(insert(questions).values(**values))
+    search.put(connection, values["user_id"], values["id"], values["question"], values["answer"])
 
 
 def by_id(connection: Connection, user_id: UUID, question_id: UUID) -> RowMapping | None:
@@ -57,14 +59,24 @@ def turns(
 
 
 def change(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> bool:
-    """Change a question that is being answered; False when it is cancelled, ended or gone.
+    """Checkpoint a question that is being answered; False when it was cancelled, ended or deleted.
 
-    One that was taken for an orphan comes back to life: its owner, who calls this, knows better.
+    One marked as interrupted goes back to answering: only the process that owns the run calls this.
     """
-    alive = update(questions).where(
+    statement = update(questions).where(
         questions.c.id == question_id, questions.c.status.in_(("answering", "interrupted"))
     )
-    return connection.execute(alive.values({"status": "answering", **values})).rowcount == 1
+    return connection.execute(statement.values({"status": "answering", **values})).rowcount == 1
+
+
+def finish(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> bool:
+    """Store the end of an answer and index it; False when it was cancelled or deleted meanwhile.
+
+    A cancelled question is then indexed with the text it was stored with.
+    """
+    is_changed = change(connection, question_id, values)
+    search.put_as_stored(connection, question_id)
+    return is_changed
 
 
 def answering(connection: Connection) -> Sequence[RowMapping]:
@@ -75,16 +87,19 @@ def answering(connection: Connection) -> Sequence[RowMapping]:
 
 
 def interrupt(
-    connection: Connection, question_id: UUID, heartbeat: datetime, moment: datetime
+    connection: Connection, question_id: UUID, heartbeat: datetime, now: datetime
 ) -> bool:
-    """Mark a question as interrupted, unless its heartbeat has moved since it was read."""
-    orphan = update(questions).where(
+    """Mark a question as interrupted and index it; False if its heartbeat is no longer this one."""
+    statement = update(questions).where(
         questions.c.id == question_id,
         questions.c.status == "answering",
         questions.c.heartbeat_at == heartbeat,
     )
-    ended = {"status": "interrupted", "error": "interrupted", "answered_at": moment}
-    return connection.execute(orphan.values(**ended)).rowcount == 1
+    values = {"status": "interrupted", "error": "interrupted", "answered_at": now}
+    if connection.execute(statement.values(**values)).rowcount == 0:
+        return False
+    search.put_as_stored(connection, question_id)
+    return True
 
 
 def cancel(connection: Connection, user_id: UUID, question_id: UUID, moment: datetime) -> bool:
