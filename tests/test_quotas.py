@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from askcli.services.clock import new_id
-from askcli.services.usage.quotas import beginnings
+from askcli.services.usage.quotas import period_starts
 from askcli.store.tables import usage
 from tests.conftest import Person, database_of, serving
 from tests.support.fake_anthropic import FakeAnthropic
@@ -93,7 +93,7 @@ def test_each_kind_of_quota_counts(alice: Person, host: Cli, flag: str) -> None:
 
 
 def test_a_day_and_a_month_begin_in_utc() -> None:
-    day, month = beginnings(datetime(2026, 3, 31, 23, 59, 59, 5, tzinfo=UTC))
+    day, month = period_starts(datetime(2026, 3, 31, 23, 59, 59, 5, tzinfo=UTC))
     assert day == datetime(2026, 3, 31, tzinfo=UTC)
     assert month == datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -101,7 +101,7 @@ def test_a_day_and_a_month_begin_in_utc() -> None:
 def test_yesterday_and_last_month_do_not_count_today(
     server: ServerProcess, alice: Person, host: Cli
 ) -> None:
-    day, month = beginnings(datetime.now(UTC))
+    day, month = period_starts(datetime.now(UTC))
     row = {"user_id": UUID(alice.id), "model": "m", "output_tokens": 0, "cost_usd": 1.0}
     with database_of(server) as connection:
         for moment, tokens in ((month.replace(year=month.year - 1), 1000), (month, 10), (day, 1)):

@@ -291,7 +291,7 @@ def test_all_of_the_users_questions_are_found_by_how_their_ids_begin(
 def test_what_was_stored_before_the_index_is_found(new_database: Any) -> None:
     from alembic import command
 
-    from askcli.store import listing, migrations
+    from askcli.store import listing, migrations, tables
     from askcli.store.database import Database
 
     for kind in ("sqlite", "postgres"):
@@ -311,7 +311,7 @@ def test_what_was_stored_before_the_index_is_found(new_database: Any) -> None:
                 "question": "an old quagga", "answer": "", "status": "answered", "model": "m",
                 "created_at": now(), "heartbeat_at": now(), "request_hash": "",
             }  # fmt: skip
-            questions.add(connection, row)
+            connection.execute(tables.questions.insert().values(**row))
         assert migrations.upgrade(database) == ("0002", migrations.HEAD)
         with database.transaction() as connection:
             rows = listing.search_page(

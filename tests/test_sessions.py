@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from askcli.services import admin
-from askcli.services.auth.tokens import hashed
+from askcli.services.auth.tokens import hash_token
 from askcli.services.clock import now
 from askcli.store.tables import audit, refresh_tokens, sessions
 from tests.conftest import PASSWORD, SECRET, Person, database_of, serving
@@ -40,7 +40,7 @@ def count_tokens(server: ServerProcess, person: Person) -> int:
 
 def use_long_ago(server: ServerProcess, token: str, seconds: int = 31) -> None:
     """Let the token's rotation be so many seconds old: outside the grace of 30."""
-    used = update(refresh_tokens).where(refresh_tokens.c.token_hash == hashed(token))
+    used = update(refresh_tokens).where(refresh_tokens.c.token_hash == hash_token(token))
     with database_of(server) as connection:
         assert connection.execute(used.values(used_at=now() - timedelta(seconds=seconds))).rowcount
 
@@ -127,7 +127,7 @@ def test_only_digests_of_tokens_are_stored(server: ServerProcess, alice: Person)
     token = alice.tokens["refresh_token"]
     with database_of(server) as connection:
         kept = set(connection.execute(select(refresh_tokens.c.token_hash)).scalars())
-    assert hashed(token) in kept
+    assert hash_token(token) in kept
     assert token not in kept
     derived = refresh(alice.http, token).json()["refresh_token"]
     assert len(derived) == len(token) == 43  # 256 bits

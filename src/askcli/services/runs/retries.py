@@ -1,10 +1,10 @@
 """Deadlines and retries of calls to a model.
 
 Four deadlines: to connect (the SDK's, set by the answerer), until the first text (each event
-without text, such as thinking, restarts it), between two pieces of text, and in all. An attempt that
-failed before any text is repeated with backoff and jitter, or when the provider says so, if that is before
-the deadline of the first text. An attempt that has shown text is never repeated: the text cannot be
-taken back, and would be billed twice.
+without text, such as thinking, restarts it), between two pieces of text, and in all. An attempt
+that failed before any text is repeated with backoff and jitter, or when the provider says so, if
+that is before the deadline of the first text. An attempt that has shown text is never repeated: the
+text cannot be taken back, and would be billed twice.
 """
 
 from __future__ import annotations
