@@ -7,17 +7,14 @@ to stop. A worker holds one end of a pipe, so it leaves by itself when its paren
 from __future__ import annotations
 
 import os
-import select
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 
+from askcli import server_process
 from askcli.errors import Failed
-
-START_SECONDS = 60
 
 
 class Workers:
@@ -55,27 +52,17 @@ class Workers:
                 self._start()
 
     def _start(self) -> None:
-        ready, told = os.pipe()
-        # -P: the working directory may be somebody else's checkout, with a fastapi.py in it.
-        command = [sys.executable, "-P", "-m", "askcli.server", *self._flags]
-        command += ["--fd", str(self._sock.fileno())]
-        command += ["--ready-fd", str(told), "--life-fd", str(self._life)]
-        # A session of its own: a Ctrl-C is for the parent, who says it once.
-        process = subprocess.Popen(
-            command,
-            pass_fds=[self._sock.fileno(), told, self._life],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
+        arguments = [*self._flags, "--fd", str(self._sock.fileno()), "--life-fd", str(self._life)]
+        # In a session of its own: a Ctrl-C reaches the parent alone, which signals once.
+        process, ready = server_process.start(
+            arguments, inherited=[self._sock.fileno(), self._life]
         )
-        os.close(told)
         self._running[process.pid] = process
-        if self._stopping:  # said while this one was being made
+        if self._stopping:  # the signal came while this worker was being started
             process.send_signal(signal.SIGTERM)
-        with os.fdopen(ready, "rb") as pipe:
-            heard, _, _ = select.select([pipe], [], [], START_SECONDS)
-            if not (heard and pipe.read(1)) and not self._stopping:
-                self._stop()
-                raise Failed("a worker did not start; the lines above say why.")
+        if not server_process.wait_until_ready(ready) and not self._stopping:
+            self._stop()
+            raise Failed("a worker did not start; the lines above say why.")
 
     def _stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         """Let them finish; said twice, as fast as can be."""
