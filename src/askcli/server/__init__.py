@@ -1,1 +1,1 @@
-"""The HTTP API: a route accepts the contract, calls one service, returns the contract."""
+"""The HTTP API: a route accepts the contract, calls one service and returns the contract."""

@@ -22,6 +22,7 @@ from askcli.services.fair_queue import FairQueue
 from askcli.services.housekeeping import Housekeeping
 from askcli.services.questions.asking import Questions
 from askcli.services.questions.history import History
+from askcli.services.readiness import ReadinessCheck
 from askcli.services.runs.generation import Generator
 from askcli.services.runs.orphans import Orphans
 from askcli.services.runs.registry import Runs
@@ -56,6 +57,7 @@ class Services:
     orphans: Orphans
     housekeeping: Housekeeping
     passwords: Passwords
+    readiness: ReadinessCheck
 
     async def close(self) -> None:
         """Interrupt and store the running answers, then close everything."""
@@ -98,6 +100,7 @@ def build(settings: Settings) -> Services:
         housekeeping=Housekeeping(database, settings.audit_days),
         runs=runs,
         passwords=passwords,
+        readiness=ReadinessCheck(database, runs),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the server logs, and what it leaves out."""
+"""Configuration of the server's log."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Any
 
 
 class WithoutQuery(logging.Filter):
-    """Leaves a request's query out of the access log: it may hold what somebody searched for, or
-    a token that they put into the wrong place."""
+    """Removes the query from paths in the access log: it may hold search words or a token."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Cut the path at its query; the arguments are client, method, path, version, status."""
+        """Cut the path at its query; the record's arguments are uvicorn's."""
         if isinstance(record.args, tuple) and len(record.args) == 5:
             client, method, path, *rest = record.args
             record.args = (client, method, str(path).partition("?")[0], *rest)
@@ -19,7 +18,7 @@ class WithoutQuery(logging.Filter):
 
 
 def config() -> dict[str, Any]:
-    """The configuration of the server's logging, as the standard library takes it."""
+    """Return the configuration for logging.config.dictConfig."""
     line = {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
     return {
         "version": 1,

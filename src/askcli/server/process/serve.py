@@ -1,8 +1,9 @@
-"""Run the API: on a TCP port for a team, or on a Unix socket for one user's own commands."""
+"""Serves the API on a TCP port for a team, or on a Unix socket for one user's commands."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,41 +26,44 @@ from askcli.services.auth.signing_key import secret_path
 from askcli.settings import Settings
 from askcli.store import migrations
 
-GRACEFUL_SECONDS = 5  # for the last bytes to slow readers: the answers have ended by then
-# Longer than clients and proxies keep an idle connection (httpx2 5 s, nginx 60 s): one that the
-# server closes first may break the request that is just being sent on it.
+log = logging.getLogger("askcli.notices")
+
+GRACEFUL_SECONDS = 5  # for the last bytes to slow readers: all answers have ended by then
+# Longer than clients and proxies keep idle connections (httpx2 5 s, nginx 60 s): a server that
+# closes first may break the request that is just being sent.
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 2048
 
 
 def prepare(settings: Settings) -> Services:
-    """The services, with a database that is reachable and migrated."""
+    """Build the services, with a database that is reachable and migrated."""
     services = build(settings)
     migrations.make_ready(services.database)
     return services
 
 
-def serve_tcp(settings: Settings, tell: Callable[[str], None]) -> None:
+def serve_tcp(settings: Settings) -> None:
     """Serve on the settings' host and port until a signal comes. Raises Failed or Misused."""
     services = prepare(settings)
     if not settings.jwt_secret:
-        tell(f"JWT_SECRET is not set: using the one kept in {secret_path(settings.data_dir)}.")
+        path = secret_path(settings.data_dir)
+        log.info("JWT_SECRET is not set: using the one kept in %s.", path)
     sock = _listen_tcp(settings.host, settings.port)
-    _tell_policy(settings, tell)
-    _run(services, settings, sock, lambda: tell(_greeting(sock)))
+    _report_policy(settings)
+    _run(services, settings, sock, lambda: log.info(_greeting(sock)))
 
 
-def serve_workers(settings: Settings, count: int, tell: Callable[[str], None]) -> None:
-    """The same with so many processes. Raises Failed when they do not stay alive."""
-    prepare(settings).database.close()  # what is wrong with the settings is told once
+def serve_workers(settings: Settings, count: int) -> None:
+    """Serve with `count` worker processes. Raises Failed when a worker does not start."""
+    prepare(settings).database.close()  # reports wrong settings once, not by each worker
     sock = _listen_tcp(settings.host, settings.port)
-    _tell_policy(settings, tell)
+    _report_policy(settings)
     flags = ["--host", settings.host, "--port", str(settings.port)]
-    Workers(sock, count, flags, tell).run(lambda: tell(_greeting(sock, count)))
+    Workers(sock, count, flags).run(lambda: log.info(_greeting(sock, count)))
 
 
 def serve_worker(settings: Settings, fd: int, life: int, ready: Callable[[], None]) -> None:
-    """Be one of several processes, on the socket `fd`, for as long as the pipe `life` is open."""
+    """Serve as one of several workers on the socket `fd`, until the pipe `life` is closed."""
     sock = socket.socket(fileno=fd)
     _run(prepare(settings), settings, sock, ready, life=life)
 
@@ -74,7 +78,7 @@ def _greeting(sock: socket.socket, workers: int = 1) -> str:
 
 
 def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> None:
-    """Serve on the Unix socket `path` until a signal comes or nothing was asked for long.
+    """Serve on the Unix socket `path` until a signal comes or the idle time is over.
 
     Returns at once when another process serves there already.
     """
@@ -83,8 +87,8 @@ def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> N
     if not claim.claim():
         return
 
-    def leave() -> None:
-        """Make room at once: another server may take over while this one finishes its answers."""
+    def release() -> None:
+        """Release the socket: another server may take over while this one finishes its answers."""
         if claim.is_held:
             path.unlink(missing_ok=True)
             claim.release()
@@ -92,19 +96,19 @@ def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> N
     try:
         services = prepare(settings)
         sock = _listen_unix(path)
-        _run(services, settings, sock, ready, settings.idle_seconds, leave)
+        _run(services, settings, sock, ready, settings.idle_seconds, release)
     finally:
-        leave()
+        release()
 
 
-def _tell_policy(settings: Settings, tell: Callable[[str], None]) -> None:
+def _report_policy(settings: Settings) -> None:
     if settings.is_public and settings.registration_policy == "open":
-        tell(
+        log.warning(
             "Warning: anybody who reaches this server may register and spend on its key; "
             "ASKCLI_REGISTRATION=invite lets in only those you invite."
         )
     elif settings.registration is None and settings.is_public:
-        tell("Registration takes an invite: make one with `askcli invite create`.")
+        log.info("Registration takes an invite: make one with `askcli invite create`.")
 
 
 def _listen_tcp(host: str, port: int) -> socket.socket:
@@ -118,7 +122,7 @@ def _listen_tcp(host: str, port: int) -> socket.socket:
 
 
 def _listen_unix(path: Path) -> socket.socket:
-    path.unlink(missing_ok=True)  # of a server that was killed: we hold its lock now
+    path.unlink(missing_ok=True)  # left by a killed server, whose lock this process holds now
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.bind(str(path))
     sock.listen(BACKLOG)
@@ -152,14 +156,14 @@ def _run(
     server = Server(config, services.runs, settings.drain_seconds, ready, leaving)
 
     async def main() -> None:
-        watch = asyncio.create_task(_stop_when_idle(server, services, activity, idle_seconds))
-        if life is not None:  # it can be read when nobody holds its other end any more
+        idle_stop = asyncio.create_task(_stop_when_idle(server, services, activity, idle_seconds))
+        if life is not None:  # readable once the parent has closed the other end
             loop = asyncio.get_running_loop()
-            loop.add_reader(life, lambda: _orphaned(loop, life, server))
+            loop.add_reader(life, lambda: _on_parent_exit(loop, life, server))
         await server.serve(sockets=[sock])
-        watch.cancel()
+        idle_stop.cancel()
         with suppress(asyncio.CancelledError):
-            await watch
+            await idle_stop
 
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(main())
@@ -167,7 +171,7 @@ def _run(
         raise Failed("the server could not start; the lines above say why.")
 
 
-def _orphaned(loop: asyncio.AbstractEventLoop, life: int, server: Server) -> None:
+def _on_parent_exit(loop: asyncio.AbstractEventLoop, life: int, server: Server) -> None:
     loop.remove_reader(life)
     server.leave()
 
@@ -176,8 +180,8 @@ async def _stop_when_idle(
     server: Server, services: Services, activity: Activity, idle_seconds: int | None
 ) -> None:
     while idle_seconds is not None:
-        left = idle_seconds - (0.0 if services.runs.active else activity.idle_seconds())
-        if left <= 0:
+        remaining = idle_seconds - (0.0 if services.runs.active else activity.idle_seconds())
+        if remaining <= 0:
             server.leave()
             return
-        await asyncio.sleep(max(left, 0.05))
+        await asyncio.sleep(max(remaining, 0.05))

@@ -1,4 +1,4 @@
-"""uvicorn, with a stop that loses no answer and an exit code that tells how it went."""
+"""uvicorn's server with a graceful stop that stores every answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from askcli.services.runs.registry import Runs
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, with an exit code that says how it went and not which signal came."""
+    """uvicorn's server; its exit code tells success from failure, not the signal."""
 
     def __init__(
         self,
@@ -24,7 +24,7 @@ class Server(uvicorn.Server):
         ready: Callable[[], None],
         leaving: Callable[[], None],
     ) -> None:
-        """`ready` is called when requests are answered, `leaving` when no more are wanted."""
+        """`ready` is called once requests are served, `leaving` when the stop begins."""
         super().__init__(config)
         self._leaving = leaving
         self._runs = runs
@@ -33,28 +33,28 @@ class Server(uvicorn.Server):
         self._draining: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so once requests are answered and signals are heard."""
+        """Start, and call `ready` once requests are served and signals handled."""
         await super().startup(sockets)
         if self.started:
             self._ready()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop gracefully on SIGINT and SIGTERM; at a second one, as fast as can be."""
+        """Stop gracefully on SIGINT and SIGTERM; a second one interrupts the answers."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.leave)
         yield
 
     def leave(self) -> None:
-        """Stop gracefully; at a second call, as fast as can be."""
+        """Stop gracefully; a second call interrupts the answers."""
         if self._draining is None:
             self._draining = asyncio.create_task(self._drain())
         else:
             self._runs.interrupt()
 
     async def _drain(self) -> None:
-        """Still serve while the answers finish: readiness and new questions are 503 meanwhile."""
+        """Serve on while the answers finish; readiness and new questions are 503 meanwhile."""
         self._leaving()
         await self._runs.drain(self._drain_seconds)
         self.should_exit = True

@@ -1,11 +1,12 @@
-"""Several worker processes on one port: each is a whole server, and they share the database.
+"""Several worker processes on one port, each a whole server, with one database.
 
-The parent only listens, starts workers, starts another when one dies, and passes on that it is time
-to stop. A worker holds one end of a pipe, so it leaves by itself when its parent was killed.
+The parent listens, starts the workers, replaces those that die and passes on SIGTERM. A worker
+holds one end of a pipe, so it stops by itself when its parent was killed.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -16,6 +17,8 @@ from types import FrameType
 from askcli import server_process
 from askcli.errors import Failed
 
+log = logging.getLogger("askcli.notices")
+
 
 class Workers:
     """The workers of a parent process, on a socket that it listens on."""
@@ -25,19 +28,17 @@ class Workers:
         sock: socket.socket,
         count: int,
         flags: Sequence[str],
-        tell: Callable[[str], None],
     ) -> None:
-        """`flags` are what the parent was told: who may register depends on where it listens."""
+        """`flags` are the parent's own: the registration policy depends on the address."""
         self._sock = sock
         self._count = count
         self._flags = flags
-        self._tell = tell
         self._life, self._held = os.pipe()
         self._running: dict[int, subprocess.Popen[bytes]] = {}
         self._stopping = False
 
     def run(self, ready: Callable[[], None]) -> None:
-        """Run them until a signal comes and all have ended. Raises Failed when one cannot run."""
+        """Run until stopped by a signal. Raises Failed if one does not start."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
         for _ in range(self._count):
@@ -45,10 +46,12 @@ class Workers:
         ready()
         while self._running:
             pid, status = os.wait()
-            ended = self._running.pop(pid)
-            ended.returncode = os.waitstatus_to_exitcode(status)
+            worker = self._running.pop(pid)
+            worker.returncode = os.waitstatus_to_exitcode(status)
             if not self._stopping:
-                self._tell(f"worker {pid} ended with {ended.returncode}; another takes its place.")
+                log.info(
+                    "worker %d ended with %d; another takes its place.", pid, worker.returncode
+                )
                 self._start()
 
     def _start(self) -> None:
@@ -65,7 +68,7 @@ class Workers:
             raise Failed("a worker did not start; the lines above say why.")
 
     def _stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
-        """Let them finish; said twice, as fast as can be."""
+        """Pass the signal on: workers finish their answers, a second signal interrupts them."""
         self._stopping = True
         for process in self._running.values():
             process.send_signal(signal.SIGTERM)

@@ -1,1 +1,1 @@
-"""The endpoints, a file for each resource."""
+"""The endpoints, one module a resource."""

@@ -21,11 +21,11 @@ async def login(body: Login, services: ServicesHere) -> Tokens:
 
 @router.post("/refresh", dependencies=[JsonBody], responses=_problems)
 async def refresh(body: Refresh, services: ServicesHere) -> Tokens:
-    """Rotate the refresh token; the retry of a rotation within the grace gets the same one."""
+    """Rotate the refresh token; a retry within the grace period gets the same one."""
     return await services.sessions.refresh(body.refresh_token)
 
 
 @router.post("/logout", status_code=204, responses=problems(401, 403))
 async def logout(caller: Owner, services: ServicesHere) -> None:
-    """End this session, at once and everywservices."""
+    """End this session, at once and everywhere."""
     await services.sessions.end(caller.user_id, login_of(caller).session_id)

@@ -1,19 +1,16 @@
-"""/healthz and /readyz: alive; database reachable and migrated."""
+"""/healthz, /readyz and /metrics."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from askcli import __version__
 from askcli.contract import Health, Readiness
-from askcli.errors import Unavailable
 from askcli.server.dependencies import ServicesHere
 from askcli.server.openapi import problems
-from askcli.store import migrations
 
 router = APIRouter(tags=["health"])
 
@@ -48,10 +45,5 @@ async def metrics(services: ServicesHere) -> PlainTextResponse:
 @router.get("/readyz", responses=problems(503))
 async def readyz(services: ServicesHere) -> Readiness:
     """The database is reachable and migrated, and the server is not stopping: send requests."""
-    services.runs.check_open()
-    if await services.database.read(migrations.current) != migrations.HEAD:
-        raise Unavailable("The database is not migrated; its host must run `askcli migrate`.")
-    database: Literal["sqlite", "postgresql"] = (
-        "sqlite" if services.database.is_sqlite else "postgresql"
-    )
+    database = await services.readiness.check()
     return Readiness(status="ok", version=__version__, database=database)

@@ -1,4 +1,4 @@
-"""/api/models: which models this server can ask."""
+"""/api/models: the models of this server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/api/sessions: where one is logged in, and how to end it."""
+"""/api/sessions: list and end sessions."""
 
 from __future__ import annotations
 

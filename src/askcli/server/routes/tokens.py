@@ -35,5 +35,5 @@ async def tokens(caller: Owner, services: ServicesHere) -> ApiTokenList:
 
 @router.delete("/{token_id}", status_code=204, responses=problems(401, 403, 404))
 async def revoke(token_id: UUID, caller: Owner, services: ServicesHere) -> None:
-    """End one of your tokens, at once and everywservices."""
+    """End one of your tokens, at once and everywhere."""
     await services.api_tokens.revoke(caller.user_id, token_id)

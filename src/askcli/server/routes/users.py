@@ -1,4 +1,4 @@
-"""/api/users: register, read one's account, change its password."""
+"""/api/users: registration, one's account, its password."""
 
 from __future__ import annotations
 

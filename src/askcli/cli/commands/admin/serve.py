@@ -39,9 +39,9 @@ def _serve(options: Settings, workers: int) -> None:
     from askcli.server.process.serve import serve_tcp, serve_workers
 
     if workers > 1:
-        serve_workers(options, workers, console.note)
+        serve_workers(options, workers)
     else:
-        serve_tcp(options, console.note)
+        serve_tcp(options)
 
 
 def migrate() -> None:
