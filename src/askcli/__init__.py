@@ -1,12 +1,19 @@
 """Ask a language model from the terminal, through a server that your team owns.
 
-cli        a command connects, calls, prints
-client     speaks HTTP to the API: transport, tokens, the local server on demand
-server     the API: a route accepts, calls one service, returns
-services   what the product does: accounts, sessions, questions, runs
-answerers  where answers come from: Anthropic, a local model, a script
-store      what is kept, in SQLite or PostgreSQL
-contract   what client and server say to each other; with errors, all that they share
+cli              commands: each connects, calls and prints
+client           HTTP client: transport, tokens, the local server on demand
+server           HTTP API: a route accepts the contract, calls one service, returns the contract
+services         what the product does: auth, questions, runs, usage
+answerers        sources of answers: Anthropic, a local model, a script
+local_models     catalogue and download of local models
+store            tables and queries, on SQLite or PostgreSQL
+problems         errors as problem documents (RFC 9457)
+contract         shapes, events and headers of the API
+settings         all settings, read once
+search_terms     splitting of texts and queries for search
+files            private files and locks
+server_process   starting a server process
+errors           the error tree
 
 Imports point down this list, never up (`lint-imports` proves it).
 """
