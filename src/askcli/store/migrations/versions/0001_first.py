@@ -12,6 +12,12 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _create_users()
+    _create_sessions()
+    _create_questions()
+
+
+def _create_users() -> None:
     op.create_table(
         "users",
         sa.Column("id", sa.Uuid, primary_key=True),
@@ -22,6 +28,9 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.UniqueConstraint("email_key", name="uq_users_email_key"),
     )
+
+
+def _create_sessions() -> None:
     op.create_table(
         "sessions",
         sa.Column("id", sa.Uuid, primary_key=True),
@@ -41,6 +50,9 @@ def upgrade() -> None:
         sa.Column("used_at", UtcDateTime),
     )
     op.create_index("ix_refresh_tokens_session_id", "refresh_tokens", ["session_id"])
+
+
+def _create_questions() -> None:
     op.create_table(
         "questions",
         sa.Column("id", sa.Uuid, primary_key=True),

@@ -16,6 +16,14 @@ def upgrade() -> None:
     for name, kind in _QUOTAS:
         op.add_column("users", sa.Column(name, kind))
     op.add_column("sessions", sa.Column("network", sa.String(50)))
+    _create_api_tokens()
+    _create_invites()
+    _create_usage()
+    _create_limits()
+    _create_audit()
+
+
+def _create_api_tokens() -> None:
     op.create_table(
         "api_tokens",
         sa.Column("id", sa.Uuid, primary_key=True),
@@ -29,6 +37,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash", name="uq_api_tokens_token_hash"),
     )
     op.create_index("ix_api_tokens_user_id", "api_tokens", ["user_id"])
+
+
+def _create_invites() -> None:
     op.create_table(
         "invites",
         sa.Column("id", sa.Uuid, primary_key=True),
@@ -39,6 +50,9 @@ def upgrade() -> None:
         sa.Column("expires_at", UtcDateTime, nullable=False),
         sa.UniqueConstraint("code_hash", name="uq_invites_code_hash"),
     )
+
+
+def _create_usage() -> None:
     op.create_table(
         "usage",
         sa.Column("question_id", sa.Uuid, primary_key=True),
@@ -52,12 +66,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_usage_user_id_created_at", "usage", ["user_id", "created_at"])
     op.execute(_WHAT_WAS_ANSWERED_BEFORE)
+
+
+def _create_limits() -> None:
     op.create_table(
         "limits",
         sa.Column("key", sa.String(64), primary_key=True),
         sa.Column("full_at", sa.BigInteger, nullable=False),
     )
     op.create_index("ix_limits_full_at", "limits", ["full_at"])
+
+
+def _create_audit() -> None:
     op.create_table(
         "audit",
         sa.Column("id", sa.Uuid, primary_key=True),
