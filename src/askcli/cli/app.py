@@ -14,7 +14,7 @@ from askcli.cli.commands.account import account, logout, tokens
 from askcli.cli.commands.admin import audit, invites, serve, users
 from askcli.cli.commands.batch import command
 from askcli.cli.commands.history import browse, delete, export
-from askcli.cli.output import console, transient
+from askcli.cli.output import console, notices, transient
 from askcli.errors import AskcliError, Failed, Misused
 
 INTERRUPTED = 130
@@ -70,6 +70,7 @@ def options(
 
 def main() -> None:
     """Run the command and end with its exit code: DESIGN section 4 lists them."""
+    notices.install()
     try:
         code = app(standalone_mode=False)
     except KeyboardInterrupt:
