@@ -1,26 +1,36 @@
-# syntax=docker/dockerfile:1
-# The base image is an argument, so that a company's own mirror can stand in.
+# The base image is an argument, so that a company's own mirror can be used.
 ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS build
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml ./
+# The dependencies are a layer of their own: a change of the code does not install them again.
+# The environment has no pip; the build's own installs into it.
+RUN python -m venv --without-pip /opt/askcli \
+    && python -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies']))" > requirements.txt \
+    && python -m pip --python /opt/askcli/bin/python install --no-cache-dir -r requirements.txt
+COPY README.md LICENSE ./
+COPY man ./man
 COPY src ./src
-RUN python -m venv /opt/askcli && /opt/askcli/bin/pip install --no-cache-dir .
+RUN python -m pip --python /opt/askcli/bin/python install --no-cache-dir --no-deps .
 
 FROM ${BASE}
-RUN useradd --system --create-home --home-dir /var/lib/askcli --shell /usr/sbin/nologin askcli
+# Made and owned before VOLUME: a new volume takes the owner of the directory that it covers.
+RUN mkdir -p /var/lib/askcli/data && chown -R 10001:10001 /var/lib/askcli
 COPY --from=build /opt/askcli /opt/askcli
 ENV PATH=/opt/askcli/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    HOME=/var/lib/askcli \
     HOST=0.0.0.0 \
     PORT=3000 \
     ASKCLI_DATA_DIR=/var/lib/askcli/data
-USER askcli
+# A number, because Kubernetes' runAsNonRoot accepts no name.
+USER 10001:10001
 WORKDIR /var/lib/askcli
 VOLUME /var/lib/askcli/data
 EXPOSE 3000
+# http.client, because it ignores the proxies of the environment.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD \
-    ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/readyz', timeout=2)"]
-# exec form, so that SIGTERM reaches the server itself and running answers are kept
+    ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=2); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
+# exec form, so that SIGTERM reaches the server itself and running answers are stored
 CMD ["askcli", "serve"]

@@ -1,0 +1,97 @@
+"""The container image: what the Dockerfile and the documented command must have to start at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+from askcli.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+FINAL_STAGE = DOCKERFILE.rpartition("\nFROM ")[2]
+
+
+def instruction(name: str) -> str:
+    """The arguments of the final stage's instruction, continued lines joined."""
+    joined = re.sub(r"\\\n\s*", "", FINAL_STAGE)
+    (arguments,) = re.findall(rf"^{name} (.*)$", joined, re.M)
+    return str(arguments)
+
+
+def test_the_process_is_a_number_that_owns_its_volume() -> None:
+    user, volume = instruction("USER"), instruction("VOLUME")
+    assert re.fullmatch(r"\d+:\d+", user)
+    made = re.search(rf"mkdir -p {volume} && chown -R {user} (\S+)", FINAL_STAGE)
+    assert made
+    assert volume.startswith(made[1])
+    assert FINAL_STAGE.index("chown") < FINAL_STAGE.index("\nVOLUME")
+    assert f"ASKCLI_DATA_DIR={volume}" in FINAL_STAGE
+
+
+def test_a_mirror_can_build_it_and_code_does_not_reinstall_dependencies() -> None:
+    assert "syntax=" not in DOCKERFILE
+    assert DOCKERFILE.index("-r requirements.txt") < DOCKERFILE.index("COPY src")
+    assert "--no-deps ." in DOCKERFILE
+    assert "COPY man" in DOCKERFILE
+    assert "--without-pip" in DOCKERFILE
+
+
+@contextmanager
+def responding(status: int) -> Iterator[tuple[int, list[str]]]:
+    """An HTTP server with this status; its port, and the paths that were requested."""
+    paths: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port, paths
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def health_check(port: int) -> int:
+    """The exit code of the image's health check, under a proxy that does not exist."""
+    check = instruction("HEALTHCHECK")
+    python, *arguments = json.loads(check[check.index("CMD ") + 4 :])
+    assert python == "python"
+    dead = dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy"), "http://127.0.0.1:9")
+    environment = os.environ | dead | {"PORT": str(port)}
+    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True)
+    return done.returncode
+
+
+def test_the_health_check_asks_healthz_past_any_proxy() -> None:
+    with responding(200) as (port, paths):
+        assert health_check(port) == 0
+    assert paths == ["/healthz"]
+    with responding(503) as (port, _):
+        assert health_check(port) != 0
+    assert health_check(port) != 0  # nobody listens there any more
+
+
+def test_the_documented_command_keeps_answers_and_comes_back() -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+    (command,) = re.findall(r"^docker run (.*(?:\\\n.*)*)$", page, re.M)
+    for flag in ("-d", "--name", "--restart", "-v askcli:", "-e JWT_SECRET"):
+        assert flag in command
+    (seconds,) = re.findall(r"--stop-timeout (\d+)", command)
+    assert int(seconds) >= Settings().drain_seconds + 10
