@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -25,7 +26,9 @@ from askcli.errors import (
     WrongHost,
 )
 
-# What an error carries beside its code and its text, under the same name in a problem document.
+# What an error carries beside its code and its text.
+_FIELDS = tuple(field.name for field in dataclasses.fields(AskcliError) if field.kw_only)
+# Of these, the extension members of a problem document; the others have a place of their own.
 _EXTENSIONS = ("errors", "quota", "question_id", "question_status")
 
 
@@ -59,8 +62,8 @@ BY_STATUS: dict[int, type[AskcliError]] = {
 
 
 def extensions(error: AskcliError) -> dict[str, Any]:
-    """The extension members of an error that are set, by name."""
-    return {name: value for name in _EXTENSIONS if (value := getattr(error, name)) is not None}
+    """Return what an error carries beside its code and text, without fields that are not set."""
+    return {name: value for name in _FIELDS if (value := getattr(error, name)) is not None}
 
 
 def to_problem(error: AskcliError, request_id: str) -> Problem:
@@ -73,7 +76,8 @@ def to_problem(error: AskcliError, request_id: str) -> Problem:
         "code": error.code,
         "request_id": request_id,
     }
-    return cast(Problem, document | extensions(error))
+    members = {name: value for name, value in extensions(error).items() if name in _EXTENSIONS}
+    return cast(Problem, document | members)
 
 
 def from_problem(status: int, document: Mapping[str, Any]) -> AskcliError:

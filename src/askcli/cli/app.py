@@ -1,4 +1,4 @@
-"""The command line: its commands, and how it ends."""
+"""The command tree, and how a command ends."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from askcli.cli.commands.batch import command
 from askcli.cli.commands.history import browse, delete, export
 from askcli.cli.output import console, notices, transient
 from askcli.errors import AskcliError, Failed, Misused
+from askcli.problems import extensions
 
 INTERRUPTED = 130
 
@@ -52,8 +53,8 @@ app.add_typer(invites.app, name="invite")
 app.command("audit")(audit.audit)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(is_set: bool) -> None:
+    if is_set:
         console.out(f"askcli {__version__}\n")
         raise typer.Exit
 
@@ -80,10 +81,10 @@ def main() -> None:
     except typer.Abort:
         code = INTERRUPTED
     except (AskcliError, typer.TyperException, UnicodeError) as error:
-        code = fail(_told(error))
+        code = fail(_as_askcli_error(error))
     except Exception as error:  # noqa: BLE001 - a traceback is for --debug
         if isinstance(error, OSError) and sys.stdout is not None:
-            console.silence(sys.stdout)  # what it still holds would fail again at the exit
+            console.silence(sys.stdout)  # its buffer would fail again at the exit
         failed = Failed(f"unexpected {type(error).__name__}: {error} (--debug shows where).")
         failed.__cause__ = error
         code = fail(failed)
@@ -91,18 +92,17 @@ def main() -> None:
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
-def _told(error: Exception) -> AskcliError:
-    """The error as the user is told it."""
+def _as_askcli_error(error: Exception) -> AskcliError:
     if isinstance(error, AskcliError):
         return error
     if isinstance(error, typer.TyperException):
         return Misused(error.format_message())
-    # Bytes in an argument, in a variable or on stdin that are no text.
+    # Bytes in an argument, a variable or on stdin that are not UTF-8.
     return Misused("the input is not valid UTF-8 text.")
 
 
 def fail(error: AskcliError) -> int:
-    """Tell the error in one line, as JSON when JSON was asked for; returns its exit code."""
+    """Print the error in one line, or as JSON under --json; return its exit code."""
     arguments = sys.argv[1:]
     if "--debug" in arguments:
         import traceback
@@ -110,23 +110,14 @@ def fail(error: AskcliError) -> int:
         console.note("".join(traceback.format_exception(error)))
     try:
         if "--json" in arguments or "--ndjson" in arguments:
-            console.note(console.as_json(_described(error)))
+            console.note(console.as_json(_as_dict(error)))
         else:
             console.note(f"askcli: error: {' '.join(error.detail.split())}")
     except AskcliError:
-        pass  # stderr is gone too; the exit code still tells
+        pass  # stderr has failed too; the exit code remains
     return error.exit_code
 
 
-def _described(error: AskcliError) -> dict[str, Any]:
-    described = {
-        "code": error.code,
-        "detail": error.detail,
-        "exit_code": error.exit_code,
-        "question_id": error.question_id,
-        "request_id": error.request_id,
-        "retry_after": error.retry_after,
-        "errors": error.errors,
-        "quota": error.quota,
-    }
-    return {"error": {name: value for name, value in described.items() if value is not None}}
+def _as_dict(error: AskcliError) -> dict[str, Any]:
+    fields = {"code": error.code, "detail": error.detail, "exit_code": error.exit_code}
+    return {"error": fields | extensions(error)}

@@ -1,11 +1,11 @@
-"""The API: one method for each endpoint."""
+"""The HTTP API: one method for each endpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from askcli.client import auth
 from askcli.client.login import Login
@@ -19,32 +19,27 @@ from askcli.contract import (
     Question,
     QuestionPage,
     Readiness,
-    Removed,
     Session,
     Tokens,
     Usage,
-    UsageList,
     User,
 )
-from askcli.errors import InvalidToken, SessionEnded, TokenExpired
-
-T = TypeVar("T")
 
 
 class Api:
-    """A server's API, for one login. Each method raises the server's problem as our error."""
+    """A server's API for one login; each method raises the server's problem as an error."""
 
     def __init__(
         self, transport: Transport, login: Login, revive: Callable[[], object] = lambda: None
     ) -> None:
-        """`revive` makes sure that there is a server, where that is the client's business."""
+        """`revive` is called before a retry: it starts the local server again if it has ended."""
         self._transport = transport
         self._login = login
         self.revive = revive
 
     @property
     def address(self) -> Address:
-        """Where the server is."""
+        """The server's address."""
         return self._transport.address
 
     def __enter__(self) -> Api:
@@ -72,8 +67,7 @@ class Api:
 
     def sessions(self) -> list[Session]:
         """GET /api/sessions."""
-        items: list[Session] = self._call("GET", "/api/sessions")["items"]
-        return items
+        return self._call("GET", "/api/sessions")["items"]
 
     def end_session(self, session_id: str) -> None:
         """DELETE /api/sessions/{session_id}."""
@@ -91,13 +85,11 @@ class Api:
     def create_token(self, name: str, scopes: Sequence[str], days: int) -> NewApiToken:
         """POST /api/tokens."""
         body = {"name": name, "scopes": list(scopes), "expires_in_days": days}
-        token: NewApiToken = self._call("POST", "/api/tokens", body=body)
-        return token
+        return self._call("POST", "/api/tokens", body=body)
 
     def tokens(self) -> list[ApiToken]:
         """GET /api/tokens."""
-        items: list[ApiToken] = self._call("GET", "/api/tokens")["items"]
-        return items
+        return self._call("GET", "/api/tokens")["items"]
 
     def revoke_token(self, token_id: str) -> None:
         """DELETE /api/tokens/{token_id}."""
@@ -105,101 +97,70 @@ class Api:
 
     def user(self) -> User:
         """GET /api/users/me."""
-        user: User = self._call("GET", "/api/users/me")
-        return user
+        return self._call("GET", "/api/users/me")
 
     def questions(self, **filters: str | int | None) -> QuestionPage:
         """GET /api/users/me/questions."""
-        params = {name: str(value) for name, value in filters.items() if value is not None}
-        page: QuestionPage = self._call("GET", "/api/users/me/questions", params=params)
-        return page
+        return self._call("GET", "/api/users/me/questions", params=filters)
 
     def question(self, question_id: str) -> Question:
         """GET /api/questions/{question_id}."""
-        question: Question = self._call("GET", f"/api/questions/{question_id}")
-        return question
+        return self._call("GET", f"/api/questions/{question_id}")
 
     def delete_question(self, question_id: str) -> None:
         """DELETE /api/questions/{question_id}."""
         self._call("DELETE", f"/api/questions/{question_id}")
 
     def delete_questions(self, until: str) -> int:
-        """DELETE /api/users/me/questions; returns how many there were."""
-        path = "/api/users/me/questions"
-        removed: Removed = self._call("DELETE", path, params={"until": until})
-        return removed["deleted"]
+        """DELETE /api/users/me/questions; returns how many were deleted."""
+        return self._call("DELETE", "/api/users/me/questions", params={"until": until})["deleted"]
 
     def usage(self, **filters: str | None) -> list[Usage]:
         """GET /api/users/me/usage."""
-        params = {name: value for name, value in filters.items() if value is not None}
-        found: UsageList = self._call("GET", "/api/users/me/usage", params=params)
-        return found["items"]
+        return self._call("GET", "/api/users/me/usage", params=filters)["items"]
 
-    @contextmanager
-    def ask(self, body: Mapping[str, Any], key: str) -> Iterator[Iterator[Event]]:
-        """POST /api/questions, as a stream; `key` makes it safe to send again."""
+    def ask(self, body: Mapping[str, Any], key: str) -> AbstractContextManager[Iterator[Event]]:
+        """POST /api/questions as an event stream; `key` makes the request safe to repeat."""
+        return self._stream("POST", "/api/questions", {HEADER_IDEMPOTENCY_KEY: key}, body)
 
-        def asked(token: str) -> AbstractContextManager[Iterator[Event]]:
-            headers = _bearer(token) | {HEADER_IDEMPOTENCY_KEY: key}
-            return self._transport.stream("POST", "/api/questions", body=body, headers=headers)
-
-        with ExitStack() as stack:
-            yield self._with_token(lambda token: stack.enter_context(asked(token)))
-
-    @contextmanager
-    def events(self, question_id: str, after: int) -> Iterator[Iterator[Event]]:
-        """GET /api/questions/{question_id}/events, after so many characters."""
+    def events(self, question_id: str, after: int) -> AbstractContextManager[Iterator[Event]]:
+        """GET /api/questions/{question_id}/events, after the first `after` characters."""
         path = f"/api/questions/{question_id}/events"
-
-        def followed(token: str) -> AbstractContextManager[Iterator[Event]]:
-            headers = _bearer(token) | {HEADER_LAST_EVENT_ID: str(after)}
-            return self._transport.stream("GET", path, body=None, headers=headers)
-
-        with ExitStack() as stack:
-            yield self._with_token(lambda token: stack.enter_context(followed(token)))
+        return self._stream("GET", path, {HEADER_LAST_EVENT_ID: str(after)})
 
     def cancel(self, question_id: str) -> Question:
         """POST /api/questions/{question_id}/cancel."""
-        question: Question = self._call("POST", f"/api/questions/{question_id}/cancel")
-        return question
+        return self._call("POST", f"/api/questions/{question_id}/cancel")
 
     def models(self) -> ModelList:
         """GET /api/models."""
-        models: ModelList = self._call("GET", "/api/models")
-        return models
+        return self._call("GET", "/api/models")
 
     def ready(self) -> Readiness:
         """GET /readyz."""
-        health: Readiness = self._transport.call("GET", "/readyz")
-        return health
+        return self._transport.call("GET", "/readyz")
 
     def openapi(self) -> dict[str, Any]:
         """GET /openapi.json."""
-        document: dict[str, Any] = self._transport.call("GET", "/openapi.json")
-        return document
+        return self._transport.call("GET", "/openapi.json")
 
     def _call(
         self,
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, str | int | None] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> Any:
-        return self._with_token(
-            lambda token: self._transport.call(
-                method, path, params=params, body=body, headers=_bearer(token)
-            )
-        )
+        """Call with the login; `params` that are None are left out."""
+        query = {name: str(value) for name, value in (params or {}).items() if value is not None}
+        return self._transport.call(method, path, params=query, body=body, login=self._login)
 
-    def _with_token(self, call: Callable[[str], T]) -> T:
-        """The call's result; with a renewed token when the server refused the first one."""
-        token = self._login.token()
-        try:
-            return call(token)
-        except (TokenExpired, InvalidToken, SessionEnded):
-            return call(self._login.renew(token))
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {token}"}
+    def _stream(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+    ) -> AbstractContextManager[Iterator[Event]]:
+        return self._transport.stream(method, path, body=body, headers=headers, login=self._login)

@@ -1,4 +1,4 @@
-"""The endpoints that need no login: register, log in, refresh."""
+"""The endpoints that take no access token: register, log in, refresh."""
 
 from __future__ import annotations
 
@@ -13,19 +13,14 @@ def register(
     body = {"name": name, "email": email, "password": password}
     if invite is not None:
         body["invite"] = invite
-    user: User = transport.call("POST", "/api/users", body=body)
-    return user
+    return transport.call("POST", "/api/users", body=body)
 
 
 def login(transport: Transport, email: str, password: str) -> Tokens:
     """POST /api/auth/login."""
-    body = {"email": email, "password": password}
-    tokens: Tokens = transport.call("POST", "/api/auth/login", body=body)
-    return tokens
+    return transport.call("POST", "/api/auth/login", body={"email": email, "password": password})
 
 
 def refresh(transport: Transport, refresh_token: str) -> Tokens:
     """POST /api/auth/refresh."""
-    body = {"refresh_token": refresh_token}
-    tokens: Tokens = transport.call("POST", "/api/auth/refresh", body=body)
-    return tokens
+    return transport.call("POST", "/api/auth/refresh", body={"refresh_token": refresh_token})

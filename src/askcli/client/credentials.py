@@ -1,35 +1,40 @@
-"""The token file: who is logged in to which server, private, and replaced whole.
+"""The token file: the logins of this user by server, private and replaced atomically.
 
 `{"current": {server: email}, "accounts": {server: {email: account}}, "profiles": {name: {"server",
-"email"}}}`, mode 0600 in a 0700 directory. Whoever changes a login holds its server's lock from
-reading to writing, so that of any number of commands one refreshes and the others find the new
-token.
+"email"}}}`, mode 0600 in a 0700 directory. An update holds the server's lock from reading to
+writing, so that of any number of processes one refreshes and the others read its new token.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import TypedDict
 
-from askcli.client import damage
 from askcli.contract import Tokens, User
 from askcli.errors import Failed
 from askcli.files import Replacement, locked, private_directory
 
-NEVER = 253_402_300_799.0  # the end of the year 9999: an API token's own end is the server's affair
+# The end of the year 9999: the server alone enforces an API token's expiry.
+NEVER = 253_402_300_799.0
+
+_PARTS = ("current", "accounts", "profiles")
+_TEXT_FIELDS = ("access_token", "refresh_token", "password")
+
+log = logging.getLogger("askcli.notices")
 
 
 class Account(TypedDict, total=False):
-    """What is kept of a login; `expires_at` is a Unix time, `password` the local account's own.
+    """A saved login; `expires_at` is a Unix time, `password` that of the local account.
 
-    One without a refresh token is an API token.
+    Without a refresh token it is an API token.
     """
 
     user: User
@@ -40,45 +45,45 @@ class Account(TypedDict, total=False):
 
 
 class Credentials:
-    """The token file in a config directory, as one profile (None: no profile) sees it."""
+    """The token file in a config directory, for one profile (None: no profile)."""
 
-    def __init__(self, config_dir: Path, profile: str | None, tell: Callable[[str], None]) -> None:
-        """`tell` gets a line for the user when a damaged file was set aside."""
+    def __init__(self, config_dir: Path, profile: str | None) -> None:
         self.path = config_dir / "credentials.json"
         self.profile = profile
-        self._tell = tell
+        self._lock = self.path.with_name(self.path.name + ".lock")
 
     def server(self) -> str | None:
-        """The profile's server, None without a profile or before its first login."""
-        known = self._read()["profiles"].get(self.profile)
-        return known["server"] if known else None
+        """Return the profile's server, None without a profile or before its first login."""
+        profile = self._read()["profiles"].get(self.profile)
+        return profile["server"] if profile else None
 
     def profiles(self) -> list[str]:
-        """The names of all profiles."""
+        """Return the names of all profiles."""
         return sorted(self._read()["profiles"])
 
     def current(self, server: str) -> Account | None:
-        """The account that is logged in to the server, None when there is none."""
-        return Change(self._read(), server, self.profile).current()
+        """Return the account that is logged in to *server*, None when there is none."""
+        return ServerEntry(self._read(), server, self.profile).current()
 
     @contextmanager
-    def changing(self, server: str) -> Iterator[Change]:
-        """Read again under the server's lock, and write what the block changes when it ends well.
+    def update(self, server: str) -> Iterator[ServerEntry]:
+        """Read the file again under the server's lock, and save the entry when the block succeeds.
 
-        The block may take as long as the server does: only commands that talk to the same one
-        wait for it. The space is taken before the block runs: when the disk is full, that shows
-        before a token is rotated whose successor could not be kept. Raises Failed then.
+        The block may take as long as a request: only processes that use the same server wait for
+        it. Disk space is reserved before the block runs, so that a full disk shows before a token
+        is rotated whose successor could not be saved. Raises Failed then.
         """
         try:
             private_directory(self.path.parent)
-            with locked(self._lock_of(server)):
-                change = Change(self._read(), server, self.profile)
-                size = len(_encoded(self._read())) + 16_384
-                with Replacement(self.path, reserve=size) as replacement:
-                    yield change
+            with locked(self._server_lock(server)):
+                content = self._read()
+                entry = ServerEntry(content, server, self.profile)
+                reserve = len(_encoded(content)) + 16_384
+                with Replacement(self.path, reserve=reserve) as replacement:
+                    yield entry
                     with locked(self._lock):
                         content = self._read(is_locked=True)
-                        change.put_into(content)
+                        entry.copy_to(content)
                         replacement.commit(_encoded(content))
         except OSError as error:
             raise Failed(
@@ -86,35 +91,36 @@ class Credentials:
                 "make room or mend its permissions, then try again."
             ) from error
 
-    @property
-    def _lock(self) -> Path:
-        return self.path.with_name(self.path.name + ".lock")
-
-    def _lock_of(self, server: str) -> Path:
+    def _server_lock(self, server: str) -> Path:
         digest = hashlib.sha256(server.encode()).hexdigest()[:16]
         return self.path.with_name(f"{self.path.name}.{digest}.lock")
 
     def _read(self, *, is_locked: bool = False) -> dict[str, Any]:
-        empty: dict[str, Any] = {"current": {}, "accounts": {}, "profiles": {}}
+        empty: dict[str, Any] = {part: {} for part in _PARTS}
         try:
             if self.path.stat().st_mode & 0o077:
                 self.path.chmod(0o600)
-            found = damage.whole(self.path.read_bytes())
-            if found is not None:
-                return empty | found
+            content = _decoded(self.path.read_bytes())
+            if content is not None:
+                return empty | content
             if is_locked:
-                self._tell(damage.set_aside(self.path))
+                self._set_aside()
                 return empty
-            with locked(self._lock):  # not in the way of a command that is writing it
+            with locked(self._lock):  # another process may be writing it
                 return self._read(is_locked=True)
         except FileNotFoundError:
             return empty
         except OSError as error:
             raise Failed(f"cannot read {self.path}: {error.strerror}.") from error
 
+    def _set_aside(self) -> None:
+        aside = self.path.with_name(f"{self.path.name}.damaged-{time.time_ns()}")
+        self.path.replace(aside)
+        log.warning("askcli: the token file was damaged and is now %s: log in again.", aside)
 
-class Change:
-    """The token file's content for one server, while its lock is held."""
+
+class ServerEntry:
+    """One server's part of the token file's content, for one profile."""
 
     def __init__(self, content: dict[str, Any], server: str, profile: str | None) -> None:
         self._content = content
@@ -122,12 +128,12 @@ class Change:
         self._profile = profile
 
     def current(self) -> Account | None:
-        """The account that is logged in now: another command may just have changed it."""
+        """Return the account that is logged in, None when there is none."""
         accounts: dict[str, Account] = self._content["accounts"].get(self._server, {})
         return accounts.get(self._email() or "")
 
     def put(self, tokens: Tokens, password: str | None = None) -> Account:
-        """Keep a login, as the current one."""
+        """Save a login as the current one."""
         account = Account(
             user=tokens["user"],
             access_token=tokens["access_token"],
@@ -137,11 +143,11 @@ class Change:
         return self._put(account, password)
 
     def put_token(self, token: str, user: User) -> Account:
-        """Keep an API token, as the current login."""
+        """Save an API token as the current login."""
         return self._put(Account(user=user, access_token=token, expires_at=NEVER))
 
-    def forget(self) -> None:
-        """Drop the current login; of the local account its password stays, the only copy."""
+    def remove(self) -> None:
+        """Remove the current login, except the local account's password: its only copy."""
         email = self._email() or ""
         accounts = self._content["accounts"].get(self._server, {})
         account = accounts.pop(email, {})
@@ -152,35 +158,62 @@ class Change:
         else:
             self._content["current"].pop(self._server, None)
 
-    def put_into(self, content: dict[str, Any]) -> None:
-        """Write this server's part into the file as it is now: others' may have changed."""
-        for part in ("current", "accounts"):
-            content[part].pop(self._server, None)
-            if self._server in self._content[part]:
-                content[part][self._server] = self._content[part][self._server]
-        content["profiles"].pop(self._profile, None)
-        if self._profile in self._content["profiles"]:
-            content["profiles"][self._profile] = self._content["profiles"][self._profile]
+    def copy_to(self, content: dict[str, Any]) -> None:
+        """Copy this entry into *content*, whose other entries may have changed meanwhile."""
+        for part, key in (
+            ("current", self._server),
+            ("accounts", self._server),
+            ("profiles", self._profile),
+        ):
+            content[part].pop(key, None)
+            if key in self._content[part]:
+                content[part][key] = self._content[part][key]
 
     def _email(self) -> str | None:
         if self._profile is None:
             email: str | None = self._content["current"].get(self._server)
             return email
-        known = self._content["profiles"].get(self._profile, {})
-        return known["email"] if known.get("server") == self._server else None
+        profile = self._content["profiles"].get(self._profile, {})
+        return profile["email"] if profile.get("server") == self._server else None
 
     def _put(self, account: Account, password: str | None = None) -> Account:
         email = account["user"]["email"]
-        before = self._content["accounts"].get(self._server, {}).get(email, {})
-        if password := password or before.get("password"):
-            account["password"] = password  # of the local account, and the only copy
+        accounts = self._content["accounts"].setdefault(self._server, {})
+        if password := password or accounts.get(email, {}).get("password"):
+            account["password"] = password
         if self._profile is None:
             self._content["current"][self._server] = email
         else:
             self._content["profiles"][self._profile] = {"server": self._server, "email": email}
-        self._content["accounts"].setdefault(self._server, {})[email] = account
+        accounts[email] = account
         return account
 
 
 def _encoded(content: dict[str, Any]) -> bytes:
     return json.dumps(content, indent=1).encode() + b"\n"
+
+
+def _decoded(data: bytes) -> dict[str, Any] | None:
+    """Return the content, None for a damaged file: one that is not as it is written."""
+    try:
+        content = json.loads(data)
+        return content if _is_valid(content) else None
+    except (ValueError, AttributeError, RecursionError):
+        return None
+
+
+def _is_valid(content: Any) -> bool:
+    if not isinstance(content, dict) or not {"current", "accounts"} <= set(content) <= set(_PARTS):
+        return False
+    if not all(isinstance(part, dict) for part in content.values()):
+        return False
+    accounts = [a for server in content["accounts"].values() for a in server.values()]
+    profiles = content.get("profiles", {}).values()
+    return (
+        all(isinstance(a.get("user", {}).get("email"), str) for a in accounts)
+        and all(isinstance(a.get("expires_at", 0), int | float) for a in accounts)
+        and all(isinstance(a.get(name, ""), str) for a in accounts for name in _TEXT_FIELDS)
+        and all("access_token" in a for a in accounts if "expires_at" in a)
+        and all(isinstance(email, str) for email in content["current"].values())
+        and all({type(p.get("server")), type(p.get("email"))} == {str} for p in profiles)
+    )

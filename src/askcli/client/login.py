@@ -1,52 +1,68 @@
-"""Which token a request carries: one that was given, or a login's, refreshed when it expires."""
+"""HTTP authentication: the access token of a request, refreshed when it expires."""
 
 from __future__ import annotations
 
 import re
 import time
-from typing import Protocol
+from collections.abc import Generator
+
+import httpx2
 
 from askcli.client import auth
-from askcli.client.credentials import Account, Change, Credentials
-from askcli.client.transport import Transport
+from askcli.client.credentials import Account, Credentials, ServerEntry
+from askcli.client.transport import Transport, error_of
 from askcli.contract import Tokens
-from askcli.errors import Misused, NotAuthenticated
+from askcli.errors import InvalidToken, Misused, NotAuthenticated, SessionEnded, TokenExpired
 
-# Refresh this long before the end, so that a token does not expire on its way.
+# Refreshed this long before it expires, so that a token does not expire on its way.
 MARGIN_SECONDS = 30
 
 
-class Login(Protocol):
-    """What provides a request's access token."""
+class Login(httpx2.Auth):
+    """A source of access tokens, as httpx2 authenticates with it.
+
+    A request that the server refuses for its token is repeated once, with a renewed token.
+    """
 
     def token(self) -> str:
-        """A token that should be valid. Raises NotAuthenticated when there is none to be had."""
-        ...
+        """Return a token that should be valid. Raises NotAuthenticated when there is none."""
+        raise NotImplementedError
 
     def renew(self, refused: str) -> str:
-        """Another token, after the server refused this one. Raises NotAuthenticated."""
-        ...
+        """Return a token other than the *refused* one. Raises NotAuthenticated."""
+        raise NotImplementedError
+
+    def sync_auth_flow(
+        self, request: httpx2.Request
+    ) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """Send the request, and once more when its token was refused."""
+        token = self.token()
+        request.headers["authorization"] = f"Bearer {token}"
+        response = yield request
+        if _refuses_token(response):
+            request.headers["authorization"] = f"Bearer {self.renew(token)}"
+            yield request
 
 
-class GivenToken:
-    """A token from ASKCLI_TOKEN: used as it is, kept nowhere."""
+class GivenToken(Login):
+    """The token of ASKCLI_TOKEN, which is neither saved nor renewed."""
 
     def __init__(self, token: str) -> None:
-        """Raises Misused for what no header could carry."""
+        """Raises Misused for a token that no header can carry."""
         if not re.fullmatch(r"[!-~]+", token):
             raise Misused("the token is not one: it has spaces or other strange characters in it.")
         self._token = token
 
     def token(self) -> str:
-        """The token."""
+        """Return the token."""
         return self._token
 
     def renew(self, refused: str) -> str:  # noqa: ARG002
-        """There is no other."""
+        """Raise NotAuthenticated."""
         raise NotAuthenticated("the token in ASKCLI_TOKEN is not valid or has expired; renew it.")
 
 
-class KeptLogin:
+class SavedLogin(Login):
     """The login in the token file."""
 
     def __init__(self, credentials: Credentials, transport: Transport) -> None:
@@ -55,38 +71,34 @@ class KeptLogin:
         self._server = transport.address.key
 
     def token(self) -> str:
-        """The kept access token, refreshed if it is about to expire."""
+        """Return the saved access token, refreshed if it is about to expire."""
         account = self._credentials.current(self._server)
-        if account and _fresh(account):
+        if account and _is_fresh(account):
             return account["access_token"]
-        return self._change(refused=None)
+        return self._update(refused=None)
 
     def renew(self, refused: str) -> str:
-        """The token that another command got meanwhile, or a refreshed one."""
-        return self._change(refused)
+        """Return the token that another process has saved meanwhile, else a refreshed one."""
+        return self._update(refused)
 
-    def _change(self, refused: str | None) -> str:
-        with self._credentials.changing(self._server) as change:
-            account = change.current()
-            if account and _fresh(account) and account["access_token"] != refused:
+    def _update(self, refused: str | None) -> str:
+        with self._credentials.update(self._server) as entry:
+            account = entry.current()
+            if account and _is_fresh(account) and account["access_token"] != refused:
                 return account["access_token"]
-            return self._renewed(change, account)["access_token"]
+            return self._renewed(entry, account)["access_token"]
 
-    def _renewed(self, change: Change, account: Account | None) -> Account:
+    def _renewed(self, entry: ServerEntry, account: Account | None) -> Account:
         if account is None:
             raise NotAuthenticated(
                 f"not logged in to {self._transport.address.name}: "
                 "run `askcli login` or `askcli register`."
             )
-        return change.put(refreshed(self._transport, account), account.get("password"))
-
-
-def _fresh(account: Account) -> bool:
-    return account.get("expires_at", 0) - MARGIN_SECONDS > time.time()
+        return entry.put(refreshed(self._transport, account), account.get("password"))
 
 
 def refreshed(transport: Transport, account: Account) -> Tokens:
-    """New tokens for a login. Raises NotAuthenticated when its session is over."""
+    """Return new tokens of a login. Raises NotAuthenticated when its session has ended."""
     if "refresh_token" not in account:
         raise NotAuthenticated(
             f"the API token for {transport.address.name} is revoked or has expired: log in again."
@@ -97,3 +109,14 @@ def refreshed(transport: Transport, account: Account) -> Tokens:
         raise NotAuthenticated(
             f"your session on {transport.address.name} has ended: run `askcli login`."
         ) from None
+
+
+def _is_fresh(account: Account) -> bool:
+    return account.get("expires_at", 0) - MARGIN_SECONDS > time.time()
+
+
+def _refuses_token(response: httpx2.Response) -> bool:
+    if response.status_code != 401:
+        return False
+    response.read()
+    return isinstance(error_of(response), TokenExpired | InvalidToken | SessionEnded)

@@ -1,72 +1,79 @@
-"""Connect: the server that the settings name, else this user's own, started on demand."""
+"""The server that the settings lead to: a remote one, else this user's local server."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from askcli.client import local_server
 from askcli.client.api import Api
 from askcli.client.credentials import Credentials
 from askcli.client.local_login import LocalLogin
-from askcli.client.login import GivenToken, KeptLogin, Login
-from askcli.client.transport import Address, Transport, address
+from askcli.client.login import GivenToken, Login, SavedLogin
+from askcli.client.transport import Address, Transport, parse_address
 from askcli.errors import Misused
 from askcli.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where a command's API is and what is kept for it."""
+    """A command's server and the credentials saved for it."""
 
     settings: Settings
-    place: Address
+    address: Address
     credentials: Credentials
 
-    def using(self, token: str) -> Connection:
-        """The same place, with this token in place of the login that is kept."""
+    @property
+    def is_local(self) -> bool:
+        """Whether it is the local server that is started on demand."""
+        return self.address.socket is not None
+
+    def with_token(self, token: str) -> Connection:
+        """Return a connection to the same server with *token* in place of the saved login."""
         return replace(self, settings=replace(self.settings, token=token))
 
     def open(self) -> Api:
-        """The API there, started if need be. Raises Failed when a local server does not start."""
-        if self.place.socket:
+        """Return the API of the server, started if it is local.
+
+        Raises Failed when a local server does not start.
+        """
+        if self.is_local:
             local_server.ensure(self.settings)
         return self.api()
 
     def api(self) -> Api:
-        """The API there, with the login that is kept for it, or ASKCLI_TOKEN."""
-        transport = Transport(self.place, self.settings.timeout)
+        """Return the API of the server, with the saved login or ASKCLI_TOKEN."""
+        transport = Transport(self.address, self.settings.timeout)
         login = self._login(transport)
-        if self.place.socket:
+        if self.is_local:
             return Api(transport, login, revive=lambda: local_server.ensure(self.settings))
         return Api(transport, login)
 
-    def account(self) -> str:
-        """A name for the login that is kept for it: of whom at which server."""
+    def account_key(self) -> str:
+        """Return a key for the account at its server: email, or digest of the token."""
         if self.settings.token:
             user = hashlib.sha256(self.settings.token.encode()).hexdigest()[:16]
         else:
-            account = self.credentials.current(self.place.key)
+            account = self.credentials.current(self.address.key)
             user = account["user"]["email"] if account else ""
-        return f"{user} {self.place.key}"
+        return f"{user} {self.address.key}"
 
     def _login(self, transport: Transport) -> Login:
         if self.settings.token:
             return GivenToken(self.settings.token)
-        kind = LocalLogin if self.place.socket else KeptLogin
+        kind = LocalLogin if self.is_local else SavedLogin
         return kind(self.credentials, transport)
 
 
-def find(settings: Settings, tell: Callable[[str], None]) -> Connection:
-    """Where the settings lead, nothing started yet. Raises Misused for an unknown profile.
+def resolve(settings: Settings) -> Connection:
+    """Return the connection that the settings lead to, without starting or contacting a server.
 
-    `tell` gets the notices that the user should read.
+    Raises Misused for an unknown profile.
     """
-    credentials = Credentials(settings.config_dir, settings.profile, tell)
+    credentials = Credentials(settings.config_dir, settings.profile)
     server = settings.server or (credentials.server() if settings.profile else None)
     if server:
-        return Connection(settings, address(server), credentials)
+        return Connection(settings, parse_address(server), credentials)
     if settings.profile:
         raise Misused(
             f"there is no profile {settings.profile!r}: make it with "

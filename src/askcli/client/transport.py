@@ -1,4 +1,4 @@
-"""HTTP to one server: TCP or a Unix socket, and every failure as one of our errors."""
+"""HTTP to one server, on TCP or a Unix socket, with every failure as an AskcliError."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from askcli.problems import from_problem
 
 CONNECT_SECONDS = 10
 CALL_SECONDS = 60
-# The server pings every 15 s, so a stream silent for this long is dead.
-SILENT_SECONDS = 60
+# The server pings every 15 s, so a stream without a byte for this long is dead.
+STREAM_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server is; `socket` and `database` are set for this user's local server."""
+    """A server's address; `socket` and `database` are set for this user's local server."""
 
     url: str
     socket: Path | None = None
@@ -33,12 +33,12 @@ class Address:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The server's name in messages."""
         return "local" if self.socket else self.url
 
     @property
     def key(self) -> str:
-        """What its logins are kept under: local servers of one database share theirs."""
+        """The server's key in the token file, the same for local servers of one database."""
         if self.socket is None:
             return self.url
         return "local " + hashlib.sha256(self.database.encode()).hexdigest()[:16]
@@ -46,7 +46,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of a stream: its name, its id and its JSON data."""
+    """A server-sent event: its name, its id and its JSON data."""
 
     name: str
     id: str
@@ -58,14 +58,14 @@ class Event:
         return self.name in (EVENT_DONE, EVENT_ERROR)
 
     def error(self) -> AskcliError | None:
-        """The error that an `error` event brings, None for another event."""
+        """Return the error of an `error` event, None for other events."""
         if self.name != EVENT_ERROR:
             return None
         return from_problem(self.data.get("status", 500), self.data)
 
 
-def address(url: str) -> Address:
-    """The address of a server's URL. Raises Misused when it is none."""
+def parse_address(url: str) -> Address:
+    """Return the address of a server's URL. Raises Misused for an invalid one."""
     try:
         parsed = httpx2.URL(url)
     except (httpx2.InvalidURL, UnicodeError):
@@ -78,26 +78,21 @@ def address(url: str) -> Address:
 
 
 class Transport:
-    """One server's connections; close it when it is done with."""
+    """An HTTP client for one server; `timeout` is in seconds. Close it after use."""
 
     def __init__(self, address: Address, timeout: float) -> None:
         self.address = address
-        # No TLS on a Unix socket or plain HTTP, so no certificates to load either.
-        plain = not address.url.startswith("https:")
-        uds = (
-            httpx2.HTTPTransport(uds=str(address.socket), verify=False) if address.socket else None
-        )
+        connect = min(timeout, CONNECT_SECONDS)
+        self._stream_timeout = httpx2.Timeout(min(timeout, STREAM_SECONDS), connect=connect)
+        # No TLS on a Unix socket or plain HTTP, so there are no certificates to load.
+        has_tls = address.url.startswith("https:")
+        socket = str(address.socket) if address.socket else None
         self._http = httpx2.Client(
             base_url=address.url,
-            transport=uds,
-            verify=not plain,
-            timeout=httpx2.Timeout(
-                min(timeout, CALL_SECONDS), connect=min(timeout, CONNECT_SECONDS)
-            ),
+            transport=httpx2.HTTPTransport(uds=socket, verify=False) if socket else None,
+            verify=has_tls,
+            timeout=httpx2.Timeout(min(timeout, CALL_SECONDS), connect=connect),
             headers={"user-agent": f"askcli/{__version__}"},
-        )
-        self._silent = httpx2.Timeout(
-            min(timeout, SILENT_SECONDS), connect=min(timeout, CONNECT_SECONDS)
         )
 
     def close(self) -> None:
@@ -111,47 +106,70 @@ class Transport:
         *,
         body: Mapping[str, Any] | None = None,
         params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
+        login: httpx2.Auth | None = None,
     ) -> Any:
-        """The JSON that the server answers, None for an empty answer; raises its problem."""
-        with self._failures():
-            answer = self._http.request(method, path, json=body, params=params, headers=headers)
-            if not answer.is_success:
-                raise _problem(answer)
-            return _json(answer) if answer.content else None
+        """Return the JSON of the response, None for an empty one. Raises the server's problem."""
+        with self._raising():
+            response = self._http.request(method, path, json=body, params=params, auth=login)
+            if not response.is_success:
+                raise error_of(response)
+            return _json(response) if response.content else None
 
     @contextmanager
     def stream(
-        self, method: str, path: str, *, body: Mapping[str, Any] | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None,
+        headers: Mapping[str, str],
+        login: httpx2.Auth | None,
     ) -> Iterator[Iterator[Event]]:
-        """The events that the server sends; raises its problem."""
-        asked = dict(headers) | {"accept": EVENT_STREAM}
+        """Yield the events of the response. Raises the server's problem."""
+        options: Any = {"timeout": self._stream_timeout, "auth": login}
+        headers = {**headers, "accept": EVENT_STREAM}
         with (
-            self._failures(),
-            self._http.stream(
-                method, path, json=body, headers=asked, timeout=self._silent
-            ) as answer,
+            self._raising(),
+            self._http.stream(method, path, json=body, headers=headers, **options) as response,
         ):
-            if not answer.is_success:
-                answer.read()
-                raise _problem(answer)
-            yield (_event(event) for event in httpx2.EventSource(answer, max_event_size=None))
+            if not response.is_success:
+                response.read()
+                raise error_of(response)
+            yield (_event(event) for event in httpx2.EventSource(response, max_event_size=None))
 
     @contextmanager
-    def _failures(self) -> Iterator[None]:
-        place = "the local server" if self.address.socket else self.address.url
+    def _raising(self) -> Iterator[None]:
+        """Raise httpx2's errors as Unreachable."""
+        server = "the local server" if self.address.socket else self.address.url
         try:
             yield
         except httpx2.TimeoutException:
             raise Unreachable(
-                f"{place} did not answer in time; try again, or raise --timeout."
+                f"{server} did not answer in time; try again, or raise --timeout."
             ) from None
         except httpx2.ConnectError:
             raise Unreachable(
-                f"cannot reach {place}: check that it runs and that --server is right."
+                f"cannot reach {server}: check that it runs and that --server is right."
             ) from None
         except httpx2.RequestError:
-            raise Unreachable(f"the connection to {place} broke off; try again.") from None
+            raise Unreachable(f"the connection to {server} broke off; try again.") from None
+
+
+def error_of(response: httpx2.Response) -> AskcliError:
+    """Return the error of an unsuccessful response that has been read.
+
+    A response without a problem document (a proxy's, another service's) goes by its status.
+    """
+    if response.is_redirect:
+        location = response.headers.get("location", "elsewhere")
+        return Misused(f"the server has moved to {location}: use that as --server.")
+    try:
+        document = response.json()
+    except (ValueError, RecursionError):
+        document = {}
+    error = from_problem(response.status_code, document if isinstance(document, dict) else {})
+    error.retry_after = whole_number(response.headers.get("retry-after", ""))
+    return error
 
 
 def _event(event: httpx2.ServerSentEvent) -> Event:
@@ -164,24 +182,10 @@ def _event(event: httpx2.ServerSentEvent) -> Event:
     return Event(event.event, event.id, data)
 
 
-def _json(answer: httpx2.Response) -> Any:
+def _json(response: httpx2.Response) -> Any:
     try:
-        return answer.json()
+        return response.json()
     except (ValueError, RecursionError):
         raise AskcliError(
-            f"{answer.url.host} did not answer JSON; is it an askcli server?"
+            f"{response.url.host} did not answer JSON; is it an askcli server?"
         ) from None
-
-
-def _problem(answer: httpx2.Response) -> AskcliError:
-    """The server's problem; of something else (a proxy, another service) only the status."""
-    if answer.is_redirect:
-        place = answer.headers.get("location", "elsewhere")
-        return Misused(f"the server has moved to {place}: use that as --server.")
-    try:
-        document = answer.json()
-    except (ValueError, RecursionError):
-        document = {}
-    error = from_problem(answer.status_code, document if isinstance(document, dict) else {})
-    error.retry_after = whole_number(answer.headers.get("retry-after", ""))
-    return error

@@ -1,9 +1,11 @@
-"""askcli ask: a question, and its answer as it comes."""
+"""askcli ask: a new question, an earlier one again, or an answer in progress."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -14,7 +16,7 @@ from askcli.cli.commands.models import ensure_local_model
 from askcli.cli.input import options, question, question_ids
 from askcli.cli.input.deadline import within
 from askcli.cli.input.last_conversation import Terminal
-from askcli.cli.output import console, spinner
+from askcli.cli.output import notices, spinner
 from askcli.cli.output.answer import Printer, check_whole, printer
 from askcli.cli.reference import completion_cache
 from askcli.client.api import Api
@@ -24,56 +26,75 @@ from askcli.client.transport import Event
 from askcli.contract import EVENT_QUESTION
 from askcli.errors import AskcliError, Misused, Unreachable
 
+log = logging.getLogger("askcli.notices")
+
 CANCEL_SECONDS = 0.2
 
-Body = dict[str, Any]
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[QUESTION]...", help="The question; stdin is added to it, `-` is stdin alone."
+    ),
+]
+Files = Annotated[
+    list[Path] | None,
+    typer.Option("--file", "-f", metavar="FILE", help="Add a text file; may be repeated."),
+]
+Continue = Annotated[
+    bool, typer.Option("--continue", "-c", help="Go on with this terminal's conversation.")
+]
+ConversationId = Annotated[
+    str | None,
+    typer.Option("--conversation", metavar="ID", help="Go on with this one, whatever -c says."),
+]
+MaxTokens = Annotated[
+    int | None, typer.Option("--max-tokens", min=1, help="How long the answer may become.")
+]
+Rejoin = Annotated[
+    str | None, typer.Option("--rejoin", metavar="ID", help="Follow an answer again.")
+]
+Retry = Annotated[
+    str | None, typer.Option("--retry", metavar="ID", help="Ask the same question again.")
+]
+NoStdin = Annotated[bool, typer.Option("--no-stdin", help="Do not read stdin.")]
+Ndjson = Annotated[bool, typer.Option("--ndjson", help="Print the events, one JSON object a line.")]
+Raw = Annotated[bool, typer.Option("--raw", help="Print plain text, exactly as it came.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices on stderr, only errors.")]
+
+
+@dataclass(frozen=True, slots=True)
+class NewQuestion:
+    """A new question as the options describe it; `settings` are fields of the request."""
+
+    words: list[str]
+    files: list[Path]
+    settings: dict[str, Any]
+    conversation: str | None
+    go_on: bool
+    read_stdin: bool
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no option says anything about a new question."""
+        settings = any(self.settings.values())
+        return not (self.words or self.files or settings or self.conversation or self.go_on)
 
 
 def ask(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[QUESTION]...",
-            help="The question; stdin is added to it, `-` is stdin alone.",
-        ),
-    ] = None,
-    files: Annotated[
-        list[Path] | None,
-        typer.Option("--file", "-f", metavar="FILE", help="Add a text file; may be repeated."),
-    ] = None,
-    system: Annotated[
-        str | None, typer.Option("--system", "-s", help="How the model is to answer.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Which model; see `askcli models`.")
-    ] = None,
-    go_on: Annotated[
-        bool, typer.Option("--continue", "-c", help="Go on with this terminal's conversation.")
-    ] = False,
-    conversation: Annotated[
-        str | None,
-        typer.Option("--conversation", metavar="ID", help="Go on with this one, whatever -c says."),
-    ] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option("--max-tokens", min=1, help="How long the answer may become.")
-    ] = None,
-    rejoin: Annotated[
-        str | None, typer.Option("--rejoin", metavar="ID", help="Follow an answer again.")
-    ] = None,
-    retry: Annotated[
-        str | None, typer.Option("--retry", metavar="ID", help="Ask the same question again.")
-    ] = None,
-    no_stdin: Annotated[bool, typer.Option("--no-stdin", help="Do not read stdin.")] = False,
+    words: Words = None,
+    files: Files = None,
+    system: options.System = None,
+    model: options.Model = None,
+    go_on: Continue = False,
+    conversation: ConversationId = None,
+    max_tokens: MaxTokens = None,
+    rejoin: Rejoin = None,
+    retry: Retry = None,
+    no_stdin: NoStdin = False,
     as_json: options.Json = False,
-    ndjson: Annotated[
-        bool, typer.Option("--ndjson", help="Print the events, one JSON object a line.")
-    ] = False,
-    raw: Annotated[
-        bool, typer.Option("--raw", help="Print plain text, exactly as it came.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No notices on stderr, only errors.")
-    ] = False,
+    ndjson: Ndjson = False,
+    raw: Raw = False,
+    quiet: Quiet = False,
     server: options.Server = None,
     profile: options.Profile = None,
     timeout: options.Timeout = None,
@@ -81,113 +102,128 @@ def ask(
     """Ask a question and print the answer."""
     if as_json + ndjson + raw > 1:
         raise Misused("choose one of --json, --ndjson and --raw.")
-    tell = _nobody if quiet else console.note
+    if quiet:
+        notices.silence()
+    settings = {"system": system, "model": model, "max_tokens": max_tokens}
+    new = NewQuestion(words or [], files or [], settings, conversation, go_on, not no_stdin)
+    _check_alone(rejoin, retry, new)
     connection = options.connection(server, profile, timeout)
-    told: Body = {"system": system, "model": model, "max_tokens": max_tokens}
-    earlier = _earlier(rejoin, retry, bool(words or files or go_on or conversation), told)
-    if earlier is None:
-        told["question"] = question.read(words or [], files or [], tell, stdin=not no_stdin)
-    if connection.place.socket:
-        ensure_local_model(connection.settings, tell)
     show = printer(as_json=as_json, ndjson=ndjson, raw=raw)
-    with connection.open() as api:
-        terminal = Terminal(connection.settings.state_dir, connection.account)
-        known = question_ids.of_question(api, earlier) if earlier else None
-        asking = Asking(api, tell, known if rejoin else None)
-        if known:
-            told = _the_same(api, known) if retry else {}
-        else:
-            told["conversation_id"] = _conversation(api, terminal, conversation, tell, go_on=go_on)
-        body = {name: value for name, value in told.items() if value is not None}
-        _Asked(connection, api, terminal, asking, tell).run(body, show)
+    if rejoin:
+        _rejoin(connection, rejoin, show)
+    elif retry:
+        _retry(connection, retry, show)
+    else:
+        _ask(connection, new, show)
 
 
-def _nobody(_text: str) -> None:
-    """Tell nobody."""
-
-
-def _earlier(rejoin: str | None, retry: str | None, has_more: bool, told: Body) -> str | None:
-    """The id of an earlier question, where one is asked for: then nothing else may be."""
-    wanted = [name for name in (rejoin, retry) if name]
-    if len(wanted) > 1 or (wanted and (has_more or any(told.values()))):
+def _check_alone(rejoin: str | None, retry: str | None, new: NewQuestion) -> None:
+    """Raise Misused where --rejoin or --retry comes with another question, or with no id."""
+    ids = [text for text in (rejoin, retry) if text]
+    if ids and (len(ids) > 1 or not new.is_empty):
         raise Misused("--rejoin ID and --retry ID stand alone: the question is known.")
-    if wanted:
-        question_ids.whole(wanted[0])  # what is no id at all is told before a server is asked
-    return wanted[0] if wanted else None
+    for text in ids:
+        question_ids.whole(text)
 
 
-def _conversation(
-    api: Api, terminal: Terminal, named: str | None, tell: Callable[[str], None], *, go_on: bool
-) -> str | None:
-    """The conversation to go on with, told to the user."""
-    if named:
-        found = question_ids.of_conversation(api, named)
-        tell(f"askcli: continuing conversation {found}.")
-        return found
-    if not go_on:
+def _ask(connection: Connection, new: NewQuestion, show: Printer) -> None:
+    """Ask a new question."""
+    text = question.read(new.words, new.files, stdin=new.read_stdin)
+    with _open(connection) as api:
+        conversation_id = _conversation(connection, api, new)
+        body = new.settings | {"question": text, "conversation_id": conversation_id}
+        _send(connection, api, body, show)
+
+
+def _retry(connection: Connection, id_: str, show: Printer) -> None:
+    """Ask an earlier question again."""
+    with _open(connection) as api:
+        earlier = api.question(question_ids.of_question(api, id_))
+        body = {
+            "question": earlier["question"],
+            "system": earlier["system"],
+            "conversation_id": earlier["conversation_id"],
+        }
+        _send(connection, api, body, show)
+
+
+def _rejoin(connection: Connection, id_: str, show: Printer) -> None:
+    """Follow the answer of an earlier question from its beginning."""
+    with _open(connection) as api:
+        asking = Asking(api, question_ids.of_question(api, id_))
+        _print_events(connection, api, asking, asking.rejoin(), show)
+
+
+@contextmanager
+def _open(connection: Connection) -> Iterator[Api]:
+    if connection.is_local:
+        ensure_local_model(connection.settings)
+    with connection.open() as api:
+        yield api
+
+
+def _send(connection: Connection, api: Api, body: dict[str, Any], show: Printer) -> None:
+    asking = Asking(api)
+    body = {name: value for name, value in body.items() if value is not None}
+    _print_events(connection, api, asking, asking.ask(body, str(uuid4())), show)
+
+
+def _conversation(connection: Connection, api: Api, new: NewQuestion) -> str | None:
+    """Return the id of the conversation to go on with, None for a new one."""
+    if new.conversation:
+        conversation_id = question_ids.of_conversation(api, new.conversation)
+        log.info("askcli: continuing conversation %s.", conversation_id)
+        return conversation_id
+    if not new.go_on:
         return None
+    terminal = Terminal(connection.settings.state_dir, connection.account_key)
     if not terminal.exists:
-        raise Misused("there is no terminal here whose conversation -c could mean: name one with "
-                      "--conversation ID.")  # fmt: skip
+        raise Misused(
+            "there is no terminal here whose conversation -c could mean: name one with "
+            "--conversation ID."
+        )
     last = terminal.last()
     if last is None:
         raise Misused("nothing was asked in this terminal yet: ask without -c first.")
-    tell(f"askcli: continuing conversation {last.id} ({last.question}).")
+    log.info("askcli: continuing conversation %s (%s).", last.id, last.question)
     return last.id
 
 
-def _the_same(api: Api, question_id: str) -> Body:
-    """What asks an earlier question again."""
-    known = api.question(question_id)
-    return {name: known[name] for name in ("question", "system", "conversation_id")}
+def _print_events(
+    connection: Connection, api: Api, asking: Asking, events: Iterator[Event], show: Printer
+) -> None:
+    """Print the answer within --timeout. Ctrl-C cancels it; a time-out leaves it running."""
+    seconds = connection.settings.timeout
+    timeout = Unreachable(f"there was no whole answer within {seconds} s; it may yet come.")
+    spinner.animate()
+    try:
+        with within(seconds, timeout):
+            finished = show(_remembering(connection, events))
+        completion_cache.questions([finished])
+        check_whole(finished)
+    except KeyboardInterrupt:
+        _cancel(api, asking.question_id)
+        raise
+    except AskcliError as error:
+        error.question_id = error.question_id or asking.question_id
+        if error is timeout and asking.question_id:
+            log.info("askcli: follow it with: askcli ask --rejoin %s", asking.question_id)
+        raise
 
 
-class _Asked:
-    """One question on its way, at this terminal."""
+def _remembering(connection: Connection, events: Iterator[Event]) -> Iterator[Event]:
+    """Yield the events; the question becomes the terminal's last one, which -c goes on with."""
+    terminal = Terminal(connection.settings.state_dir, connection.account_key)
+    for event in events:
+        if event.name == EVENT_QUESTION:
+            terminal.remember(event.data["conversation_id"], event.data["question"])
+        yield event
 
-    def __init__(
-        self,
-        connection: Connection,
-        api: Api,
-        terminal: Terminal,
-        asking: Asking,
-        tell: Callable[[str], None],
-    ) -> None:
-        self._seconds = connection.settings.timeout
-        self._api, self._terminal, self._asking, self._tell = api, terminal, asking, tell
 
-    def run(self, body: Body, show: Printer) -> None:
-        """Ask or rejoin, print, and tell what became of it when it does not come to its end."""
-        late = Unreachable(f"there was no whole answer within {self._seconds} s; it may yet come.")
-        asking = self._asking
-        spinner.animate()
-        try:
-            with within(self._seconds, late):
-                events = asking.rejoin() if asking.question_id else asking.ask(body, str(uuid4()))
-                finished = show(self._remembered(events))
-            completion_cache.questions([finished])
-            check_whole(finished)
-        except KeyboardInterrupt:
-            self._cancel()
-            raise
-        except AskcliError as error:
-            error.question_id = error.question_id or asking.question_id
-            if error is late and asking.question_id:
-                self._tell(f"askcli: follow it with: askcli ask --rejoin {asking.question_id}")
-            raise
-
-    def _remembered(self, events: Iterator[Event]) -> Iterator[Event]:
-        """The events; what is asked becomes what `-c` goes on with."""
-        for event in events:
-            if event.name == EVENT_QUESTION:
-                self._terminal.remember(event.data["conversation_id"], event.data["question"])
-            yield event
-
-    def _cancel(self) -> None:
-        """Stop the answer at the server, without keeping the user waiting for it."""
-        question_id = self._asking.question_id
-        if question_id is None:
-            return
-        with suppress(AskcliError, KeyboardInterrupt), within(CANCEL_SECONDS, Unreachable("late")):
-            self._api.cancel(question_id)
-        self._tell(f"askcli: stopped; the text so far is kept: askcli history show {question_id}")
+def _cancel(api: Api, question_id: str | None) -> None:
+    """Cancel the answer, without keeping the user waiting for the server."""
+    if question_id is None:
+        return
+    with suppress(AskcliError, KeyboardInterrupt), within(CANCEL_SECONDS, Unreachable("late")):
+        api.cancel(question_id)
+    log.info("askcli: stopped; the text so far is kept: askcli history show %s", question_id)

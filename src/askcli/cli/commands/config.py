@@ -1,7 +1,9 @@
-"""askcli config: read and change the config file, a setting at a time, comments kept."""
+"""askcli config: read and edit the config file, one setting at a time, comments kept."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,20 +30,20 @@ def default(context: typer.Context, as_json: options.Json = False) -> None:
 
 
 def _list(*, as_json: bool) -> None:
-    found = {name: _shown(name, value) for name, value in _read().unwrap().items()}
+    settings_ = {name: _masked(name, value) for name, value in _read().unwrap().items()}
     if as_json:
-        console.out_json(found)
+        console.out_json(settings_)
         return
-    for name, value in found.items():
+    for name, value in settings_.items():
         console.out(f"{name} = {value}\n")
-    if not found:
+    if not settings_:
         console.note(f"Nothing is set in {_path()}.")
 
 
 @app.command("get")
 def get(name: Name, as_json: options.Json = False) -> None:
     """Print a setting: what the file says, or nothing and exit 1."""
-    _known(name)
+    _check_name(name)
     value = _read().unwrap().get(name)
     if value is None:
         raise Failed(f"{name} is not set in {_path()}.")
@@ -56,24 +58,24 @@ def set_(
     name: Name, value: Annotated[str, typer.Argument(metavar="VALUE", help="`-` is stdin.")]
 ) -> None:
     """Set a setting; a flag or an environment variable still goes before it."""
-    _known(name)
+    _check_name(name)
     if value == "-":
         value = prompts.secret_line("-").strip()
-    elif _is_secret(name):  # what is on a command line, all users of the machine can read
+    elif _is_secret(name):  # all users of the machine can read command lines
         raise Misused(f"{name} is a secret: give it through stdin, askcli config set {name} -")
     if not value:
         raise Misused(f"no value; to take it out: askcli config unset {name}")
     parsed = settings.parsed(name, value)
-    with _changing() as document:
-        # Numbers as numbers; anything else as it was said, which is what is read again.
+    with _editing() as document:
+        # Numbers as numbers; anything else as the text that will be parsed again.
         document[name] = parsed if isinstance(parsed, int | float) else value
 
 
 @app.command("unset")
 def unset(name: Name) -> None:
     """Take a setting out of the file."""
-    _known(name)
-    with _changing() as document:
+    _check_name(name)
+    with _editing() as document:
         document.pop(name, None)
 
 
@@ -83,27 +85,20 @@ def path() -> None:
     console.out(f"{_path()}\n")
 
 
-class _changing:  # noqa: N801 - a context manager reads like a function
-    """Change the file's content, read again under its lock and written whole."""
+@contextmanager
+def _editing() -> Iterator[Any]:
+    """Edit the file's content, read again under its lock and replaced when the block succeeds."""
+    import tomlkit
 
-    def __enter__(self) -> Any:
-        self._path = _path()
-        private_directory(self._path.parent)
-        self._lock = locked(self._path.with_name(self._path.name + ".lock"))
-        self._lock.__enter__()
-        self._document = _read()
-        return self._document
-
-    def __exit__(self, kind: Any, *_: object) -> None:
-        import tomlkit
-
+    path = _path()
+    private_directory(path.parent)
+    with locked(path.with_name(path.name + ".lock")):
+        document = _read()
+        yield document
         try:
-            if kind is None:
-                write_private(self._path, tomlkit.dumps(self._document).encode())
+            write_private(path, tomlkit.dumps(document).encode())
         except OSError as error:
-            raise Failed(f"cannot write {self._path}: {error.strerror}.") from error
-        finally:
-            self._lock.__exit__(None, None, None)
+            raise Failed(f"cannot write {path}: {error.strerror}.") from error
 
 
 def _path() -> Path:
@@ -111,7 +106,7 @@ def _path() -> Path:
 
 
 def _read() -> Any:
-    """The file as a document that keeps its comments. Raises Misused when it is no TOML."""
+    """Return the file as a document with its comments. Raises Misused for invalid TOML."""
     import tomlkit  # only these commands write TOML
     from tomlkit.exceptions import TOMLKitError
 
@@ -125,21 +120,19 @@ def _read() -> Any:
         raise Misused(f"{_path()} is not valid TOML: {error}.") from error
 
 
-def _known(name: str) -> str:
+def _check_name(name: str) -> None:
     names = [setting.name for setting in fields(Settings) if "parse" in setting.metadata]
     if name not in names:
         from difflib import get_close_matches
 
-        meant = get_close_matches(name, names, 1)
-        hint = f"did you mean {meant[0]!r}?" if meant else "`askcli help settings` lists them."
+        matches = get_close_matches(name, names, 1)
+        hint = f"did you mean {matches[0]!r}?" if matches else "`askcli help settings` lists them."
         raise Misused(f"there is no setting {name!r}; {hint}")
     if name == "config_dir":
         raise Misused("the config file cannot say where it is: use ASKCLI_CONFIG_DIR.")
-    return name
 
 
-def _shown(name: str, value: Any) -> Any:
-    """The value, but for a secret."""
+def _masked(name: str, value: Any) -> Any:
     return "(set)" if _is_secret(name) else value
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +19,8 @@ from askcli.errors import Misused
 from askcli.local_models import catalogue
 from askcli.local_models.catalogue import LocalModel
 from askcli.settings import Settings
+
+log = logging.getLogger("askcli.notices")
 
 app = typer.Typer(help="The models that can answer.", invoke_without_command=True)
 
@@ -52,7 +54,7 @@ def list_(
     for model in models["items"]:
         mark = "*" if model["id"] == models["default"] else " "
         console.out(f"{mark} {model['id']}  {model['description']}\n")
-    if found.place.socket:
+    if found.is_local:
         _list_catalogue(found.settings)
 
 
@@ -79,16 +81,16 @@ def pull(
     console.out(f"{_fetched(wanted.model, settings.data_dir)}\n")
 
 
-def ensure_local_model(settings: Settings, tell: Callable[[str], None]) -> None:
-    """Fetch the model that the local server is going to need, if it is not here yet."""
+def ensure_local_model(settings: Settings) -> None:
+    """Download the model that the local server needs, if it is not here yet."""
     if factory.kind(settings) != "local":
         return
     wanted = catalogue.choose(settings.local_model, settings.data_dir)
     if wanted.model is None or wanted.present():
         return
     model = wanted.model
-    tell(
-        f"There is no server and no ANTHROPIC_API_KEY, so a model on this machine will answer.\n"
+    log.info(
+        "There is no server and no ANTHROPIC_API_KEY, so a model on this machine will answer.\n"
         f"Fetching it, once: {model.title}, {model.size / 1e6:,.0f} MB, licence {model.licence}; "
         f"{model.note} (chosen: {wanted.why}).\n"
         "To ask Anthropic instead: export ANTHROPIC_API_KEY=…  To ask a server: --server URL."

@@ -1,4 +1,4 @@
-"""askcli status and openapi: what there is to talk to, how well, and what to mend."""
+"""askcli status and openapi: the server, the account, and their problems."""
 
 from __future__ import annotations
 
@@ -17,15 +17,11 @@ from askcli.errors import AskcliError, NotAuthenticated
 
 
 @dataclass
-class Found:
-    """What was found out, and what is wrong: the error that ends the command is the first one."""
+class Report:
+    """Facts by name, and the problems; the first problem is the command's error."""
 
-    told: dict[str, Any]
+    facts: dict[str, Any]
     problems: list[AskcliError] = field(default_factory=list)
-
-    def tell(self, **more: Any) -> None:
-        """Note what else was found."""
-        self.told |= more
 
 
 def status(
@@ -37,65 +33,64 @@ def status(
 
     The exit code is 0 when a question could be asked now.
     """
-    found = _found(options.connection(server, profile))
+    report = _report(options.connection(server, profile))
     if as_json:
-        # The first problem is told on stderr, as after any command; here stand all of them.
-        problems = [{"code": error.code, "detail": error.detail} for error in found.problems]
-        console.out_json(found.told | {"problems": problems})
+        # stderr has the first problem, as after any command; stdout has all of them.
+        problems = [{"code": error.code, "detail": error.detail} for error in report.problems]
+        console.out_json(report.facts | {"problems": problems})
     else:
-        for name, value in found.told.items():
+        for name, value in report.facts.items():
             console.out(f"{name.replace('_', ' '):16}{'' if value is None else value}\n")
-        for error in found.problems[1:]:
+        for error in report.problems[1:]:
             console.note(f"askcli: {error.detail}")
-    if found.problems:
-        raise found.problems[0]
+    if report.problems:
+        raise report.problems[0]
 
 
-def _found(connection: Connection) -> Found:
-    told = connection.settings
-    pids = [server.holder() for server in local_server.running(told)]
-    found = Found(
+def _report(connection: Connection) -> Report:
+    options_ = connection.settings
+    pids = [server.holder() for server in local_server.running(options_)]
+    report = Report(
         {
             "version": __version__,
-            "server": connection.place.name,
+            "server": connection.address.name,
             "account": _account(connection),
             "token_life": _token_life(connection),
             "local_server": _running(pids),
             "config": str(settings.config_path()),
-            "data": str(told.data_dir),
-            "log": str(local_server.log_path(told)),
+            "data": str(options_.data_dir),
+            "log": str(local_server.log_path(options_)),
         }
     )
-    socket = connection.place.socket
+    socket = connection.address.socket
     if socket and not local_server.listens(socket):
-        found.tell(state="starts when you ask")
-        return found
+        report.facts["state"] = "starts when you ask"
+        return report
     with connection.api() as api:
-        _try_server(api, found)
-        if not found.problems:
-            _try_login(connection, api, found)
-    return found
+        _check_server(api, report)
+        if not report.problems:
+            _check_login(connection, api, report)
+    return report
 
 
 def _running(pids: list[int | None]) -> str:
     return f"running, process {', '.join(map(str, pids))}" if pids else "not running"
 
 
-def _try_server(api: Api, found: Found) -> None:
-    began = time.monotonic()
+def _check_server(api: Api, report: Report) -> None:
+    start = time.monotonic()
     try:
         ready = api.ready()
     except AskcliError as error:
-        found.tell(state=error.code)
-        found.problems.append(error)
+        report.facts["state"] = error.code
+        report.problems.append(error)
         return
-    latency = round((time.monotonic() - began) * 1000, 1)
-    found.tell(
-        state="ready",
-        server_version=ready["version"],
-        database=ready.get("database"),
-        latency_ms=latency,
-    )
+    report.facts |= {
+        "state": "ready",
+        "server_version": ready["version"],
+        "database": ready.get("database"),
+        "latency_ms": round((time.monotonic() - start) * 1000, 1),
+    }
     if ready["version"] != __version__:
         console.note(
             f"askcli: this is {__version__}, the server {ready['version']}: "
@@ -103,38 +98,40 @@ def _try_server(api: Api, found: Found) -> None:
         )
 
 
-def _try_login(connection: Connection, api: Api, found: Found) -> None:
-    if _account(connection) is None and not connection.place.socket:
-        found.problems.append(
+def _check_login(connection: Connection, api: Api, report: Report) -> None:
+    if _account(connection) is None and not connection.is_local:
+        report.problems.append(
             NotAuthenticated(
-                f"not logged in to {connection.place.name}: "
+                f"not logged in to {connection.address.name}: "
                 "run `askcli login` or `askcli register`."
             )
         )
         return
     try:
-        found.tell(model=api.models()["default"])
+        report.facts["model"] = api.models()["default"]
     except AskcliError as error:
-        found.problems.append(error)
+        report.problems.append(error)
 
 
 def _account(connection: Connection) -> str | None:
     if connection.settings.token:
         return "from ASKCLI_TOKEN"
-    account = connection.credentials.current(connection.place.key)
+    account = connection.credentials.current(connection.address.key)
     return account["user"]["email"] if account else None
 
 
 def _token_life(connection: Connection) -> str | None:
-    """How long the access token lasts; it renews itself, but for one that was given."""
-    account = connection.credentials.current(connection.place.key)
+    """How long the access token is valid; None for ASKCLI_TOKEN, whose expiry is unknown."""
+    account = connection.credentials.current(connection.address.key)
     if connection.settings.token or account is None:
         return None
     expires_at = account.get("expires_at", 0.0)
     if expires_at >= NEVER:
         return "an API token: `askcli token list` with a login tells"
-    left = expires_at - time.time()
-    return f"{left / 60:.0f} min, then renewed" if left > 0 else "over, renewed at the next command"
+    seconds = expires_at - time.time()
+    if seconds <= 0:
+        return "over, renewed at the next command"
+    return f"{seconds / 60:.0f} min, then renewed"
 
 
 def openapi(server: options.Server = None, profile: options.Profile = None) -> None:

@@ -1,4 +1,4 @@
-"""Options that many commands share, and the settings that they make."""
+"""Options that several commands share, and the connection that they lead to."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from uuid import UUID
 import typer
 
 from askcli import settings
-from askcli.cli.output import console
 from askcli.client.api import Api
-from askcli.client.target import Connection, find
+from askcli.client.target import Connection, resolve
 from askcli.errors import Misused
 
 Server = Annotated[
@@ -26,13 +25,17 @@ Timeout = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Email = Annotated[str | None, typer.Option("--email", help="Your email.")]
+Model = Annotated[
+    str | None, typer.Option("--model", "-m", help="Which model; see `askcli models`.")
+]
+System = Annotated[str | None, typer.Option("--system", "-s", help="How the model is to answer.")]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from stdin.")
 ]
 
 
-def an_id(text: str) -> str:
-    """The id, as it is written in a path. Raises Misused for what is none."""
+def parse_id(text: str) -> str:
+    """Return the id as it is written in a path. Raises Misused for anything else."""
     try:
         return str(UUID(text))
     except ValueError:
@@ -42,11 +45,10 @@ def an_id(text: str) -> str:
 def connection(
     server: str | None = None, profile: str | None = None, timeout: int | None = None
 ) -> Connection:
-    """Where a client's command leads; it never reads a `.env`."""
-    told = settings.load({"server": server, "profile": profile, "timeout": timeout})
-    return find(told, console.note)
+    """Return the connection that flags and settings lead to; a client never reads a `.env`."""
+    return resolve(settings.load({"server": server, "profile": profile, "timeout": timeout}))
 
 
 def connected(server: str | None = None, profile: str | None = None) -> Api:
-    """The API that a command talks to."""
+    """Return the API of the connection, its server started if it is local."""
     return connection(server, profile).open()

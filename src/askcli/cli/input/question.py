@@ -1,10 +1,10 @@
-"""The question: the words, the files, and what stdin holds."""
+"""The text of a question: the words, the files and stdin."""
 
 from __future__ import annotations
 
+import logging
 import select
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from askcli.cli.input import attachments
@@ -12,24 +12,24 @@ from askcli.cli.output import transient
 from askcli.contract import MAX_QUESTION_CHARACTERS
 from askcli.errors import Misused, PayloadTooLarge
 
-# A stdin that has sent nothing for so long may have been left open by mistake.
+log = logging.getLogger("askcli.notices")
+
+# A stdin that sends nothing for this long may have been left open by mistake.
 HINT_SECONDS = 1.0
 
 
-def read(
-    words: list[str], files: list[Path], tell: Callable[[str], None], *, stdin: bool = True
-) -> str:
-    """The question to ask. Raises Misused when there is none, PayloadTooLarge when it is too long.
+def read(words: list[str], files: list[Path], *, stdin: bool = True) -> str:
+    """Return the question. Raises Misused for an empty one, PayloadTooLarge for a too long one.
 
     `-` is stdin alone; otherwise stdin, where it is not a terminal, follows the words and the
-    files after an empty line. `tell` gets a hint when stdin sends nothing.
+    files after an empty line.
     """
-    alone = words == ["-"]
-    if alone and not stdin:
+    is_stdin_alone = words == ["-"]
+    if is_stdin_alone and not stdin:
         raise Misused("`-` is stdin, and --no-stdin says not to read it.")
-    said = "" if alone else " ".join(words)
-    piped = _stdin(tell, wanted=alone) if stdin else ""
-    question = "\n\n".join(part for part in (said, *attachments.read(files), piped) if part.strip())
+    text = "" if is_stdin_alone else " ".join(words)
+    piped = _stdin(is_required=is_stdin_alone) if stdin else ""
+    question = "\n\n".join(part for part in (text, *attachments.read(files), piped) if part.strip())
     _check(question)
     return question
 
@@ -37,7 +37,7 @@ def read(
 def _check(question: str) -> None:
     if not question:
         raise Misused('there is no question: askcli ask "why is the sky blue?"')
-    if not question.isprintable() and any("\ud800" <= sign <= "\udfff" for sign in question):
+    if not question.isprintable() and any("\ud800" <= char <= "\udfff" for char in question):
         raise Misused("the question is not UTF-8 text.")
     if "\0" in question:
         raise Misused("the question contains a NUL byte; only text can be asked about.")
@@ -45,27 +45,27 @@ def _check(question: str) -> None:
         raise PayloadTooLarge(_too_long())
 
 
-def _stdin(tell: Callable[[str], None], *, wanted: bool) -> str:
-    if sys.stdin is None or (sys.stdin.isatty() and not wanted):
+def _stdin(*, is_required: bool) -> str:
+    if sys.stdin is None or (sys.stdin.isatty() and not is_required):
         return ""
-    _hint_when_silent(tell)
+    _hint_when_silent()
     content = sys.stdin.buffer.read(attachments.MAX_BYTES + 1)
     if len(content) > attachments.MAX_BYTES:
         raise PayloadTooLarge(_too_long())
     return attachments.decoded(content, "stdin")
 
 
-def _hint_when_silent(tell: Callable[[str], None]) -> None:
+def _hint_when_silent() -> None:
     if sys.stdin.isatty():
-        transient.clear()  # what is typed stands where the sign of life is
-        tell("askcli: type the question; Ctrl-D on a line of its own ends it.")
+        transient.clear()  # the typed text takes the place of the spinner
+        log.info("askcli: type the question; Ctrl-D on a line of its own ends it.")
         return
     try:
-        heard, _, _ = select.select([sys.stdin], [], [], HINT_SECONDS)
-    except (OSError, ValueError):  # not to be waited for: reading it tells what is wrong
+        readable, _, _ = select.select([sys.stdin], [], [], HINT_SECONDS)
+    except (OSError, ValueError):  # cannot be waited for: reading it raises the reason
         return
-    if not heard:
-        tell(
+    if not readable:
+        log.info(
             "askcli: waiting for stdin, which is open but sends nothing; "
             "end it with Ctrl-D, or say --no-stdin."
         )

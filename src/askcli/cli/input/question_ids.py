@@ -19,7 +19,7 @@ A_MOMENT = 13
 def whole(text: str) -> str | None:
     """The id, as it is written in a path, None for a part of one. Raises Misused for neither."""
     try:
-        return options.an_id(text)
+        return options.parse_id(text)
     except Misused:
         if re.fullmatch(r"[0-9a-fA-F-]+", text) and SHORTEST <= len(text) < 36:
             return None

@@ -1,4 +1,4 @@
-"""How far something long is: a bar on a terminal, a line now and then elsewhere."""
+"""Progress: a bar on a terminal, a line every ten seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LINE_SECONDS = 10.0
 
 
 class Bar:
-    """A bar at a terminal; it loads rich, which a pipe never does."""
+    """A progress bar on a terminal; it loads rich, which output to a pipe never needs."""
 
     def __init__(self, stack: ExitStack, label: str, total: int, *columns: ProgressColumn) -> None:
         from rich.console import Console
         from rich.progress import Progress
 
         transient.clear()
-        # Rich redirects stdout, too, unless it is told not to: that is where the data goes.
+        # By default rich redirects stdout too, which is where the data goes.
         progress = Progress(
             *columns,
             console=Console(stderr=True),
@@ -33,9 +33,9 @@ class Bar:
         self.bar = stack.enter_context(progress)
         self.task = self.bar.add_task(label, total=total)
 
-    def update(self, **told: Any) -> None:
-        """Show this much."""
-        self.bar.update(self.task, **told)
+    def update(self, **fields: Any) -> None:
+        """Update the task's fields."""
+        self.bar.update(self.task, **fields)
 
 
 class ByteProgress:
@@ -46,7 +46,7 @@ class ByteProgress:
         self._terminal = stream.isatty()
         self._stack = ExitStack()
         self._start: tuple[float, int] | None = None
-        self._said = 0.0
+        self._reported_at = 0.0
 
     def __enter__(self) -> ByteProgress:
         if self._terminal:
@@ -62,24 +62,24 @@ class ByteProgress:
         return self
 
     def update(self, done: int) -> None:
-        """`done` bytes are here."""
+        """Show that `done` bytes have been received."""
         if self._terminal:
             self._bar.update(completed=done)
             return
-        moment = time.monotonic()
+        now = time.monotonic()
         if self._start is None:
-            self._start, self._said = (moment, done), moment
-        elif moment - self._said > LINE_SECONDS or done == self._total:
-            self._said = moment
-            console.note(self._line(done, moment))
+            self._start, self._reported_at = (now, done), now
+        elif now - self._reported_at > LINE_SECONDS or done == self._total:
+            self._reported_at = now
+            console.note(self._line(done, now))
 
-    def _line(self, done: int, moment: float) -> str:
-        began, first = self._start or (moment, done)
-        speed = max(1.0, (done - first) / max(0.001, moment - began))
-        left = (self._total - done) / speed
+    def _line(self, done: int, now: float) -> str:
+        began, first = self._start or (now, done)
+        speed = max(1.0, (done - first) / max(0.001, now - began))
+        remaining = (self._total - done) / speed
         return (
             f"{done / 1e6:,.0f} of {self._total / 1e6:,.0f} MB, "
-            f"{speed / 1e6:,.1f} MB/s, {left:.0f} s left"
+            f"{speed / 1e6:,.1f} MB/s, {remaining:.0f} s left"
         )
 
     def __exit__(self, *_: object) -> None:
@@ -91,13 +91,13 @@ class RowProgress:
 
     def __init__(self, total: int, *, is_quiet: bool) -> None:
         self._total = total
-        # Where the answers themselves pass by, they are progress enough.
+        # On a terminal the answers themselves show the progress.
         self._is_quiet = is_quiet or console.is_terminal()
         self._terminal = not self._is_quiet and sys.stderr is not None and sys.stderr.isatty()
         self._stack = ExitStack()
         self._done = self._failed = 0
         self._cost = 0.0
-        self._began = self._said = time.monotonic()
+        self._began = self._reported_at = time.monotonic()
 
     def __enter__(self) -> RowProgress:
         if self._terminal:
@@ -107,32 +107,32 @@ class RowProgress:
             self._bar = Bar(self._stack, "", self._total, *columns)
         return self
 
-    def tell(self, text: str) -> None:
-        """A notice, beside the bar."""
+    def write(self, text: str) -> None:
+        """Write a notice above the bar."""
         if self._terminal:
             self._bar.bar.console.print(console.harmless(text), markup=False, highlight=False)
         elif not self._is_quiet:
             console.note(text)
 
     def update(self, cost: float | None, *, has_failed: bool = False) -> None:
-        """One row more is done, for so many dollars."""
+        """Count a row and its cost in dollars."""
         self._done += 1
         self._failed += has_failed
         self._cost += cost or 0.0
-        moment = time.monotonic()
+        now = time.monotonic()
         if self._terminal:
-            self._bar.update(completed=self._done, description=self._told(moment))
+            self._bar.update(completed=self._done, description=self._summary(now))
         elif not self._is_quiet and (
-            moment - self._said > LINE_SECONDS or self._done == self._total
+            now - self._reported_at > LINE_SECONDS or self._done == self._total
         ):
-            self._said = moment
-            console.note(f"{self._done:,} of {self._total:,} rows, {self._told(moment)}")
+            self._reported_at = now
+            console.note(f"{self._done:,} of {self._total:,} rows, {self._summary(now)}")
 
-    def _told(self, moment: float) -> str:
-        rate = self._done / max(0.001, moment - self._began)
-        left = (self._total - self._done) / rate
+    def _summary(self, now: float) -> str:
+        rate = self._done / max(0.001, now - self._began)
+        remaining = (self._total - self._done) / rate
         failed = f", {self._failed:,} failed" if self._failed else ""
-        return f"{rate:,.1f} rows/s, ${self._cost:,.4f}{failed}, {left:,.0f} s left"
+        return f"{rate:,.1f} rows/s, ${self._cost:,.4f}{failed}, {remaining:,.0f} s left"
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()

@@ -32,9 +32,9 @@ def register(
         name = name or prompts.value("Name", "--name")
         email = email or prompts.value("Email", "--email")
         password = prompts.password(from_stdin=password_stdin, twice=True)
-        with connection.credentials.changing(api.address.key) as change:
+        with connection.credentials.update(api.address.key) as entry:
             user = api.register(name, email, password, invite)
-            change.put(api.login(email, password))
+            entry.put(api.login(email, password))
     _greet(connection, user, "Registered", as_json=as_json)
 
 
@@ -58,9 +58,9 @@ def login(
     with connection.open() as api:
         email = email or prompts.value("Email", "--email")
         password = prompts.password(from_stdin=password_stdin)
-        with connection.credentials.changing(api.address.key) as change:
+        with connection.credentials.update(api.address.key) as entry:
             tokens = api.login(email, password)
-            change.put(tokens)
+            entry.put(tokens)
     _greet(connection, tokens["user"], "Logged in", as_json=as_json)
 
 
@@ -68,10 +68,10 @@ def _greet_token(connection: Connection, *, as_json: bool) -> None:
     token = prompts.secret_line("--with-token").strip()
     if not token:
         raise Misused("stdin holds no token: askcli login --with-token < file")
-    with connection.using(token).open() as api:
+    with connection.with_token(token).open() as api:
         user = api.user()
-        with connection.credentials.changing(api.address.key) as change:
-            change.put_token(token, user)
+        with connection.credentials.update(api.address.key) as entry:
+            entry.put_token(token, user)
     _greet(connection, user, "Logged in with a token", as_json=as_json)
 
 
@@ -85,7 +85,7 @@ def passwd(
 ) -> None:
     """Change your password; your other sessions end."""
     connection = options.connection(server, profile)
-    if connection.place.socket:
+    if connection.is_local:
         raise Misused("the local server has no password of yours: nobody but you reaches it.")
     with connection.open() as api:
         api.user()  # who is not logged in should not have to type first
@@ -141,4 +141,4 @@ def _greet(connection: Connection, user: User, done: str, *, as_json: bool) -> N
     completion_cache.profiles(connection.credentials.profiles())
     if as_json:
         console.out_json(user)
-    console.note(f"{done} as {user['email']} on {connection.place.name}.")
+    console.note(f"{done} as {user['email']} on {connection.address.name}.")

@@ -29,7 +29,7 @@ def logout(
         raise Misused("choose one of --all and --session.")
     connection = options.connection(server, profile)
     if session:
-        wanted = options.an_id(session)
+        wanted = options.parse_id(session)
         with connection.open() as api:
             api.end_session(wanted)
         console.note("The session has ended.")
@@ -38,10 +38,10 @@ def logout(
 
 
 def _leave(connection: Connection, *, everywhere: bool) -> None:
-    settings, key = connection.settings, connection.place.key
+    settings, key = connection.settings, connection.address.key
     kept = connection.credentials.current(key)
     if not settings.token and kept is None:
-        raise NotAuthenticated(f"not logged in to {connection.place.name}.")
+        raise NotAuthenticated(f"not logged in to {connection.address.name}.")
     is_token = kept is not None and kept.get("access_token", "").startswith(API_TOKEN_PREFIX)
     with connection.open() as api:
         if everywhere:
@@ -50,10 +50,10 @@ def _leave(connection: Connection, *, everywhere: bool) -> None:
             with suppress(NotAuthenticated, Refused):  # it has ended already
                 api.logout()
     if not settings.token:
-        with connection.credentials.changing(key) as change:
-            change.forget()
+        with connection.credentials.update(key) as entry:
+            entry.remove()
         completion_cache.forget_questions()
-    what = "all your sessions" if everywhere else connection.place.name
+    what = "all your sessions" if everywhere else connection.address.name
     console.note(f"Logged out of {what}.")
     if is_token:
         console.note("The token itself is still good; `askcli token revoke` ends one.")

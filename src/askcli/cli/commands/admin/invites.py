@@ -58,7 +58,7 @@ def revoke(invite_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """End an invite."""
     from askcli.services.auth import invites
 
-    wanted = UUID(options.an_id(invite_id))
+    wanted = UUID(options.parse_id(invite_id))
     with database.transaction() as connection:
         invites.revoke(connection, wanted)
     console.note("Revoked the invite.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,34 +15,36 @@ from askcli.cli.commands.batch import rows
 from askcli.cli.commands.batch.pool import Asked, ask_all
 from askcli.cli.commands.models import ensure_local_model
 from askcli.cli.input import options
-from askcli.cli.output import console
+from askcli.cli.output import console, notices
 from askcli.cli.output.progress import RowProgress
 from askcli.errors import AskcliError, Failed, Misused, ProviderFailed
 
+log = logging.getLogger("askcli.notices")
+
+RowsFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help="JSON Lines: a question each; `-` is stdin.")
+]
+Concurrency = Annotated[
+    int, typer.Option("--concurrency", "-j", min=1, max=64, help="How many at once.")
+]
+Model = Annotated[str | None, typer.Option("--model", "-m", help="For rows that name none.")]
+System = Annotated[str | None, typer.Option("--system", "-s", help="For rows that have none.")]
+Run = Annotated[str, typer.Option("--run", metavar="NAME", help="A new name asks all rows anew.")]
+FailuresFile = Annotated[
+    Path | None,
+    typer.Option("--failures", metavar="FILE", help="Where to write the rows that failed."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr, only errors.")]
+
 
 def batch(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="JSON Lines: a question each; `-` is stdin.")
-    ],
-    concurrency: Annotated[
-        int, typer.Option("--concurrency", "-j", min=1, max=64, help="How many at once.")
-    ] = 8,
-    model: Annotated[
-        str | None, typer.Option("--model", "-m", help="For rows that name none.")
-    ] = None,
-    system: Annotated[
-        str | None, typer.Option("--system", "-s", help="For rows that have none.")
-    ] = None,
-    run: Annotated[
-        str, typer.Option("--run", metavar="NAME", help="A new name asks all rows anew.")
-    ] = "",
-    failures: Annotated[
-        Path | None,
-        typer.Option("--failures", metavar="FILE", help="Where to write the rows that failed."),
-    ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress on stderr, only errors.")
-    ] = False,
+    file: RowsFile,
+    concurrency: Concurrency = 8,
+    model: Model = None,
+    system: System = None,
+    run: Run = "",
+    failures: FailuresFile = None,
+    quiet: Quiet = False,
     server: options.Server = None,
     profile: options.Profile = None,
     timeout: options.Timeout = None,
@@ -52,50 +55,52 @@ def batch(
     string. Each answer is a line on stdout, in the same order: {"row", "row_id"?, …as in history}.
     """
     path = None if str(file) == "-" else file
-    failures = failures or _beside(path)
-    if not os.access(failures.absolute().parent, os.W_OK):  # better told before than after
+    failures = failures or _failures_path(path)
+    if not os.access(failures.absolute().parent, os.W_OK):  # an error now, not after the last row
         raise Misused(f"cannot write {failures}: name another file with --failures.")
     connection = options.connection(server, profile, timeout)
-    told = {"model": model, "system": system}
-    defaults = {name: value for name, value in told.items() if value is not None}
-    with rows.opened(path) as opened:
-        # Every row is looked at before one is asked.
-        total = sum(1 for _ in rows.read(opened, run, defaults))
-        if connection.place.socket:
-            ensure_local_model(connection.settings, console.note)
+    fields = {"model": model, "system": system}
+    defaults = {name: value for name, value in fields.items() if value is not None}
+    with rows.opened(path) as source:
+        total = sum(1 for _ in rows.read(source, run, defaults))  # all rows are checked first
+        if connection.is_local:
+            ensure_local_model(connection.settings)
         with connection.open() as api, RowProgress(total, is_quiet=quiet) as progress:
-            wanted = rows.read(opened, run, defaults)
-            try:
-                failed = _print(ask_all(api, wanted, concurrency, progress.tell), progress)
-            except (AskcliError, KeyboardInterrupt):
-                progress.tell("askcli: stopped; the same command goes on where this one was.")
-                raise
-    _tell_failures(failed, total, failures)
+            answers = ask_all(api, rows.read(source, run, defaults), concurrency)
+            failed = _print(answers, progress)
+    _report_failures(failed, total, failures)
 
 
-def _beside(path: Path | None) -> Path:
+def _failures_path(path: Path | None) -> Path:
     return path.with_suffix(".failed.jsonl") if path else Path("batch.failed.jsonl")
 
 
 def _print(answers: Iterator[Asked], progress: RowProgress) -> list[Asked]:
-    """Print what was answered; the rows that failed."""
-    failed = []
-    for asked in answers:
-        if asked.question is None:
-            failed.append(asked)
-            progress.update(0.0, has_failed=True)
-            continue
-        named = {"row_id": asked.row.said["id"]} if "id" in asked.row.said else {}
-        console.out_json({"row": asked.row.number, **named, **asked.question})
-        progress.update(asked.question["cost_usd"])
-    return failed
+    """Print the answered rows as they come; return the rows that failed."""
+    with notices.written_by(progress.write):
+        try:
+            return [asked for asked in answers if not _print_row(asked, progress)]
+        except (AskcliError, KeyboardInterrupt):
+            log.info("askcli: stopped; the same command goes on where this one was.")
+            raise
 
 
-def _tell_failures(failed: list[Asked], total: int, path: Path) -> None:
-    """Write the rows that failed; raises when there are any."""
+def _print_row(asked: Asked, progress: RowProgress) -> bool:
+    """Print the row unless it failed; return whether it was answered."""
+    if asked.question is None:
+        progress.update(0.0, has_failed=True)
+        return False
+    row_id = {"row_id": asked.row.fields["id"]} if "id" in asked.row.fields else {}
+    console.out_json({"row": asked.row.number, **row_id, **asked.question})
+    progress.update(asked.question["cost_usd"])
+    return True
+
+
+def _report_failures(failed: list[Asked], total: int, path: Path) -> None:
+    """Write the rows that failed. Raises ProviderFailed when there are any."""
     try:
         if not failed:
-            path.unlink(missing_ok=True)  # of an earlier run: what failed then is answered now
+            path.unlink(missing_ok=True)  # of an earlier run, whose failed rows are answered now
             return
         with path.open("w", encoding="utf-8") as file:
             for asked in failed:
@@ -110,5 +115,5 @@ def _tell_failures(failed: list[Asked], total: int, path: Path) -> None:
 
 def _failure(asked: Asked) -> dict[str, Any]:
     error = asked.error or AskcliError("unknown")
-    told = {"code": error.code, "detail": error.detail, "question_id": error.question_id}
-    return asked.row.said | {"error": {k: v for k, v in told.items() if v is not None}}
+    fields = {"code": error.code, "detail": error.detail, "question_id": error.question_id}
+    return asked.row.fields | {"error": {k: v for k, v in fields.items() if v is not None}}

@@ -1,9 +1,9 @@
-"""Ask a batch's rows, several at once, and hand their answers on in the rows' order."""
+"""Asks the rows of a batch with a pool of threads."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -23,70 +23,66 @@ from askcli.errors import (
     Unreachable,
 )
 
-# So many rows, for each that is being asked, may wait for an earlier one to be printed.
+# Answered rows, for each thread, that may wait for an earlier row to be printed.
 AHEAD = 8
-# A row that failed in so many earlier runs is not worth another one.
+# A row that failed in this many earlier runs is not asked again.
 MOST_ATTEMPTS = 50
 
 _ALIVE = ("answering", "answered")
-# What would befall every other row too: the batch ends, to go on when it is mended.
+# Errors that every other row would meet too: the batch ends, to be continued later.
 _ENDS_ALL = (NotAuthenticated, RateLimited, Refused, ShuttingDown, Unreachable)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A row and what became of it: the question, or the error."""
+    """A row with its answered question, or its error."""
 
     row: Row
     question: Question | None = None
     error: AskcliError | None = None
 
 
-def ask_all(
-    api: Api, rows: Iterator[Row], concurrency: int, tell: Callable[[str], None]
-) -> Iterator[Asked]:
-    """Ask the rows, `concurrency` at a time, and yield what became of them, in their order.
+def ask_all(api: Api, rows: Iterator[Row], concurrency: int) -> Iterator[Asked]:
+    """Ask the rows, `concurrency` at a time, and yield their outcomes in the order of the rows.
 
-    Raises what would befall all that is left too.
+    Raises an error that all remaining rows would meet too.
     """
     work: SimpleQueue[tuple[Row, Future[Asked]] | None] = SimpleQueue()
     for _ in range(concurrency):
-        # Daemons: who ends the batch does not wait for answers, which the server goes on with.
-        threading.Thread(target=_work, args=(api, work, tell), daemon=True).start()
-    coming: list[Future[Asked]] = []
+        # Daemons: the end of the batch does not wait for answers, which the server goes on with.
+        threading.Thread(target=_work, args=(api, work), daemon=True).start()
+    pending: list[Future[Asked]] = []
     try:
         for row in rows:
             answer: Future[Asked] = Future()
             work.put((row, answer))
-            coming.append(answer)
-            while coming and (coming[0].done() or len(coming) >= concurrency * AHEAD):
-                yield coming.pop(0).result()
-        for answer in coming:
+            pending.append(answer)
+            while pending and (pending[0].done() or len(pending) >= concurrency * AHEAD):
+                yield pending.pop(0).result()
+        for answer in pending:
             yield answer.result()
     finally:
         for _ in range(concurrency):
             work.put(None)
 
 
-def _work(
-    api: Api, work: SimpleQueue[tuple[Row, Future[Asked]] | None], tell: Callable[[str], None]
-) -> None:
+def _work(api: Api, work: SimpleQueue[tuple[Row, Future[Asked]] | None]) -> None:
     while item := work.get():
         row, answer = item
         try:
-            answer.set_result(_ask(api, row, tell))
-        except BaseException as error:  # noqa: BLE001 - the thread that waits for it raises it
+            answer.set_result(_ask(api, row))
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that waits for it
             answer.set_exception(error)
 
 
-def _ask(api: Api, row: Row, tell: Callable[[str], None]) -> Asked:
-    """Ask a row, unless an earlier run has: then its answer is the row's.
+def _ask(api: Api, row: Row) -> Asked:
+    """Ask a row, or return the answer of an earlier run.
 
-    What failed in an earlier run is asked anew, under the key of the next attempt.
+    A row that failed in an earlier run is asked again, under the key of the next attempt.
     """
     for attempt in range(MOST_ATTEMPTS):
         try:
-            return Asked(row, _answer(api, row, attempt, tell))
+            return Asked(row, _answer(api, row, attempt))
         except _FailedBeforeError:
             continue
         except _ENDS_ALL:
@@ -100,8 +96,8 @@ class _FailedBeforeError(Exception):
     """This attempt was made in an earlier run, and failed then."""
 
 
-def _answer(api: Api, row: Row, attempt: int, tell: Callable[[str], None]) -> Question:
-    asking = Asking(api, tell)
+def _answer(api: Api, row: Row, attempt: int) -> Question:
+    asking = Asking(api)
     try:
         for event in asking.ask(row.body, row.key(attempt)):
             if event.name == EVENT_QUESTION and event.data["status"] not in _ALIVE:

@@ -1,4 +1,4 @@
-"""A batch's rows: what each asks, checked before anything is asked, and the key that names it."""
+"""The rows of a batch: parsed and checked, each with a stable idempotency key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from askcli.contract import MAX_QUESTION_CHARACTERS, MAX_SYSTEM_CHARACTERS
 from askcli.errors import Misused
 
-# What a row may say; `id` and `error` are the user's and ours, and are not asked.
+# Fields of a row; `id` is the user's and `error` of an earlier run, neither is sent.
 _FIELDS: dict[str, type] = {
     "question": str,
     "system": str,
@@ -30,21 +30,21 @@ _NOT_ASKED = ("id", "error")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row: its number from 1, what was written, what it asks, and its name."""
+    """A row: its number from 1, its fields, the request's body, and a digest as its name."""
 
     number: int
-    said: dict[str, Any]
+    fields: dict[str, Any]
     body: dict[str, Any]
     name: str
 
     def key(self, attempt: int) -> str:
-        """The idempotency key of an attempt: the same in every run of the same rows."""
+        """Return the idempotency key of an attempt: the same in every run of the same rows."""
         return f"batch-{self.name}-{attempt}"
 
 
 @contextmanager
 def opened(path: Path | None) -> Iterator[BinaryIO]:
-    """The file, or a copy of stdin: it is read twice. Raises Misused when it cannot be read."""
+    """Open the file, or a copy of stdin, to be read twice. Raises Misused if it is unreadable."""
     try:
         if path is not None:
             with path.open("rb") as file:
@@ -53,17 +53,16 @@ def opened(path: Path | None) -> Iterator[BinaryIO]:
     except OSError as error:
         raise Misused(f"cannot read {path}: {error.strerror}.") from None
     with tempfile.TemporaryFile() as copy:
-        while sys.stdin and (part := sys.stdin.buffer.read(1 << 20)):
-            copy.write(part)
+        while sys.stdin and (chunk := sys.stdin.buffer.read(1 << 20)):
+            copy.write(chunk)
         yield copy
 
 
 def read(file: BinaryIO, run: str, defaults: Mapping[str, str]) -> Iterator[Row]:
-    """The rows of JSON Lines: objects, or just questions as strings; empty lines are none.
+    """Yield the rows of JSON Lines: objects, or questions as strings; empty lines are skipped.
 
-    Rows that say the same are told apart by how many came before, so each is asked once of its
-    own; `defaults` are for what a row does not say, `run` sets one run's names apart from
-    another's. Raises Misused, naming the line.
+    Equal rows are numbered, so each is asked once. `defaults` are values for missing fields, and
+    `run` is part of the names. Raises Misused with the line number.
     """
     seen: Counter[str] = Counter()
     file.seek(0)
@@ -72,29 +71,29 @@ def read(file: BinaryIO, run: str, defaults: Mapping[str, str]) -> Iterator[Row]
         if not line.strip():
             continue
         number += 1
-        said = _said(line, line_number)
-        body = {**defaults} | {name: said[name] for name in _FIELDS if said.get(name) is not None}
-        told = json.dumps([run, said.get("id"), body], sort_keys=True)
-        digest = hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()
+        fields = _parse(line, line_number)
+        body = {**defaults} | {k: fields[k] for k in _FIELDS if fields.get(k) is not None}
+        identity = json.dumps([run, fields.get("id"), body], sort_keys=True)
+        digest = hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()
         seen[digest] += 1
-        yield Row(number, said, body, f"{digest[:40]}-{seen[digest]}")
+        yield Row(number, fields, body, f"{digest[:40]}-{seen[digest]}")
 
 
-def _said(line: bytes, number: int) -> dict[str, Any]:
+def _parse(line: bytes, number: int) -> dict[str, Any]:
     try:
-        said = json.loads(line)
+        fields = json.loads(line)
     except (ValueError, RecursionError):
         raise Misused(f"line {number} is not JSON: each line is one row.") from None
-    if isinstance(said, str):
-        said = {"question": said}
-    if not isinstance(said, dict):
+    if isinstance(fields, str):
+        fields = {"question": fields}
+    if not isinstance(fields, dict):
         raise Misused(f"line {number} is neither an object nor a string.")
-    for name, value in said.items():
+    for name, value in fields.items():
         if name not in _NOT_ASKED:
             _check(name, value, number)
-    if not str(said.get("question", "")).strip():
+    if not str(fields.get("question", "")).strip():
         raise Misused(f"line {number} has no question.")
-    return said
+    return fields
 
 
 def _check(name: str, value: Any, number: int) -> None:
@@ -113,4 +112,4 @@ def _check(name: str, value: Any, number: int) -> None:
 
 
 def _is_text(value: str) -> bool:
-    return not any("\ud800" <= sign <= "\udfff" for sign in value)
+    return not any("\ud800" <= char <= "\udfff" for char in value)
