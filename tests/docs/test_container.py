@@ -90,7 +90,7 @@ def test_the_health_check_asks_healthz_past_any_proxy() -> None:
 
 def test_the_documented_command_keeps_answers_and_comes_back() -> None:
     page = (ROOT / "docs/operations.md").read_text()
-    (command,) = re.findall(r"^docker run (.*(?:\\\n.*)*)$", page, re.M)
+    (command,) = re.findall(r"^docker run ((?:.*\\\n)*.*)$", page, re.M)
     for flag in ("-d", "--name", "--restart", "-v askcli:", "-e JWT_SECRET"):
         assert flag in command
     (seconds,) = re.findall(r"--stop-timeout (\d+)", command)
