@@ -1,4 +1,4 @@
-"""What the suite keeps secret, and where it must never be found.
+"""The suite's secrets, and the search for them in all that the product outputs or stores.
 
 Every password and token that a test sends or gets is learned on its way through the test's own HTTP
 clients and commands. What the product says or keeps is searched for all of them at the end.
@@ -7,12 +7,17 @@ clients and commands. What the product says or keeps is searched for all of them
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx2
 import pytest
+
+PASSWORD = "correct horse battery"
+SECRET = secrets.token_urlsafe(48)  # one that was published, a server refuses
+KEY = "sk-ant-the-key-of-the-tests"
 
 SENT = ("password", "current_password", "new_password", "refresh_token")
 GIVEN = ("access_token", "refresh_token", "token")
@@ -100,3 +105,6 @@ class Secrets:
         """Look through all texts again, now that all secrets are known."""
         for text in self._texts:
             assert not self.found_in(text), text[:300]
+
+
+SECRETS = Secrets(PASSWORD, SECRET, KEY)

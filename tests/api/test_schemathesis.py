@@ -1,0 +1,56 @@
+"""The API against its own document: generated requests, good and bad, and chains of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.databases import NewDatabase, migrated
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import add_user
+from tests.support.secrets import PASSWORD
+from tests.support.servers import serving
+from tests.support.soak import SOAK, report
+
+ST = str(Path(sys.executable).with_name("st"))
+
+
+SUPPORT = Path(__file__).parents[1] / "support" / "schemathesis"
+EXAMPLES, PHASES = ("300", 4) if SOAK else ("3", 3)
+# What covers each constraint of the document once and twice is the soak's: it is most of the time.
+MORE = [] if SOAK else ["--phases", "examples,fuzzing,stateful"]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"] if SOAK else ["sqlite"])
+def test_the_api_does_what_its_document_says(
+    kind: str, new_database: NewDatabase, fake: FakeAnthropic, tmp_path: Path
+) -> None:
+    """All checks, logged in; the seed fixed, so that it is the same each time."""
+    server = serving(tmp_path, fake, migrated(new_database(kind)))
+    environment = os.environ | {
+        "API_URL": server.url,
+        "EMAIL": add_user(server),
+        "PASSWORD": PASSWORD,
+        "SCHEMATHESIS_HOOKS": "hooks",
+        "PYTHONPATH": str(SUPPORT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    done = subprocess.run(
+        [ST, "--config-file", str(SUPPORT / "schemathesis.toml"),
+         "run", f"{server.url}/openapi.json", "--checks", "all", "--seed", "1", "--no-color",
+         "--max-examples", EXAMPLES, "--generation-database", "none", *MORE],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1800,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-5000:]
+    (phases,) = re.findall(r"Test Phases:\n(.*?)\n\n", done.stdout, re.DOTALL)
+    assert phases.count("✅") == PHASES, phases
+    generated = re.findall(r"(\d+) generated, (\d+) passed", done.stdout)
+    assert generated, done.stdout[-1000:]
+    assert server.stop() == 0
+    assert not [line for line in server.log if "ERROR" in line]
+    report(f"schemathesis on {kind}, {EXAMPLES} examples: {generated[0]} generated and passed")

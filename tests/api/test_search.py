@@ -1,0 +1,123 @@
+"""Search: one table of cases in many scripts holds on both databases; ranked, paged, private."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from askcli.services.clock import new_id
+from tests.support.databases import database_of
+from tests.support.people import NewPerson, Person
+from tests.support.processes import ServerProcess
+from tests.support.search_cases import CASES, STORED, search_ids, store_question
+
+pytestmark = pytest.mark.xdist_group("search")
+
+
+@pytest.fixture(scope="module")
+def searcher(server: ServerProcess, people: NewPerson) -> tuple[Person, dict[str, str]]:
+    """A user who has asked all that, and the ids; and another one who has asked it too."""
+    ids: dict[str, str] = {}
+    person: Person = people(server)
+    for asker in (people(server), person):
+        with database_of(server) as connection:
+            for name, (question, answer) in STORED.items():
+                ids[name] = store_question(connection, asker.id, question, answer)
+    return person, ids
+
+
+def test_the_table_of_cases(searcher: tuple[Person, dict[str, str]]) -> None:
+    person, ids = searcher
+    names = {question_id: name for name, question_id in ids.items()}
+    told = [(query, " ".join(names[i] for i in search_ids(person, query))) for query, _ in CASES]
+    assert told == CASES
+
+
+def test_the_best_comes_first_and_of_equals_the_newest(
+    server: ServerProcess, people: NewPerson
+) -> None:
+    person = people(server)
+    with database_of(server) as connection:
+        texts = {
+            "in the answer": ("something else entirely", "the quokka is small"),
+            "older": ("what is a quokka now", "it is small"),
+            "newer": ("what is a quokka now", "it is small"),
+            "often": ("quokka quokka quokka now", "quokka quokka"),
+        }
+        ids = {store_question(connection, person.id, *told): name for name, told in texts.items()}
+        for number in range(20):  # so that the word is rare enough to say something
+            store_question(connection, person.id, f"filler {number}", "no such animal")
+    ranked = [ids[question_id] for question_id in search_ids(person, "quokka")]
+    assert ranked == ["often", "newer", "older", "in the answer"]
+    assert search_ids(person, "quokka", until="2020-01-01T00:00:00Z") == []
+    assert len(search_ids(person, "quokka", since="2020-01-01T00:00:00Z")) == 4
+
+
+def test_a_search_has_pages(server: ServerProcess, people: NewPerson) -> None:
+    person = people(server)
+    with database_of(server) as connection:
+        ids = {store_question(connection, person.id, f"page me {n % 3}", "") for n in range(25)}
+    url, seen, cursor = f"/api/users/{person.id}/questions", [], None
+    while True:
+        params = {"search": "page me", "limit": "7"} | ({"cursor": cursor} if cursor else {})
+        page = person.http.get(url, params=params).json()
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert len(seen) == 25
+    assert set(seen) == ids
+    gone = person.http.get(url, params={"search": "page", "cursor": str(new_id())})
+    assert (gone.status_code, gone.json()["code"]) == (404, "not_found")
+
+
+def test_all_of_the_users_questions_are_found_by_how_their_ids_begin(
+    searcher: tuple[Person, dict[str, str]],
+) -> None:
+    person, ids = searcher
+    url = f"/api/users/{person.id}/questions"
+
+    def beginning(prefix: str) -> set[str]:
+        params = {"id_prefix": prefix, "limit": "100"}
+        return {item["id"] for item in person.http.get(url, params=params).json()["items"]}
+
+    whole = ids["thai"]
+    assert beginning(whole) == beginning(whole.replace("-", "").upper()) == {whole}
+    assert beginning(whole[:35]) <= set(ids.values())
+    assert whole in beginning(whole[:9])
+    assert beginning("ffffff") == set()
+    assert person.http.get(url, params={"id_prefix": "xyz"}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "a " + "-b " * 160,
+        "-b " * 166,
+        "a " * 250,
+        "a* " * 160,
+        '"' + "a " * 240 + '"',
+        '"" ' * 160,
+        "東" * 500,
+        "-" * 500,
+        "*" * 500,
+        "\ud7ff\u200d\ufe0f" * 160,
+    ],
+)
+def test_no_query_is_too_much(searcher: tuple[Person, dict[str, str]], query: str) -> None:
+    person, _ = searcher
+    assert isinstance(search_ids(person, query), list)
+
+
+def test_nobody_finds_what_is_anothers(
+    server: ServerProcess, searcher: tuple[Person, dict[str, str]], new_person: NewPerson
+) -> None:
+    person, ids = searcher
+    stranger = new_person(server)
+    assert search_ids(stranger, "commit") == []
+    # Not even with the words of the index itself, put into a question of one's own.
+    stranger.ask(f"commit @{UUID(person.id).hex} {UUID(person.id).hex}")
+    assert len(search_ids(stranger, "commit")) == 1
+    assert set(search_ids(stranger, UUID(person.id).hex)).isdisjoint(ids.values())
+    assert search_ids(person, "commit") == [ids["english"]]

@@ -1,0 +1,90 @@
+"""The search index follows what is asked, deleted and migrated, however long."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import insert, text
+
+from askcli.search_terms import terms
+from askcli.services.clock import new_id, now
+from askcli.store.tables import questions
+from tests.support.databases import NewDatabase, database_of
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import Person
+from tests.support.processes import ServerProcess
+from tests.support.search_cases import search_ids, store_question
+
+pytestmark = pytest.mark.xdist_group("search")
+
+
+def test_what_is_asked_is_found_at_once_and_gone_when_it_is_deleted(
+    server: ServerProcess, alice: Person, fake: FakeAnthropic
+) -> None:
+    word = f"w{uuid4().hex}"
+    held = fake.on(word, "half", " and the pelican", hold_after=1)
+    with alice.http.stream(
+        "POST",
+        "/api/questions",
+        json={"question": word},
+        headers={"accept": "text/event-stream"},
+    ) as stream:
+        assert held.reached.wait(30)
+        assert len(search_ids(alice, word)) == 1
+        assert search_ids(alice, "pelican") == []
+        held.release()
+        assert "event: done" in "".join(stream.iter_text())
+    (question_id,) = search_ids(alice, "pelican")
+    assert search_ids(alice, f"{word} pelican") == [question_id]
+    assert alice.http.delete(f"/api/questions/{question_id}").status_code == 204
+    assert search_ids(alice, "pelican") == []
+    with database_of(server) as connection:
+        left = connection.execute(
+            text("SELECT count(*) FROM question_words WHERE question_id = :id"),
+            {"id": UUID(question_id).hex},
+        )
+        assert left.scalar() == 0
+
+
+def test_a_text_as_long_as_can_be_is_found(server: ServerProcess, alice: Person) -> None:
+    last = f"zz{uuid4().hex}"
+    long = " ".join(f"word{number}" for number in range(35_000)) + " " + last
+    with database_of(server) as connection:
+        question_id = store_question(connection, alice.id, long, "短い" * 100_000 + long)
+    assert search_ids(alice, last) == [question_id]
+    assert search_ids(alice, "word1 word34999") == [question_id]
+
+
+def test_what_was_stored_before_the_index_is_found(new_database: NewDatabase) -> None:
+    from alembic import command
+
+    from askcli.store import listing, migrations
+    from askcli.store.database import Database
+
+    for kind in ("sqlite", "postgres"):
+        database = Database(new_database(kind))
+        with database.transaction() as connection:
+            command.upgrade(migrations.config(connection), "0002")
+            user_id = new_id()
+            connection.execute(
+                text(
+                    "INSERT INTO users (id, name, email, email_key, password_hash, created_at)"
+                    " VALUES (:id, 'n', 'e', 'e', :hash, '2026-01-01 00:00:00')"
+                ),
+                {"id": user_id.hex, "hash": "x"},
+            )
+            row = {
+                "id": new_id(), "user_id": user_id, "conversation_id": new_id(),
+                "question": "an old quagga", "answer": "", "status": "answered", "model": "m",
+                "created_at": now(), "heartbeat_at": now(), "request_hash": "",
+            }  # fmt: skip
+            connection.execute(insert(questions).values(**row))
+        assert migrations.upgrade(database) == ("0002", migrations.HEAD)
+        with database.transaction() as connection:
+            rows = listing.search_page(
+                connection, user_id, terms("quagga"), listing.Filter(limit=5)
+            )
+            assert [r["id"] for r in rows or ()] == [row["id"]]
+            command.downgrade(migrations.config(connection), "0002")
+        database.close()

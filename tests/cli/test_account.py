@@ -1,0 +1,194 @@
+"""register, login, logout, whoami: the commands, their files and their refusals."""
+
+from __future__ import annotations
+
+import json
+import resource
+import stat
+import time
+from typing import Any
+
+import pytest
+
+from tests.support.cli import Cli, NewCli
+from tests.support.people import account, change_account, token_file
+from tests.support.processes import ServerProcess
+from tests.support.secrets import PASSWORD
+
+
+@pytest.fixture(scope="session")
+def server(sqlite_server: ServerProcess) -> ServerProcess:
+    """What is tested here is the command and its file; sessions are tested on both databases."""
+    return sqlite_server
+
+
+def test_register_logs_in_and_keeps_the_tokens_private(
+    new_cli: NewCli, server: ServerProcess
+) -> None:
+    cli = new_cli(server)
+    email = f"{cli.home.name}@example.org"
+    words = ("register", "--name", "A person", "--email", email, "--password-stdin")
+    assert cli(*words, stdin=PASSWORD + "\n").code == 0
+    done = cli("whoami", "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["name"] == "A person"
+    assert stat.S_IMODE(token_file(cli).stat().st_mode) == 0o600
+    assert stat.S_IMODE(token_file(cli).parent.stat().st_mode) == 0o700
+
+
+def test_logout_and_login_again(cli: Cli, server: ServerProcess) -> None:
+    email = account(cli, server)["user"]["email"]
+    old = account(cli, server)["access_token"]
+    assert cli("logout").code == 0
+    assert "refresh_token" not in token_file(cli).read_text()
+    assert (cli("whoami").code, cli("logout").code) == (4, 4)
+    cli.environment["ASKCLI_TOKEN"] = old
+    assert cli("whoami").code == 4  # ended on the server too
+    del cli.environment["ASKCLI_TOKEN"]
+    done = cli("login", "--email", email.upper(), "--password-stdin", stdin=PASSWORD)
+    assert (done.code, done.out) == (0, "")
+    assert email in cli("whoami").out
+
+
+def test_login_with_a_wrong_password(cli: Cli, server: ServerProcess) -> None:
+    email = account(cli, server)["user"]["email"]
+    done = cli("login", "--email", email, "--password-stdin", stdin="wrong password\n")
+    assert (done.code, done.err) == (4, "askcli: error: Wrong email or password.\n")
+    assert cli("whoami").code == 0  # the login that was there still is
+
+
+@pytest.mark.parametrize("stdin", ["", None])
+def test_nothing_prompts_without_a_terminal(
+    new_cli: NewCli, server: ServerProcess, stdin: Any
+) -> None:
+    done = new_cli(server).fresh("login", stdin=stdin)
+    assert done.code == 2
+    assert "--email" in done.err
+
+
+def test_a_terminal_is_asked_and_the_password_not_shown(
+    new_cli: NewCli, sqlite_server: ServerProcess
+) -> None:
+    cli = new_cli(sqlite_server)
+    terminal = cli.terminal("register")
+    terminal.expect("Name: ")
+    terminal.sendline("Ada")
+    terminal.expect("Email: ")
+    terminal.sendline(f"{cli.home.name}@example.org")
+    terminal.expect("Password: ")
+    terminal.sendline(PASSWORD)
+    terminal.expect("Repeat for confirmation: ")
+    terminal.sendline(PASSWORD)
+    terminal.expect("Registered as")
+    terminal.expect_exact("\r\n")
+    assert PASSWORD not in str(terminal.before)
+    terminal.wait()
+    assert terminal.exitstatus == 0
+
+
+def test_an_email_is_taken_whatever_its_case(cli: Cli, server: ServerProcess) -> None:
+    email = account(cli, server)["user"]["email"].upper()
+    words = ("register", "--name", "X", "--email", email, "--password-stdin")
+    done = cli(*words, stdin=PASSWORD)
+    assert done.code == 1
+    assert "already" in done.err
+
+
+def test_a_73_byte_password_is_refused(cli: Cli) -> None:
+    words = ("register", "--name", "X", "--email", "x@example.org", "--password-stdin")
+    done = cli(*words, stdin="é" * 37)
+    assert done.code == 2
+    assert "72 bytes" in done.err
+
+
+def test_an_expired_token_is_refreshed_once_for_all(cli: Cli, server: ServerProcess) -> None:
+    before = account(cli, server)
+    change_account(cli, server, expires_at=time.time() - 10)
+    running = [cli.start("whoami") for _ in range(6)]
+    assert [process.communicate() and process.returncode for process in running] == [0] * 6
+    after = account(cli, server)
+    assert after["refresh_token"] != before["refresh_token"]
+    assert cli("whoami").code == 0
+    assert account(cli, server) == after
+
+
+def test_a_token_that_the_server_refuses_is_refreshed(cli: Cli, server: ServerProcess) -> None:
+    change_account(cli, server, access_token="tampered.with.it")
+    assert cli("whoami").code == 0
+    assert account(cli, server)["access_token"] != "tampered.with.it"
+
+
+def test_a_given_token_is_used_and_nothing_is_kept(
+    cli: Cli, new_cli: NewCli, server: ServerProcess
+) -> None:
+    other = new_cli(server, ASKCLI_TOKEN=account(cli, server)["access_token"])
+    assert other("whoami").out == cli("whoami").out
+    assert not token_file(other).exists()
+    other.environment["ASKCLI_TOKEN"] = "tampered"
+    assert other("whoami").code == 4
+
+
+def test_loose_permissions_are_tightened(cli: Cli) -> None:
+    token_file(cli).chmod(0o644)
+    assert cli("whoami").code == 0
+    assert stat.S_IMODE(token_file(cli).stat().st_mode) == 0o600
+
+
+DAMAGED = [
+    "",
+    "{",
+    "[]",
+    "\0",
+    '{"current": {}}',
+    '{"current": [], "accounts": []}',
+    '{"current": {}, "accounts": {"s": []}}',
+    '{"current": {}, "accounts": {"s": {"e": {"access_token": 7}}}}',
+    '{"current": {}, "accounts": {}, "profiles": {"work": {"server": "s"}}}',
+]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_token_file_is_set_aside_and_told(cli: Cli, content: str) -> None:
+    email = cli("whoami").out.split("<")[1].split(">")[0]
+    token_file(cli).write_text(content)
+    done = cli("whoami")
+    assert done.code == 4
+    told, error = done.err.splitlines()
+    assert "damaged" in told
+    assert "log in again" in told
+    assert error.startswith("askcli: error: not logged in")
+    (aside,) = token_file(cli).parent.glob("credentials.json.damaged-*")
+    assert aside.read_text() == content
+    assert stat.S_IMODE(aside.stat().st_mode) == 0o600
+    assert cli("login", "--email", email, "--password-stdin", stdin=PASSWORD).code == 0
+    assert cli("whoami").err == ""
+
+
+def test_a_config_directory_that_cannot_be_written(
+    new_cli: NewCli, sqlite_server: ServerProcess
+) -> None:
+    cli = new_cli(sqlite_server)
+    cli.environment["ASKCLI_CONFIG_DIR"] = "/proc/askcli"  # not even root can write there
+    words = ("register", "--name", "X", "--email", "nodir@example.org", "--password-stdin")
+    done = cli(*words, stdin=PASSWORD)
+    assert done.code == 1
+    assert "/proc/askcli" in done.err
+    # Nothing was changed: the account was not made without a place for its tokens.
+    del cli.environment["ASKCLI_CONFIG_DIR"]
+    assert cli(*words, stdin=PASSWORD).code == 0
+
+
+def test_a_full_disk_on_the_token_write_loses_nothing(cli: Cli, server: ServerProcess) -> None:
+    change_account(cli, server, expires_at=time.time() - 10)
+    before = token_file(cli).read_bytes()
+
+    def no_file_may_grow() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    done = cli.fresh("whoami", preexec_fn=no_file_may_grow)
+    assert done.code == 1
+    assert "credentials.json" in done.err
+    assert token_file(cli).read_bytes() == before
+    assert [path.name for path in token_file(cli).parent.iterdir() if path.name[0] == "."] == []
+    change_account(cli, server, expires_at=time.time() - 10)
+    assert cli("whoami").code == 0  # the refresh token had not been spent

@@ -1,0 +1,197 @@
+"""askcli batch: every row answered once and paid for once, whatever is killed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.cli import Cli, NewCli
+from tests.support.databases import migrated
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import logged_in
+from tests.support.screen import lines
+from tests.support.servers import serving
+from tests.support.soak import SOAK
+
+ROWS = 1000
+
+
+def written(cli: Cli, rows: list[Any]) -> Path:
+    """A file of rows."""
+    path = cli.home / "questions.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def told(text: str) -> list[dict[str, Any]]:
+    """The objects of JSON Lines."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"] if SOAK else ["sqlite"])
+def test_a_thousand_rows_killed_three_times(
+    kind: str, request: pytest.FixtureRequest, new_cli: NewCli, fake: FakeAnthropic
+) -> None:
+    if kind == "sqlite":
+        server = request.getfixturevalue("sqlite_server")
+    else:
+        url = migrated(request.getfixturevalue("new_database")(kind))
+        server = serving(request.getfixturevalue("tmp_path"), fake, url)
+    cli = logged_in(new_cli(server), server)
+    marker = uuid4().hex
+    fake.on(marker, "one ", "answer", pause=0.002)
+    # Some say the same: each is a row of its own all the same.
+    path = written(cli, [{"question": f"{marker} {n % 900}", "id": n % 900} for n in range(ROWS)])
+    for goal in (100, 400, 700):
+        process = cli.start("batch", "-q", str(path))
+        assert process.stdout
+        for _ in range(goal):
+            assert process.stdout.readline()
+        process.kill()
+        process.stdout.close()
+        assert process.wait() == -signal.SIGKILL
+    done = cli("batch", "-q", str(path))
+    assert (done.code, done.err) == (0, "")
+    answers = told(done.out)
+    assert [answer["row"] for answer in answers] == list(range(1, ROWS + 1))
+    assert [answer["row_id"] for answer in answers] == [n % 900 for n in range(ROWS)]
+    assert {answer["answer"] for answer in answers} == {"one answer"}
+    assert len({answer["id"] for answer in answers}) == ROWS
+    asked = Counter(request["messages"][-1]["content"] for request in fake.asked(marker))
+    assert asked == Counter(f"{marker} {n % 900}" for n in range(ROWS))
+    if kind == "postgres":
+        assert server.stop() == 0
+
+
+def test_what_fails_is_reported_and_asked_again_alone(cli: Cli, fake: FakeAnthropic) -> None:
+    good, bad = uuid4().hex, uuid4().hex
+    fake.on(bad, "now it works", status=400, error_type="invalid_request_error", failures=2)
+    path = written(cli, [good, {"question": bad, "id": "x"}, f"{good} 2", {"question": bad}])
+    done = cli("batch", "-j", "2", str(path))
+    assert done.code == 5
+    assert [answer["row"] for answer in told(done.out)] == [1, 3]
+    failed = cli.home / "questions.failed.jsonl"
+    assert f"2 of 4 rows failed: they are in {failed}" in done.err
+    rows = told(failed.read_text())
+    assert [row["question"] for row in rows] == [bad, bad]
+    assert rows[0]["id"] == "x"
+    assert {row["error"]["code"] for row in rows} == {"provider_rejected"}
+    again = cli("batch", str(path))
+    assert (again.code, len(told(again.out))) == (0, 4), again
+    assert not failed.exists()
+    assert len(fake.asked(good)) == 2
+    assert len(fake.asked(bad)) == 4
+
+
+def test_the_file_of_what_failed_is_a_batch_itself(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    bad = uuid4().hex
+    fake.on(bad, "better", status=400, error_type="invalid_request_error", failures=1)
+    path = written(sqlite_cli, [f"{bad}"])
+    assert sqlite_cli("batch", "--failures", "f.jsonl", str(path)).code == 5
+    done = sqlite_cli("batch", "f.jsonl")
+    assert (done.code, told(done.out)[0]["answer"]) == (0, "better")
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("not json", "line 2 is not JSON"),
+        ("[1]", "line 2 is neither"),
+        ('{"question": " "}', "line 2 has no question"),
+        ('{"question": "x", "modle": "y"}', "no field 'modle'"),
+        ('{"question": "x", "max_tokens": "many"}', "max_tokens must be a number"),
+        ('{"question": "a\\u0000b"}', "question is not text"),
+        ('{"question": "\\ud800"}', "question is not text"),
+    ],
+)
+def test_a_bad_row_is_told_before_anything_is_asked(
+    sqlite_cli: Cli, fake: FakeAnthropic, row: str, said: str
+) -> None:
+    marker = uuid4().hex
+    done = sqlite_cli("batch", "-", stdin=f'"{marker}"\n{row}\n')
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert done.err.count("\n") == 1
+    assert fake.asked(marker) == []
+
+
+def test_where_failures_go_is_looked_at_first(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    done = sqlite_cli("batch", "-", "--failures", "/no/such/place", stdin=f'"{marker}"\n')
+    assert (done.code, "--failures" in done.err) == (2, True)
+    assert fake.asked(marker) == []
+
+
+def test_rows_have_their_own_model_and_system_or_the_commands(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    rows = [{"question": marker, "system": "Be brief."}, marker]
+    stdin = "".join(json.dumps(row) + "\n" for row in rows)
+    done = sqlite_cli("batch", "-", "-s", "Be kind.", "-j", "1", stdin=stdin)
+    assert done.code == 0, done
+    assert [r["system"] for r in fake.asked(marker)] == ["Be brief.", "Be kind."]
+    again = sqlite_cli("batch", "-", "-s", "Be kind.", "--run", "two", "-j", "1", stdin=stdin)
+    assert again.code == 0
+    assert len(fake.asked(marker)) == 4
+
+
+def test_no_more_than_so_many_at_once(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    held = fake.on(marker, "so ", "it is", hold_after=1)
+    path = written(sqlite_cli, [f"{marker} {n}" for n in range(6)])
+    process = sqlite_cli.start("batch", "-q", "-j", "2", str(path))
+    assert held.reached.wait(30)
+    listed = json.loads(sqlite_cli("history", "search", marker, "--json").out)["items"]
+    assert 1 <= len(listed) <= 2
+    held.release()
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert len(out.splitlines()) == 6
+
+
+def test_ctrl_c_stops_at_once_and_says_how_to_go_on(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    held = fake.on(marker, "never", hold_after=0)
+    path = written(sqlite_cli, [marker])
+    process = sqlite_cli.start("batch", str(path), stderr=subprocess.PIPE)
+    assert held.reached.wait(30)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert b"the same command goes on" in err
+    held.release()
+
+
+def test_what_would_befall_every_row_ends_the_batch(new_cli: NewCli) -> None:
+    cli = new_cli(ASKCLI_SERVER="http://127.0.0.1:9", ASKCLI_TOKEN="any")
+    done = cli("batch", "-", "--timeout", "1", stdin='"one"\n"two"\n')
+    assert (done.code, done.out) == (6, "")
+    assert "the same command goes on" in done.err
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_terminal_sees_a_bar_with_rate_cost_and_time_left(
+    sqlite_cli: Cli, fake: FakeAnthropic, columns: int
+) -> None:
+    marker = uuid4().hex
+    path = written(sqlite_cli, [f"{marker} {n}" for n in range(5)])
+    sqlite_cli.environment["NO_COLOR"] = "1"
+    script = f"exec askcli batch {path} > answers.jsonl"
+    terminal = sqlite_cli.terminal_shell(script, columns=columns)
+    shown = "\n".join(lines(terminal.read(), columns, 24))
+    terminal.wait()
+    assert terminal.exitstatus == 0
+    assert "5/5" in shown
+    if columns > 40:
+        assert "rows/s" in shown
+        assert "$" in shown
+        assert "0 s left" in shown
+    assert len((sqlite_cli.home / "answers.jsonl").read_text().splitlines()) == 5

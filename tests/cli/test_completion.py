@@ -1,0 +1,93 @@
+"""Completion in the shells: commands, ids, models and profiles, and nothing that runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from askcli.cli.reference import completion_cache
+from tests.support.cli import Cli, NewCli
+from tests.support.people import logged_in
+from tests.support.processes import ServerProcess
+
+SHELLS = {
+    "bash": """
+        source {script}
+        complete_() {{ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _askcli 2> /dev/null
+                       printf '%s\\n' "${{COMPREPLY[@]}}"; }}
+        {calls}""",
+    "fish": "source {script}; {calls}",
+}
+
+
+def completed(cli: Cli, shell: str, *words: str) -> set[str]:
+    """What a shell offers for the last of these words."""
+    path = cli.home / f"completion.{shell}"
+    if not path.exists():
+        path.write_text(cli("completion", shell).out)
+    if shell == "bash":
+        calls = "complete_ " + " ".join(f"'{word}'" for word in words)
+    else:
+        calls = f"complete -C '{' '.join(words)}'"
+    script = SHELLS[shell].format(script=path, calls=calls)
+    done = subprocess.run(
+        [shell, "-c", script],
+        capture_output=True,
+        text=True,
+        env=cli.environment | {"PATH": "/usr/bin:/bin"},  # where no askcli is to be started
+        cwd=cli.home,
+        check=False,
+        timeout=60,
+    )
+    return {line.split("\t")[0] for line in done.stdout.splitlines() if line}
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+def test_completion_offers_commands_ids_models_and_profiles(
+    new_cli: NewCli, sqlite_server: ServerProcess, shell: str
+) -> None:
+    if not shutil.which(shell):
+        pytest.skip(f"there is no {shell} on this machine")
+    cli = new_cli(sqlite_server)
+    logged_in(cli, sqlite_server)
+    cli.environment["ASKCLI_PROFILE"] = "work"
+    logged_in(cli, sqlite_server)
+    question_id = json.loads(cli("ask", "--json", "hello").out)["id"]
+    assert cli("models").code == 0
+    assert {"ask", "history", "config"} <= completed(cli, shell, "askcli", "")
+    assert completed(cli, shell, "askcli", "hi") == {"history"}
+    assert {"show", "search", "export"} <= completed(cli, shell, "askcli", "history", "")
+    assert question_id in completed(cli, shell, "askcli", "history", "show", question_id[:3])
+    assert completed(cli, shell, "askcli", "ask", "--retry", "") == {question_id}
+    assert "claude-haiku-5-5" in completed(cli, shell, "askcli", "ask", "-m", "")
+    assert completed(cli, shell, "askcli", "ask", "--profile", "") == {"work"}
+    assert {"--rejoin", "--retry"} == completed(cli, shell, "askcli", "ask", "--re")
+    formats = completed(cli, shell, "askcli", "history", "export", "--format", "")
+    assert formats == {"json", "jsonl", "csv", "markdown"}
+    del cli.environment["ASKCLI_PROFILE"]
+    assert cli("logout").code == 0
+    assert question_id not in completed(cli, shell, "askcli", "ask", "--retry", "")
+
+
+def test_what_a_server_names_is_never_run(new_cli: NewCli, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli = new_cli()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cli.home / ".cache"))
+    evil = ["$(touch owned)", "`touch owned`", "a b", "-x", "x;touch owned", "\x1b[2J", "good:7b"]
+    completion_cache.models(evil)
+    assert (cli.home / ".cache/askcli/completion/models").read_text() == "good:7b\n"
+    # And not even if it stood in the file.
+    (cli.home / ".cache/askcli/completion/models").write_text("\n".join(evil) + "\n")
+    assert "$(touch owned)" in completed(cli, "bash", "askcli", "ask", "-m", "")
+    assert not (cli.home / "owned").exists()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_script_is_one(sqlite_cli: Cli, shell: str) -> None:
+    done = sqlite_cli("completion", shell)
+    assert done.code == 0
+    if shutil.which(shell):
+        subprocess.run([shell, "-n"], input=done.out, text=True, check=True)
+    assert sqlite_cli("completion", "tcsh").code == 2

@@ -1,0 +1,293 @@
+"""history, models, openapi, status: what the other commands show."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import insert
+
+from askcli.services.clock import new_id, now
+from askcli.store import tables
+from tests.support.cli import Cli, NewCli
+from tests.support.databases import database_of
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import logged_in
+from tests.support.processes import ServerProcess
+from tests.support.screen import fed, screen_lines
+
+
+def test_history_lists_newest_first_and_shows_one(cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    fake.on(f"{marker} first", "The first answer.")
+    for word in ("first", "second"):
+        assert cli("ask", f"{marker} {word}").code == 0
+    listed = cli("history").out.splitlines()
+    assert [line.split()[-1] for line in listed] == ["second", "first"]
+    question_id = listed[1].split()[0]
+    shown = cli("history", "show", question_id)
+    assert shown.out == "The first answer.\n"
+    assert f"{marker} first" in shown.err
+    as_json = json.loads(cli("history", "show", question_id, "--json").out)
+    assert as_json["answer"] == "The first answer."
+
+
+def test_history_pages_through_more_than_one_page(sqlite_cli: Cli) -> None:
+    for number in range(3):
+        assert sqlite_cli("ask", f"question {number}").code == 0
+    page = json.loads(sqlite_cli("history", "list", "-n", "2", "--json").out)
+    assert [item["question"] for item in page["items"]] == ["question 2", "question 1"]
+    assert page["next_cursor"] == page["items"][-1]["id"]
+
+
+@pytest.mark.parametrize(
+    ("question_id", "code", "said"),
+    [
+        ("01890000-0000-7000-8000-000000000000", 1, "no such question"),
+        ("not-an-id", 2, "not an id"),
+        ("../../healthz", 2, "not an id"),
+    ],
+)
+def test_history_show_of_what_is_not_there(
+    cli: Cli, question_id: str, code: int, said: str
+) -> None:
+    done = cli("history", "show", question_id)
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err
+
+
+def test_history_show_of_another_users_question(
+    cli: Cli, new_cli: NewCli, server: ServerProcess
+) -> None:
+    assert cli("ask", "mine").code == 0
+    question_id = cli("history").out.split()[0]
+    other = logged_in(new_cli(server), server)
+    done = other("history", "show", question_id)
+    assert (done.code, done.out) == (1, "")
+    assert "no such question" in done.err
+
+
+def test_models_and_openapi_and_status(sqlite_cli: Cli, sqlite_server: ServerProcess) -> None:
+    assert "* claude-sonnet-5-5" in sqlite_cli("models").out
+    assert json.loads(sqlite_cli("models", "list", "--json").out)["default"] == "claude-sonnet-5-5"
+    assert json.loads(sqlite_cli("openapi").out)["info"]["title"] == "askcli"
+    status = json.loads(sqlite_cli("status", "--json").out)
+    assert (status["server"], status["state"]) == (sqlite_server.url, "ready")
+    assert "@example.org" in status["account"]
+
+
+def test_status_of_a_server_that_is_away_fails(new_cli: NewCli) -> None:
+    done = new_cli(ASKCLI_SERVER="http://127.0.0.1:9")("status")
+    assert done.code == 6
+    assert "unreachable" in done.out
+
+
+def test_version_and_help(sqlite_cli: Cli) -> None:
+    assert sqlite_cli("--version").out.startswith("askcli ")
+    for words in ([], ["--help"], ["ask", "--help"], ["history", "--help"]):
+        assert "Usage" in "".join(sqlite_cli(*words).out.split("\n")), words
+
+
+def asked(cli: Cli, *questions: str) -> list[str]:
+    """Ask these at once; their ids, in their order."""
+    stdin = "".join(json.dumps(question) + "\n" for question in questions)
+    done = cli("batch", "-q", "-j", "1", "-", stdin=stdin)
+    assert done.code == 0, done
+    return [json.loads(line)["id"] for line in done.out.splitlines()]
+
+
+def test_the_beginning_of_an_id_names_a_question(cli: Cli) -> None:
+    first, second = asked(cli, "one", "two")
+    listed = screen_lines(fed(cli.terminal("history").read(), 80))
+    short = [line.split()[0] for line in listed if line]
+    assert len(short[0]) < 36
+    assert [second.startswith(short[0]), first.startswith(short[1])] == [True, True]
+    for given in (short[1], short[1].upper(), first):
+        assert json.loads(cli("history", "show", given, "--json").out)["id"] == first
+    shared = first[: next(n for n in range(36) if first[n] != second[n])]
+    ambiguous = cli("history", "show", shared)
+    assert (ambiguous.code, "several ids" in ambiguous.err) == (2, True)
+    assert cli("history", "show", "ffffffff").code == 1
+    retried = json.loads(cli("ask", "--retry", short[1], "--json").out)
+    assert retried["question"] == "one"
+    gone_on = cli("ask", "--conversation", short[0], "--json", "three")
+    of_second = json.loads(cli("history", "show", second, "--json").out)["conversation_id"]
+    assert json.loads(gone_on.out)["conversation_id"] == of_second
+    assert f"continuing conversation {of_second}" in gone_on.err
+
+
+def test_search_is_ranked_paged_marked_and_filtered(cli: Cli, fake: FakeAnthropic) -> None:
+    word = f"w{uuid4().hex[:12]}"
+    fake.on(f"{word} none", f"Long before it there is text, and then the {word} at last.")
+    asked(cli, f"nothing of the kind {word} none", f"{word}!", "unrelated")
+    found = [line.split("\t")[3] for line in cli("history", "search", word).out.splitlines()]
+    assert found == [f"{word}!", f"nothing of the kind {word} none"]
+    as_json = json.loads(cli("history", "search", word, "-n", "1", "--json").out)
+    assert [item["question"] for item in as_json["items"]] == [f"{word}!"]
+    assert as_json["next_cursor"] == as_json["items"][0]["id"]
+    assert cli("history", "search", word, "--until", "1h").out == ""
+    assert len(cli("history", "search", word, "--since", "1h").out.splitlines()) == 2
+    assert cli("history", "search", f"{word} kind").out.count("\n") == 1
+    assert cli("history", "search", f'"{word} kind"').out == ""
+    assert cli("history", "search", "--", word, "-kind").out.count("\n") == 1
+    nothing = cli("history", "search", "no-such-word-anywhere")
+    assert (nothing.code, nothing.out) == (0, "")
+    assert "No question has" in nothing.err
+    for columns in (40, 80, 200):
+        terminal = cli.terminal("history", "search", word, columns=columns)
+        screen = fed(terminal.read(), columns)
+        marked = {
+            "".join(screen.buffer[y][x].data for x in range(columns) if screen.buffer[y][x].bold)
+            for y in range(8)
+        }
+        assert word in marked, columns
+        assert all(len(line) <= columns for line in screen_lines(screen))
+
+
+def test_times_as_people_say_them(sqlite_cli: Cli) -> None:
+    asked(sqlite_cli, "now")
+    for since in ("2d", "36h", "90s", "1w", "30min", "2020-01-31", "2020-01-31T10:00:00Z"):
+        assert sqlite_cli("history", "--since", since).out.count("\n") == 1, since
+        assert sqlite_cli("history", "--until", since).out == "", since
+    for wrong in ("yesterday", "2x", "-1d", "2020-13-01", "99999999999d", "9999999d", ""):
+        done = sqlite_cli("history", f"--since={wrong}")
+        assert done.code == 2, wrong
+        assert done.err.count("\n") == 1
+
+
+def test_delete_by_id_by_age_and_never_by_mistake(cli: Cli) -> None:
+    ids = asked(cli, "one", "two", "three", "four")
+    assert cli("history", "delete", ids[0]).code == 2  # nobody to ask whether it is meant
+    assert cli("history", "delete", "--yes").code == 2
+    assert cli("history", "delete", ids[0], "--older-than", "1d", "--yes").code == 2
+    wrong = cli("history", "delete", ids[0], "01890000-0000-7000-8000-000000000000", "--yes")
+    assert wrong.code == 1
+    assert len(cli("history").out.splitlines()) == 4  # all or nothing
+    done = cli("history", "delete", ids[0], ids[0], ids[1], "--yes", "--json")
+    assert json.loads(done.out) == {"deleted": 2}
+    assert cli("history", "delete", "--older-than", "1h", "--yes").err == "Deleted 0 questions.\n"
+    assert len(cli("history").out.splitlines()) == 2
+    terminal = cli.terminal("history", "delete", "--older-than", "0s")
+    terminal.expect("Delete all questions")
+    terminal.sendline("y")
+    terminal.expect("Deleted 2 questions")
+    terminal.wait()
+    assert cli("history").out == ""
+    assert json.loads(cli("usage", "--json").out)["items"][0]["questions"] == 4
+
+
+def test_export_is_the_whole_history_in_each_format(cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    odd = 'a "quoted", line\nand ünïcode \x1b[31m =1+1 — 日本'
+    fake.on(marker, odd)
+    asked(cli, "first", f"{marker}, with a comma\nand a line")
+    kept = json.loads(cli("history", "--json").out)["items"]
+    lines = cli("history", "export").out.splitlines()
+    assert [json.loads(line) for line in lines] == kept
+    assert json.loads(cli("history", "export", "--format", "json").out)["items"] == kept
+    rows = list(csv.DictReader(io.StringIO(cli("history", "export", "--format", "csv").out)))
+    assert [row["question"] for row in rows] == [item["question"] for item in kept]
+    assert list(rows[0]) == list(kept[0])
+    assert rows[0]["answer"] == odd.replace("\x1b", "␛")
+    page = cli("history", "export", "--format", "markdown").out
+    assert page.startswith(f"# {marker}, with a comma and a line\n\n> {marker}")
+    assert odd.replace("\x1b", "␛") in page
+    assert cli("history", "export", "--since", "1h", "--format", "jsonl").out.count("\n") == 2
+    assert cli("history", "export", "--until", "1h", "--format", "json").out == '{"items": []}\n'
+    assert cli("history", "export", "--until", "1h", "--format", "csv").out.count("\n") == 1
+    assert cli("history", "export", "--format", "xml").code == 2
+
+
+def test_an_export_needs_no_memory_for_many_rows(
+    sqlite_cli: Cli, sqlite_server: ServerProcess
+) -> None:
+    """What 10,000 questions take beyond 100 is less than a quarter of what they are."""
+    user_id = json.loads(sqlite_cli("whoami", "--json").out)["id"]
+    script = "/usr/bin/env python3 -c '{}' askcli history export"
+    peak = (
+        "import os,resource,subprocess,sys;"
+        'subprocess.run(sys.argv[1:],stdout=open("out","w"),check=True);'
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    used = []
+    for rows in (100, 10_000):
+        fill(sqlite_server, user_id, rows)
+        used.append(int(sqlite_cli.shell(script.format(peak)).out))
+        written = (sqlite_cli.home / "out").stat()
+    assert written.st_size > 20_000_000
+    assert (used[1] - used[0]) * 1024 < written.st_size / 4, (used, written.st_size)
+
+
+def fill(server: ServerProcess, user_id: str, rows: int) -> None:
+    """Put questions with long answers into the database."""
+    with database_of(server) as connection:
+        for start in range(0, rows, 1000):
+            batch = [row_of(user_id, "x " * 1000) for _ in range(min(1000, rows - start))]
+            connection.execute(insert(tables.questions), batch)
+
+
+def row_of(user_id: str, answer: str) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "user_id": UUID(user_id),
+        "conversation_id": new_id(),
+        "question": "q",
+        "answer": answer,
+        "status": "answered",
+        "stop_reason": "end_turn",
+        "model": "m",
+        "created_at": now(),
+        "heartbeat_at": now(),
+        "request_hash": "",
+    }
+
+
+def test_the_pager_only_where_it_overflows(sqlite_cli: Cli) -> None:
+    asked(sqlite_cli, *(f"question {n}" for n in range(30)))
+    pager = sqlite_cli.home / "pager"
+    pager.write_text('#!/bin/sh\necho "PAGED $(wc -l)"\n')
+    pager.chmod(0o755)
+    sqlite_cli.environment["PAGER"] = str(pager)
+    assert sqlite_cli("history", "-n", "30").out.count("\n") == 30  # a pipe has no pager
+    assert "PAGED 30" in sqlite_cli.terminal("history", "-n", "30").read()
+    for rows, count in ((24, 20), (40, 30)):
+        shown = sqlite_cli.terminal("history", "-n", str(count), rows=rows).read()
+        assert "PAGED" not in shown, count
+        assert shown.count("question") == count
+    sqlite_cli.environment["PAGER"] = "true"  # a reader who has seen enough at once
+    terminal = sqlite_cli.terminal("history", "-n", "30")
+    assert terminal.read() == ""
+    terminal.wait()
+    assert terminal.exitstatus == 0
+    for none in ("", "cat"):
+        sqlite_cli.environment["PAGER"] = none
+        assert sqlite_cli.terminal("history", "-n", "30").read().count("question") == 30
+    sqlite_cli.environment["PAGER"] = "/no/such/pager"
+    terminal = sqlite_cli.terminal("history", "-n", "30")
+    assert "cannot run PAGER" in terminal.read()
+    terminal.wait()
+    assert terminal.exitstatus == 2
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize("no_color", [{}, {"NO_COLOR": "1"}])
+def test_a_question_is_shown_with_its_answer_model_and_cost(
+    sqlite_cli: Cli, fake: FakeAnthropic, columns: int, no_color: dict[str, str]
+) -> None:
+    marker = uuid4().hex[:8]
+    fake.on(marker, "Some **bold** text, `code`.")
+    (question_id,) = asked(sqlite_cli, f"{marker} \x1b[2J 漢字 " + "word " * 30)
+    sqlite_cli.environment |= no_color
+    written = sqlite_cli.terminal("history", "show", question_id, columns=columns).read()
+    shown = "\n".join(screen_lines(fed(written, columns)))
+    flat = shown.replace("\n", "")
+    for part in ("claude-sonnet-5-5", "11 + 7 tokens", "$0.0001", question_id, "Some bold text"):
+        assert part in flat or part in shown, part
+    assert "\x1b[2J" not in written
+    colours = set(re.findall(r"\x1b\[[0-9;]*(?:3[0-7]|38|9[0-7])[0-9;]*m", written))
+    assert bool(colours) == (not no_color)

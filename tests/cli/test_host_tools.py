@@ -1,0 +1,223 @@
+"""What the host does on the server's machine: users, their deletion and export, the audit log."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Uuid, column, func, insert, inspect, select, table
+
+from askcli.services.clock import new_id, now
+from askcli.store.columns import metadata
+from askcli.store.tables import audit, limits, sessions
+from tests.support.cli import Cli, NewCli
+from tests.support.databases import NewDatabase, database_of
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import Person
+from tests.support.processes import ServerProcess
+from tests.support.secrets import PASSWORD, SECRET
+from tests.support.servers import serving
+from tests.support.waiting import eventually
+
+
+def test_users_are_listed_and_shown_without_their_questions(alice: Person, host: Cli) -> None:
+    alice.ask("nobody's business")
+    listed = json.loads(host("users", "list", "--json").out)["items"]
+    assert next(u for u in listed if u["email"] == alice.email)["questions"] == 1
+    assert f"<{alice.email}>  1 questions" in host("users", "list").out
+    shown = host("users", "show", alice.email)
+    assert "1 sessions, 0 tokens" in shown.out
+    told = json.loads(host("users", "show", alice.id, "--json").out)
+    assert told["sessions"][0]["address"] == "127.0.0.1"
+    for text in (shown.out, json.dumps(told), json.dumps(listed)):
+        assert "nobody's business" not in text
+        assert "$2b$" not in text
+    missing = host("users", "show", "nobody@example.org")
+    assert (missing.code, "users list" in missing.err) == (1, True)
+
+
+def test_disable_shuts_out_at_once_and_enable_lets_in(alice: Person, host: Cli) -> None:
+    assert host("users", "disable", alice.email.upper()).code == 0
+    assert alice.http.get("/api/users/me").status_code == 401
+    assert "[disabled]" in host("users", "list").out
+    login = {"email": alice.email, "password": PASSWORD}
+    assert alice.http.post("/api/auth/login", json=login).json()["code"] == "account_disabled"
+    assert host("users", "enable", alice.email).code == 0
+    assert alice.http.post("/api/auth/login", json=login).status_code == 200
+
+
+def rows_of(server: ServerProcess, person: Person) -> dict[str, int]:
+    """In which tables the user still is, by any column that names them."""
+    found = {}
+    with database_of(server) as connection:
+        tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
+        index = {name for name in tables if name.startswith(("question_words", "question_index"))}
+        assert tables - index == set(metadata.tables)
+        for name, kind in metadata.tables.items():
+            key = kind.c.id if name == "users" else kind.c.get("user_id")
+            if key is not None:
+                rows = connection.execute(select(key).where(key == UUID(person.id))).all()
+                found[name] = len(rows)
+        words = table("question_words", column("question_id", Uuid))
+        orphaned = words.c.question_id.not_in(select(metadata.tables["questions"].c.id))
+        count = select(func.count()).select_from(words).where(orphaned)
+        assert connection.execute(count).scalar() == 0  # what finds a question goes with it
+    return found
+
+
+def test_delete_really_deletes(
+    server: ServerProcess, alice: Person, bob: Person, host: Cli
+) -> None:
+    for person in (alice, bob):
+        person.ask("a question")
+        person.http.post("/api/tokens", json={"name": "x", "scopes": ["ask"]})
+    before = rows_of(server, bob)
+    assert all(before.values()), before
+    unsure = host("users", "delete", alice.email)
+    assert (unsure.code, "--yes" in unsure.err) == (2, True)
+    assert host("users", "delete", alice.email, "--yes").code == 0
+    left = {name: count for name, count in rows_of(server, alice).items() if count}
+    assert set(left) == {"audit"}  # that it was there and was deleted, for as long as that is kept
+    assert rows_of(server, bob) == before
+    assert alice.http.get("/api/users/me").status_code == 401
+    login = {"email": alice.email, "password": PASSWORD}
+    assert alice.http.post("/api/auth/login", json=login).json()["code"] == "invalid_credentials"
+    assert host("users", "show", alice.email).code == 1
+
+
+def test_a_reset_password_ends_logins_and_tokens(alice: Person, host: Cli) -> None:
+    token = alice.http.post("/api/tokens", json={"name": "x", "scopes": ["ask"]}).json()["token"]
+    done = host("users", "reset-password", alice.email)
+    assert done.code == 0
+    assert alice.http.get("/api/users/me").status_code == 401
+    assert alice.http.get("/api/models", headers={"x-access-token": token}).status_code == 401
+    login = {"email": alice.email, "password": PASSWORD}
+    assert alice.http.post("/api/auth/login", json=login).status_code == 401
+    login["password"] = done.out.strip()
+    assert alice.http.post("/api/auth/login", json=login).status_code == 200
+    chosen = ("users", "reset-password", alice.email, "--password-stdin")
+    assert host(*chosen, stdin="short").code == 2
+    assert host(*chosen, stdin="chosen by the host").out == ""
+    login["password"] = "chosen by the host"
+    assert alice.http.post("/api/auth/login", json=login).status_code == 200
+
+
+def test_an_export_is_all_that_is_kept(alice: Person, bob: Person, host: Cli) -> None:
+    for number in range(3):
+        alice.ask(f"question \x1b[31m{number}")
+    bob.ask("another's")
+    done = host("users", "export", alice.email)
+    assert done.code == 0
+    told = json.loads(done.out)
+    assert told["email"] == alice.email
+    assert [q["question"] for q in told["questions"]] == [
+        f"question \x1b[31m{number}" for number in (2, 1, 0)
+    ]
+    assert (len(told["sessions"]), told["quota"]["tokens_day"]["used"] > 0) == (1, True)
+    assert "another's" not in done.out
+    assert "$2b$" not in done.out
+    assert "\x1b" not in done.out
+
+
+def test_the_audit_log_tells_what_happened(alice: Person, host: Cli) -> None:
+    login = {"email": alice.email, "password": "not the password"}
+    headers = {"x-request-id": "the-failed-one"}
+    assert alice.http.post("/api/auth/login", json=login, headers=headers).status_code == 401
+    token = {"refresh_token": alice.tokens["refresh_token"]}
+    for _ in range(2):
+        assert alice.http.post("/api/auth/refresh", json=token).status_code == 200
+    made = alice.http.post("/api/tokens", json={"name": "ci", "scopes": ["ask"]}).json()
+    alice.http.delete(f"/api/tokens/{made['id']}")
+    alice.http.post("/api/auth/logout")
+    host("users", "quota", alice.email, "--tokens-day", "5")
+    host("users", "export", alice.email)
+    host("users", "disable", alice.email)
+    host("users", "enable", alice.email)
+    shown = json.loads(host("audit", "--user", alice.email, "--json").out)["items"]
+    assert [entry["event"] for entry in shown][::-1] == [
+        "login",
+        "login_failed",
+        "rotated",
+        "rotated_again",
+        "token_created",
+        "token_revoked",
+        "logout",
+        "quota_changed",
+        "user_exported",
+        "user_disabled",
+        "user_enabled",
+    ]
+    failed = shown[-2]
+    assert (failed["address"], failed["request_id"]) == ("127.0.0.1", "the-failed-one")
+    assert shown[0]["address"] == "host"
+    one = host("audit", "--user", alice.id, "--event", "login_failed", "-n", "5").out
+    assert one.count("\n") == 1
+    assert "127.0.0.1" in one
+
+
+def test_the_audit_log_never_holds_what_was_typed(server: ServerProcess, alice: Person) -> None:
+    """Whoever types their password into the field of the email should not find it there."""
+    login = {"email": "my secret password", "password": "not the password"}
+    assert alice.http.post("/api/auth/login", json=login).status_code == 401
+    with database_of(server) as connection:
+        rows = connection.execute(select(audit)).mappings().all()
+    assert "my secret" not in str(rows)
+
+
+def test_what_has_had_its_days_is_forgotten(
+    server: ServerProcess, fake: FakeAnthropic, alice: Person, tmp_path: Path
+) -> None:
+    old, older = now() - timedelta(days=3), now() - timedelta(days=400)
+    entry = {"event": "login", "user_id": UUID(alice.id)}
+    session = {"user_id": UUID(alice.id), "client": "old", "last_used_at": older}
+    session |= {"created_at": older, "expires_at": older}
+    with database_of(server) as connection:
+        connection.execute(insert(audit).values(id=new_id(), at=old, **entry))
+        connection.execute(insert(sessions).values(id=new_id(), **session))
+        connection.execute(insert(limits).values(key="used long ago", full_at=1))
+    more = {"ASKCLI_AUDIT_DAYS": "2", "ASKCLI_ANSWERER": "scripted"}
+    process = serving(tmp_path, fake, server.database_url, **more)
+
+    def left() -> list[int]:
+        own = audit.c.user_id == UUID(alice.id), sessions.c.user_id == UUID(alice.id)
+        with database_of(server) as connection:
+            found = [
+                select(audit.c.id).where(own[0]),
+                select(sessions.c.id).where(own[1]),
+                select(limits.c.key).where(limits.c.key == "used long ago"),
+            ]
+            return [len(connection.execute(one).all()) for one in found]
+
+    eventually(lambda: left() == [1, 1, 0])
+    assert process.stop() == 0
+
+
+def test_the_hosts_commands_need_a_database_that_is_ready(
+    new_database: NewDatabase, new_cli: NewCli, tmp_path: Path
+) -> None:
+    behind = new_cli(DB_CONN_STRING=new_database("postgres"))("users", "list")
+    assert (behind.code, "askcli migrate" in behind.err) == (2, True)
+    nowhere = new_cli(DB_CONN_STRING="postgresql://u:sesame@127.0.0.1:1/x")("users", "list")
+    assert (nowhere.code, "sesame" in nowhere.err) == (1, False)
+    # On SQLite an invite can be made before the first server runs.
+    fresh = new_cli(DB_CONN_STRING=f"sqlite:///{tmp_path / 'new' / 'askcli.db'}")
+    assert fresh("invite", "create").code == 0
+    assert fresh("users", "list").err.startswith("No users yet")
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("JWT_SECRET", "a secret for the tests alone, of 32 bytes and more"),  # it was, in public
+        ("JWT_SECRET_PREVIOUS", "a secret for the tests alone, of 32 bytes and more"),
+        ("JWT_SECRET", "abcabcabcabcabcabcabcabcabcabcabcabcabc"),
+        ("JWT_SECRET_PREVIOUS", "tiny-one"),
+    ],
+)
+def test_a_secret_that_is_none_is_refused(new_cli: NewCli, name: str, secret: str) -> None:
+    settings = {"JWT_SECRET": SECRET, "ASKCLI_ANSWERER": "scripted", name: secret}
+    done = new_cli(**settings)("serve", "--port", "0")
+    assert (done.code, name in done.err, secret in done.err) == (2, True, False)

@@ -1,0 +1,172 @@
+"""No server configured: the local one starts on demand, is shared, and stops by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.cli import Cli, NewCli
+
+
+@pytest.fixture
+def local(new_cli: NewCli) -> Any:
+    """A user with no server configured, whom a script answers; their server is stopped."""
+    cli = new_cli(ASKCLI_ANSWERER="scripted")
+    yield cli
+    _stop(cli)
+
+
+def _stop(cli: Cli) -> None:
+    assert cli("serve", "--stop").code == 0
+    assert pids(cli) == []
+
+
+def runtime(cli: Cli) -> Path:
+    """Where this user's local servers listen."""
+    return Path(cli.environment["XDG_RUNTIME_DIR"]) / "askcli"
+
+
+def pids(cli: Cli) -> list[int]:
+    """The processes of this user's local servers."""
+    files = runtime(cli).glob("*.pid")
+    return [int(file.read_text()) for file in files]
+
+
+def test_it_works_at_once_and_keeps_everything_private(local: Cli) -> None:
+    done = local("ask", "hello")
+    assert (done.code, done.err) == (0, "")
+    assert "scripted" in done.out
+    (socket,) = runtime(local).glob("*.sock")
+    assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+    assert "hello" in local("history").out
+    status = json.loads(local("status", "--json").out)
+    assert str(pids(local)[0]) in status["local_server"]
+    assert status["state"] == "ready"
+    assert Path(status["log"]).is_file()
+    for file in (local.home / ".local/share/askcli").iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file
+
+
+def test_many_at_once_agree_on_one_server_and_one_account(local: Cli) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda _: local("ask", "hello"), range(8)))
+    assert [one.code for one in done] == [0] * 8, done
+    assert len(pids(local)) == 1
+    listed = json.loads(local("history", "list", "--json").out)
+    assert len(listed["items"]) == 8
+    assert len({item["user_id"] for item in listed["items"]}) == 1
+
+
+def test_other_settings_never_talk_to_a_stale_server(local: Cli, tmp_path: Path) -> None:
+    script = tmp_path / "script.json"
+    script.write_text('[{"text": "From the script."}]')
+    assert "scripted" in local("ask", "hello").out
+    local.environment["ASKCLI_SCRIPT"] = str(script)
+    assert local("ask", "hello").out == "From the script.\n"
+    assert len(pids(local)) == 2
+
+
+def test_stop_ends_it_and_the_next_question_starts_another(local: Cli) -> None:
+    assert local("ask", "hello").code == 0
+    first = pids(local)
+    assert "Stopped" in local("serve", "--stop").err
+    assert "No local server" in local("serve", "--stop").err
+    assert "not running" in local("status").out
+    assert local("ask", "hello").code == 0
+    assert pids(local) != first
+    log = (local.home / ".local/state/askcli/server.log").read_text()
+    assert "ERROR" not in log
+
+
+def test_a_stopped_server_finishes_its_answer_and_another_takes_over(
+    local: Cli, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.json"
+    script.write_text(
+        '[{"match": "slow", "pieces": ["a", "b", "c"], "pause": 1}, {"text": "fast"}]'
+    )
+    local.environment["ASKCLI_SCRIPT"] = str(script)
+    slow = local.start("ask", "slow")
+    assert slow.stdout
+    assert slow.stdout.read(1) == b"a"
+    assert "Stopped" in local("serve", "--stop").err
+    assert local("ask", "quick").out == "fast\n"  # by another server, at once
+    assert slow.communicate()[0] == b"bc\n"
+    assert slow.returncode == 0
+
+
+def test_a_killed_server_is_replaced(local: Cli) -> None:
+    assert local("ask", "hello").code == 0
+    os.kill(pids(local)[0], 9)
+    assert local("ask", "hello").code == 0
+
+
+def test_it_stops_by_itself_when_idle(local: Cli) -> None:
+    local.environment["ASKCLI_IDLE_SECONDS"] = "1"
+    assert local("ask", "hello").code == 0
+    (pid,) = pids(local)
+    handle = os.pidfd_open(pid)  # readable when the process ends
+    try:
+        import select
+
+        assert select.select([handle], [], [], 30)[0]
+    finally:
+        os.close(handle)
+    assert pids(local) == []
+    assert list(runtime(local).glob("*.sock")) == []
+
+
+def test_a_login_with_a_token_does_not_lose_the_account(local: Cli) -> None:
+    """Its password is kept in the token file and nowhere else."""
+    email = json.loads(local("whoami", "--json").out)["email"]
+    token = local("token", "create", "x", "--scope", "read").out.strip()
+    assert local("login", "--with-token", stdin=token).code == 0
+    assert local("ask", "hello").code == 4  # the token may read
+    assert local("logout").code == 0
+    assert json.loads(local("whoami", "--json").out)["email"] == email
+    assert local("ask", "hello").code == 0
+
+
+def test_a_lost_database_means_a_new_account(local: Cli) -> None:
+    assert local("ask", "hello").code == 0
+    assert local("serve", "--stop").code == 0
+    for file in (local.home / ".local/share/askcli").glob("askcli.db*"):
+        file.unlink()
+    assert local("ask", "hello").code == 0
+
+
+def test_neither_a_foreign_checkout_nor_its_env_file_is_trusted(local: Cli) -> None:
+    (local.home / "askcli").mkdir()
+    (local.home / "askcli/__init__.py").write_text("raise SystemExit('executed')")
+    (local.home / "fastapi.py").write_text("raise SystemExit('executed')")
+    (local.home / ".env").write_text("ASKCLI_ANSWERER=anthropic\nANTHROPIC_API_KEY=stolen\n")
+    done = local("ask", "hello")
+    assert done.code == 0
+    assert "scripted" in done.out
+
+
+def test_a_runtime_directory_too_deep_for_a_socket_is_no_matter(local: Cli) -> None:
+    local.environment["XDG_RUNTIME_DIR"] = str(local.home / ("deep" * 20))
+    assert local("ask", "hello").code == 0
+    assert local("serve", "--stop").code == 0
+    local.environment["XDG_RUNTIME_DIR"] = str(local.home)
+
+
+def test_a_server_that_cannot_start_says_why(new_cli: NewCli) -> None:
+    cli = new_cli(ASKCLI_ANSWERER="scripted", DB_CONN_STRING="mysql://root:hunter2@db/x")
+    done = cli("ask", "hello")
+    assert (done.code, done.out) == (1, "")
+    assert "DB_CONN_STRING" in done.err
+    assert "hunter2" not in done.err
+
+
+def test_nothing_that_can_answer_names_both_ways(new_cli: NewCli) -> None:
+    done = new_cli(ASKCLI_ANSWERER="anthropic")("ask", "hello")
+    assert done.code == 2
+    assert "ANTHROPIC_API_KEY" in done.err

@@ -1,0 +1,90 @@
+"""HTTP_PROXY, NO_PROXY and SSL_CERT_FILE mean to the client what they mean elsewhere."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import NewCli
+
+READY = json.dumps({"status": "ok", "version": "9.9", "database": "sqlite"}).encode()
+
+
+HEAD = (
+    f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+    f"content-length: {len(READY)}\r\nconnection: close\r\n\r\n"
+).encode()
+
+
+@contextmanager
+def answering(context: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[bytes]]]:
+    """A server that answers every request as if it were ready: its port, and what it was asked."""
+    asked: list[bytes] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:  # closed: the test is over
+                return
+            try:
+                with (
+                    context.wrap_socket(connection, server_side=True)
+                    if context
+                    else connection as c
+                ):
+                    asked.append(c.recv(65_536).split(b"\r\n")[0])
+                    head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(READY)}\r\nconnection: close"
+                    c.sendall(f"{head}\r\ncontent-type: application/json\r\n\r\n".encode() + READY)
+            except OSError:  # a client that does not trust us
+                connection.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield listener.getsockname()[1], asked
+    with suppress(OSError):  # not every system lets a listening socket be shut down
+        listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join(10)
+
+
+def test_a_proxy_is_used_but_not_where_it_is_not_to_be(new_cli: NewCli) -> None:
+    with answering() as (port, asked):
+        server = "http://ask.example:3000"  # known to the proxy alone
+        cli = new_cli(ASKCLI_SERVER=server, HTTP_PROXY=f"http://127.0.0.1:{port}")
+        assert json.loads(cli("status", "--json").out)["server_version"] == "9.9"
+        assert asked == [b"GET http://ask.example:3000/readyz HTTP/1.1"]
+        cli.environment |= {"NO_PROXY": "127.0.0.1", "ASKCLI_SERVER": f"http://127.0.0.1:{port}"}
+        assert json.loads(cli("status", "--json").out)["server_version"] == "9.9"
+        assert asked[1:] == [b"GET /readyz HTTP/1.1"]
+
+
+def test_a_certificate_is_checked_against_the_file_that_is_named(
+    new_cli: NewCli, tmp_path: Path
+) -> None:
+    if not shutil.which("openssl"):
+        pytest.skip("there is no openssl here to make a certificate with")
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    make += ["-keyout", str(key), "-out", str(cert), "-subj", "/CN=127.0.0.1"]
+    make += ["-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(make, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    with answering(context) as (port, _):
+        cli = new_cli(ASKCLI_SERVER=f"https://127.0.0.1:{port}")
+        cli.environment.pop("SSL_CERT_FILE", None)
+        untrusted = cli("status", "--json")
+        assert (untrusted.code, json.loads(untrusted.out)["state"]) == (6, "unreachable")
+        cli.environment["SSL_CERT_FILE"] = str(cert)
+        assert json.loads(cli("status", "--json").out)["server_version"] == "9.9"

@@ -1,0 +1,98 @@
+"""askcli ask in a pipe: its first words, its imports, readers that go, streams that are closed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from uuid import uuid4
+
+from tests.support.cli import Cli
+from tests.support.fake_anthropic import FakeAnthropic
+
+NOT_IN_A_PIPE = {
+    "alembic", "anthropic", "click", "fastapi", "pydantic", "pygments", "rich", "sqlalchemy",
+    "starlette", "uvicorn",
+}  # fmt: skip
+
+
+def test_stdout_is_the_answer_and_nothing_else(cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    fake.on(marker, "# Title\n\n", "Some **bold** text.")
+    done = cli("ask", "tell", "me", marker)
+    assert (done.code, done.out, done.err) == (0, "# Title\n\nSome **bold** text.\n", "")
+
+
+def test_a_pipe_gets_the_first_words_while_the_model_still_answers(
+    cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    held = fake.on(marker, "first words", " and the rest", hold_after=1)
+    process = cli.start("ask", marker)
+    assert process.stdout
+    assert os.read(process.stdout.fileno(), 100) == b"first words"
+    assert held.reached.wait(30)
+    assert process.poll() is None
+    held.release()
+    assert process.stdout.read() == b" and the rest\n"
+    process.stdout.close()
+    assert process.wait() == 0
+
+
+def test_closed_stdin_and_stdout(sqlite_cli: Cli) -> None:
+    assert sqlite_cli.shell("askcli ask hello <&-").out == "You asked: hello\n"
+    done = sqlite_cli.shell("askcli ask hello >&-")
+    assert done.code == 1
+    assert "Traceback" not in done.err
+
+
+def test_a_pipe_loads_nothing_heavy(sqlite_cli: Cli) -> None:
+    done = sqlite_cli.shell("python -X importtime -m askcli ask hello 2> modules | cat")
+    assert done.out == "You asked: hello\n"
+    loaded = {
+        line.rpartition("|")[2].strip()
+        for line in (sqlite_cli.home / "modules").read_text().splitlines()
+    }
+    assert "askcli.cli.commands.ask" in loaded
+    assert "httpx2" in loaded
+    tops = {name.partition(".")[0] for name in loaded}
+    assert tops & NOT_IN_A_PIPE == set()
+    assert not {name for name in loaded if "askcli.server." in name or "askcli.store" in name}
+
+
+def test_ctrl_c_leaves_with_130(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    held = fake.on(marker, "begun", " never", hold_after=1)
+    process = sqlite_cli.start("ask", marker)
+    assert process.stdout
+    assert os.read(process.stdout.fileno(), 100) == b"begun"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    process.stdout.close()
+    held.release()
+
+
+def test_a_reader_that_goes_is_no_error(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    fake.on(marker, *["many words\n"] * 5000)
+    done = sqlite_cli.shell(
+        f"set +o pipefail; askcli ask {marker} | head -1; echo ${{PIPESTATUS[0]}}"
+    )
+    assert (done.out, done.err) == ("many words\n141\n", "")
+
+
+def test_a_full_stdout_is_an_error(sqlite_cli: Cli) -> None:
+    done = sqlite_cli.shell("askcli ask hello > /dev/full")
+    assert done.code == 1
+    assert "No space left" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_stopped_reader_stops_the_writer(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    fake.on(marker, *["many words\n"] * 5000)
+    process = sqlite_cli.start("ask", marker)
+    assert process.stdout
+    assert os.read(process.stdout.fileno(), 10)
+    process.stdout.close()
+    assert process.wait(30) == 141
+    assert process.returncode != -signal.SIGPIPE

@@ -1,0 +1,145 @@
+"""Answers rendered on a terminal: Markdown, widths, colours, scrolling."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import uuid4
+
+import pyte
+import pytest
+
+from tests.support.cli import Cli
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.screen import fed, lines, screen_lines
+
+
+def _screen(terminal: Any, columns: int = 80, rows: int = 24) -> pyte.Screen:
+    screen = pyte.Screen(columns, rows)
+    pyte.Stream(screen).feed(terminal.read())
+    terminal.wait()
+    return screen
+
+
+def test_a_terminal_shows_rendered_markdown(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    text = "# Heading\n\nSome **bold** words.\n\n- one\n- two\n\n```python\nx = 1\n```\n\nThe end."
+    fake.on(marker, *(text[i : i + 7] for i in range(0, len(text), 7)))
+    terminal = sqlite_cli.terminal("ask", marker)
+    screen = _screen(terminal)
+    assert terminal.exitstatus == 0
+    shown = "\n".join(line.rstrip() for line in screen.display).strip()
+    assert "**" not in shown
+    assert "#" not in shown
+    assert "```" not in shown
+    assert "• one" in shown
+    assert shown.endswith("The end.")
+    row = next(y for y, line in enumerate(screen.display) if "bold" in line)
+    column = screen.display[row].index("bold")
+    assert screen.buffer[row][column].bold
+    assert not screen.buffer[row][0].bold
+
+
+def test_blocks_stand_one_line_apart_and_nothing_raw_is_left(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    code = "```python\ndef sky(wavelength):\n    return wavelength ** -4\n```"
+    table = "| colour | nm |\n| --- | --- |\n| blue | 450 |"
+    text = f"Words.\n\n1. one\n2. two\n\n{table}\n\n{code}\n\nMore.\n\n> The end."
+    fake.on(marker, *(text[i : i + 9] for i in range(0, len(text), 9)), pause=0.01)
+    sqlite_cli.environment["NO_COLOR"] = "1"
+    for columns in (40, 80, 200):
+        terminal = sqlite_cli.terminal("ask", marker, columns=columns, rows=40)
+        shown = [line.rstrip() for line in _screen(terminal, columns, 40).display]
+        assert [line.strip() for line in "\n".join(shown).strip().splitlines()] == [
+            "Words.", "",
+            "1 one", "2 two", "",
+            "colour  nm", "───────────", "blue    450", "",
+            "def sky(wavelength):", "return wavelength ** -4", "",
+            "More.", "",
+            "▌ The end.",
+        ]  # fmt: skip
+
+
+def test_a_long_answer_scrolls_by_once(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    paragraphs = [f"Paragraph number {n}.\n\n" for n in range(60)]
+    fake.on(marker, *paragraphs)
+    terminal = sqlite_cli.terminal("ask", marker, rows=10)
+    screen = pyte.HistoryScreen(80, 10, history=1000)
+    pyte.Stream(screen).feed(terminal.read())
+    terminal.wait()
+    lines = ["".join(line[x].data for x in range(80)).strip() for line in screen.history.top] + [
+        line.strip() for line in screen.display
+    ]
+    told = [line for line in lines if line.startswith("Paragraph")]
+    assert told == [f"Paragraph number {n}." for n in range(60)]
+
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*(?:3[0-7]|38|4[0-7]|48|9[0-7])[0-9;]*m")
+
+
+ANSWER = """\
+# A heading
+
+Some **bold** words, *slanted* ones, `code`, and a [link](https://a.example/path).
+
+1. one
+2. two
+   - inner
+
+| colour | wave | remark |
+| --- | --- | --- |
+| blue | 450 | aWordThatIsLongerThanAnyNarrowColumnCanBeWide |
+
+```python
+def sky(wavelength):
+    return "a line of code that is certainly longer than forty columns are"
+```
+
+> quoted
+
+The end, 漢字 and 👍.
+"""
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_an_answer_at_every_width_with_and_without_colour(
+    sqlite_cli: Cli, fake: FakeAnthropic, columns: int, environment: dict[str, str]
+) -> None:
+    marker = uuid4().hex
+    fake.on(marker, *(ANSWER[i : i + 11] for i in range(0, len(ANSWER), 11)))
+    sqlite_cli.environment |= environment
+    written = sqlite_cli.terminal("ask", marker, columns=columns).read()
+    shown = [line for line in lines(written, columns, 24) if line]
+    together = "".join(line.strip() for line in shown)
+    for word in re.findall(r"\w+", re.sub(r"```python|# ", "", ANSWER)):
+        assert word in together, word
+    assert not re.search(r"\*\*|`|^#|\| ---", together)
+    assert all(len(line) <= columns for line in shown)
+    assert 'return "a line of code that is certainly longer than forty' in together
+    assert bool(COLOURS.search(written)) == (not environment)
+    assert ("\x1b" in written) == ("TERM" not in environment)
+
+
+def test_what_is_printed_is_never_touched_again(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    code = "```\n" + "".join(f"line {n}\n" for n in range(60)) + "```\n\n"
+    text = f"First words.\n\n{code}Last words."
+    fake.on(marker, *(text[i : i + 5] for i in range(0, len(text), 5)))
+    written = sqlite_cli.terminal("ask", marker, rows=12).read()
+    before: list[str] = []
+    for update in re.findall(r"\x1b\[\?2026h.*?\x1b\[\?2026l", written, re.DOTALL):
+        end = written.index(update) + len(update)
+        now = screen_lines(fed(written[:end], 80, 12))
+        while now and not now[-1]:
+            now.pop()
+        # Only the last line, which is under way, may be another one now.
+        assert now[: max(0, len(before) - 1)] == before[:-1]
+        before = now
+    told = [line for line in before if line.startswith("line ")]
+    assert told == [f"line {n}" for n in range(60)]
+    # A long block is not kept until it is whole: its lines come when they are.
+    assert len(written) < 20 * len(text)

@@ -1,0 +1,142 @@
+"""askcli serve and migrate: the host's side."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import inspect
+
+from askcli.store import migrations
+from askcli.store.columns import metadata
+from askcli.store.database import Database
+from tests.support.cli import NewCli
+from tests.support.databases import NewDatabase
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.processes import FreshServer, ServerProcess
+from tests.support.secrets import SECRET
+from tests.support.servers import serving
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("nonsense", 2),
+        ("mysql://root:hunter2@localhost/x", 2),
+        ("sqlite://", 2),
+        ("postgresql://root:hunter2@127.0.0.1:9/x", 1),
+        ("sqlite:////proc/nowhere/askcli.db", 1),
+    ],
+)
+def test_a_wrong_connection_string_is_told_without_its_password(
+    new_cli: NewCli, url: str, code: int
+) -> None:
+    cli = new_cli(ASKCLI_ANSWERER="scripted", JWT_SECRET=SECRET, DB_CONN_STRING=url)
+    for words in (["serve", "--port", "0"], ["migrate"]):
+        done = cli(*words)
+        assert done.code == code, done
+        assert done.err.startswith("askcli: error: ")
+        assert done.err.count("\n") == 1
+        assert "hunter2" not in done.err
+
+
+def test_postgresql_is_migrated_by_its_host(
+    new_database: NewDatabase, new_cli: NewCli, fake: FakeAnthropic
+) -> None:
+    url = new_database("postgres")
+    cli = new_cli(ASKCLI_ANSWERER="scripted", JWT_SECRET=SECRET, DB_CONN_STRING=url)
+    done = cli("serve", "--port", "0")
+    assert done.code == 2
+    assert "askcli migrate" in done.err
+    assert "to version" in cli("migrate").err
+    assert "already" in cli("migrate").err
+    server = serving(cli.home, fake, url)
+    assert httpx2.get(f"{server.url}/readyz").status_code == 200
+    assert server.stop() == 0
+
+
+def test_postgresql_needs_a_shared_secret(new_cli: NewCli) -> None:
+    url = "postgresql://nobody@127.0.0.1:9/x"
+    done = new_cli(ASKCLI_ANSWERER="scripted", DB_CONN_STRING=url)("serve", "--port", "0")
+    assert done.code == 2
+    assert "JWT_SECRET" in done.err
+
+
+def test_a_short_secret_is_refused(new_cli: NewCli) -> None:
+    done = new_cli(ASKCLI_ANSWERER="scripted", JWT_SECRET="short")("serve", "--port", "0")
+    assert done.code == 2
+    assert "32 bytes" in done.err
+    assert "short\n" not in done.err
+
+
+def test_without_a_secret_one_is_made_kept_and_told(tmp_path: Path) -> None:
+    secrets = []
+    for _ in range(2):
+        server = FreshServer(tmp_path, ASKCLI_ANSWERER="scripted")
+        assert server.stop() == 0
+        kept = tmp_path / ".local/share/askcli/jwt_secret"
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+        assert any(str(kept) in line for line in server.log)
+        secrets.append(kept.read_text())
+        assert secrets[0] not in "".join(server.log)
+    assert secrets[0] == secrets[1]
+
+
+def test_a_dotenv_and_the_environment_configure_the_host(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("ASKCLI_ANSWERER=scripted\nJWT_SECRET=short\n")
+    server = FreshServer(tmp_path, JWT_SECRET=SECRET)  # the environment goes before the file
+    assert httpx2.get(f"{server.url}/healthz").status_code == 200
+    assert server.stop() == 0
+
+
+def test_a_taken_port_is_told(sqlite_server: ServerProcess, new_cli: NewCli) -> None:
+    port = sqlite_server.url.rpartition(":")[2]
+    done = new_cli(ASKCLI_ANSWERER="scripted")("serve", "--port", port)
+    assert done.code == 1
+    assert "cannot listen" in done.err
+
+
+@pytest.mark.parametrize("port", ["70000", "-1", "web"])
+def test_a_port_that_is_none(new_cli: NewCli, port: str) -> None:
+    assert new_cli(PORT=port)("serve").code == 2
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_the_migrations_make_the_tables(new_database: NewDatabase, kind: str) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    database = Database(new_database(kind))
+    newest = ScriptDirectory.from_config(migrations.config()).get_current_head()
+    assert migrations.upgrade(database) == (None, migrations.HEAD) == (None, newest)
+    with database.engine.connect() as connection:
+
+        def is_ours(thing: Any, name: str | None, kind: str, *_: Any) -> bool:
+            # The search index is each database's own: its tables are no part of the model.
+            return not (kind == "table" and str(name).startswith(("question_words", "question_in")))
+
+        opts = {"compare_type": True, "include_object": is_ours}
+        context = MigrationContext.configure(connection, opts=opts)
+        assert compare_metadata(context, metadata) == []
+        assert "questions" in inspect(connection).get_table_names()
+    database.close()
+
+
+def test_sqlite_is_durable_and_strict(new_database: NewDatabase) -> None:
+    database = Database(new_database("sqlite"))
+    with database.engine.connect() as connection:
+        pragmas = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "foreign_keys", "synchronous", "busy_timeout")
+        }
+    database.close()
+    assert pragmas == {
+        "journal_mode": "wal",
+        "foreign_keys": 1,
+        "synchronous": 2,
+        "busy_timeout": 5000,
+    }

@@ -1,0 +1,121 @@
+"""askcli status and usage, and every view at every width."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import Cli, NewCli
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import logged_in
+from tests.support.processes import ServerProcess
+from tests.support.screen import lines
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_status_tells_all_and_the_truth(cli: Cli, server: ServerProcess) -> None:
+    found = json.loads(cli("status", "--json").out)
+    assert found["state"] == "ready"
+    assert found["server_version"] == found["version"]
+    kind = "sqlite" if server.database_url.startswith("sqlite") else "postgresql"
+    assert found["database"] == kind
+    assert found["model"] == "claude-sonnet-5-5"
+    assert found["token_life"] == "15 min, then renewed"
+    assert found["latency_ms"] > 0
+    assert found["problems"] == []
+    for columns in (40, 80, 200):
+        told = "\n".join(lines(cli.terminal("status", columns=columns).read(), columns))
+        assert re.search(r"^database +" + kind, told, re.M)
+
+
+def test_status_tells_each_problem_with_its_fix(
+    new_cli: NewCli, sqlite_server: ServerProcess
+) -> None:
+    nobody = new_cli(sqlite_server)("status", "--json")
+    problem = json.loads(nobody.out)["problems"][0]
+    assert (nobody.code, problem["code"]) == (4, "not_authenticated")
+    assert "askcli login" in problem["detail"]
+    ended = logged_in(new_cli(sqlite_server), sqlite_server)
+    sessions = json.loads(ended("whoami", "--sessions", "--json").out)["items"]
+    assert ended("logout", "--session", sessions[0]["id"]).code == 0
+    told = ended("status")
+    assert (told.code, "askcli login" in told.err) == (4, True)
+    away = new_cli(ASKCLI_SERVER="http://127.0.0.1:9")("status")
+    assert (away.code, "cannot reach" in away.err) == (6, True)
+    assert new_cli()("status").code == 0  # a local server starts when it is asked
+
+
+def test_usage_counts_by_day_and_model(cli: Cli, fake: FakeAnthropic) -> None:
+    assert cli("usage").err == "Nothing was asked then.\n"
+    for model in ("claude-haiku-5-5", "claude-haiku-5-5", "claude-sonnet-5-5"):
+        assert cli("ask", "-m", model, "hello").code == 0
+    items = json.loads(cli("usage", "--json").out)["items"]
+    assert [(item["model"], item["questions"]) for item in items] == [
+        ("claude-haiku-5-5", 2),
+        ("claude-sonnet-5-5", 1),
+    ]
+    assert [item["input_tokens"] + item["output_tokens"] for item in items] == [36, 18]
+    asked = json.loads(cli("history", "--json").out)["items"]
+    cost = sum(item["cost_usd"] for item in asked)
+    assert sum(item["cost_usd"] for item in items) == pytest.approx(cost)
+    assert {item["day"] for item in items} == {asked[0]["created_at"][:10]}
+    assert json.loads(cli("usage", "--since", "2020-01-01", "--until", "1d", "--json").out) == {
+        "items": []
+    }
+    assert cli("usage").out.splitlines()[0].split("\t")[1:5] == [
+        "claude-haiku-5-5",
+        "2",
+        "22",
+        "14",
+    ]
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_usage_is_a_bar_chart(sqlite_cli: Cli, columns: int) -> None:
+    for model in ("claude-haiku-5-5", "claude-haiku-5-5", "claude-sonnet-5-5"):
+        assert sqlite_cli("ask", "-m", model, "hello").code == 0
+    shown = lines(sqlite_cli.terminal("usage", columns=columns).read(), columns)
+    bars = {line.split()[0]: line.count("█") for line in shown if "█" in line}
+    assert all(len(line) <= columns for line in shown)
+    if columns > 40:
+        assert bars["claude-haiku-5-5"] == pytest.approx(2 * bars["claude-sonnet-5-5"], abs=1)
+        assert any("54 tokens" in line and "3 questions" in line for line in shown)
+    assert any("54 tokens" in line and "in all" in line for line in shown)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_every_view_at_every_width_with_and_without_colour(sqlite_cli: Cli, columns: int) -> None:
+    asked = "why is the sky blue and the evening red, 漢字 " * 3
+    question_id = json.loads(sqlite_cli("ask", "--json", asked).out)["id"]
+    views = (
+        ("ask", "--help"),
+        ("history",),
+        ("history", "search", "sky"),
+        ("history", "show", question_id),
+        ("usage",),
+        ("status",),
+    )
+    for view in views:
+        plain = dict(sqlite_cli.environment)
+        shown = {}
+        for name, more in (("colour", {}), ("none", {"NO_COLOR": "1"}), ("dumb", {"TERM": "dumb"})):
+            sqlite_cli.environment = plain | more
+            terminal = sqlite_cli.terminal(*view, columns=columns, rows=200)
+            written = terminal.read()
+            terminal.wait()
+            assert terminal.exitstatus == 0, (view, name)
+            if name != "colour":
+                assert not re.search(r"\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9[0-7])[0-9;]*m", written), (
+                    view
+                )
+            if name == "dumb":
+                assert "\x1b" not in written, view
+            # The moment and how long it took are other ones each time.
+            told = re.sub(r"latency ms.*|token life.*", "", "\n".join(lines(written, columns, 200)))
+            shown[name] = re.sub(r"[─╭╮╰╯│\s-]", "", told)
+        sqlite_cli.environment = plain
+        assert shown["colour"] == shown["none"], view

@@ -1,0 +1,195 @@
+"""askcli ask at a terminal: its first sign, sizes, signals, this terminal's conversation."""
+
+from __future__ import annotations
+
+import re
+from uuid import uuid4
+
+import pexpect
+import pytest
+
+from tests.support.cli import Cli
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.screen import fed, lines, screen_lines
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*(?:3[0-7]|38|4[0-7]|48|9[0-7])[0-9;]*m")
+
+
+def seen(terminal: pexpect.spawn, columns: int, rows: int = 24) -> list[str]:
+    """What a terminal shows in the end, and has scrolled away."""
+    return lines(terminal.read(), columns, rows)
+
+
+def test_something_is_seen_before_anything_is_loaded(sqlite_cli: Cli) -> None:
+    sqlite_cli.environment["PYTHONPROFILEIMPORTTIME"] = "1"
+    written = sqlite_cli.terminal("ask", "hello").read()
+    begun = written.index("Asking")
+    for module in ("typer", "httpx2", "askcli.cli.app", "rich", "json"):
+        assert written.index(f" {module}\r") > begun, module
+    first = written[:begun]
+    assert first.count("import time:") < 80
+    assert "Asking" not in "\n".join(lines(written, 200, 500)[-20:])  # and it is gone in the end
+
+
+def test_ctrl_c_before_anything_is_loaded_leaves_nothing_behind(sqlite_cli: Cli) -> None:
+    terminal = sqlite_cli.terminal("ask", "hello")
+    terminal.expect("Asking")
+    written = terminal.before + terminal.after
+    terminal.sendintr()
+    written += terminal.read()
+    terminal.wait()
+    assert terminal.exitstatus == 130
+    assert "Asking" not in "".join(lines(written))
+
+
+@pytest.mark.parametrize("flags", [["-q"], ["--help"]])
+def test_no_sign_of_life_where_none_is_wanted(sqlite_cli: Cli, flags: list[str]) -> None:
+    assert "Asking" not in sqlite_cli.terminal("ask", *flags, "hello").read()
+    dumb = {"TERM": "dumb"}
+    sqlite_cli.environment |= dumb
+    assert "Asking" not in sqlite_cli.terminal("ask", "hello").read()
+
+
+def test_the_sign_of_life_counts_and_goes_when_the_answer_comes(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    held = fake.on(marker, "here it is", hold_after=0)
+    terminal = sqlite_cli.terminal("ask", marker)
+    terminal.expect(r"Asking… [3-9] s", timeout=30)
+    held.release()
+    written = terminal.before + terminal.after + terminal.read()
+    assert [line for line in lines(written) if line] == ["here it is"]
+
+
+def test_a_notice_in_mid_answer_stands_on_a_line_of_its_own(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    fake.on(marker, "An answer that ", "is cut", fault="reset", fault_after=1)
+    terminal = sqlite_cli.terminal("ask", marker)
+    shown = [line for line in seen(terminal, 80) if line]
+    terminal.wait()
+    assert terminal.exitstatus == 5
+    assert shown[0] == "An answer that"
+    assert shown[1].startswith("askcli: error: ")
+
+
+@pytest.mark.parametrize("columns", [40, 200])
+def test_a_window_that_is_resized_in_mid_answer(
+    sqlite_cli: Cli, fake: FakeAnthropic, columns: int
+) -> None:
+    marker = uuid4().hex
+    words = " ".join(f"word{n}" for n in range(40))
+    held = fake.on(marker, f"{words}\n\nA second ", f"paragraph. {words}", hold_after=1)
+    terminal = sqlite_cli.terminal("ask", marker, columns=80)
+    terminal.expect("A second")
+    before = terminal.before + terminal.after
+    terminal.setwinsize(24, columns)
+    held.release()
+    after = terminal.read()
+    terminal.wait()
+    assert terminal.exitstatus == 0
+    screen = fed(before, 80)
+    screen.resize(24, columns)
+    import pyte
+
+    pyte.Stream(screen).feed(after)
+    shown = screen_lines(screen)
+    assert all(len(line) <= columns for line in lines(after, columns))
+    flat = " ".join(" ".join(shown).split())
+    assert flat.count("A second paragraph.") == 1
+    assert flat.endswith(words)
+    widths = [len(line) for line in shown if line.startswith("A second")]
+    assert (widths[0] > 80) == (columns == 200)
+
+
+def test_suspended_and_continued_in_mid_answer(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    held = fake.on(marker, "Finished.\n\nbegun and ", "ended.", hold_after=1)
+    shell = sqlite_cli.terminal_shell("exec bash --norc -i")
+    shell.expect(r"[$#] ")
+    shell.sendline(f"PS1='prompt> '; askcli ask {marker}")
+    shell.expect("begun and")
+    shell.send("\x1a")
+    shell.expect("Stopped")
+    shell.expect("prompt> ")
+    shell.sendline("echo in between")
+    shell.expect("in between\r\n")
+    shell.sendline("fg")
+    shell.expect("begun and")  # shown again, where the terminal is now
+    held.release()
+    shell.expect("ended.")
+    shell.expect("prompt> ")
+    shell.sendline("echo code $?; exit")
+    shell.expect("code 0")
+    shell.close()
+
+
+def test_suspended_the_rows_that_may_change_are_gone(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    held = fake.on(marker, "Finished.\n\nbegun and ", "ended.", hold_after=1)
+    shell = sqlite_cli.terminal_shell("exec bash --norc -i")
+    shell.expect(r"[$#] ")
+    shell.sendline(f"PS1='prompt> '; askcli ask {marker}")
+    shell.expect("begun and")
+    written = shell.before + shell.after
+    shell.send("\x1a")
+    shell.expect("Stopped")
+    written += shell.before + shell.after
+    shell.expect("prompt> ")
+    written += shell.before + shell.after
+    shell.sendline("fg")
+    held.release()
+    shell.expect("ended.")
+    shell.expect("prompt> ")
+    written += shell.before + shell.after
+    shell.sendline("exit")
+    shell.close()
+    shown = [line for line in lines(written) if line]
+    # What was begun before is not left behind.
+    assert [line for line in shown if "begun" in line] == ["begun and ended."]
+    assert shown.count("Finished.") == 1
+
+
+def test_ctrl_c_at_a_terminal_keeps_the_text_and_says_where(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    held = fake.on(marker, "Some **begun** text", " never", hold_after=1)
+    terminal = sqlite_cli.terminal("ask", marker)
+    terminal.expect("text")
+    written = terminal.before + terminal.after
+    terminal.sendintr()
+    written += terminal.read()
+    terminal.wait()
+    held.release()
+    assert terminal.exitstatus == 130
+    shown = [line for line in lines(written, 80) if line]
+    assert shown[0].removesuffix("^C") == "Some begun text"
+    assert "history show" in " ".join(shown)
+
+
+def test_this_terminals_conversation_goes_on(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    one, two = uuid4().hex, uuid4().hex
+    script = (
+        f"askcli ask -c {one}; echo code $?; askcli ask -q {one};"
+        f"echo more | askcli ask -c {two} | cat; askcli ask other;"
+        f"id=$(askcli history search {one} | tail -1 | cut -c1-18);"
+        f"askcli ask -c --conversation $id third-{two}"
+    )
+    written = sqlite_cli.terminal_shell(script, columns=200).read()
+    assert "nothing was asked in this terminal yet" in written
+    assert "code 2" in written
+    assert re.search(rf"continuing conversation [0-9a-f-]{{36}} \({one}\)", written)
+    (request,) = fake.asked(f"{two}\n\nmore")
+    assert request["messages"][0]["content"] == one
+    (third,) = fake.asked(f"third-{two}")  # --conversation wins over -c
+    assert third["messages"][0]["content"] == one
+    # Another terminal is in no conversation yet, and where there is none at all -c means none.
+    assert "nothing was asked" in sqlite_cli.terminal_shell(f"askcli ask -c {one}").read()
+    alone = sqlite_cli.fresh("ask", "-c", one, start_new_session=True)
+    assert (alone.code, "--conversation ID" in alone.err) == (2, True)
+    kept = list((sqlite_cli.home / ".local/state/askcli/terminals").iterdir())
+    assert kept
+    assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}

@@ -1,0 +1,126 @@
+"""What the documents promise: their commands run as they are written."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from askcli import errors
+from askcli.problems import BY_CODE
+from askcli.settings import Settings, variable_name
+from tests.support.cli import NewCli
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.processes import ServerProcess
+
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(document: str, language: str = "sh") -> list[str]:
+    """The code blocks of a document."""
+    text = (ROOT / document).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def test_the_http_walk_runs_as_written(server: ServerProcess, new_cli: NewCli) -> None:
+    cli = new_cli(ASKCLI=server.url)
+    script = "\necho; echo ---\n".join(blocks("docs/http.md"))
+    done = cli.shell(script)
+    assert done.code == 0, done
+    told = [part.strip() for part in done.out.split("---")]
+    assert '"email":"ada@example.org"' in told[1]
+    assert told[3] == "You asked: Why is the sky blue?"
+    assert "event: done" in told[4]
+    assert 'data: {"text": ": Why is' in told[5]  # what comes after "You asked"
+    assert '"status":"answered"' in told[6]
+    assert "You asked: Why is the sky blue?" in told[7]
+    assert "And at sunset?" not in told[8]
+    assert "Why is the sky blue?" in told[8]
+    assert '"current":true' in told[10]
+    assert '"items":[{' in told[12]
+    assert told[13] == "invalid_token"
+    assert told[-1] == "session_ended"
+
+
+def test_the_readmes_recipes_run_as_they_are_written(sqlite_cli: Any, fake: FakeAnthropic) -> None:
+    recipes = blocks("README.md", "sh recipe")
+    assert len(recipes) == 7
+    home = sqlite_cli.home
+    for name in ("app.py", "test_app.py", "error.log", "notes.txt"):
+        (home / name).write_text(f"what {name} says\n")
+    (home / "questions.jsonl").write_text('{"question": "one", "id": 1}\n"two"\n')
+    staged = "git init -q && git add app.py"
+    fake.on("Name a colour", "blue")
+    told = [
+        sqlite_cli.shell(recipe if number else f"{staged}\n{recipe}")
+        for number, recipe in enumerate(recipes)
+    ]
+    for recipe, done in zip(recipes, told, strict=True):
+        # What is said beside the answers: how far a batch is, and which conversation goes on.
+        talks = any(part in recipe for part in ("batch", "--conversation", "delete"))
+        said = "" if talks else done.err
+        assert (done.code, said) == (0, ""), (recipe, done)
+    assert "+what app.py says" in (home / "message").read_text()
+    assert '<file name="test_app.py">\nwhat test_app.py says' in told[0].out
+    assert "what error.log says" in told[0].out
+    assert told[1].out == "The colour is blue.\n"
+    assert "what notes.txt says" in (home / "summary").read_text()
+    price, _, events = told[3].out.partition("\n")
+    assert float(price) > 0
+    assert events.startswith('{"event": "delta"')
+    assert (home / "answers.jsonl").read_text().count("\n") == 2
+    assert told[5].out == "You asked: Double it\n"
+    assert (home / "history.csv").read_text().startswith("id,user_id,conversation_id,question")
+    assert '"items": [{"day"' in told[6].out
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    (ask, test) = [block.strip() for block in blocks("README.md")[:2]]
+    assert "askcli ask" in ask
+    assert test.endswith(".venv/bin/pytest")
+    assert test in (ROOT / ".ci/run").read_text()
+
+
+def test_the_readme_tells_every_exit_code() -> None:
+    told = {
+        int(code) for code in re.findall(r"^\| (\d+) \|", (ROOT / "README.md").read_text(), re.M)
+    }
+    assert told == {kind.exit_code for kind in BY_CODE.values()} | {0, 130, 141}
+
+
+def test_the_example_environment_names_every_setting_of_a_server() -> None:
+    text = (ROOT / ".env.example").read_text()
+    named = set(re.findall(r"^([A-Z_]+)=", text, re.M))
+    clients = {"server", "profile", "token", "timeout", "config_dir", "idle_seconds"}
+    settings = {
+        variable_name(setting.name)
+        for setting in Settings.__dataclass_fields__.values()
+        if setting.metadata and setting.name not in clients
+    }
+    assert named == settings
+    assert not re.findall(r"^[A-Z_]+=\S", text, re.M)  # a published value is nobody's secret
+
+
+def test_every_proof_of_the_security_page_is_a_test() -> None:
+    page = (ROOT / "docs/security.md").read_text()
+    named = set(re.findall(r"`(test_\w+)`", page))
+    written = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", path.read_text(), re.M)
+    }
+    assert named - written == set()
+    assert re.findall(r"^\| API(\d+) ", page, re.M) == [str(number) for number in range(1, 11)]
+    rows = re.findall(r"^\| (?!---|risk|defect|weakness)(.*)", page, re.M)
+    assert len(rows) == 10 + 9 + 11
+    assert all("`test_" in row for row in rows)
+
+
+def test_the_error_tree_is_drawn_as_it_is() -> None:
+    """Each class is drawn, with its status where that is not its parent's."""
+    drawn = dict(re.findall(r"\b([A-Z]\w+)(?: (\d{3}))?", errors.__doc__ or ""))
+    for kind in BY_CODE.values():
+        inherited = None if kind is errors.AskcliError else getattr(kind.__mro__[1], "status", None)
+        assert kind.__name__ in drawn
+        if kind.status != inherited:
+            assert drawn[kind.__name__] == str(kind.status), kind

@@ -1,0 +1,77 @@
+"""help, the man pages, docs/cli.md and the JSON that they promise."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.cli import Cli
+from tests.support.processes import ASKCLI
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_help_explains_commands_and_topics(sqlite_cli: Cli) -> None:
+    assert "usage_id" not in sqlite_cli("help").out
+    assert "--conversation" in sqlite_cli("help", "ask").out
+    assert "--older-than" in sqlite_cli("help", "history", "delete").out
+    codes = sqlite_cli("help", "exit-codes").out
+    for part in ("141", "quota_exceeded", "not_authenticated"):
+        assert part in codes
+    assert re.search(r"^timeout +ASKCLI_TIMEOUT +600$", sqlite_cli("help", "settings").out, re.M)
+    assert "conversation_id" in sqlite_cli("help", "json").out
+    assert sqlite_cli("help", "nonsense").code == 2
+
+
+def test_what_json_promises_is_what_is_printed(sqlite_cli: Cli) -> None:
+    from askcli import contract
+
+    assert sqlite_cli("ask", "hello").code == 0
+    printed = {
+        "QuestionPage": sqlite_cli("history", "--json"),
+        "UsageList": sqlite_cli("usage", "--json"),
+        "ModelList": sqlite_cli("models", "--json"),
+        "SessionList": sqlite_cli("whoami", "--sessions", "--json"),
+        "Question": sqlite_cli("ask", "--json", "again"),
+        "Removed": sqlite_cli("history", "delete", "--older-than", "9d", "--yes", "--json"),
+    }
+    for shape, done in printed.items():
+        assert set(json.loads(done.out)) == set(getattr(contract, shape).__annotations__), shape
+
+
+def test_documents_made_from_the_commands_are_as_they_would_be_made() -> None:
+    made = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import json,reference;"
+            "print(json.dumps({str(k):v for k,v in reference.documents().items()}))",
+        ],
+        cwd=ROOT / "tools",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for path, text in json.loads(made.stdout).items():
+        assert Path(path).read_text() == text, f"{path}: run `python tools/reference.py`"
+    assert len(list((ROOT / "man").glob("*.1"))) == len(json.loads(made.stdout)) - 1
+
+
+def test_man_pages_come_with_the_package() -> None:
+    prefix = Path(ASKCLI).parents[1]
+    page = prefix / "share/man/man1/askcli.1"
+    assert page.is_file()
+    if man := shutil.which("man"):
+        shown = subprocess.run(
+            [man, "-l", str(ROOT / "man/askcli-ask.1")],
+            capture_output=True,
+            text=True,
+            env={"MANWIDTH": "80", "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            check=False,
+        )
+        if shown.returncode == 0:  # a container may have a man that only says it was left out
+            assert "--conversation" in re.sub(".\x08", "", shown.stdout)

@@ -1,0 +1,163 @@
+"""What the user sees of each way in which a model fails: docs/faults.md, row by row."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.cli import Cli, NewCli
+from tests.support.databases import NewDatabase
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import NewPerson, logged_in
+from tests.support.processes import ServerProcess
+from tests.support.servers import serving
+
+TABLE = Path(__file__).parents[2] / "docs/faults.md"
+
+
+# Short, so that the stalls are; long enough for two pauses before asking again.
+PATIENCE = {
+    "ASKCLI_CONNECT_SECONDS": "1",
+    "ASKCLI_FIRST_TOKEN_SECONDS": "6",
+    "ASKCLI_BETWEEN_TOKENS_SECONDS": "1",
+    "ASKCLI_UPSTREAM_ATTEMPTS": "3",
+}
+
+
+# What is wrong → what the fake does, and how often it is asked.
+FAULTS: dict[str, tuple[dict[str, Any], int]] = {
+    "stalls before the first word": ({"fault": "stall"}, 1),
+    "stalls in mid-answer": ({"fault": "stall", "fault_after": 1}, 1),
+    "resets the connection before the first word": ({"fault": "reset"}, 3),
+    "resets the connection in mid-answer": ({"fault": "reset", "fault_after": 1}, 1),
+    "ends in mid-answer as if it were the end": ({"fault": "end", "fault_after": 1}, 1),
+    "sends a malformed event": ({"fault": "malformed", "fault_after": 1}, 1),
+    "sends HTML with status 200": ({"html": True}, 3),
+    "is overloaded in mid-answer": ({"fault": "overloaded", "fault_after": 1}, 1),
+    "400 invalid request": ({"status": 400, "error_type": "invalid_request_error"}, 1),
+    "401 wrong key": ({"status": 401, "error_type": "authentication_error"}, 1),
+    "403 key without permission": ({"status": 403, "error_type": "permission_error"}, 1),
+    "404 unknown model": ({"status": 404, "error_type": "not_found_error"}, 1),
+    "413 too large": ({"status": 413, "error_type": "request_too_large"}, 1),
+    "429 without Retry-After, then an answer": ({"status": 429, "failures": 1}, 2),
+    "429 with Retry-After: 1, then an answer": (
+        {"status": 429, "failures": 1, "headers": {"retry-after": "1"}},
+        2,
+    ),
+    "429 for ever": ({"status": 429}, 3),
+    "429 with Retry-After: 120": ({"status": 429, "headers": {"retry-after": "120"}}, 1),
+    "500 for ever": ({"status": 500}, 3),
+    "529 overloaded, then an answer": ({"status": 529, "failures": 1}, 2),
+    "529 overloaded for ever": ({"status": 529}, 3),
+    "refuses to answer": ({"stop_reason": "refusal"}, 1),
+    "reaches the length limit": ({"stop_reason": "max_tokens"}, 1),
+    "gives an empty answer": ({"pieces": []}, 1),
+}
+
+
+UNREACHABLE = {
+    "refuses the connection": "http://127.0.0.1:9",
+    "has a name that does not resolve": "http://no-such-host.invalid",
+    "does not accept the connection": "full",
+}
+
+
+@pytest.fixture(scope="module")
+def faulty(
+    new_database: NewDatabase, fake: FakeAnthropic, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    """A server with little patience."""
+    home = tmp_path_factory.mktemp("faulty")
+    process = serving(home, fake, new_database("sqlite"), **PATIENCE)
+    yield process
+    assert process.stop() == 0
+    assert not [line for line in process.log if "Traceback" in line or " ERROR " in line]
+
+
+def told_row(fault: str) -> str:
+    """The fault's row in the document."""
+    rows = [row for row in TABLE.read_text().splitlines() if row.startswith(f"| {fault} |")]
+    assert len(rows) == 1, f"docs/faults.md has {len(rows)} rows for: {fault}"
+    return rows[0]
+
+
+def seen_row(fault: str, cli: Cli, asked: str, question: str) -> str:
+    """The row as it happens: asked at the front door, and read back."""
+    done = cli("ask", question)
+    (stored,) = json.loads(cli("history", "list", "--json").out)["items"]
+    lines = done.err.strip().splitlines()
+    assert len(lines) <= 1
+    assert "SECRET" not in done.err
+    assert stored["answer"] == done.out.strip("\n")
+    message = lines[0].removeprefix("askcli: error: ") if lines else ""
+    cells = (fault, asked, stored["status"], stored["error"] or "", str(done.code), message)
+    return "| " + " | ".join(cells) + " |"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_ends_as_the_document_says(
+    faulty: ServerProcess, new_cli: NewCli, fake: FakeAnthropic, fault: str
+) -> None:
+    marker = uuid4().hex
+    doing, asked = FAULTS[fault]
+    reply = fake.on(marker, *doing.get("pieces", ["half of", " an answer"]), **(
+        {name: value for name, value in doing.items() if name != "pieces"}
+    ))  # fmt: skip
+    row = seen_row(fault, logged_in(new_cli(faulty), faulty), str(asked), marker)
+    reply.release()
+    assert len(fake.asked(marker)) == asked
+    assert row == told_row(fault)
+
+
+@pytest.mark.parametrize("fault", UNREACHABLE)
+def test_an_unreachable_provider_ends_as_the_document_says(
+    new_database: NewDatabase, new_cli: NewCli, fake: FakeAnthropic, tmp_path: Path, fault: str
+) -> None:
+    with full_listener() as full:
+        url = UNREACHABLE[fault].replace("full", full)
+        more = PATIENCE | {"ANTHROPIC_BASE_URL": url}
+        server = serving(tmp_path / "server", fake, new_database("sqlite"), **more)
+        cli = logged_in(new_cli(server), server)
+        row = seen_row(fault, cli, told_row(fault).split(" | ")[1], "hello")
+        assert server.stop() == 0
+    assert row == told_row(fault)
+    asked_again = [line for line in server.log if "asking again" in line]
+    assert f"| {len(asked_again) + 1} |" in row
+
+
+class full_listener:  # noqa: N801 - reads as the context manager that it is
+    """A listener whose queue is full: the kernel drops further connections in silence."""
+
+    def __enter__(self) -> str:
+        self._sockets = [socket.create_server(("127.0.0.1", 0), backlog=0)]
+        address = self._sockets[0].getsockname()
+        for _ in range(4):
+            waiting = socket.socket()
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
+            self._sockets.append(waiting)
+        return f"http://127.0.0.1:{address[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        for one in self._sockets:
+            one.close()
+
+
+def test_the_document_has_no_other_rows() -> None:
+    rows = [row for row in TABLE.read_text().splitlines() if row.startswith("| ")]
+    assert len(rows) == len(FAULTS) + len(UNREACHABLE) + 2  # with the table's head
+
+
+def test_retry_after_is_passed_on(
+    faulty: ServerProcess, new_person: NewPerson, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    fake.on(marker, status=429, headers={"retry-after": "120"})
+    answer = new_person(faulty).ask(marker)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "120")

@@ -1,0 +1,135 @@
+"""Servers killed in mid-answer, and answers that are slow but alive."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from tests.support.databases import NewDatabase
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import NewPerson, Person
+from tests.support.processes import ServerProcess
+from tests.support.servers import serving
+from tests.support.soak import SOAK, report
+from tests.support.streams import Seen, ask_until_cut
+from tests.support.waiting import eventually
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_killed_server_loses_no_question(
+    new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path, kind: str
+) -> None:
+    url = new_database(kind)
+    subprocess.run(
+        [str(Path(sys.executable).with_name("askcli")), "migrate"],
+        env=os.environ | {"DB_CONN_STRING": url}, check=True, capture_output=True,
+    )  # fmt: skip
+    more = {"ASKCLI_ORPHAN_SECONDS": "2"}
+    server = serving(tmp_path, fake, url, **more)
+    person = new_person(server)
+    counts = {"acknowledged": 0, "answered": 0, "interrupted": 0}
+    rounds = 50 if SOAK else 1
+    for _ in range(rounds):
+        server = one_round(server, person, fake, counts)
+    assert server.stop() == 0
+    assert counts["acknowledged"] > 0
+    report(f"{rounds} rounds on {kind}: {counts}")
+
+
+def one_round(
+    server: ServerProcess, person: Person, fake: FakeAnthropic, counts: dict[str, int]
+) -> ServerProcess:
+    """20 asks in flight, SIGKILL, restart; check them all. The server that runs then."""
+    asked = [Seen(uuid4().hex) for _ in range(20)]
+    text = [f"word{n} " for n in range(40)]
+    for seen in asked:
+        fake.on(seen.key, *text, pause=0.05)
+    with ThreadPoolExecutor(20) as pool:
+        for seen in asked:
+            pool.submit(ask_until_cut, person, server, seen)
+        eventually(lambda: any(seen.question_id for seen in asked))
+        time.sleep(random.uniform(0, 2.7))
+        killed = time.monotonic()
+        server.stop(9)
+    server = server.again()
+    with person.at(server) as http:
+
+        def ended() -> list[dict[str, Any]] | None:
+            rows = [row for row in person.questions(http) if row["question"] in keys]
+            return rows if all(row["status"] != "answering" for row in rows) else None
+
+        keys = {seen.key for seen in asked}
+        rows = {row["question"]: row for row in eventually(ended) or ()}
+        for seen in asked:
+            check(seen, rows.get(seen.key), "".join(text), killed, counts)
+            retry(http, seen, rows.get(seen.key), fake)
+        assert len([row for row in person.questions(http) if row["question"] in keys]) == 20
+    return server
+
+
+def check(
+    seen: Seen, row: dict[str, Any] | None, text: str, killed: float, counts: dict[str, int]
+) -> None:
+    """An acknowledged question is there, with all that was shown a second before the end."""
+    if not seen.question_id:
+        return
+    assert row is not None
+    assert row["id"] == seen.question_id
+    assert row["status"] in ("answered", "interrupted")
+    assert text.startswith(row["answer"])
+    assert (row["answer"] == text) or row["status"] == "interrupted"
+    shown = max((length for when, length in seen.text if when < killed - 1), default=0)
+    assert len(row["answer"]) >= shown
+    counts["acknowledged"] += 1
+    counts[row["status"]] += 1
+
+
+def retry(http: httpx2.Client, seen: Seen, row: dict[str, Any] | None, fake: FakeAnthropic) -> None:
+    """The same key again: never a second row, nor a second call for what was answered."""
+    calls = len(fake.asked(seen.key))
+    headers = {"idempotency-key": seen.key}
+    answer = http.post("/api/questions", json={"question": seen.key}, headers=headers)
+    if row is None:
+        assert answer.status_code == 201
+    elif row["status"] == "answered":
+        assert (answer.status_code, answer.json()["id"]) == (201, row["id"])
+        assert len(fake.asked(seen.key)) == calls == 1
+    else:
+        assert (answer.status_code, answer.json()["code"]) == (502, "interrupted")
+        assert answer.json()["question_id"] == row["id"]
+        assert len(fake.asked(seen.key)) == calls
+
+
+def test_a_living_answer_is_no_orphan_however_slow_its_model(
+    new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
+) -> None:
+    url = new_database("sqlite")
+    more = {"ASKCLI_ORPHAN_SECONDS": "2"}
+    server = serving(tmp_path / "one", fake, url, **more)
+    other = serving(tmp_path / "two", fake, url, **more)
+    person = new_person(server)
+    marker = uuid4().hex
+    reply = fake.on(marker, "begun", " and ended", hold_after=1)
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask_until_cut, person, server, seen := Seen(marker))
+        eventually(lambda: seen.text)
+        with person.at(other) as http:
+            for _ in range(9):
+                time.sleep(0.5)  # nothing happens here, and that is what must be seen
+                (row,) = person.questions(http)
+                assert row["status"] == "answering"
+        reply.release()
+        asking.result()
+    (row,) = person.questions()
+    assert (row["status"], row["answer"]) == ("answered", "begun and ended")
+    assert (server.stop(), other.stop()) == (0, 0)

@@ -1,0 +1,126 @@
+"""Clients that go, read slowly or stall cost neither answers nor memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import httpx2
+import psutil
+
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import NewPerson, Person
+from tests.support.processes import ServerProcess
+from tests.support.proxy import Proxy
+from tests.support.servers import metric
+from tests.support.soak import report
+from tests.support.streams import STREAM, Seen, ask_until_cut
+from tests.support.waiting import eventually
+
+
+def test_two_hundred_clients_that_go_lose_nothing(
+    sqlite_server: ServerProcess, new_person: NewPerson, fake: FakeAnthropic
+) -> None:
+    person = new_person(sqlite_server)
+    marker = uuid4().hex
+    reply = fake.on(marker, "begun", " and ended", hold_after=1)
+    assert person.ask("first, so that all is loaded").status_code == 201
+    assert person.http.delete(f"/api/questions/{person.questions()[0]['id']}").status_code == 204
+    before = metric(sqlite_server, "askcli_tasks")
+    process = psutil.Process(sqlite_server.pid)
+
+    async def ask_and_go(http: httpx2.AsyncClient, number: int) -> None:
+        body = {"question": f"{marker} {number}"}
+        async with http.stream("POST", "/api/questions", json=body, headers=STREAM) as response:
+            async for _ in httpx2.EventSource(response):
+                return  # the question is acknowledged: go
+
+    async def all_of_them() -> None:
+        limits = httpx2.Limits(max_connections=None)
+        async with httpx2.AsyncClient(
+            base_url=person.http.base_url, headers=person.http.headers, limits=limits,
+            timeout=60, trust_env=False,
+        ) as http:  # fmt: skip
+            await asyncio.gather(*(ask_and_go(http, number) for number in range(200)))
+
+    memory = process.memory_info().rss
+    asyncio.run(all_of_them())
+    reply.release()
+    eventually(lambda: metric(sqlite_server, "askcli_answers_running") == 0)
+    rows = person.questions()
+    assert len(rows) == 200
+    assert {(row["status"], row["answer"]) for row in rows} == {("answered", "begun and ended")}
+    eventually(lambda: metric(sqlite_server, "askcli_tasks") <= before + 1)
+    grown = process.memory_info().rss - memory
+    after = metric(sqlite_server, "askcli_tasks")
+    report(f"200 clients gone: tasks {before:.0f} → {after:.0f}, {grown / 2**20:.1f} MiB more")
+    assert grown < 60 * 2**20
+
+
+def timed_asks(person: Person) -> float:
+    """The seconds that 30 streamed asks take, one after the other."""
+    began = time.monotonic()
+    for number in range(30):
+        body = {"question": f"beside {number}"}
+        with person.http.stream("POST", "/api/questions", json=body, headers=STREAM) as response:
+            assert [event.event for event in httpx2.EventSource(response)][-1] == "done"
+    return time.monotonic() - began
+
+
+def test_slow_readers_cost_nobody_anything(
+    sqlite_server: ServerProcess, new_person: NewPerson, fake: FakeAnthropic
+) -> None:
+    person = new_person(sqlite_server)
+    marker = uuid4().hex
+    fake.on(marker, *["x" * 500] * 400)
+    process = psutil.Process(sqlite_server.pid)
+    timed_asks(person)
+    alone = timed_asks(person)
+    memory = process.memory_info().rss
+    body = json.dumps({"question": marker})
+    request = (
+        f"POST /api/questions HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n"
+        f"x-access-token: {person.tokens['access_token']}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n{body}"
+    )
+    host, port = sqlite_server.url.removeprefix("http://").split(":")
+    readers = []
+    for _ in range(50):
+        reader = socket.socket()
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.connect((host, int(port)))
+        reader.sendall(request.encode())
+        assert reader.recv(100)  # it has begun; from here on nobody reads
+        readers.append(reader)
+    during = timed_asks(person)
+    report(f"30 streamed asks beside 50 stalled readers / alone: {during / alone:.2f}")
+    eventually(lambda: metric(sqlite_server, "askcli_answers_running") == 0)
+    rows = [row for row in person.questions() if row["question"] == marker]
+    assert [(row["status"], len(row["answer"])) for row in rows] == [("answered", 200_000)] * 50
+    grown = process.memory_info().rss - memory
+    report(f"50 slow readers of 200 kB each: {grown / 2**20:.1f} MiB more")
+    assert grown < 150 * 2**20
+    for reader in readers:
+        reader.close()
+
+
+def test_a_slow_and_a_stalled_connection_lose_nothing(
+    sqlite_server: ServerProcess, new_person: NewPerson, fake: FakeAnthropic
+) -> None:
+    person = new_person(sqlite_server)
+    marker = uuid4().hex
+    fake.on(marker, *(f"{number} " for number in range(50)))
+    with Proxy(sqlite_server.url) as proxy, ThreadPoolExecutor(1) as pool:
+        proxy.pause = 0.02
+        proxy.stall()
+        seen = Seen(marker)
+        asking = pool.submit(ask_until_cut, person, proxy, seen)
+        eventually(lambda: proxy.connections == 1)
+        assert not seen.text
+        proxy.flow()
+        asking.result()
+    assert seen.text[-1][1] == len("".join(f"{number} " for number in range(50)))

@@ -1,0 +1,55 @@
+"""A server that is stopped finishes its answers, or keeps what they have."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from tests.support.databases import NewDatabase
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import NewPerson
+from tests.support.servers import serving
+from tests.support.streams import Seen, ask_until_cut
+from tests.support.waiting import eventually
+
+
+@pytest.mark.parametrize(("drain", "status"), [("30", "answered"), ("1", "interrupted")])
+def test_a_stopping_server_finishes_or_keeps_its_answers(
+    new_database: NewDatabase,
+    fake: FakeAnthropic,
+    new_person: NewPerson,
+    tmp_path: Path,
+    drain: str,
+    status: str,
+) -> None:
+    server = serving(tmp_path, fake, new_database("sqlite"), ASKCLI_DRAIN_SECONDS=drain)
+    person = new_person(server)
+    marker = uuid4().hex
+    reply = fake.on(marker, "begun", " and ended", hold_after=1)
+    asked = [Seen(f"{marker} {number}") for number in range(50)]
+    with ThreadPoolExecutor(51) as pool:
+        for seen in asked:
+            pool.submit(ask_until_cut, person, server, seen)
+        eventually(lambda: all(seen.text for seen in asked))
+        stopping = pool.submit(server.stop)
+        ready = f"{server.url}/readyz"
+        eventually(lambda: httpx2.get(ready, trust_env=False).status_code == 503)
+        refused = person.ask("one more")
+        assert (refused.status_code, refused.json()["code"]) == (503, "shutting_down")
+        assert int(refused.headers["retry-after"]) > 0
+        if status == "answered":
+            reply.release()
+        assert stopping.result() == 0
+    reply.release()
+    assert not [line for line in server.log if " ERROR " in line or "Traceback" in line]
+    after = server.again()
+    with person.at(after) as http:
+        rows = person.questions(http)
+    assert len(rows) == 50
+    text = {"answered": "begun and ended", "interrupted": "begun"}[status]
+    assert {(row["status"], row["answer"]) for row in rows} == {(status, text)}
+    assert after.stop() == 0

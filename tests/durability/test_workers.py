@@ -1,0 +1,56 @@
+"""serve --workers: several processes on one port, one of which may die."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import httpx2
+import psutil
+
+from tests.support.cli import NewCli
+from tests.support.processes import FreshServer, ServerProcess
+from tests.support.secrets import SECRET
+from tests.support.waiting import eventually
+
+
+def two_workers(home: Path, *flags: str) -> ServerProcess:
+    settings = {"ASKCLI_ANSWERER": "scripted", "JWT_SECRET": SECRET}
+    return FreshServer(home, "--workers", "2", *flags, **settings)
+
+
+def workers(server: ServerProcess) -> set[int]:
+    return {child.pid for child in psutil.Process(server.pid).children()}
+
+
+def test_workers_share_a_port_are_replaced_and_stop_together(home: Path, new_cli: NewCli) -> None:
+    server = two_workers(home)
+    cli = new_cli(server)
+    words = ("register", "--name", "A", "--email", "a@b.example", "--password-stdin")
+    assert cli(*words, stdin="correct horse battery\n").code == 0
+    first = workers(server)
+    assert len(first) == 2
+    with httpx2.Client(trust_env=False) as http:
+        assert http.get(f"{server.url}/readyz").json()["status"] == "ok"
+    os.kill(min(first), signal.SIGKILL)
+    eventually(lambda: len(workers(server)) == 2 and workers(server) != first)
+    assert cli("ask", "hello").code == 0
+    all_of_them = workers(server)
+    assert server.stop() == 0
+    eventually(lambda: not any(map(psutil.pid_exists, all_of_them)))
+
+
+def test_workers_leave_when_their_parent_is_killed(home: Path) -> None:
+    server = two_workers(home)
+    all_of_them = workers(server)
+    assert server.stop(signal.SIGKILL) == -signal.SIGKILL
+    eventually(lambda: not any(map(psutil.pid_exists, all_of_them)))
+
+
+def test_workers_know_where_their_parent_listens(home: Path, new_cli: NewCli) -> None:
+    server = two_workers(home, "--host", "127.0.0.2")  # not the loopback address: as good as public
+    words = ("register", "--name", "A", "--email", "a@b.example", "--password-stdin")
+    done = new_cli(server)(*words, stdin="correct horse battery\n")
+    assert (done.code, "invite" in done.err) == (4, True), done
+    assert server.stop() == 0

@@ -1,0 +1,256 @@
+"""What nobody sends by accident: slow, huge, nested, malformed requests; hosts that are none."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from askcli.server.http import middleware, protocol
+from tests.support.databases import NewDatabase
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import NewPerson, Person
+from tests.support.processes import ServerProcess
+from tests.support.servers import serving
+from tests.support.soak import report
+
+MEBIBYTE = 2**20
+
+
+def connection(server: ServerProcess) -> socket.socket:
+    host, port = server.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=30)
+
+
+def answer_to(server: ServerProcess, *parts: bytes) -> bytes:
+    """What the server says until it hangs up."""
+    with connection(server) as sock:
+        try:
+            for part in parts:
+                sock.sendall(part)
+        except OSError:  # it may have hung up on us already
+            pass
+        return read_all(sock)
+
+
+def read_all(sock: socket.socket) -> bytes:
+    told = b""
+    try:
+        while data := sock.recv(65536):
+            told += data
+    except OSError:
+        pass
+    return told
+
+
+def get(host: bytes, *more: bytes) -> bytes:
+    lines = [b"GET /healthz HTTP/1.1", b"host: " + host, b"connection: close", *more]
+    return b"\r\n".join([*lines, b"", b""])
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        b"evil.example/api",
+        b"localhost/@evil",
+        b"localhost?x",
+        b"localhost#x",
+        b"localhost\\x",
+        b"local host",
+        b"localhost:port",
+        b"user@localhost",
+        b"[::1",
+        b"local\x01host",
+        b"local\x7fhost",
+        b"local\xe9host",
+        b"",
+        b"localhost\r\nhost: evil.example",
+    ],
+)
+def test_a_host_header_that_is_none(sqlite_server: ServerProcess, host: bytes) -> None:
+    told = answer_to(sqlite_server, get(host))
+    assert told.startswith(b"HTTP/1.1 400 "), told[:100]
+    assert b"application/problem+json" in told
+    assert b"evil" not in told
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil"])
+def test_on_loopback_only_this_machines_names_are_answered_to(alice: Person, host: str) -> None:
+    """A page whose name was made to point here (DNS rebinding) reaches nothing."""
+    answer = alice.http.get("/api/users/me", headers={"host": host})
+    assert (answer.status_code, answer.json()["code"]) == (421, "wrong_host")
+    for good in ("localhost", "LOCALHOST:3000", "127.0.0.1", "[::1]:3000"):
+        assert alice.http.get("/api/users/me", headers={"host": good}).status_code == 200
+
+
+def test_the_host_says_which_names_are_answered_to(
+    sqlite_server: ServerProcess, tmp_path: Path
+) -> None:
+    url = sqlite_server.database_url
+    more = {"DB_CONN_STRING": url, "ASKCLI_ANSWERER": "scripted"}
+    named = ServerProcess(tmp_path, ASKCLI_ALLOWED_HOSTS="Ask.Example.org, other", **more)
+    with httpx2.Client(base_url=named.url, trust_env=False) as http:
+        names = ["ask.example.org", "ASK.example.org:443", "localhost", "evil.example"]
+        statuses = [http.get("/healthz", headers={"host": name}).status_code for name in names]
+    assert statuses == [200, 200, 200, 421]
+    assert named.stop() == 0
+
+
+def test_no_authorisation_reads_the_url_that_a_host_header_makes(alice: Person) -> None:
+    """Starlette's CVE-2026-48710: a Host with a path in it changed what `request.url` said."""
+    for host in ("localhost/healthz?", "localhost/docs#", "localhost:80/openapi.json?"):
+        with httpx2.Client(base_url=alice.http.base_url, trust_env=False) as nobody:
+            answer = nobody.get("/api/users/me", headers={"host": host})
+            assert answer.status_code == 400
+
+
+def body_of(size: int) -> Iterator[bytes]:
+    for _ in range(size // 65536):
+        yield b"a" * 65536
+
+
+def test_what_is_too_much_is_refused_in_little_memory(server: ServerProcess, alice: Person) -> None:
+    process = psutil.Process(server.pid)
+    alice.http.get("/readyz")
+    before = process.memory_info().rss
+    json_body = {"content-type": "application/json"}
+    length = json_body | {"content-length": str(100 * MEBIBYTE)}
+    for headers in (json_body, length):
+        try:
+            answer = alice.http.post(
+                "/api/questions", content=body_of(100 * MEBIBYTE), headers=headers
+            )
+            assert answer.status_code == 413
+        except httpx2.TransportError:
+            pass  # it hung up on what we went on to send
+    for nested in (b"[" * 100_000, b'{"a":' * 100_000, b'{"question":' + b"[" * 100_000):
+        assert alice.http.post("/api/questions", content=nested, headers=json_body).status_code in (
+            400,
+            422,
+        )
+    told = answer_to(server, get(b"localhost", b"x-much: " + b"a" * MEBIBYTE))
+    assert told.startswith(b"HTTP/1.1 431 ")
+    endless = [b"GET / HTTP/1.1\r\n", *[b"x-%d: %s\r\n" % (n, b"a" * 1000) for n in range(1000)]]
+    assert answer_to(server, *endless).startswith(b"HTTP/1.1 431 ")
+    chunked = b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    login = b"POST /api/auth/login HTTP/1.1\r\nhost: localhost\r\n" + chunked
+    trailers = [b"x-%d: %s\r\n" % (n, b"a" * 65_000) for n in range(500)]
+    for trailing in (trailers, [b"x: ", *[b"a" * 65_000] * 500]):
+        answer_to(server, login, *trailing)
+    path = b"GET /" + b"a" * MEBIBYTE + b" HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    assert answer_to(server, path).startswith(b"HTTP/1.1 4")
+    grown = (process.memory_info().rss - before) / MEBIBYTE
+    report(f"100 MB bodies, deep JSON, 1 MB headers: {grown:.1f} MiB more")
+    assert grown < 20
+    assert alice.http.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"nonsense\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST /api/questions HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n",
+        b"POST /api/questions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n"
+        b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\nx\x00y: z\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_a_problem_and_the_process_lives(
+    sqlite_server: ServerProcess, raw: bytes
+) -> None:
+    with connection(sqlite_server) as sock:
+        sock.sendall(raw)
+        sock.shutdown(socket.SHUT_WR)
+        told = read_all(sock)
+    assert told == b"" or told.startswith(b"HTTP/1.1 4")
+    if told:
+        assert b"application/problem+json" in told
+    assert httpx2.get(f"{sqlite_server.url}/healthz", trust_env=False).status_code == 200
+
+
+def test_one_connection_carries_many_requests_all_the_same(
+    sqlite_server: ServerProcess, new_person: NewPerson, fake: FakeAnthropic
+) -> None:
+    """The bounds are a request's, not a connection's: also where one was refused early."""
+    person = new_person(sqlite_server)
+    for size in (10, 100_000, 400_000):
+        text = "word " * (size // 5)
+        assert person.ask(text).status_code == 201
+        headers = {"x-access-token": "nobody", "content-type": "application/json"}
+        refused = person.http.post("/api/models", content=b"a" * size, headers=headers)
+        assert refused.status_code == 405
+        assert person.http.get("/healthz").status_code == 200
+    with connection(sqlite_server) as sock:
+        sock.sendall(get(b"localhost").replace(b"connection: close\r\n", b"") * 20)
+        told = b""
+        while told.count(b'"status":"ok"') < 20:
+            told += sock.recv(65536)
+    assert told.count(b"HTTP/1.1 200") == 20
+
+
+def test_requests_before_a_bad_one_are_answered(sqlite_server: ServerProcess) -> None:
+    """As a client that sends many at once, and then is cut off, would want."""
+    good = get(b"localhost").replace(b"connection: close\r\n", b"")
+    told = answer_to(sqlite_server, good * 5 + b"GET /%s HTTP/1.1\r\n" % (b"a" * 100_000))
+    assert told.count(b"HTTP/1.1 200") == 5
+    half = get(b"localhost", b"x-long: " + b"a" * 900).replace(b"connection: close\r\n", b"")
+    with connection(sqlite_server) as sock:
+        sock.sendall(half * 80 + half[:500])
+        told = b""
+        while told.count(b'"status":"ok"') < 80:
+            told += sock.recv(65536)
+        sock.sendall(half[500:])
+        while told.count(b'"status":"ok"') < 81:
+            told += sock.recv(65536)
+
+
+@pytest.fixture
+def impatient(
+    fake: FakeAnthropic, new_database: NewDatabase, tmp_path: Path
+) -> Iterator[ServerProcess]:
+    """A server whose ten seconds for headers and minute for a body are a second each."""
+    assert (protocol.HEADER_SECONDS, middleware.BODY_SECONDS) == (10, 60)
+    (tmp_path / "sitecustomize.py").write_text(
+        "from askcli.server.http import middleware, protocol\n"
+        "protocol.HEADER_SECONDS = middleware.BODY_SECONDS = 1.0\n"
+    )
+    more = {"PYTHONPATH": str(tmp_path), "PYTHONWARNINGS": "", "ASKCLI_ANSWERER": "scripted"}
+    server = serving(tmp_path, fake, new_database("sqlite"), **more)
+    yield server
+    assert server.stop() == 0
+
+
+def test_what_does_not_come_is_not_waited_for(impatient: ServerProcess) -> None:
+    """However busily it trickles; and a connection on which nothing comes at all."""
+    login = (
+        b"POST /api/auth/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    )
+    headers = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-slow: "
+    for began in (headers, login + b"content-length: 1000000\r\n\r\n{"):
+        told = trickled(impatient, began)
+        assert told.startswith(b"HTTP/1.1 408 ")
+        assert b"request_timeout" in told
+    with connection(impatient) as silent:
+        assert read_all(silent) == b""  # it began nothing, so it is told nothing
+
+
+def trickled(server: ServerProcess, began: bytes) -> bytes:
+    """What the server answers to a request that goes on a byte at a time."""
+    deadline = time.monotonic() + 20
+    with connection(server) as sock:
+        sock.settimeout(0.1)
+        sock.sendall(began)
+        while time.monotonic() < deadline:
+            try:
+                return sock.recv(65536) + read_all(sock)
+            except TimeoutError:
+                sock.sendall(b"a")
+    raise AssertionError("the server waits for ever")

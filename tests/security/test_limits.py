@@ -1,0 +1,160 @@
+"""Limits: guessing is slowed, nobody is locked out, and all servers count together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from tests.support.cli import NewCli
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.limits import DEFAULT, an_address, coming_from, login
+from tests.support.people import add_user
+from tests.support.processes import ServerProcess
+from tests.support.secrets import PASSWORD
+from tests.support.servers import serving
+
+pytestmark = pytest.mark.xdist_group("limits")
+
+
+def test_guesses_are_limited_on_all_servers_together_and_the_owner_still_gets_in(
+    limited: ServerProcess, replica: ServerProcess
+) -> None:
+    email, thief, owner = add_user(limited), an_address(), an_address()
+    with coming_from(limited, thief) as here, coming_from(replica, thief) as there:
+        answers = [login([here, there][n % 2], email, f"guess {n} at it") for n in range(14)]
+    assert [answer.status_code for answer in answers] == [401] * 10 + [429] * 4
+    refused = answers[-1]
+    assert refused.json()["code"] == "rate_limited"
+    assert 1 <= int(refused.headers["retry-after"]) <= 30
+    assert refused.headers["ratelimit-policy"] == '"login";q=10;w=300'
+    assert refused.headers["ratelimit"].startswith('"login";r=0;t=')
+    assert answers[0].headers["ratelimit"].startswith('"login";r=9;t=')
+    with coming_from(replica, owner) as http:
+        assert login(http, email, PASSWORD).status_code == 200
+    with coming_from(limited, thief) as http:  # the password itself opens nothing there
+        assert login(http, email, PASSWORD).status_code == 429
+
+
+def test_a_limit_is_an_accounts_own(limited: ServerProcess) -> None:
+    guessed, other, thief = add_user(limited), add_user(limited), an_address()
+    with coming_from(limited, thief) as http:
+        for number in range(11):
+            login(http, guessed, f"guess {number} at it")
+        assert login(http, guessed, PASSWORD).status_code == 429
+        assert login(http, guessed.upper(), PASSWORD).status_code == 429
+        assert login(http, other, PASSWORD).status_code == 200
+        assert login(http, "nobody@example.org", PASSWORD).status_code == 401
+
+
+def test_a_right_password_makes_the_wrong_ones_before_it_forgotten(limited: ServerProcess) -> None:
+    email, address = add_user(limited), an_address()
+    with coming_from(limited, address) as http:
+        for _ in range(3):
+            for number in range(6):
+                assert login(http, email, f"guess {number} at it").status_code == 401
+            assert login(http, email, PASSWORD).status_code == 200
+
+
+def test_many_addresses_together_are_limited_and_known_ones_are_not(
+    server: ServerProcess, fake: FakeAnthropic, tmp_path: Path
+) -> None:
+    more = DEFAULT | {"ASKCLI_ACCOUNT_LIMIT": "5/3600"}
+    process = serving(tmp_path, fake, server.database_url, **more)
+    email, home = add_user(process), an_address()
+    with coming_from(process, home) as http:
+        assert login(http, email, PASSWORD).status_code == 200
+    statuses = []
+    for _ in range(3):
+        with coming_from(process, an_address()) as http:
+            guesses = [login(http, email, f"guess {n} at it").status_code for n in range(4)]
+            statuses.append(guesses)
+    assert statuses == [[401] * 4, [401] * 3 + [429], [401] * 3 + [429]]
+    with coming_from(process, home) as http:  # what counts there is only what is done there
+        slips = [login(http, email, f"slip {n} of mine").status_code for n in range(5)]
+        assert slips == [401] * 5
+        assert login(http, email, PASSWORD).status_code == 200
+    with coming_from(process, an_address()) as http:  # and the owner may come from anywhere
+        assert login(http, email, PASSWORD).status_code == 200
+    assert process.stop() == 0
+
+
+def test_no_stranger_keeps_an_email_from_registering(limited: ServerProcess) -> None:
+    body = {"name": "A", "email": f"{uuid4().hex}@example.org", "password": "1111111111"}
+    with coming_from(limited, an_address()) as http:
+        answers = [http.post("/api/users", json=body) for _ in range(21)]
+        assert answers[-1].status_code == 429
+    with coming_from(limited, an_address()) as http:
+        assert http.post("/api/users", json=body | {"password": PASSWORD}).status_code == 201
+
+
+def test_the_address_is_a_proxys_word_only_where_the_proxy_is_trusted(
+    limited: ServerProcess,
+) -> None:
+    email = add_user(limited)
+    with coming_from(limited, an_address()) as liar:
+        statuses = [
+            login(liar, email, "a guess at it", **{"x-forwarded-for": f"10.1.1.{n}"}).status_code
+            for n in range(12)
+        ]
+    assert statuses == [401] * 10 + [429] * 2
+    with coming_from(limited, "127.0.0.3") as proxy:
+        # What the client itself had put before the proxy's word is not believed.
+        chain = f"10.9.9.9, {an_address()}"
+        answer = login(proxy, email, PASSWORD, **{"x-forwarded-for": chain})
+        assert answer.status_code == 200
+        token = {"x-access-token": answer.json()["access_token"]}
+        (session,) = proxy.get("/api/sessions", headers=token).json()["items"]
+    assert session["address"] == chain.split(", ")[1]
+
+
+def test_registrations_and_refreshes_are_limited(
+    server: ServerProcess, fake: FakeAnthropic, tmp_path: Path
+) -> None:
+    more = DEFAULT | {"ASKCLI_REGISTER_LIMIT": "3/3600", "ASKCLI_REFRESH_LIMIT": "2/60"}
+    process = serving(tmp_path, fake, server.database_url, **more)
+    with coming_from(process, an_address()) as http:
+        bodies = [
+            {"name": "A", "email": f"{uuid4().hex}@example.org", "password": PASSWORD}
+            for _ in range(4)
+        ]
+        statuses = [http.post("/api/users", json=body).status_code for body in bodies]
+        assert statuses == [201] * 3 + [429]
+        tokens = login(http, bodies[0]["email"], PASSWORD).json()
+        answers = [
+            http.post("/api/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+            for _ in range(3)
+        ]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[-1].headers["ratelimit-policy"] == '"refresh";q=2;w=60'
+    assert process.stop() == 0
+
+
+def test_an_address_has_so_many_tries_at_anything(
+    server: ServerProcess, fake: FakeAnthropic, tmp_path: Path
+) -> None:
+    more = DEFAULT | {"ASKCLI_ADDRESS_LIMIT": "4/60"}
+    process = serving(tmp_path, fake, server.database_url, **more)
+    with coming_from(process, an_address()) as http:
+        answers = [
+            http.post("/api/auth/refresh", json={"refresh_token": f"guess {n}"}) for n in range(6)
+        ]
+        assert [answer.status_code for answer in answers] == [401] * 4 + [429] * 2
+        assert login(http, "somebody@example.org", PASSWORD).status_code == 429
+    assert process.stop() == 0
+
+
+def test_a_limit_is_told_at_the_command_line(limited: ServerProcess, new_cli: NewCli) -> None:
+    cli, email = new_cli(limited), add_user(limited)
+    with httpx2.Client(base_url=limited.url, trust_env=False) as http:
+        while login(http, email, "not the password").status_code == 401:
+            pass
+    words = ("login", "--email", email, "--password-stdin", "--json")
+    done = cli(*words, stdin=PASSWORD)
+    assert done.code == 7
+    error = json.loads(done.err)["error"]
+    assert error["code"] == "rate_limited"
+    assert error["retry_after"] > 0

@@ -1,0 +1,126 @@
+"""The time for passwords: shared among networks, the same for every email, no burden to streams."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import statistics
+import time
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.limits import an_address, coming_from, login
+from tests.support.people import NewPerson, add_user
+from tests.support.processes import ServerProcess
+from tests.support.secrets import PASSWORD
+from tests.support.soak import SOAK, report
+
+pytestmark = pytest.mark.xdist_group("limits")
+
+
+def test_one_address_cannot_take_all_of_the_time_for_passwords(limited: ServerProcess) -> None:
+    """Networks take turns, and what was refused for want of room does not count as a guess."""
+    email, owner = add_user(limited), an_address()
+
+    async def crowd() -> list[int]:
+        more = httpx2.Limits(max_connections=100)
+        at = httpx2.AsyncHTTPTransport(local_address=an_address(), limits=more)
+        async with (
+            httpx2.AsyncClient(base_url=limited.url, transport=at, timeout=60) as thief,
+            httpx2.AsyncClient(
+                base_url=limited.url,
+                transport=httpx2.AsyncHTTPTransport(local_address=owner),
+                timeout=60,
+            ) as http,
+        ):
+            bodies = [{"email": f"x{n}@example.org", "password": "wrong" * 3} for n in range(60)]
+            tasks = [asyncio.create_task(thief.post("/api/auth/login", json=b)) for b in bodies]
+            while not any(task.done() for task in tasks):
+                await asyncio.sleep(0.01)
+            body = {"email": email, "password": PASSWORD}
+            mine = await http.post("/api/auth/login", json=body)
+            assert not all(task.done() for task in tasks)  # those who came first still wait
+            return [answer.status_code for answer in (mine, *await asyncio.gather(*tasks))]
+
+    mine, *theirs = asyncio.run(crowd())
+    assert mine == 200
+    assert set(theirs) == {401, 503}
+
+
+def test_wrong_email_and_wrong_password_take_the_same_time(
+    limited: ServerProcess, replica: ServerProcess
+) -> None:
+    email = f"{uuid4().hex}@example.org"
+    with coming_from(limited, an_address()) as http:
+        body = {"name": "A", "email": email, "password": PASSWORD}
+        assert http.post("/api/users", json=body).status_code == 201
+
+        def seconds(tried: str) -> float:
+            began = time.monotonic()
+            assert login(http, tried, "not the password").status_code == 401
+            return time.monotonic() - began
+
+        rounds = 9 if SOAK else 4
+        pairs = [(seconds(email), seconds(f"x{email}")) for _ in range(rounds)]
+    known, unknown = (statistics.median(times) for times in zip(*pairs, strict=True))
+    report(f"login, wrong password / wrong email: {known / unknown:.2f}")
+    assert 0.5 < known / unknown < 2  # one without bcrypt takes a hundredth
+
+
+async def gaps_of(http: httpx2.AsyncClient, token: str, marker: str) -> list[float]:
+    """The seconds between the words of a streamed answer."""
+    headers = {"accept": "text/event-stream", "x-access-token": token}
+    body = {"question": marker}
+    async with http.stream("POST", "/api/questions", json=body, headers=headers) as response:
+        events = httpx2.EventSource(response)
+        times = [time.monotonic() async for event in events if event.event == "delta"]
+    return [later - earlier for earlier, later in itertools.pairwise(times)]
+
+
+async def flood(http: httpx2.AsyncClient, email: str, seconds: float) -> list[httpx2.Response]:
+    """200 guesses a second, whatever becomes of the ones before."""
+    guesses = []
+    began = time.monotonic()
+    for number in range(int(200 * seconds)):
+        await asyncio.sleep(max(0.0, began + number / 200 - time.monotonic()))
+        body = {"email": email, "password": f"guess number {number}"}
+        guesses.append(asyncio.create_task(http.post("/api/auth/login", json=body)))
+    return await asyncio.gather(*guesses)
+
+
+def test_a_login_storm_does_not_slow_a_running_stream(
+    limited: ServerProcess, fake: FakeAnthropic, new_person: NewPerson
+) -> None:
+    seconds = 10.0 if SOAK else 2.0
+    person, attacked, marker = new_person(limited), add_user(limited), uuid4().hex
+    fake.on(marker, *["word "] * int(seconds * 20), pause=0.05)
+    more = httpx2.Limits(max_connections=400)
+
+    async def measured() -> tuple[list[float], list[float], list[httpx2.Response]]:
+        at = httpx2.AsyncHTTPTransport(local_address=an_address(), limits=more)
+        async with (
+            httpx2.AsyncClient(base_url=limited.url, timeout=60, trust_env=False) as http,
+            httpx2.AsyncClient(base_url=limited.url, transport=at, timeout=60) as thief,
+        ):
+            token = person.tokens["access_token"]
+            quiet = await gaps_of(http, token, marker)
+            stormy = asyncio.create_task(gaps_of(http, token, marker))
+            await asyncio.sleep(0.2)
+            guesses = await flood(thief, attacked, seconds - 0.5)
+            return quiet, await stormy, guesses
+
+    quiet, stormy, guesses = asyncio.run(measured())
+    median = statistics.median(stormy) / statistics.median(quiet)
+    tail = statistics.quantiles(stormy, n=20)[-1] / statistics.quantiles(quiet, n=20)[-1]
+    statuses = [answer.status_code for answer in guesses]
+    counted = {status: statuses.count(status) for status in sorted(set(statuses))}
+    report(f"{len(guesses)} guesses beside a stream, its gaps / quiet: median {median:.2f}, "
+           f"95th of 100 {tail:.2f}; {counted}")  # fmt: skip
+    assert median < 2
+    assert statuses.count(401) <= 11  # ten, and what grew back meanwhile
+    assert set(statuses) <= {401, 429, 503}
+    with coming_from(limited, an_address()) as http:
+        assert login(http, attacked, PASSWORD).status_code == 200

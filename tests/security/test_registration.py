@@ -1,0 +1,190 @@
+"""Who may register: anybody, the invited, or nobody; and with which passwords."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+from sqlalchemy import func, select
+
+from askcli.store.tables import invites, users
+from tests.support.cli import Cli, NewCli
+from tests.support.databases import database_of
+from tests.support.people import NewPerson, add_user
+from tests.support.processes import ServerProcess
+from tests.support.secrets import PASSWORD, SECRET
+
+pytestmark = pytest.mark.xdist_group("registration")
+
+
+SCRIPTED = {"ASKCLI_ANSWERER": "scripted", "JWT_SECRET": SECRET}
+
+
+def registration(email: str = "", **more: str) -> dict[str, str]:
+    email = email or f"{uuid4().hex}@example.org"
+    return {"name": "A person", "email": email, "password": PASSWORD} | more
+
+
+@pytest.fixture(scope="module")
+def inviting(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A server that takes the invited."""
+    home, url = tmp_path_factory.mktemp("inviting"), server.database_url
+    process = ServerProcess(home, DB_CONN_STRING=url, ASKCLI_REGISTRATION="invite", **SCRIPTED)
+    yield process
+    assert process.stop() == 0
+
+
+@pytest.fixture
+def http(inviting: ServerProcess) -> Any:
+    with httpx2.Client(base_url=inviting.url, trust_env=False, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def host(inviting: ServerProcess, new_cli: NewCli) -> Any:
+    """The host at the server's machine."""
+    return new_cli(DB_CONN_STRING=inviting.database_url)
+
+
+def test_an_invite_lets_one_in(http: httpx2.Client, host: Cli, inviting: ServerProcess) -> None:
+    made = host("invite", "create", "--note", "for Ada")
+    assert made.code == 0, made
+    code = made.out.strip()
+    assert "Good for 1" in made.err
+    assert "for Ada" in host("invite", "list").out
+    assert code not in host("invite", "list").out
+    with database_of(inviting) as connection:
+        assert code not in set(connection.execute(select(invites.c.code_hash)).scalars())
+    assert http.post("/api/users", json=registration(invite=code)).status_code == 201
+    again = http.post("/api/users", json=registration(invite=code))
+    assert (again.status_code, again.json()["code"]) == (403, "invite_needed")
+
+
+def test_an_invite_is_not_used_up_by_what_fails(http: httpx2.Client, host: Cli) -> None:
+    code = host("invite", "create").out.strip()
+    taken = registration(invite=code)
+    other = host("invite", "create").out.strip()
+    assert http.post("/api/users", json=taken).status_code == 201
+    for body, status in (
+        (registration(taken["email"], invite=other), 409),
+        (registration(invite=other, password="password123"), 422),
+        (registration(invite=other), 201),
+    ):
+        assert http.post("/api/users", json=body).status_code == status
+
+
+def test_the_uninvited_learn_nothing(
+    http: httpx2.Client, host: Cli, inviting: ServerProcess
+) -> None:
+    taken = add_user(inviting)
+    revoked = json.loads(host("invite", "create", "--json").out)
+    assert host("invite", "revoke", revoked["id"]).code == 0
+    assert host("invite", "revoke", revoked["id"]).code == 1
+    for more in ({}, {"invite": "a guess"}, {"invite": revoked["code"]}):
+        answers = [
+            http.post("/api/users", json=registration(email, **more)).json()
+            for email in ("", taken)
+        ]
+        for answer in answers:
+            answer.pop("request_id")
+        assert answers[0] == answers[1]
+        assert answers[0]["code"] == "invite_needed"
+
+
+def test_closed_is_closed_to_all_alike(server: ServerProcess, tmp_path: Path) -> None:
+    more = {"DB_CONN_STRING": server.database_url, "ASKCLI_REGISTRATION": "closed"}
+    closed = ServerProcess(tmp_path, **more, **SCRIPTED)
+    with httpx2.Client(base_url=closed.url, trust_env=False) as http:
+        answers = [
+            http.post("/api/users", json=registration(email)).json()
+            for email in ("", add_user(server))
+        ]
+    for answer in answers:
+        answer.pop("request_id")
+    assert answers[0] == answers[1]
+    assert answers[0]["code"] == "registration_closed"
+    assert closed.stop() == 0
+
+
+def test_the_last_use_of_an_invite_is_one_persons(http: httpx2.Client, host: Cli) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    code = host("invite", "create", "--uses", "2").out.strip()
+    with ThreadPoolExecutor(6) as pool:
+        bodies = [registration(invite=code) for _ in range(6)]
+        answers = list(pool.map(lambda body: http.post("/api/users", json=body), bodies))
+    assert sorted(answer.status_code for answer in answers) == [201] * 2 + [403] * 4
+
+
+def test_register_with_an_invite_at_the_command_line(
+    inviting: ServerProcess, host: Cli, new_cli: NewCli
+) -> None:
+    cli = new_cli(inviting)
+    email = f"{uuid4().hex}@example.org"
+    words = ("register", "--name", "Ada", "--email", email, "--password-stdin")
+    refused = cli(*words, stdin=PASSWORD)
+    assert (refused.code, "invite" in refused.err) == (4, True)
+    code = host("invite", "create").out.strip()
+    assert cli(*words, "--invite", code, stdin=PASSWORD).code == 0
+    assert email in cli("whoami").out
+
+
+@pytest.mark.parametrize(
+    ("settings", "told", "status"),
+    [
+        ({}, "Registration takes an invite", 403),
+        ({"ASKCLI_REGISTRATION": "open"}, "Warning: anybody", 201),
+        ({"ASKCLI_REGISTRATION": "closed"}, "", 403),
+    ],
+)
+def test_a_public_address_is_not_open_by_default(
+    tmp_path: Path, settings: dict[str, str], told: str, status: int
+) -> None:
+    server = ServerProcess(tmp_path, "--host", "0.0.0.0", **SCRIPTED, **settings)
+    line = next((line for line in server.log if "regist" in line.lower()), "")
+    assert line.startswith(told)
+    url = server.url.replace("0.0.0.0", "127.0.0.1")
+    answer = httpx2.post(f"{url}/api/users", json=registration(), trust_env=False)
+    assert answer.status_code == status
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password123",
+        "PASSWORD123",
+        "1234567890",
+        "qwertyuiop",
+        "aaaaaaaaaaaa",
+        "just.me@example.net",
+    ],
+)
+def test_a_common_password_is_refused(
+    sqlite_server: ServerProcess, password: str, new_person: NewPerson
+) -> None:
+    body = registration("just.me@example.net", password=password)
+    answer = new_person(sqlite_server).http.post("/api/users", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert "password" in answer.json()["detail"]
+    assert password not in answer.text
+    with database_of(sqlite_server) as connection:
+        found = select(func.count()).where(users.c.email_key == "just.me@example.net")
+        assert connection.execute(found).scalar() == 0
+
+
+@pytest.mark.parametrize(
+    "password", ["зелёная корова", "🐄🐄🐄🐄🐄🐄🐄🐄🐄x", "only lower case letters"]
+)
+def test_any_unicode_is_a_password(
+    sqlite_server: ServerProcess, password: str, new_person: NewPerson
+) -> None:
+    body = registration(password=password)
+    http = new_person(sqlite_server).http
+    assert http.post("/api/users", json=body).status_code == 201
+    login = {"email": body["email"], "password": password}
+    assert http.post("/api/auth/login", json=login).status_code == 200

@@ -1,0 +1,110 @@
+"""Secrets are told to nobody: not to logs, files, process lists, or the next page."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from tests.support.cli import Cli, NewCli
+from tests.support.databases import all_that_is_stored
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.hostile import HostileServer
+from tests.support.people import Person, account, logged_in, token_file
+from tests.support.processes import FreshServer, ServerProcess
+from tests.support.secrets import KEY, PASSWORD, SECRET, SECRETS, Secrets
+from tests.support.servers import server_settings
+
+
+def command_lines() -> str:
+    """What `ps` shows to everybody of every process."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            found.append(" ".join(process.cmdline()))
+        except psutil.Error:  # it has ended meanwhile
+            continue
+    return "\n".join(found)
+
+
+def test_no_process_list_shows_a_secret(
+    server: ServerProcess, new_cli: NewCli, fake: FakeAnthropic, tmp_path: Path
+) -> None:
+    with_settings = FreshServer(tmp_path, **server_settings(fake, server.database_url))
+    cli = logged_in(new_cli(server), server)
+    token = cli("token", "create", "x").out.strip()
+    kept = account(cli, server)
+    waiting = cli.start("login", "--email", "a@b", "--password-stdin", stdin=subprocess.PIPE)
+    with_token = new_cli(server, ASKCLI_TOKEN=token)
+    asking = with_token.start("ask", "-", stdin=subprocess.PIPE)
+    shown = command_lines()
+    assert shown.count("askcli") >= 3
+    for secret in (PASSWORD, KEY, SECRET, token, kept["access_token"], kept["refresh_token"]):
+        assert secret not in shown
+    for process in (waiting, asking):
+        process.kill()
+        process.communicate()
+    assert with_settings.stop() == 0
+
+
+def test_nothing_stored_or_logged_holds_a_secret(server: ServerProcess, alice: Person) -> None:
+    """As it does for the whole suite at its end; here for one of each kind."""
+    made = alice.http.post("/api/tokens", json={"name": "x", "scopes": ["ask"]}).json()["token"]
+    again = {"refresh_token": alice.tokens["refresh_token"]}
+    rotated = alice.http.post("/api/auth/refresh", json=again).json()
+    wrong = {"email": alice.email, "password": "a wrong one of mine"}
+    alice.http.post("/api/auth/login", json=wrong)
+    alice.http.get("/api/users/me", headers={"x-access-token": made[:-1]})
+    secrets = [KEY, SECRET, PASSWORD, made, wrong["password"], alice.tokens["access_token"]]
+    secrets += [again["refresh_token"], rotated["refresh_token"], rotated["access_token"]]
+    stored, logged = all_that_is_stored(server), "".join(server.log)
+    assert alice.email in stored
+    assert "/api/auth/login" in logged
+    for secret in secrets:
+        assert secret not in stored
+        assert secret not in logged
+    assert "eyJhbGciOi" not in stored + logged  # as every JWT begins
+
+
+def test_the_search_finds_what_is_there() -> None:
+    """A check that cannot fail is none."""
+    secrets = Secrets("the secret of a test")
+    with pytest.raises(AssertionError):
+        secrets.note_output("askcli: error: the secret of a test")
+    secrets.note_output("told before it was known: another secret")
+    secrets.check()
+    secrets.learn("another secret")
+    with pytest.raises(AssertionError):
+        secrets.check()
+    with (
+        secrets.watching_http(),
+        HostileServer(200, b'{"my": "another secret"}') as server,
+        pytest.raises(AssertionError),
+    ):
+        httpx2.get(server.url, trust_env=False)
+    assert set(SECRETS.found_in(f"a {PASSWORD} b {KEY}")) == {PASSWORD, KEY}
+
+
+def test_debug_shows_where_and_not_what(cli: Cli, server: ServerProcess) -> None:
+    kept = account(cli, server)
+    token_file(cli).chmod(0o600)
+    cli.environment["ASKCLI_SERVER"] = "http://127.0.0.1:1"
+    done = cli("--debug", "whoami")
+    assert "Traceback" in done.err
+    assert kept["access_token"] not in done.err
+    assert kept["refresh_token"] not in done.err
+
+
+def test_the_repository_publishes_no_secret() -> None:
+    """Nothing that could be copied: each setting that is a secret is empty wherever it stands."""
+    root = Path(__file__).parents[2]
+    listed = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True)
+    names = listed.stdout.split() or [".env.example", "README.md", "Dockerfile"]
+    for name in names:
+        if name.endswith((".md", ".example", ".yml", ".yaml", ".toml", "Dockerfile", "Makefile")):
+            for line in (root / name).read_text().splitlines():
+                value = line.partition("JWT_SECRET=")[2].split()[:1]
+                assert not value or value[0].startswith(('"$(', "$(", "`", "…", "$")), (name, line)

@@ -1,0 +1,142 @@
+"""Commands forked from the zygote: as `subprocess.Popen` would start them, without the imports."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).parents[2]
+AVAILABLE = sys.platform == "linux"
+ZYGOTE_ENVIRONMENT = {"PYTHONWARNINGS": "error", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT)}
+
+
+class ForkedProcess:
+    """A running command; the part of `subprocess.Popen` that the tests use.
+
+    The streams are file descriptors, or `subprocess.PIPE` or `DEVNULL`.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        stdin: int = subprocess.DEVNULL,
+        stdout: int = subprocess.DEVNULL,
+        stderr: int = subprocess.DEVNULL,
+    ) -> None:
+        self.args = list(arguments)
+        self.returncode: int | None = None
+        self._connection = _connected(_socket_path())
+        ends = [_Stream(stdin, "wb"), _Stream(stdout, "rb"), _Stream(stderr, "rb")]
+        self.stdin, self.stdout, self.stderr = (end.ours for end in ends)
+        request = {"arguments": self.args, "environment": dict(env), "directory": str(cwd)}
+        data = json.dumps(request).encode()
+        socket.send_fds(self._connection, [data], [end.theirs for end in ends])
+        for end in ends:
+            end.hand_over()
+        self.pid = int(self._connection.recv(32))
+
+    def poll(self) -> int | None:
+        """The exit code, if the command has ended."""
+        try:
+            return self.wait(0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end; returns the exit code, negative for a signal."""
+        if self.returncode is None:
+            self._connection.settimeout(timeout)
+            try:
+                self.returncode = int(self._connection.recv(32))
+            except (TimeoutError, BlockingIOError):
+                raise subprocess.TimeoutExpired(self.args, timeout or 0) from None
+            self._connection.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless the command has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Send SIGKILL, unless the command has ended."""
+        self.send_signal(signal.SIGKILL)
+
+
+class _Stream:
+    """The two ends of one of a command's standard streams."""
+
+    def __init__(self, kind: int, mode: str) -> None:
+        self.ours: IO[bytes] | None = None
+        self._opened = kind < 0
+        if kind == subprocess.PIPE:
+            ends = os.pipe()
+            own, self.theirs = ends if mode == "rb" else ends[::-1]
+            self.ours = os.fdopen(own, mode)
+        elif kind == subprocess.DEVNULL:
+            self.theirs = os.open(os.devnull, os.O_RDWR)
+        else:
+            self.theirs = kind
+
+    def hand_over(self) -> None:
+        """Close what the command has now."""
+        if self._opened:
+            os.close(self.theirs)
+
+
+@cache
+def _socket_path() -> str:
+    """The socket of this run's zygote, which the first test process that needs it starts."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    base = Path(tempfile.gettempdir()) / f"askcli-zygote-{run}"
+    base.mkdir(mode=0o700, exist_ok=True)
+    path = str(base / "socket")
+    with (base / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            life = _connected(path)
+        except OSError:
+            _start_zygote(path)
+            life = _connected(path)
+    life.detach()  # open until this process ends, and that is what ends the zygote
+    return path
+
+
+def _start_zygote(path: str) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        Path(path).unlink(missing_ok=True)
+        listener.bind(path)
+        listener.listen(128)
+        number = listener.fileno()
+        subprocess.run(
+            [sys.executable, "-m", "tests.support.zygote", str(number)],
+            env={"PATH": os.environ["PATH"]} | ZYGOTE_ENVIRONMENT,
+            cwd=ROOT,
+            pass_fds=[number],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # a Ctrl-C is for the tests
+            check=True,
+        )
+
+
+def _connected(path: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        connection.connect(path)
+    except OSError:
+        connection.close()
+        raise
+    return connection

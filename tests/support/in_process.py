@@ -1,0 +1,77 @@
+"""The command line inside this process: its own arguments, environment, directory and streams."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+from askcli.cli.app import main
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
+
+
+def run(
+    arguments: Sequence[str], variables: Mapping[str, str], directory: Path, stdin: bytes
+) -> tuple[int, bytes, bytes]:
+    """Run a command; returns its exit code, stdout and stderr. Not for threads."""
+    with ExitStack() as stack:
+        streams = [stack.enter_context(_stream()) for _ in range(3)]
+        streams[0].buffer.write(stdin)
+        streams[0].seek(0)
+        stack.enter_context(_process_state(directory))
+        stack.enter_context(patch.dict(os.environ, variables, clear=True))
+        stack.enter_context(patch.object(sys, "argv", ["askcli", *arguments]))
+        for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
+            stack.enter_context(patch.object(sys, name, stream))
+        code = _exit_code()
+        out, err = (_content(stream) for stream in streams[1:])
+    return code, out, err
+
+
+def _exit_code() -> int:
+    try:
+        main()
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    raise AssertionError("the command line ends with SystemExit")
+
+
+@contextmanager
+def _stream() -> Iterator[io.TextIOWrapper]:
+    """A standard stream as Python opens it; a file, so that it has a descriptor."""
+    with (
+        tempfile.TemporaryFile() as file,
+        io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape") as stream,
+    ):
+        yield stream
+
+
+def _content(stream: io.TextIOWrapper) -> bytes:
+    stream.flush()
+    os.lseek(stream.fileno(), 0, os.SEEK_SET)
+    with open(stream.fileno(), "rb", closefd=False) as file:
+        return file.read()
+
+
+@contextmanager
+def _process_state(directory: Path) -> Iterator[None]:
+    """Stand in a directory; put back the directory, the signal handlers and the warnings after."""
+    before = Path.cwd()
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    os.chdir(directory)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            yield
+    finally:
+        os.chdir(before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

@@ -1,0 +1,125 @@
+"""Users of a server, over HTTP and at a shell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+import bcrypt
+import httpx2
+
+from askcli.services.clock import new_id, now
+from askcli.store import users
+from tests.support.cli import Cli
+from tests.support.databases import HasDatabase, database_of
+from tests.support.processes import ServerProcess
+from tests.support.secrets import PASSWORD, SECRETS
+
+# PASSWORD at bcrypt's lowest cost: hundreds of users at the real one would take minutes.
+_HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+
+
+class Address(Protocol):
+    """A server as its clients see it: its own URL, or that of a proxy before it."""
+
+    @property
+    def url(self) -> str: ...
+
+
+class Server(Address, HasDatabase, Protocol):
+    """A server's address and database."""
+
+
+@dataclass(frozen=True)
+class ServerBehindProxy:
+    """A server as its users see it behind a proxy."""
+
+    url: str
+    database_url: str
+
+
+@dataclass
+class Person:
+    """A user of a server, with a client that sends their token."""
+
+    http: httpx2.Client
+    email: str
+    tokens: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.tokens["user"]["id"])
+
+    def at(self, server: Address) -> httpx2.Client:
+        """This user's client to another server of the same database."""
+        return httpx2.Client(
+            base_url=server.url, headers=self.http.headers, timeout=60, trust_env=False
+        )
+
+    def ask(self, question: str, **fields: Any) -> httpx2.Response:
+        """POST /api/questions."""
+        return self.http.post("/api/questions", json={"question": question, **fields})
+
+    def questions(self, http: httpx2.Client | None = None) -> list[dict[str, Any]]:
+        """All questions of this user; `http` is their client to another server."""
+        items: list[dict[str, Any]] = []
+        params = {"limit": "100"}
+        while True:
+            page = (http or self.http).get("/api/users/me/questions", params=params).json()
+            items += page["items"]
+            if page["next_cursor"] is None:
+                return items
+            params["cursor"] = page["next_cursor"]
+
+
+# Makes a registered and logged-in user of a server.
+NewPerson = Callable[[ServerProcess], Person]
+
+
+def add_user(server: HasDatabase) -> str:
+    """Put a user into a server's database; returns the email. Registering has its own tests."""
+    email = f"{uuid4().hex}@example.org"
+    row = {
+        "id": new_id(),
+        "name": "A person",
+        "email": email,
+        "email_key": email,
+        "password_hash": _HASH,
+        "created_at": now(),
+    }
+    with database_of(server) as connection:
+        users.add(connection, row)
+    return email
+
+
+def logged_in(cli: Cli, server: HasDatabase) -> Cli:
+    """Log this user in to a server, with an account of their own."""
+    words = ("login", "--email", add_user(server), "--password-stdin")
+    done = cli(*words, stdin=PASSWORD + "\n")
+    assert done.code == 0, done
+    config = Path(cli.environment.get("ASKCLI_CONFIG_DIR", cli.home / ".config/askcli"))
+    content = (config / "credentials.json").read_text()
+    SECRETS.learn_from(content, ("access_token", "refresh_token"))
+    return cli
+
+
+def token_file(cli: Cli) -> Path:
+    return cli.home / ".config/askcli/credentials.json"
+
+
+def account(cli: Cli, server: Address) -> dict[str, Any]:
+    """The account that the token file holds."""
+    content = json.loads(token_file(cli).read_text())
+    entry: dict[str, Any] = content["accounts"][server.url][content["current"][server.url]]
+    return entry
+
+
+def change_account(cli: Cli, server: Address, **values: Any) -> None:
+    """Change what the token file holds, as time or a thief would."""
+    content = json.loads(token_file(cli).read_text())
+    content["accounts"][server.url][content["current"][server.url]].update(values)
+    token_file(cli).write_text(json.dumps(content))

@@ -1,0 +1,37 @@
+"""Servers with the suite's settings, and their metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx2
+
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.processes import ServerProcess
+from tests.support.secrets import KEY, SECRET
+
+LIMITS = [f"ASKCLI_{name}_LIMIT" for name in ("LOGIN", "ACCOUNT", "ADDRESS", "REGISTER", "REFRESH")]
+
+
+def serving(home: Path, fake: FakeAnthropic, url: str, **settings: str) -> ServerProcess:
+    """A server on this database, with the fake Anthropic behind it."""
+    return ServerProcess(home, **server_settings(fake, url, **settings))
+
+
+def server_settings(fake: FakeAnthropic, url: str, **settings: str) -> dict[str, str]:
+    """The settings of a server on this database, with the fake Anthropic behind it."""
+    defaults = {
+        "DB_CONN_STRING": url,
+        "JWT_SECRET": SECRET,
+        "ANTHROPIC_API_KEY": KEY,
+        "ANTHROPIC_BASE_URL": fake.url,
+        # All tests come from one address; the limits have tests of their own.
+        **dict.fromkeys(LIMITS, "off"),
+    }
+    return defaults | settings
+
+
+def metric(server: ServerProcess, name: str) -> float:
+    """One of the server's metrics."""
+    lines = httpx2.get(f"{server.url}/metrics", trust_env=False).text.splitlines()
+    return float(next(line for line in lines if line.startswith(name)).split()[1])

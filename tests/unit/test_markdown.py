@@ -1,0 +1,232 @@
+"""Answers on a terminal: no control byte but ours, nothing lost, the same however it is cut."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from askcli.cli.output import answer, markdown
+from tests.support.screen import Terminal, lines
+from tests.support.soak import SOAK
+
+EXAMPLES = 5000 if SOAK else 60
+
+
+# All that we write beside text: colours, up, erase, and "show it at once".
+OURS = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\d+A|\r\x1b\[J|\x1b\[\?2026[hl]|\n")
+
+
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+WORDS = st.sampled_from(
+    [
+        "alpha",
+        "beta",
+        "Δέλτα",
+        "漢字",
+        "日本語の文",
+        "👩‍👩‍👧",
+        "👍🏽",
+        "🇫🇷",
+        "e\u0301",
+        "שלום",
+        "\u202eevil",
+        "ก็",
+        "हिन्दी",
+        "﷽",
+        "zero\u200bwidth",
+        "a\u0300\u0301\u0302",
+        "x" * 120,
+        "ﬀ",
+        "①",
+        "\ufeff",
+        "\u2028",
+    ]
+)
+
+
+ESCAPES = st.sampled_from(
+    [
+        "\x1b[31m",
+        "\x1b]0;owned\x07",
+        "\x1b[2J",
+        "\x9b5A",
+        "\x1bP1$r\x1b\\",
+        "\x08\x08",
+        "\r",
+        "\x7f",
+        "\x1b[?1049h",
+        "\x1b]8;;http://evil.example\x07",
+        "\x00",
+        "\x0e",
+        "\x85",
+        "\x1b",
+    ]
+)
+
+
+MARKS = st.sampled_from(
+    [
+        "**",
+        "_",
+        "`",
+        "```\n",
+        "```python\n",
+        "~~~\n",
+        "# ",
+        "## ",
+        "> ",
+        "- ",
+        "1. ",
+        "    ",
+        "\t",
+        "\n",
+        "\n\n",
+        "| ",
+        " | ",
+        "\n| --- | --- |\n",
+        "[",
+        "](http://a.example/b)",
+        "<b>",
+        "</b>",
+        "<!--",
+        "&amp;",
+        "![",
+        "---\n",
+        "===\n",
+        "~~",
+        "\\",
+        "* * *\n",
+        "<https://a.example>",
+        "[x]: http://y\n",
+        "- [ ] ",
+        "$$",
+        "<div>\n",
+        " ",
+        "  \n",
+    ]
+)
+
+
+TEXTS = st.lists(st.one_of(WORDS, ESCAPES, MARKS, st.text(max_size=5)), max_size=40).map("".join)
+
+
+PARTS = [
+    "# {}\n",
+    "{} **{}** _{}_ `{}` ~~{}~~\n",
+    "- {}\n  - {}\n- {}\n",
+    "1. {}\n2. {}\n",
+    "> {}\n> {}\n",
+    "| {} | {} |\n| --- | --- |\n| {} | {} |\n",
+    "```\n{}\n{}\n```\n",
+    "    {}\n",
+    "[{}](http://{})\n",
+    "![{}](http://{})\n",
+    "<b>{}</b>\n",
+    "<div>{}</div>\n",
+    "[{}]: http://{}\n",
+    "{}\n===\n",
+    "- [ ] {}\n",
+    "- a\n\n  ```py\n  {}\n  ```\n\n  | {} |\n  | --- |\n  | {} |\n",
+    "> - {}\n>   > {}\n",
+    "<{}@x.example>\n",
+    "{}  \n{}\\\n{}\n",
+    "<!-- {} -->\n",
+    "Term\n: {}\n",
+    "$$\n{}\n$$\n",
+    "{}[^1]\n\n[^1]: {}\n",
+    "&{};\n",
+]
+
+
+def written(pieces: list[str], columns: int = 80, rows: int = 24, **environment: str) -> str:
+    """All that is written to a terminal when an answer comes in these pieces."""
+    terminal = Terminal()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", terminal)
+        patch.setattr(markdown, "PATIENCE", 0)  # every piece is drawn
+        told = {"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": str(rows)}
+        for name, value in (told | environment).items():
+            patch.setenv(name, value)
+        markdown.print_markdown(iter(pieces))
+    return terminal.getvalue()
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(TEXTS, st.data())
+def test_whatever_comes_however_it_is_cut(text: str, data: Any) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
+    columns = data.draw(st.sampled_from([20, 40, 80, 200]))
+    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    shown = written(pieces, columns, rows=10)
+    assert not CONTROL.search(OURS.sub("", shown)), shown
+    whole = written([text], columns, rows=10)
+    note(f"{text!r} {pieces!r}")
+    assert without_end(lines(shown, columns, 10)) == without_end(lines(whole, columns, 10))
+
+
+def without_end(shown: list[str]) -> list[str]:
+    """The lines without blank ones at the end."""
+    while shown and not shown[-1]:
+        shown = shown[:-1]
+    return shown
+
+
+@settings(max_examples=EXAMPLES * 3, deadline=None, suppress_health_check=list(HealthCheck))
+@given(TEXTS, st.data())
+def test_a_pipe_carries_the_text_less_its_control_characters(text: str, data: Any) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
+    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    piped, raw = piped_as(pieces, raw=False), piped_as(pieces, raw=True)
+    assert raw == text
+    assert not CONTROL.search(piped.replace("\n", "").replace("\t", ""))
+    # Character by character the same, but for the control characters, and a last line feed.
+    kept = text.replace("\r", "")
+    ended = kept if not kept or kept.endswith("\n") else kept + "\n"
+    assert len(piped.removesuffix("\n")) == len(ended.removesuffix("\n"))
+    for one, other in zip(piped, ended, strict=False):
+        assert one == other or (CONTROL.match(other) and not CONTROL.match(one)), (one, other)
+
+
+def piped_as(pieces: list[str], *, raw: bool) -> str:
+    """What a pipe gets when an answer comes in these pieces."""
+    pipe = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", pipe)
+        answer.shower(raw=raw)(iter(pieces))
+    return pipe.getvalue()
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.sampled_from(PARTS), min_size=1, max_size=6))
+def test_no_word_is_lost_in_the_rendering(parts: list[str]) -> None:
+    text = ""
+    words: list[str] = []
+    for part in parts:
+        own = [f"w{len(words) + n}w" for n in range(part.count("{}"))]
+        text += part.format(*own) + "\n"
+        words += own
+    for columns in (20, 80):
+        shown = "".join(line.replace(" ", "") for line in lines(written([text], columns), columns))
+        # A word may go on in the next line of its cell: so letters are counted.
+        assert shown.count("w") >= text.count("w") - text.count("www."), (text, shown)
+        if columns == 80:
+            assert [word for word in words if word not in shown] == []
+
+
+def test_a_long_text_without_a_break_is_no_burden() -> None:
+    for text in (
+        "x" * 50_000,
+        "> " * 2_000 + "deep",
+        "- " * 500 + "deep",
+        "*" * 20_000,
+        "[" * 5_000,
+    ):
+        assert "x" in written([text, " x"], 80)

