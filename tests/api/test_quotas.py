@@ -55,7 +55,7 @@ def test_what_the_provider_reports_is_counted(server: ServerProcess, alice: Pers
 def test_a_used_up_quota_is_told_before_the_model_is_asked(
     server: ServerProcess, alice: Person, host: Cli, fake: FakeAnthropic
 ) -> None:
-    assert host("users", "quota", alice.email, "--tokens-day", "15").code == 0
+    assert host.in_process("users", "quota", alice.email, "--tokens-day", "15").code == 0
     assert alice.ask("the first").status_code == 201
     marker = uuid4().hex
     answer = alice.ask(marker)
@@ -78,12 +78,12 @@ def test_a_used_up_quota_is_told_before_the_model_is_asked(
 @pytest.mark.parametrize("flag", ["--tokens-month", "--usd-day", "--usd-month"])
 def test_each_kind_of_quota_counts(alice: Person, host: Cli, flag: str) -> None:
     amount = "1" if flag == "--tokens-month" else "0.000001"
-    assert host("users", "quota", alice.email, flag, amount).code == 0
+    assert host.in_process("users", "quota", alice.email, flag, amount).code == 0
     assert alice.ask("the first").status_code == 201
     refused = alice.ask("the second").json()
     assert refused["code"] == "quota_exceeded"
     assert refused["quota"]["period"] == flag.rpartition("-")[2]
-    assert host("users", "quota", alice.email, flag, "none").code == 0
+    assert host.in_process("users", "quota", alice.email, flag, "none").code == 0
     assert alice.ask("the third").status_code == 201
 
 
@@ -102,7 +102,7 @@ def test_yesterday_and_last_month_do_not_count_today(
         for moment, tokens in ((month.replace(year=month.year - 1), 1000), (month, 10), (day, 1)):
             times = {"question_id": new_id(), "created_at": moment, "settled": True}
             connection.execute(insert(usage).values(**row, **times, input_tokens=tokens))
-    shown = json.loads(host("users", "quota", alice.email, "--json").out)
+    shown = json.loads(host.in_process("users", "quota", alice.email, "--json").out)
     assert shown["tokens_month"]["used"] == 11
     assert shown["tokens_day"]["used"] == (11 if day == month else 1)
     assert shown["usd_day"] == {"limit": None, "used": 2.0 if day == month else 1.0}
@@ -114,7 +114,7 @@ def test_a_hundred_questions_at_once_overspend_by_one_at_most(
     marker = uuid4().hex
     reply = fake.on(marker, "short", hold_after=0)
     limit, reservation = 2500, 1000
-    assert host("users", "quota", alice.email, "--tokens-day", str(limit)).code == 0
+    assert host.in_process("users", "quota", alice.email, "--tokens-day", str(limit)).code == 0
 
     def ask(number: int) -> int:
         body = {"question": f"{marker} {number}", "max_tokens": reservation}
@@ -196,7 +196,7 @@ def test_an_unknown_price_is_null_and_no_way_around_a_quota_in_dollars(
     person = new_person(process)
     assert person.ask("what does it cost").json()["cost_usd"] is None
     assert used(sqlite_server, person)[0]["cost_usd"] is None
-    assert host("users", "quota", person.email, "--usd-day", "5").code == 0
+    assert host.in_process("users", "quota", person.email, "--usd-day", "5").code == 0
     refused = person.ask("and now")
     assert (refused.status_code, refused.json()["code"]) == (403, "model_unpriced")
     assert process.stop() == 0
@@ -213,20 +213,20 @@ def test_the_servers_quota_is_everybodys_who_has_no_other(
     process = serving(tmp_path, fake, sqlite_server.database_url, ASKCLI_QUOTA_TOKENS_DAY="1")
     ada, bob = new_person(process), new_person(process)
     assert [ada.ask("one").status_code, ada.ask("two").status_code] == [201, 429]
-    assert host("users", "quota", bob.email, "--tokens-day", "none").code == 0
+    assert host.in_process("users", "quota", bob.email, "--tokens-day", "none").code == 0
     assert [bob.ask("one").status_code, bob.ask("two").status_code] == [201, 201]
-    assert host("users", "quota", bob.email, "--tokens-day", "default").code == 0
+    assert host.in_process("users", "quota", bob.email, "--tokens-day", "default").code == 0
     assert bob.ask("three").status_code == 429
     assert process.stop() == 0
 
 
 def test_a_quota_at_the_command_line(cli: Cli, host: Cli) -> None:
     email = json.loads(cli("whoami", "--json").out)["email"]
-    assert host("users", "quota", email, "--tokens-day", "0").code == 0
+    assert host.in_process("users", "quota", email, "--tokens-day", "0").code == 0
     done = cli("ask", "anything")
     assert done.code == 7
     assert "quota of 0 tokens a day" in done.err
     assert json.loads(cli("ask", "--json", "x").err)["error"]["quota"]["left"] == 0
-    assert "no quota" in host("users", "quota", email).out
-    assert host("users", "quota", email, "--usd-day", "much").code == 2
-    assert host("users", "quota", "nobody@example.org").code == 1
+    assert "no quota" in host.in_process("users", "quota", email).out
+    assert host.in_process("users", "quota", email, "--usd-day", "much").code == 2
+    assert host.in_process("users", "quota", "nobody@example.org").code == 1

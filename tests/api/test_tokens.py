@@ -75,40 +75,40 @@ def test_tokens_differ_to_their_last_character(alice: Person) -> None:
 
 
 def test_a_script_uses_a_token(cli: Cli, new_cli: NewCli, server: ServerProcess) -> None:
-    made = cli("token", "create", "ci")
+    made = cli.in_process("token", "create", "ci")
     assert made.code == 0
     token = made.out.strip()
     assert "ask" in made.err
     script = new_cli(server, ASKCLI_TOKEN=token)
-    assert script("ask", "from a script").out.strip() == "You asked: from a script"
-    refused = script("history")
+    assert script.in_process("ask", "from a script").out.strip() == "You asked: from a script"
+    refused = script.in_process("history")
     assert refused.code == 4
     assert "takes read" in refused.err
-    assert script("token", "list").code == 4  # a token makes and sees no tokens
+    assert script.in_process("token", "list").code == 4  # a token makes and sees no tokens
     assert not token_file(script).exists()
-    assert token not in cli("token", "list").out
-    assert "used 20" in cli("token", "list").out
-    assert cli("token", "revoke", "nothing").code == 1
-    assert cli("token", "revoke", "ci").code == 0
-    done = script("ask", "once more")
+    assert token not in cli.in_process("token", "list").out
+    assert "used 20" in cli.in_process("token", "list").out
+    assert cli.in_process("token", "revoke", "nothing").code == 1
+    assert cli.in_process("token", "revoke", "ci").code == 0
+    done = script.in_process("ask", "once more")
     assert (done.code, "ASKCLI_TOKEN" in done.err) == (4, True)
-    assert "No tokens" in cli("token", "list").err
+    assert "No tokens" in cli.in_process("token", "list").err
 
 
 def test_a_login_with_a_token_is_kept(cli: Cli, new_cli: NewCli, server: ServerProcess) -> None:
     words = ("token", "create", "laptop", "--scope", "ask", "--scope", "read", "--json")
-    token = json.loads(cli(*words).out)["token"]
+    token = json.loads(cli.in_process(*words).out)["token"]
     other = new_cli(server)
-    assert other("login", "--with-token", stdin="askcli_wrong\n").code == 4
-    assert other("login", "--with-token", stdin="").code == 2
+    assert other.in_process("login", "--with-token", stdin="askcli_wrong\n").code == 4
+    assert other.in_process("login", "--with-token", stdin="").code == 2
     assert not token_file(other).exists()
-    assert other("login", "--with-token", stdin=token + "\n").code == 0
-    assert other("whoami").out == cli("whoami").out
-    assert other("ask", "kept").code == 0
-    refused = other("whoami", "--sessions")
+    assert other.in_process("login", "--with-token", stdin=token + "\n").code == 0
+    assert other.in_process("whoami").out == cli.in_process("whoami").out
+    assert other.in_process("ask", "kept").code == 0
+    refused = other.in_process("whoami", "--sessions")
     assert (refused.code, "a login" in refused.err) == (4, True)
-    left = other("logout")
+    left = other.in_process("logout")
     assert (left.code, "still good" in left.err) == (0, True)
     assert token not in token_file(other).read_text()
-    assert cli("token", "revoke", "laptop").code == 0
-    assert other("login", "--with-token", stdin=token).code == 4
+    assert cli.in_process("token", "revoke", "laptop").code == 0
+    assert other.in_process("login", "--with-token", stdin=token).code == 4

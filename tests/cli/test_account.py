@@ -89,14 +89,14 @@ def test_a_terminal_is_asked_and_the_password_not_shown(
 def test_an_email_is_taken_whatever_its_case(cli: Cli, server: ServerProcess) -> None:
     email = account(cli, server)["user"]["email"].upper()
     words = ("register", "--name", "X", "--email", email, "--password-stdin")
-    done = cli(*words, stdin=PASSWORD)
+    done = cli.in_process(*words, stdin=PASSWORD)
     assert done.code == 1
     assert "already" in done.err
 
 
 def test_a_73_byte_password_is_refused(cli: Cli) -> None:
     words = ("register", "--name", "X", "--email", "x@example.org", "--password-stdin")
-    done = cli(*words, stdin="é" * 37)
+    done = cli.in_process(*words, stdin="é" * 37)
     assert done.code == 2
     assert "72 bytes" in done.err
 
@@ -149,9 +149,9 @@ DAMAGED = [
 
 @pytest.mark.parametrize("content", DAMAGED)
 def test_a_damaged_token_file_is_set_aside_and_told(cli: Cli, content: str) -> None:
-    email = cli("whoami").out.split("<")[1].split(">")[0]
+    email = cli.in_process("whoami").out.split("<")[1].split(">")[0]
     token_file(cli).write_text(content)
-    done = cli("whoami")
+    done = cli.in_process("whoami")
     assert done.code == 4
     told, error = done.err.splitlines()
     assert "damaged" in told
@@ -160,8 +160,8 @@ def test_a_damaged_token_file_is_set_aside_and_told(cli: Cli, content: str) -> N
     (aside,) = token_file(cli).parent.glob("credentials.json.damaged-*")
     assert aside.read_text() == content
     assert stat.S_IMODE(aside.stat().st_mode) == 0o600
-    assert cli("login", "--email", email, "--password-stdin", stdin=PASSWORD).code == 0
-    assert cli("whoami").err == ""
+    assert cli.in_process("login", "--email", email, "--password-stdin", stdin=PASSWORD).code == 0
+    assert cli.in_process("whoami").err == ""
 
 
 def test_a_config_directory_that_cannot_be_written(

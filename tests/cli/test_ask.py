@@ -47,39 +47,41 @@ def test_words_and_stdin_make_the_question(
 def test_bad_input_is_refused_and_changes_nothing(
     sqlite_cli: Cli, stdin: str | bytes, said: str
 ) -> None:
-    done = sqlite_cli("ask", stdin=stdin)
+    done = sqlite_cli.in_process("ask", stdin=stdin)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("askcli: error: ")
     assert said in done.err
     assert done.err.count("\n") == 1
-    assert json.loads(sqlite_cli("history", "list", "--json").out)["items"] == []
+    assert json.loads(sqlite_cli.in_process("history", "list", "--json").out)["items"] == []
 
 
 def test_blank_words_are_no_question(sqlite_cli: Cli) -> None:
-    assert sqlite_cli("ask", "   ").code == 2
+    assert sqlite_cli.in_process("ask", "   ").code == 2
 
 
 def test_json_is_one_object_and_ndjson_the_events(cli: Cli, fake: FakeAnthropic) -> None:
     marker = uuid4().hex
     fake.on(marker, "one ", "two")
-    finished = json.loads(cli("ask", "--json", marker).out)
+    finished = json.loads(cli.in_process("ask", "--json", marker).out)
     assert (finished["answer"], finished["status"]) == ("one two", "answered")
-    lines = [json.loads(line) for line in cli("ask", "--ndjson", marker).out.splitlines()]
+    lines = [
+        json.loads(line) for line in cli.in_process("ask", "--ndjson", marker).out.splitlines()
+    ]
     assert [lines[0]["event"], lines[-1]["event"]] == ["question", "done"]
     assert {line["event"] for line in lines[1:-1]} == {"delta"}
     assert "".join(line["data"]["text"] for line in lines[1:-1]) == "one two"
     assert lines[-1]["data"]["answer"] == "one two"
-    assert cli("ask", "--ndjson", "--json", marker).code == 2
+    assert cli.in_process("ask", "--ndjson", "--json", marker).code == 2
 
 
 def test_an_error_under_json_is_json_on_stderr(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
     marker = uuid4().hex
     fake.on(marker, status=529, error_type="overloaded_error")
-    done = sqlite_cli("ask", "--json", marker)
+    done = sqlite_cli.in_process("ask", "--json", marker)
     assert (done.code, done.out) == (5, "")
     error = json.loads(done.err)["error"]
     assert error["code"] == "provider_overloaded"
-    assert json.loads(sqlite_cli("history", "show", error["question_id"], "--json").out)
+    assert json.loads(sqlite_cli.in_process("history", "show", error["question_id"], "--json").out)
 
 
 @pytest.mark.parametrize("stop_reason", ["max_tokens", "refusal"])
@@ -88,7 +90,7 @@ def test_an_answer_that_is_not_whole_is_no_success(
 ) -> None:
     marker = uuid4().hex
     fake.on(marker, "half an", stop_reason=stop_reason)
-    done = sqlite_cli("ask", marker)
+    done = sqlite_cli.in_process("ask", marker)
     assert (done.code, done.out) == (5, "half an\n")
     assert done.err.startswith("askcli: error: ")
 
@@ -127,14 +129,14 @@ def test_an_unreachable_server(new_cli: NewCli) -> None:
 
 
 def test_who_is_not_logged_in_is_told_how(new_cli: NewCli, sqlite_server: ServerProcess) -> None:
-    done = new_cli(sqlite_server)("ask", "hello")
+    done = new_cli(sqlite_server).in_process("ask", "hello")
     assert done.code == 4
     assert "askcli login" in done.err
 
 
 def test_usage_errors_are_one_line(sqlite_cli: Cli) -> None:
     for words in (["ask", "--nonsense"], ["nonsense"], ["ask", "--timeout", "soon", "x"]):
-        done = sqlite_cli(*words)
+        done = sqlite_cli.in_process(*words)
         assert (done.code, done.out) == (2, ""), words
         assert done.err.startswith("askcli: error: "), words
         assert done.err.count("\n") == 1, words
@@ -148,13 +150,13 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_file(
     config.mkdir(parents=True)
     (config / "config.toml").write_text('server = "http://127.0.0.1:1"\n')
     (cli.home / ".env").write_text("ASKCLI_SERVER=http://127.0.0.1:4\n")
-    assert "127.0.0.1:1" in cli("status").out
+    assert "127.0.0.1:1" in cli.in_process("status").out
     cli.environment["ASKCLI_SERVER"] = "http://127.0.0.1:2"
-    assert "127.0.0.1:2" in cli("status").out
-    assert "127.0.0.1:3" in cli("status", "--server", "http://127.0.0.1:3").out
+    assert "127.0.0.1:2" in cli.in_process("status").out
+    assert "127.0.0.1:3" in cli.in_process("status", "--server", "http://127.0.0.1:3").out
     del cli.environment["ASKCLI_SERVER"]
     (config / "config.toml").write_text("")
-    assert "127.0.0.1" not in cli("status").out  # a .env never redirects a client
+    assert "127.0.0.1" not in cli.in_process("status").out  # a .env never redirects a client
     (config / "config.toml").write_text("sever = 'typo'\n")
-    done = cli("status")
+    done = cli.in_process("status")
     assert (done.code, "sever" in done.err) == (2, True)

@@ -115,7 +115,7 @@ def test_a_bad_row_is_told_before_anything_is_asked(
     sqlite_cli: Cli, fake: FakeAnthropic, row: str, said: str
 ) -> None:
     marker = uuid4().hex
-    done = sqlite_cli("batch", "-", stdin=f'"{marker}"\n{row}\n')
+    done = sqlite_cli.in_process("batch", "-", stdin=f'"{marker}"\n{row}\n')
     assert (done.code, done.out) == (2, "")
     assert said in done.err
     assert done.err.count("\n") == 1
@@ -124,7 +124,9 @@ def test_a_bad_row_is_told_before_anything_is_asked(
 
 def test_where_failures_go_is_looked_at_first(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
     marker = uuid4().hex
-    done = sqlite_cli("batch", "-", "--failures", "/no/such/place", stdin=f'"{marker}"\n')
+    done = sqlite_cli.in_process(
+        "batch", "-", "--failures", "/no/such/place", stdin=f'"{marker}"\n'
+    )
     assert (done.code, "--failures" in done.err) == (2, True)
     assert fake.asked(marker) == []
 

@@ -27,7 +27,7 @@ def completed(cli: Cli, shell: str, *words: str) -> set[str]:
     """What a shell offers for the last of these words."""
     path = cli.home / f"completion.{shell}"
     if not path.exists():
-        path.write_text(cli("completion", shell).out)
+        path.write_text(cli.in_process("completion", shell).out)
     if shell == "bash":
         calls = "complete_ " + " ".join(f"'{word}'" for word in words)
     else:
@@ -86,8 +86,8 @@ def test_what_a_server_names_is_never_run(new_cli: NewCli, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_completion_script_is_one(sqlite_cli: Cli, shell: str) -> None:
-    done = sqlite_cli("completion", shell)
+    done = sqlite_cli.in_process("completion", shell)
     assert done.code == 0
     if shutil.which(shell):
         subprocess.run([shell, "-n"], input=done.out, text=True, check=True)
-    assert sqlite_cli("completion", "tcsh").code == 2
+    assert sqlite_cli.in_process("completion", "tcsh").code == 2

@@ -14,25 +14,25 @@ from tests.support.secrets import SECRETS
 
 def test_config_changes_one_setting_and_keeps_the_rest(new_cli: NewCli) -> None:
     cli = new_cli()
-    path = Path(cli("config", "path").out.strip())
+    path = Path(cli.in_process("config", "path").out.strip())
     assert path == cli.home / ".config/askcli/config.toml"
-    assert cli("config", "get", "server").code == 1
-    assert cli("config").out == ""
+    assert cli.in_process("config", "get", "server").code == 1
+    assert cli.in_process("config").out == ""
     path.parent.mkdir(parents=True)
     path.write_text('# the one at work\nserver = "http://127.0.0.1:1"  # for now\n\n# patience\n')
-    assert cli("config", "set", "timeout", "30").code == 0
-    assert cli("config", "set", "server", "http://127.0.0.1:2").code == 0
+    assert cli.in_process("config", "set", "timeout", "30").code == 0
+    assert cli.in_process("config", "set", "server", "http://127.0.0.1:2").code == 0
     assert path.read_text() == (
         '# the one at work\nserver = "http://127.0.0.1:2"  # for now\n\n# patience\ntimeout = 30\n'
     )
     assert path.stat().st_mode & 0o777 == 0o600
-    assert cli("config", "get", "timeout").out == "30\n"
-    assert json.loads(cli("config", "get", "timeout", "--json").out) == {"timeout": 30}
-    assert cli("config").out == "server = http://127.0.0.1:2\ntimeout = 30\n"
-    assert "127.0.0.1:2" in cli("status").out
-    assert cli("config", "unset", "server").code == 0
+    assert cli.in_process("config", "get", "timeout").out == "30\n"
+    assert json.loads(cli.in_process("config", "get", "timeout", "--json").out) == {"timeout": 30}
+    assert cli.in_process("config").out == "server = http://127.0.0.1:2\ntimeout = 30\n"
+    assert "127.0.0.1:2" in cli.in_process("status").out
+    assert cli.in_process("config", "unset", "server").code == 0
     assert "# the one at work" in path.read_text()
-    assert cli("config", "get", "server").code == 1
+    assert cli.in_process("config", "get", "server").code == 1
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_config_refuses_what_cannot_be_and_changes_nothing(
     new_cli: NewCli, words: list[str], said: str
 ) -> None:
     cli = new_cli()
-    done = cli("config", *words)
+    done = cli.in_process("config", *words)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
     assert not (cli.home / ".config/askcli/config.toml").exists()
@@ -63,12 +63,12 @@ def test_config_takes_secrets_from_stdin_and_never_lists_them(new_cli: NewCli) -
     cli = new_cli()
     secret = f"sk-{uuid4().hex}"
     SECRETS.learn(secret)
-    assert cli("config", "set", "anthropic_api_key", "-", stdin=secret + "\n").code == 0
-    assert cli("config").out == "anthropic_api_key = (set)\n"
+    assert cli.in_process("config", "set", "anthropic_api_key", "-", stdin=secret + "\n").code == 0
+    assert cli.in_process("config").out == "anthropic_api_key = (set)\n"
     path = cli.home / ".config/askcli/config.toml"
     assert secret in path.read_text()
     path.write_text("not = [toml")
-    done = cli("config", "set", "timeout", "3")
+    done = cli.in_process("config", "set", "timeout", "3")
     assert (done.code, "not valid TOML" in done.err) == (2, True)
     assert path.read_text() == "not = [toml"
 
@@ -81,4 +81,4 @@ def test_many_changes_at_once_are_all_kept(new_cli: NewCli) -> None:
         assert process.stdout
         process.stdout.close()
         assert process.wait(60) == 0
-    assert cli("config").out.count("= 77") == len(names)
+    assert cli.in_process("config").out.count("= 77") == len(names)

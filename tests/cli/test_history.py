@@ -39,8 +39,8 @@ def test_history_lists_newest_first_and_shows_one(cli: Cli, fake: FakeAnthropic)
 
 def test_history_pages_through_more_than_one_page(sqlite_cli: Cli) -> None:
     for number in range(3):
-        assert sqlite_cli("ask", f"question {number}").code == 0
-    page = json.loads(sqlite_cli("history", "list", "-n", "2", "--json").out)
+        assert sqlite_cli.in_process("ask", f"question {number}").code == 0
+    page = json.loads(sqlite_cli.in_process("history", "list", "-n", "2", "--json").out)
     assert [item["question"] for item in page["items"]] == ["question 2", "question 1"]
     assert page["next_cursor"] == page["items"][-1]["id"]
 
@@ -56,7 +56,7 @@ def test_history_pages_through_more_than_one_page(sqlite_cli: Cli) -> None:
 def test_history_show_of_what_is_not_there(
     cli: Cli, question_id: str, code: int, said: str
 ) -> None:
-    done = cli("history", "show", question_id)
+    done = cli.in_process("history", "show", question_id)
     assert (done.code, done.out) == (code, "")
     assert said in done.err
 
@@ -73,10 +73,13 @@ def test_history_show_of_another_users_question(
 
 
 def test_models_and_openapi_and_status(sqlite_cli: Cli, sqlite_server: ServerProcess) -> None:
-    assert "* claude-sonnet-5-5" in sqlite_cli("models").out
-    assert json.loads(sqlite_cli("models", "list", "--json").out)["default"] == "claude-sonnet-5-5"
-    assert json.loads(sqlite_cli("openapi").out)["info"]["title"] == "askcli"
-    status = json.loads(sqlite_cli("status", "--json").out)
+    assert "* claude-sonnet-5-5" in sqlite_cli.in_process("models").out
+    assert (
+        json.loads(sqlite_cli.in_process("models", "list", "--json").out)["default"]
+        == "claude-sonnet-5-5"
+    )
+    assert json.loads(sqlite_cli.in_process("openapi").out)["info"]["title"] == "askcli"
+    status = json.loads(sqlite_cli.in_process("status", "--json").out)
     assert (status["server"], status["state"]) == (sqlite_server.url, "ready")
     assert "@example.org" in status["account"]
 
@@ -88,9 +91,9 @@ def test_status_of_a_server_that_is_away_fails(new_cli: NewCli) -> None:
 
 
 def test_version_and_help(sqlite_cli: Cli) -> None:
-    assert sqlite_cli("--version").out.startswith("askcli ")
+    assert sqlite_cli.in_process("--version").out.startswith("askcli ")
     for words in ([], ["--help"], ["ask", "--help"], ["history", "--help"]):
-        assert "Usage" in "".join(sqlite_cli(*words).out.split("\n")), words
+        assert "Usage" in "".join(sqlite_cli.in_process(*words).out.split("\n")), words
 
 
 def asked(cli: Cli, *questions: str) -> list[str]:
@@ -152,10 +155,10 @@ def test_search_is_ranked_paged_marked_and_filtered(cli: Cli, fake: FakeAnthropi
 def test_times_as_people_say_them(sqlite_cli: Cli) -> None:
     asked(sqlite_cli, "now")
     for since in ("2d", "36h", "90s", "1w", "30min", "2020-01-31", "2020-01-31T10:00:00Z"):
-        assert sqlite_cli("history", "--since", since).out.count("\n") == 1, since
-        assert sqlite_cli("history", "--until", since).out == "", since
+        assert sqlite_cli.in_process("history", "--since", since).out.count("\n") == 1, since
+        assert sqlite_cli.in_process("history", "--until", since).out == "", since
     for wrong in ("yesterday", "2x", "-1d", "2020-13-01", "99999999999d", "9999999d", ""):
-        done = sqlite_cli("history", f"--since={wrong}")
+        done = sqlite_cli.in_process("history", f"--since={wrong}")
         assert done.code == 2, wrong
         assert done.err.count("\n") == 1
 
@@ -186,21 +189,31 @@ def test_export_is_the_whole_history_in_each_format(cli: Cli, fake: FakeAnthropi
     odd = 'a "quoted", line\nand ünïcode \x1b[31m =1+1 — 日本'
     fake.on(marker, odd)
     asked(cli, "first", f"{marker}, with a comma\nand a line")
-    kept = json.loads(cli("history", "--json").out)["items"]
-    lines = cli("history", "export").out.splitlines()
+    kept = json.loads(cli.in_process("history", "--json").out)["items"]
+    lines = cli.in_process("history", "export").out.splitlines()
     assert [json.loads(line) for line in lines] == kept
-    assert json.loads(cli("history", "export", "--format", "json").out)["items"] == kept
-    rows = list(csv.DictReader(io.StringIO(cli("history", "export", "--format", "csv").out)))
+    assert json.loads(cli.in_process("history", "export", "--format", "json").out)["items"] == kept
+    rows = list(
+        csv.DictReader(io.StringIO(cli.in_process("history", "export", "--format", "csv").out))
+    )
     assert [row["question"] for row in rows] == [item["question"] for item in kept]
     assert list(rows[0]) == list(kept[0])
     assert rows[0]["answer"] == odd.replace("\x1b", "␛")
-    page = cli("history", "export", "--format", "markdown").out
+    page = cli.in_process("history", "export", "--format", "markdown").out
     assert page.startswith(f"# {marker}, with a comma and a line\n\n> {marker}")
     assert odd.replace("\x1b", "␛") in page
-    assert cli("history", "export", "--since", "1h", "--format", "jsonl").out.count("\n") == 2
-    assert cli("history", "export", "--until", "1h", "--format", "json").out == '{"items": []}\n'
-    assert cli("history", "export", "--until", "1h", "--format", "csv").out.count("\n") == 1
-    assert cli("history", "export", "--format", "xml").code == 2
+    assert (
+        cli.in_process("history", "export", "--since", "1h", "--format", "jsonl").out.count("\n")
+        == 2
+    )
+    assert (
+        cli.in_process("history", "export", "--until", "1h", "--format", "json").out
+        == '{"items": []}\n'
+    )
+    assert (
+        cli.in_process("history", "export", "--until", "1h", "--format", "csv").out.count("\n") == 1
+    )
+    assert cli.in_process("history", "export", "--format", "xml").code == 2
 
 
 def test_an_export_needs_no_memory_for_many_rows(

@@ -25,27 +25,27 @@ from tests.support.waiting import eventually
 
 def test_users_are_listed_and_shown_without_their_questions(alice: Person, host: Cli) -> None:
     alice.ask("nobody's business")
-    listed = json.loads(host("users", "list", "--json").out)["items"]
+    listed = json.loads(host.in_process("users", "list", "--json").out)["items"]
     assert next(u for u in listed if u["email"] == alice.email)["questions"] == 1
-    assert f"<{alice.email}>  1 questions" in host("users", "list").out
-    shown = host("users", "show", alice.email)
+    assert f"<{alice.email}>  1 questions" in host.in_process("users", "list").out
+    shown = host.in_process("users", "show", alice.email)
     assert "1 sessions, 0 tokens" in shown.out
-    told = json.loads(host("users", "show", alice.id, "--json").out)
+    told = json.loads(host.in_process("users", "show", alice.id, "--json").out)
     assert told["sessions"][0]["address"] == "127.0.0.1"
     for text in (shown.out, json.dumps(told), json.dumps(listed)):
         assert "nobody's business" not in text
         assert "$2b$" not in text
-    missing = host("users", "show", "nobody@example.org")
+    missing = host.in_process("users", "show", "nobody@example.org")
     assert (missing.code, "users list" in missing.err) == (1, True)
 
 
 def test_disable_shuts_out_at_once_and_enable_lets_in(alice: Person, host: Cli) -> None:
-    assert host("users", "disable", alice.email.upper()).code == 0
+    assert host.in_process("users", "disable", alice.email.upper()).code == 0
     assert alice.http.get("/api/users/me").status_code == 401
-    assert "[disabled]" in host("users", "list").out
+    assert "[disabled]" in host.in_process("users", "list").out
     login = {"email": alice.email, "password": PASSWORD}
     assert alice.http.post("/api/auth/login", json=login).json()["code"] == "account_disabled"
-    assert host("users", "enable", alice.email).code == 0
+    assert host.in_process("users", "enable", alice.email).code == 0
     assert alice.http.post("/api/auth/login", json=login).status_code == 200
 
 
@@ -76,21 +76,21 @@ def test_delete_really_deletes(
         person.http.post("/api/tokens", json={"name": "x", "scopes": ["ask"]})
     before = rows_of(server, bob)
     assert all(before.values()), before
-    unsure = host("users", "delete", alice.email)
+    unsure = host.in_process("users", "delete", alice.email)
     assert (unsure.code, "--yes" in unsure.err) == (2, True)
-    assert host("users", "delete", alice.email, "--yes").code == 0
+    assert host.in_process("users", "delete", alice.email, "--yes").code == 0
     left = {name: count for name, count in rows_of(server, alice).items() if count}
     assert set(left) == {"audit"}  # that it was there and was deleted, for as long as that is kept
     assert rows_of(server, bob) == before
     assert alice.http.get("/api/users/me").status_code == 401
     login = {"email": alice.email, "password": PASSWORD}
     assert alice.http.post("/api/auth/login", json=login).json()["code"] == "invalid_credentials"
-    assert host("users", "show", alice.email).code == 1
+    assert host.in_process("users", "show", alice.email).code == 1
 
 
 def test_a_reset_password_ends_logins_and_tokens(alice: Person, host: Cli) -> None:
     token = alice.http.post("/api/tokens", json={"name": "x", "scopes": ["ask"]}).json()["token"]
-    done = host("users", "reset-password", alice.email)
+    done = host.in_process("users", "reset-password", alice.email)
     assert done.code == 0
     assert alice.http.get("/api/users/me").status_code == 401
     assert alice.http.get("/api/models", headers={"x-access-token": token}).status_code == 401
@@ -99,8 +99,8 @@ def test_a_reset_password_ends_logins_and_tokens(alice: Person, host: Cli) -> No
     login["password"] = done.out.strip()
     assert alice.http.post("/api/auth/login", json=login).status_code == 200
     chosen = ("users", "reset-password", alice.email, "--password-stdin")
-    assert host(*chosen, stdin="short").code == 2
-    assert host(*chosen, stdin="chosen by the host").out == ""
+    assert host.in_process(*chosen, stdin="short").code == 2
+    assert host.in_process(*chosen, stdin="chosen by the host").out == ""
     login["password"] = "chosen by the host"
     assert alice.http.post("/api/auth/login", json=login).status_code == 200
 
@@ -109,7 +109,7 @@ def test_an_export_is_all_that_is_kept(alice: Person, bob: Person, host: Cli) ->
     for number in range(3):
         alice.ask(f"question \x1b[31m{number}")
     bob.ask("another's")
-    done = host("users", "export", alice.email)
+    done = host.in_process("users", "export", alice.email)
     assert done.code == 0
     told = json.loads(done.out)
     assert told["email"] == alice.email
@@ -132,11 +132,11 @@ def test_the_audit_log_tells_what_happened(alice: Person, host: Cli) -> None:
     made = alice.http.post("/api/tokens", json={"name": "ci", "scopes": ["ask"]}).json()
     alice.http.delete(f"/api/tokens/{made['id']}")
     alice.http.post("/api/auth/logout")
-    host("users", "quota", alice.email, "--tokens-day", "5")
-    host("users", "export", alice.email)
-    host("users", "disable", alice.email)
-    host("users", "enable", alice.email)
-    shown = json.loads(host("audit", "--user", alice.email, "--json").out)["items"]
+    host.in_process("users", "quota", alice.email, "--tokens-day", "5")
+    host.in_process("users", "export", alice.email)
+    host.in_process("users", "disable", alice.email)
+    host.in_process("users", "enable", alice.email)
+    shown = json.loads(host.in_process("audit", "--user", alice.email, "--json").out)["items"]
     assert [entry["event"] for entry in shown][::-1] == [
         "login",
         "login_failed",
@@ -153,7 +153,7 @@ def test_the_audit_log_tells_what_happened(alice: Person, host: Cli) -> None:
     failed = shown[-2]
     assert (failed["address"], failed["request_id"]) == ("127.0.0.1", "the-failed-one")
     assert shown[0]["address"] == "host"
-    one = host("audit", "--user", alice.id, "--event", "login_failed", "-n", "5").out
+    one = host.in_process("audit", "--user", alice.id, "--event", "login_failed", "-n", "5").out
     assert one.count("\n") == 1
     assert "127.0.0.1" in one
 

@@ -24,61 +24,63 @@ def test_a_profile_is_a_server_and_an_account(
     login(cli, ada, "--profile", "work", "--server", server.url)
     login(cli, bob, "--profile", "side", "--server", server.url)
     login(cli, bob, "--server", twin.url)
-    assert ada in cli("whoami", "--profile", "work").out
-    assert bob in cli("whoami", "--profile", "side").out
-    assert bob in cli("whoami", "--server", twin.url).out
-    assert cli("whoami", "--server", server.url).code == 4  # no login there without a profile
+    assert ada in cli.in_process("whoami", "--profile", "work").out
+    assert bob in cli.in_process("whoami", "--profile", "side").out
+    assert bob in cli.in_process("whoami", "--server", twin.url).out
+    assert (
+        cli.in_process("whoami", "--server", server.url).code == 4
+    )  # no login there without a profile
     cli.environment["ASKCLI_PROFILE"] = "work"
-    assert ada in cli("whoami").out
-    assert cli("ask", "at work").out.strip() == "You asked: at work"
-    assert "at work" in cli("history").out
-    assert ada in cli("status").out
-    assert bob in cli("whoami", "--profile", "side").out  # the flag goes first
-    assert cli("logout").code == 0
-    gone = cli("whoami")
+    assert ada in cli.in_process("whoami").out
+    assert cli.in_process("ask", "at work").out.strip() == "You asked: at work"
+    assert "at work" in cli.in_process("history").out
+    assert ada in cli.in_process("status").out
+    assert bob in cli.in_process("whoami", "--profile", "side").out  # the flag goes first
+    assert cli.in_process("logout").code == 0
+    gone = cli.in_process("whoami")
     assert (gone.code, "login --server URL --profile work" in gone.err) == (2, True)
-    assert bob in cli("whoami", "--profile", "side").out
+    assert bob in cli.in_process("whoami", "--profile", "side").out
 
 
 def test_an_unknown_profile_starts_and_fetches_nothing(new_cli: NewCli) -> None:
     cli = new_cli()
-    done = cli("ask", "anything", "--profile", "nowhere")
+    done = cli.in_process("ask", "anything", "--profile", "nowhere")
     assert (done.code, "no profile 'nowhere'" in done.err) == (2, True)
     assert not list(cli.home.glob("**/*.gguf"))
 
 
 def test_sessions_are_seen_and_ended(cli: Cli, new_cli: NewCli, server: ServerProcess) -> None:
-    email = json.loads(cli("whoami", "--json").out)["email"]
+    email = json.loads(cli.in_process("whoami", "--json").out)["email"]
     other = new_cli(server)
     login(other, email)
-    shown = cli("whoami", "--sessions")
+    shown = cli.in_process("whoami", "--sessions")
     assert shown.code == 0
     assert [line.endswith("(this one)") for line in shown.out.splitlines()] == [False, True]
     assert "askcli/" in shown.out
-    listed = json.loads(cli("whoami", "--sessions", "--json").out)["items"]
+    listed = json.loads(cli.in_process("whoami", "--sessions", "--json").out)["items"]
     theirs = next(session["id"] for session in listed if not session["current"])
-    assert cli("logout", "--session", theirs).code == 0
-    assert cli("logout", "--session", theirs).code == 1
-    assert cli("logout", "--session", "nonsense").code == 2
-    assert (other("whoami").code, cli("whoami").code) == (4, 0)
+    assert cli.in_process("logout", "--session", theirs).code == 0
+    assert cli.in_process("logout", "--session", theirs).code == 1
+    assert cli.in_process("logout", "--session", "nonsense").code == 2
+    assert (other.in_process("whoami").code, cli.in_process("whoami").code) == (4, 0)
     login(other, email)
-    assert cli("logout", "--all").code == 0
-    assert (other("whoami").code, cli("whoami").code) == (4, 4)
+    assert cli.in_process("logout", "--all").code == 0
+    assert (other.in_process("whoami").code, cli.in_process("whoami").code) == (4, 4)
     assert "refresh_token" not in token_file(cli).read_text()
 
 
 def test_a_password_is_changed(cli: Cli, new_cli: NewCli, server: ServerProcess) -> None:
-    email = json.loads(cli("whoami", "--json").out)["email"]
+    email = json.loads(cli.in_process("whoami", "--json").out)["email"]
     other = new_cli(server)
     login(other, email)
-    wrong = cli("passwd", "--password-stdin", stdin="not this one\nanother good one\n")
+    wrong = cli.in_process("passwd", "--password-stdin", stdin="not this one\nanother good one\n")
     assert (wrong.code, "Wrong" in wrong.err) == (4, True)
-    done = cli("passwd", "--password-stdin", stdin=f"{PASSWORD}\nanother good one\n")
+    done = cli.in_process("passwd", "--password-stdin", stdin=f"{PASSWORD}\nanother good one\n")
     assert (done.code, done.out) == (0, "")
-    assert (cli("whoami").code, other("whoami").code) == (0, 4)
+    assert (cli.in_process("whoami").code, other.in_process("whoami").code) == (0, 4)
     words = ("login", "--email", email, "--password-stdin")
-    assert other(*words, stdin=PASSWORD).code == 4
-    assert other(*words, stdin="another good one").code == 0
+    assert other.in_process(*words, stdin=PASSWORD).code == 4
+    assert other.in_process(*words, stdin="another good one").code == 0
 
 
 def test_a_password_is_typed_unseen(sqlite_server: ServerProcess, new_cli: NewCli) -> None:
@@ -120,6 +122,6 @@ def test_a_server_that_hangs_keeps_nobody_from_another(
 
 
 def test_the_local_server_has_no_password_to_change(new_cli: NewCli) -> None:
-    done = new_cli()("passwd", "--password-stdin", stdin="a\nb\n")
+    done = new_cli().in_process("passwd", "--password-stdin", stdin="a\nb\n")
     assert done.code == 2
     assert "local server" in done.err

@@ -35,38 +35,38 @@ def test_status_tells_all_and_the_truth(cli: Cli, server: ServerProcess) -> None
 def test_status_tells_each_problem_with_its_fix(
     new_cli: NewCli, sqlite_server: ServerProcess
 ) -> None:
-    nobody = new_cli(sqlite_server)("status", "--json")
+    nobody = new_cli(sqlite_server).in_process("status", "--json")
     problem = json.loads(nobody.out)["problems"][0]
     assert (nobody.code, problem["code"]) == (4, "not_authenticated")
     assert "askcli login" in problem["detail"]
     ended = logged_in(new_cli(sqlite_server), sqlite_server)
-    sessions = json.loads(ended("whoami", "--sessions", "--json").out)["items"]
-    assert ended("logout", "--session", sessions[0]["id"]).code == 0
-    told = ended("status")
+    sessions = json.loads(ended.in_process("whoami", "--sessions", "--json").out)["items"]
+    assert ended.in_process("logout", "--session", sessions[0]["id"]).code == 0
+    told = ended.in_process("status")
     assert (told.code, "askcli login" in told.err) == (4, True)
-    away = new_cli(ASKCLI_SERVER="http://127.0.0.1:9")("status")
+    away = new_cli(ASKCLI_SERVER="http://127.0.0.1:9").in_process("status")
     assert (away.code, "cannot reach" in away.err) == (6, True)
-    assert new_cli()("status").code == 0  # a local server starts when it is asked
+    assert new_cli().in_process("status").code == 0  # a local server starts when it is asked
 
 
 def test_usage_counts_by_day_and_model(cli: Cli, fake: FakeAnthropic) -> None:
-    assert cli("usage").err == "Nothing was asked then.\n"
+    assert cli.in_process("usage").err == "Nothing was asked then.\n"
     for model in ("claude-haiku-5-5", "claude-haiku-5-5", "claude-sonnet-5-5"):
-        assert cli("ask", "-m", model, "hello").code == 0
-    items = json.loads(cli("usage", "--json").out)["items"]
+        assert cli.in_process("ask", "-m", model, "hello").code == 0
+    items = json.loads(cli.in_process("usage", "--json").out)["items"]
     assert [(item["model"], item["questions"]) for item in items] == [
         ("claude-haiku-5-5", 2),
         ("claude-sonnet-5-5", 1),
     ]
     assert [item["input_tokens"] + item["output_tokens"] for item in items] == [36, 18]
-    asked = json.loads(cli("history", "--json").out)["items"]
+    asked = json.loads(cli.in_process("history", "--json").out)["items"]
     cost = sum(item["cost_usd"] for item in asked)
     assert sum(item["cost_usd"] for item in items) == pytest.approx(cost)
     assert {item["day"] for item in items} == {asked[0]["created_at"][:10]}
-    assert json.loads(cli("usage", "--since", "2020-01-01", "--until", "1d", "--json").out) == {
-        "items": []
-    }
-    assert cli("usage").out.splitlines()[0].split("\t")[1:5] == [
+    assert json.loads(
+        cli.in_process("usage", "--since", "2020-01-01", "--until", "1d", "--json").out
+    ) == {"items": []}
+    assert cli.in_process("usage").out.splitlines()[0].split("\t")[1:5] == [
         "claude-haiku-5-5",
         "2",
         "22",

@@ -72,7 +72,7 @@ def test_files_go_along_under_their_names(sqlite_cli: Cli, fake: FakeAnthropic) 
     (sqlite_cli.home / "inner/one.py").write_text("print(1)\n")
     (sqlite_cli.home / 'b "2".txt').write_bytes(b"\xef\xbb\xbfz\xc3\xbcrich")
     words = ("ask", marker, "-f", "inner/one.py", "--file", 'b "2".txt', "--json")
-    done = sqlite_cli(*words, stdin="and stdin\n")
+    done = sqlite_cli.in_process(*words, stdin="and stdin\n")
     assert json.loads(done.out)["question"] == (
         f'{marker}\n\n<file name="one.py">\nprint(1)\n</file>\n\n'
         "<file name=\"b '2'.txt\">\nzürich\n</file>\n\nand stdin"
@@ -99,10 +99,10 @@ def test_a_file_that_is_none_to_send(
         path.mkdir()
     elif content is not None:
         path.write_bytes(content)
-    done = sqlite_cli("ask", marker, "-f", str(path))
+    done = sqlite_cli.in_process("ask", marker, "-f", str(path))
     assert (done.code, done.out) == (2, "")
     assert said in done.err
     assert str(path) in done.err
     assert done.err.count("\n") == 1
     assert fake.asked(marker) == []
-    assert sqlite_cli("ask", marker, "-f", "/dev/zero").code == 2
+    assert sqlite_cli.in_process("ask", marker, "-f", "/dev/zero").code == 2

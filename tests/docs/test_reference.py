@@ -16,28 +16,32 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_help_explains_commands_and_topics(sqlite_cli: Cli) -> None:
-    assert "usage_id" not in sqlite_cli("help").out
-    assert "--conversation" in sqlite_cli("help", "ask").out
-    assert "--older-than" in sqlite_cli("help", "history", "delete").out
-    codes = sqlite_cli("help", "exit-codes").out
+    assert "usage_id" not in sqlite_cli.in_process("help").out
+    assert "--conversation" in sqlite_cli.in_process("help", "ask").out
+    assert "--older-than" in sqlite_cli.in_process("help", "history", "delete").out
+    codes = sqlite_cli.in_process("help", "exit-codes").out
     for part in ("141", "quota_exceeded", "not_authenticated"):
         assert part in codes
-    assert re.search(r"^timeout +ASKCLI_TIMEOUT +600$", sqlite_cli("help", "settings").out, re.M)
-    assert "conversation_id" in sqlite_cli("help", "json").out
-    assert sqlite_cli("help", "nonsense").code == 2
+    assert re.search(
+        r"^timeout +ASKCLI_TIMEOUT +600$", sqlite_cli.in_process("help", "settings").out, re.M
+    )
+    assert "conversation_id" in sqlite_cli.in_process("help", "json").out
+    assert sqlite_cli.in_process("help", "nonsense").code == 2
 
 
 def test_what_json_promises_is_what_is_printed(sqlite_cli: Cli) -> None:
     from askcli import contract
 
-    assert sqlite_cli("ask", "hello").code == 0
+    assert sqlite_cli.in_process("ask", "hello").code == 0
     printed = {
-        "QuestionPage": sqlite_cli("history", "--json"),
-        "UsageList": sqlite_cli("usage", "--json"),
-        "ModelList": sqlite_cli("models", "--json"),
-        "SessionList": sqlite_cli("whoami", "--sessions", "--json"),
-        "Question": sqlite_cli("ask", "--json", "again"),
-        "Removed": sqlite_cli("history", "delete", "--older-than", "9d", "--yes", "--json"),
+        "QuestionPage": sqlite_cli.in_process("history", "--json"),
+        "UsageList": sqlite_cli.in_process("usage", "--json"),
+        "ModelList": sqlite_cli.in_process("models", "--json"),
+        "SessionList": sqlite_cli.in_process("whoami", "--sessions", "--json"),
+        "Question": sqlite_cli.in_process("ask", "--json", "again"),
+        "Removed": sqlite_cli.in_process(
+            "history", "delete", "--older-than", "9d", "--yes", "--json"
+        ),
     }
     for shape, done in printed.items():
         assert set(json.loads(done.out)) == set(getattr(contract, shape).__annotations__), shape

@@ -89,8 +89,8 @@ def told_row(fault: str) -> str:
 
 def seen_row(fault: str, cli: Cli, asked: str, question: str) -> str:
     """The row as it happens: asked at the front door, and read back."""
-    done = cli("ask", question)
-    (stored,) = json.loads(cli("history", "list", "--json").out)["items"]
+    done = cli.in_process("ask", question)
+    (stored,) = json.loads(cli.in_process("history", "list", "--json").out)["items"]
     lines = done.err.strip().splitlines()
     assert len(lines) <= 1
     assert "SECRET" not in done.err

@@ -51,12 +51,12 @@ def host(inviting: ServerProcess, new_cli: NewCli) -> Any:
 
 
 def test_an_invite_lets_one_in(http: httpx2.Client, host: Cli, inviting: ServerProcess) -> None:
-    made = host("invite", "create", "--note", "for Ada")
+    made = host.in_process("invite", "create", "--note", "for Ada")
     assert made.code == 0, made
     code = made.out.strip()
     assert "Good for 1" in made.err
-    assert "for Ada" in host("invite", "list").out
-    assert code not in host("invite", "list").out
+    assert "for Ada" in host.in_process("invite", "list").out
+    assert code not in host.in_process("invite", "list").out
     with database_of(inviting) as connection:
         assert code not in set(connection.execute(select(invites.c.code_hash)).scalars())
     assert http.post("/api/users", json=registration(invite=code)).status_code == 201
@@ -65,9 +65,9 @@ def test_an_invite_lets_one_in(http: httpx2.Client, host: Cli, inviting: ServerP
 
 
 def test_an_invite_is_not_used_up_by_what_fails(http: httpx2.Client, host: Cli) -> None:
-    code = host("invite", "create").out.strip()
+    code = host.in_process("invite", "create").out.strip()
     taken = registration(invite=code)
-    other = host("invite", "create").out.strip()
+    other = host.in_process("invite", "create").out.strip()
     assert http.post("/api/users", json=taken).status_code == 201
     for body, status in (
         (registration(taken["email"], invite=other), 409),
@@ -81,9 +81,9 @@ def test_the_uninvited_learn_nothing(
     http: httpx2.Client, host: Cli, inviting: ServerProcess
 ) -> None:
     taken = add_user(inviting)
-    revoked = json.loads(host("invite", "create", "--json").out)
-    assert host("invite", "revoke", revoked["id"]).code == 0
-    assert host("invite", "revoke", revoked["id"]).code == 1
+    revoked = json.loads(host.in_process("invite", "create", "--json").out)
+    assert host.in_process("invite", "revoke", revoked["id"]).code == 0
+    assert host.in_process("invite", "revoke", revoked["id"]).code == 1
     for more in ({}, {"invite": "a guess"}, {"invite": revoked["code"]}):
         answers = [
             http.post("/api/users", json=registration(email, **more)).json()
@@ -113,7 +113,7 @@ def test_closed_is_closed_to_all_alike(server: ServerProcess, tmp_path: Path) ->
 def test_the_last_use_of_an_invite_is_one_persons(http: httpx2.Client, host: Cli) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    code = host("invite", "create", "--uses", "2").out.strip()
+    code = host.in_process("invite", "create", "--uses", "2").out.strip()
     with ThreadPoolExecutor(6) as pool:
         bodies = [registration(invite=code) for _ in range(6)]
         answers = list(pool.map(lambda body: http.post("/api/users", json=body), bodies))
@@ -128,7 +128,7 @@ def test_register_with_an_invite_at_the_command_line(
     words = ("register", "--name", "Ada", "--email", email, "--password-stdin")
     refused = cli(*words, stdin=PASSWORD)
     assert (refused.code, "invite" in refused.err) == (4, True)
-    code = host("invite", "create").out.strip()
+    code = host.in_process("invite", "create").out.strip()
     assert cli(*words, "--invite", code, stdin=PASSWORD).code == 0
     assert email in cli("whoami").out
 

@@ -11,6 +11,7 @@ connection without a request keeps the zygote alive; it ends when the last one i
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -19,6 +20,8 @@ import selectors
 import signal
 import socket
 import sys
+import threading
+import traceback
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +133,9 @@ class Zygote:
 def _stream(number: int, mode: str, errors: str) -> TextIO:
     """A standard stream as Python opens it at its start."""
     buffering = 1 if number == 2 else -1
-    stream = open(number, mode, buffering, encoding="utf-8", errors=errors, closefd=False)
+    stream = open(  # noqa: SIM115
+        number, mode, buffering, encoding="utf-8", errors=errors, closefd=False
+    )
     return cast(TextIO, stream)
 
 
@@ -139,8 +144,34 @@ def _send(connection: socket.socket, number: int) -> None:
         connection.send(str(number).encode())
 
 
+def _run_to_end() -> None:
+    """Run the command, and end as Python does, except for taking all modules apart.
+
+    That would touch, and so copy, all the memory that the forks share: most of a command's time.
+    """
+    from askcli.__main__ import main as command
+
+    code = 0
+    try:
+        command()
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:  # noqa: BLE001 - as Python itself does at the end
+        traceback.print_exc()
+        code = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    gc.collect()  # what was not closed complains
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        code = 120
+    os._exit(code)
+
+
 def main() -> None:
-    """Load, serve, and in each fork run the command to Python's own end."""
+    """Load, serve, and in each fork run the command."""
     if os.fork():
         os._exit(0)  # nobody's child, so that nobody has to wait for it
     for name in PRELOADED:
@@ -150,12 +181,9 @@ def main() -> None:
     tasks = Path("/proc/self/task")
     assert len(list(tasks.iterdir())) == 1, "a thread would not survive the fork"
     zygote = Zygote(socket.socket(fileno=int(sys.argv[1])))
-    request = zygote.serve()
-    if request is not None:
+    if request := zygote.serve():
         request.become()
-        from askcli.__main__ import main as command
-
-        command()
+        _run_to_end()
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from askcli.search_terms import matches, terms
+from askcli.search_terms import MAX_WORD_CHARACTERS, Term, fold, matches, terms, words
 from tests.support.search_cases import CASES, STORED
 
 
@@ -15,3 +17,53 @@ def test_what_is_found_can_be_marked(query: str, name: str) -> None:
     marked = [whole[start:end] for start, end in matches(whole, wanted)]
     assert marked
     assert all(matches(part, wanted) for part in marked)
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("Hello, World", ["hello", "world"]),
+        ("Don't", ["don", "t"]),
+        ("Café STRASSE straße", ["cafe", "strasse", "strasse"]),
+        ("東京x", ["東", "京", "x"]),
+        ("ﬁle ＡＢＣ x²", ["file", "abc", "x2"]),
+        ("a🎉b", ["a", "🎉", "b"]),
+        ("x" * 100, ["x" * MAX_WORD_CHARACTERS]),
+        ("!!! ...", []),
+    ],
+)
+def test_the_words_of_a_text(text: str, folded: list[str]) -> None:
+    assert [word.folded for word in words(text)] == folded
+
+
+@pytest.mark.parametrize(
+    ("query", "parsed"),
+    [
+        ("", ()),
+        ("one", (Term(("one",)),)),
+        ('"two words"', (Term(("two", "words")),)),
+        ('"not closed', (Term(("not", "closed")),)),
+        ("begin*", (Term(("begin",), is_prefix=True),)),
+        ("-no yes", (Term(("no",), is_excluded=True), Term(("yes",)))),
+        ('-"no such"', (Term(("no", "such"), is_excluded=True),)),
+        ("foo_bar", (Term(("foo", "bar")),)),
+        ('- * ""', ()),
+    ],
+)
+def test_the_terms_of_a_query(query: str, parsed: tuple[Term, ...]) -> None:
+    assert terms(query) == parsed
+
+
+def test_matches_are_in_order_and_do_not_overlap() -> None:
+    text = "one two one two three"
+    spans = matches(text, terms('"one two" "two one"'))
+    assert [text[start:end] for start, end in spans] == ["one two one two"]
+    assert matches(text, terms("-one")) == []
+    assert [text[a:b] for a, b in matches(text, terms("thr*"))] == ["three"]
+
+
+@given(st.text(max_size=200))
+def test_no_text_and_no_query_is_an_error(text: str) -> None:
+    for start, end in matches(text, terms(text)):
+        assert 0 <= start < end <= len(text)
+    assert all(word.folded == fold(word.folded) for word in words(text))

@@ -1,0 +1,26 @@
+"""The Accept header: who gets an event stream."""
+
+from __future__ import annotations
+
+import pytest
+
+from askcli.server.sse import wants_stream
+
+
+@pytest.mark.parametrize(
+    ("accept", "streams"),
+    [
+        (None, False),
+        ("", False),
+        ("*/*", False),
+        ("application/json", False),
+        ("text/*", False),
+        ("text/event-stream", True),
+        ("Text/Event-Stream", True),
+        ("text/event-stream; charset=utf-8", True),
+        ("application/json;q=0.5, text/event-stream", True),
+        ("text/event-streaming", False),
+    ],
+)
+def test_a_stream_is_for_those_who_name_it(accept: str | None, streams: bool) -> None:
+    assert wants_stream(accept) == streams

@@ -1,0 +1,118 @@
+"""The queue for the model's slots: round-robin by user, bounded, safe to cancel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+
+import pytest
+
+from askcli.errors import ProviderOverloaded
+from askcli.services.fair_queue import FairQueue
+
+
+def queue(slots: int = 1, waiting: int = 8) -> FairQueue:
+    return FairQueue(slots, waiting, ProviderOverloaded)
+
+
+async def hold(turns: FairQueue, user: str, order: list[str], release: asyncio.Event) -> None:
+    async with turns.slot(user):
+        order.append(user)
+        await release.wait()
+
+
+async def settle() -> None:
+    """Let every task that can go on do so."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def run(test: Coroutine[object, object, None]) -> None:
+    asyncio.run(test)
+
+
+def test_as_many_as_there_are_slots_run_at_once() -> None:
+    async def scenario() -> None:
+        turns, order, release = queue(slots=2), list[str](), asyncio.Event()
+        tasks = [asyncio.create_task(hold(turns, user, order, release)) for user in "aab"]
+        await settle()
+        assert (order, turns.waiting) == (["a", "a"], 1)
+        release.set()
+        await asyncio.gather(*tasks)
+        assert (order, turns.waiting) == (["a", "a", "b"], 0)
+
+    run(scenario())
+
+
+def test_users_take_turns_whatever_they_have_queued() -> None:
+    async def scenario() -> None:
+        turns, order = queue(waiting=40), list[str]()
+        gates = [asyncio.Event() for _ in "aaaabbc"]
+        tasks = []
+        for user, gate in zip("aaaabbc", gates, strict=True):
+            tasks.append(asyncio.create_task(hold(turns, user, order, gate)))
+            await settle()
+        for gate in gates:
+            gate.set()
+        await asyncio.gather(*tasks)
+        assert "".join(order) == "aabcaba"
+
+    run(scenario())
+
+
+def test_a_user_may_take_a_quarter_of_the_places_and_all_together_the_whole() -> None:
+    async def scenario() -> None:
+        turns, order, release = queue(waiting=8), list[str](), asyncio.Event()
+        tasks = [asyncio.create_task(hold(turns, user, order, release)) for user in "aaa"]
+        await settle()
+        with pytest.raises(ProviderOverloaded):
+            turns.check_room("a")
+        turns.check_room("b")
+        tasks += [asyncio.create_task(hold(turns, user, order, release)) for user in "bbccdd"]
+        await settle()
+        assert turns.waiting == 8
+        with pytest.raises(ProviderOverloaded):
+            turns.check_room("e")
+        release.set()
+        await asyncio.gather(*tasks)
+        turns.check_room("a")
+
+    run(scenario())
+
+
+def test_a_cancelled_request_leaves_the_queue() -> None:
+    async def scenario() -> None:
+        turns, order, release = queue(), list[str](), asyncio.Event()
+        first, second, third = (
+            asyncio.create_task(hold(turns, user, order, release)) for user in "abc"
+        )
+        await settle()
+        second.cancel()
+        await settle()
+        assert turns.waiting == 1
+        release.set()
+        await asyncio.gather(first, third)
+        assert order == ["a", "c"]
+
+    run(scenario())
+
+
+def test_a_slot_granted_in_the_moment_of_a_cancellation_goes_to_the_next() -> None:
+    async def scenario() -> None:
+        turns, order = queue(), list[str]()
+        gates = [asyncio.Event() for _ in range(3)]
+        tasks = [
+            asyncio.create_task(hold(turns, user, order, gate))
+            for user, gate in zip("abc", gates, strict=True)
+        ]
+        await settle()
+        gates[0].set()
+        tasks[1].add_done_callback(lambda _: gates[2].set())
+        await asyncio.sleep(0)  # the first gives its slot back: the second has it, and is cancelled
+        tasks[1].cancel()
+        await asyncio.wait(tasks, timeout=10)
+        assert [task.done() for task in tasks] == [True] * 3
+        assert order[-1] == "c"
+        turns.check_room("d")
+
+    run(scenario())
