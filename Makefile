@@ -31,6 +31,25 @@ format: .venv ## Format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: docs
+docs: .venv ## Regenerate docs/cli.md and the man pages from the help texts
+	$(BIN)/python tools/reference.py
+
+.PHONY: hooks
+hooks: .venv ## Install the checks as git hooks
+	$(BIN)/pre-commit install
+
+.PHONY: matrix
+matrix: .venv ## Run the quick tests on every supported Python that is installed
+	$(BIN)/nox
+
+.PHONY: release
+release: .venv ## Build wheel and sdist, check them, and try the wheel in a fresh environment
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	bash tools/try_wheel.sh dist/*.whl
+
 .PHONY: ci
 ci: ## What decides whether a change lands
 	bash .ci/run
