@@ -15,6 +15,11 @@ help: ## List the targets
 test: .venv ## Run the tests
 	$(BIN)/pytest
 
+.PHONY: quick
+quick: .venv ## Run the quick tests: the pure parts, and a slice through the front door (under 30 s)
+	$(BIN)/pytest tests/unit tests/docs/test_architecture.py tests/docs/test_container.py tests/docs/test_reference.py \
+	    tests/cli/test_stdin.py tests/api/test_questions.py -k "not postgres and not real_model"
+
 .PHONY: soak
 soak: .venv ## Run the tests, and the long rounds of the checks too
 	ASKCLI_SOAK=1 $(BIN)/pytest
