@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def _leave(*_: object) -> None:
-    """End at once, without a traceback and without the sign of life."""
+    """Exit at once, without a traceback, and erase the spinner."""
     if transient := sys.modules.get("askcli.cli.output.transient"):
         transient.clear()
     os._exit(INTERRUPTED)

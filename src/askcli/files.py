@@ -21,12 +21,12 @@ def private_directory(path: Path) -> Path:
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = path.stat()
+        status = path.stat()
         # The owner of a symbolic link could turn it elsewhere: it must be this user, too.
-        owners = {found.st_uid, path.lstat().st_uid}
-        if not stat.S_ISDIR(found.st_mode) or owners != {os.getuid()}:
+        owners = {status.st_uid, path.lstat().st_uid}
+        if not stat.S_ISDIR(status.st_mode) or owners != {os.getuid()}:
             raise Failed(f"{path} is not a directory of yours: remove it or name another one.")
-        if found.st_mode & 0o077:
+        if status.st_mode & 0o077:
             path.chmod(0o700)
     except OSError as error:
         raise Failed(f"cannot use the directory {path}: {error.strerror}.") from error

@@ -21,15 +21,15 @@ from askcli.errors import Misused
     ],
 )
 def test_a_time_ago(text: str, ago: timedelta) -> None:
-    parsed = datetime.fromisoformat(times.moment(text, "--since"))
+    parsed = datetime.fromisoformat(times.parse(text, "--since"))
     assert timedelta(0) <= datetime.now(UTC) - ago - parsed < timedelta(seconds=30)
 
 
 def test_a_time_by_name_is_local_unless_it_has_a_zone() -> None:
-    assert times.moment("2020-01-31T10:00:00Z", "--since") == "2020-01-31T10:00:00Z"
-    assert times.moment("2020-01-31T10:00:00+02:00", "--since") == "2020-01-31T08:00:00Z"
+    assert times.parse("2020-01-31T10:00:00Z", "--since") == "2020-01-31T10:00:00Z"
+    assert times.parse("2020-01-31T10:00:00+02:00", "--since") == "2020-01-31T08:00:00Z"
     local = datetime(2020, 1, 31).astimezone(UTC)
-    assert datetime.fromisoformat(times.moment("2020-01-31", "--since")) == local
+    assert datetime.fromisoformat(times.parse("2020-01-31", "--since")) == local
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,4 @@ def test_a_time_by_name_is_local_unless_it_has_a_zone() -> None:
 )
 def test_what_is_no_time_is_refused_with_the_flag(text: str) -> None:
     with pytest.raises(Misused, match="--since"):
-        times.moment(text, "--since")
+        times.parse(text, "--since")

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from uuid import uuid4
-
-import typer
 
 from askcli.cli.commands.models import ensure_local_model
 from askcli.cli.input import options, question, question_ids
@@ -29,37 +27,6 @@ from askcli.errors import AskcliError, Misused, Unreachable
 log = logging.getLogger("askcli.notices")
 
 CANCEL_SECONDS = 0.2
-
-Words = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[QUESTION]...", help="The question; stdin is added to it, `-` is stdin alone."
-    ),
-]
-Files = Annotated[
-    list[Path] | None,
-    typer.Option("--file", "-f", metavar="FILE", help="Add a text file; may be repeated."),
-]
-Continue = Annotated[
-    bool, typer.Option("--continue", "-c", help="Go on with this terminal's conversation.")
-]
-ConversationId = Annotated[
-    str | None,
-    typer.Option("--conversation", metavar="ID", help="Go on with this one, whatever -c says."),
-]
-MaxTokens = Annotated[
-    int | None, typer.Option("--max-tokens", min=1, help="How long the answer may become.")
-]
-Rejoin = Annotated[
-    str | None, typer.Option("--rejoin", metavar="ID", help="Follow an answer again.")
-]
-Retry = Annotated[
-    str | None, typer.Option("--retry", metavar="ID", help="Ask the same question again.")
-]
-NoStdin = Annotated[bool, typer.Option("--no-stdin", help="Do not read stdin.")]
-Ndjson = Annotated[bool, typer.Option("--ndjson", help="Print the events, one JSON object a line.")]
-Raw = Annotated[bool, typer.Option("--raw", help="Print plain text, exactly as it came.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices on stderr, only errors.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +48,20 @@ class NewQuestion:
 
 
 def ask(
-    words: Words = None,
-    files: Files = None,
+    words: options.Words = None,
+    files: options.Files = None,
     system: options.System = None,
     model: options.Model = None,
-    go_on: Continue = False,
-    conversation: ConversationId = None,
-    max_tokens: MaxTokens = None,
-    rejoin: Rejoin = None,
-    retry: Retry = None,
-    no_stdin: NoStdin = False,
+    go_on: options.Continue = False,
+    conversation: options.ConversationId = None,
+    max_tokens: options.MaxTokens = None,
+    rejoin: options.Rejoin = None,
+    retry: options.Retry = None,
+    no_stdin: options.NoStdin = False,
     as_json: options.Json = False,
-    ndjson: Ndjson = False,
-    raw: Raw = False,
-    quiet: Quiet = False,
+    ndjson: options.Ndjson = False,
+    raw: options.Raw = False,
+    quiet: options.Quiet = False,
     server: options.Server = None,
     profile: options.Profile = None,
     timeout: options.Timeout = None,
@@ -123,7 +90,7 @@ def _check_alone(rejoin: str | None, retry: str | None, new: NewQuestion) -> Non
     if ids and (len(ids) > 1 or not new.is_empty):
         raise Misused("--rejoin ID and --retry ID stand alone: the question is known.")
     for text in ids:
-        question_ids.whole(text)
+        question_ids.parse_whole(text)
 
 
 def _ask(connection: Connection, new: NewQuestion, show: Printer) -> None:
@@ -138,7 +105,7 @@ def _ask(connection: Connection, new: NewQuestion, show: Printer) -> None:
 def _retry(connection: Connection, id_: str, show: Printer) -> None:
     """Ask an earlier question again."""
     with _open(connection) as api:
-        earlier = api.question(question_ids.of_question(api, id_))
+        earlier = api.question(question_ids.resolve_question(api, id_))
         body = {
             "question": earlier["question"],
             "system": earlier["system"],
@@ -150,7 +117,7 @@ def _retry(connection: Connection, id_: str, show: Printer) -> None:
 def _rejoin(connection: Connection, id_: str, show: Printer) -> None:
     """Follow the answer of an earlier question from its beginning."""
     with _open(connection) as api:
-        asking = Asking(api, question_ids.of_question(api, id_))
+        asking = Asking(api, question_ids.resolve_question(api, id_))
         _print_events(connection, api, asking, asking.rejoin(), show)
 
 
@@ -171,7 +138,7 @@ def _send(connection: Connection, api: Api, body: dict[str, Any], show: Printer)
 def _conversation(connection: Connection, api: Api, new: NewQuestion) -> str | None:
     """Return the id of the conversation to go on with, None for a new one."""
     if new.conversation:
-        conversation_id = question_ids.of_conversation(api, new.conversation)
+        conversation_id = question_ids.resolve_conversation(api, new.conversation)
         log.info("askcli: continuing conversation %s.", conversation_id)
         return conversation_id
     if not new.go_on:

@@ -14,7 +14,7 @@ from askcli.errors import Misused
 
 
 class Shell(StrEnum):
-    """A shell whose completion we know."""
+    """A shell with completion."""
 
     BASH = "bash"
     ZSH = "zsh"
@@ -32,14 +32,17 @@ def help_(
     if words and words[0] in topics.TOPICS:
         console.out(topics.TOPICS[words[0]]() + "\n")
         return
-    command, inner = root.command, root
+    command, inner_context = root.command, root
     for word in words or []:
-        found = getattr(command, "commands", {}).get(word)
-        if found is None:
-            known = ", ".join(topics.TOPICS)
-            raise Misused(f"there is no command or topic {word!r}; the topics are {known}.")
-        command, inner = found, type(root)(found, info_name=word, parent=inner)
-    console.out(command.get_help(inner).rstrip() + "\n")
+        subcommand = getattr(command, "commands", {}).get(word)
+        if subcommand is None:
+            names = ", ".join(topics.TOPICS)
+            raise Misused(f"there is no command or topic {word!r}; the topics are {names}.")
+        command, inner_context = (
+            subcommand,
+            type(root)(subcommand, info_name=word, parent=inner_context),
+        )
+    console.out(command.get_help(inner_context).rstrip() + "\n")
 
 
 def completion(

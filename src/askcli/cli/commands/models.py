@@ -1,4 +1,4 @@
-"""askcli models: which models there are, and fetching a local one."""
+"""askcli models: list the models, and download a local one."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def list_(
     profile: options.Profile = None,
 ) -> None:
     """List the models that the server can ask, and the local ones that can be pulled."""
-    found = options.connection(server, profile)
-    with found.open() as api:
+    connection = options.connection(server, profile)
+    with connection.open() as api:
         models = api.models()
     completion_cache.models(model["id"] for model in models["items"])
     if as_json:
@@ -54,15 +54,15 @@ def list_(
     for model in models["items"]:
         mark = "*" if model["id"] == models["default"] else " "
         console.out(f"{mark} {model['id']}  {model['description']}\n")
-    if found.is_local:
-        _list_catalogue(found.settings)
+    if connection.is_local:
+        _list_catalogue(connection.settings)
 
 
 def _list_catalogue(settings: Settings) -> None:
     console.note("\nLocal models (askcli models pull NAME; ASKCLI_LOCAL_MODEL=NAME uses one):")
     for model in catalogue.CATALOGUE.values():
-        here = "here" if catalogue.path_of(model, settings.data_dir).is_file() else "not here"
-        console.note(f"  {model.name}  {model.size / 1e6:,.0f} MB, {here}; {model.note}")
+        state = "here" if catalogue.path_of(model, settings.data_dir).is_file() else "not here"
+        console.note(f"  {model.name}  {model.size / 1e6:,.0f} MB, {state}; {model.note}")
 
 
 @app.command("pull")
@@ -75,32 +75,32 @@ def pull(
     settings = settings_module.load()
     if name is not None and name not in catalogue.CATALOGUE:
         raise Misused(f"there is no model {name!r}; there are {', '.join(catalogue.CATALOGUE)}.")
-    wanted = catalogue.choose(name or settings.local_model, settings.data_dir)
-    if wanted.model is None:
-        raise Misused(f"{wanted.path} is a file of yours; there is nothing to fetch.")
-    console.out(f"{_fetched(wanted.model, settings.data_dir)}\n")
+    choice = catalogue.choose(name or settings.local_model, settings.data_dir)
+    if choice.model is None:
+        raise Misused(f"{choice.path} is a file of yours; there is nothing to fetch.")
+    console.out(f"{_download(choice.model, settings.data_dir)}\n")
 
 
 def ensure_local_model(settings: Settings) -> None:
     """Download the model that the local server needs, if it is not here yet."""
     if factory.kind(settings) != "local":
         return
-    wanted = catalogue.choose(settings.local_model, settings.data_dir)
-    if wanted.model is None or wanted.present():
+    choice = catalogue.choose(settings.local_model, settings.data_dir)
+    if choice.model is None or choice.present():
         return
-    model = wanted.model
+    model = choice.model
     log.info(
         "There is no server and no ANTHROPIC_API_KEY, so a model on this machine will answer.\n"
         f"Fetching it, once: {model.title}, {model.size / 1e6:,.0f} MB, licence {model.licence}; "
-        f"{model.note} (chosen: {wanted.why}).\n"
+        f"{model.note} (chosen: {choice.why}).\n"
         "To ask Anthropic instead: export ANTHROPIC_API_KEY=…  To ask a server: --server URL."
     )
-    _fetched(model, settings.data_dir)
+    _download(model, settings.data_dir)
 
 
-def _fetched(model: LocalModel, data_dir: Path) -> Path:
+def _download(model: LocalModel, data_dir: Path) -> Path:
     from askcli.local_models.download import (
-        fetch,  # seldom needed, and it loads zipfile and its kin
+        fetch,  # rarely needed, and slow to import
     )
 
     with ByteProgress(model.size, sys.stderr) as progress:

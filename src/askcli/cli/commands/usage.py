@@ -1,4 +1,4 @@
-"""askcli usage: what one's questions have cost, by day and by model."""
+"""askcli usage: tokens and costs by day and by model."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from askcli.cli.input import options, times
 from askcli.cli.output import console, pager
 from askcli.contract import Usage
 
-# Where there is no room for a bar, the numbers alone.
+# Below this width only the numbers are shown.
 NARROW = 60
 
-# Parts of a cell, so that a short bar is still told from a shorter one.
+# Eighths of a cell, for the end of a bar.
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 @dataclass
 class Sum:
-    """What a day, or a model, comes to; `cost` is None where no price is known at all."""
+    """The sum of a day or a model; `cost` is None where no price is known."""
 
     questions: int = 0
     tokens: int = 0
     cost: float | None = None
 
     def add(self, item: Usage) -> None:
-        """Count one more."""
+        """Add an item."""
         self.questions += item["questions"]
         self.tokens += item["input_tokens"] + item["output_tokens"]
         if item["cost_usd"] is not None:
@@ -50,12 +50,12 @@ def usage(
     profile: options.Profile = None,
 ) -> None:
     """Show your tokens and what they cost, by day (UTC) and by model."""
-    told = {
-        "since": times.moment(since, "--since"),
-        "until": times.of(until, "--until"),
+    period = {
+        "since": times.parse(since, "--since"),
+        "until": times.parse_optional(until, "--until"),
     }
     with options.connected(server, profile) as api:
-        items = api.usage(**told)
+        items = api.usage(**period)
     if as_json:
         console.out_json({"items": items})
     elif not items:
@@ -74,23 +74,23 @@ def _fields(item: Usage) -> str:
 
 def _chart(items: list[Usage]) -> Iterator[str]:
     days, models = defaultdict[str, Sum](Sum), defaultdict[str, Sum](Sum)
-    whole = Sum()
+    total = Sum()
     for item in items:
-        for part in (days[item["day"]], models[console.harmless(item["model"])], whole):
+        for part in (days[item["day"]], models[console.harmless(item["model"])], total):
             part.add(item)
     yield from _bars(days)
     yield ""
     yield from _bars(dict(sorted(models.items(), key=lambda known: -known[1].tokens)))
     yield ""
-    yield f"{_told(whole).strip()} in all"
+    yield f"{_numbers(total).strip()} in all"
 
 
 def _bars(sums: dict[str, Sum]) -> Iterator[str]:
-    """A line for each: its name, a bar as long as its tokens are many, and the numbers."""
+    """Yield a line for each sum: its name, a bar in proportion to its tokens, the numbers."""
     most = max(part.tokens for part in sums.values()) or 1
     names = max(map(len, sums))
     columns = shutil.get_terminal_size().columns
-    numbers = {name: _told(part) for name, part in sums.items()}
+    numbers = {name: _numbers(part) for name, part in sums.items()}
     longest = max(map(len, numbers.values()))
     room = columns - names - longest - 4
     for name, part in sums.items():
@@ -107,7 +107,7 @@ def _bar(share: float, room: int) -> str:
     return ("█" * (eighths // 8) + part).ljust(room)
 
 
-def _told(part: Sum) -> str:
+def _numbers(part: Sum) -> str:
     cost = "no price" if part.cost is None else f"${part.cost:,.4f}"
     plural = "" if part.questions == 1 else "s"
     if shutil.get_terminal_size().columns < NARROW:

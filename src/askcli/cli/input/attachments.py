@@ -1,4 +1,4 @@
-"""Files that go along with a question: text, each under its name."""
+"""Text files sent with a question, each under its name."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 from askcli.contract import MAX_QUESTION_CHARACTERS
 from askcli.errors import Misused, PayloadTooLarge
 
-# A character takes at most 4 bytes in UTF-8; reading one byte more shows that it is too much.
+# A character takes at most 4 bytes in UTF-8; one byte more shows that the file is too long.
 MAX_BYTES = MAX_QUESTION_CHARACTERS * 4
 
 
 def read(paths: list[Path]) -> list[str]:
-    """The files as parts of a question. Raises Misused, or PayloadTooLarge, naming the file."""
+    """Return the files as parts of a question. Raises Misused or PayloadTooLarge with the name."""
     return [f'<file name="{_name(path)}">\n{_text(path)}\n</file>' for path in paths]
 
 
 def _name(path: Path) -> str:
-    """What the model is told the file is called: never where it is on this machine."""
+    """Return the file's name for the model, without its directory."""
     return os.fsencode(path.name).decode("utf-8", "replace").replace('"', "'")
 
 
@@ -34,7 +34,7 @@ def _text(path: Path) -> str:
 
 
 def decoded(content: bytes, name: str, encoding: str = "utf-8") -> str:
-    """The text, without line feeds at its end. Raises Misused, naming what holds none."""
+    """Return the text without trailing line feeds. Raises Misused, with the name, if not UTF-8."""
     try:
         return content.decode(encoding).rstrip("\n")
     except UnicodeDecodeError as error:
@@ -44,7 +44,7 @@ def decoded(content: bytes, name: str, encoding: str = "utf-8") -> str:
 
 
 def _content(path: Path) -> bytes:
-    """The file's beginning, as much as may be sent and one byte more: it may have no end."""
+    """Read at most MAX_BYTES and one byte more: the file may be endless."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)

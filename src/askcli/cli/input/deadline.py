@@ -1,4 +1,4 @@
-"""How long a command may take, and what a Ctrl-C during it means."""
+"""A deadline for a block of code."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from askcli.errors import AskcliError
 
 
 class _OutOfTimeError(BaseException):
-    """Not an Exception: nothing on the way may take it for a failure that another try mends."""
+    """Not an Exception: no handler on the way may take it for a failure to retry."""
 
 
 @contextmanager
 def within(seconds: float, error: AskcliError) -> Iterator[None]:
-    """Raise `error` when the block takes longer, whatever it is waiting for.
+    """Raise `error` when the block takes longer than `seconds`.
 
-    A signal, because a stream that pings keeps every time-out of the connection quiet.
+    By a signal, because the pings of a stream keep the connection's time-outs from expiring.
     """
 
-    def late(_number: int, _frame: FrameType | None) -> None:
+    def on_alarm(_number: int, _frame: FrameType | None) -> None:
         raise _OutOfTimeError
 
-    before = signal.signal(signal.SIGALRM, late)
+    previous_handler = signal.signal(signal.SIGALRM, on_alarm)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
@@ -32,4 +32,4 @@ def within(seconds: float, error: AskcliError) -> Iterator[None]:
         raise error from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, previous_handler)

@@ -1,8 +1,8 @@
-"""Which conversation a terminal is in: what `askcli ask -c` goes on with.
+"""The last conversation of a terminal, which `askcli ask -c` continues.
 
-A terminal is its session (POSIX): all that one shell has started, pipelines and scripts included,
-and nothing that another window or tab has. Numbers of sessions are used again, so the moment at
-which the session's leader was started belongs to its name.
+A terminal is identified by its POSIX session: all processes of one shell, pipelines and scripts
+included, and none of another window. Session ids are reused, so the start time of the session's
+leader is part of the key.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from askcli.errors import Failed
 from askcli.files import private_directory, write_private
 
 FORGOTTEN_SECONDS = 30 * 86_400
-# So much of its last question tells a person which conversation it is.
+# Enough of the last question to recognize the conversation.
 SHOWN_CHARACTERS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation, and how its last question begins."""
+    """A conversation, and the beginning of its last question."""
 
     id: str
     question: str
 
 
 class Terminal:
-    """This terminal, and what it last asked whom."""
+    """This terminal and its last conversation with each account."""
 
     def __init__(self, state_dir: Path, account: Callable[[], str]) -> None:
-        """`account` names the server and the user: another one's conversation is not this one's."""
+        """`account` returns a key of server and user: each has a last conversation of its own."""
         self._directory = state_dir / "terminals"
         self._account = account
         name = _name()
@@ -44,13 +44,13 @@ class Terminal:
 
     @property
     def exists(self) -> bool:
-        """Whether there is a terminal at all."""
+        """Whether the process has a terminal."""
         return self._path is not None
 
     def last(self) -> Conversation | None:
-        """The last conversation of this terminal with this account, None where there is none."""
-        found = self._read().get(self._account())
-        return Conversation(found["id"], found["question"]) if found else None
+        """Return the last conversation of this terminal and account, None if there is none."""
+        entry = self._read().get(self._account())
+        return Conversation(entry["id"], entry["question"]) if entry else None
 
     def remember(self, conversation_id: str, question: str) -> None:
         """Make this the terminal's last conversation."""
@@ -59,19 +59,19 @@ class Terminal:
         beginning = " ".join(question.split())
         if len(beginning) > SHOWN_CHARACTERS:
             beginning = beginning[: SHOWN_CHARACTERS - 1] + "…"
-        told = self._read() | {self._account(): {"id": conversation_id, "question": beginning}}
-        # That an answer was not remembered is no reason not to show it.
+        entries = self._read() | {self._account(): {"id": conversation_id, "question": beginning}}
+        # The answer is shown even if the conversation cannot be saved.
         with suppress(OSError, Failed):
             private_directory(self._directory)
-            write_private(self._path, json.dumps(told).encode())
+            write_private(self._path, json.dumps(entries).encode())
             self._forget_old()
 
     def _read(self) -> dict[str, dict[str, str]]:
         if self._path is None:
             return {}
         try:
-            found: dict[str, dict[str, str]] = json.loads(self._path.read_bytes())
-            return found
+            entries: dict[str, dict[str, str]] = json.loads(self._path.read_bytes())
+            return entries
         except (OSError, ValueError):
             return {}
 
@@ -91,8 +91,8 @@ def _name() -> str | None:
 
 
 def _started(pid: int) -> str:
-    """When a process was started, in clock ticks since the machine was, where /proc tells."""
+    """Return a process's start time in clock ticks since boot, empty without /proc."""
     with suppress(OSError, IndexError):
-        # The name, in brackets, may hold anything: what follows its last bracket is countable.
+        # The name in brackets may contain blanks: the fields are counted after its last bracket.
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     return ""

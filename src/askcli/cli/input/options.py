@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
@@ -32,6 +33,38 @@ System = Annotated[str | None, typer.Option("--system", "-s", help="How the mode
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from stdin.")
 ]
+
+# Of `ask`.
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[QUESTION]...", help="The question; stdin is added to it, `-` is stdin alone."
+    ),
+]
+Files = Annotated[
+    list[Path] | None,
+    typer.Option("--file", "-f", metavar="FILE", help="Add a text file; may be repeated."),
+]
+Continue = Annotated[
+    bool, typer.Option("--continue", "-c", help="Go on with this terminal's conversation.")
+]
+ConversationId = Annotated[
+    str | None,
+    typer.Option("--conversation", metavar="ID", help="Go on with this one, whatever -c says."),
+]
+MaxTokens = Annotated[
+    int | None, typer.Option("--max-tokens", min=1, help="How long the answer may become.")
+]
+Rejoin = Annotated[
+    str | None, typer.Option("--rejoin", metavar="ID", help="Follow an answer again.")
+]
+Retry = Annotated[
+    str | None, typer.Option("--retry", metavar="ID", help="Ask the same question again.")
+]
+NoStdin = Annotated[bool, typer.Option("--no-stdin", help="Do not read stdin.")]
+Ndjson = Annotated[bool, typer.Option("--ndjson", help="Print the events, one JSON object a line.")]
+Raw = Annotated[bool, typer.Option("--raw", help="Print plain text, exactly as it came.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices on stderr, only errors.")]
 
 
 def parse_id(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What only a person can tell: asked at a terminal, or read from stdin where that was said."""
+"""Prompts at a terminal, and secrets from stdin."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from askcli.errors import Misused
 
 
 def value(label: str, flag: str) -> str:
-    """Ask the user, who must be at a terminal; `flag` is the other way to say it."""
+    """Prompt for a value. Raises Misused without a terminal, naming the flag to use instead."""
     if not at_terminal():
         raise Misused(f"{label.lower()} is missing: give it with {flag}.")
     return str(typer.prompt(label, err=True)).strip()
 
 
 def password(*, from_stdin: bool, label: str = "Password", twice: bool = False) -> str:
-    """A password: the next line of stdin, or what the user types unseen."""
+    """Return a password: the next line of stdin, or typed without echo."""
     if from_stdin:
         return secret_line("--password-stdin")
     if not at_terminal():
@@ -26,19 +26,19 @@ def password(*, from_stdin: bool, label: str = "Password", twice: bool = False) 
 
 
 def secret_line(flag: str) -> str:
-    """The next line of stdin, which `flag` has said to read."""
+    """Return the next line of stdin, as `flag` asks for."""
     if sys.stdin is None:
         raise Misused(f"{flag} needs a stdin, and it is closed.")
     return sys.stdin.readline().rstrip("\r\n")
 
 
 def confirm(question: str, flag: str) -> None:
-    """Ask whether it is meant. Raises Misused without a terminal, Abort for a no."""
+    """Ask for confirmation. Raises Misused without a terminal, Abort when refused."""
     if not at_terminal():
         raise Misused(f"this cannot be undone: say {flag}.")
     typer.confirm(question, abort=True, err=True)
 
 
 def at_terminal() -> bool:
-    """Whether there is somebody to ask."""
+    """Whether stdin is a terminal."""
     return sys.stdin is not None and sys.stdin.isatty()

@@ -1,4 +1,4 @@
-"""Ids as people type them: whole, or as much of the beginning as names one question."""
+"""Ids as users type them: complete, or an unambiguous prefix."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from askcli.client.api import Api
 from askcli.contract import Question
 from askcli.errors import Misused, NotFound
 
-# Fewer digits name half of a history.
+# Shorter prefixes match half of a history.
 SHORTEST = 4
-# A UUIDv7 begins with its millisecond: shorter, an id beside the listed ones may begin alike.
-A_MOMENT = 13
+# A UUIDv7 begins with its millisecond: with fewer digits, ids that are not listed may match too.
+TIMESTAMP_DIGITS = 13
 
 
-def whole(text: str) -> str | None:
-    """The id, as it is written in a path, None for a part of one. Raises Misused for neither."""
+def parse_whole(text: str) -> str | None:
+    """Return a complete id, None for a prefix. Raises Misused for anything else."""
     try:
         return options.parse_id(text)
     except Misused:
@@ -26,32 +26,32 @@ def whole(text: str) -> str | None:
         raise
 
 
-def of_question(api: Api, text: str) -> str:
-    """The id of the question that is meant. Raises NotFound, or Misused when there are several."""
-    return whole(text) or _beginning_with(api, text)["id"]
+def resolve_question(api: Api, text: str) -> str:
+    """Return the question's id. Raises NotFound, or Misused for an ambiguous prefix."""
+    return parse_whole(text) or _by_prefix(api, text)["id"]
 
 
-def of_conversation(api: Api, text: str) -> str:
-    """The id of a conversation; a part of an id means the conversation of that question."""
-    return whole(text) or _beginning_with(api, text)["conversation_id"]
+def resolve_conversation(api: Api, text: str) -> str:
+    """Return a conversation's id; a prefix is that of a question in it."""
+    return parse_whole(text) or _by_prefix(api, text)["conversation_id"]
 
 
-def _beginning_with(api: Api, prefix: str) -> Question:
-    found = api.questions(id_prefix=prefix, limit=2)["items"]
-    if not found:
+def _by_prefix(api: Api, prefix: str) -> Question:
+    questions = api.questions(id_prefix=prefix, limit=2)["items"]
+    if not questions:
         raise NotFound(detail=f"there is no question of yours whose id begins with {prefix}.")
-    if len(found) > 1:
+    if len(questions) > 1:
         raise Misused(f"{prefix} is how several ids begin; give more of it.")
-    return found[0]
+    return questions[0]
 
 
 def shortened(ids: list[str]) -> dict[str, str]:
-    """Of ids in their order, as much of each as none of the others has.
+    """Return the shortest unambiguous prefix of each id.
 
-    The digits change the faster the further right, so those of neighbours alone can be alike.
+    Only neighbours in sorted order can share the longest prefix.
     """
     ordered = sorted(ids)
-    lengths = dict.fromkeys(ordered, A_MOMENT)
+    lengths = dict.fromkeys(ordered, TIMESTAMP_DIGITS)
     for one, other in pairwise(ordered):
         alike = next((i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b), 36)
         for neighbour in (one, other):

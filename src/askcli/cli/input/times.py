@@ -1,4 +1,4 @@
-"""Times as people say them: 2d, 36h, 2026-01-31, or as RFC 3339 writes them."""
+"""Times as options take them: 2d, 36h, 2026-01-31, or RFC 3339."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "w": "wee
 _AGO = re.compile(r"(\d{1,6})(s|min|h|d|w)", re.ASCII)
 
 
-def of(text: str | None, flag: str) -> str | None:
-    """The same of an option that may be left out."""
-    return None if text is None else moment(text, flag)
+def parse_optional(text: str | None, flag: str) -> str | None:
+    """Parse the value of an option that may be missing."""
+    return None if text is None else parse(text, flag)
 
 
-def moment(text: str, flag: str) -> str:
-    """The moment as the contract writes it: so long ago, or the local time that is named.
+def parse(text: str, flag: str) -> str:
+    """Return the time in RFC 3339: a duration before now, or a local time.
 
     Raises Misused, naming the flag.
     """
     try:
-        if ago := _AGO.fullmatch(text):
-            found = datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        if duration := _AGO.fullmatch(text):
+            timestamp = datetime.now(UTC) - timedelta(**{_UNITS[duration[2]]: int(duration[1])})
         else:
-            found = datetime.fromisoformat(text).astimezone(UTC)
+            timestamp = datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Misused(
             f"{flag}: {text!r} is no time: say 2d, 36h, 30min, 2026-01-31 or 2026-01-31T12:00."
         ) from None
-    return found.isoformat().replace("+00:00", "Z")
+    return timestamp.isoformat().replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Print an answer's events as they come: as Markdown, text, one JSON object, or the events."""
+"""Prints the events of an answer: as Markdown, text, one JSON object, or JSON lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from askcli.client.transport import Event
 from askcli.contract import EVENT_DELTA, EVENT_QUESTION, Question
 from askcli.errors import Interrupted, ProviderFailed
 
-# The reasons to stop of an answer that has said all it had to say.
+# Stop reasons of a complete answer.
 WHOLE = ("end_turn", "stop_sequence")
 
 # Prints events and returns the finished question; raises the error that ended it instead.
@@ -21,7 +21,7 @@ Shower = Callable[[Iterator[str]], None]
 
 
 def printer(*, as_json: bool, ndjson: bool, raw: bool) -> Printer:
-    """The way to print that was asked for; on a terminal, unless another was, Markdown."""
+    """Return the printer for the options; the default is Markdown on a terminal, else text."""
     if ndjson:
         return _print_events
     if as_json:
@@ -30,7 +30,7 @@ def printer(*, as_json: bool, ndjson: bool, raw: bool) -> Printer:
 
 
 def shower(*, raw: bool = False) -> Shower:
-    """The way to show an answer's text: on a terminal as Markdown, else as it is."""
+    """Return the function that prints text: as Markdown on a terminal, else as it is."""
     if not raw and console.is_terminal():
         return _print_markdown
     return lambda pieces: _print_text(pieces, raw=raw)
@@ -84,7 +84,7 @@ def _print_object(events: Iterator[Event]) -> Question:
 
 
 def _ended(endings: list[Event]) -> Question:
-    """The finished question. Raises the error that the last event brings instead."""
+    """Return the finished question. Raises the error of an `error` event."""
     if not endings:
         raise Interrupted("the answer ended without an end; see `askcli history`.")
     if error := endings[0].error():
@@ -94,7 +94,7 @@ def _ended(endings: list[Event]) -> Question:
 
 
 def check_whole(finished: Question) -> None:
-    """Raises unless the answer is a whole one."""
+    """Raise ProviderFailed unless the answer is complete."""
     if finished["stop_reason"] == "refusal":
         raise ProviderFailed("the model refused to answer this.", question_id=finished["id"])
     if finished["stop_reason"] == "max_tokens":

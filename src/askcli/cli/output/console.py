@@ -1,7 +1,7 @@
-"""Where output goes: stdout is the answer or the data, stderr everything else.
+"""Output: the answer or the data to stdout, everything else to stderr.
 
-Text from a model or a server is data: here, and only here, its control characters are taken out
-of it before a terminal can obey them.
+Text from a model or a server is data: its control characters are replaced here, and only here,
+before a terminal can interpret them.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _JSON_HARMLESS = {code: f"\\u{code:04x}" for code in (0x7F, *range(0x80, 0xA0))}
 
 
 def harmless(text: str) -> str:
-    """The text with its control characters as visible signs."""
+    """Return the text with its control characters replaced by visible ones."""
     return text.translate(_HARMLESS)
 
 
 def is_terminal() -> bool:
-    """Whether stdout is a terminal; it may also be closed."""
+    """Whether stdout is open and a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
@@ -50,7 +50,7 @@ def out_json(value: Any, *, indent: int | None = None) -> None:
 
 
 def out_json_parts(value: dict[str, Any], name: str, items: Iterable[Any]) -> None:
-    """Write the object with one more field, a list whose items come one by one."""
+    """Write the object with one more field: a list, written item by item."""
     opening = as_json(value)[:-1]
     _say(sys.stdout, f'{opening}{", " if value else ""}"{name}": [')
     for index, item in enumerate(items):
@@ -63,14 +63,14 @@ def as_json(value: Any, *, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, indent=indent).translate(_JSON_HARMLESS)
 
 
-def minute(moment: str) -> str:
-    """A time of the contract as people read it: 2026-01-31 12:00."""
-    return moment[:16].replace("T", " ")
+def format_minute(timestamp: str) -> str:
+    """Format a time of the contract for people: 2026-01-31 12:00."""
+    return timestamp[:16].replace("T", " ")
 
 
 def note(text: str) -> None:
     """Write a notice for the user to stderr."""
-    if sys.stderr is not None:  # closed: then nobody wants to know
+    if sys.stderr is not None:  # closed by the parent
         _say(sys.stderr, harmless(text) + "\n")
 
 
@@ -80,8 +80,8 @@ def _say(stream: TextIO | None, text: str) -> None:
 
 
 def write(stream: TextIO | None, text: str) -> None:
-    """Write to a stream as it is, now. Raises Failed when it cannot be; a closed pipe ends all."""
-    if stream is None:  # closed by whoever started us
+    """Write to a stream and flush. Raises Failed; a closed pipe ends the process."""
+    if stream is None:  # closed by the parent
         raise Failed("there is no stdout to write to.")
     try:
         stream.write(text)
@@ -97,14 +97,14 @@ def write(stream: TextIO | None, text: str) -> None:
 
 
 def leave_closed_pipe() -> NoReturn:
-    """Leave silently, as a program does whose reader has gone (`… | head -1`)."""
+    """Exit silently after the reader of a pipe has exited (`… | head -1`)."""
     silence(sys.stdout)
     silence(sys.stderr)
     raise SystemExit(CLOSED_PIPE)
 
 
 def silence(stream: TextIO) -> None:
-    """Send what the stream still holds nowhere, so that the exit does not trip over it."""
+    """Redirect the stream to /dev/null, so that its buffer causes no error at the exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

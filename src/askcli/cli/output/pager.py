@@ -1,4 +1,4 @@
-"""Long output at a terminal: through $PAGER, and only when there is more than fits."""
+"""Paging of output that does not fit on the terminal."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from itertools import chain
 from askcli.cli.output import console, transient
 from askcli.errors import Misused
 
-# What git tells less, too: end at once when all fits, keep colours, leave the text on the screen.
+# As git does: less quits if all fits, keeps colours and leaves the text on the screen.
 LESS = "FRX"
 
 _STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def show(lines: Iterable[str]) -> None:
-    """Print lines, which must be harmless already, as they come."""
-    coming = iter(lines)
+    """Print lines without control characters, through the pager if they do not fit."""
+    remaining = iter(lines)
     pager = _pager() if console.is_terminal() else None
     if pager is None:
-        _print(coming)
+        _print(remaining)
         return
-    first = _as_many_as_fit(coming)
-    rest = next(coming, None)
+    first = _as_many_as_fit(remaining)
+    rest = next(remaining, None)
     if rest is None:
         _print(iter(first))
     else:
-        _page(pager, chain(first, [rest], coming))
+        _page(pager, chain(first, [rest], remaining))
 
 
 def _pager() -> list[str] | None:
-    """The command to page with, None for none: $PAGER, else less where there is one."""
-    told = os.environ.get("PAGER")
-    if os.environ.get("TERM", "dumb") == "dumb" or (told is not None and not told.strip()):
+    """Return the pager's command, None for none: $PAGER, else less if it is installed."""
+    variable = os.environ.get("PAGER")
+    if os.environ.get("TERM", "dumb") == "dumb" or (variable is not None and not variable.strip()):
         return None
     try:
-        command = shlex.split(told or "less")
+        command = shlex.split(variable or "less")
     except ValueError:
-        raise Misused(f"PAGER is not a command: {told!r}.") from None
-    if told is None and not shutil.which("less"):
+        raise Misused(f"PAGER is not a command: {variable!r}.") from None
+    if variable is None and not shutil.which("less"):
         return None
     return None if command == ["cat"] else command
 
@@ -56,7 +56,7 @@ def _as_many_as_fit(lines: Iterator[str]) -> list[str]:
     for line in lines:
         first.append(line)
         used += max(1, -(-len(_STYLES.sub("", line)) // columns))
-        if used >= rows - 1:  # the shell's prompt wants a row
+        if used >= rows - 1:  # one row is the shell prompt's
             break
     return first
 
@@ -80,7 +80,7 @@ def _page(command: list[str], lines: Iterator[str]) -> None:
         for line in lines:
             process.stdin.write(line + "\n")
         process.stdin.close()
-    except BrokenPipeError:  # the reader has seen enough
+    except BrokenPipeError:  # the pager was closed
         process.stdin = None
     except KeyboardInterrupt:
         pass
@@ -89,7 +89,7 @@ def _page(command: list[str], lines: Iterator[str]) -> None:
 
 
 def _wait(process: subprocess.Popen[str]) -> None:
-    """Wait until the pager has left the terminal; a Ctrl-C in it is its own."""
+    """Wait for the pager to exit; a Ctrl-C is for the pager."""
     while True:
         try:
             process.wait()

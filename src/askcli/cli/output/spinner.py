@@ -1,6 +1,6 @@
-"""A sign of life on the terminal, from the first moment until the first word.
+"""A spinner on the terminal until the first output.
 
-It is shown before anything slow is loaded, so this module loads next to nothing.
+It is shown before anything slow is imported, so this module imports very little.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import suppress
 from askcli.cli.output import transient
 
 TICK_SECONDS = 0.1
-# Sooner, seconds that count would only distract.
+# A counter of seconds appears only after this long.
 COUNTED_SECONDS = 2.0
 
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -25,21 +25,21 @@ _shown = False
 
 
 def begin(arguments: list[str]) -> None:
-    """Show the sign where somebody looks who has asked something."""
+    """Show the spinner for `askcli ask` on a terminal."""
     if arguments[:1] == ["ask"] and not {"-q", "--quiet", "-h", "--help"} & set(arguments):
         _show("Asking…")
 
 
 def animate() -> None:
-    """Let the sign move, and tell the seconds, until it is erased."""
+    """Animate the spinner until it is erased."""
     if _shown:
         threading.Thread(target=_turn, args=(time.monotonic(),), daemon=True).start()
 
 
-def _turn(began: float) -> None:
+def _turn(start: float) -> None:
     step = 0
     while _shown:
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - start
         counted = f" {seconds:.0f} s" if seconds > COUNTED_SECONDS else ""
         with _writing:
             if _shown:
@@ -50,7 +50,7 @@ def _turn(began: float) -> None:
 
 def _show(text: str) -> None:
     global _shown
-    # A dumb terminal cannot take anything away again.
+    # A dumb terminal cannot erase.
     is_able = os.environ.get("TERM", "dumb") != "dumb"
     if is_able and sys.stderr is not None and sys.stderr.isatty():
         _shown = True
@@ -66,5 +66,5 @@ def _erase() -> None:
 
 
 def _write(text: str) -> None:
-    with suppress(OSError):  # a terminal that has gone: whoever writes there next is told
+    with suppress(OSError):  # the terminal is gone; the next write raises
         os.write(sys.stderr.fileno(), text.encode(sys.stderr.encoding or "ascii", "replace"))

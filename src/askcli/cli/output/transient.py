@@ -1,7 +1,6 @@
-"""What stands on the terminal's last lines only until something else is written there.
+"""Transient text on the terminal's last lines, erased before anything else is written.
 
-There is one cursor, so there is at most one such thing in a process: whoever writes calls `clear`
-first.
+There is at most one in a process, since there is one cursor; writers call `clear` first.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ _erase: Callable[[], None] | None = None
 
 
 def put(erase: Callable[[], None]) -> None:
-    """Something is there now; `erase` takes it away. What was there before is erased."""
+    """Register transient text and the function that erases it, after erasing an earlier one."""
     global _erase
     if _erase != erase:
         clear()
@@ -20,7 +19,7 @@ def put(erase: Callable[[], None]) -> None:
 
 
 def clear() -> None:
-    """Erase what is there, if anything is."""
+    """Erase the transient text, if there is any."""
     global _erase
     erase, _erase = _erase, None
     if erase is not None:

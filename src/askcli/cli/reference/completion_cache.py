@@ -1,4 +1,4 @@
-"""What shells complete with: ids, models and profiles, a line each, for a shell to read."""
+"""Files that shell completion reads: ids, models and profiles, one a line."""
 
 from __future__ import annotations
 
@@ -16,38 +16,40 @@ from askcli.files import private_directory, write_private
 
 MOST_IDS = 200
 
-# A name from a server stands on a command line when it is completed: nothing else does.
+# Only such names are completed: a name from a server becomes part of a command line.
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]*", re.ASCII)
 
 
 def models(names: Iterable[str]) -> None:
-    """These are the models."""
+    """Save the names of the models."""
     _write("models", [name for name in names if _SAFE.fullmatch(name)])
 
 
 def profiles(names: Iterable[str]) -> None:
-    """These are the profiles."""
+    """Save the names of the profiles."""
     _write("profiles", [name for name in names if _SAFE.fullmatch(name)])
 
 
-def questions(found: Sequence[Question]) -> None:
-    """These questions are the newest, or among them."""
-    lines = {question["id"]: _described(question) for question in found}
-    known = {line.partition("\t")[0]: line for line in _read("ids")}
-    newest_first = sorted((known | lines).items(), reverse=True)  # ids are in the order of time
+def questions(recent: Sequence[Question]) -> None:
+    """Add recent questions."""
+    lines = {question["id"]: _described(question) for question in recent}
+    saved = {line.partition("\t")[0]: line for line in _read("ids")}
+    newest_first = sorted((saved | lines).items(), reverse=True)  # ids sort by time
     _write("ids", [line for _, line in newest_first[:MOST_IDS]])
 
 
 def forget_questions(ids: Iterable[str] | None = None) -> None:
-    """These are gone; all of them, when nobody is logged in any more."""
-    gone = None if ids is None else set(ids)
-    kept = [line for line in _read("ids") if gone and line.partition("\t")[0] not in gone]
-    _write("ids", kept)
+    """Remove deleted questions, or all of them after a logout."""
+    deleted = None if ids is None else set(ids)
+    remaining = [
+        line for line in _read("ids") if deleted and line.partition("\t")[0] not in deleted
+    ]
+    _write("ids", remaining)
 
 
 def _described(question: Question) -> str:
-    said = " ".join(console.harmless(question["question"]).split())
-    return f"{question['id']}\t{said[:60]}"
+    text = " ".join(console.harmless(question["question"]).split())
+    return f"{question['id']}\t{text[:60]}"
 
 
 def _path(name: str) -> Path:
@@ -62,7 +64,7 @@ def _read(name: str) -> list[str]:
 
 def _write(name: str, lines: Iterable[str]) -> None:
     path = _path(name)
-    # Only what a key press shows is at stake: no command fails for it.
+    # Completion is a convenience: no command fails for it.
     with suppress(OSError, Failed):
         private_directory(path.parent)
         write_private(path, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))

@@ -116,16 +116,16 @@ def whoami(
 
 
 def _show_sessions(api: Api, *, as_json: bool) -> None:
-    found = api.sessions()
+    items = api.sessions()
     if as_json:
-        console.out_json({"items": found})
+        console.out_json({"items": items})
         return
-    for session in found:
+    for session in items:
         used, since = session["last_used_at"], session["created_at"]
-        here = "  (this one)" if session["current"] else ""
+        mark = "  (this one)" if session["current"] else ""
         console.out(
             f"{session['id']}  {session['client']} from {session['address'] or 'this machine'}, "
-            f"since {console.minute(since)}, used {console.minute(used)}{here}\n"
+            f"since {console.format_minute(since)}, used {console.format_minute(used)}{mark}\n"
         )
 
 

@@ -29,9 +29,9 @@ def logout(
         raise Misused("choose one of --all and --session.")
     connection = options.connection(server, profile)
     if session:
-        wanted = options.parse_id(session)
+        session_id = options.parse_id(session)
         with connection.open() as api:
-            api.end_session(wanted)
+            api.end_session(session_id)
         console.note("The session has ended.")
         return
     _leave(connection, everywhere=everywhere)
@@ -39,15 +39,15 @@ def logout(
 
 def _leave(connection: Connection, *, everywhere: bool) -> None:
     settings, key = connection.settings, connection.address.key
-    kept = connection.credentials.current(key)
-    if not settings.token and kept is None:
+    account = connection.credentials.current(key)
+    if not settings.token and account is None:
         raise NotAuthenticated(f"not logged in to {connection.address.name}.")
-    is_token = kept is not None and kept.get("access_token", "").startswith(API_TOKEN_PREFIX)
+    is_token = account is not None and account.get("access_token", "").startswith(API_TOKEN_PREFIX)
     with connection.open() as api:
         if everywhere:
             api.end_sessions()
         elif not is_token:
-            with suppress(NotAuthenticated, Refused):  # it has ended already
+            with suppress(NotAuthenticated, Refused):  # the session has ended already
                 api.logout()
     if not settings.token:
         with connection.credentials.update(key) as entry:

@@ -29,19 +29,17 @@ def create(
     profile: options.Profile = None,
 ) -> None:
     """Make a token and print it, this once; use it as ASKCLI_TOKEN."""
-    wanted = scopes or ["ask"]
-    if not set(wanted) <= set(SCOPES):
+    requested = scopes or ["ask"]
+    if not set(requested) <= set(SCOPES):
         raise Misused("a scope is ask or read.")
     with options.connected(server, profile) as api:
-        token = api.create_token(name, sorted(set(wanted)), days)
+        token = api.create_token(name, sorted(set(requested)), days)
     if as_json:
         console.out_json(token)
         return
     console.out(token["token"] + "\n")
-    console.note(
-        f"Good for {', '.join(token['scopes'])} until {console.minute(token['expires_at'])}. "
-        "It is not shown again."
-    )
+    until = console.format_minute(token["expires_at"])
+    console.note(f"Good for {', '.join(token['scopes'])} until {until}. It is not shown again.")
 
 
 @app.command("list")
@@ -52,18 +50,18 @@ def list_(
 ) -> None:
     """List your tokens, the newest first."""
     with options.connected(server, profile) as api:
-        found = api.tokens()
+        items = api.tokens()
     if as_json:
-        console.out_json({"items": found})
+        console.out_json({"items": items})
         return
-    for token in found:
+    for token in items:
         used = token["last_used_at"]
-        told = f"used {console.minute(used)}" if used else "never used"
+        last_use = f"used {console.format_minute(used)}" if used else "never used"
         console.out(
-            f"{token['id']}  {token['name']}  {','.join(token['scopes'])}, {told}, "
-            f"until {console.minute(token['expires_at'])}\n"
+            f"{token['id']}  {token['name']}  {','.join(token['scopes'])}, {last_use}, "
+            f"until {console.format_minute(token['expires_at'])}\n"
         )
-    if not found:
+    if not items:
         console.note("No tokens yet: make one with `askcli token create NAME`.")
 
 
@@ -80,9 +78,9 @@ def revoke(
 
 
 def _id(api: Api, which: str) -> str:
-    found = [token["id"] for token in api.tokens() if which in (token["id"], token["name"])]
-    if not found:
+    ids = [token["id"] for token in api.tokens() if which in (token["id"], token["name"])]
+    if not ids:
         raise NotFound(detail=f"there is no token {which!r}; `askcli token list` shows them.")
-    if len(found) > 1:
-        raise Misused(f"{len(found)} tokens are named {which!r}: name one by its id.")
-    return found[0]
+    if len(ids) > 1:
+        raise Misused(f"{len(ids)} tokens are named {which!r}: name one by its id.")
+    return ids[0]

@@ -25,10 +25,10 @@ def audit(
     from askcli.services import admin as host
 
     with database.reading() as connection:
-        found = host.audit_entries(connection, limit, user, event)
+        entries = host.audit_entries(connection, limit, user, event)
     if as_json:
-        console.out_json({"items": found})
+        console.out_json({"items": entries})
         return
-    for entry in found:
-        told = [entry["user_id"] or "-", entry["address"] or "-", entry["detail"] or ""]
-        console.out(f"{entry['at'][:19]}  {entry['event']:17} {'  '.join(told).rstrip()}\n")
+    for entry in entries:
+        columns = [entry["user_id"] or "-", entry["address"] or "-", entry["detail"] or ""]
+        console.out(f"{entry['at'][:19]}  {entry['event']:17} {'  '.join(columns).rstrip()}\n")

@@ -1,6 +1,6 @@
-"""What the host's commands work on: the server's database, on the server's own machine.
+"""The server's database, which the host's commands use directly on the server's machine.
 
-Whoever can read the database and its settings may do all of this; no HTTP endpoint can.
+Access to the database and its settings is the permission; no HTTP endpoint offers these commands.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def database() -> Iterator[Database]:
-    """The database of the settings that `serve` would read here."""
+    """Open the database of the settings that `serve` would read here."""
     from askcli.store.database import Database
 
     opened = Database(settings.load(dotenv=True).database_url)
@@ -31,7 +31,7 @@ def database() -> Iterator[Database]:
 
 @contextmanager
 def transaction(begin: str = "BEGIN IMMEDIATE") -> Iterator[Connection]:
-    """A transaction on the database, which commits when the block ends well."""
+    """Open a transaction, which commits when the block succeeds."""
     from askcli.store import migrations
     from askcli.store.database import telling_why
 
@@ -42,5 +42,5 @@ def transaction(begin: str = "BEGIN IMMEDIATE") -> Iterator[Connection]:
 
 
 def reading() -> AbstractContextManager[Connection]:
-    """A transaction that only reads: however long it takes, the server goes on writing."""
+    """Open a read-only transaction, which does not block the server's writes."""
     return transaction("BEGIN")

@@ -25,13 +25,13 @@ def create(
     from askcli.services.auth import invites
 
     with database.transaction() as connection:
-        made = invites.create(connection, comment, uses, days)
+        invite = invites.create(connection, comment, uses, days)
     if as_json:
-        console.out_json(made)
+        console.out_json(invite)
         return
-    console.out(made["code"] + "\n")
+    console.out(invite["code"] + "\n")
     console.note(
-        f"Good for {uses} until {console.minute(made['expires_at'])}: "
+        f"Good for {uses} until {console.format_minute(invite['expires_at'])}: "
         "askcli register --server URL --invite CODE"
     )
 
@@ -42,14 +42,14 @@ def list_(as_json: options.Json = False) -> None:
     from askcli.services.auth import invites
 
     with database.reading() as connection:
-        found = invites.every(connection)
+        rows = invites.every(connection)
     if as_json:
-        console.out_json({"items": found})
+        console.out_json({"items": rows})
         return
-    for one in found:
-        until = console.minute(one["expires_at"])
-        console.out(f"{one['id']}  good for {one['uses_left']} until {until}  {one['note']}\n")
-    if not found:
+    for row in rows:
+        until = console.format_minute(row["expires_at"])
+        console.out(f"{row['id']}  good for {row['uses_left']} until {until}  {row['note']}\n")
+    if not rows:
         console.note("No invites.")
 
 
@@ -58,7 +58,7 @@ def revoke(invite_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """End an invite."""
     from askcli.services.auth import invites
 
-    wanted = UUID(options.parse_id(invite_id))
+    id_ = UUID(options.parse_id(invite_id))
     with database.transaction() as connection:
-        invites.revoke(connection, wanted)
+        invites.revoke(connection, id_)
     console.note("Revoked the invite.")

@@ -27,17 +27,17 @@ def list_(as_json: options.Json = False) -> None:
     from askcli.services import admin as host
 
     with database.reading() as connection:
-        found = host.every(connection)
+        users = host.every(connection)
     if as_json:
-        console.out_json({"items": found})
+        console.out_json({"items": users})
         return
-    for user in found:
+    for user in users:
         state = "  [disabled]" if user["disabled_at"] else ""
         console.out(
-            f"{user['id']}  {console.minute(user['created_at'])}  {user['name']} "
+            f"{user['id']}  {console.format_minute(user['created_at'])}  {user['name']} "
             f"<{user['email']}>  {user['questions']} questions{state}\n"
         )
-    if not found:
+    if not users:
         console.note("No users yet: `askcli invite create` makes a code to register with.")
 
 
@@ -49,16 +49,16 @@ def show(who: Who, as_json: options.Json = False) -> None:
 
     server_quota = quotas.from_settings(settings.load(dotenv=True))
     with database.reading() as connection:
-        found = host.show(connection, who, server_quota)
+        user = host.show(connection, who, server_quota)
     if as_json:
-        console.out_json(found)
+        console.out_json(user)
         return
-    disabled = found["disabled_at"]
-    console.out(f"{found['name']} <{found['email']}>  {found['id']}\n")
-    console.out(f"since {console.minute(found['created_at'])}")
-    console.out(f", disabled since {console.minute(disabled)}\n" if disabled else "\n")
-    console.out(f"{len(found['sessions'])} sessions, {len(found['tokens'])} tokens\n")
-    _tell_quota(found["quota"])
+    disabled = user["disabled_at"]
+    console.out(f"{user['name']} <{user['email']}>  {user['id']}\n")
+    console.out(f"since {console.format_minute(user['created_at'])}")
+    console.out(f", disabled since {console.format_minute(disabled)}\n" if disabled else "\n")
+    console.out(f"{len(user['sessions'])} sessions, {len(user['tokens'])} tokens\n")
+    _print_quota(user["quota"])
 
 
 @app.command("disable")
@@ -102,13 +102,13 @@ def reset_password(who: Who, password_stdin: options.PasswordStdin = False) -> N
     from askcli.services.auth.passwords import check_allowed, hash_password
     from askcli.services.auth.tokens import random_token
 
-    given = prompts.password(from_stdin=True) if password_stdin else None
-    password = given if given is not None else random_token()
+    new_password = prompts.password(from_stdin=True) if password_stdin else None
+    password = new_password if new_password is not None else random_token()
     check_allowed(password)
     password_hash = hash_password(password)  # slow: not while the database is held
     with database.transaction() as connection:
         user = host.reset_password(connection, who, password_hash)
-    if given is None:
+    if new_password is None:
         console.out(password + "\n")
     console.note(f"{user['email']} has a new password; their sessions and tokens have ended.")
 
@@ -124,9 +124,9 @@ def export(who: Who) -> None:
         user_id = host.find(connection, who)["id"]
         audit.record(connection, "user_exported", user_id=user_id)
     with database.reading() as connection:
-        found = host.show(connection, str(user_id), quotas.Quota())
-        found["audit"] = host.audit_entries(connection, None, str(user_id), None)
-        console.out_json_parts(found, "questions", host.all_questions(connection, user_id))
+        user = host.show(connection, str(user_id), quotas.Quota())
+        user["audit"] = host.audit_entries(connection, None, str(user_id), None)
+        console.out_json_parts(user, "questions", host.all_questions(connection, user_id))
 
 
 @app.command("quota")
@@ -142,26 +142,26 @@ def quota(
     from askcli.services import admin as host
     from askcli.services.usage import quotas
 
-    said = {
+    texts = {
         "tokens_day": tokens_day,
         "tokens_month": tokens_month,
         "usd_day": usd_day,
         "usd_month": usd_month,
     }
-    told = {name: _amount(name, text) for name, text in said.items() if text is not None}
+    limits = {name: _amount(name, text) for name, text in texts.items() if text is not None}
     server_quota = quotas.from_settings(settings.load(dotenv=True))
     with database.transaction() as connection:
-        if told:
-            host.set_quota(connection, who, told)
-        found = host.show(connection, who, server_quota)["quota"]
+        if limits:
+            host.set_quota(connection, who, limits)
+        quotas_ = host.show(connection, who, server_quota)["quota"]
     if as_json:
-        console.out_json(found)
+        console.out_json(quotas_)
     else:
-        _tell_quota(found)
+        _print_quota(quotas_)
 
 
 def _amount(name: str, text: str) -> float | None:
-    """What a quota option says: an amount, None for the server's own, or no quota at all."""
+    """Parse a quota option: an amount, None for the server's own limit, or UNLIMITED."""
     from askcli.services.usage.quotas import UNLIMITED
 
     if text == "default":
@@ -177,8 +177,8 @@ def _amount(name: str, text: str) -> float | None:
         raise Misused(f"--{flag}: {text!r} must be {error}, none or default.") from None
 
 
-def _tell_quota(found: dict[str, Any]) -> None:
-    for name, quota in found.items():
+def _print_quota(quotas: dict[str, Any]) -> None:
+    for name, quota in quotas.items():
         unit, _, period = name.partition("_")
         used = f"${quota['used']:,.4f}" if unit == "usd" else f"{quota['used']:,} tokens"
         limit = quota["limit"]

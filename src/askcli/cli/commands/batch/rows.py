@@ -64,7 +64,7 @@ def read(file: BinaryIO, run: str, defaults: Mapping[str, str]) -> Iterator[Row]
     Equal rows are numbered, so each is asked once. `defaults` are values for missing fields, and
     `run` is part of the names. Raises Misused with the line number.
     """
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     file.seek(0)
     number = 0
     for line_number, line in enumerate(file, 1):
@@ -75,8 +75,8 @@ def read(file: BinaryIO, run: str, defaults: Mapping[str, str]) -> Iterator[Row]
         body = {**defaults} | {k: fields[k] for k in _FIELDS if fields.get(k) is not None}
         identity = json.dumps([run, fields.get("id"), body], sort_keys=True)
         digest = hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()
-        seen[digest] += 1
-        yield Row(number, fields, body, f"{digest[:40]}-{seen[digest]}")
+        counts[digest] += 1
+        yield Row(number, fields, body, f"{digest[:40]}-{counts[digest]}")
 
 
 def _parse(line: bytes, number: int) -> dict[str, Any]:
@@ -99,8 +99,8 @@ def _parse(line: bytes, number: int) -> dict[str, Any]:
 def _check(name: str, value: Any, number: int) -> None:
     kind = _FIELDS.get(name)
     if kind is None:
-        known = ", ".join((*_FIELDS, "id"))
-        raise Misused(f"line {number}: there is no field {name!r}; there are {known}.")
+        names = ", ".join((*_FIELDS, "id"))
+        raise Misused(f"line {number}: there is no field {name!r}; there are {names}.")
     if value is None:
         return
     if not isinstance(value, kind) or isinstance(value, bool):

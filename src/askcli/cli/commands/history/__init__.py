@@ -1,1 +1,1 @@
-"""askcli history: what was asked, and what came of it."""
+"""askcli history: list, search, show, export and delete questions."""

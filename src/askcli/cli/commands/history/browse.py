@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from askcli.cli.commands.history import layout
-from askcli.cli.commands.history.pages import Conversation, Limit, Since, Until, Wanted
+from askcli.cli.commands.history.pages import Conversation, Limit, Selection, Since, Until
 from askcli.cli.input import options, question_ids
 from askcli.cli.output import console, pager
 from askcli.cli.output.answer import shower
@@ -47,8 +47,8 @@ def list_(
     profile: options.Profile = None,
 ) -> None:
     """List your questions, newest first."""
-    wanted = Wanted(conversation, since, until)
-    if not _list(wanted, limit, layout.lines, server, profile, as_json=as_json):
+    selection = Selection(conversation, since, until)
+    if not _list(selection, limit, layout.lines, server, profile, as_json=as_json):
         console.note("No questions yet." if not (since or until) else "No questions then.")
 
 
@@ -73,17 +73,17 @@ def search(
     query = " ".join(words)
     if not 0 < len(query.strip()) <= MAX_SEARCH_CHARACTERS:
         raise Misused(f"a search has 1 to {MAX_SEARCH_CHARACTERS} characters.")
-    wanted = Wanted(conversation, since, until, search=query)
+    selection = Selection(conversation, since, until, search=query)
 
     def marked(questions: list[Question]) -> Iterator[str]:
-        return layout.found(questions, query)
+        return layout.matched_lines(questions, query)
 
-    if not _list(wanted, limit, marked, server, profile, as_json=as_json):
+    if not _list(selection, limit, marked, server, profile, as_json=as_json):
         console.note(f"No question has {query} in it.")
 
 
 def _list(
-    wanted: Wanted,
+    selection: Selection,
     limit: int,
     lay_out: Callable[[list[Question]], Iterator[str]],
     server: str | None,
@@ -93,10 +93,10 @@ def _list(
 ) -> bool:
     """Print the questions; whether there were any."""
     with options.connected(server, profile) as api:
-        items = list(wanted.questions(api, limit))
+        items = list(selection.questions(api, limit))
     completion_cache.questions(items)
     if as_json:
-        console.out_json({"items": items, "next_cursor": wanted.cursor})
+        console.out_json({"items": items, "next_cursor": selection.cursor})
     elif items:
         pager.show(lay_out(items))
     return bool(items) or as_json
@@ -110,13 +110,13 @@ def show(
     profile: options.Profile = None,
 ) -> None:
     """Show a question and its answer."""
-    question_ids.whole(question_id)
+    question_ids.parse_whole(question_id)
     with options.connected(server, profile) as api:
-        found = api.question(question_ids.of_question(api, question_id))
+        question = api.question(question_ids.resolve_question(api, question_id))
     if as_json:
-        console.out_json(found)
+        console.out_json(question)
     elif console.is_terminal():
-        pager.show(chain(layout.head(found), [""], layout.answer(found)))
+        pager.show(chain(layout.head(question), [""], layout.answer(question)))
     else:  # the answer is the data
-        console.note("\n".join(layout.head(found)))
-        shower()(iter([found["answer"].rstrip("\n")]))
+        console.note("\n".join(layout.head(question)))
+        shower()(iter([question["answer"].rstrip("\n")]))

@@ -30,22 +30,24 @@ def delete(
     if bool(ids) == bool(older_than):
         raise Misused("say which: askcli history delete ID… or --older-than 30d.")
     for question_id in ids or []:
-        question_ids.whole(question_id)
-    until = times.of(older_than, "--older-than")
+        question_ids.parse_whole(question_id)
+    until = times.parse_optional(older_than, "--older-than")
     if not yes:
         shown = ", ".join(ids or []) or f"all questions from before {until}"
         prompts.confirm(f"Delete {shown}?", "--yes")
     with options.connected(server, profile) as api:
-        known: list[Question] = []
+        questions: list[Question] = []
         if until:
             deleted = api.delete_questions(until)
         else:
-            # All are known before the first one goes: a wrong id changes nothing.
-            known = [api.question(question_ids.of_question(api, given)) for given in ids or []]
-            for question in {question["id"]: question for question in known}.values():
+            # All ids are resolved before the first deletion: a wrong id changes nothing.
+            questions = [
+                api.question(question_ids.resolve_question(api, text)) for text in ids or []
+            ]
+            for question in {question["id"]: question for question in questions}.values():
                 api.delete_question(question["id"])
-            deleted = len({question["id"] for question in known})
-    completion_cache.forget_questions(None if until else [question["id"] for question in known])
+            deleted = len({question["id"] for question in questions})
+    completion_cache.forget_questions(None if until else [question["id"] for question in questions])
     if as_json:
         console.out_json({"deleted": deleted})
     else:

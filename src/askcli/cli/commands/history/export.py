@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from askcli.cli.commands.history import layout
-from askcli.cli.commands.history.pages import Conversation, Since, Until, Wanted
+from askcli.cli.commands.history.pages import Conversation, Selection, Since, Until
 from askcli.cli.input import options
 from askcli.cli.output import console
 from askcli.contract import Question
@@ -35,9 +35,9 @@ def export(
     profile: options.Profile = None,
 ) -> None:
     """Write all your questions and answers to stdout, newest first."""
-    wanted = Wanted(conversation, since, until)
+    selection = Selection(conversation, since, until)
     with options.connected(server, profile) as api:
-        _WRITERS[format_](wanted.questions(api))
+        _WRITERS[format_](selection.questions(api))
 
 
 def _json(questions: Iterable[Question]) -> None:
@@ -65,11 +65,11 @@ def _csv(questions: Iterable[Question]) -> None:
 def _markdown(questions: Iterable[Question]) -> None:
     for number, question in enumerate(questions):
         head = " ".join(question["question"].split())
-        told = filter(None, (question["created_at"], question["model"], layout.cost(question)))
+        details = filter(None, (question["created_at"], question["model"], layout.cost(question)))
         between = "\n---\n\n" if number else ""
         quoted = "".join(f"> {line}\n" for line in question["question"].splitlines())
         console.out(
-            f"{between}# {head[:80]}\n\n{quoted}\n{' · '.join(told)}\n\n{question['answer']}\n",
+            f"{between}# {head[:80]}\n\n{quoted}\n{' · '.join(details)}\n\n{question['answer']}\n",
         )
 
 

@@ -1,4 +1,4 @@
-"""Questions as lines: aligned and fitted at a terminal, fields between tabs in a pipe."""
+"""Questions as lines: aligned and cut on a terminal, tab-separated in a pipe."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from askcli.cli.output import console
 from askcli.contract import Question
 from askcli.search_terms import Term, matches, terms
 
-# How much of an answer is shown around what was found in it.
+# Characters of an answer shown around a match.
 AROUND = 60
 
 _FOUND, _FAINT, _PLAIN = "\x1b[1;4m", "\x1b[2m", "\x1b[0m"
@@ -25,71 +25,73 @@ def lines(questions: list[Question]) -> Iterator[str]:
     short = question_ids.shortened([question["id"] for question in questions])
     width = max(map(len, short.values()))
     for question in questions:
-        beginning = f"{short[question['id']]:{width}}  {console.minute(question['created_at'])}  "
+        beginning = (
+            f"{short[question['id']]:{width}}  {console.format_minute(question['created_at'])}  "
+        )
         yield _faint(beginning) + _fitted(question, len(beginning))
 
 
 def _fields(question: Question) -> str:
-    said = " ".join(console.harmless(question["question"]).split())
-    return "\t".join((question["id"], question["created_at"], question["status"], said))
+    text = " ".join(console.harmless(question["question"]).split())
+    return "\t".join((question["id"], question["created_at"], question["status"], text))
 
 
 def _fitted(question: Question, used: int) -> str:
     state = "" if question["status"] == "answered" else f"  [{question['status']}]"
-    said = " ".join(console.harmless(question["question"]).split())
+    text = " ".join(console.harmless(question["question"]).split())
     room = max(10, shutil.get_terminal_size().columns - used - len(state))
-    return cut(said, room) + state
+    return cut(text, room) + state
 
 
-def found(questions: list[Question], query: str) -> Iterator[str]:
-    """A line for each question, and below it where in its answer the words are."""
-    wanted = terms(query)
+def matched_lines(questions: list[Question], query: str) -> Iterator[str]:
+    """Yield a line for each question, and the first match in its answer below it."""
+    search_terms = terms(query)
     for line, question in zip(lines(questions), questions, strict=True):
         if not console.is_terminal():
             yield line
             continue
-        # What is written here stands behind the id and the time, whose digits may match as well.
-        head, faint, said = line.partition(_PLAIN) if _PLAIN in line else ("", "", line)
-        yield head + faint + _marked(said, wanted)
-        if place := _place(console.harmless(question["answer"]), wanted):
+        # Only the question is marked: the digits of the id and the time may match too.
+        head, faint, text = line.partition(_PLAIN) if _PLAIN in line else ("", "", line)
+        yield head + faint + _marked(text, search_terms)
+        if excerpt := _excerpt(console.harmless(question["answer"]), search_terms):
             room = shutil.get_terminal_size().columns - 4
-            yield "    " + _marked(cut(place, room), wanted)
+            yield "    " + _marked(cut(excerpt, room), search_terms)
 
 
-def _place(text: str, wanted: tuple[Term, ...]) -> str:
-    """The text around its first match, in one line."""
-    there = matches(text, wanted)
-    if not there:
+def _excerpt(text: str, search_terms: tuple[Term, ...]) -> str:
+    """Return the text around the first match, in one line."""
+    spans = matches(text, search_terms)
+    if not spans:
         return ""
-    start, end = max(0, there[0][0] - AROUND // 2), there[0][1] + AROUND * 4
+    start, end = max(0, spans[0][0] - AROUND // 2), spans[0][1] + AROUND * 4
     if start:
-        start = text.find(" ", start, there[0][0]) + 1 or start
+        start = text.find(" ", start, spans[0][0]) + 1 or start
     return ("…" if start else "") + " ".join(text[start:end].split())
 
 
-def _marked(text: str, wanted: tuple[Term, ...]) -> str:
+def _marked(text: str, search_terms: tuple[Term, ...]) -> str:
     marked, done = "", 0
-    for start, end in matches(text, wanted):
+    for start, end in matches(text, search_terms):
         marked += text[done:start] + _FOUND + text[start:end] + _PLAIN
         done = end
     return marked + text[done:] if can_style() else text
 
 
 def head(question: Question) -> list[str]:
-    """When, who answered, what it cost, and the question."""
-    told = [
-        console.minute(question["created_at"]),
+    """Return the lines above an answer: time, model, status, cost, ids and the question."""
+    details = [
+        console.format_minute(question["created_at"]),
         console.harmless(question["model"]),
         question["status"],
         cost(question),
     ]
     ids_ = f"{question['id']}  conversation {question['conversation_id']}"
-    said = console.harmless(question["question"]).splitlines()
-    return ["  ".join(filter(None, told)), ids_, *(f"> {line}" for line in said)]
+    lines = console.harmless(question["question"]).splitlines()
+    return ["  ".join(filter(None, details)), ids_, *(f"> {line}" for line in lines)]
 
 
 def cost(question: Question) -> str:
-    """Tokens in and out, and dollars, as far as they are known."""
+    """Return tokens in and out, and dollars, as far as they are known."""
     tokens_in, tokens_out = question["input_tokens"], question["output_tokens"]
     tokens = f"{tokens_in:,} + {tokens_out:,} tokens" if tokens_in and tokens_out else ""
     dollars = question["cost_usd"]
@@ -97,14 +99,14 @@ def cost(question: Question) -> str:
 
 
 def answer(question: Question) -> Iterator[str]:
-    """The answer's lines, rendered."""
+    """Yield the rendered lines of the answer."""
     from askcli.cli.output.markdown import rendered_lines  # rich, at a terminal alone
 
     yield from rendered_lines(console.harmless(question["answer"]))
 
 
 def cut(text: str, cells: int) -> str:
-    """As much of the text as fits."""
+    """Cut the text to a width in cells."""
     from rich.cells import cell_len, set_cell_size
 
     return text if cell_len(text) <= cells else set_cell_size(text, cells - 1).rstrip() + "…"
@@ -115,5 +117,5 @@ def _faint(text: str) -> str:
 
 
 def can_style() -> bool:
-    """Whether stdout takes bold, faint and underlined text, which are no colours."""
+    """Whether stdout supports bold, faint and underlined text."""
     return console.is_terminal() and os.environ.get("TERM", "dumb") != "dumb"

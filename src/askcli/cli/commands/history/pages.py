@@ -1,4 +1,4 @@
-"""One's questions, page after page, as many as are wanted."""
+"""A selection of the user's questions, read page by page."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ Until = Annotated[
 
 
 @dataclass
-class Wanted:
-    """Which questions; `cursor` is where the ones after those that were read begin."""
+class Selection:
+    """Which questions to read; `cursor` is that of the next page."""
 
     conversation: str | None = None
     since: str | None = None
@@ -35,27 +35,27 @@ class Wanted:
     cursor: str | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        """Raises Misused for what is no id or no time, before a server is asked."""
+        """Raise Misused for an invalid id or time, before any request."""
         if self.conversation:
-            question_ids.whole(self.conversation)
-        self.since = times.of(self.since, "--since")
-        self.until = times.of(self.until, "--until")
+            question_ids.parse_whole(self.conversation)
+        self.since = times.parse_optional(self.since, "--since")
+        self.until = times.parse_optional(self.until, "--until")
 
     def questions(self, api: Api, limit: int | None = None) -> Iterator[Question]:
-        """The questions, in the server's order, at most `limit`; one page is held at a time."""
-        left = limit
-        while left is None or left > 0:
-            size = MAX_PAGE if left is None else min(left, MAX_PAGE)
+        """Yield the questions in the server's order, at most `limit`, one page in memory."""
+        remaining = limit
+        while remaining is None or remaining > 0:
+            size = MAX_PAGE if remaining is None else min(remaining, MAX_PAGE)
             page = api.questions(limit=size, cursor=self.cursor, **self._filters(api))
             self.cursor = page["next_cursor"]
             yield from page["items"]
-            left = left and left - len(page["items"])
+            remaining = remaining and remaining - len(page["items"])
             if self.cursor is None or not page["items"]:
                 return
 
     def _filters(self, api: Api) -> dict[str, Any]:
         if self.conversation:
-            self.conversation = question_ids.of_conversation(api, self.conversation)
+            self.conversation = question_ids.resolve_conversation(api, self.conversation)
         return {
             "conversation_id": self.conversation,
             "since": self.since,
