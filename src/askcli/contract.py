@@ -1,8 +1,7 @@
-"""What client and server say to each other: shapes, event names and header names.
+"""The contract of client and server: shapes, events, headers and limits.
 
-A shape is the JSON object itself (a TypedDict), so the light client needs no model library to
-read one and the server documents the same keys in OpenAPI. Ids are UUIDv7 strings, times are
-RFC 3339 strings in UTC.
+A shape is a TypedDict, the JSON object itself: the client needs no model library, and the server
+documents the same keys in OpenAPI. Ids are UUIDv7 strings, times RFC 3339 strings in UTC.
 """
 
 from __future__ import annotations
@@ -13,10 +12,11 @@ from typing import Final, Literal
 from typing_extensions import TypedDict
 
 Status = Literal["answering", "answered", "interrupted", "cancelled", "failed"]
+Scope = Literal["ask", "read"]
 
 
 class User(TypedDict):
-    """An account, as its owner sees it."""
+    """An account as its owner sees it."""
 
     id: str
     name: str
@@ -25,7 +25,7 @@ class User(TypedDict):
 
 
 class Tokens(TypedDict):
-    """What a login or a refresh gives; `expires_in` is the access token's life in seconds."""
+    """The tokens of a login or a refresh; `expires_in` is the access token's life in seconds."""
 
     access_token: str
     refresh_token: str
@@ -35,7 +35,7 @@ class Tokens(TypedDict):
 
 
 class Session(TypedDict):
-    """A login; `address` is the network it came from, null for this machine's own user."""
+    """A session; `address` is the network it was opened from, null for this machine's user."""
 
     id: str
     client: str
@@ -46,12 +46,9 @@ class Session(TypedDict):
 
 
 class SessionList(TypedDict):
-    """One's sessions, the newest first."""
+    """The user's sessions, newest first."""
 
     items: list[Session]
-
-
-Scope = Literal["ask", "read"]
 
 
 class ApiToken(TypedDict):
@@ -66,19 +63,19 @@ class ApiToken(TypedDict):
 
 
 class NewApiToken(ApiToken):
-    """A token for scripts when it is made: the one time that `token` is shown."""
+    """A new token for scripts: the only response that contains `token`."""
 
     token: str
 
 
 class ApiTokenList(TypedDict):
-    """One's tokens, the newest first."""
+    """The user's tokens, newest first."""
 
     items: list[ApiToken]
 
 
 class Question(TypedDict):
-    """A question and what became of it; `answer` holds the text so far until it is answered."""
+    """A question and its answer; `answer` is the text so far until it is answered."""
 
     id: str
     user_id: str
@@ -98,20 +95,20 @@ class Question(TypedDict):
 
 
 class QuestionPage(TypedDict):
-    """Questions, newest first; `next_cursor` asks for the older ones, null where there are none."""
+    """Questions, newest first; `next_cursor` is that of the next page, null at the end."""
 
     items: list[Question]
     next_cursor: str | None
 
 
 class Removed(TypedDict):
-    """How many questions were deleted."""
+    """The number of deleted questions."""
 
     deleted: int
 
 
 class Usage(TypedDict):
-    """What a day's questions to one model have cost; `cost_usd` null where no price is known."""
+    """Usage of a model on a day (UTC); `cost_usd` is null where the price is unknown."""
 
     day: str
     model: str
@@ -122,13 +119,13 @@ class Usage(TypedDict):
 
 
 class UsageList(TypedDict):
-    """What one's questions have cost, by day (UTC) and model, the newest day first."""
+    """The user's usage by day (UTC) and model, newest day first."""
 
     items: list[Usage]
 
 
 class Model(TypedDict):
-    """A model that this server can ask."""
+    """A model of the server."""
 
     id: str
     answerer: str
@@ -136,34 +133,34 @@ class Model(TypedDict):
 
 
 class ModelList(TypedDict):
-    """The models, and which of them answers when a question names none."""
+    """The models, and the default one."""
 
     items: list[Model]
     default: str
 
 
 class Health(TypedDict):
-    """What /healthz answers when all is well."""
+    """The response of /healthz."""
 
     status: Literal["ok"]
     version: str
 
 
 class Readiness(Health):
-    """What /readyz answers when all is well."""
+    """The response of /readyz when the server is ready."""
 
     database: Literal["sqlite", "postgresql"]
 
 
 class FieldError(TypedDict):
-    """One field that is wrong, and why."""
+    """An invalid field, and the reason."""
 
     field: str
     message: str
 
 
 class QuotaLeft(TypedDict):
-    """A quota that is used up; `resets_at` is when there will be some again."""
+    """A used-up quota; `resets_at` is the start of the next period."""
 
     unit: Literal["tokens", "usd"]
     period: Literal["day", "month"]
@@ -183,10 +180,7 @@ class _ProblemBase(TypedDict):
 
 
 class Problem(_ProblemBase, total=False):
-    """An error, everywhere (RFC 9457).
-
-    `question_id` where an answer failed after it was stored, `quota` where one is used up.
-    """
+    """An error (RFC 9457); `question_id` names the stored question whose answer failed."""
 
     errors: list[FieldError]
     quota: QuotaLeft
@@ -201,7 +195,7 @@ class Delta(TypedDict):
 
 
 def whole_number(text: str) -> int | None:
-    """The whole number that a header's value is, None where it is none."""
+    """Parse a header's value as a whole number, None if it is not one."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
@@ -211,13 +205,12 @@ EVENT_DONE: Final = "done"
 EVENT_ERROR: Final = "error"
 EVENT_STREAM: Final = "text/event-stream"
 PROBLEM_JSON: Final = "application/problem+json"
-
 HEADER_ACCESS_TOKEN: Final = "x-access-token"  # noqa: S105 - a header's name
 HEADER_REQUEST_ID: Final = "x-request-id"
 HEADER_IDEMPOTENCY_KEY: Final = "idempotency-key"
 HEADER_LAST_EVENT_ID: Final = "last-event-id"
 
-# Tells an API token from a JWT, and lets scanners of published code find one.
+# Distinguishes API tokens from JWTs, and lets scanners of published code find them.
 API_TOKEN_PREFIX: Final = "askcli_"  # noqa: S105 - what all begin with
 
 MAX_QUESTION_CHARACTERS: Final = 400_000

@@ -1,4 +1,4 @@
-"""Private files: directories of mode 0700, files of mode 0600, replaced whole, and locks."""
+"""Private files: directories of mode 0700, files of mode 0600, atomic replacement, locks."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from askcli.errors import Failed
 
 
 def private_directory(path: Path) -> Path:
-    """Make `path` (and its parents) if need be, and make sure that only this user can enter it.
+    """Create the directory if need be, with mode 0700, and return it.
 
-    Raises Failed when it cannot be made, or belongs to somebody else: in a shared place such as
-    /tmp another user could have put it there first.
+    Raises Failed when it cannot be created or belongs to another user, who could have created it
+    first in a shared place such as /tmp.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = path.stat()
-        # The owner of a symbolic link could turn it elsewhere: it must be this user, too.
+        # The owner of a symbolic link could redirect it: it must be this user, too.
         owners = {status.st_uid, path.lstat().st_uid}
         if not stat.S_ISDIR(status.st_mode) or owners != {os.getuid()}:
             raise Failed(f"{path} is not a directory of yours: remove it or name another one.")
@@ -34,11 +34,10 @@ def private_directory(path: Path) -> Path:
 
 
 class Replacement:
-    """A new content for the file `path`: written whole or not at all, for this user only.
+    """Atomic replacement of the file `path`, with mode 0600.
 
-    `reserve` bytes are taken from the disk at once, so that a full one shows before anything
-    else is done that could not be undone. Entering and `commit` raise OSError, the old file
-    untouched.
+    `reserve` bytes are allocated at once, so that a full disk shows before anything is done that
+    cannot be undone. Entering and `commit` raise OSError, with the old file untouched.
     """
 
     def __init__(self, path: Path, reserve: int = 0) -> None:
@@ -57,7 +56,7 @@ class Replacement:
         return self
 
     def commit(self, content: bytes) -> None:
-        """Put the content in the place of the old one."""
+        """Replace the file's content."""
         self._write(content)
         self._temporary.replace(self._path)
 
@@ -69,21 +68,21 @@ class Replacement:
         os.fsync(self._file.fileno())
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):  # what could not be written fails again as it closes
+        with contextlib.suppress(OSError):  # a failed write fails again when the file is closed
             self._file.close()
         self._temporary.unlink(missing_ok=True)
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replace the file `path` by `content`. Raises OSError with the old file untouched."""
+    """Replace the file's content. Raises OSError with the old file untouched."""
     with Replacement(path) as replacement:
         replacement.commit(content)
 
 
 def create_private(path: Path, content: bytes) -> bytes:
-    """What the file `path` holds; `content` where there is none yet.
+    """Create the file with `content` unless it exists, and return its content.
 
-    Of several processes that create it at once one wins, and all return what it wrote.
+    Of several processes that create it at once one wins, and all return its content.
     """
     private_directory(path.parent)
     with locked(path.with_name(path.name + ".lock")):
@@ -96,9 +95,9 @@ def create_private(path: Path, content: bytes) -> bytes:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file `path` exclusively.
+    """Hold an exclusive lock on the file during the block.
 
-    flock, because the kernel lets go of it when its holder dies, whatever it died of.
+    By flock, because the kernel releases it when its holder dies.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -109,7 +108,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 class PidFile:
-    """A file that its process holds locked for as long as it lives: lock held means alive."""
+    """A file that a process holds locked while it lives."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -121,7 +120,7 @@ class PidFile:
         return self._handle is not None
 
     def claim(self) -> bool:
-        """Take the file for this process; False when another living process has it."""
+        """Lock the file for this process; return False when another process holds it."""
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -134,14 +133,14 @@ class PidFile:
         return True
 
     def release(self) -> None:
-        """Let go and remove the file."""
+        """Remove and unlock the file."""
         if self._handle is not None:
             self.path.unlink(missing_ok=True)
             os.close(self._handle)
             self._handle = None
 
     def holder(self) -> int | None:
-        """The process that holds the file, None when nobody does."""
+        """Return the pid of the process that holds the file, None if none does."""
         try:
             handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:

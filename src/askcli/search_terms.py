@@ -1,10 +1,9 @@
-"""Words: what a search takes a text and a query apart into.
+"""Splitting of texts and queries into words, for search.
 
-Not the databases' own way, because each has another, and neither knows all scripts: here SQLite,
-PostgreSQL and the client, which marks what was found, take the same characters for the same words.
-Case, accents and compatibility forms make no difference. A script that writes no spaces counts by
-the character, so that any part of its text is found; a symbol such as an emoji is a word of its
-own.
+Not by the databases, because each has other rules and neither supports all scripts: here SQLite,
+PostgreSQL and the client, which highlights matches, have the same words. Case, accents and
+compatibility forms make no difference. In scripts without spaces each character is a word, so that
+any part of a text is found; a symbol such as an emoji is a word of its own.
 """
 
 from __future__ import annotations
@@ -16,17 +15,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-# Longer ones (a line of base64) are found by their beginning.
+# Longer words (a line of base64) are found by their beginning.
 MAX_WORD_CHARACTERS = 64
 
 _RUN = re.compile(r"[0-9A-Za-z\u0080-\U0010ffff]+")
-_NOT_IN_A_WORD = re.compile(r"[\x00-\x2f\x3a-\x60\x7b-\x7f]")  # what folding made, such as "(1)"
+_NOT_IN_A_WORD = re.compile(r"[\x00-\x2f\x3a-\x60\x7b-\x7f]")  # made by folding, such as "(1)"
 _QUERY = re.compile(r'(-?)(?:"([^"]*)"?|(\S+))')
 
-# Accents and points that readers leave out when they search; other marks are letters' bodies.
+# Accents and points that are ignored; other marks are parts of letters.
 _ACCENTS = ((0x300, 0x36F), (0x591, 0x5C7), (0x64B, 0x65F), (0x670, 0x670))
-# Scripts without spaces between words: Thai to Myanmar, Khmer, kana, Han, and Hangul, whose words
-# carry their particles.
+# Scripts without spaces between words: Thai to Myanmar, Khmer, kana, Han; and Hangul, whose words
+# include their particles.
 _UNSPACED = (
     (0x0E00, 0x0EFF),
     (0x1000, 0x109F),
@@ -42,7 +41,7 @@ _UNSPACED = (
 
 
 class Word(NamedTuple):
-    """A word as it is searched for, and where in the text it stands."""
+    """A folded word, and its position in the text."""
 
     folded: str
     start: int
@@ -51,7 +50,7 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Words that must (or must not) stand one after another; the last may be a beginning only."""
+    """Words that must (or must not) follow one another; the last may be a prefix."""
 
     words: tuple[str, ...]
     is_prefix: bool = False
@@ -59,7 +58,7 @@ class Term:
 
 
 def words(text: str) -> Iterator[Word]:
-    """The words of a text, in their order."""
+    """Yield the words of a text, in their order."""
     for run in _RUN.finditer(text):
         if run[0].isascii():
             yield Word(run[0].lower()[:MAX_WORD_CHARACTERS], *run.span())
@@ -82,75 +81,77 @@ def _words_of(text: str, start: int, end: int) -> Iterator[Word]:
 
 
 @lru_cache(10_000)
-def _part(sign: str) -> str:
-    """What a character is of words: a letter, a whole word alone, a mark on another, or a gap."""
-    kind = unicodedata.category(sign)
+def _part(char: str) -> str:
+    """Classify a character: letter, a word alone, mark on another character, or gap."""
+    kind = unicodedata.category(char)
     if kind[0] == "M" or kind == "Cf":
         return "mark"
-    if kind == "So" or (kind[0] in "LN" and _is_in(sign, _UNSPACED)):
+    if kind == "So" or (kind[0] in "LN" and _is_in(char, _UNSPACED)):
         return "alone"
     return "letter" if kind[0] in "LN" else "gap"
 
 
 def _folded(text: str, start: int, end: int) -> Iterator[Word]:
-    found = fold(text[start:end])
-    if found:
-        yield Word(found, start, end)
+    word = fold(text[start:end])
+    if word:
+        yield Word(word, start, end)
 
 
 @lru_cache(10_000)
 def fold(text: str) -> str:
-    """The text without case, accents, compatibility forms and invisible characters."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
+    """Return the text without case, accents, compatibility forms and invisible characters."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
     kept = "".join(
-        sign
-        for sign in apart
-        if not _is_in(sign, _ACCENTS)
-        and unicodedata.category(sign) != "Cf"
-        and not 0xFE00 <= ord(sign) <= 0xFE0F  # how an emoji is to look
+        char
+        for char in decomposed
+        if not _is_in(char, _ACCENTS)
+        and unicodedata.category(char) != "Cf"
+        and not 0xFE00 <= ord(char) <= 0xFE0F  # variation selectors
     )
-    whole = unicodedata.normalize("NFC", kept.casefold())
-    return _NOT_IN_A_WORD.sub("", whole)[:MAX_WORD_CHARACTERS]
+    folded = unicodedata.normalize("NFC", kept.casefold())
+    return _NOT_IN_A_WORD.sub("", folded)[:MAX_WORD_CHARACTERS]
 
 
-def _is_in(sign: str, ranges: tuple[tuple[int, int], ...]) -> bool:
-    return any(low <= ord(sign) <= high for low, high in ranges)
+def _is_in(char: str, ranges: tuple[tuple[int, int], ...]) -> bool:
+    return any(low <= ord(char) <= high for low, high in ranges)
 
 
 def terms(query: str) -> tuple[Term, ...]:
-    """What a query asks for: words, "words in a row", beginnings*, and -what must not be there.
+    """Parse a query: words, "words in a row", prefixes*, and -excluded terms.
 
-    Never an error: what no word is in asks for nothing.
+    Never fails: parts without a word are ignored.
     """
-    found = []
+    parsed = []
     for minus, quoted, plain in _QUERY.findall(unicodedata.normalize("NFC", query)):
-        said = quoted or plain
-        folded = tuple(word.folded for word in words(said))
+        phrase = quoted or plain
+        folded = tuple(word.folded for word in words(phrase))
         if folded:
             is_prefix = bool(plain) and plain.endswith("*")
-            found.append(Term(folded, is_prefix, is_excluded=bool(minus)))
-    return tuple(found)
+            parsed.append(Term(folded, is_prefix, is_excluded=bool(minus)))
+    return tuple(parsed)
 
 
-def matches(text: str, wanted: tuple[Term, ...]) -> list[tuple[int, int]]:
-    """Where in a text the terms stand, as (start, end), in their order, none overlapping."""
-    there = list(words(text))
-    found = []
-    for index in range(len(there)):
+def matches(text: str, search_terms: tuple[Term, ...]) -> list[tuple[int, int]]:
+    """Return the matches of the terms in a text as ordered spans (start, end), none overlapping."""
+    text_words = list(words(text))
+    spans = []
+    for index in range(len(text_words)):
         lengths = [
-            len(term.words) for term in wanted if not term.is_excluded and _at(there, index, term)
+            len(term.words)
+            for term in search_terms
+            if not term.is_excluded and _at(text_words, index, term)
         ]
         if lengths:
-            found.append((there[index].start, there[index + max(lengths) - 1].end))
-    return _merged(found)
+            spans.append((text_words[index].start, text_words[index + max(lengths) - 1].end))
+    return _merged(spans)
 
 
-def _at(there: list[Word], index: int, term: Term) -> bool:
-    stretch = [word.folded for word in there[index : index + len(term.words)]]
-    if len(stretch) < len(term.words) or stretch[:-1] != list(term.words[:-1]):
+def _at(text_words: list[Word], index: int, term: Term) -> bool:
+    following = [word.folded for word in text_words[index : index + len(term.words)]]
+    if len(following) < len(term.words) or following[:-1] != list(term.words[:-1]):
         return False
     last = term.words[-1]
-    return stretch[-1].startswith(last) if term.is_prefix else stretch[-1] == last
+    return following[-1].startswith(last) if term.is_prefix else following[-1] == last
 
 
 def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -1,1 +1,1 @@
-"""Where answers come from: one small protocol, and what implements it."""
+"""Sources of answers: the protocol of an answerer, and its implementations."""

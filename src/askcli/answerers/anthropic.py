@@ -21,13 +21,12 @@ KNOWN = {
 }
 DEFAULT_MODEL = "claude-sonnet-5-5"
 
-# Thinking counts too, so it must be generous; above about 21,000 the API insists on streaming,
-# and we always stream.
+# Generous, because thinking counts too; above about 21,000 the API requires streaming.
 MAX_TOKENS = 16_000
 
 
 class AnthropicAnswerer:
-    """Asks Anthropic's API."""
+    """Answers with Anthropic's API."""
 
     name = "anthropic"
 
@@ -38,12 +37,12 @@ class AnthropicAnswerer:
         self._client = MessagesClient(api_key, base_url, connect_seconds)
 
     def models(self) -> list[Model]:
-        """The known models, and the one that the host has set."""
-        known = {self.default_model: "Set by this server's host"} | KNOWN
-        return [Model(id=id_, answerer=self.name, description=text) for id_, text in known.items()]
+        """Return the known models and the configured one."""
+        models = {self.default_model: "Set by this server's host"} | KNOWN
+        return [Model(id=id_, answerer=self.name, description=text) for id_, text in models.items()]
 
     def max_tokens(self, model: str) -> int:  # noqa: ARG002 - the same for all of them
-        """How long an answer may become, in tokens."""
+        """Return the default limit of an answer, in tokens."""
         return MAX_TOKENS
 
     async def warm(self) -> None:
@@ -52,11 +51,11 @@ class AnthropicAnswerer:
             await self._client.open()
 
     def cost_usd(self, finish: Finish) -> float | None:
-        """What an answer cost by Anthropic's list prices; None for a model that is not on them."""
+        """Return the cost by Anthropic's list prices, None for a model without a price."""
         return prices.cost_usd(finish)
 
     def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
-        """A Begin, the answer's text piece by piece, last its Finish; raises a ProviderFailed."""
+        """Stream a Begin, the text piece by piece, and a Finish. Raises a ProviderFailed."""
         return self._client.stream(request)
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The protocol of an answerer: a request goes in, pieces of text and a finish come out."""
+"""The protocol of an answerer: it turns a request into a stream of pieces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to answer: the turns so far, the last of them the question; `max_tokens` of answer."""
+    """A request: the conversation, which ends with the question; `max_tokens` bounds the answer."""
 
     model: str
     messages: tuple[Message, ...]
@@ -29,7 +29,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """What a provider says before the first word: from here on the question costs its tokens."""
+    """The start of an answer as the provider reports it; from here on the input is billed."""
 
     model: str
     input_tokens: int | None
@@ -37,10 +37,10 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """How an answer ended, as its provider reports it.
+    """The end of an answer as the provider reports it.
 
     `stop_reason` is the Messages API's: end_turn, max_tokens, stop_sequence, refusal, ….
-    Counts are tokens; None where the provider did not say.
+    Counts are tokens, None if not reported.
     """
 
     stop_reason: str
@@ -49,39 +49,39 @@ class Finish:
     output_tokens: int | None
 
 
-# A piece of text (empty for a sign of life without any, such as thinking), or what frames it.
+# A piece of text (empty for an event without text, such as thinking), the begin or the finish.
 Piece = str | Begin | Finish
 
 
 class Answerer(Protocol):
-    """Something that answers questions."""
+    """A source of answers."""
 
     name: str
     default_model: str
 
     def models(self) -> list[Model]:
-        """The models that may be asked, the default one among them."""
+        """Return the available models, the default one among them."""
         ...
 
     def max_tokens(self, model: str) -> int:
-        """How long an answer may become when the question does not say, in tokens."""
+        """Return the default limit of an answer, in tokens."""
         ...
 
     async def warm(self) -> None:
-        """Do what is slow about the first answer, now; may be called again and fail silently."""
+        """Prepare for the first answer; may be called again, and may fail silently."""
         ...
 
     def cost_usd(self, finish: Finish) -> float | None:
-        """What an answer cost, in US dollars; None where nobody here knows, never 0 then."""
+        """Return the cost in US dollars, None (never 0) where it is unknown."""
         ...
 
     def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
-        """A Begin, the answer's text piece by piece, and last its Finish.
+        """Yield a Begin, the text piece by piece, and a Finish.
 
-        Raises a ProviderFailed, or a subclass, when there is no whole answer.
+        Raises a ProviderFailed or a subclass when the answer is incomplete.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of connections and models."""
+        """Close connections and unload models."""
         ...

@@ -1,4 +1,4 @@
-"""Which answerer: what settings say, else Anthropic with a key, else a local model."""
+"""Selects the answerer: the configured one, else Anthropic with a key, else a local model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def kind(settings: Settings) -> str:
-    """`anthropic`, `local` or `scripted`. Raises Misused when none of them can answer."""
+    """Return `anthropic`, `local` or `scripted`. Raises Misused when none is available."""
     has_local = find_spec("xllamacpp") is not None
     if settings.answerer == "anthropic" and not settings.anthropic_api_key:
         raise Misused("ASKCLI_ANSWERER is anthropic but there is no key: set ANTHROPIC_API_KEY.")
@@ -32,7 +32,7 @@ def kind(settings: Settings) -> str:
 
 
 def build(settings: Settings) -> Answerer:
-    """The answerer that the settings call for; nothing is imported, opened or loaded yet."""
+    """Return the answerer; nothing is imported, opened or loaded yet."""
     chosen = kind(settings)
     if chosen == "scripted":
         from askcli.answerers.scripted import ScriptedAnswerer

@@ -1,7 +1,7 @@
-"""Answers from a model on this machine, run by llama.cpp inside this process.
+"""Answers from a model on this machine, run by llama.cpp in this process.
 
 llama.cpp's own server listens on a loopback port with a random key and speaks the Messages API,
-so a local answer takes the same way as one from Anthropic.
+so a local answer uses the same client as one from Anthropic.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from askcli.local_models.catalogue import Choice
 
 MAX_TOKENS = 2_048
 
-# Small models ramble without one, and Qwen's own default makes it introduce itself.
+# Small models ramble without a system prompt, and Qwen's default makes it introduce itself.
 SYSTEM = "You are a helpful assistant. Answer briefly and correctly."
 
 
 class LocalAnswerer:
-    """Asks a GGUF model on this machine."""
+    """Answers with a GGUF model on this machine."""
 
     name = "local"
 
@@ -38,13 +38,13 @@ class LocalAnswerer:
         self._client: MessagesClient | None = None
 
     def models(self) -> list[Model]:
-        """The one model that is set up here."""
-        known = self._choice.model
-        text = f"{known.title}: {known.note}" if known else f"{self._choice.path.name}, yours"
+        """Return the configured model."""
+        model = self._choice.model
+        text = f"{model.title}: {model.note}" if model else f"{self._choice.path.name}, yours"
         return [Model(id=self.default_model, answerer=self.name, description=text)]
 
     def max_tokens(self, model: str) -> int:  # noqa: ARG002 - there is one
-        """How long an answer may become, in tokens."""
+        """Return the default limit of an answer, in tokens."""
         return MAX_TOKENS
 
     async def warm(self) -> None:
@@ -54,18 +54,18 @@ class LocalAnswerer:
             await client.open()
 
     def cost_usd(self, finish: Finish) -> float | None:  # noqa: ARG002 - whatever it was
-        """Nothing."""
+        """Return 0."""
         return 0.0
 
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
-        """A Begin, the answer's text piece by piece, last its Finish; raises a ProviderFailed."""
+        """Yield a Begin, the text piece by piece, and a Finish. Raises a ProviderFailed."""
         client = await self._ready()
-        asked = replace(request, system=request.system or SYSTEM)
-        async for piece in client.stream(asked):
+        local_request = replace(request, system=request.system or SYSTEM)
+        async for piece in client.stream(local_request):
             yield self._named(piece)
 
     def _named(self, piece: Piece) -> Piece:
-        """llama.cpp reports the file's name as the model; ours is the one that was asked."""
+        """Replace the model name that llama.cpp reports, which is the file's."""
         return piece if isinstance(piece, str) else replace(piece, model=self.default_model)
 
     async def close(self) -> None:
@@ -96,7 +96,7 @@ def _load(choice: Choice, key: str) -> Any:
     parameters.port = 0
     parameters.api_keys = [key]
     parameters.n_ctx = choice.context
-    # With all cores busy generating, two threads on two cores collapse; leave one to the server.
+    # As many threads as cores collapse when another process is busy; one core is the server's.
     parameters.cpuparams.n_threads = max(1, (os.cpu_count() or 2) - 1)
     parameters.verbosity = -1
     parameters.ui = False

@@ -1,4 +1,4 @@
-"""The Messages API through Anthropic's SDK: the one way in which this package calls a model.
+"""Client of the Messages API, by Anthropic's SDK; all calls of models go through it.
 
 `create(stream=True)` on the aiohttp backend, which costs a third of the SDK's `.stream()` helper
 on httpx2 for many streams at once (docs/adr/0002-dependencies.md). The SDK takes two seconds and
@@ -34,7 +34,7 @@ class MessagesClient:
     """Streams answers from an endpoint that speaks the Messages API."""
 
     def __init__(self, api_key: str, base_url: str | None, connect_seconds: float) -> None:
-        """A loopback `base_url` is reached directly: no proxy can, and none may see it."""
+        """A loopback `base_url` is reached without a proxy."""
         self._api_key = api_key
         self._connect_seconds = connect_seconds
         self._base_url = base_url
@@ -42,15 +42,15 @@ class MessagesClient:
         self._opening = asyncio.Lock()
 
     async def open(self) -> AsyncAnthropic:
-        """The SDK's client, made at the first call."""
+        """Return the SDK's client, created at the first call."""
         async with self._opening:
             if self._client is None:
                 sdk = await asyncio.to_thread(importlib.import_module, "anthropic")
                 self._client = sdk.AsyncAnthropic(
                     api_key=self._api_key,
                     base_url=self._base_url,
-                    # The SDK would obey any Retry-After, however long; retries and all deadlines
-                    # but the connection's are `patience`'s.
+                    # The SDK obeys any Retry-After, however long; retries and all deadlines but
+                    # the connection's are in `services.runs.retries`.
                     max_retries=0,
                     timeout=sdk.Timeout(None, connect=self._connect_seconds),
                     http_client=sdk.DefaultAioHttpClient(
@@ -65,7 +65,7 @@ class MessagesClient:
             await self._client.close()
 
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
-        """A Begin, the answer's text piece by piece, last its Finish; raises a ProviderFailed."""
+        """Yield a Begin, the text piece by piece, and a Finish. Raises a ProviderFailed."""
         client = await self.open()
         try:
             async for piece in _pieces(client, request):
@@ -102,13 +102,13 @@ async def _pieces(client: AsyncAnthropic, request: Request) -> AsyncGenerator[Pi
     if not begun:
         raise ProviderFailed(NO_ANSWER)
     if not stopped or stop_reason is None:
-        # The SDK takes a connection that closed early for a success.
+        # The SDK reports no error for a connection that closed early.
         raise Interrupted()
     yield Finish(stop_reason, begin.model, begin.input_tokens, output_tokens)
 
 
 def _count(value: Any) -> int | None:
-    """A provider's count, if it is one: the SDK checks nothing of what it passes on."""
+    """Return the value if it is a valid count: the SDK does not validate."""
     return value if isinstance(value, int) and 0 <= value < 2**31 else None
 
 
@@ -123,10 +123,10 @@ def _arguments(request: Request) -> dict[str, Any]:
 
 
 def translate(error: Exception) -> AskcliError:
-    """Our error for one of the SDK's; its own text stays out, it may quote the provider's body."""
+    """Return our error for one of the SDK's, without its text, which may quote the response."""
     import anthropic
 
-    # Its time-outs are here too: the only one that the SDK is given is for the connection.
+    # Time-outs too: the SDK's only time-out is that of the connection.
     if isinstance(error, anthropic.APIConnectionError):
         return ProviderFailed("The model's provider cannot be reached; try again later.")
     if isinstance(error, anthropic.APIStatusError):

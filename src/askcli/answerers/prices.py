@@ -1,4 +1,4 @@
-"""What Anthropic's models cost: list prices of 2026-11-22.
+"""Prices of Anthropic's models: list prices of 2026-11-22.
 
 Source: the pricing page of Anthropic's documentation (platform.claude.com, "Pricing").
 """
@@ -16,7 +16,7 @@ _DATED = re.compile(r"-\d{8}$")  # a provider reports which day's version has an
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars for a million tokens in and out; other prices from a prompt's length on."""
+    """US dollars for a million tokens in and out; `long_` prices from a length of the prompt."""
 
     input: float
     output: float
@@ -36,7 +36,7 @@ PRICES = {
 
 
 def cost_usd(finish: Finish) -> float | None:
-    """What an answer cost; None for an unknown model or unknown counts, never 0 then."""
+    """Return the cost in US dollars, None (never 0) for an unknown model or count."""
     price = PRICES.get(_DATED.sub("", finish.model))
     if price is None or finish.input_tokens is None or finish.output_tokens is None:
         return None

@@ -1,4 +1,4 @@
-"""Answers from a script: for demonstrations and tests, with no model and no network.
+"""Answers from a script, for demonstrations and tests, without a model and a network.
 
 The script is a JSON file: a list of replies. A question takes the first reply whose `match` is
 in its text (a reply without one matches all). A reply says
@@ -40,22 +40,22 @@ class ScriptedAnswerer:
         self._replies = _read(script) if script else DEFAULT_SCRIPT
 
     def models(self) -> list[Model]:
-        """The script, as a model."""
+        """Return the script as a model."""
         return [Model(id="scripted", answerer=self.name, description="Replies from a script")]
 
     def max_tokens(self, model: str) -> int:  # noqa: ARG002 - there is one
-        """How long an answer may become; the script decides."""
+        """Return a limit that no script reaches."""
         return 100_000
 
     async def warm(self) -> None:
-        """Nothing is slow here."""
+        """Do nothing."""
 
     def cost_usd(self, finish: Finish) -> float | None:  # noqa: ARG002 - whatever it was
-        """Nothing."""
+        """Return 0."""
         return 0.0
 
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
-        """A Begin, the reply's pieces, and last its Finish; raises the reply's error."""
+        """Yield a Begin, the reply's pieces, and a Finish. Raises the reply's error."""
         question = request.messages[-1].content
         reply = self._reply(question)
         yield Begin("scripted", len(question.split()))
@@ -75,7 +75,7 @@ class ScriptedAnswerer:
         raise ProviderFailed("The script has no reply to this question.")
 
     async def close(self) -> None:
-        """Nothing is open here."""
+        """Do nothing."""
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -1,1 +1,1 @@
-"""Local models: the catalogue, and downloading them."""
+"""Local models: catalogue and download."""

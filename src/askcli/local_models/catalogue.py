@@ -1,4 +1,4 @@
-"""The local models that askcli knows: what they are, where they come from, which one fits here."""
+"""Catalogue of local models, and the choice of the one that fits this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GIB = 1024**3
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A file inside a wheel of a package index; its bytes are the model's next ones."""
+    """A file in a wheel of a package index, with the next bytes of the model."""
 
     package: str
     version: str
@@ -23,7 +23,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """A model file. Sizes are bytes, `memory` is what it takes to run, `context` is tokens."""
+    """A model file. `size` and `memory` (to run it) are bytes, `context` is tokens."""
 
     name: str
     title: str
@@ -36,7 +36,7 @@ class LocalModel:
     context: int
     url: str | None
     parts: tuple[Part, ...]
-    # The bytes of every part but the last: whole parts are what a resumed fetch can keep.
+    # The bytes of every part but the last: a resumed download keeps complete parts.
     part_size: int
 
 
@@ -88,7 +88,7 @@ DEFAULT, TINY = CATALOGUE["qwen2.5-coder-1.5b"], CATALOGUE["smollm2-135m"]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The model file to use, and why; `model` is None for a file of the user's own."""
+    """The model file to use, and the reason; `model` is None for a user's own file."""
 
     path: Path
     model: LocalModel | None
@@ -96,31 +96,31 @@ class Choice:
 
     @property
     def name(self) -> str:
-        """The name under which the model is asked."""
+        """The name of the model in requests."""
         return self.model.name if self.model else self.path.stem
 
     @property
     def context(self) -> int:
-        """How many tokens a question and its answer may have together."""
+        """Tokens that a conversation and its answer may have together."""
         return self.model.context if self.model else 8_192
 
     def present(self) -> bool:
-        """Whether the file is here; a download lands under its name only when it is whole."""
+        """Whether the file exists; a download gets its name only when it is complete."""
         return self.path.is_file()
 
 
-def choose(wanted: str | None, data_dir: Path) -> Choice:
-    """The local model to use: the wanted one, else the best that this machine can hold.
+def choose(name: str | None, data_dir: Path) -> Choice:
+    """Return the local model to use: the named one, else the best that fits this machine.
 
-    `wanted` is a catalogue name or the path of a GGUF file. Raises Misused when it is neither.
+    `name` is a catalogue name or the path of a GGUF file. Raises Misused when it is neither.
     """
-    if wanted in CATALOGUE:
-        return Choice(path_of(CATALOGUE[wanted], data_dir), CATALOGUE[wanted], "set")
-    if wanted:
-        path = Path(wanted).expanduser()
+    if name in CATALOGUE:
+        return Choice(path_of(CATALOGUE[name], data_dir), CATALOGUE[name], "set")
+    if name:
+        path = Path(name).expanduser()
         if not path.is_file():
             raise Misused(
-                f"there is no local model {wanted!r}: name one of {', '.join(CATALOGUE)} "
+                f"there is no local model {name!r}: name one of {', '.join(CATALOGUE)} "
                 "or the path of a GGUF file (ASKCLI_LOCAL_MODEL)."
             )
         return Choice(path.resolve(), None, "set")
@@ -128,7 +128,7 @@ def choose(wanted: str | None, data_dir: Path) -> Choice:
 
 
 def path_of(model: LocalModel, data_dir: Path) -> Path:
-    """Where the model's file is kept."""
+    """Return the path of the model's file."""
     return data_dir / "models" / model.file
 
 
@@ -144,9 +144,9 @@ def _best_here(data_dir: Path) -> Choice:
 
 
 def memory_here() -> int:
-    """The memory that this machine, or its container, has in all, in bytes.
+    """Return the total memory of this machine or container, in bytes.
 
-    In all and not just now, so that the choice stays the same while a model is loaded.
+    Total and not free, so that the choice stays the same while a model is loaded.
     """
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = Path("/sys/fs/cgroup/memory.max")
@@ -156,7 +156,7 @@ def memory_here() -> int:
 
 
 def disk_at(path: Path) -> int:
-    """The free bytes on the disk that holds `path`, which need not exist yet."""
+    """Return the free bytes on the disk of `path`, which need not exist yet."""
     while not path.exists():
         path = path.parent
     return shutil.disk_usage(path).free

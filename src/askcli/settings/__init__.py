@@ -1,7 +1,7 @@
-"""Settings: read once, passed on; nothing reads the environment elsewhere.
+"""Settings: read once and passed on; no other module reads the environment.
 
-A flag goes before the environment, the environment before `.env` (for `serve` and the host's
-commands alone), that before the config file, and the config file before the default.
+Precedence: flag, environment, `.env` (for `serve` and the host's commands alone), config file,
+default.
 """
 
 from askcli.settings.fields import Settings, variable_name

@@ -1,6 +1,6 @@
-"""All that can be set.
+"""All settings.
 
-Plain dataclasses and not pydantic-settings, because the client reads them at every command.
+A plain dataclass and not pydantic-settings, because every command reads it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from askcli.settings.parsers import Rate
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
-# Named like this everywhere else too, so they go without the ASKCLI_ prefix.
+# Names that are common elsewhere too: without the ASKCLI_ prefix.
 _UNPREFIXED = {
     "jwt_secret",
     "jwt_secret_previous",
@@ -33,10 +33,7 @@ def _setting(default: Any, parse: Callable[[str], Any] = str, *, secret: bool = 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that can be set; DESIGN section 4 and `.env.example` say what each one means.
-
-    Times are seconds unless the name says days.
-    """
+    """All settings; `.env.example` documents them. Times are seconds unless the name says days."""
 
     jwt_secret: str | None = _setting(None, secret=True)
     jwt_secret_previous: str | None = _setting(None, secret=True)
@@ -86,17 +83,17 @@ class Settings:
 
     @property
     def is_public(self) -> bool:
-        """Whether others than this machine can reach where `serve` listens."""
+        """Whether `serve` listens on an address that other machines can reach."""
         return self.host not in LOOPBACK
 
     @property
     def registration_policy(self) -> str:
-        """Who may register: said, or anybody where only this machine can ask, else the invited."""
+        """The registration policy: as configured, else open on loopback and invite elsewhere."""
         return self.registration or ("invite" if self.is_public else "open")
 
     @property
     def database_url(self) -> str:
-        """Where the questions are kept: DB_CONN_STRING, else SQLite in the data directory."""
+        """The database: DB_CONN_STRING, else SQLite in the data directory."""
         prefix, _, file = (self.db_conn_string or "").partition(":///")
         if prefix == "sqlite" and file:
             return f"sqlite:///{parsers.path(file)}"
@@ -104,5 +101,5 @@ class Settings:
 
 
 def variable_name(name: str) -> str:
-    """The environment variable of the setting `name`."""
+    """Return the environment variable of the setting `name`."""
     return name.upper() if name in _UNPREFIXED else f"ASKCLI_{name.upper()}"

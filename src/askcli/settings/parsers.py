@@ -1,4 +1,4 @@
-"""What a setting's text may be: each parser takes it, or raises ValueError with what it must be."""
+"""Parsers of settings: each returns the value, or raises ValueError with what it must be."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many times in so many seconds, `10/300` as text; a count of 0 is no limit, `off`."""
+    """A rate: `count` uses in `seconds`, `10/300` as text; a count of 0 (`off`) is no limit."""
 
     count: int
     seconds: int
 
 
 def rate(text: str) -> Rate:
-    """A Rate."""
+    """Parse a rate."""
     if text == "off":
         return Rate(0, 1)
-    found = re.fullmatch(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,6})", text, re.ASCII)
-    if not found:
+    match = re.fullmatch(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,6})", text, re.ASCII)
+    if not match:
         raise ValueError("count/seconds, such as 10/300, or off")
-    return Rate(int(found[1]), int(found[2]))
+    return Rate(int(match[1]), int(match[2]))
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
-    """A whole number from `low` to `high`."""
+    """Return a parser of whole numbers from `low` to `high`."""
 
     def parse(text: str) -> int:
         if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
@@ -40,7 +40,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def dollars(text: str) -> float:
-    """An amount of US dollars."""
+    """Parse an amount of US dollars."""
     try:
         amount = float(text)
     except ValueError:
@@ -51,7 +51,7 @@ def dollars(text: str) -> float:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """One of these words."""
+    """Return a parser of one of these words."""
 
     def parse(text: str) -> str:
         if text not in choices:
@@ -62,7 +62,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def networks(text: str) -> tuple[str, ...]:
-    """Addresses or networks, between commas."""
+    """Parse addresses or networks, separated by commas."""
     parts = _parts(text)
     try:
         for part in parts:
@@ -73,7 +73,7 @@ def networks(text: str) -> tuple[str, ...]:
 
 
 def hosts(text: str) -> tuple[str, ...]:
-    """Host names, between commas, in lower case; `*` is any."""
+    """Parse host names, separated by commas, to lower case; `*` is any."""
     parts = _parts(text.lower())
     if not all(re.fullmatch(r"\*|[a-z0-9._-]+|\[[0-9a-f:.]+\]", part) for part in parts):
         raise ValueError("host names between commas, such as ask.example.org, or *")
@@ -85,10 +85,10 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 def path(text: str) -> Path:
-    """The path, wherever the process goes: the local server may stand elsewhere than its client."""
+    """Return the absolute path: the local server has another working directory than its client."""
     return Path(text).expanduser().absolute()
 
 
 def model(text: str) -> str:
-    """A local model's name as it is, the path of one in full."""
+    """Return a local model's name as it is, and a path as an absolute one."""
     return str(path(text)) if "/" in text or text.endswith(".gguf") else text

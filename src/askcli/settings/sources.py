@@ -1,4 +1,4 @@
-"""Where settings come from: flags, the environment, `.env`, the config file."""
+"""Sources of settings: flags, the environment, `.env`, the config file."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from askcli.errors import Misused
 from askcli.settings.fields import Settings, variable_name
 from askcli.settings.parsers import path as absolute
 
-# A Unix socket's whole path must stay under 104 bytes (macOS; Linux takes 108).
+# The path of a Unix socket is limited to 104 bytes (macOS; Linux: 108).
 MAX_RUNTIME_BYTES = 70
 
 
 def config_path() -> Path:
-    """Where the config file is, whether there is one or not."""
+    """Return the path of the config file, which may not exist."""
     return _config_dir(os.environ) / "config.toml"
 
 
 def parsed(name: str, text: str) -> Any:
-    """What the text means as the value of the setting `name`. Raises Misused for what it cannot."""
+    """Parse the text as a value of the setting `name`. Raises Misused for an invalid value."""
     setting = next(setting for setting in fields(Settings) if setting.name == name)
     return _parse(setting, text, "the command")
 
 
 def load(flags: Mapping[str, Any] | None = None, *, dotenv: bool = False) -> Settings:
-    """Read the settings of this process; `flags` holds what the command line said (None: unsaid).
+    """Read the settings of this process; `flags` are command line options (None: not used).
 
-    Raises Misused for a value that cannot be, naming the place it came from.
+    Raises Misused for an invalid value, naming its source.
     """
     environment = dict(os.environ)
     if dotenv:
         environment = _dotenv() | environment
-    said = {name: str(value) for name, value in (flags or {}).items() if value is not None}
+    flag_texts = {name: str(value) for name, value in (flags or {}).items() if value is not None}
     config_dir = _config_dir(environment)
     values: dict[str, Any] = _directories(environment) | {"config_dir": config_dir}
-    filed = _config_file(config_dir / "config.toml")
+    file_texts = _config_file(config_dir / "config.toml")
     for setting in fields(Settings):
         if "parse" not in setting.metadata:
             continue
         variable = variable_name(setting.name)
         for text, place in (
-            (said.get(setting.name), f"--{setting.name.replace('_', '-')}"),
+            (flag_texts.get(setting.name), f"--{setting.name.replace('_', '-')}"),
             (environment.get(variable, "").strip(), variable),
-            (filed.get(setting.name), str(config_dir / "config.toml")),
+            (file_texts.get(setting.name), str(config_dir / "config.toml")),
         ):
             if text:
                 values[setting.name] = _parse(setting, text, place)
@@ -64,8 +64,8 @@ def _parse(setting: Any, text: str, place: str) -> Any:
     try:
         return setting.metadata["parse"](text)
     except ValueError as error:
-        shown = "the value" if setting.metadata["secret"] else repr(text)
-        raise Misused(f"{setting.name}: {shown} (from {place}) must be {error}.") from None
+        value = "the value" if setting.metadata["secret"] else repr(text)
+        raise Misused(f"{setting.name}: {value} (from {place}) must be {error}.") from None
 
 
 def _directories(environment: Mapping[str, str]) -> dict[str, Path]:
@@ -90,20 +90,20 @@ def _config_file(path: Path) -> dict[str, str]:
         return {}
     except OSError as error:
         raise Misused(f"cannot read {path}: {error.strerror}.") from error
-    import tomllib  # not needed where there is no file
+    import tomllib  # not needed without a file
 
     try:
         values = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misused(f"{path} is not valid TOML: {error}.") from error
-    known = {setting.name for setting in fields(Settings) if "parse" in setting.metadata}
-    if unknown := sorted(set(values) - known):
+    names = {setting.name for setting in fields(Settings) if "parse" in setting.metadata}
+    if unknown := sorted(set(values) - names):
         raise Misused(f"{path}: there is no setting {unknown[0]!r}.")
     return {name: str(value) for name, value in values.items()}
 
 
 def _dotenv() -> dict[str, str]:
-    from dotenv import dotenv_values  # only the host's commands read one
+    from dotenv import dotenv_values  # only for the host's commands
 
     try:
         return {name: value for name, value in dotenv_values(".env").items() if value is not None}

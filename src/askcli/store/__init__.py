@@ -1,1 +1,1 @@
-"""What is kept, in SQLite or PostgreSQL."""
+"""Tables and queries, on SQLite or PostgreSQL."""

@@ -18,37 +18,39 @@ def add(connection: Connection, values: Mapping[str, Any]) -> None:
 
 
 def by_hash(connection: Connection, token_hash: str) -> RowMapping | None:
-    """The token whose SHA-256 this is, with its user's `disabled_at`."""
-    joined = select(api_tokens, users.c.disabled_at).join(users)
-    found = joined.where(api_tokens.c.token_hash == token_hash)
-    return connection.execute(found).mappings().first()
+    """Return the token with this SHA-256 and its user's `disabled_at`, None if there is none."""
+    query = select(api_tokens, users.c.disabled_at).join(users)
+    statement = query.where(api_tokens.c.token_hash == token_hash)
+    return connection.execute(statement).mappings().first()
 
 
-def living(connection: Connection, ids: Collection[UUID], now: datetime) -> set[UUID]:
-    """Which of these tokens are there and not expired, their users not disabled."""
-    joined = select(api_tokens.c.id).join(users).where(api_tokens.c.id.in_(ids))
-    found = joined.where(users.c.disabled_at.is_(None), api_tokens.c.expires_at > now)
-    return set(connection.execute(found).scalars())
+def filter_valid(connection: Connection, ids: Collection[UUID], now: datetime) -> set[UUID]:
+    """Return which of these tokens are valid: not expired, their users not disabled."""
+    query = select(api_tokens.c.id).join(users).where(api_tokens.c.id.in_(ids))
+    statement = query.where(users.c.disabled_at.is_(None), api_tokens.c.expires_at > now)
+    return set(connection.execute(statement).scalars())
 
 
 def of_user(connection: Connection, user_id: UUID) -> Sequence[RowMapping]:
-    """The user's tokens, the newest first."""
-    found = select(api_tokens).where(api_tokens.c.user_id == user_id)
-    return connection.execute(found.order_by(api_tokens.c.id.desc())).mappings().all()
+    """Return the user's tokens, newest first."""
+    statement = select(api_tokens).where(api_tokens.c.user_id == user_id)
+    return connection.execute(statement.order_by(api_tokens.c.id.desc())).mappings().all()
 
 
 def use(connection: Connection, token_id: UUID, now: datetime) -> None:
-    """Note that a token was used."""
-    used = update(api_tokens).where(api_tokens.c.id == token_id)
-    connection.execute(used.values(last_used_at=now))
+    """Set a token's time of last use."""
+    statement = update(api_tokens).where(api_tokens.c.id == token_id)
+    connection.execute(statement.values(last_used_at=now))
 
 
 def remove(connection: Connection, user_id: UUID, token_id: UUID) -> bool:
-    """Delete the user's token; False where there is none."""
-    own = delete(api_tokens).where(api_tokens.c.id == token_id, api_tokens.c.user_id == user_id)
-    return connection.execute(own).rowcount == 1
+    """Delete the user's token; return False if there is none."""
+    statement = delete(api_tokens).where(
+        api_tokens.c.id == token_id, api_tokens.c.user_id == user_id
+    )
+    return connection.execute(statement).rowcount == 1
 
 
 def remove_all(connection: Connection, user_id: UUID) -> int:
-    """Delete all of a user's tokens; returns how many."""
+    """Delete all of a user's tokens; return how many."""
     return connection.execute(delete(api_tokens).where(api_tokens.c.user_id == user_id)).rowcount

@@ -20,15 +20,15 @@ def add(connection: Connection, values: Mapping[str, Any]) -> None:
 def newest(
     connection: Connection, limit: int | None, user_id: UUID | None = None, event: str | None = None
 ) -> Sequence[RowMapping]:
-    """The newest entries, the newest first; all, or a user's, or those of one event."""
-    found = select(audit).order_by(audit.c.id.desc()).limit(limit)
+    """Return the newest entries first, optionally of one user or one event."""
+    query = select(audit).order_by(audit.c.id.desc()).limit(limit)
     if user_id is not None:
-        found = found.where(audit.c.user_id == user_id)
+        query = query.where(audit.c.user_id == user_id)
     if event is not None:
-        found = found.where(audit.c.event == event)
-    return connection.execute(found).mappings().all()
+        query = query.where(audit.c.event == event)
+    return connection.execute(query).mappings().all()
 
 
 def prune(connection: Connection, before: datetime) -> int:
-    """Forget what happened before this; returns how many entries."""
+    """Delete entries from before this time; return how many."""
     return connection.execute(delete(audit).where(audit.c.at < before)).rowcount

@@ -1,4 +1,4 @@
-"""What the tables' columns are made of. Portable types only: the same on SQLite and PostgreSQL."""
+"""Column types and helpers, portable between SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import Column, DateTime, Dialect, ForeignKey, MetaData, TypeDeco
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC. SQLite keeps no time zone, so it goes in and comes out as UTC."""
+    """A time in UTC. SQLite stores no time zone, so times are converted on the way in and out."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -24,11 +24,13 @@ class UtcDateTime(TypeDecorator[datetime]):
     ) -> datetime | None:
         if value is None:
             return None
-        moment: datetime = value
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        timestamp: datetime = value
+        return (
+            timestamp.replace(tzinfo=UTC) if timestamp.tzinfo is None else timestamp.astimezone(UTC)
+        )
 
 
-# Named constraints, so that a migration can name what it changes on either database.
+# Constraints have names, so that migrations can refer to them on either database.
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -40,6 +42,6 @@ metadata = MetaData(
 
 
 def owned_by(table: str, *, index: bool = False) -> Column[Any]:
-    """The column of a row's owner in `table` (`user_id` for users): when it goes, the row goes."""
+    """Return a foreign key to `table` (`user_id` for users) that deletes the row with its owner."""
     key = ForeignKey(f"{table}.id", ondelete="CASCADE")
     return Column(f"{table[:-1]}_id", Uuid, key, nullable=False, index=index)

@@ -1,6 +1,6 @@
-"""The database: one engine, and the threads that talk to it.
+"""The database: one engine, and a bounded pool of threads that use it.
 
-SQLAlchemy Core is synchronous here on purpose: in a bounded pool of threads it is faster than
+SQLAlchemy Core is synchronous here on purpose: in threads it is faster than
 either async driver stack (docs/adr/0003-store.md), and one code serves both databases. A unit of
 work is a function of a connection; it runs in one transaction that commits when it returns and
 rolls back when it raises.
@@ -38,25 +38,25 @@ class Database:
     """Runs units of work on a database, off the event loop."""
 
     def __init__(self, url: str) -> None:
-        """Open nothing yet. Raises Misused for a URL that is neither SQLite nor PostgreSQL."""
-        self.url = engines.checked(url)
+        """Connect to nothing yet. Raises Misused for a URL of any other database."""
+        self.url = engines.parse_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = engines.sqlite(self.url) if self.is_sqlite else engines.postgresql(self.url)
         self._readers = ThreadPoolExecutor(engines.READERS, thread_name_prefix="store")
-        # SQLite has one writer at a time whatever we do: queueing in one thread of ours is fair,
-        # and cannot run into "database is locked".
+        # SQLite has one writer at a time in any case: a queue before one thread is fair, and cannot
+        # fail with "database is locked".
         self._writers = ThreadPoolExecutor(1) if self.is_sqlite else self._readers
 
     async def read(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The result of `work(connection, …)` in a transaction that only reads."""
+        """Return `work(connection, …)`, run in a read-only transaction."""
         return await self._run(self._readers, "BEGIN", lambda c: work(c, *args, **kwargs))
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The result of `work(connection, …)` in a transaction that may write.
+        """Return `work(connection, …)`, run in a transaction that may write.
 
         Raises DatabaseUnavailable when the database cannot be reached or does not take it.
         """
@@ -65,14 +65,14 @@ class Database:
     async def _run(
         self, pool: ThreadPoolExecutor, begin: str, work: Callable[[Connection], T]
     ) -> T:
-        late = time.monotonic() + QUEUE_SECONDS
+        deadline = time.monotonic() + QUEUE_SECONDS
         context = contextvars.copy_context()  # the work may need the request's information
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(pool, context.run, self._work, begin, work, late)
+        return await loop.run_in_executor(pool, context.run, self._work, begin, work, deadline)
 
-    def _work(self, begin: str, work: Callable[[Connection], T], late: float) -> T:
-        if time.monotonic() > late:
-            # Behind others that each waited for a locked database: better told than kept waiting.
+    def _work(self, begin: str, work: Callable[[Connection], T], deadline: float) -> T:
+        if time.monotonic() > deadline:
+            # The work before it waited for a locked database: fail rather than wait on.
             raise _unavailable("is too busy")
         try:
             with self.transaction(begin) as connection:
@@ -85,15 +85,15 @@ class Database:
 
     @contextmanager
     def transaction(self, begin: str = "BEGIN IMMEDIATE") -> Iterator[Connection]:
-        """A transaction in this thread, which may write; commits at the end of the block."""
+        """Open a transaction in this thread; it commits when the block succeeds."""
         with self.engine.connect() as connection:
-            # SQLite's engine says BEGIN, and which one; PostgreSQL needs no telling.
+            # The SQLite engine issues this statement; PostgreSQL ignores it.
             connection.execution_options(sqlite_begin=begin)
             with connection.begin():
                 yield connection
 
     def close(self) -> None:
-        """Wait for what is under way, then close."""
+        """Wait for the work in progress, then close."""
         self._writers.shutdown()
         self._readers.shutdown()
         self.engine.dispose()
@@ -121,19 +121,19 @@ def _reason(error: Exception) -> str:
 
 
 def _is_our_fault(error: DBAPIError) -> bool:
-    """A broken constraint or a wrong statement, rather than a database that is away or full."""
+    """Whether a constraint or a statement is wrong, rather than the database unavailable."""
     return type(error).__name__ in ("IntegrityError", "DataError", "ProgrammingError")
 
 
 def check_reachable(database: Database) -> None:
-    """Raises Failed when the database cannot be opened, saying why but no password."""
+    """Raise Failed, with the reason but no password, when the database cannot be opened."""
     with telling_why(database), database.engine.connect():
         pass
 
 
 @contextmanager
 def telling_why(database: Database) -> Iterator[None]:
-    """Turn a database that cannot be used into Failed, saying why but no password."""
+    """Raise Failed, with the reason but no password, for errors of the database."""
     try:
         yield
     except DBAPIError as error:
@@ -141,5 +141,5 @@ def telling_why(database: Database) -> Iterator[None]:
         file = Path(database.url.database or "")
         if database.is_sqlite and file.exists() and not os.access(file, os.W_OK):
             reason = "the file is read-only"
-        shown = database.url.render_as_string(hide_password=True)
-        raise Failed(f"cannot use the database {shown}: {reason}") from None
+        url = database.url.render_as_string(hide_password=True)
+        raise Failed(f"cannot use the database {url}: {reason}") from None

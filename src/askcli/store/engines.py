@@ -1,4 +1,4 @@
-"""How SQLAlchemy opens each of the two databases."""
+"""SQLAlchemy engines for SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ READERS = 8
 BUSY_SECONDS = 5
 
 
-def checked(text: str) -> URL:
-    """The URL of DB_CONN_STRING. Raises Misused, without repeating it, when it is none."""
+def parse_url(text: str) -> URL:
+    """Parse DB_CONN_STRING. Raises Misused, without quoting it, for an invalid one."""
     try:
         url = make_url(text)
-        known = url.drivername in ("sqlite", "postgresql", "postgresql+psycopg")
+        is_supported = url.drivername in ("sqlite", "postgresql", "postgresql+psycopg")
     except (ArgumentError, ValueError):
-        known = False
-    if not known:
-        # Never the string itself: it may hold a password.
+        is_supported = False
+    if not is_supported:
+        # Without the string itself, which may contain a password.
         raise Misused(
             "DB_CONN_STRING is not a database URL that askcli knows: "
             "use sqlite:///path/to/file.db or postgresql://user:password@host/name."
@@ -36,7 +36,7 @@ def checked(text: str) -> URL:
 
 
 def sqlite(url: URL) -> Engine:
-    """SQLite as it should be: WAL, foreign keys, fully synchronous, a private file."""
+    """Return an engine for SQLite with WAL, foreign keys, full synchronization, a private file."""
     if not url.database or url.database == ":memory:":
         raise Misused("DB_CONN_STRING must name a file for SQLite: sqlite:///path/to/file.db.")
     path = Path(url.database)
@@ -51,12 +51,12 @@ def sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def create(*_: Any) -> None:
-        with suppress(OSError):  # SQLite says better what is wrong with the path
-            path.touch(mode=0o600)  # its WAL file takes the same mode
+        with suppress(OSError):  # SQLite reports errors of the path better
+            path.touch(mode=0o600)  # its WAL file gets the same mode
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves, below
+        connection.isolation_level = None  # BEGIN is issued below
         for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -68,7 +68,7 @@ def sqlite(url: URL) -> Engine:
 
 
 def postgresql(url: URL) -> Engine:
-    """PostgreSQL with a bounded pool that notices when a connection has died."""
+    """Return an engine for PostgreSQL with a bounded pool that replaces dead connections."""
     return create_engine(
         url,
         pool_size=READERS,

@@ -27,36 +27,36 @@ def add(connection: Connection, values: Mapping[str, Any]) -> None:
     connection.execute(insert(invites).values(**values))
 
 
-def _good(code_hash: str, now: datetime) -> ColumnElement[bool]:
+def _is_valid(code_hash: str, now: datetime) -> ColumnElement[bool]:
     return and_(
         invites.c.code_hash == code_hash, invites.c.uses_left > 0, invites.c.expires_at > now
     )
 
 
-def is_good(connection: Connection, code_hash: str, now: datetime) -> bool:
-    """Whether an invite could be used."""
-    return bool(connection.execute(select(exists().where(_good(code_hash, now)))).scalar())
+def is_valid(connection: Connection, code_hash: str, now: datetime) -> bool:
+    """Whether an invite is valid."""
+    return bool(connection.execute(select(exists().where(_is_valid(code_hash, now)))).scalar())
 
 
 def use(connection: Connection, code_hash: str, now: datetime) -> bool:
-    """Use an invite once; False when it is unknown, used up or expired.
+    """Use an invite once; return False when it is unknown, used up or expired.
 
-    One statement, so that the last use is nobody's twice.
+    One statement, so that the last use is granted once.
     """
-    good = update(invites).where(_good(code_hash, now))
-    return connection.execute(good.values(uses_left=invites.c.uses_left - 1)).rowcount == 1
+    statement = update(invites).where(_is_valid(code_hash, now))
+    return connection.execute(statement.values(uses_left=invites.c.uses_left - 1)).rowcount == 1
 
 
 def every(connection: Connection) -> Sequence[RowMapping]:
-    """All invites, the newest first."""
+    """Return all invites, newest first."""
     return connection.execute(select(invites).order_by(invites.c.id.desc())).mappings().all()
 
 
 def remove(connection: Connection, invite_id: UUID) -> bool:
-    """Delete an invite; False where there is none."""
+    """Delete an invite; return False if there is none."""
     return connection.execute(delete(invites).where(invites.c.id == invite_id)).rowcount == 1
 
 
 def prune(connection: Connection, before: datetime) -> int:
-    """Forget invites that expired before this; returns how many."""
+    """Delete invites that expired before this time; return how many."""
     return connection.execute(delete(invites).where(invites.c.expires_at < before)).rowcount

@@ -24,21 +24,21 @@ def add(connection: Connection, values: Mapping[str, Any]) -> None:
 
 
 def by_id(connection: Connection, user_id: UUID, question_id: UUID) -> RowMapping | None:
-    """The user's question, None where there is none."""
-    found = select(questions).where(questions.c.id == question_id, questions.c.user_id == user_id)
-    return connection.execute(found).mappings().first()
+    """Return the user's question, None if there is none."""
+    query = select(questions).where(questions.c.id == question_id, questions.c.user_id == user_id)
+    return connection.execute(query).mappings().first()
 
 
 def by_key(connection: Connection, user_id: UUID, key: str) -> RowMapping | None:
-    """The user's question that was asked with this idempotency key."""
-    found = select(questions).where(
+    """Return the user's question with this idempotency key, None if there is none."""
+    query = select(questions).where(
         questions.c.user_id == user_id, questions.c.idempotency_key == key
     )
-    return connection.execute(found).mappings().first()
+    return connection.execute(query).mappings().first()
 
 
 def has_conversation(connection: Connection, user_id: UUID, conversation_id: UUID) -> bool:
-    """Whether the conversation is one of the user's."""
+    """Whether the conversation belongs to the user."""
     own = exists().where(
         questions.c.user_id == user_id, questions.c.conversation_id == conversation_id
     )
@@ -48,13 +48,13 @@ def has_conversation(connection: Connection, user_id: UUID, conversation_id: UUI
 def turns(
     connection: Connection, user_id: UUID, conversation_id: UUID, limit: int
 ) -> Sequence[RowMapping]:
-    """The last answered questions of a user's conversation, oldest first."""
-    found = select(questions.c.question, questions.c.answer).where(
+    """Return the last answered questions of a user's conversation, oldest first."""
+    query = select(questions.c.question, questions.c.answer).where(
         questions.c.user_id == user_id,
         questions.c.conversation_id == conversation_id,
         questions.c.status == "answered",
     )
-    newest_first = found.order_by(questions.c.id.desc()).limit(limit)
+    newest_first = query.order_by(questions.c.id.desc()).limit(limit)
     return connection.execute(newest_first).mappings().all()[::-1]
 
 
@@ -80,9 +80,9 @@ def finish(connection: Connection, question_id: UUID, values: Mapping[str, Any])
 
 
 def answering(connection: Connection) -> Sequence[RowMapping]:
-    """The ids and heartbeats of all questions that are being answered, whoever asked them."""
-    found = select(questions.c.id, questions.c.heartbeat_at)
-    running = found.where(questions.c.status == "answering")
+    """Return the ids and heartbeats of the questions of all users that are being answered."""
+    query = select(questions.c.id, questions.c.heartbeat_at)
+    running = query.where(questions.c.status == "answering")
     return connection.execute(running).mappings().all()
 
 
@@ -102,34 +102,34 @@ def interrupt(
     return True
 
 
-def cancel(connection: Connection, user_id: UUID, question_id: UUID, moment: datetime) -> bool:
-    """Mark the user's question as cancelled if it is being answered; its process stops then."""
-    own = _cancel(user_id, moment).where(questions.c.id == question_id)
+def cancel(connection: Connection, user_id: UUID, question_id: UUID, timestamp: datetime) -> bool:
+    """Mark the user's question as cancelled if it is being answered; its process then stops."""
+    own = _cancel(user_id, timestamp).where(questions.c.id == question_id)
     return connection.execute(own).rowcount == 1
 
 
-def cancel_all(connection: Connection, user_id: UUID, moment: datetime) -> None:
-    """Mark all of a user's questions as cancelled that are being answered."""
-    connection.execute(_cancel(user_id, moment))
+def cancel_all(connection: Connection, user_id: UUID, timestamp: datetime) -> None:
+    """Mark all of a user's questions that are being answered as cancelled."""
+    connection.execute(_cancel(user_id, timestamp))
 
 
-def _cancel(user_id: UUID, moment: datetime) -> Update:
+def _cancel(user_id: UUID, timestamp: datetime) -> Update:
     running = update(questions).where(
         questions.c.user_id == user_id, questions.c.status == "answering"
     )
-    return running.values(status="cancelled", error="cancelled", answered_at=moment)
+    return running.values(status="cancelled", error="cancelled", answered_at=timestamp)
 
 
 def remove(connection: Connection, user_id: UUID, question_id: UUID) -> bool:
-    """Delete the user's question; False where there is none."""
+    """Delete the user's question; return False if there is none."""
     gone = delete(questions).where(questions.c.id == question_id, questions.c.user_id == user_id)
     return connection.execute(gone).rowcount == 1
 
 
 def remove_older(connection: Connection, user_id: UUID, until: datetime, limit: int) -> int:
-    """Delete at most `limit` of the user's questions asked before `until`; returns how many.
+    """Delete at most `limit` of the user's questions asked before `until`; return how many.
 
-    Those that are being answered stay.
+    Questions that are being answered stay.
     """
     oldest = (
         select(questions.c.id)

@@ -32,90 +32,92 @@ def add_token(
 
 
 def _open(now: datetime) -> Select[Any]:
-    """Sessions that have neither ended nor expired, with whether their user is disabled."""
+    """Select live sessions (neither ended nor expired) with their users' `disabled_at`."""
     joined = select(sessions, users.c.disabled_at).join(users, users.c.id == sessions.c.user_id)
     return joined.where(sessions.c.ended_at.is_(None), sessions.c.expires_at > now)
 
 
 def live(connection: Connection, session_id: UUID, now: datetime) -> RowMapping | None:
-    """The session and its user's `disabled_at`; None when it has ended or expired."""
-    found = _open(now).where(sessions.c.id == session_id)
-    return connection.execute(found).mappings().first()
+    """Return the live session and its user's `disabled_at`; None when it has ended or expired."""
+    query = _open(now).where(sessions.c.id == session_id)
+    return connection.execute(query).mappings().first()
 
 
-def living(connection: Connection, ids: Collection[UUID], now: datetime) -> set[UUID]:
-    """Which of these sessions are live, their users not disabled."""
-    found = _open(now).where(sessions.c.id.in_(ids), users.c.disabled_at.is_(None))
-    return set(connection.execute(found.with_only_columns(sessions.c.id)).scalars())
+def filter_live(connection: Connection, ids: Collection[UUID], now: datetime) -> set[UUID]:
+    """Return which of these sessions are live, their users not disabled."""
+    query = _open(now).where(sessions.c.id.in_(ids), users.c.disabled_at.is_(None))
+    return set(connection.execute(query.with_only_columns(sessions.c.id)).scalars())
 
 
 def of_user(connection: Connection, user_id: UUID, now: datetime) -> Sequence[RowMapping]:
-    """The user's live sessions, the newest first."""
-    found = _open(now).where(sessions.c.user_id == user_id).order_by(sessions.c.id.desc())
-    return connection.execute(found).mappings().all()
+    """Return the user's live sessions, newest first."""
+    query = _open(now).where(sessions.c.user_id == user_id).order_by(sessions.c.id.desc())
+    return connection.execute(query).mappings().all()
 
 
-def knows(connection: Connection, user_id: UUID, network: str) -> bool:
-    """Whether the user has logged in from this network, as far as sessions are remembered."""
-    own = exists().where(sessions.c.user_id == user_id, sessions.c.network == network)
-    return bool(connection.execute(select(own)).scalar())
+def has_network(connection: Connection, user_id: UUID, network: str) -> bool:
+    """Whether the user has a session, live or ended, from this network."""
+    statement = exists().where(sessions.c.user_id == user_id, sessions.c.network == network)
+    return bool(connection.execute(select(statement)).scalar())
 
 
 def use_token(connection: Connection, token_hash: str, now: datetime) -> bool:
-    """Mark a refresh token as used; False when it is unknown or was used before.
+    """Mark a refresh token as used; return False when it is unknown or was used before.
 
     One statement, so that of any number of callers at once exactly one gets True.
     """
-    used = update(refresh_tokens).where(
+    statement = update(refresh_tokens).where(
         refresh_tokens.c.token_hash == token_hash, refresh_tokens.c.used_at.is_(None)
     )
-    return connection.execute(used.values(used_at=now)).rowcount == 1
+    return connection.execute(statement.values(used_at=now)).rowcount == 1
 
 
 def owner_of(connection: Connection, token_hash: str) -> tuple[UUID, UUID] | None:
-    """The user and the session that a refresh token was given to, None if it never was."""
-    found = select(sessions.c.user_id, sessions.c.id).join(refresh_tokens)
-    row = connection.execute(found.where(refresh_tokens.c.token_hash == token_hash)).first()
+    """Return the user and the session of a refresh token, None if it was never issued."""
+    query = select(sessions.c.user_id, sessions.c.id).join(refresh_tokens)
+    row = connection.execute(query.where(refresh_tokens.c.token_hash == token_hash)).first()
     return (row[0], row[1]) if row else None
 
 
 def has_token(connection: Connection, token_hash: str) -> bool:
-    """Whether this refresh token was ever given out."""
+    """Whether this refresh token was ever issued."""
     return owner_of(connection, token_hash) is not None
 
 
 def used_at(connection: Connection, token_hash: str) -> datetime | None:
-    """When a refresh token was used for the first time."""
-    found = select(refresh_tokens.c.used_at).where(refresh_tokens.c.token_hash == token_hash)
-    moment: datetime | None = connection.execute(found).scalar()
-    return moment
+    """Return the time of a refresh token's first use, None if it is unused."""
+    query = select(refresh_tokens.c.used_at).where(refresh_tokens.c.token_hash == token_hash)
+    timestamp: datetime | None = connection.execute(query).scalar()
+    return timestamp
 
 
 def renew(connection: Connection, session_id: UUID, now: datetime, expires_at: datetime) -> None:
-    """Note that a session was used, and put off its end."""
-    renewed = update(sessions).where(sessions.c.id == session_id)
-    connection.execute(renewed.values(last_used_at=now, expires_at=expires_at))
+    """Set a session's time of last use, and extend it."""
+    statement = update(sessions).where(sessions.c.id == session_id)
+    connection.execute(statement.values(last_used_at=now, expires_at=expires_at))
 
 
 def end(connection: Connection, user_id: UUID, session_id: UUID, now: datetime) -> bool:
-    """End the user's session; False when there is none that has not ended."""
-    own = update(sessions).where(
+    """End the user's session; return False when there is none or it has ended."""
+    statement = update(sessions).where(
         sessions.c.id == session_id, sessions.c.user_id == user_id, sessions.c.ended_at.is_(None)
     )
-    return connection.execute(own.values(ended_at=now)).rowcount == 1
+    return connection.execute(statement.values(ended_at=now)).rowcount == 1
 
 
 def end_all(
     connection: Connection, user_id: UUID, now: datetime, besides: UUID | None = None
 ) -> int:
-    """End the user's sessions, all or all but one; returns how many."""
-    own = update(sessions).where(sessions.c.user_id == user_id, sessions.c.ended_at.is_(None))
+    """End all of the user's sessions, or all but one; return how many."""
+    statement = update(sessions).where(sessions.c.user_id == user_id, sessions.c.ended_at.is_(None))
     if besides is not None:
-        own = own.where(sessions.c.id != besides)
-    return connection.execute(own.values(ended_at=now)).rowcount
+        statement = statement.where(sessions.c.id != besides)
+    return connection.execute(statement.values(ended_at=now)).rowcount
 
 
 def prune(connection: Connection, before: datetime) -> int:
-    """Forget sessions that were over before this; returns how many."""
-    over = delete(sessions).where((sessions.c.ended_at < before) | (sessions.c.expires_at < before))
-    return connection.execute(over).rowcount
+    """Delete sessions that ended or expired before this time; return how many."""
+    statement = delete(sessions).where(
+        (sessions.c.ended_at < before) | (sessions.c.expires_at < before)
+    )
+    return connection.execute(statement).rowcount

@@ -1,4 +1,4 @@
-"""The tables: users, their sessions and tokens, their questions, and what these cost."""
+"""The tables: users, sessions and tokens, questions, usage, limits, audit log."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ users = Table(
     C("id", Uuid, primary_key=True),
     C("name", String(200), nullable=False),
     C("email", String(254), nullable=False),
-    # The email without regard to case: what is unique, and what a login looks up.
+    # The email without regard to case: unique, and looked up by a login.
     C("email_key", String(254), nullable=False, unique=True),
     C("password_hash", String(100), nullable=False),
     C("created_at", UtcDateTime, nullable=False),
     C("disabled_at", UtcDateTime),
-    # NULL is the server's own quota, -1 none at all.
+    # NULL is the server's own limit, -1 no limit.
     C("quota_tokens_day", BigInteger),
     C("quota_tokens_month", BigInteger),
     C("quota_usd_day", Float),
@@ -42,7 +42,7 @@ sessions = Table(
     C("id", Uuid, primary_key=True),
     owned_by("users", index=True),
     C("client", String(200), nullable=False),
-    # Where it was opened: a stranger who guesses never slows down a login from there.
+    # Where it was opened: guesses by strangers do not limit logins from there.
     C("network", String(50)),
     C("created_at", UtcDateTime, nullable=False),
     C("last_used_at", UtcDateTime, nullable=False),
@@ -50,8 +50,8 @@ sessions = Table(
     C("ended_at", UtcDateTime),
 )
 
-# One row for each refresh token that a session ever had; only its SHA-256 is kept. A used one
-# that comes back after the grace is how a stolen token shows itself.
+# One row for each refresh token of a session, with its SHA-256 only. Use of a used one after the
+# grace period shows that it was stolen.
 refresh_tokens = Table(
     "refresh_tokens",
     metadata,
@@ -61,7 +61,7 @@ refresh_tokens = Table(
     C("used_at", UtcDateTime),
 )
 
-# Tokens for scripts; of these, too, only the SHA-256. `scopes` are words with spaces between.
+# Tokens for scripts, as SHA-256 too. `scopes` are separated by blanks.
 api_tokens = Table(
     "api_tokens",
     metadata,
@@ -104,19 +104,19 @@ questions = Table(
     C("cost_usd", Float),
     C("created_at", UtcDateTime, nullable=False),
     C("answered_at", UtcDateTime),
-    # A running answer's sign of life; a row still `answering` without one was orphaned.
+    # Heartbeat of a running answer; an `answering` row whose heartbeat stops is an orphan.
     C("heartbeat_at", UtcDateTime, nullable=False),
     C("idempotency_key", String(200)),
     C("request_hash", String(64), nullable=False),
     UniqueConstraint("user_id", "idempotency_key"),
-    # Ids are UUIDv7, so their order is the order in time: these serve every listing.
+    # Ids are UUIDv7, whose order is the order in time: these indexes serve every listing.
     Index("ix_questions_user_id_id", "user_id", "id"),
     Index("ix_questions_user_id_conversation_id_id", "user_id", "conversation_id", "id"),
     Index("ix_questions_status_heartbeat_at", "status", "heartbeat_at"),
 )
 
-# What a question cost; until it is `settled`, what it may cost at most. No foreign key to the
-# question: who deletes one has had its answer all the same.
+# The cost of a question; until it is `settled`, the most that it may cost. No foreign key to the
+# question: a deleted question still counts.
 usage = Table(
     "usage",
     metadata,
@@ -131,8 +131,8 @@ usage = Table(
     Index("ix_usage_user_id_created_at", "user_id", "created_at"),
 )
 
-# How far a limited thing has used its rate up: the moment, in microseconds, at which it will be
-# full again (the GCRA's "theoretical arrival time"). `key` is a SHA-256.
+# Rate limits: the time, in microseconds, at which all uses are available again (the GCRA's
+# "theoretical arrival time"). `key` is a SHA-256.
 limits = Table(
     "limits",
     metadata,
@@ -140,7 +140,7 @@ limits = Table(
     C("full_at", BigInteger, nullable=False, index=True),
 )
 
-# No foreign keys: what happened stays known after its user is gone, until its days are over.
+# No foreign keys: entries outlive their user, for ASKCLI_AUDIT_DAYS.
 audit = Table(
     "audit",
     metadata,

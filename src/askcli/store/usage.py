@@ -1,4 +1,4 @@
-"""Queries on usage: what questions cost their users."""
+"""Queries on usage: the tokens and costs of questions."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from askcli.store.tables import questions, usage
 
 
 def reserve(connection: Connection, values: Mapping[str, Any]) -> None:
-    """Insert what a question may cost."""
+    """Insert a reservation: the most that a question may cost."""
     connection.execute(insert(usage).values(**values, settled=False))
 
 
 def settle(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> None:
-    """Put what a question has cost in the place of what it might have."""
+    """Replace a question's reservation by its cost."""
     open_ = update(usage).where(usage.c.question_id == question_id, usage.c.settled.is_(False))
     connection.execute(open_.values(**values, settled=True))
 
 
 def spent(connection: Connection, user_id: UUID, day: datetime, month: datetime) -> RowMapping:
-    """What the user has spent or reserved since the day and since the month began.
+    """Return what the user has spent or reserved since the start of the day and of the month.
 
     `tokens_day`, `tokens_month`, `usd_day`, `usd_month`.
     """
@@ -45,7 +45,7 @@ def spent(connection: Connection, user_id: UUID, day: datetime, month: datetime)
     today = usage.c.created_at >= day
     sums = select(
         *(
-            # PostgreSQL's sum of whole numbers is a decimal one.
+            # PostgreSQL's sum of integers is a decimal.
             cast(func.coalesce(func.sum(amount), 0), kind).label(name)
             for name, amount, kind in (
                 ("tokens_day", case((today, tokens), else_=0), BigInteger),
@@ -55,34 +55,34 @@ def spent(connection: Connection, user_id: UUID, day: datetime, month: datetime)
             )
         )
     )
-    own = sums.where(usage.c.user_id == user_id, usage.c.created_at >= month)
-    return connection.execute(own).mappings().one()
+    query = sums.where(usage.c.user_id == user_id, usage.c.created_at >= month)
+    return connection.execute(query).mappings().one()
 
 
 def reserved(connection: Connection, question_id: UUID) -> RowMapping | None:
-    """What a question reserved, None when that is settled."""
-    found = select(usage).where(usage.c.question_id == question_id, usage.c.settled.is_(False))
-    return connection.execute(found).mappings().first()
+    """Return a question's reservation, None when it is settled."""
+    query = select(usage).where(usage.c.question_id == question_id, usage.c.settled.is_(False))
+    return connection.execute(query).mappings().first()
 
 
 def unfinished(connection: Connection, question_id: UUID) -> RowMapping | None:
-    """What an unsettled question reserved, and the text of its answer so far."""
+    """Return an unsettled question's reservation, with the text of its answer so far."""
     joined = select(usage, questions.c.answer).join(
         questions, questions.c.id == usage.c.question_id
     )
-    found = joined.where(usage.c.question_id == question_id, usage.c.settled.is_(False))
-    return connection.execute(found).mappings().first()
+    query = joined.where(usage.c.question_id == question_id, usage.c.settled.is_(False))
+    return connection.execute(query).mappings().first()
 
 
 def by_day(
     connection: Connection, user_id: UUID, since: datetime | None, until: datetime | None
 ) -> Sequence[RowMapping]:
-    """What the user has spent: `day` (2026-01-31, UTC), `model`, `questions`, tokens and cost.
+    """Return the user's usage: `day` (2026-01-31, UTC), `model`, `questions`, tokens and cost.
 
     The newest day first. What questions under way have reserved is not in it.
     """
     day = _day(connection).label("day")
-    found = select(
+    query = select(
         day,
         usage.c.model,
         func.count().label("questions"),
@@ -91,15 +91,15 @@ def by_day(
         func.sum(usage.c.cost_usd).label("cost_usd"),
     ).where(usage.c.user_id == user_id, usage.c.settled.is_(True))
     if since:
-        found = found.where(usage.c.created_at >= since)
+        query = query.where(usage.c.created_at >= since)
     if until:
-        found = found.where(usage.c.created_at < until)
-    grouped = found.group_by(day, usage.c.model).order_by(day.desc(), usage.c.model)
+        query = query.where(usage.c.created_at < until)
+    grouped = query.group_by(day, usage.c.model).order_by(day.desc(), usage.c.model)
     return connection.execute(grouped).mappings().all()
 
 
 def _day(connection: Connection) -> ColumnElement[str]:
-    """The day in UTC that a row is of, as text: the databases keep moments each in its own way."""
+    """Return the expression of a row's day in UTC as text, which differs between databases."""
     if connection.dialect.name == "sqlite":
         return func.strftime("%Y-%m-%d", usage.c.created_at, type_=String)
     utc = func.timezone("UTC", usage.c.created_at)

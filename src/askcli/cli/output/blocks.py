@@ -1,4 +1,4 @@
-"""Markdown's top-level blocks: which text is finished, so that more text cannot change it."""
+"""Top-level blocks of Markdown: all but the last are final, as more text cannot change them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
 
-# Without HTML and link definitions: a terminal shows neither, so they are text like any other.
+# Without HTML and link definitions, which a terminal does not show: they are plain text.
 parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 parser.disable(["reference", "html_block", "html_inline"])
 
@@ -16,7 +16,7 @@ _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([^\s`{]*)[^\n`]*\n")
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A fenced block of code, as far as it has come."""
+    """A fenced block of code, complete or not."""
 
     language: str
     lines: list[str]
@@ -24,7 +24,7 @@ class Code:
 
 
 def split(text: str) -> list[str]:
-    """The text's blocks; together they are the text."""
+    """Split the text into its blocks, which together are the text."""
     lines = text.splitlines(keepends=True)
     tops = [token.map[0] for token in parser.parse(text) if token.level == 0 and token.map]
     starts = [0, *tops[1:]]
@@ -35,16 +35,16 @@ def split(text: str) -> list[str]:
 
 
 def code(block: str) -> Code | None:
-    """The code of a block that is fenced and begins at the margin, None of another one."""
+    """Return the code of a fenced block at the margin, None for other blocks."""
     block = block.lstrip("\n")
-    opened = _FENCE.match(block)
-    if not opened or block.startswith(" "):
+    opening = _FENCE.match(block)
+    if not opening or block.startswith(" "):
         return None
-    sign = re.escape(opened[1])
-    closing = re.compile(rf"^ {{0,3}}{sign}{re.escape(opened[1][0])}*[ \t]*$", re.MULTILINE)
-    body = block[opened.end() :]
-    closed = closing.search(body)
-    if closed:
-        body = body[: closed.start()]
+    fence = re.escape(opening[1])
+    closing = re.compile(rf"^ {{0,3}}{fence}{re.escape(opening[1][0])}*[ \t]*$", re.MULTILINE)
+    body = block[opening.end() :]
+    end = closing.search(body)
+    if end:
+        body = body[: end.start()]
     lines = body.split("\n")
-    return Code(opened[2], lines[:-1] if closed else lines, is_closed=bool(closed))
+    return Code(opening[2], lines[:-1] if end else lines, is_closed=bool(end))

@@ -1,4 +1,4 @@
-"""Markdown on a terminal as it comes: what is finished is printed once, the rest shown below it."""
+"""Streaming Markdown on a terminal: finished blocks are printed once, the rest is live below."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from dataclasses import replace
 from rich.console import Console
 
 from askcli.cli.output import blocks, console, rendering
-from askcli.cli.output.live_region import Region, leaving_no_trace
+from askcli.cli.output.live_region import Region, hidden_while_suspended
 from askcli.cli.output.rendering import Line, encoded, rendered, rendered_code
 
-# Of the time, drawing may take one part in so many: a long block is drawn less often.
-PATIENCE = 4
+# Drawing may take one part in so many of the time: a long block is drawn less often.
+DRAW_RATIO = 4
 
-# Takes the lines that are printed for good, and the rows below them that may change.
+# Takes the lines that are final, and the rows below them that may change.
 Show = Callable[[Sequence[str], Sequence[str]], None]
 
 
 def print_markdown(pieces: Iterator[str]) -> None:
-    """Render the pieces of a text as they come; what came is printed whatever ends them."""
+    """Render pieces of text as they come; all text is printed even if the iterator raises."""
     terminal = _terminal()
     region = Region(lambda text: console.write(sys.stdout, text))
     page = _Page(terminal, region.show)
     try:
-        with leaving_no_trace(region, page.draw):
+        with hidden_while_suspended(region, page.draw):
             for piece in pieces:
                 page.add(console.harmless(piece))
     finally:
@@ -35,14 +35,14 @@ def print_markdown(pieces: Iterator[str]) -> None:
 
 
 def _terminal() -> Console:
-    # Rich takes a dumb terminal to have 80 columns, whatever it says.
+    # Rich assumes 80 columns for a dumb terminal.
     is_dumb = Console().is_dumb_terminal
     width = shutil.get_terminal_size().columns if is_dumb else None
     return Console(highlight=False, width=width, theme=rendering.STYLES)
 
 
 def rendered_lines(text: str) -> Iterator[str]:
-    """The lines of a whole text, rendered."""
+    """Return the rendered lines of a complete text."""
     terminal = _terminal()
     lines: list[str] = []
     page = _Page(terminal, lambda printed, _rows: lines.extend(printed))
@@ -52,38 +52,38 @@ def rendered_lines(text: str) -> Iterator[str]:
 
 
 class _Page:
-    """The text so far: blocks that are printed, and the one under way."""
+    """The text so far: printed blocks, and the unfinished one."""
 
     def __init__(self, terminal: Console, show: Show) -> None:
         self._terminal = terminal
         self._show = show
         self._pending = ""
-        self._has_printed = False  # a block: the next one stands an empty line below
-        self._lines_printed = 0  # of the code under way
+        self._has_printed = False  # a block: an empty line comes before the next one
+        self._lines_printed = 0  # of the unfinished block of code
         self._next = 0.0
 
     def add(self, piece: str) -> None:
-        """Append a piece, and show it unless drawing takes too long just now."""
+        """Append a piece, and draw unless drawing takes too much of the time."""
         self._pending += piece
-        began = time.monotonic()
-        if began >= self._next:
+        start = time.monotonic()
+        if start >= self._next:
             self.draw()
-            self._next = time.monotonic() + PATIENCE * (time.monotonic() - began)
+            self._next = time.monotonic() + DRAW_RATIO * (time.monotonic() - start)
 
     def draw(self) -> None:
-        """Print what is finished, and show the rest below it."""
+        """Print the finished blocks, and show the rest below."""
         *finished, last = blocks.split(self._pending)
         printed = [line for block in finished for line in self._finish(block)]
         self._pending = last
         code = blocks.code(last)
         lines = self._rendered(last, code)
         if code:
-            printed += self._go_on(code, lines)
+            printed += self._complete_code_lines(code, lines)
         rows = [] if self._terminal.is_dumb_terminal else self._rows(lines, code)
         self._show(printed, rows)
 
     def end(self) -> None:
-        """Print all that is left."""
+        """Print the rest."""
         printed = [line for block in blocks.split(self._pending) for line in self._finish(block)]
         self._pending = ""
         self._show(printed, [])
@@ -98,22 +98,22 @@ class _Page:
     def _rendered(self, block: str, code: blocks.Code | None) -> list[Line]:
         return rendered_code(self._terminal, code) if code else rendered(self._terminal, block)
 
-    def _go_on(self, code: blocks.Code, lines: list[Line]) -> list[str]:
-        """Print the lines of code that are whole: what follows does not change them."""
-        whole = lines[: len(code.lines) - (not code.is_closed)]
-        new = self._spaced(whole[self._lines_printed :])
-        self._lines_printed = len(whole)
+    def _complete_code_lines(self, code: blocks.Code, lines: list[Line]) -> list[str]:
+        """Return the complete lines of code, which later text does not change."""
+        complete = lines[: len(code.lines) - (not code.is_closed)]
+        new = self._spaced(complete[self._lines_printed :])
+        self._lines_printed = len(complete)
         return encoded(self._terminal, new)
 
     def _rows(self, lines: list[Line], code: blocks.Code | None) -> list[str]:
-        """The end of the block under way, as much as there is room for."""
+        """Return the last rows of the unfinished block that fit on the terminal."""
         if code and any("\t" in line for line in code.lines):
-            # With blanks for tabs, which are as wide as where they stand tells.
+            # With blanks for tabs, whose width depends on their column.
             untabbed = replace(code, lines=[line.expandtabs() for line in code.lines])
             lines = rendered_code(self._terminal, untabbed)
         lines = self._spaced(lines[self._lines_printed :])
         room = max(1, self._terminal.height - 1)
-        # One column stays free: behind the last one, terminals differ in where the cursor is.
+        # The last column stays free: terminals differ in where the cursor is after it.
         return encoded(self._terminal, lines[-room:], self._terminal.width - 1)
 
     def _spaced(self, lines: list[Line]) -> list[Line]:

@@ -1,4 +1,4 @@
-"""A block of Markdown as the lines of a terminal."""
+"""Rendering of Markdown blocks as lines of a terminal."""
 
 from __future__ import annotations
 
@@ -18,31 +18,30 @@ from rich.theme import Theme
 
 from askcli.cli.output import blocks
 
-# Readable on dark and on light: the terminal's own sixteen colours.
+# The terminal's own sixteen colours, readable on dark and light backgrounds.
 THEME = "ansi_dark"
 STYLES = Theme({"markdown.code": "cyan", "markdown.code_block": "none"})
 
 
-# Deeper than this is shown as it was written: the parser lets go of what is in it, and in a
-# narrow window no room is left.
+# Deeper nesting is shown as source: the parser drops its content, and a narrow window has no room.
 DEEPEST, COLUMNS_PER_LEVEL = 15, 4
 
 
 class _Heading(Heading):
-    """A heading at the left, where the text is."""
+    """A heading, left-aligned."""
 
     LEVEL_ALIGN: ClassVar[Any] = {}
 
 
 class _CodeBlock(CodeBlock):
-    """Code in a list or a quotation, without a background that would be copied as blanks."""
+    """Code in a list or a quotation, without a background, which would be copied as blanks."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield highlighted(str(self.text).rstrip("\n"), self.lexer_name)
 
 
 class _Table(TableElement):
-    """A table whose cells are never cut: a long word goes on in the next line."""
+    """A table whose cells are never cut: long words are wrapped."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         table = Table(box=box.SIMPLE, pad_edge=False, collapse_padding=True)
@@ -66,7 +65,7 @@ class _Markdown(Markdown):
     }
 
     def __init__(self, text: str) -> None:
-        # A link shows its address: hidden behind its text, it could lead anywhere.
+        # Links show their address: hidden behind a text, it could lead anywhere.
         super().__init__("", hyperlinks=False)
         self.markup, self.parsed = text, blocks.parser.parse(text)
         for token in self.parsed:
@@ -74,39 +73,39 @@ class _Markdown(Markdown):
 
 
 def _as_text(tokens: list[Token]) -> list[Token]:
-    """The tokens of a line, with images as links to them, and bare addresses told once."""
-    told: list[Token] = []
+    """Replace images by text with their address, and show bare addresses once."""
+    result: list[Token] = []
     for token in tokens:
         if token.type == "image":
-            told.append(Token("text", "", 0, content=f"{token.content} ({token.attrs['src']})"))
+            result.append(Token("text", "", 0, content=f"{token.content} ({token.attrs['src']})"))
         elif token.info != "auto":  # an <address>, whose text is the address
-            told.append(token)
-    return told
+            result.append(token)
+    return result
 
 
 Line = list[Segment]
 
 
 def rendered(terminal: Console, block: str) -> list[Line]:
-    """The lines of one block, none wider than the terminal, without blank ones around them."""
+    """Return the lines of a block, none wider than the terminal, without blank ones around."""
     markdown = _Markdown(block.strip("\n"))
     level = max((token.level for token in markdown.parsed), default=0)
     is_deep = level > min(DEEPEST, terminal.width // COLUMNS_PER_LEVEL)
     shown = Text(block.strip("\n")) if is_deep else markdown
     lines = terminal.render_lines(shown, pad=False)
-    said = [number for number, line in enumerate(lines) if not _is_blank(line)]
-    return [_trimmed(line) for line in lines[said[0] : said[-1] + 1]] if said else []
+    numbers = [number for number, line in enumerate(lines) if not _is_blank(line)]
+    return [_trimmed(line) for line in lines[numbers[0] : numbers[-1] + 1]] if numbers else []
 
 
 def rendered_code(terminal: Console, code: blocks.Code) -> list[Line]:
-    """The lines of code, as long as they are: a terminal that wraps them lets them be copied."""
+    """Return the lines of code unwrapped: lines wrapped by the terminal can be copied."""
     text = highlighted("\n".join(code.lines), code.language)
     lines = text.split("\n", allow_blank=True)
     return [list(line.render(terminal)) for line in lines]
 
 
 def highlighted(code: str, language: str) -> Text:
-    """The code with its colours; as it is, where the language is unknown."""
+    """Return the highlighted code; plain for an unknown language."""
     text = Syntax("", language or "text", theme=THEME).highlight(code)
     text.no_wrap, text.end = False, ""
     if text.plain.endswith("\n") and not code.endswith("\n"):
@@ -115,7 +114,7 @@ def highlighted(code: str, language: str) -> Text:
 
 
 def _trimmed(line: Line) -> Line:
-    """The line without the blanks that fill it up, which would be copied with it."""
+    """Remove padding, which would be copied with the line."""
     while line and not line[-1].text.strip(" "):
         line = line[:-1]
     return [*line[:-1], Segment(line[-1].text.rstrip(" "), line[-1].style)] if line else line
@@ -126,7 +125,7 @@ def _is_blank(line: Line) -> bool:
 
 
 def encoded(terminal: Console, lines: list[Line], width: int | None = None) -> list[str]:
-    """The lines as the terminal takes them, cut to `width` cells where that is said."""
+    """Return the lines as text with escape sequences, optionally cut to `width` cells."""
     if not lines:
         return []
     if width is not None:
@@ -138,27 +137,27 @@ def encoded(terminal: Console, lines: list[Line], width: int | None = None) -> l
 
 
 def _cut(line: Line, width: int) -> Line:
-    """As much of a line as fits for certain.
+    """Cut a line to what certainly fits.
 
-    Terminals differ in how wide signs that belong together are (a thumb and the colour of its
-    skin): the widest that any of them shows is what each takes alone.
+    Terminals differ in the width of combined characters (a thumb and its skin tone): at most it is
+    the sum of the single widths.
     """
     cut: Line = []
-    left = width
+    remaining = width
     for text, style, _ in line:
         fitting = 0
-        while fitting < len(text) and left >= (size := _widest(text[fitting])):
-            fitting, left = fitting + 1, left - size
+        while fitting < len(text) and remaining >= (size := _widest(text[fitting])):
+            fitting, remaining = fitting + 1, remaining - size
         cut.append(Segment(text[:fitting], style))
         if fitting < len(text):
             break
     return cut
 
 
-def _widest(sign: str) -> int:
-    """How many cells a character takes alone."""
-    kind = unicodedata.category(sign)
+def _widest(char: str) -> int:
+    """Return the cells of a single character."""
+    kind = unicodedata.category(char)
     if kind in ("Mn", "Me", "Cf"):
         return 0
-    # Rich knows a symbol, or what only changes the one before it, as narrow: not all terminals do.
-    return 2 if kind in ("So", "Sk") and sign > "~" else get_character_cell_size(sign)
+    # Rich counts symbols and modifiers as narrow; not all terminals do.
+    return 2 if kind in ("So", "Sk") and char > "~" else get_character_cell_size(char)

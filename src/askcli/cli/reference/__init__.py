@@ -1,1 +1,1 @@
-"""The commands described: completion, man pages, docs/cli.md and help topics, all from one tree."""
+"""Documentation made from the command tree: completion, man pages, docs/cli.md, help topics."""

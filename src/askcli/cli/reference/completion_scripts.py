@@ -1,7 +1,7 @@
-"""Completion for bash, zsh and fish: a script that knows the commands, and reads the rest.
+"""Completion scripts for bash, zsh and fish.
 
-Nothing is started when a key is pressed: ids, models and profiles are read from files that the
-commands keep (`cli.cache`). They are read line by line and never given to the shell to expand.
+They start no process: ids, models and profiles are read from files that the commands write
+(`completion_cache`), line by line and without expansion by the shell.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from askcli.cli.reference.tree import Command, Option
 
-# What the value of an option, or a command's argument, is completed with.
+# The file that completes the value of an option, or a command's argument.
 _VALUES = {
     "--model": "models",
     "--profile": "profiles",
@@ -22,7 +22,7 @@ _ARGUMENTS = {"askcli history show": "ids", "askcli history delete": "ids"}
 
 
 def script(shell: str, commands: Sequence[Command]) -> str:
-    """The script to be loaded by the shell."""
+    """Return the script for a shell."""
     if shell == "bash":
         return _shell(_BASH, commands, "_askcli_words", "compopt -o default")
     return _shell(_ZSH, commands, "compadd --", "_files") if shell == "zsh" else _fish(commands)
@@ -34,15 +34,15 @@ def _words(command: Command) -> list[str]:
 
 
 def _kinds(commands: Sequence[Command]) -> dict[str, list[str]]:
-    """Which options' values are completed with which list."""
-    found: dict[str, list[str]] = {}
+    """Return the options whose values are completed from each file."""
+    options_by_kind: dict[str, list[str]] = {}
     for command in commands:
         for option in command.options:
             kind = next((_VALUES[name] for name in option.names if name in _VALUES), None)
             if kind:
-                known = found.setdefault(kind, [])
-                known += [name for name in option.names if name not in known]
-    return found
+                names = options_by_kind.setdefault(kind, [])
+                names += [name for name in option.names if name not in names]
+    return options_by_kind
 
 
 def _choices(commands: Sequence[Command]) -> dict[str, Sequence[str]]:
@@ -56,14 +56,14 @@ def _choices(commands: Sequence[Command]) -> dict[str, Sequence[str]]:
 
 
 def _with_value(commands: Sequence[Command]) -> list[str]:
-    """The options whose value is neither of a list nor one of a few: a file, perhaps."""
+    """Return the options with any other value, which may be a file."""
     listed = {name for names in _kinds(commands).values() for name in names}
-    told = {n for c in commands for o in c.options if o.value for n in o.names}
-    return sorted(told - listed - set(_choices(commands)))
+    names = {n for c in commands for o in c.options if o.value for n in o.names}
+    return sorted(names - listed - set(_choices(commands)))
 
 
 def _shell(template: str, commands: Sequence[Command], words: str, files: str) -> str:
-    """A script of `case`s; `words` and `files` are how the shell completes with these."""
+    """Fill the template; `words` and `files` are the shell's commands to complete with them."""
     values = {"|".join(n): f"_askcli_cached {kind}" for kind, n in _kinds(commands).items()}
     values |= {name: f"{words} {' '.join(of)}" for name, of in _choices(commands).items()}
     values |= {"|".join(_with_value(commands)): files}

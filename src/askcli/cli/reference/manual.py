@@ -1,4 +1,4 @@
-"""A command as a man page (roff, the macros of man(7)), and all of them as Markdown."""
+"""Man pages (roff with the macros of man(7)), and all commands as Markdown."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from askcli.cli.reference.tree import Command
 
 
 def page(command: Command, all_commands: Iterable[Command]) -> str:
-    """The man page of a command, in section 1."""
+    """Return the man page of a command, in section 1."""
     name = "-".join(command.path)
-    inner = [c for c in all_commands if c.path[:-1] == command.path]
+    subcommands = [c for c in all_commands if c.path[:-1] == command.path]
     parts = [
         f'.TH "{name.upper()}" 1',
         ".SH NAME",
@@ -25,19 +25,19 @@ def page(command: Command, all_commands: Iterable[Command]) -> str:
         parts += [".SH ARGUMENTS", *(_item(a.name, a.help) for a in command.arguments)]
     if command.options:
         parts += [".SH OPTIONS", *(_item(o.shown, o.help) for o in command.options)]
-    if inner:
-        parts += [".SH COMMANDS", *(_item(c.name, c.summary) for c in inner)]
+    if subcommands:
+        parts += [".SH COMMANDS", *(_item(c.name, c.summary) for c in subcommands)]
     if len(command.path) == 1:
         codes = topics.EXIT_CODES.items()
         parts += [".SH EXIT STATUS", *(_item(str(code), meaning) for code, meaning in codes)]
-        see = ", ".join(f"askcli\\-{c.path[1]}(1)" for c in inner)
+        see = ", ".join(f"askcli\\-{c.path[1]}(1)" for c in subcommands)
     else:
         see = "askcli(1)"
     return "\n".join([*parts, ".SH SEE ALSO", see]) + "\n"
 
 
-def _item(name: str, told: str) -> str:
-    return f".TP\n.B {_escaped(name)}\n{_escaped(told)}"
+def _item(name: str, help_: str) -> str:
+    return f".TP\n.B {_escaped(name)}\n{_escaped(help_)}"
 
 
 def _paragraphs(text: str) -> str:
@@ -50,22 +50,22 @@ def _escaped(text: str) -> str:
 
 
 def markdown(all_commands: Iterable[Command]) -> str:
-    """docs/cli.md: every command, and the topics."""
-    told = [
+    """Return docs/cli.md: every command and topic."""
+    parts = [
         "# The command line",
         "Made from the help texts by `python tools/reference.py`; a test keeps them the same.",
         "On a terminal, `askcli COMMAND --help`, `askcli help TOPIC` and `man askcli` say it too.",
     ]
     for command in all_commands:
-        told += [f"## {command.name}", f"```\n{command.usage}\n```", command.help]
+        parts += [f"## {command.name}", f"```\n{command.usage}\n```", command.help]
         items = [(a.name, a.help) for a in command.arguments]
         items += [(o.shown, o.help) for o in command.options]
         if items:
-            rows = [f"| `{_cell(name)}` | {_cell(told_)} |" for name, told_ in items]
-            told.append("\n".join(["| | |", "| --- | --- |", *rows]))
+            rows = [f"| `{_cell(name)}` | {_cell(help_)} |" for name, help_ in items]
+            parts.append("\n".join(["| | |", "| --- | --- |", *rows]))
     for name, topic in topics.TOPICS.items():
-        told += [f"## {name}", f"```\n{topic()}\n```"]
-    return "\n\n".join(told) + "\n"
+        parts += [f"## {name}", f"```\n{topic()}\n```"]
+    return "\n\n".join(parts) + "\n"
 
 
 def _cell(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What `askcli help TOPIC` tells beside the commands: exit codes, settings, JSON."""
+"""Help topics: exit codes, settings, JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXIT_CODES = {
     141: "the reader of the pipe has gone",
 }
 
-# What the commands print under --json, and the shapes of it.
+# The shapes that the commands print under --json.
 JSON = {
     "ask, history show": "Question",
     "history list, history search": "QuestionPage",
@@ -45,7 +45,7 @@ _SHAPES = (
 
 
 def exit_codes() -> str:
-    """A table of exit codes, with the errors that each stands for."""
+    """Return a table of exit codes and their errors."""
     lines = ["code  meaning"]
     for code, meaning in EXIT_CODES.items():
         kinds = [kind.code for kind in BY_CODE.values() if kind.exit_code == code]
@@ -60,7 +60,7 @@ def exit_codes() -> str:
 
 
 def settings() -> str:
-    """A list of settings: in the config file, in the environment, and what holds without."""
+    """Return a list of settings: name, environment variable and default."""
     lines = ["A flag goes before the environment, that before the config file (askcli config).", ""]
     for setting in fields(Settings):
         if "parse" in setting.metadata:
@@ -76,7 +76,7 @@ def _default(value: Any) -> str:
 
 
 def json() -> str:
-    """The shapes of what is printed under --json."""
+    """Return the shapes that are printed under --json."""
     lines = [f"{commands:32}{shape}" for commands, shape in JSON.items()]
     for name in _SHAPES:
         shape = getattr(contract, name)

@@ -1,4 +1,4 @@
-"""The commands as data, read from the ones that run: nothing is described twice."""
+"""The command tree as data, read from the commands themselves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An option: its names, the name of its value (None: it has none), what it is for."""
+    """An option: its names, the name of its value (None for a flag), its help."""
 
     names: tuple[str, ...]
     value: str | None
@@ -18,14 +18,14 @@ class Option:
 
     @property
     def shown(self) -> str:
-        """As it is written: -m, --model TEXT."""
+        """The option as help shows it: -m, --model TEXT."""
         names = ", ".join(sorted(self.names, key=len))
         return f"{names} {self.value}" if self.value else names
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """An argument: its name as usage shows it, and what it is."""
+    """An argument: its name as usage shows it, and its help."""
 
     name: str
     help: str
@@ -33,7 +33,7 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: the words that call it, what it does, and what it takes."""
+    """A command: its path, help, arguments, options and subcommands."""
 
     path: tuple[str, ...]
     help: str
@@ -43,29 +43,29 @@ class Command:
 
     @property
     def name(self) -> str:
-        """The words that call it."""
+        """The words of the path."""
         return " ".join(self.path)
 
     @property
     def summary(self) -> str:
-        """Its help's first line."""
+        """The first line of the help."""
         return self.help.partition("\n")[0]
 
     @property
     def usage(self) -> str:
-        """How it is called."""
+        """The usage line."""
         options = ["[OPTIONS]"] if self.options else []
         commands = ["COMMAND"] if self.commands else []
         return " ".join([self.name, *options, *(a.name for a in self.arguments), *commands])
 
 
 def commands(root: Any) -> Iterator[Command]:
-    """Every command below the root one, which is the first; a group before its commands."""
+    """Yield the root command and all below it; a group before its commands."""
     return _walk(root, ("askcli",))
 
 
 def _walk(command: Any, path: tuple[str, ...]) -> Iterator[Command]:
-    inner = {k: v for k, v in getattr(command, "commands", {}).items() if not v.hidden}
+    subcommands = {k: v for k, v in getattr(command, "commands", {}).items() if not v.hidden}
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and not p.hidden]
     yield Command(
@@ -73,10 +73,10 @@ def _walk(command: Any, path: tuple[str, ...]) -> Iterator[Command]:
         _text(command.help),
         tuple(Argument(_argument(p), _text(p.help)) for p in arguments),
         tuple(_option(p) for p in options),
-        tuple(inner),
+        tuple(subcommands),
     )
-    for name, one in inner.items():
-        yield from _walk(one, (*path, name))
+    for name, subcommand in subcommands.items():
+        yield from _walk(subcommand, (*path, name))
 
 
 def _argument(parameter: Any) -> str:

@@ -59,7 +59,7 @@ class Accounts:
 
     async def _add(self, row: dict[str, Any], password: str, invite: str | None) -> User:
         if self._policy == "invite" and not await self._database.read(
-            invites.is_good, hash_token(invite or ""), now()
+            invites.is_valid, hash_token(invite or ""), now()
         ):  # before the slow hash, which strangers must not be able to cause
             raise bad_invite()
         row["password_hash"] = await self._passwords.hash(password, row["email"])

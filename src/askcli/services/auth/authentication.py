@@ -110,8 +110,8 @@ class Authentication:
         token_ids = {w.caller.token_id for w in watches if w.caller.token_id}
         valid: set[UUID] = set()
         if session_ids:
-            valid |= await self._database.read(sessions.living, session_ids, timestamp)
+            valid |= await self._database.read(sessions.filter_live, session_ids, timestamp)
         if token_ids:
-            valid |= await self._database.read(api_tokens.living, token_ids, timestamp)
+            valid |= await self._database.read(api_tokens.filter_valid, token_ids, timestamp)
         for watch in watches:
             watch.has_ended = (watch.caller.session_id or watch.caller.token_id) not in valid

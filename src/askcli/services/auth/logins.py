@@ -83,7 +83,7 @@ class Logins:
         network = request_info.current().network
         if user is None or network is None:
             return False
-        return await self._database.read(sessions.knows, user["id"], network)
+        return await self._database.read(sessions.has_network, user["id"], network)
 
     async def _count(self, attempt: LoginAttempt, user: RowMapping | None) -> None:
         limits = self._limits

@@ -127,7 +127,7 @@ class RateLimits:
 
     def login_succeeded(self, connection: Connection, attempt: LoginAttempt) -> None:
         """Reset the count of the account's wrong passwords from this network."""
-        limits.forget(connection, self.account_and_network(attempt.account).key)
+        limits.reset(connection, self.account_and_network(attempt.account).key)
         if not attempt.from_known_network:
             _give_back(connection, self.account(attempt.account))
 

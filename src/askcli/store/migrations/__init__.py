@@ -1,4 +1,4 @@
-"""The schema's versions, applied with Alembic from inside the package.
+"""Schema migrations, applied with Alembic from inside the package.
 
 Alembic takes half a second to load, so it is loaded only where there is something to migrate.
 """
@@ -16,15 +16,15 @@ from askcli.store.database import Database, check_reachable, telling_why
 if TYPE_CHECKING:
     from alembic.config import Config
 
-# The newest version in `versions/`; a test compares them.
+# The newest version in `versions/`; a test compares.
 HEAD = "0003"
 
-# Any number: replicas that start at once take turns at the one schema.
+# Any number: replicas that migrate at the same time do so one after the other.
 _ADVISORY_LOCK = 7_202_611
 
 
 def current(connection: Connection) -> str | None:
-    """The database's schema version, None when it is empty."""
+    """Return the database's schema version, None for an empty database."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     version: str | None = connection.execute(
@@ -34,7 +34,7 @@ def current(connection: Connection) -> str | None:
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
-    """Bring the schema to the newest version; returns (before, after)."""
+    """Migrate to the newest version; return (before, after)."""
     with database.transaction() as connection:
         if not database.is_sqlite:
             lock = text("SELECT pg_advisory_xact_lock(:key)")
@@ -59,19 +59,19 @@ def _migrate(connection: Connection, before: str | None) -> None:
 
 
 def config(connection: Connection | None = None) -> Config:
-    """Alembic's configuration, for a connection that it is to migrate."""
+    """Return Alembic's configuration for a connection."""
     from alembic.config import Config
 
-    found = Config()
-    found.set_main_option("script_location", str(Path(__file__).parent))
-    found.attributes["connection"] = connection
-    return found
+    options = Config()
+    options.set_main_option("script_location", str(Path(__file__).parent))
+    options.attributes["connection"] = connection
+    return options
 
 
 def make_ready(database: Database) -> None:
-    """Make sure that the database is reachable and at this package's version.
+    """Check that the database is reachable and at this package's version.
 
-    SQLite is migrated here; PostgreSQL is shared, so its host says when (`askcli migrate`).
+    SQLite is migrated here; PostgreSQL is shared, so its host migrates it (`askcli migrate`).
     Raises Failed, or Misused for a PostgreSQL that is not migrated.
     """
     check_reachable(database)

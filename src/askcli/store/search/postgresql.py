@@ -18,8 +18,8 @@ CREATE = (
 )
 DROP = ("DROP TABLE question_words",)
 
-# A tsvector counts no further than 16,383, and holds no more than a megabyte: further words have
-# no place (they are found, but not as part of a phrase), and what is too much is left out.
+# A tsvector has positions up to 16,383 and at most a megabyte: further words have no position (they
+# are found, but not as part of a phrase), and words beyond the size are left out.
 PLACES = 8_000
 MAX_BYTES = 900_000
 _BYTES_PER_PLACE, _BYTES_PER_WORD = 2, 8
@@ -30,7 +30,7 @@ _PUT = text(
     ON CONFLICT (question_id) DO UPDATE SET words = excluded.words"""
 ).bindparams(bindparam("question_id", type_=Uuid))
 
-# Weights of D, C, B and A: a word in the question (A) says more than one in the answer (B).
+# Weights of D, C, B and A: a word in the question (A) counts more than one in the answer (B).
 _RANKED = text(
     """SELECT question_words.question_id AS question_id,
         CAST(ts_rank('{0, 0, 0.2, 1}', words, CAST(:query AS tsquery)) AS float) AS rank
@@ -45,7 +45,7 @@ def put(
     question: Sequence[str],
     answer: Sequence[str],
 ) -> None:
-    """Replace what a question is found by."""
+    """Replace the indexed words of a question."""
     places: dict[str, list[str]] = {}
     _place(places, question, "A", 0)
     _place(places, answer, "B", PLACES)
@@ -61,13 +61,13 @@ def put(
 def _place(places: dict[str, list[str]], words: Sequence[str], weight: str, offset: int) -> None:
     for number, word in enumerate(words, 1):
         at = places.setdefault(word, [])
-        # One place short, so that no phrase leads from the question into the answer.
-        if number < PLACES and len(at) < 255:  # PostgreSQL keeps no more of one word
+        # One position less, so that no phrase spans the question and the answer.
+        if number < PLACES and len(at) < 255:  # PostgreSQL's limit for one word
             at.append(f"{offset + number}{weight}")
 
 
 def ranked(user_id: UUID, terms: Sequence[Term]) -> Subquery:
-    """The user's questions in which the terms are: (question_id, rank)."""
+    """Return the user's questions that match the terms: (question_id, rank)."""
     bound = _RANKED.bindparams(query=_query(user_id, terms))
     return bound.columns(question_id=Uuid, rank=Float).subquery("found")
 
@@ -77,10 +77,10 @@ def _query(user_id: UUID, terms: Sequence[Term]) -> str:
 
 
 def _owner(user_id: UUID) -> str:
-    return f"@{user_id.hex}"  # no word has this sign in it
+    return f"@{user_id.hex}"  # no word contains this character
 
 
 def _phrase(term: Term) -> str:
-    # Nothing to escape: no word has a quotation mark or a backslash in it.
+    # Nothing to escape: no word contains a quotation mark or a backslash.
     phrase = " <-> ".join(f"'{word}'" for word in term.words) + (":*" if term.is_prefix else "")
     return f"!({phrase})" if term.is_excluded else f"({phrase})"

@@ -1,4 +1,4 @@
-"""Search on SQLite: FTS5 over a table of the words, kept in step by triggers."""
+"""Search on SQLite: an FTS5 index over a table of words, updated by triggers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from sqlalchemy.types import Float
 
 from askcli.search_terms import Term
 
-# `ascii`, because the words are ready made: it takes all that is not ASCII for letters.
-# The words have a table of their own, as triggers can take them out of the index again only with
-# the words at hand: also when a question goes because its user goes.
+# The `ascii` tokenizer leaves the prepared words as they are: it takes all non-ASCII for letters.
+# The words have a table of their own, because FTS5 needs them to delete an entry from the index,
+# also when a question is deleted by cascade.
 CREATE = (
     """CREATE TABLE question_words (
         id INTEGER PRIMARY KEY,
@@ -67,13 +67,13 @@ def put(
     question: Sequence[str],
     answer: Sequence[str],
 ) -> None:
-    """Replace what a question is found by."""
-    said = {"question": " ".join(question), "answer": " ".join(answer)}
-    connection.execute(_PUT, {"question_id": question_id, "owner": user_id.hex, **said})
+    """Replace the indexed words of a question."""
+    columns = {"question": " ".join(question), "answer": " ".join(answer)}
+    connection.execute(_PUT, {"question_id": question_id, "owner": user_id.hex, **columns})
 
 
 def ranked(user_id: UUID, terms: Sequence[Term]) -> Subquery:
-    """The user's questions in which the terms are: (question_id, rank)."""
+    """Return the user's questions that match the terms: (question_id, rank)."""
     patterns = {f"term{n}": _pattern(term) for n, term in enumerate(_ranking(terms))}
     hits = [
         _HITS.format(weight=weight, text=f"(' ' || question_words.{column} || ' ')", pattern=name)
@@ -86,23 +86,23 @@ def ranked(user_id: UUID, terms: Sequence[Term]) -> Subquery:
 
 
 def _ranking(terms: Sequence[Term]) -> list[Term]:
-    """The terms that rank: each is counted in the whole text of every hit, so only a few do."""
+    """The terms that count for the rank: only a few, as each is counted in every matching text."""
     return [term for term in terms if not term.is_excluded][:MAX_RANKED_TERMS]
 
 
 def _pattern(term: Term) -> str:
-    """The term as it stands among the words of a text, which have blanks between them."""
+    """The term as it appears in a text of words separated by blanks."""
     return f" {' '.join(term.words)}{'' if term.is_prefix else ' '}"
 
 
 def _query(user_id: UUID, terms: Sequence[Term]) -> str:
-    wanted = [f"{_TEXTS} : {_phrase(term)}" for term in terms if not term.is_excluded]
+    required = [f"{_TEXTS} : {_phrase(term)}" for term in terms if not term.is_excluded]
     excluded = [_phrase(term) for term in terms if term.is_excluded]
-    found = " AND ".join([f'owner : "{user_id.hex}"', *wanted])
-    # All in one NOT: the parser's stack has no room for one within another many times over.
-    return f"({found}) NOT {_TEXTS} : ({' OR '.join(excluded)})" if excluded else found
+    expression = " AND ".join([f'owner : "{user_id.hex}"', *required])
+    # All in one NOT: the parser's stack is too small for many nested ones.
+    return f"({expression}) NOT {_TEXTS} : ({' OR '.join(excluded)})" if excluded else expression
 
 
 def _phrase(term: Term) -> str:
-    # Nothing to escape: no word has a quotation mark in it.
+    # Nothing to escape: no word contains a quotation mark.
     return f'"{" ".join(term.words)}"{" *" if term.is_prefix else ""}'
