@@ -151,7 +151,7 @@ def written(pieces: list[str], columns: int = 80, rows: int = 24, **environment:
     terminal = Terminal()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", terminal)
-        patch.setattr(markdown, "PATIENCE", 0)  # every piece is drawn
+        patch.setattr(markdown, "DRAW_RATIO", 0)  # every piece is drawn
         told = {"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": str(rows)}
         for name, value in (told | environment).items():
             patch.setenv(name, value)
