@@ -128,7 +128,7 @@ def _forged(person: Person, kind: str) -> str:
     forge: dict[str, Callable[[], str]] = {
         "expired": lambda: jwt.encode(_claims(person, exp=past), SECRET),
         "tampered": lambda: person.tokens["access_token"][:-4] + "AAAA",
-        "alg none": lambda: jwt.encode(_claims(person), None, algorithm="none"),
+        "alg none": lambda: jwt.encode(_claims(person), "", algorithm="none"),
         "other secret": lambda: jwt.encode(_claims(person), "x" * 40),
         "other audience": lambda: jwt.encode(_claims(person, aud="elsewhere"), SECRET),
         "no session": lambda: jwt.encode(

@@ -154,7 +154,7 @@ FORGED: dict[str, Callable[[Owned], str]] = {
     "expired": lambda o: signed(o, exp=_past(60)),
     "not valid yet": lambda o: signed(o, nbf=_past(-60)),
     "tampered": tampered,
-    "alg none": lambda o: jwt.encode(o.claims, None, "none"),
+    "alg none": lambda o: jwt.encode(o.claims, "", "none"),
     "another secret": lambda o: signed(o, "x" * 40),
     "RS256": rs_signed,
     "HS256 with a public key": hs_signed_with_a_public_key,
