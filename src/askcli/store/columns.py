@@ -15,6 +15,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Convert a parameter to UTC."""
         return value if value is None else value.astimezone(UTC)
 
     def process_result_value(
@@ -22,12 +23,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         value: Any | None,
         dialect: Dialect,  # noqa: ARG002
     ) -> datetime | None:
+        """Return a result with its time zone, UTC."""
         if value is None:
             return None
-        timestamp: datetime = value
-        return (
-            timestamp.replace(tzinfo=UTC) if timestamp.tzinfo is None else timestamp.astimezone(UTC)
-        )
+        time: datetime = value
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 # Constraints have names, so that migrations can refer to them on either database.

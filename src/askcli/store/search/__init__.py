@@ -35,9 +35,13 @@ class Schema(Protocol):
         question_id: UUID,
         question: Sequence[str],
         answer: Sequence[str],
-    ) -> None: ...
+    ) -> None:
+        """Replace the indexed words of a question."""
+        ...
 
-    def ranked(self, user_id: UUID, terms: Sequence[Term]) -> Subquery: ...
+    def ranked(self, user_id: UUID, terms: Sequence[Term]) -> Subquery:
+        """Return the user's questions that match the terms: (question_id, rank)."""
+        ...
 
 
 def schema(connection: Connection) -> Schema:
