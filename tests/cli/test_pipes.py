@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
+import select
 import signal
+import subprocess
+from pathlib import Path
 from uuid import uuid4
+
+import pytest
 
 from tests.support.cli import Cli
 from tests.support.fake_anthropic import FakeAnthropic
@@ -96,3 +102,46 @@ def test_a_stopped_reader_stops_the_writer(sqlite_cli: Cli, fake: FakeAnthropic)
     process.stdout.close()
     assert process.wait(30) == 141
     assert process.returncode != -signal.SIGPIPE
+
+
+LONG = "many words\n" * 50_000  # more than a pipe holds, in one piece
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_slow_non_blocking_pipe_gets_all_of_the_answer(
+    sqlite_cli: Cli, fake: FakeAnthropic, unbuffered: str
+) -> None:
+    marker = uuid4().hex
+    fake.on(marker, LONG)
+    sqlite_cli.environment["PYTHONUNBUFFERED"] = unbuffered
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    process = sqlite_cli.start("ask", marker, stdout=writer)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        select.select([pipe], [], [])  # the pipe is filled before anything is read
+        assert pipe.read().decode() == LONG
+    assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_disk_that_fills_in_the_middle_of_a_write_is_an_error(
+    sqlite_cli: Cli, fake: FakeAnthropic, tmp_path: Path, unbuffered: str
+) -> None:
+    """The first part of a write may succeed; the exit code must not be 0 then."""
+    marker = uuid4().hex
+    fake.on(marker, LONG)
+    sqlite_cli.environment["PYTHONUNBUFFERED"] = unbuffered
+    with (tmp_path / "answer").open("wb") as file:
+        process = sqlite_cli.start(
+            "ask",
+            marker,
+            stdout=file,
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+        )
+        assert process.stderr
+        error = process.stderr.read().decode()
+        process.stderr.close()
+        assert process.wait(30) == 1
+    assert "cannot write the output: File too large" in error

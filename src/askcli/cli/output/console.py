@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 from collections.abc import Iterable
 from typing import Any, NoReturn, TextIO
@@ -84,16 +85,32 @@ def write(stream: TextIO | None, text: str) -> None:
     if stream is None:  # closed by the parent
         raise Failed("there is no stdout to write to.")
     try:
-        stream.write(text)
         stream.flush()
+        _write_all(stream, _encode(stream, text))
     except BrokenPipeError:
         leave_closed_pipe()
-    except UnicodeEncodeError:
-        stream.buffer.write(text.encode("utf-8", "replace"))
-        stream.flush()
     except OSError as error:
         silence(stream)
         raise Failed(f"cannot write the output: {error.strerror}.") from error
+
+
+def _encode(stream: TextIO, text: str) -> bytes:
+    try:
+        return text.encode(stream.encoding, stream.errors or "strict")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
+
+
+def _write_all(stream: TextIO, data: bytes) -> None:
+    """Write all bytes, below Python's buffers: unbuffered, these drop what does not fit at once."""
+    raw = getattr(stream.buffer, "raw", stream.buffer)
+    remaining = memoryview(data)
+    while remaining:
+        written = raw.write(remaining)
+        if written is None:  # a non-blocking pipe that is full
+            select.select([], [raw], [])
+        else:
+            remaining = remaining[written:]
 
 
 def leave_closed_pipe() -> NoReturn:
