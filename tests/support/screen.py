@@ -8,10 +8,20 @@ from typing import Any
 import pyte
 
 
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal, and keeps what is written to it."""
+class Output(io.TextIOWrapper):
+    """A UTF-8 stream that keeps what is written to it."""
 
-    encoding = "utf-8"
+    def __init__(self) -> None:
+        self.written = io.BytesIO()
+        super().__init__(self.written, encoding="utf-8", newline="\n")
+
+    def getvalue(self) -> str:
+        """All that was written."""
+        return self.written.getvalue().decode()
+
+
+class Terminal(Output):
+    """The same, and it says that it is a terminal."""
 
     def isatty(self) -> bool:
         return True

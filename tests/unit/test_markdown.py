@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import sys
 from typing import Any
@@ -12,7 +11,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from askcli.cli.output import answer, markdown
-from tests.support.screen import Terminal, lines
+from tests.support.screen import Output, Terminal, lines
 from tests.support.soak import SOAK
 
 EXAMPLES = 5000 if SOAK else 60
@@ -197,7 +196,7 @@ def test_a_pipe_carries_the_text_less_its_control_characters(text: str, data: An
 
 def piped_as(pieces: list[str], *, raw: bool) -> str:
     """What a pipe gets when an answer comes in these pieces."""
-    pipe = io.StringIO()
+    pipe = Output()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", pipe)
         answer.shower(raw=raw)(iter(pieces))

@@ -54,8 +54,8 @@ def _show(text: str) -> None:
     is_able = os.environ.get("TERM", "dumb") != "dumb"
     if is_able and sys.stderr is not None and sys.stderr.isatty():
         _shown = True
+        transient.put(_erase)  # first: a Ctrl-C may come at any moment
         _write(text)
-        transient.put(_erase)
 
 
 def _erase() -> None:
