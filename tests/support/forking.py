@@ -122,7 +122,7 @@ def _start_zygote(path: str) -> None:
         listener.listen(128)
         number = listener.fileno()
         subprocess.run(
-            [sys.executable, "-m", "tests.support.zygote", str(number)],
+            [sys.executable, "-m", "tests.support.zygote", str(number), str(Path(path).parent)],
             env={"PATH": os.environ["PATH"]} | ZYGOTE_ENVIRONMENT,
             cwd=ROOT,
             pass_fds=[number],

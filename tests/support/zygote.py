@@ -17,6 +17,7 @@ import importlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -84,6 +85,7 @@ class Zygote:
                     return request  # type: ignore[no-any-return]
             if not self._connections:
                 break
+        self._selector.close()
         for pid in self._children.values():
             os.kill(pid, signal.SIGKILL)
         return None
@@ -180,10 +182,13 @@ def main() -> None:
     gc.freeze()  # the forks share these objects' memory
     tasks = Path("/proc/self/task")
     assert len(list(tasks.iterdir())) == 1, "a thread would not survive the fork"
-    zygote = Zygote(socket.socket(fileno=int(sys.argv[1])))
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    zygote = Zygote(listener)
     if request := zygote.serve():
         request.become()
         _run_to_end()
+    listener.close()
+    shutil.rmtree(sys.argv[2])
 
 
 if __name__ == "__main__":
