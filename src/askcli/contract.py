@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-# Pydantic, on the server's side, reads typing.TypedDict only from Python 3.12 on.
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict  # pydantic supports typing's from Python 3.12 on
 
 Status = Literal["answering", "answered", "interrupted", "cancelled", "failed"]
 Scope = Literal["ask", "read"]
@@ -194,7 +193,7 @@ class Delta(TypedDict):
     text: str
 
 
-def whole_number(text: str) -> int | None:
+def parse_whole_number(text: str) -> int | None:
     """Parse a header's value as a whole number, None if it is not one."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 

@@ -110,17 +110,17 @@ def test_the_catalogue_holds_what_it_promises() -> None:
 def test_the_choice_goes_by_memory_and_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalogue, "memory_here", lambda: 8 * catalogue.GIB)
-    monkeypatch.setattr(catalogue, "disk_at", lambda _: 50 * catalogue.GIB)
+    monkeypatch.setattr(catalogue, "total_memory", lambda: 8 * catalogue.GIB)
+    monkeypatch.setattr(catalogue, "free_disk_bytes", lambda _: 50 * catalogue.GIB)
     assert catalogue.choose(None, tmp_path).model is DEFAULT
     assert catalogue.choose("smollm2-135m", tmp_path).model is TINY
-    monkeypatch.setattr(catalogue, "disk_at", lambda _: catalogue.GIB)
+    monkeypatch.setattr(catalogue, "free_disk_bytes", lambda _: catalogue.GIB)
     assert catalogue.choose(None, tmp_path).model is TINY
-    monkeypatch.setattr(catalogue, "disk_at", lambda _: 50 * catalogue.GIB)
-    monkeypatch.setattr(catalogue, "memory_here", lambda: catalogue.GIB)
+    monkeypatch.setattr(catalogue, "free_disk_bytes", lambda _: 50 * catalogue.GIB)
+    monkeypatch.setattr(catalogue, "total_memory", lambda: catalogue.GIB)
     choice = catalogue.choose(None, tmp_path)
     assert choice.model is TINY
-    assert "memory" in choice.why
+    assert "memory" in choice.reason
     with pytest.raises(Misused, match="smollm2-135m"):
         catalogue.choose("no-such-model", tmp_path)
 

@@ -16,8 +16,8 @@ from askcli.settings import Rate, parsers, sources
     [
         (parsers.rate, "10/300", Rate(10, 300)),
         (parsers.rate, "off", Rate(0, 1)),
-        (parsers.whole(0, 65535), "0", 0),
-        (parsers.whole(0, 65535), "65535", 65535),
+        (parsers.integer(0, 65535), "0", 0),
+        (parsers.integer(0, 65535), "65535", 65535),
         (parsers.dollars, "2.50", 2.5),
         (parsers.dollars, "0", 0),
         (parsers.one_of("open", "closed"), "open", "open"),
@@ -39,7 +39,7 @@ def test_good_text_is_taken(parse: Any, text: str, value: Any) -> None:
             (parsers.rate, text)
             for text in ("", "10", "10/0", "0/10", "-1/3", "1/2/3", "٣/٤", "OFF")
         ),
-        *((parsers.whole(1, 9), text) for text in ("0", "10", "-1", "1.0", "", "٣", " 1", "1e0")),
+        *((parsers.integer(1, 9), text) for text in ("0", "10", "-1", "1.0", "", "٣", " 1", "1e0")),
         *((parsers.dollars, text) for text in ("", "nan", "inf", "-1", "1e9", "much")),
         (parsers.one_of("open", "closed"), "Open"),
         *((parsers.networks, text) for text in ("10.0.0.0/33", "host", "10.0.0.1/8")),

@@ -49,7 +49,7 @@ class LocalAnswerer:
 
     async def warm(self) -> None:
         """Load the model and the SDK, side by side."""
-        if self._choice.present():
+        if self._choice.exists():
             client = await self._ready()
             await client.open()
 
@@ -84,7 +84,7 @@ class LocalAnswerer:
 
 
 def _load(choice: Choice, key: str) -> Any:
-    if not choice.present():
+    if not choice.exists():
         raise ProviderFailed(
             f"The local model {choice.name} is not on this machine yet; run `askcli models pull`."
         )

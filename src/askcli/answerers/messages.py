@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from askcli.answerers.base import Begin, Finish, Piece, Request
-from askcli.contract import whole_number
+from askcli.contract import parse_whole_number
 from askcli.errors import (
     AskcliError,
     Interrupted,
@@ -159,7 +159,7 @@ def _status(error: Any) -> int:
 
 
 def _retry_after(error: Any) -> int | None:
-    return whole_number(error.response.headers.get("retry-after", ""))
+    return parse_whole_number(error.response.headers.get("retry-after", ""))
 
 
 def _from_status(status: int, retry_after: int | None) -> AskcliError:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 
 from askcli import __version__
-from askcli.contract import EVENT_DONE, EVENT_ERROR, EVENT_STREAM, whole_number
+from askcli.contract import EVENT_DONE, EVENT_ERROR, EVENT_STREAM, parse_whole_number
 from askcli.errors import AskcliError, Misused, Unreachable
 from askcli.problems import from_problem
 
@@ -126,11 +126,16 @@ class Transport:
         login: httpx2.Auth | None,
     ) -> Iterator[Iterator[Event]]:
         """Yield the events of the response. Raises the server's problem."""
-        options: Any = {"timeout": self._stream_timeout, "auth": login}
-        headers = {**headers, "accept": EVENT_STREAM}
         with (
             self._raising(),
-            self._http.stream(method, path, json=body, headers=headers, **options) as response,
+            self._http.stream(
+                method,
+                path,
+                json=body,
+                headers={**headers, "accept": EVENT_STREAM},
+                auth=login,
+                timeout=self._stream_timeout,
+            ) as response,
         ):
             if not response.is_success:
                 response.read()
@@ -168,7 +173,7 @@ def error_of(response: httpx2.Response) -> AskcliError:
     except (ValueError, RecursionError):
         document = {}
     error = from_problem(response.status_code, document if isinstance(document, dict) else {})
-    error.retry_after = whole_number(response.headers.get("retry-after", ""))
+    error.retry_after = parse_whole_number(response.headers.get("retry-after", ""))
     return error
 
 

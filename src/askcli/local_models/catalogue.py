@@ -92,7 +92,7 @@ class Choice:
 
     path: Path
     model: LocalModel | None
-    why: str
+    reason: str
 
     @property
     def name(self) -> str:
@@ -104,7 +104,7 @@ class Choice:
         """Tokens that a conversation and its answer may have together."""
         return self.model.context if self.model else 8_192
 
-    def present(self) -> bool:
+    def exists(self) -> bool:
         """Whether the file exists; a download gets its name only when it is complete."""
         return self.path.is_file()
 
@@ -133,17 +133,17 @@ def path_of(model: LocalModel, data_dir: Path) -> Path:
 
 
 def _best_here(data_dir: Path) -> Choice:
-    memory, disk = memory_here(), disk_at(data_dir)
+    memory, disk = total_memory(), free_disk_bytes(data_dir)
     best = Choice(path_of(DEFAULT, data_dir), DEFAULT, f"{memory / GIB:.0f} GiB of memory here")
     tiny = path_of(TINY, data_dir)
     if memory < DEFAULT.memory:
         return Choice(tiny, TINY, f"only {memory / GIB:.1f} GiB of memory here")
-    if not best.present() and disk < DEFAULT.size * 1.2:
+    if not best.exists() and disk < DEFAULT.size * 1.2:
         return Choice(tiny, TINY, f"only {disk / GIB:.1f} GiB of disk free here")
     return best
 
 
-def memory_here() -> int:
+def total_memory() -> int:
     """Return the total memory of this machine or container, in bytes.
 
     Total and not free, so that the choice stays the same while a model is loaded.
@@ -155,7 +155,7 @@ def memory_here() -> int:
     return total
 
 
-def disk_at(path: Path) -> int:
+def free_disk_bytes(path: Path) -> int:
     """Return the free bytes on the disk of `path`, which need not exist yet."""
     while not path.exists():
         path = path.parent

@@ -24,7 +24,7 @@ from typing import IO
 
 from askcli.errors import Failed, Unreachable
 from askcli.files import locked, private_directory
-from askcli.local_models.catalogue import LocalModel, Part, disk_at, path_of
+from askcli.local_models.catalogue import LocalModel, Part, free_disk_bytes, path_of
 
 Progress = Callable[[int], None]
 CHUNK = 1024 * 1024
@@ -55,7 +55,7 @@ def fetch(model: LocalModel, data_dir: Path, progress: Progress) -> Path:
 
 def _require_space(model: LocalModel, unfinished: Path) -> None:
     missing = model.size - (unfinished.stat().st_size if unfinished.exists() else 0)
-    free = disk_at(unfinished.parent)
+    free = free_disk_bytes(unfinished.parent)
     if free < missing * 1.1:
         raise Failed(
             f"the disk of {unfinished.parent} has {free / 1e9:.1f} GB free and the model needs "

@@ -34,9 +34,9 @@ def find(connection: Connection, who: str) -> RowMapping:
     return row
 
 
-def every(connection: Connection) -> list[dict[str, Any]]:
+def list_all(connection: Connection) -> list[dict[str, Any]]:
     """Return all users, with the number of their questions."""
-    return [_shape(row) | {"questions": row["questions"]} for row in users.every(connection)]
+    return [_shape(row) | {"questions": row["questions"]} for row in users.list_all(connection)]
 
 
 def show(connection: Connection, who: str, quota: Quota) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def rate(text: str) -> Rate:
     return Rate(int(match[1]), int(match[2]))
 
 
-def whole(low: int, high: int) -> Callable[[str], int]:
+def integer(low: int, high: int) -> Callable[[str], int]:
     """Return a parser of whole numbers from `low` to `high`."""
 
     def parse(text: str) -> int:

@@ -23,7 +23,7 @@ def config_path() -> Path:
     return _config_dir(os.environ) / "config.toml"
 
 
-def parsed(name: str, text: str) -> Any:
+def parse(name: str, text: str) -> Any:
     """Parse the text as a value of the setting `name`. Raises Misused for an invalid value."""
     setting = next(setting for setting in fields(Settings) if setting.name == name)
     return _parse(setting, text, "the command")

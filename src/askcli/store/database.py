@@ -127,12 +127,12 @@ def _is_our_fault(error: DBAPIError) -> bool:
 
 def check_reachable(database: Database) -> None:
     """Raise Failed, with the reason but no password, when the database cannot be opened."""
-    with telling_why(database), database.engine.connect():
+    with connection_errors(database), database.engine.connect():
         pass
 
 
 @contextmanager
-def telling_why(database: Database) -> Iterator[None]:
+def connection_errors(database: Database) -> Iterator[None]:
     """Raise Failed, with the reason but no password, for errors of the database."""
     try:
         yield

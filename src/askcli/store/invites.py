@@ -47,7 +47,7 @@ def use(connection: Connection, code_hash: str, now: datetime) -> bool:
     return connection.execute(statement.values(uses_left=invites.c.uses_left - 1)).rowcount == 1
 
 
-def every(connection: Connection) -> Sequence[RowMapping]:
+def list_all(connection: Connection) -> Sequence[RowMapping]:
     """Return all invites, newest first."""
     return connection.execute(select(invites).order_by(invites.c.id.desc())).mappings().all()
 

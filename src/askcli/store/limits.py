@@ -38,8 +38,8 @@ def full_at(connection: Connection, key: str) -> int:
 
 def give_back(connection: Connection, key: str, interval: int) -> None:
     """Take one use back."""
-    used = update(limits).where(limits.c.key == key)
-    connection.execute(used.values(full_at=limits.c.full_at - interval))
+    statement = update(limits).where(limits.c.key == key)
+    connection.execute(statement.values(full_at=limits.c.full_at - interval))
 
 
 def reset(connection: Connection, key: str) -> None:

@@ -39,10 +39,10 @@ def by_key(connection: Connection, user_id: UUID, key: str) -> RowMapping | None
 
 def has_conversation(connection: Connection, user_id: UUID, conversation_id: UUID) -> bool:
     """Whether the conversation belongs to the user."""
-    own = exists().where(
+    query = exists().where(
         questions.c.user_id == user_id, questions.c.conversation_id == conversation_id
     )
-    return bool(connection.execute(select(own)).scalar())
+    return bool(connection.execute(select(query)).scalar())
 
 
 def turns(
@@ -104,8 +104,8 @@ def interrupt(
 
 def cancel(connection: Connection, user_id: UUID, question_id: UUID, timestamp: datetime) -> bool:
     """Mark the user's question as cancelled if it is being answered; its process then stops."""
-    own = _cancel(user_id, timestamp).where(questions.c.id == question_id)
-    return connection.execute(own).rowcount == 1
+    statement = _cancel(user_id, timestamp).where(questions.c.id == question_id)
+    return connection.execute(statement).rowcount == 1
 
 
 def cancel_all(connection: Connection, user_id: UUID, timestamp: datetime) -> None:
@@ -122,8 +122,10 @@ def _cancel(user_id: UUID, timestamp: datetime) -> Update:
 
 def remove(connection: Connection, user_id: UUID, question_id: UUID) -> bool:
     """Delete the user's question; return False if there is none."""
-    gone = delete(questions).where(questions.c.id == question_id, questions.c.user_id == user_id)
-    return connection.execute(gone).rowcount == 1
+    statement = delete(questions).where(
+        questions.c.id == question_id, questions.c.user_id == user_id
+    )
+    return connection.execute(statement).rowcount == 1
 
 
 def remove_older(connection: Connection, user_id: UUID, until: datetime, limit: int) -> int:
@@ -141,5 +143,5 @@ def remove_older(connection: Connection, user_id: UUID, until: datetime, limit: 
         .order_by(questions.c.id)
         .limit(limit)
     )
-    gone = delete(questions).where(questions.c.user_id == user_id, questions.c.id.in_(oldest))
-    return connection.execute(gone).rowcount
+    statement = delete(questions).where(questions.c.user_id == user_id, questions.c.id.in_(oldest))
+    return connection.execute(statement).rowcount

@@ -32,8 +32,8 @@ def reserve(connection: Connection, values: Mapping[str, Any]) -> None:
 
 def settle(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> None:
     """Replace a question's reservation by its cost."""
-    open_ = update(usage).where(usage.c.question_id == question_id, usage.c.settled.is_(False))
-    connection.execute(open_.values(**values, settled=True))
+    statement = update(usage).where(usage.c.question_id == question_id, usage.c.settled.is_(False))
+    connection.execute(statement.values(**values, settled=True))
 
 
 def spent(connection: Connection, user_id: UUID, day: datetime, month: datetime) -> RowMapping:
@@ -79,7 +79,7 @@ def by_day(
 ) -> Sequence[RowMapping]:
     """Return the user's usage: `day` (2026-01-31, UTC), `model`, `questions`, tokens and cost.
 
-    The newest day first. What questions under way have reserved is not in it.
+    Newest day first; without reservations of unfinished questions.
     """
     day = _day(connection).label("day")
     query = select(

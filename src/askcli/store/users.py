@@ -13,48 +13,48 @@ from askcli.store.tables import questions, users
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> None:
-    """Insert a user; IntegrityError when the email is taken."""
+    """Insert a user. Raises IntegrityError when the email is taken."""
     connection.execute(insert(users).values(**values))
 
 
 def by_id(connection: Connection, user_id: UUID) -> RowMapping | None:
-    """The user, None where there is none."""
+    """Return the user, None if there is none."""
     return connection.execute(select(users).where(users.c.id == user_id)).mappings().first()
 
 
 def by_email(connection: Connection, email_key: str) -> RowMapping | None:
-    """The user whose email is this one, without regard to case."""
-    found = select(users).where(users.c.email_key == email_key)
-    return connection.execute(found).mappings().first()
+    """Return the user with this email (see `accounts.email_key`), None if there is none."""
+    query = select(users).where(users.c.email_key == email_key)
+    return connection.execute(query).mappings().first()
 
 
 def lock(connection: Connection, user_id: UUID) -> RowMapping | None:
-    """The user, held until the transaction ends: what is decided by it is decided in turns.
+    """Return the user, locked until the transaction ends, so that decisions are made in turn.
 
-    SQLite, which has one writer at a time anyway, takes no notice of the FOR UPDATE.
+    SQLite ignores FOR UPDATE; it has one writer at a time anyway.
     """
-    held = select(users).where(users.c.id == user_id).with_for_update()
-    return connection.execute(held).mappings().first()
+    query = select(users).where(users.c.id == user_id).with_for_update()
+    return connection.execute(query).mappings().first()
 
 
-def every(connection: Connection) -> Sequence[RowMapping]:
-    """All users with the number of their questions, the oldest first."""
-    asked = func.count(questions.c.id).label("questions")
-    joined = select(users, asked).outerjoin(questions, questions.c.user_id == users.c.id)
+def list_all(connection: Connection) -> Sequence[RowMapping]:
+    """Return all users with the number of their questions, oldest first."""
+    count = func.count(questions.c.id).label("questions")
+    joined = select(users, count).outerjoin(questions, questions.c.user_id == users.c.id)
     return connection.execute(joined.group_by(users.c.id).order_by(users.c.id)).mappings().all()
 
 
 def change(connection: Connection, user_id: UUID, **values: Any) -> None:
-    """Change columns of a user."""
+    """Update columns of a user."""
     connection.execute(update(users).where(users.c.id == user_id).values(**values))
 
 
-def disable(connection: Connection, user_id: UUID, moment: datetime) -> bool:
-    """Disable a user; False when they are already."""
-    able = update(users).where(users.c.id == user_id, users.c.disabled_at.is_(None))
-    return connection.execute(able.values(disabled_at=moment)).rowcount == 1
+def disable(connection: Connection, user_id: UUID, timestamp: datetime) -> bool:
+    """Disable a user; return False when already disabled."""
+    statement = update(users).where(users.c.id == user_id, users.c.disabled_at.is_(None))
+    return connection.execute(statement.values(disabled_at=timestamp)).rowcount == 1
 
 
 def remove(connection: Connection, user_id: UUID) -> None:
-    """Delete a user and, by the foreign keys, all that is theirs."""
+    """Delete a user and, by cascade, all rows that belong to them."""
     connection.execute(delete(users).where(users.c.id == user_id))

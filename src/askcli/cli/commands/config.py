@@ -65,7 +65,7 @@ def set_(
         raise Misused(f"{name} is a secret: give it through stdin, askcli config set {name} -")
     if not value:
         raise Misused(f"no value; to take it out: askcli config unset {name}")
-    parsed = settings.parsed(name, value)
+    parsed = settings.parse(name, value)
     with _editing() as document:
         # Numbers as numbers; anything else as the text that will be parsed again.
         document[name] = parsed if isinstance(parsed, int | float) else value

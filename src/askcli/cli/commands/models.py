@@ -86,13 +86,13 @@ def ensure_local_model(settings: Settings) -> None:
     if factory.kind(settings) != "local":
         return
     choice = catalogue.choose(settings.local_model, settings.data_dir)
-    if choice.model is None or choice.present():
+    if choice.model is None or choice.exists():
         return
     model = choice.model
     log.info(
         "There is no server and no ANTHROPIC_API_KEY, so a model on this machine will answer.\n"
         f"Fetching it, once: {model.title}, {model.size / 1e6:,.0f} MB, licence {model.licence}; "
-        f"{model.note} (chosen: {choice.why}).\n"
+        f"{model.note} (chosen: {choice.reason}).\n"
         "To ask Anthropic instead: export ANTHROPIC_API_KEY=…  To ask a server: --server URL."
     )
     _download(model, settings.data_dir)

@@ -80,7 +80,7 @@ def _chart(items: list[Usage]) -> Iterator[str]:
             part.add(item)
     yield from _bars(days)
     yield ""
-    yield from _bars(dict(sorted(models.items(), key=lambda known: -known[1].tokens)))
+    yield from _bars(dict(sorted(models.items(), key=lambda item: -item[1].tokens)))
     yield ""
     yield f"{_numbers(total).strip()} in all"
 

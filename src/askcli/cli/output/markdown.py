@@ -12,7 +12,7 @@ from rich.console import Console
 
 from askcli.cli.output import blocks, console, rendering
 from askcli.cli.output.live_region import Region, hidden_while_suspended
-from askcli.cli.output.rendering import Line, encoded, rendered, rendered_code
+from askcli.cli.output.rendering import Line, render_block, render_code, to_ansi
 
 # Drawing may take one part in so many of the time: a long block is drawn less often.
 DRAW_RATIO = 4
@@ -41,7 +41,7 @@ def _terminal() -> Console:
     return Console(highlight=False, width=width, theme=rendering.STYLES)
 
 
-def rendered_lines(text: str) -> Iterator[str]:
+def render_lines(text: str) -> Iterator[str]:
     """Return the rendered lines of a complete text."""
     terminal = _terminal()
     lines: list[str] = []
@@ -76,7 +76,7 @@ class _Page:
         printed = [line for block in finished for line in self._finish(block)]
         self._pending = last
         code = blocks.code(last)
-        lines = self._rendered(last, code)
+        lines = self._render(last, code)
         if code:
             printed += self._complete_code_lines(code, lines)
         rows = [] if self._terminal.is_dumb_terminal else self._rows(lines, code)
@@ -89,32 +89,32 @@ class _Page:
         self._show(printed, [])
 
     def _finish(self, block: str) -> list[str]:
-        lines = self._rendered(block, blocks.code(block))
+        lines = self._render(block, blocks.code(block))
         new = self._spaced(lines[self._lines_printed :])
         self._lines_printed = 0
         self._has_printed = self._has_printed or bool(lines)
-        return encoded(self._terminal, new)
+        return to_ansi(self._terminal, new)
 
-    def _rendered(self, block: str, code: blocks.Code | None) -> list[Line]:
-        return rendered_code(self._terminal, code) if code else rendered(self._terminal, block)
+    def _render(self, block: str, code: blocks.Code | None) -> list[Line]:
+        return render_code(self._terminal, code) if code else render_block(self._terminal, block)
 
     def _complete_code_lines(self, code: blocks.Code, lines: list[Line]) -> list[str]:
         """Return the complete lines of code, which later text does not change."""
         complete = lines[: len(code.lines) - (not code.is_closed)]
         new = self._spaced(complete[self._lines_printed :])
         self._lines_printed = len(complete)
-        return encoded(self._terminal, new)
+        return to_ansi(self._terminal, new)
 
     def _rows(self, lines: list[Line], code: blocks.Code | None) -> list[str]:
         """Return the last rows of the unfinished block that fit on the terminal."""
         if code and any("\t" in line for line in code.lines):
             # With blanks for tabs, whose width depends on their column.
             untabbed = replace(code, lines=[line.expandtabs() for line in code.lines])
-            lines = rendered_code(self._terminal, untabbed)
+            lines = render_code(self._terminal, untabbed)
         lines = self._spaced(lines[self._lines_printed :])
         room = max(1, self._terminal.height - 1)
         # The last column stays free: terminals differ in where the cursor is after it.
-        return encoded(self._terminal, lines[-room:], self._terminal.width - 1)
+        return to_ansi(self._terminal, lines[-room:], self._terminal.width - 1)
 
     def _spaced(self, lines: list[Line]) -> list[Line]:
         is_first = self._lines_printed == 0 and self._has_printed

@@ -37,7 +37,7 @@ class _CodeBlock(CodeBlock):
     """Code in a list or a quotation, without a background, which would be copied as blanks."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield highlighted(str(self.text).rstrip("\n"), self.lexer_name)
+        yield highlight(str(self.text).rstrip("\n"), self.lexer_name)
 
 
 class _Table(TableElement):
@@ -86,7 +86,7 @@ def _as_text(tokens: list[Token]) -> list[Token]:
 Line = list[Segment]
 
 
-def rendered(terminal: Console, block: str) -> list[Line]:
+def render_block(terminal: Console, block: str) -> list[Line]:
     """Return the lines of a block, none wider than the terminal, without blank ones around."""
     markdown = _Markdown(block.strip("\n"))
     level = max((token.level for token in markdown.parsed), default=0)
@@ -97,14 +97,14 @@ def rendered(terminal: Console, block: str) -> list[Line]:
     return [_trimmed(line) for line in lines[numbers[0] : numbers[-1] + 1]] if numbers else []
 
 
-def rendered_code(terminal: Console, code: blocks.Code) -> list[Line]:
+def render_code(terminal: Console, code: blocks.Code) -> list[Line]:
     """Return the lines of code unwrapped: lines wrapped by the terminal can be copied."""
-    text = highlighted("\n".join(code.lines), code.language)
+    text = highlight("\n".join(code.lines), code.language)
     lines = text.split("\n", allow_blank=True)
     return [list(line.render(terminal)) for line in lines]
 
 
-def highlighted(code: str, language: str) -> Text:
+def highlight(code: str, language: str) -> Text:
     """Return the highlighted code; plain for an unknown language."""
     text = Syntax("", language or "text", theme=THEME).highlight(code)
     text.no_wrap, text.end = False, ""
@@ -124,7 +124,7 @@ def _is_blank(line: Line) -> bool:
     return not any(segment.text.strip() for segment in line)
 
 
-def encoded(terminal: Console, lines: list[Line], width: int | None = None) -> list[str]:
+def to_ansi(terminal: Console, lines: list[Line], width: int | None = None) -> list[str]:
     """Return the lines as text with escape sequences, optionally cut to `width` cells."""
     if not lines:
         return []

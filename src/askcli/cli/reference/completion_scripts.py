@@ -151,7 +151,7 @@ def _fish(commands: Sequence[Command]) -> str:
     for command in commands:
         at = f"complete -c askcli -n '__askcli_at {' '.join(command.path[1:])}'"
         inner = {c.path[-1]: c.summary for c in commands if c.path[:-1] == command.path}
-        lines += [f"{at} -f -a {n} -d {_quoted(told)}" for n, told in inner.items()]
+        lines += [f"{at} -f -a {n} -d {_quoted(summary)}" for n, summary in inner.items()]
         if kind := _ARGUMENTS.get(command.name):
             lines.append(f"{at} -f -a '(__askcli_cached {kind})'")
         for option in command.options:

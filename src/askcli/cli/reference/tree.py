@@ -17,7 +17,7 @@ class Option:
     choices: tuple[str, ...] = ()
 
     @property
-    def shown(self) -> str:
+    def signature(self) -> str:
         """The option as help shows it: -m, --model TEXT."""
         names = ", ".join(sorted(self.names, key=len))
         return f"{names} {self.value}" if self.value else names

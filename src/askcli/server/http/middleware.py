@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from askcli.contract import HEADER_REQUEST_ID, MAX_BODY_BYTES, whole_number
+from askcli.contract import HEADER_REQUEST_ID, MAX_BODY_BYTES, parse_whole_number
 from askcli.errors import AskcliError, PayloadTooLarge
 from askcli.server import problems
 from askcli.server.http import trusted_hosts
@@ -69,7 +69,7 @@ def _request_id(headers: Headers) -> str:
 
 
 def _declared_length(headers: Headers) -> int:
-    return whole_number(headers.get("content-length", "")) or 0
+    return parse_whole_number(headers.get("content-length", "")) or 0
 
 
 def _address(scope: Scope) -> str | None:

@@ -33,9 +33,9 @@ def create(connection: Connection, comment: str, uses: int, days: int) -> dict[s
     return {"code": code} | _shape(row)
 
 
-def every(connection: Connection) -> list[dict[str, Any]]:
+def list_all(connection: Connection) -> list[dict[str, Any]]:
     """Return all invites, newest first, without their codes."""
-    return [_shape(row) for row in invites.every(connection)]
+    return [_shape(row) for row in invites.list_all(connection)]
 
 
 def revoke(connection: Connection, invite_id: UUID) -> None:

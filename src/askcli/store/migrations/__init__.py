@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, text
 
 from askcli.errors import Failed, Misused
-from askcli.store.database import Database, check_reachable, telling_why
+from askcli.store.database import Database, check_reachable, connection_errors
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -76,7 +76,7 @@ def make_ready(database: Database) -> None:
     """
     check_reachable(database)
     if database.is_sqlite:
-        with telling_why(database):
+        with connection_errors(database):
             upgrade(database)
         return
     with database.engine.connect() as connection:

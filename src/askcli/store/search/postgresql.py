@@ -20,9 +20,9 @@ DROP = ("DROP TABLE question_words",)
 
 # A tsvector has positions up to 16,383 and at most a megabyte: further words have no position (they
 # are found, but not as part of a phrase), and words beyond the size are left out.
-PLACES = 8_000
+POSITIONS = 8_000
 MAX_BYTES = 900_000
-_BYTES_PER_PLACE, _BYTES_PER_WORD = 2, 8
+_BYTES_PER_POSITION, _BYTES_PER_WORD = 2, 8
 
 _PUT = text(
     """INSERT INTO question_words (question_id, words)
@@ -46,30 +46,30 @@ def put(
     answer: Sequence[str],
 ) -> None:
     """Replace the indexed words of a question."""
-    places: dict[str, list[str]] = {}
-    _place(places, question, "A", 0)
-    _place(places, answer, "B", PLACES)
-    vector, left = [f"'{_owner(user_id)}'"], MAX_BYTES
-    for word, at in places.items():
-        left -= len(word.encode()) + _BYTES_PER_WORD + _BYTES_PER_PLACE * len(at)
-        if left < 0:
+    lexemes: dict[str, list[str]] = {}
+    _add(lexemes, question, "A", 0)
+    _add(lexemes, answer, "B", POSITIONS)
+    vector, remaining = [f"'{_owner(user_id)}'"], MAX_BYTES
+    for word, positions in lexemes.items():
+        remaining -= len(word.encode()) + _BYTES_PER_WORD + _BYTES_PER_POSITION * len(positions)
+        if remaining < 0:
             break
-        vector.append(f"'{word}'" + (":" + ",".join(at) if at else ""))
+        vector.append(f"'{word}'" + (":" + ",".join(positions) if positions else ""))
     connection.execute(_PUT, {"question_id": question_id, "words": " ".join(vector)})
 
 
-def _place(places: dict[str, list[str]], words: Sequence[str], weight: str, offset: int) -> None:
+def _add(lexemes: dict[str, list[str]], words: Sequence[str], weight: str, offset: int) -> None:
     for number, word in enumerate(words, 1):
-        at = places.setdefault(word, [])
+        positions = lexemes.setdefault(word, [])
         # One position less, so that no phrase spans the question and the answer.
-        if number < PLACES and len(at) < 255:  # PostgreSQL's limit for one word
-            at.append(f"{offset + number}{weight}")
+        if number < POSITIONS and len(positions) < 255:  # PostgreSQL's limit for one word
+            positions.append(f"{offset + number}{weight}")
 
 
 def ranked(user_id: UUID, terms: Sequence[Term]) -> Subquery:
     """Return the user's questions that match the terms: (question_id, rank)."""
     bound = _RANKED.bindparams(query=_query(user_id, terms))
-    return bound.columns(question_id=Uuid, rank=Float).subquery("found")
+    return bound.columns(question_id=Uuid, rank=Float).subquery("matches")
 
 
 def _query(user_id: UUID, terms: Sequence[Term]) -> str:

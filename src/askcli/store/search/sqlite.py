@@ -51,7 +51,7 @@ _RANKED = """SELECT question_words.question_id AS question_id, {rank} AS rank
     FROM question_index JOIN question_words ON question_words.id = question_index.rowid
     WHERE question_index MATCH :query AND question_words.owner = :owner"""
 
-# A word in the question says more than one in the answer, and more hits than three say nothing new.
+# A word in the question counts more than one in the answer, and at most three hits count.
 _HITS = """{weight} * min(3, (length({text}) - length(replace({text}, :{pattern}, '')))
     / length(:{pattern}))"""
 _WEIGHTS = {"question": 5.0, "answer": 1.0}
@@ -82,7 +82,7 @@ def ranked(user_id: UUID, terms: Sequence[Term]) -> Subquery:
     ]
     statement = text(_RANKED.format(rank=" + ".join(["0.0", *hits])))
     bound = statement.bindparams(query=_query(user_id, terms), owner=user_id.hex, **patterns)
-    return bound.columns(question_id=Uuid, rank=Float).subquery("found")
+    return bound.columns(question_id=Uuid, rank=Float).subquery("matches")
 
 
 def _ranking(terms: Sequence[Term]) -> list[Term]:

@@ -33,11 +33,11 @@ def database() -> Iterator[Database]:
 def transaction(begin: str = "BEGIN IMMEDIATE") -> Iterator[Connection]:
     """Open a transaction, which commits when the block succeeds."""
     from askcli.store import migrations
-    from askcli.store.database import telling_why
+    from askcli.store.database import connection_errors
 
     with database() as opened:
         migrations.make_ready(opened)
-        with telling_why(opened), opened.transaction(begin) as connection:
+        with connection_errors(opened), opened.transaction(begin) as connection:
             yield connection
 
 

@@ -42,7 +42,7 @@ def list_(as_json: options.Json = False) -> None:
     from askcli.services.auth import invites
 
     with database.reading() as connection:
-        rows = invites.every(connection)
+        rows = invites.list_all(connection)
     if as_json:
         console.out_json({"items": rows})
         return

@@ -47,9 +47,9 @@ def _serve(options: Settings, workers: int) -> None:
 def migrate() -> None:
     """Bring the database's schema to this version."""
     from askcli.store import migrations
-    from askcli.store.database import telling_why
+    from askcli.store.database import connection_errors
 
-    with database.database() as opened, telling_why(opened):
+    with database.database() as opened, connection_errors(opened):
         before, after = migrations.upgrade(opened)
     if before == after:
         console.note(f"The database is at version {after} already.")

@@ -27,7 +27,7 @@ def list_(as_json: options.Json = False) -> None:
     from askcli.services import admin as host
 
     with database.reading() as connection:
-        users = host.every(connection)
+        users = host.list_all(connection)
     if as_json:
         console.out_json({"items": users})
         return
@@ -170,7 +170,7 @@ def _amount(name: str, text: str) -> float | None:
         if text == "none":
             return UNLIMITED
         if name.startswith("tokens"):
-            return parsers.whole(0, 10**15)(text)
+            return parsers.integer(0, 10**15)(text)
         return parsers.dollars(text)
     except ValueError as error:
         flag = name.replace("_", "-")

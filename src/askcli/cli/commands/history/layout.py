@@ -100,9 +100,9 @@ def cost(question: Question) -> str:
 
 def answer(question: Question) -> Iterator[str]:
     """Yield the rendered lines of the answer."""
-    from askcli.cli.output.markdown import rendered_lines  # rich, at a terminal alone
+    from askcli.cli.output.markdown import render_lines  # rich, at a terminal alone
 
-    yield from rendered_lines(console.harmless(question["answer"]))
+    yield from render_lines(console.harmless(question["answer"]))
 
 
 def cut(text: str, cells: int) -> str:
