@@ -152,7 +152,7 @@ def _past(seconds: int) -> datetime:
 
 FORGED: dict[str, Callable[[Owned], str]] = {
     "expired": lambda o: signed(o, exp=_past(60)),
-    "not valid yet": lambda o: signed(o, nbf=_past(-60)),
+    "not valid yet": lambda o: signed(o, nbf=_past(-3600)),
     "tampered": tampered,
     "alg none": lambda o: jwt.encode(o.claims, "", "none"),
     "another secret": lambda o: signed(o, "x" * 40),
