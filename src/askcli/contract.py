@@ -208,9 +208,7 @@ HEADER_ACCESS_TOKEN: Final = "x-access-token"  # noqa: S105 - a header's name
 HEADER_REQUEST_ID: Final = "x-request-id"
 HEADER_IDEMPOTENCY_KEY: Final = "idempotency-key"
 HEADER_LAST_EVENT_ID: Final = "last-event-id"
-
-# Distinguishes API tokens from JWTs, and lets scanners of published code find them.
-API_TOKEN_PREFIX: Final = "askcli_"  # noqa: S105 - what all begin with
+API_TOKEN_PREFIX: Final = "askcli_"  # noqa: S105 - unlike a JWT's; secret scanners can find it
 
 MAX_QUESTION_CHARACTERS: Final = 400_000
 MAX_SYSTEM_CHARACTERS: Final = 100_000

@@ -74,12 +74,12 @@ def _directories(environment: Mapping[str, str]) -> dict[str, Path]:
     # Not platformdirs: without XDG_RUNTIME_DIR it warns on stderr. A Unix socket's path must
     # also stay under some 100 bytes, which rules out the data directory.
     runtime = environment.get("XDG_RUNTIME_DIR", "")
-    own = f"askcli-{os.getuid()}"
-    usable = 0 < len(os.fsencode(runtime)) <= MAX_RUNTIME_BYTES
+    fallback = Path("/tmp") / f"askcli-{os.getuid()}"  # noqa: S108
+    is_usable = 0 < len(os.fsencode(runtime)) <= MAX_RUNTIME_BYTES
     return {
         "data_dir": absolute(data) if data else Path(platformdirs.user_data_dir("askcli")),
         "state_dir": state,
-        "runtime_dir": Path(runtime) / "askcli" if usable else Path("/tmp") / own,  # noqa: S108
+        "runtime_dir": Path(runtime) / "askcli" if is_usable else fallback,
     }
 
 

@@ -25,13 +25,13 @@ def print_markdown(pieces: Iterator[str]) -> None:
     """Render pieces of text as they come; all text is printed even if the iterator raises."""
     terminal = _terminal()
     region = Region(lambda text: console.write(sys.stdout, text))
-    page = _Page(terminal, region.show)
+    document = _LiveDocument(terminal, region.show)
     try:
-        with hidden_while_suspended(region, page.draw):
+        with hidden_while_suspended(region, document.draw):
             for piece in pieces:
-                page.add(console.harmless(piece))
+                document.add(console.harmless(piece))
     finally:
-        page.end()
+        document.end()
 
 
 def _terminal() -> Console:
@@ -45,13 +45,13 @@ def render_lines(text: str) -> Iterator[str]:
     """Return the rendered lines of a complete text."""
     terminal = _terminal()
     lines: list[str] = []
-    page = _Page(terminal, lambda printed, _rows: lines.extend(printed))
-    page.add(text)
-    page.end()
+    document = _LiveDocument(terminal, lambda printed, _rows: lines.extend(printed))
+    document.add(text)
+    document.end()
     return iter(lines)
 
 
-class _Page:
+class _LiveDocument:
     """The text so far: printed blocks, and the unfinished one."""
 
     def __init__(self, terminal: Console, show: Show) -> None:

@@ -120,13 +120,13 @@ _ZSH = """\
 # zsh completion for askcli: put it, as _askcli, into a directory of $fpath.
 _askcli_cached() {{
     local file="${{XDG_CACHE_HOME:-$HOME/.cache}}/askcli/completion/$1" line
-    local -a found shown
+    local -a values shown
     [[ -r $file ]] || return
     while IFS= read -r line; do
-        found+=("${{line%%$'\\t'*}}")
+        values+=("${{line%%$'\\t'*}}")
         shown+=("${{line//$'\\t'/  }}")
     done < "$file"
-    compadd -l -d shown -a -- found
+    compadd -l -d shown -a -- values
 }}
 _askcli() {{
     local path_="askcli" i
@@ -188,9 +188,9 @@ function __askcli_cached
     test -r $root/askcli/completion/$argv[1]; and cat $root/askcli/completion/$argv[1]
 end
 function __askcli_at
-    set -l said (commandline -opc)[2..-1]
+    set -l tokens (commandline -opc)[2..-1]
     set -l words
-    for word in $said
+    for word in $tokens
         string match -q -- '-*' $word; or set -a words $word
     end
     test "$words[1..-1]" = "$argv"; or begin
