@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import io
 import os
 import signal
@@ -38,7 +39,7 @@ def run(
 
 def _exit_code() -> int:
     try:
-        main()
+        contextvars.Context().run(main)  # empty, as in a process of its own
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     raise AssertionError("the command line ends with SystemExit")

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from askcli.services.clock import new_id, now
-from askcli.store import questions, search
+from askcli.store import questions
 from tests.support.people import Person
 
 # Name: question, answer.
@@ -117,7 +117,6 @@ def store_question(connection: Connection, user_id: str, question: str, answer: 
         "request_hash": "",
     }
     questions.add(connection, row)
-    search.put(connection, UUID(user_id), question_id, question, answer)
     return str(question_id)
 
 
