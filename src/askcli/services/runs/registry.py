@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -29,11 +29,17 @@ RETRY_AFTER_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A stream and the task that feeds it; `run` is set where this process generates the answer."""
+    """A stream and the task that feeds it."""
 
     stream: AnswerStream
-    run: Run | None
     task: asyncio.Task[None]
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnJob(_Job):
+    """A job that generates the answer in this process."""
+
+    run: Run
 
 
 class Runs:
@@ -42,17 +48,20 @@ class Runs:
     def __init__(self, database: Database, generator: Generator) -> None:
         self._database = database
         self._generator = generator
-        self._jobs: dict[str, _Job] = {}  # by question id
+        # By question id. Apart, because both may have the same one for a moment: a repeated request
+        # can find the stored row before the first request has started its run.
+        self._own: dict[str, _OwnJob] = {}
+        self._followed: dict[str, _Job] = {}
         self.stopping = False
 
     @property
     def active(self) -> int:
         """Number of answers that this process generates."""
-        return len(self._own())
+        return len(self._own)
 
     def own_ids(self) -> set[UUID]:
         """Return the ids of the questions that this process answers."""
-        return {run.question_id for run in self._own()}
+        return {job.run.question_id for job in self._own.values()}
 
     def check_open(self) -> None:
         """Raise ShuttingDown once the server has begun to stop."""
@@ -62,38 +71,39 @@ class Runs:
     def start(self, question: Question, request: Request) -> AnswerStream:
         """Start to answer a stored question."""
         run = Run(question, request)
-        self._add(run.stream, run, self._generator.generate(run))
+        work = self._work(run.stream, self._generator.generate(run), self._own)
+        self._own[question["id"]] = _OwnJob(run.stream, asyncio.create_task(work), run)
         return run.stream
 
     def join(self, question: Question) -> AnswerStream:
         """Return the stream of a question's answer, whichever process generates it."""
-        if job := self._jobs.get(question["id"]):
+        if job := self._own.get(question["id"]) or self._followed.get(question["id"]):
             return job.stream
         if question["status"] != "answering":
             return ended_stream(question)
         stream = AnswerStream(question)
-        self._add(stream, None, remote.feed(stream, self._database))
+        work = self._work(stream, remote.feed(stream, self._database), self._followed)
+        self._followed[question["id"]] = _Job(stream, asyncio.create_task(work))
         return stream
 
-    def _add(self, stream: AnswerStream, run: Run | None, work: Coroutine[Any, Any, None]) -> None:
-        """Do the work in a task, and keep the job for as long as it takes."""
+    @staticmethod
+    async def _work(
+        stream: AnswerStream, work: Coroutine[Any, Any, None], jobs: MutableMapping[str, Any]
+    ) -> None:
+        """Do the work, and remove its job at the end."""
         question_id = stream.question["id"]
-
-        async def work_and_remove() -> None:
-            try:
-                await work
-            except Exception:
-                log.exception("run %s failed", question_id)
-                stream.end(stream.question, AskcliError("The server failed; ask again."))
-            finally:
-                del self._jobs[question_id]
-
-        self._jobs[question_id] = _Job(stream, run, asyncio.create_task(work_and_remove()))
+        try:
+            await work
+        except Exception:
+            log.exception("run %s failed", question_id)
+            stream.end(stream.question, AskcliError("The server failed; ask again."))
+        finally:
+            del jobs[question_id]
 
     async def cancel(self, user_id: UUID, question_id: UUID) -> None:
         """End the answer of a user's question in any process; returns when its row is updated."""
-        job = self._jobs.get(str(question_id))
-        if job is None or job.run is None:
+        job = self._own.get(str(question_id))
+        if job is None:
             await self._database.write(questions.cancel, user_id, question_id, now())
             return
         job.run.stop(Cancelled())
@@ -105,23 +115,20 @@ class Runs:
         await self._wait_for_runs(seconds)
         self.interrupt()
         await self._wait_for_runs(STORE_SECONDS)
-        if unfinished := self._own():
-            log.error("%d answers could not be stored to their end", len(unfinished))
-        for job in list(self._jobs.values()):
-            if job.run is None:
-                error = ShuttingDown("The server is stopping; rejoin shortly.")
-                job.stream.end(job.stream.question, error)
+        if self._own:
+            log.error("%d answers could not be stored to their end", len(self._own))
+        for job in list(self._followed.values()):
+            error = ShuttingDown("The server is stopping; rejoin shortly.")
+            job.stream.end(job.stream.question, error)
+        for job in [*self._own.values(), *self._followed.values()]:
             job.task.cancel()
 
     def interrupt(self) -> None:
         """End all runs of this process now; their text so far is stored."""
-        for run in self._own():
-            run.stop(Interrupted("The server stopped in mid-answer; ask again."))
-
-    def _own(self) -> list[Run]:
-        return [job.run for job in self._jobs.values() if job.run is not None]
+        for job in self._own.values():
+            job.run.stop(Interrupted("The server stopped in mid-answer; ask again."))
 
     async def _wait_for_runs(self, seconds: float) -> None:
-        tasks = [job.task for job in self._jobs.values() if job.run is not None]
+        tasks = [job.task for job in self._own.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)

@@ -1,0 +1,60 @@
+"""The registry of runs: an answer of this process, and the same one followed from its row."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+from uuid import uuid4
+
+from askcli.answerers.base import Request
+from askcli.contract import Question
+from askcli.services.runs.generation import Generator
+from askcli.services.runs.registry import Runs
+from askcli.services.runs.run import Run
+from askcli.store.database import Database
+
+
+class HeldGenerator:
+    """Answers when it is let go."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+
+    async def generate(self, run: Run) -> None:
+        await self.go_on.wait()
+        run.stream.end(run.stream.question, None)
+
+
+class GoneDatabase:
+    """A database in which the question's row is gone: who follows it sees the end."""
+
+    async def read(self, *_: Any) -> None:
+        return None
+
+
+def answering() -> Question:
+    fields = dict.fromkeys(Question.__annotations__) | {"status": "answering", "answer": ""}
+    ids = {name: str(uuid4()) for name in ("id", "user_id", "conversation_id")}
+    return cast(Question, fields | ids)
+
+
+def test_a_repeated_request_that_comes_before_its_run_hides_no_run() -> None:
+    """It finds the stored row and follows it, and the run starts beside it."""
+
+    async def scenario() -> None:
+        generator, question = HeldGenerator(), answering()
+        runs = Runs(cast(Database, GoneDatabase()), cast(Generator, generator))
+        this = {asyncio.current_task()}
+        runs.join(question)
+        following = asyncio.all_tasks() - this
+        started = runs.start(question, Request("model", (), None, 10))
+        generating = asyncio.all_tasks() - this - following
+        await asyncio.wait(following)
+        assert runs.active == 1
+        assert runs.join(question) is started
+        generator.go_on.set()
+        await asyncio.wait(generating)
+        assert not any(task.exception() for task in following | generating)
+        assert runs.active == 0
+
+    asyncio.run(scenario())
