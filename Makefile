@@ -16,13 +16,8 @@ test: .venv ## Run the tests
 	$(BIN)/pytest
 
 .PHONY: quick
-quick: .venv ## Run the quick tests: the pure parts, and a slice through the front door (under 30 s)
-	$(BIN)/pytest tests/unit tests/docs/test_architecture.py tests/docs/test_container.py tests/docs/test_reference.py \
-	    tests/cli/test_stdin.py tests/api/test_questions.py -k "not postgres and not real_model"
-
-.PHONY: quick
 quick: .venv ## Run what is pure and a thin slice through the front door, on SQLite: half a minute
-	$(BIN)/pytest -n 2 -k "not postgres" tests/unit $(addprefix tests/,$(SLICE))
+	$(BIN)/pytest -n 2 -k "not postgres" tests/unit tests/docs/test_architecture.py tests/docs/test_sizes.py $(addprefix tests/,$(SLICE))
 
 # A question over HTTP and at the command line, accounts, settings.
 SLICE := api/test_accounts.py api/test_questions.py cli/test_ask.py cli/test_config.py

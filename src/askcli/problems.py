@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from askcli.contract import Problem
+from askcli.contract.shapes import Problem
 from askcli.errors import (
     AskcliError,
     Conflict,

@@ -30,7 +30,7 @@ def test_help_explains_commands_and_topics(sqlite_cli: Cli) -> None:
 
 
 def test_what_json_promises_is_what_is_printed(sqlite_cli: Cli) -> None:
-    from askcli import contract
+    from askcli.contract import shapes
 
     assert sqlite_cli.in_process("ask", "hello").code == 0
     printed = {
@@ -44,7 +44,7 @@ def test_what_json_promises_is_what_is_printed(sqlite_cli: Cli) -> None:
         ),
     }
     for shape, done in printed.items():
-        assert set(json.loads(done.out)) == set(getattr(contract, shape).__annotations__), shape
+        assert set(json.loads(done.out)) == set(getattr(shapes, shape).__annotations__), shape
 
 
 def test_documents_made_from_the_commands_are_as_they_would_be_made() -> None:

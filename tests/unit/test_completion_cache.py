@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from askcli.cli.reference import completion_cache
-from askcli.contract import Question
+from askcli.contract.shapes import Question
 
 
 @pytest.fixture

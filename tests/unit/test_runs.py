@@ -7,7 +7,7 @@ from typing import Any, cast
 from uuid import uuid4
 
 from askcli.answerers.base import Request
-from askcli.contract import Question
+from askcli.contract.shapes import Question
 from askcli.services.runs.generation import Generator
 from askcli.services.runs.registry import Runs
 from askcli.services.runs.run import Run

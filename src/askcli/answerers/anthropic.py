@@ -8,7 +8,7 @@ from contextlib import suppress
 from askcli.answerers import prices
 from askcli.answerers.base import Finish, Piece, Request
 from askcli.answerers.messages import MessagesClient
-from askcli.contract import Model
+from askcli.contract.shapes import Model
 from askcli.errors import ProviderFailed
 
 # Anthropic's current models, fast to slow, on 2026-11-22; source: the models overview in its

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from askcli.contract import Model
+from askcli.contract.shapes import Model
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from askcli.answerers.base import Begin, Finish, Piece, Request
-from askcli.contract import parse_whole_number
+from askcli.contract.protocol import parse_whole_number
 from askcli.errors import (
     AskcliError,
     Interrupted,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from askcli.answerers.base import Begin, Finish, Piece, Request
-from askcli.contract import Model
+from askcli.contract.shapes import Model
 from askcli.errors import Misused, ProviderFailed
 from askcli.problems import BY_CODE
 

@@ -10,9 +10,8 @@ from typing import Any
 from askcli.client import auth
 from askcli.client.login import Login
 from askcli.client.transport import Address, Event, Transport
-from askcli.contract import (
-    HEADER_IDEMPOTENCY_KEY,
-    HEADER_LAST_EVENT_ID,
+from askcli.contract.protocol import HEADER_IDEMPOTENCY_KEY, HEADER_LAST_EVENT_ID
+from askcli.contract.shapes import (
     ApiToken,
     ModelList,
     NewApiToken,

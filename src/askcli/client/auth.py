@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from askcli.client.transport import Transport
-from askcli.contract import Tokens, User
+from askcli.contract.shapes import Tokens, User
 
 
 def register(

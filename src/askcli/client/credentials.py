@@ -18,7 +18,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from askcli.contract import Tokens, User
+from askcli.contract.shapes import Tokens, User
 from askcli.errors import Failed
 from askcli.files import Replacement, locked, private_directory
 

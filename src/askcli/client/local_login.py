@@ -10,7 +10,7 @@ from askcli.client import auth
 from askcli.client.credentials import Account, ServerEntry
 from askcli.client.login import SavedLogin, refreshed
 from askcli.client.transport import Transport
-from askcli.contract import Tokens
+from askcli.contract.shapes import Tokens
 from askcli.errors import NotAuthenticated
 
 

@@ -11,7 +11,7 @@ import httpx2
 from askcli.client import auth
 from askcli.client.credentials import Account, Credentials, ServerEntry
 from askcli.client.transport import Transport, error_of
-from askcli.contract import Tokens
+from askcli.contract.shapes import Tokens
 from askcli.errors import InvalidToken, Misused, NotAuthenticated, SessionEnded, TokenExpired
 
 # Refreshed this long before it expires, so that a token does not expire on its way.

@@ -16,7 +16,7 @@ from typing import Any
 
 from askcli.client.api import Api
 from askcli.client.transport import Event
-from askcli.contract import EVENT_DELTA, EVENT_QUESTION
+from askcli.contract.protocol import EVENT_DELTA, EVENT_QUESTION
 from askcli.errors import AskcliError, Unreachable
 
 FIRST_PAUSE_SECONDS = 0.25

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 
 from askcli import __version__
-from askcli.contract import EVENT_DONE, EVENT_ERROR, EVENT_STREAM, parse_whole_number
+from askcli.contract.protocol import EVENT_DONE, EVENT_ERROR, EVENT_STREAM, parse_whole_number
 from askcli.errors import AskcliError, Misused, Unreachable
 from askcli.problems import from_problem
 

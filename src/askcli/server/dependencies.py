@@ -12,7 +12,7 @@ from uuid import UUID
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from askcli.contract import HEADER_ACCESS_TOKEN
+from askcli.contract.protocol import HEADER_ACCESS_TOKEN
 from askcli.errors import InvalidToken, NotAuthenticated, NotFound, ScopeMissing, UnsupportedMedia
 from askcli.server.bootstrap import Services
 from askcli.services.auth.authentication import Caller

@@ -7,7 +7,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from askcli.contract import PROBLEM_JSON, Model, Problem
+from askcli.contract.protocol import PROBLEM_JSON
+from askcli.contract.shapes import Model, Problem
 from askcli.errors import AskcliError
 from askcli.problems import BY_STATUS
 

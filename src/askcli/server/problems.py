@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from askcli.contract import HEADER_REQUEST_ID, PROBLEM_JSON
+from askcli.contract.protocol import HEADER_REQUEST_ID, PROBLEM_JSON
 from askcli.errors import AskcliError, InvalidInput, MalformedBody, PayloadTooLarge
 from askcli.problems import BY_STATUS, to_problem
 

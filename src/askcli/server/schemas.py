@@ -9,13 +9,13 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from askcli.contract import (
+from askcli.contract.limits import (
     MAX_PAGE,
     MAX_QUESTION_CHARACTERS,
     MAX_SEARCH_CHARACTERS,
     MAX_SYSTEM_CHARACTERS,
-    Scope,
 )
+from askcli.contract.shapes import Scope
 from askcli.services.questions.asking import Ask
 from askcli.services.questions.history import Filters
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
-from askcli.contract import (
+from askcli.contract.protocol import (
     EVENT_DELTA,
     EVENT_DONE,
     EVENT_ERROR,
     EVENT_QUESTION,
     EVENT_STREAM,
-    Delta,
 )
+from askcli.contract.shapes import Delta
 from askcli.errors import AskcliError
 from askcli.problems import to_problem
 from askcli.services.auth.authentication import WATCH_SECONDS, Watch

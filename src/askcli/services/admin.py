@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping
 
-from askcli.contract import Question
+from askcli.contract.shapes import Question
 from askcli.errors import NotFound
 from askcli.services import audit
 from askcli.services.auth.accounts import email_key

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from askcli.contract import ApiToken, Question, Session, Usage, User
+from askcli.contract.shapes import ApiToken, Question, Session, Usage, User
 from askcli.services.clock import rfc3339
 
 

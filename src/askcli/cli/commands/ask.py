@@ -21,7 +21,7 @@ from askcli.client.api import Api
 from askcli.client.resume import Asking
 from askcli.client.target import Connection
 from askcli.client.transport import Event
-from askcli.contract import EVENT_QUESTION
+from askcli.contract.protocol import EVENT_QUESTION
 from askcli.errors import AskcliError, Misused, Unreachable
 
 log = logging.getLogger("askcli.notices")

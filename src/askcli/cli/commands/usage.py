@@ -13,7 +13,7 @@ import typer
 
 from askcli.cli.input import options, times
 from askcli.cli.output import console, pager
-from askcli.contract import Usage
+from askcli.contract.shapes import Usage
 
 # Below this width only the numbers are shown.
 NARROW = 60

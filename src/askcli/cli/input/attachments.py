@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from askcli.contract import MAX_QUESTION_CHARACTERS
+from askcli.contract.limits import MAX_QUESTION_CHARACTERS
 from askcli.errors import Misused, PayloadTooLarge
 
 # A character takes at most 4 bytes in UTF-8; one byte more shows that the file is too long.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from askcli.cli.input import attachments
 from askcli.cli.output import transient
-from askcli.contract import MAX_QUESTION_CHARACTERS
+from askcli.contract.limits import MAX_QUESTION_CHARACTERS
 from askcli.errors import Misused, PayloadTooLarge
 
 log = logging.getLogger("askcli.notices")

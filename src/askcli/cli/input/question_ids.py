@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from askcli.cli.input import options
 from askcli.client.api import Api
-from askcli.contract import Question
+from askcli.contract.shapes import Question
 from askcli.errors import Misused, NotFound
 
 # Shorter prefixes match half of a history.

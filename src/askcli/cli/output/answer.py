@@ -9,7 +9,8 @@ from typing import Any
 
 from askcli.cli.output import console
 from askcli.client.transport import Event
-from askcli.contract import EVENT_DELTA, EVENT_QUESTION, Question
+from askcli.contract.protocol import EVENT_DELTA, EVENT_QUESTION
+from askcli.contract.shapes import Question
 from askcli.errors import Interrupted, ProviderFailed
 
 # Stop reasons of a complete answer.

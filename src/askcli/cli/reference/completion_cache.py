@@ -10,7 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from askcli.cli.output import console
-from askcli.contract import Question
+from askcli.contract.shapes import Question
 from askcli.errors import Failed
 from askcli.files import private_directory, write_private
 

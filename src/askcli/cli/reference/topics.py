@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from askcli import contract
+from askcli.contract import shapes
 from askcli.problems import BY_CODE
 from askcli.settings import Settings, variable_name
 
@@ -79,7 +79,7 @@ def json() -> str:
     """Return the shapes that are printed under --json."""
     lines = [f"{commands:32}{shape}" for commands, shape in JSON.items()]
     for name in _SHAPES:
-        shape = getattr(contract, name)
+        shape = getattr(shapes, name)
         lines += ["", f"{name}: {(shape.__doc__ or '').strip().splitlines()[0]}"]
         lines += [f"  {field:20}{_kind(kind)}" for field, kind in shape.__annotations__.items()]
     return "\n".join(lines)

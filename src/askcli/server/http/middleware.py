@@ -13,7 +13,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from askcli.contract import HEADER_REQUEST_ID, MAX_BODY_BYTES, parse_whole_number
+from askcli.contract.limits import MAX_BODY_BYTES
+from askcli.contract.protocol import HEADER_REQUEST_ID, parse_whole_number
 from askcli.errors import AskcliError, PayloadTooLarge
 from askcli.server import problems
 from askcli.server.http import trusted_hosts

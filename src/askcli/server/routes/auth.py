@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from askcli.contract import Tokens
+from askcli.contract.shapes import Tokens
 from askcli.server.dependencies import JsonBody, Owner, ServicesHere, login_of
 from askcli.server.openapi import problems
 from askcli.server.schemas import Login, Refresh

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from askcli.contract import QuestionPage, Removed, UsageList
+from askcli.contract.shapes import QuestionPage, Removed, UsageList
 from askcli.server.dependencies import Owner, Reader, ServicesHere, UserId, own_id
 from askcli.server.openapi import problems
 from askcli.server.schemas import Moment, QuestionQuery, Since, Until

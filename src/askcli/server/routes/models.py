@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from askcli.contract import ModelList
+from askcli.contract.shapes import ModelList
 from askcli.server.dependencies import Anybody, ServicesHere
 from askcli.server.openapi import problems
 

@@ -7,14 +7,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
 
-from askcli.contract import (
+from askcli.contract.protocol import (
     EVENT_DELTA,
     EVENT_DONE,
     EVENT_ERROR,
     EVENT_QUESTION,
     EVENT_STREAM,
-    Question,
 )
+from askcli.contract.shapes import Question
 from askcli.server.dependencies import Anybody, Asker, JsonBody, Owner, Reader, ServicesHere
 from askcli.server.openapi import problems
 from askcli.server.schemas import AskBody

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from askcli.contract import SessionList
+from askcli.contract.shapes import SessionList
 from askcli.server.dependencies import Owner, ServicesHere
 from askcli.server.openapi import problems
 

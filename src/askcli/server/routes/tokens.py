@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from askcli.contract import ApiTokenList, NewApiToken
+from askcli.contract.shapes import ApiTokenList, NewApiToken
 from askcli.server.dependencies import JsonBody, Owner, ServicesHere, login_of
 from askcli.server.openapi import problems
 from askcli.server.schemas import TokenRequest

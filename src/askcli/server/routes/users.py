@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from askcli.contract import User
+from askcli.contract.shapes import User
 from askcli.server.dependencies import (
     Anybody,
     JsonBody,

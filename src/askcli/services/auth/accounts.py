@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from askcli.contract import User
+from askcli.contract.shapes import User
 from askcli.errors import EmailTaken, InvalidInput, InviteNeeded, NotFound, RegistrationClosed
 from askcli.services import audit
 from askcli.services.auth.passwords import Passwords, check_allowed

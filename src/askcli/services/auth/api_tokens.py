@@ -8,7 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from askcli.contract import API_TOKEN_PREFIX, ApiToken, NewApiToken
+from askcli.contract.protocol import API_TOKEN_PREFIX
+from askcli.contract.shapes import ApiToken, NewApiToken
 from askcli.errors import Conflict, NotFound
 from askcli.services import audit
 from askcli.services.auth.sessions import lock_user

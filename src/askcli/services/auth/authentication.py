@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from askcli.contract import API_TOKEN_PREFIX
+from askcli.contract.protocol import API_TOKEN_PREFIX
 from askcli.errors import AccountDisabled, DatabaseUnavailable, InvalidToken, SessionEnded
 from askcli.services.auth.tokens import Tokens, hash_token
 from askcli.services.clock import now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, RowMapping
 
-from askcli.contract import Tokens
+from askcli.contract.shapes import Tokens
 from askcli.errors import (
     AccountDisabled,
     InvalidCredentials,

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping
 
-from askcli.contract import Session, User
-from askcli.contract import Tokens as TokensShape
+from askcli.contract.shapes import Session, User
+from askcli.contract.shapes import Tokens as TokensShape
 from askcli.errors import (
     AccountDisabled,
     AskcliError,

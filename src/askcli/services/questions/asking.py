@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from askcli.answerers.base import Answerer, Message, Request
-from askcli.contract import Model, Question
+from askcli.contract.shapes import Model, Question
 from askcli.errors import KeyReused, NotFound, UnknownModel
 from askcli.services.clock import new_id, now
 from askcli.services.fair_queue import FairQueue

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from askcli.contract import Question, QuestionPage, Usage
+from askcli.contract.shapes import Question, QuestionPage, Usage
 from askcli.errors import NotFound
 from askcli.search_terms import terms
 from askcli.services.shapes import as_question, as_usage

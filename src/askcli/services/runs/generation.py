@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from askcli.answerers.base import Answerer, Begin, Finish
-from askcli.contract import Question, Status
+from askcli.contract.shapes import Question, Status
 from askcli.errors import AskcliError, Cancelled, DatabaseUnavailable, Interrupted, ProviderFailed
 from askcli.services.clock import now, rfc3339
 from askcli.services.fair_queue import FairQueue

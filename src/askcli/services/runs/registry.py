@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from askcli.answerers.base import Request
-from askcli.contract import Question
+from askcli.contract.shapes import Question
 from askcli.errors import AskcliError, Cancelled, Interrupted, ShuttingDown
 from askcli.services.clock import now
 from askcli.services.runs import remote

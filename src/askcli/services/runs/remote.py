@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from uuid import UUID
 
-from askcli.contract import Question
+from askcli.contract.shapes import Question
 from askcli.errors import DatabaseUnavailable, NotFound
 from askcli.services.runs.stream import AnswerStream, stored_error
 from askcli.services.shapes import as_question

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from askcli.answerers.base import Begin, Finish, Request
-from askcli.contract import Question
+from askcli.contract.shapes import Question
 from askcli.errors import AskcliError
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.usage.metering import Outcome

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from askcli.contract import Question
+from askcli.contract.shapes import Question
 from askcli.errors import AskcliError
 from askcli.problems import BY_CODE
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from askcli.contract import QuotaLeft
+from askcli.contract.shapes import QuotaLeft
 from askcli.errors import QuotaExceeded, Unpriced
 from askcli.services.clock import now, rfc3339
 from askcli.settings import Settings

@@ -11,7 +11,7 @@ from askcli.cli.output import console
 from askcli.cli.reference import completion_cache
 from askcli.client.api import Api
 from askcli.client.target import Connection
-from askcli.contract import User
+from askcli.contract.shapes import User
 from askcli.errors import Misused
 
 

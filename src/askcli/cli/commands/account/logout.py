@@ -11,7 +11,7 @@ from askcli.cli.input import options
 from askcli.cli.output import console
 from askcli.cli.reference import completion_cache
 from askcli.client.target import Connection
-from askcli.contract import API_TOKEN_PREFIX
+from askcli.contract.protocol import API_TOKEN_PREFIX
 from askcli.errors import Misused, NotAuthenticated, Refused
 
 

@@ -13,7 +13,8 @@ from askcli.cli.commands.batch.rows import Row
 from askcli.cli.output.answer import check_whole
 from askcli.client.api import Api
 from askcli.client.resume import Asking
-from askcli.contract import EVENT_QUESTION, Question
+from askcli.contract.protocol import EVENT_QUESTION
+from askcli.contract.shapes import Question
 from askcli.errors import (
     AskcliError,
     NotAuthenticated,

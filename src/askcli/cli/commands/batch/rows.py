@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from askcli.contract import MAX_QUESTION_CHARACTERS, MAX_SYSTEM_CHARACTERS
+from askcli.contract.limits import MAX_QUESTION_CHARACTERS, MAX_SYSTEM_CHARACTERS
 from askcli.errors import Misused
 
 # Fields of a row; `id` is the user's and `error` of an earlier run, neither is sent.

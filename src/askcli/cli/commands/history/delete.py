@@ -9,7 +9,7 @@ import typer
 from askcli.cli.input import options, prompts, question_ids, times
 from askcli.cli.output import console
 from askcli.cli.reference import completion_cache
-from askcli.contract import Question
+from askcli.contract.shapes import Question
 from askcli.errors import Misused
 
 

@@ -14,7 +14,7 @@ from askcli.cli.commands.history import layout
 from askcli.cli.commands.history.pages import Conversation, Selection, Since, Until
 from askcli.cli.input import options
 from askcli.cli.output import console
-from askcli.contract import Question
+from askcli.contract.shapes import Question
 
 
 class Format(StrEnum):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from askcli.cli.input import question_ids
 from askcli.cli.output import console
-from askcli.contract import Question
+from askcli.contract.shapes import Question
 from askcli.search_terms import Term, matches, terms
 
 # Characters of an answer shown around a match.

@@ -10,7 +10,8 @@ import typer
 
 from askcli.cli.input import question_ids, times
 from askcli.client.api import Api
-from askcli.contract import MAX_PAGE, Question
+from askcli.contract.limits import MAX_PAGE
+from askcli.contract.shapes import Question
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")]
 Conversation = Annotated[

@@ -1,4 +1,4 @@
-"""The contract of client and server: shapes, events, headers and limits.
+"""The JSON objects of the API.
 
 A shape is a TypedDict, the JSON object itself: the client needs no model library, and the server
 documents the same keys in OpenAPI. Ids are UUIDv7 strings, times RFC 3339 strings in UTC.
@@ -6,7 +6,7 @@ documents the same keys in OpenAPI. Ids are UUIDv7 strings, times RFC 3339 strin
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal
 
 from typing_extensions import TypedDict  # pydantic supports typing's from Python 3.12 on
 
@@ -191,27 +191,3 @@ class Delta(TypedDict):
     """The data of a `delta` event: a piece of the answer."""
 
     text: str
-
-
-def parse_whole_number(text: str) -> int | None:
-    """Parse a header's value as a whole number, None if it is not one."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
-
-
-EVENT_QUESTION: Final = "question"
-EVENT_DELTA: Final = "delta"
-EVENT_DONE: Final = "done"
-EVENT_ERROR: Final = "error"
-EVENT_STREAM: Final = "text/event-stream"
-PROBLEM_JSON: Final = "application/problem+json"
-HEADER_ACCESS_TOKEN: Final = "x-access-token"  # noqa: S105 - a header's name
-HEADER_REQUEST_ID: Final = "x-request-id"
-HEADER_IDEMPOTENCY_KEY: Final = "idempotency-key"
-HEADER_LAST_EVENT_ID: Final = "last-event-id"
-API_TOKEN_PREFIX: Final = "askcli_"  # noqa: S105 - unlike a JWT's; secret scanners can find it
-
-MAX_QUESTION_CHARACTERS: Final = 400_000
-MAX_SYSTEM_CHARACTERS: Final = 100_000
-MAX_BODY_BYTES: Final = 2_097_152
-MAX_PAGE: Final = 100
-MAX_SEARCH_CHARACTERS: Final = 500

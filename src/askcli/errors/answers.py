@@ -1,0 +1,32 @@
+"""Answers that failed or ended early."""
+
+from __future__ import annotations
+
+from askcli.errors.base import AskcliError
+
+
+class ProviderFailed(AskcliError):
+    code, title, status = "provider_failed", "The model failed", 502
+
+
+class ProviderRejected(ProviderFailed):
+    code, title = "provider_rejected", "The model's provider refused the request"
+
+
+class ProviderOverloaded(ProviderFailed):
+    code, title, status = "provider_overloaded", "The model is overloaded", 503
+    default = "The model is overloaded; try again shortly."
+
+
+class ProviderTimeout(ProviderFailed):
+    code, title, status, exit_code = "provider_timeout", "The model took too long", 504, 6
+
+
+class Interrupted(AskcliError):
+    code, title, status = "interrupted", "The answer was interrupted", 502
+    default = "The model's answer broke off before its end; ask again."
+
+
+class Cancelled(AskcliError):
+    code, title, status, exit_code = "cancelled", "The answer was cancelled", 409, 1
+    default = "The answer was cancelled; the text so far is kept."

@@ -1,0 +1,17 @@
+"""Errors of a command itself, which never travel over HTTP."""
+
+from __future__ import annotations
+
+from askcli.errors.base import AskcliError
+
+
+class Misused(AskcliError):
+    code, title, exit_code = "usage", "The command or its settings are not right", 2
+
+
+class Failed(AskcliError):
+    code, title, exit_code = "failed", "The command failed", 1
+
+
+class Unreachable(AskcliError):
+    code, title, exit_code = "unreachable", "The server cannot be reached", 6
