@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.cli import Cli, NewCli
+from tests.support.cli import Cli, Done, NewCli
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, logged_in
@@ -28,6 +28,32 @@ PATIENCE = {
     "ASKCLI_BETWEEN_TOKENS_SECONDS": "1",
     "ASKCLI_UPSTREAM_ATTEMPTS": "3",
 }
+
+
+Events = list[dict[str, Any]]
+
+
+def text_in_the_start(events: Events) -> Events:
+    """The first piece comes with the start of its block."""
+    message, start, first, *rest = events
+    block = start["content_block"] | {"text": first["delta"]["text"]}
+    return [message, start | {"content_block": block}, *rest]
+
+
+def text_after_the_end(events: Events) -> Events:
+    """A piece comes after everything."""
+    return [*events, events[2]]
+
+
+def two_ends(events: Events) -> Events:
+    """The end comes twice."""
+    return [*events, events[-1]]
+
+
+def text_without_a_block(events: Events) -> Events:
+    """A piece comes before its block has started."""
+    message, start, first, *rest = events
+    return [message, first, start, *rest]
 
 
 # What is wrong → what the fake does, and how often it is asked.
@@ -58,6 +84,14 @@ FAULTS: dict[str, tuple[dict[str, Any], int]] = {
     "refuses to answer": ({"stop_reason": "refusal"}, 1),
     "reaches the length limit": ({"stop_reason": "max_tokens"}, 1),
     "gives an empty answer": ({"pieces": []}, 1),
+    "splits a character between two events": ({"pieces": ["half \ud83d", "\ude00 full"]}, 1),
+    "sends text with the start of a block": ({"edit": text_in_the_start}, 1),
+    "sends text after the end": ({"edit": text_after_the_end}, 1),
+    "sends the end twice": ({"edit": two_ends}, 1),
+    "sends text outside of any block": ({"edit": text_without_a_block}, 3),
+    "sends an event without an end": ({"fault": "endless", "fault_after": 1}, 1),
+    "sends a compressed answer": ({"headers": {"content-encoding": "gzip"}}, 3),
+    "gives a longer answer than is kept": ({"pieces": ["x" * 1_000_000] * 5}, 1),
 }
 
 
@@ -87,8 +121,8 @@ def told_row(fault: str) -> str:
     return rows[0]
 
 
-def seen_row(fault: str, cli: Cli, asked: str, question: str) -> str:
-    """The row as it happens: asked at the front door, and read back."""
+def seen_row(fault: str, cli: Cli, asked: str, question: str) -> tuple[str, Done]:
+    """The row as it happens: asked at the front door, and read back; and how the command ended."""
     done = cli.in_process("ask", question)
     (stored,) = json.loads(cli.in_process("history", "list", "--json").out)["items"]
     lines = done.err.strip().splitlines()
@@ -97,7 +131,7 @@ def seen_row(fault: str, cli: Cli, asked: str, question: str) -> str:
     assert stored["answer"] == done.out.strip("\n")
     message = lines[0].removeprefix("askcli: error: ") if lines else ""
     cells = (fault, asked, stored["status"], stored["error"] or "", str(done.code), message)
-    return "| " + " | ".join(cells) + " |"
+    return "| " + " | ".join(cells) + " |", done
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -109,10 +143,17 @@ def test_a_fault_ends_as_the_document_says(
     reply = fake.on(marker, *doing.get("pieces", ["half of", " an answer"]), **(
         {name: value for name, value in doing.items() if name != "pieces"}
     ))  # fmt: skip
-    row = seen_row(fault, logged_in(new_cli(faulty), faulty), str(asked), marker)
+    row, done = seen_row(fault, logged_in(new_cli(faulty), faulty), str(asked), marker)
     reply.release()
     assert len(fake.asked(marker)) == asked
     assert row == told_row(fault)
+    if done.code == 0:
+        assert done.out == whole(reply.pieces) + "\n"
+
+
+def whole(pieces: list[str]) -> str:
+    """The text of these pieces, in which a character may be split between two."""
+    return "".join(pieces).encode("utf-16", "surrogatepass").decode("utf-16")
 
 
 @pytest.mark.parametrize("fault", UNREACHABLE)
@@ -124,7 +165,7 @@ def test_an_unreachable_provider_ends_as_the_document_says(
         more = PATIENCE | {"ANTHROPIC_BASE_URL": url}
         server = serving(tmp_path / "server", fake, new_database("sqlite"), **more)
         cli = logged_in(new_cli(server), server)
-        row = seen_row(fault, cli, told_row(fault).split(" | ")[1], "hello")
+        row, _ = seen_row(fault, cli, told_row(fault).split(" | ")[1], "hello")
         assert server.stop() == 0
     assert row == told_row(fault)
     asked_again = [line for line in server.log if "asking again" in line]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +21,9 @@ class Reply:
 
     `hold_after` waits, after so many pieces (-1: before the message begins), until the test calls
     `release`; `fault_after` does
-    the `fault` there: reset, end, stall, malformed, overloaded. `status` fails the request instead,
-    always or the first `failures` times; `html` answers something else altogether.
+    the `fault` there: reset, end, stall, malformed, overloaded, endless. `edit` changes the list of
+    events. `status` fails the request instead, always or the first `failures` times; `html` answers
+    something else altogether.
     """
 
     pieces: list[str]
@@ -28,6 +31,7 @@ class Reply:
     hold_after: int | None = None
     fault: str | None = None
     fault_after: int = 0
+    edit: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = list
     pause: float = 0.0
     input_tokens: Any = 11
     html: bool = False
@@ -112,20 +116,31 @@ class FakeAnthropic:
             return web.json_response(
                 {"type": "error", "error": error}, status=reply.status, headers=reply.headers
             )
-        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        headers = {"content-type": "text/event-stream"} | reply.headers
+        response = web.StreamResponse(headers=headers)
         await response.prepare(request)
-        for event in self._events(body, reply):
+        with suppress(ConnectionError):  # the reader has left
+            await self._send(request, response, reply, reply.edit(self._events(body, reply)))
+        return response
+
+    async def _send(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        reply: Reply,
+        events: list[dict[str, Any]],
+    ) -> None:
+        for event in events:
             if event == HOLD:
                 await reply.held()
             elif event == FAULT:
                 if await self._fault(request, response, reply):
-                    return response
+                    return
             else:
                 data = json.dumps(event)
                 await response.write(f"event: {event['type']}\ndata: {data}\n\n".encode())
                 if event["type"] == "content_block_delta":
                     await asyncio.sleep(reply.pause)
-        return response
 
     async def _fault(
         self, request: web.Request, response: web.StreamResponse, reply: Reply
@@ -138,6 +153,9 @@ class FakeAnthropic:
             await reply.held()
         elif reply.fault == "malformed":
             await response.write(b"event: content_block_delta\ndata: {not json\n\n")
+        elif reply.fault == "endless":
+            while True:  # until the reader leaves
+                await response.write(b"data: " + b"x" * 65_536 + b"\n")
         elif reply.fault == "overloaded":
             error = {"type": "overloaded_error", "message": "SECRET upstream words"}
             data = json.dumps({"type": "error", "error": error})

@@ -13,7 +13,9 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from askcli.answerers.base import Begin, Finish, Piece, Request
+from askcli.answerers.base import Piece, Request
+from askcli.answerers.bounded import bound
+from askcli.answerers.message_events import NO_ANSWER, MessageEvents
 from askcli.contract.protocol import parse_whole_number
 from askcli.errors import (
     AskcliError,
@@ -26,8 +28,6 @@ from askcli.errors import (
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
-
-NO_ANSWER = "The model's provider sent something that is not an answer."
 
 
 class MessagesClient:
@@ -53,8 +53,10 @@ class MessagesClient:
                     # the connection's are in `services.runs.retries`.
                     max_retries=0,
                     timeout=sdk.Timeout(None, connect=self._connect_seconds),
+                    default_headers={"accept-encoding": "identity"},
                     http_client=sdk.DefaultAioHttpClient(
-                        trust_env=not _is_loopback(self._base_url)
+                        trust_env=not _is_loopback(self._base_url),
+                        event_hooks={"response": [bound]},
                     ),
                 )
             return self._client
@@ -82,38 +84,11 @@ def _is_loopback(url: str | None) -> bool:
 
 
 async def _pieces(client: AsyncAnthropic, request: Request) -> AsyncGenerator[Piece, None]:
-    begin = Begin(request.model, None)
-    stop_reason, output_tokens, begun, stopped = None, None, False, False
+    reader = MessageEvents(request.model)
     async with await client.messages.create(**_arguments(request), stream=True) as events:
         async for event in events:
-            if event.type == "content_block_delta" and event.delta.type == "text_delta":
-                yield event.delta.text
-                continue
-            if event.type == "message_start":
-                tokens = _count(event.message.usage.input_tokens)
-                begin = Begin(_word(event.message.model) or begin.model, tokens)
-                begun = True
-                yield begin
-            elif event.type == "message_delta":
-                stop_reason = _word(event.delta.stop_reason)
-                output_tokens = _count(event.usage.output_tokens)
-            stopped = event.type == "message_stop"
-            yield ""
-    if not begun:
-        raise ProviderFailed(NO_ANSWER)
-    if not stopped or stop_reason is None:
-        # The SDK reports no error for a connection that closed early.
-        raise Interrupted()
-    yield Finish(stop_reason, begin.model, begin.input_tokens, output_tokens)
-
-
-def _count(value: Any) -> int | None:
-    """Return the value if it is a valid count: the SDK does not validate."""
-    return value if isinstance(value, int) and 0 <= value < 2**31 else None
-
-
-def _word(value: Any) -> str | None:
-    return value[:50] if isinstance(value, str) else None
+            yield reader.read(event)
+    yield reader.finish()
 
 
 def _arguments(request: Request) -> dict[str, Any]:
@@ -131,7 +106,7 @@ def translate(error: Exception) -> AskcliError:
         return ProviderFailed("The model's provider cannot be reached; try again later.")
     if isinstance(error, anthropic.APIStatusError):
         return _from_status(_status(error), _retry_after(error))
-    if isinstance(error, ValueError | AssertionError | AttributeError):
+    if isinstance(error, ValueError | AssertionError | AttributeError | TypeError):
         return ProviderFailed(NO_ANSWER)
     return Interrupted("The connection to the model broke off; ask again.")
 

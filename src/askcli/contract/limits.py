@@ -1,4 +1,4 @@
-"""The largest request that the API accepts."""
+"""The largest request that the API accepts, and the largest answer that it gives."""
 
 from __future__ import annotations
 
@@ -9,3 +9,5 @@ MAX_SYSTEM_CHARACTERS: Final = 100_000
 MAX_BODY_BYTES: Final = 2_097_152
 MAX_PAGE: Final = 100
 MAX_SEARCH_CHARACTERS: Final = 500
+# Models give a tenth of it; an answer is stopped there, and its text so far is kept.
+MAX_ANSWER_CHARACTERS: Final = 4_194_304

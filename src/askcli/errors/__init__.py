@@ -7,7 +7,8 @@ AskcliError 500, exit 5
 ├─ NotAuthenticated 401, exit 4: InvalidCredentials, InvalidToken, TokenExpired, SessionEnded
 ├─ Refused 403, exit 4: RegistrationClosed, InviteNeeded, AccountDisabled, ScopeMissing, Unpriced
 ├─ NotFound 404, MethodNotAllowed 405, Conflict 409 (EmailTaken), Cancelled 409, exit 1
-├─ ProviderFailed 502 (ProviderRejected, ProviderOverloaded 503, ProviderTimeout 504 exit 6)
+├─ ProviderFailed 502 (ProviderRejected, ProviderOverloaded 503, ProviderTimeout 504 exit 6,
+│     AnswerTooLong)
 ├─ Unavailable 503 (DatabaseUnavailable, ShuttingDown), Interrupted 502
 ├─ RateLimited 429 (QuotaExceeded), exit 7
 └─ Misused exit 2, Failed exit 1, Unreachable exit 6: never over HTTP

@@ -22,6 +22,11 @@ class ProviderTimeout(ProviderFailed):
     code, title, status, exit_code = "provider_timeout", "The model took too long", 504, 6
 
 
+class AnswerTooLong(ProviderFailed):
+    code, title = "answer_too_long", "The answer is too long"
+    default = "The answer is longer than this server keeps; its text so far is kept."
+
+
 class Interrupted(AskcliError):
     code, title, status = "interrupted", "The answer was interrupted", 502
     default = "The model's answer broke off before its end; ask again."

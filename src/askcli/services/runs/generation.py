@@ -9,20 +9,29 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from askcli.answerers.base import Answerer, Begin, Finish
+from askcli.contract.limits import MAX_ANSWER_CHARACTERS
 from askcli.contract.shapes import Question, Status
-from askcli.errors import AskcliError, Cancelled, DatabaseUnavailable, Interrupted, ProviderFailed
+from askcli.errors import (
+    AnswerTooLong,
+    AskcliError,
+    Cancelled,
+    DatabaseUnavailable,
+    Interrupted,
+    ProviderFailed,
+)
 from askcli.services.clock import now, rfc3339
 from askcli.services.fair_queue import FairQueue
 from askcli.services.runs.retries import RetryPolicy
 from askcli.services.runs.run import Run
-from askcli.services.runs.stream import wait_for_event
+from askcli.services.runs.storable_text import StorableText
+from askcli.services.runs.stream import AnswerStream, wait_for_event
 from askcli.services.usage.metering import Metering, Outcome
 from askcli.store import questions
 from askcli.store.database import Database
@@ -70,13 +79,17 @@ class Generator:
 
     async def _read_answer(self, run: Run) -> Outcome:
         run.is_sent = True
-        async for piece in self._retries.stream(self._answerer, run.request):
-            if isinstance(piece, Finish):
-                return run.outcome(piece, None if run.stream.text else _empty_answer(piece))
-            if isinstance(piece, Begin):
-                run.begin = piece
-            elif piece:
-                run.stream.append(storable(piece))
+        text = StorableText()
+        # Closed at once when the answer is too long: the provider stops, and bills no more.
+        async with aclosing(self._retries.stream(self._answerer, run.request)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Finish):
+                    _append(run.stream, text.end())
+                    return run.outcome(piece, None if run.stream.text else _empty_answer(piece))
+                if isinstance(piece, Begin):
+                    run.begin = piece
+                elif piece:
+                    _append(run.stream, text.add(piece))
         raise Interrupted()
 
     @asynccontextmanager
@@ -173,6 +186,10 @@ def _empty_answer(finish: Finish) -> AskcliError | None:
     return ProviderFailed("The model gave an empty answer; ask again, or in other words.")
 
 
-def storable(text: str) -> str:
-    """Replace what no database stores: NUL, and unpaired surrogates."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+def _append(stream: AnswerStream, text: str) -> None:
+    """Append the text as far as an answer may go. Raises AnswerTooLong for what is beyond."""
+    room = MAX_ANSWER_CHARACTERS - stream.characters
+    if text[:room]:
+        stream.append(text[:room])
+    if len(text) > room:
+        raise AnswerTooLong()

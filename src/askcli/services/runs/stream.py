@@ -18,6 +18,7 @@ class AnswerStream:
         self.question = question
         self.error: AskcliError | None = None
         self.ended = False
+        self.characters = 0
         self._pieces: list[str] = []
         self._changed = asyncio.Event()
 
@@ -28,6 +29,7 @@ class AnswerStream:
 
     def append(self, piece: str) -> None:
         """Append a piece and wake the followers."""
+        self.characters += len(piece)
         self._pieces.append(piece)
         self._wake()
 

@@ -1,0 +1,113 @@
+"""The events of one streamed answer of the Messages API, accepted in their order alone.
+
+`message_start`, then blocks of content (each started, continued and stopped by its index), then
+`message_delta` with the stop reason, then `message_stop`, then nothing. The SDK does not check it;
+an answer whose events come in another order may lack text, or have it twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from askcli.answerers.base import Begin, Finish, Piece
+from askcli.errors import Interrupted, ProviderFailed
+
+NO_ANSWER = "The model's provider sent something that is not an answer."
+
+
+class MessageEvents:
+    """The state of one answer while its events are read."""
+
+    def __init__(self, model: str) -> None:
+        self._begin: Begin | None = None
+        self._model = model
+        self._blocks: dict[int, str] = {}  # the types of the blocks that have started, by index
+        self._stopped_blocks: set[int] = set()
+        self._stop_reason: str | None = None
+        self._output_tokens: int | None = None
+        self._is_complete = False
+
+    def read(self, event: Any) -> Piece:
+        """Return the piece of an event: a Begin, or its text, empty for an event without text.
+
+        Unknown types are skipped, as the API asks of its clients. Raises ProviderFailed for an
+        event that may not come now.
+        """
+        _check(not self._is_complete)
+        _check((self._begin is None) == (event.type == "message_start"))
+        handler = self._HANDLERS.get(event.type)
+        return handler(self, event) if handler else ""
+
+    def finish(self) -> Finish:
+        """Return the Finish, at the end of the stream. Raises Interrupted if it ended early."""
+        _check(self._begin is not None)
+        if self._begin is None or not self._is_complete or self._stop_reason is None:
+            # The SDK reports no error for a connection that closed early.
+            raise Interrupted()
+        begin = self._begin
+        return Finish(self._stop_reason, begin.model, begin.input_tokens, self._output_tokens)
+
+    def _message_start(self, event: Any) -> Piece:
+        tokens = _count(event.message.usage.input_tokens)
+        self._begin = Begin(_word(event.message.model) or self._model, tokens)
+        return self._begin
+
+    def _block_start(self, event: Any) -> Piece:
+        block = event.content_block
+        text = block.text if block.type == "text" else ""
+        # llama.cpp starts an open block again, without text, when its last words come with the end.
+        if event.index in self._blocks:
+            _check(self._is_open(event.index, block.type) and not text)
+        _check(self._stop_reason is None and isinstance(text, str))
+        self._blocks[event.index] = block.type
+        return str(text)
+
+    def _block_delta(self, event: Any) -> Piece:
+        _check(self._is_open(event.index, self._blocks.get(event.index)))
+        if event.delta.type != "text_delta":
+            return ""
+        _check(self._blocks[event.index] == "text" and isinstance(event.delta.text, str))
+        return str(event.delta.text)
+
+    def _block_stop(self, event: Any) -> Piece:
+        _check(self._is_open(event.index, self._blocks.get(event.index)))
+        self._stopped_blocks.add(event.index)
+        return ""
+
+    def _is_open(self, index: int, type_: str | None) -> bool:
+        is_started = type_ is not None and self._blocks.get(index) == type_
+        return is_started and index not in self._stopped_blocks
+
+    def _message_delta(self, event: Any) -> Piece:
+        _check(self._blocks.keys() == self._stopped_blocks)
+        self._stop_reason = _word(event.delta.stop_reason)
+        self._output_tokens = _count(event.usage.output_tokens)
+        return ""
+
+    def _message_stop(self, _event: Any) -> Piece:
+        self._is_complete = True
+        return ""
+
+    _HANDLERS: ClassVar[dict[str, Callable[[MessageEvents, Any], Piece]]] = {
+        "message_start": _message_start,
+        "content_block_start": _block_start,
+        "content_block_delta": _block_delta,
+        "content_block_stop": _block_stop,
+        "message_delta": _message_delta,
+        "message_stop": _message_stop,
+    }
+
+
+def _check(is_right: bool) -> None:
+    if not is_right:
+        raise ProviderFailed(NO_ANSWER)
+
+
+def _count(value: Any) -> int | None:
+    """Return the value if it is a valid count: the SDK does not validate."""
+    return value if isinstance(value, int) and 0 <= value < 2**31 else None
+
+
+def _word(value: Any) -> str | None:
+    return value[:50] if isinstance(value, str) else None

@@ -1,0 +1,30 @@
+"""The text of an answer as a database stores it."""
+
+from __future__ import annotations
+
+import codecs
+
+_UTF16 = codecs.getincrementaldecoder("utf-16-le")
+
+
+class StorableText:
+    """Makes the pieces of one answer storable: U+FFFD replaces NUL and unpaired surrogates.
+
+    The halves of a surrogate pair may come in two pieces: JSON has them as two escapes. The first
+    is kept until the second comes.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = _UTF16("replace")
+
+    def add(self, piece: str) -> str:
+        """Return the storable text of a piece, without a first half at its end."""
+        return self._decode(piece)
+
+    def end(self) -> str:
+        """Return what is left of a first half whose second did not come."""
+        return self._decode("", is_last=True)
+
+    def _decode(self, piece: str, *, is_last: bool = False) -> str:
+        data = piece.encode("utf-16-le", "surrogatepass")
+        return self._decoder.decode(data, is_last).replace("\0", "\ufffd")

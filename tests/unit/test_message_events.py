@@ -1,0 +1,92 @@
+"""A provider's events in any order: the answer is right, or it is not taken for whole."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies
+
+from askcli.answerers.base import Finish
+from askcli.answerers.message_events import MessageEvents
+from askcli.errors import Interrupted, ProviderFailed
+
+
+def event(**fields: Any) -> Any:
+    """An event as the SDK makes it: its objects have attributes."""
+    return json.loads(json.dumps(fields), object_hook=lambda entries: SimpleNamespace(**entries))
+
+
+def block(index: int, *pieces: str) -> list[Any]:
+    """A block of text."""
+    text = {"type": "text", "text": ""}
+    deltas = [{"type": "text_delta", "text": piece} for piece in pieces]
+    return [
+        event(type="content_block_start", index=index, content_block=text),
+        *(event(type="content_block_delta", index=index, delta=delta) for delta in deltas),
+        event(type="content_block_stop", index=index),
+    ]
+
+
+MESSAGE = {"model": "m", "usage": {"input_tokens": 3}}
+EVENTS = [
+    event(type="message_start", message=MESSAGE),
+    *block(0, "a", "b"),
+    *block(1, "c"),
+    event(type="message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 7}),
+    event(type="message_stop"),
+]
+
+
+def answer(events: list[Any]) -> tuple[str, Finish]:
+    """The text and the finish of an answer with these events."""
+    reader = MessageEvents("asked")
+    pieces = [reader.read(event) for event in events]
+    return "".join(piece for piece in pieces if isinstance(piece, str)), reader.finish()
+
+
+def test_events_in_their_order_are_an_answer() -> None:
+    assert answer(EVENTS) == ("abc", Finish("end_turn", "m", 3, 7))
+
+
+def test_an_unknown_event_is_skipped_and_an_open_block_may_be_started_again() -> None:
+    unknown = event(type="weather_report")
+    assert answer([*EVENTS[:2], unknown, EVENTS[1], *EVENTS[2:]])[0] == "abc"
+
+
+PLACES = strategies.integers(0, len(EVENTS) - 1)
+
+
+@given(kind=strategies.sampled_from(["drop", "repeat", "move"]), one=PLACES, other=PLACES)
+def test_events_that_are_lost_repeated_or_moved(kind: str, one: int, other: int) -> None:
+    events = list(EVENTS)
+    moved = events[one] if kind == "repeat" else events.pop(one)
+    if kind != "drop":
+        events.insert(other, moved)
+    # Within its block, a delta that is lost, repeated or moved cannot be told from a right one.
+    if moved.type == "content_block_delta":
+        return
+    try:
+        text, _ = answer(events)
+    except (ProviderFailed, Interrupted):
+        return
+    assert text == "abc"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        event(type="content_block_delta", index=1, delta={"type": "text_delta", "text": "x"}),
+        event(type="content_block_delta", index=0, delta={"type": "text_delta", "text": 7}),
+        event(type="content_block_start", index=0, content_block={"type": "text", "text": "x"}),
+        event(type="content_block_start", index=0, content_block={"type": "thinking"}),
+        event(type="content_block_start", index=1, content_block={"type": "text", "text": None}),
+        event(type="content_block_stop", index=1),
+        event(type="message_start", message=MESSAGE),
+    ],
+)
+def test_an_event_that_may_not_come_now_is_no_answer(wrong: Any) -> None:
+    with pytest.raises(ProviderFailed):
+        answer([*EVENTS[:2], wrong])
