@@ -44,4 +44,11 @@ def test_users_take_turns_and_a_full_queue_is_told(
     assert order.index("modest") <= 2
     assert sorted(order) == ["first", "greedy", "greedy", "greedy", "modest"]
     assert len(greedy.questions()) == 4  # what was refused was not stored
+    held = fake.on(f"{marker} burst", "begun", " and ended", hold_after=1)
+    with ThreadPoolExecutor(24) as pool:
+        burst = [pool.submit(greedy.ask, f"{marker} burst {number}") for number in range(24)]
+        eventually(lambda: sum(future.done() for future in burst) >= 20)
+        held.release()
+    statuses = sorted(future.result().status_code for future in burst)
+    assert statuses == [201] * 4 + [503] * 20  # one is answered, three wait
     assert server.stop() == 0

@@ -16,7 +16,8 @@ def queue(slots: int = 1, waiting: int = 8) -> FairQueue:
 
 
 async def hold(turns: FairQueue, user: str, order: list[str], release: asyncio.Event) -> None:
-    async with turns.slot(user):
+    with turns.reserve(user) as place:
+        await place.slot()
         order.append(user)
         await release.wait()
 
@@ -66,16 +67,16 @@ def test_a_user_may_take_a_quarter_of_the_places_and_all_together_the_whole() ->
         tasks = [asyncio.create_task(hold(turns, user, order, release)) for user in "aaa"]
         await settle()
         with pytest.raises(ProviderOverloaded):
-            turns.check_room("a")
-        turns.check_room("b")
+            turns.reserve("a")
         tasks += [asyncio.create_task(hold(turns, user, order, release)) for user in "bbccdd"]
         await settle()
         assert turns.waiting == 8
         with pytest.raises(ProviderOverloaded):
-            turns.check_room("e")
+            turns.reserve("e")
         release.set()
         await asyncio.gather(*tasks)
-        turns.check_room("a")
+        assert turns.waiting == 0
+        turns.reserve("a")
 
     run(scenario())
 
@@ -113,6 +114,27 @@ def test_a_slot_granted_in_the_moment_of_a_cancellation_goes_to_the_next() -> No
         await asyncio.wait(tasks, timeout=10)
         assert [task.done() for task in tasks] == [True] * 3
         assert order[-1] == "c"
-        turns.check_room("d")
+        turns.reserve("d")
+
+    run(scenario())
+
+
+def test_a_place_counts_from_its_reservation_to_its_end() -> None:
+    """Whether or not anybody waits for its slot in between."""
+
+    async def scenario() -> None:
+        turns = queue(slots=1, waiting=4)
+        places = [turns.reserve(user) for user in "abcde"]
+        with pytest.raises(ProviderOverloaded):
+            turns.reserve("f")
+        with places[0]:
+            pass
+        await asyncio.wait_for(places[1].slot(), 10)
+        places.append(turns.reserve("f"))
+        for place in places[1:]:
+            with place:
+                pass
+        assert turns.waiting == 0
+        await asyncio.wait_for(turns.reserve("g").slot(), 10)
 
     run(scenario())

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from askcli.answerers.base import Request
 from askcli.contract.shapes import Question
+from askcli.services.fair_queue import Place
 from askcli.services.runs.generation import Generator
 from askcli.services.runs.registry import Runs
 from askcli.services.runs.run import Run
@@ -47,7 +48,7 @@ def test_a_repeated_request_that_comes_before_its_run_hides_no_run() -> None:
         this = {asyncio.current_task()}
         runs.join(question)
         following = asyncio.all_tasks() - this
-        started = runs.start(question, Request("model", (), None, 10))
+        started = runs.start(question, Request("model", (), None, 10), Place(lambda _: None))
         generating = asyncio.all_tasks() - this - following
         await asyncio.wait(following)
         assert runs.active == 1

@@ -76,7 +76,7 @@ def build(settings: Settings) -> Services:
     passwords, limits = Passwords(), RateLimits(settings)
     queue = FairQueue(settings.max_running, settings.max_waiting, _queue_full)
     metering = Metering(quotas.from_settings(settings), answerer.cost_usd)
-    generator = Generator(database, answerer, _retry_policy(settings), queue, metering)
+    generator = Generator(database, answerer, _retry_policy(settings), metering)
     runs = Runs(database, generator)
     sessions = Sessions(
         database,

@@ -4,10 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from functools import partial
 
 from askcli.errors import AskcliError
+
+
+class Place:
+    """A slot of a queue, or a place in line for one, until the end of its `with` block."""
+
+    def __init__(self, leave: Callable[[Place], None]) -> None:
+        self._leave = leave
+        self._granted = asyncio.Event()
+
+    def __enter__(self) -> Place:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leave(self)
+
+    def grant(self) -> None:
+        """Give it the slot."""
+        self._granted.set()
+
+    async def slot(self) -> None:
+        """Wait until it has the slot."""
+        await self._granted.wait()
 
 
 class FairQueue:
@@ -23,59 +45,42 @@ class FairQueue:
         self._full = full
         self._waiting_limit = waiting
         self._user_limit = max(1, waiting // 4)
-        self._queues: dict[str, deque[asyncio.Future[None]]] = {}
+        self._queues: dict[str, deque[Place]] = {}
 
     @property
     def waiting(self) -> int:
-        """Number of requests that wait for a slot."""
+        """Number of places that wait for a slot."""
         return sum(len(queue) for queue in self._queues.values())
 
-    def check_room(self, user_id: str) -> None:
-        """Raise the error of `full` when this user's next request could not even wait."""
-        own = len(self._queues.get(user_id, ()))
-        if self._free == 0 and (self.waiting >= self._waiting_limit or own >= self._user_limit):
-            raise self._full()
-
-    @asynccontextmanager
-    async def slot(self, user_id: str) -> AsyncIterator[None]:
-        """Wait for a slot, and hold it during the block."""
-        await self._acquire(user_id)
-        try:
-            yield
-        finally:
-            self._release()
-
-    async def _acquire(self, user_id: str) -> None:
+    def reserve(self, user_id: str) -> Place:
+        """Return a place, which counts from now on. Raises the error of `full`."""
+        place = Place(partial(self._leave, user_id))
         if self._free:
             self._free -= 1
-            return
-        granted = asyncio.get_running_loop().create_future()
-        self._queues.setdefault(user_id, deque()).append(granted)
-        try:
-            await granted
-        except asyncio.CancelledError:
-            if granted.done() and not granted.cancelled():
-                self._release()  # granted in the moment of the cancellation
-            else:
-                self._remove(user_id, granted)
-            raise
+            place.grant()
+            return place
+        own = len(self._queues.get(user_id, ()))
+        if self.waiting >= self._waiting_limit or own >= self._user_limit:
+            raise self._full()
+        self._queues.setdefault(user_id, deque()).append(place)
+        return place
 
-    def _remove(self, user_id: str, granted: asyncio.Future[None]) -> None:
+    def _leave(self, user_id: str, place: Place) -> None:
         queue = self._queues.get(user_id, deque())
-        if granted in queue:
-            queue.remove(granted)
-            if not queue:
-                del self._queues[user_id]
-
-    def _release(self) -> None:
-        """Grant the slot to the first user in line, who then goes to its end."""
-        while self._queues:
-            user_id, queue = next(iter(self._queues.items()))
+        if place not in queue:
+            self._grant_next()
+            return
+        queue.remove(place)
+        if not queue:
             del self._queues[user_id]
-            granted = queue.popleft()
-            if queue:
-                self._queues[user_id] = queue
-            if not granted.done():
-                granted.set_result(None)
-                return
-        self._free += 1
+
+    def _grant_next(self) -> None:
+        """Grant a slot to the first user in line, who then goes to its end."""
+        if not self._queues:
+            self._free += 1
+            return
+        user_id, queue = next(iter(self._queues.items()))
+        del self._queues[user_id]
+        queue.popleft().grant()
+        if queue:
+            self._queues[user_id] = queue

@@ -58,8 +58,8 @@ class Passwords:
 
     async def _run(self, work: Callable[[], T]) -> T:
         network = request_info.current().network or ""
-        self._queue.check_room(network)
-        async with self._queue.slot(network):
+        with self._queue.reserve(network) as place:
+            await place.slot()
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def close(self) -> None:

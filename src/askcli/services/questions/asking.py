@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -71,17 +72,19 @@ class Questions:
             return self._rejoin(row, ask)  # before any limit: it was accepted already
         model = self._model(ask.model)
         self._runs.check_open()
-        self._queue.check_room(str(user_id))
-        request = await self._request(user_id, ask, model)
-        new_row = _row(user_id, ask, model, key)
-        try:
-            await self._database.write(self._add, new_row, request)
-        except IntegrityError:  # the same key, at the same moment
-            row = await self._database.read(questions.by_key, user_id, key or "")
-            if row is None:
-                raise
-            return self._rejoin(row, ask)
-        return self._runs.start(as_question(new_row), request)
+        with ExitStack() as reserved:
+            place = reserved.enter_context(self._queue.reserve(str(user_id)))
+            request = await self._request(user_id, ask, model)
+            new_row = _row(user_id, ask, model, key)
+            try:
+                await self._database.write(self._add, new_row, request)
+            except IntegrityError:  # the same key, at the same moment
+                row = await self._database.read(questions.by_key, user_id, key or "")
+                if row is None:
+                    raise
+                return self._rejoin(row, ask)
+            reserved.pop_all()  # the place is the run's from here on
+            return self._runs.start(as_question(new_row), request, place)
 
     def _add(self, connection: Connection, row: dict[str, Any], request: Request) -> None:
         """One transaction: the cost is reserved if and only if the question is stored."""

@@ -27,7 +27,6 @@ from askcli.errors import (
     ProviderFailed,
 )
 from askcli.services.clock import now, rfc3339
-from askcli.services.fair_queue import FairQueue
 from askcli.services.runs.retries import RetryPolicy
 from askcli.services.runs.run import Run
 from askcli.services.runs.storable_text import StorableText
@@ -50,13 +49,11 @@ class Generator:
         database: Database,
         answerer: Answerer,
         retries: RetryPolicy,
-        queue: FairQueue,
         metering: Metering,
     ) -> None:
         self._database = database
         self._answerer = answerer
         self._retries = retries
-        self._queue = queue
         self._metering = metering
 
     async def generate(self, run: Run) -> None:
@@ -67,9 +64,9 @@ class Generator:
 
     async def _outcome(self, run: Run) -> Outcome:
         try:
-            with run.stoppable():
-                async with self._queue.slot(run.stream.question["user_id"]):
-                    return await self._read_answer(run)
+            with run.place, run.stoppable():
+                await run.place.slot()
+                return await self._read_answer(run)
         except AskcliError as error:
             return run.outcome(error=error)
         except Exception:

@@ -13,6 +13,7 @@ from askcli.answerers.base import Request
 from askcli.contract.shapes import Question
 from askcli.errors import AskcliError, Cancelled, Interrupted, ShuttingDown
 from askcli.services.clock import now
+from askcli.services.fair_queue import Place
 from askcli.services.runs import remote
 from askcli.services.runs.generation import Generator
 from askcli.services.runs.run import Run
@@ -68,9 +69,9 @@ class Runs:
         if self.stopping:
             raise ShuttingDown(retry_after=RETRY_AFTER_SECONDS)
 
-    def start(self, question: Question, request: Request) -> AnswerStream:
-        """Start to answer a stored question."""
-        run = Run(question, request)
+    def start(self, question: Question, request: Request, place: Place) -> AnswerStream:
+        """Start to answer a stored question, in its place in the queue for the model."""
+        run = Run(question, request, place)
         work = self._work(run.stream, self._generator.generate(run), self._own)
         self._own[question["id"]] = _OwnJob(run.stream, asyncio.create_task(work), run)
         return run.stream

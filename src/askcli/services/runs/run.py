@@ -11,6 +11,7 @@ from uuid import UUID
 from askcli.answerers.base import Begin, Finish, Request
 from askcli.contract.shapes import Question
 from askcli.errors import AskcliError
+from askcli.services.fair_queue import Place
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.usage.metering import Outcome
 
@@ -18,9 +19,10 @@ from askcli.services.usage.metering import Outcome
 class Run:
     """One answer in generation; its text is in `stream`."""
 
-    def __init__(self, question: Question, request: Request) -> None:
+    def __init__(self, question: Question, request: Request, place: Place) -> None:
         self.stream = AnswerStream(question)
         self.request = request
+        self.place = place  # left when the generation ends
         self.question_id = UUID(question["id"])
         self.begin: Begin | None = None
         self.is_sent = False  # to the provider, which may bill it from then on
