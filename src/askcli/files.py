@@ -7,10 +7,14 @@ import fcntl
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from askcli.errors import Failed
+from askcli.errors import Failed, TimedOut
+
+# flock has no time-out of its own.
+POLL_SECONDS = 0.02
 
 
 def private_directory(path: Path) -> Path:
@@ -94,17 +98,33 @@ def create_private(path: Path, content: bytes) -> bytes:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on the file during the block.
+def locked(path: Path, seconds: float = 10) -> Iterator[None]:
+    """Hold an exclusive lock on the file during the block, after waiting for at most `seconds`.
 
-    By flock, because the kernel releases it when its holder dies.
+    By flock, because the kernel releases it when its holder dies; a holder that is stopped (Ctrl-Z)
+    keeps it. Raises TimedOut.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        deadline = time.monotonic() + seconds
+        while not _try_lock(handle):
+            if time.monotonic() > deadline:
+                raise TimedOut(
+                    f"another askcli process has held {path} for {seconds:g} s: "
+                    "let it finish, continue it if it is stopped, or end it; then try again."
+                )
+            time.sleep(POLL_SECONDS)
         yield
     finally:
         os.close(handle)
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class PidFile:
@@ -122,9 +142,7 @@ class PidFile:
     def claim(self) -> bool:
         """Lock the file for this process; return False when another process holds it."""
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _try_lock(handle):
             os.close(handle)
             return False
         os.ftruncate(handle, 0)

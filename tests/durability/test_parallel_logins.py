@@ -14,10 +14,18 @@ import jwt
 import pytest
 from sqlalchemy import func, select
 
+from askcli.files import locked
 from askcli.store.tables import refresh_tokens
 from tests.support.cli import Cli, NewCli
 from tests.support.databases import database_of
-from tests.support.people import ServerBehindProxy, account, change_account, logged_in
+from tests.support.people import (
+    Address,
+    ServerBehindProxy,
+    account,
+    change_account,
+    logged_in,
+    token_file,
+)
 from tests.support.processes import ServerProcess
 from tests.support.proxy import Proxy
 from tests.support.soak import SOAK, report
@@ -40,7 +48,7 @@ def rotations(server: ServerProcess, tokens: dict[str, Any]) -> int:
         return int(connection.execute(select(func.count()).where(own)).scalar() or 0) - 1
 
 
-def expire(cli: Cli, server: ServerProcess) -> None:
+def expire(cli: Cli, server: Address) -> None:
     change_account(cli, server, expires_at=time.time() - 10)
 
 
@@ -53,6 +61,33 @@ def test_many_processes_rotate_once(cli: Cli, server: ServerProcess) -> None:
         assert ended == [(f"You asked: process {n}\n", 0) for n in range(PROCESSES)]
         assert rotations(server, account(cli, server)) == number
     report(f"{ROUNDS} rounds of {PROCESSES} processes: {ROUNDS} rotations, no failure")
+
+
+def test_a_command_repeats_a_refresh_whose_reply_was_lost(
+    server: ServerProcess, new_cli: NewCli
+) -> None:
+    with Proxy(server.url) as proxy:
+        behind = ServerBehindProxy(proxy.url, server.database_url)
+        cli = logged_in(new_cli(ASKCLI_SERVER=proxy.url), behind)
+        tokens = account(cli, behind)
+        expire(cli, behind)
+        proxy.lose_replies(2)
+        done = cli("whoami")
+    assert (done.code, done.err) == (0, "")
+    assert rotations(server, tokens) == 1
+
+
+def test_a_command_waits_for_anothers_refresh_no_longer_than_its_time_out(
+    cli: Cli, server: ServerProcess
+) -> None:
+    expire(cli, server)
+    (lock,) = token_file(cli).parent.glob("credentials.json.?*.lock")
+    cli.environment["ASKCLI_TIMEOUT"] = "1"
+    with locked(lock):  # as a command does that was stopped in the middle of its refresh
+        done = cli("whoami")
+    assert (done.code, str(lock) in done.err) == (6, True)
+    assert done.err.startswith("askcli: error: another askcli process has held ")
+    assert cli("whoami").code == 0
 
 
 def _is_more(count: Callable[[], int], before: int) -> bool:

@@ -169,7 +169,7 @@ FORGED: dict[str, Callable[[Owned], str]] = {
 }
 
 
-WITHOUT = ["iss", "aud", "sub", "sid", "iat", "nbf", "exp", "jti"]
+WITHOUT = ["iss", "aud", "sub", "sid", "gen", "iat", "nbf", "exp", "jti"]
 
 
 def without(owned: Owned, claim: str) -> str:

@@ -10,14 +10,18 @@ from uuid import UUID, uuid4
 import httpx2
 import jwt
 import pytest
-from sqlalchemy import func, select, update
+from alembic import command
+from sqlalchemy import func, insert, select, update
 
 from askcli.services import admin
 from askcli.services.auth.tokens import hash_token
-from askcli.services.clock import now
+from askcli.services.clock import new_id, now
+from askcli.store import migrations, users
+from askcli.store import sessions as queries
+from askcli.store.database import Database
 from askcli.store.tables import audit, refresh_tokens, sessions
 from tests.support.cli import Cli
-from tests.support.databases import database_of
+from tests.support.databases import NewDatabase, database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
@@ -65,6 +69,52 @@ def test_reuse_ends_the_session_on_another_process(
         assert elsewhere.get("/api/users/me").json()["code"] == "session_ended"
         assert refresh(elsewhere, successor["refresh_token"]).json()["code"] == "session_ended"
     assert events(server, alice) == ["login", "rotated", "reuse"]
+
+
+@pytest.mark.parametrize("use", ["access", "refresh"])
+def test_a_lost_reply_can_be_had_again_until_its_tokens_are_used(
+    server: ServerProcess, twin: ServerProcess, alice: Person, use: str
+) -> None:
+    """However long ago it was: a machine may have slept meanwhile."""
+    old = alice.tokens["refresh_token"]
+    lost = refresh(alice.http, old).json()
+    use_long_ago(server, old, seconds=100_000)
+    with alice.at(twin) as elsewhere:
+        again = refresh(elsewhere, old).json()
+        assert again["refresh_token"] == lost["refresh_token"]
+        if use == "refresh":
+            assert refresh(alice.http, again["refresh_token"]).status_code == 200
+        else:
+            token = {"x-access-token": again["access_token"]}
+            assert alice.http.get("/api/users/me", headers=token).status_code == 200
+        assert refresh(elsewhere, old).json()["code"] == "session_ended"
+        assert refresh(elsewhere, lost["refresh_token"]).json()["code"] == "session_ended"
+    assert count_tokens(server, alice) == 2 + (use == "refresh")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_sessions_of_an_older_schema_have_their_newest_tokens_in_use(
+    new_database: NewDatabase, kind: str
+) -> None:
+    database = Database(new_database(kind))
+    user, session, created = new_id(), new_id(), now()
+    with database.transaction() as connection:
+        command.upgrade(migrations.config(connection), "0003")
+        values = {"id": user, "name": "A", "email": "a@b.example", "email_key": "a@b.example"}
+        users.add(connection, values | {"password_hash": "", "created_at": created})
+        values = {"id": session, "user_id": user, "client": "", "created_at": created}
+        values |= {"last_used_at": created, "expires_at": created}
+        connection.execute(insert(sessions).values(**values))
+        for number in range(3):
+            token = {"token_hash": f"hash {number}", "session_id": session}
+            token["created_at"] = created + timedelta(minutes=number)
+            connection.execute(insert(refresh_tokens).values(**token))
+    migrations.upgrade(database)
+    with database.transaction() as connection:
+        tokens = [queries.token(connection, f"hash {number}") for number in range(3)]
+    database.close()
+    assert [token["generation"] for token in tokens if token] == [0, 1, 2]
+    assert [token["used_generation"] for token in tokens if token] == [2, 2, 2]
 
 
 def test_fifty_refreshes_at_once_have_one_successor(

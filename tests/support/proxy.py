@@ -17,6 +17,7 @@ class Proxy:
         self._flowing: asyncio.Event
         self._writers: set[asyncio.StreamWriter] = set()
         self._cut_after: int | None = None
+        self._lost_replies = 0
         self.pause = 0.0  # before each piece, in both directions
         self.reply_pause = 0.0  # before each piece that the server sends
         self.connections = 0
@@ -46,6 +47,10 @@ class Proxy:
     def cut_after(self, count: int | None) -> None:
         """Reset each connection once the server has sent so many bytes through it."""
         self._cut_after = count
+
+    def lose_replies(self, count: int) -> None:
+        """Reset each of the next `count` connections when the server begins to reply."""
+        self._lost_replies = count
 
     def stall(self) -> None:
         """Pass nothing on, in either direction, until `flow`."""
@@ -92,9 +97,12 @@ class Proxy:
             writer.transport.abort()
             return
         self._writers |= {writer, there[1]}
+        cut_after = self._cut_after
+        if self._lost_replies:
+            self._lost_replies, cut_after = self._lost_replies - 1, 1
         await asyncio.gather(
             self._pump(reader, there[1], None),
-            self._pump(there[0], writer, self._cut_after, is_reply=True),
+            self._pump(there[0], writer, cut_after, is_reply=True),
         )
         self._writers -= {writer, there[1]}
 

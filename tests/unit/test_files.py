@@ -9,8 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from askcli.errors import Failed
-from askcli.files import PidFile, Replacement, create_private, private_directory, write_private
+from askcli.errors import Failed, TimedOut
+from askcli.files import (
+    PidFile,
+    Replacement,
+    create_private,
+    locked,
+    private_directory,
+    write_private,
+)
 
 
 def mode(path: Path) -> int:
@@ -48,6 +55,15 @@ def test_of_many_creators_one_wins_and_all_read_the_same(tmp_path: Path) -> None
     path.chmod(0o644)
     create_private(path, b"late")
     assert mode(path) == 0o600
+
+
+def test_a_lock_is_waited_for_until_a_deadline(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with locked(path), pytest.raises(TimedOut) as error, locked(path, 0.01):
+        pass
+    assert str(path) in error.value.detail
+    with locked(path, 0.01):
+        pass
 
 
 def test_a_pid_file_is_one_holders(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pwd
 import secrets
 
 from askcli.client import auth
-from askcli.client.credentials import Account, ServerEntry
 from askcli.client.login import SavedLogin, refreshed
+from askcli.client.server_entry import Account, ServerEntry
 from askcli.client.transport import Transport
 from askcli.contract.shapes import Tokens
 from askcli.errors import NotAuthenticated

@@ -41,12 +41,12 @@ def ensure(settings: Settings) -> Path:
     """Return the socket of a running local server, started if necessary.
 
     Of several processes at once, one starts it. Raises Failed with the log's last line when the
-    server does not start.
+    server does not start, TimedOut when another process takes too long to start one.
     """
     path = socket_path(settings)
     private_directory(path.parent)  # before anything in it is trusted: it may be in /tmp
     if not listens(path):
-        with locked(path.with_name("start.lock")):
+        with locked(path.with_name("start.lock"), settings.timeout):
             if not listens(path):
                 _start(settings, path)
     return path

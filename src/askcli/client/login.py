@@ -9,7 +9,8 @@ from collections.abc import Generator
 import httpx2
 
 from askcli.client import auth
-from askcli.client.credentials import Account, Credentials, ServerEntry
+from askcli.client.credentials import Credentials
+from askcli.client.server_entry import Account, ServerEntry
 from askcli.client.transport import Transport, error_of
 from askcli.contract.shapes import Tokens
 from askcli.errors import InvalidToken, Misused, NotAuthenticated, SessionEnded, TokenExpired

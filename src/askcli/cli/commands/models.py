@@ -78,7 +78,7 @@ def pull(
     choice = catalogue.choose(name or settings.local_model, settings.data_dir)
     if choice.model is None:
         raise Misused(f"{choice.path} is a file of yours; there is nothing to fetch.")
-    console.out(f"{_download(choice.model, settings.data_dir)}\n")
+    console.out(f"{_download(choice.model, settings)}\n")
 
 
 def ensure_local_model(settings: Settings) -> None:
@@ -95,13 +95,13 @@ def ensure_local_model(settings: Settings) -> None:
         f"{model.note} (chosen: {choice.reason}).\n"
         "To ask Anthropic instead: export ANTHROPIC_API_KEY=…  To ask a server: --server URL."
     )
-    _download(model, settings.data_dir)
+    _download(model, settings)
 
 
-def _download(model: LocalModel, data_dir: Path) -> Path:
+def _download(model: LocalModel, settings: Settings) -> Path:
     from askcli.local_models.download import (
         fetch,  # rarely needed, and slow to import
     )
 
     with ByteProgress(model.size, sys.stderr) as progress:
-        return fetch(model, data_dir, progress.update)
+        return fetch(model, settings.data_dir, progress.update, settings.timeout)

@@ -11,7 +11,7 @@ from askcli.cli.input import options
 from askcli.cli.output import console
 from askcli.client import local_server
 from askcli.client.api import Api
-from askcli.client.credentials import NEVER
+from askcli.client.server_entry import NEVER
 from askcli.client.target import Connection
 from askcli.errors import AskcliError, NotAuthenticated
 

@@ -67,12 +67,14 @@ class Authentication:
         """
         if token.startswith(API_TOKEN_PREFIX):
             return await self._by_api_token(token)
-        login = self._tokens.verify(token)
+        login, generation = self._tokens.verify(token)
         session = await self._database.read(sessions.live, login.session_id, now())
         if session is None or session["user_id"] != login.user_id:
             raise SessionEnded()
         if session["disabled_at"]:
             raise AccountDisabled()
+        if generation > session["used_generation"]:  # one write for each rotation
+            await self._database.write(sessions.use_generation, login.session_id, generation)
         return Caller(login.user_id, ALL_SCOPES, session_id=login.session_id)
 
     async def _by_api_token(self, token: str) -> Caller:

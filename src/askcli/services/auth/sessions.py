@@ -54,7 +54,7 @@ class Sessions:
         """
         refresh_token = random_token()
         login = await self._database.write(self._open, user, refresh_token)
-        return self._shape(login, refresh_token, as_user(user))
+        return self._shape(login, refresh_token, 0, as_user(user))
 
     def _open(self, connection: Connection, user: RowMapping, refresh_token: str) -> Login:
         timestamp, request = now(), request_info.current()
@@ -76,8 +76,9 @@ class Sessions:
         """Rotate a refresh token.
 
         Raises InvalidToken for one that was never issued, RateLimited, and SessionEnded when its
-        session is over. Use of a token that was used before the grace period ends the session:
-        the token may be stolen.
+        session is over. A used token gives the same successor again until that was used, by itself
+        or by an access token issued with it, and for the grace period; after both its use ends the
+        session: the token may be stolen.
         """
         address = self._limits.address()
         self._limits.check(address)
@@ -85,45 +86,52 @@ class Sessions:
         rotated = await self._database.write(self._rotate, refresh_token)
         if isinstance(rotated, AskcliError):
             raise rotated
-        login, successor, user = rotated
-        return self._shape(login, successor, user)
+        return self._shape(*rotated)
 
     def _rotate(
         self, connection: Connection, refresh_token: str
-    ) -> tuple[Login, str, User] | AskcliError:
+    ) -> tuple[Login, str, int, User] | AskcliError:
         """Return an error, not raise it, where its transaction must be committed all the same."""
-        timestamp, old = now(), hash_token(refresh_token)
-        owner = sessions.owner_of(connection, old)
-        if owner is None:
+        token_hash = hash_token(refresh_token)
+        token = sessions.token(connection, token_hash)
+        if token is None:
             raise InvalidToken("The refresh token is not valid; log in again.")
-        login = Login(*owner)
+        login = Login(token["user_id"], token["session_id"])
         user = lock_user(connection, login)
         self._limits.take(connection, self._limits.refresh(str(login.session_id)))
-        is_first = sessions.use_token(connection, old, timestamp)
-        used_at = sessions.used_at(connection, old)
-        is_reuse = not is_first and used_at is not None and timestamp - used_at > self._grace
-        successor = (
-            None if is_reuse else self._successor(connection, login, refresh_token, is_first)
-        )
+        is_first = sessions.use_token(connection, token_hash, now())
+        if is_first:
+            successor: str | None = self._create_successor(connection, token, refresh_token)
+        else:
+            successor = self._same_successor(connection, refresh_token)
         if successor is None:
-            sessions.end(connection, login.user_id, login.session_id, timestamp)
+            sessions.end(connection, login.user_id, login.session_id, now())
             _record(connection, "reuse", login)
             return SessionEnded()
         _record(connection, "rotated" if is_first else "rotated_again", login)
-        return login, successor, as_user(user)
+        return login, successor, token["generation"] + 1, as_user(user)
 
-    def _successor(
-        self, connection: Connection, login: Login, refresh_token: str, is_first: bool
-    ) -> str | None:
-        """Return the next refresh token: created at the first use, the same one at a retry."""
-        timestamp, candidates = now(), self._tokens.successors(refresh_token)
-        if is_first:
-            sessions.add_token(connection, login.session_id, hash_token(candidates[0]), timestamp)
-            sessions.renew(connection, login.session_id, timestamp, timestamp + self._refresh_life)
-            return candidates[0]
-        issued = (
-            token for token in candidates if sessions.has_token(connection, hash_token(token))
-        )
+    def _create_successor(
+        self, connection: Connection, token: RowMapping, refresh_token: str
+    ) -> str:
+        """Return a new refresh token, and note that the generation before it is in use."""
+        successor, timestamp = self._tokens.successors(refresh_token)[0], now()
+        session_id, generation = token["session_id"], token["generation"]
+        sessions.use_generation(connection, session_id, generation)
+        sessions.add_token(connection, session_id, hash_token(successor), generation + 1, timestamp)
+        sessions.renew(connection, session_id, timestamp, timestamp + self._refresh_life)
+        return successor
+
+    def _same_successor(self, connection: Connection, refresh_token: str) -> str | None:
+        """Return the successor of a used token once more, None if that is reuse of the token."""
+        token = sessions.token(connection, hash_token(refresh_token))  # as it is under the lock
+        if token is None or token["used_at"] is None:
+            return None
+        is_late = now() - token["used_at"] > self._grace
+        if is_late and token["used_generation"] > token["generation"]:
+            return None
+        candidates = self._tokens.successors(refresh_token)
+        issued = (t for t in candidates if sessions.token(connection, hash_token(t)))
         return next(issued, None)
 
     async def end(self, user_id: UUID, session_id: UUID) -> None:
@@ -150,9 +158,9 @@ class Sessions:
         ended = sessions.end_all(connection, user_id, now())
         audit.record(connection, "logout", user_id=user_id, detail=f"all {ended} sessions")
 
-    def _shape(self, login: Login, refresh_token: str, user: User) -> TokensShape:
+    def _shape(self, login: Login, refresh_token: str, generation: int, user: User) -> TokensShape:
         return TokensShape(
-            access_token=self._tokens.access(login, now()),
+            access_token=self._tokens.access(login, generation, now()),
             refresh_token=refresh_token,
             token_type="Bearer",  # noqa: S106 - the contract's word
             expires_in=self._tokens.life_seconds,

@@ -18,7 +18,7 @@ from askcli.services.clock import new_id
 ALGORITHM = "HS256"
 ISSUER = AUDIENCE = "askcli"
 LEEWAY = timedelta(seconds=5)
-CLAIMS = ("iss", "aud", "sub", "sid", "iat", "nbf", "exp", "jti")
+CLAIMS = ("iss", "aud", "sub", "sid", "gen", "iat", "nbf", "exp", "jti")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,17 @@ class Tokens:
         self._previous = previous
         self.life_seconds = life_seconds
 
-    def access(self, login: Login, now: datetime) -> str:
-        """Return an access token for the session, valid for `life_seconds`."""
+    def access(self, login: Login, generation: int, now: datetime) -> str:
+        """Return an access token for the session, valid for `life_seconds`.
+
+        `generation` is that of the refresh token issued with it.
+        """
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
             "sub": str(login.user_id),
             "sid": str(login.session_id),
+            "gen": generation,
             "iat": now,
             "nbf": now,
             "exp": now + timedelta(seconds=self.life_seconds),
@@ -53,8 +57,8 @@ class Tokens:
         headers = {"kid": _key_id(self._secret)}
         return jwt.encode(claims, self._secret, algorithm=ALGORITHM, headers=headers)
 
-    def verify(self, access_token: str) -> Login:
-        """Return the login of an access token. Raises TokenExpired or InvalidToken."""
+    def verify(self, access_token: str) -> tuple[Login, int]:
+        """Return the login and generation of an access token. Raises TokenExpired, InvalidToken."""
         try:
             kid = str(jwt.get_unverified_header(access_token).get("kid"))
             claims = jwt.decode(
@@ -66,7 +70,7 @@ class Tokens:
                 leeway=LEEWAY,
                 options={"require": list(CLAIMS)},
             )
-            return Login(UUID(claims["sub"]), UUID(claims["sid"]))
+            return Login(UUID(claims["sub"]), UUID(claims["sid"])), int(claims["gen"])
         except jwt.ExpiredSignatureError:
             raise TokenExpired() from None
         except (jwt.InvalidTokenError, ValueError):
