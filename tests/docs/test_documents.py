@@ -113,7 +113,7 @@ def test_every_proof_of_the_security_page_is_a_test() -> None:
     assert named - written == set()
     assert re.findall(r"^\| API(\d+) ", page, re.M) == [str(number) for number in range(1, 11)]
     rows = re.findall(r"^\| (?!---|risk|defect|weakness)(.*)", page, re.M)
-    assert len(rows) == 10 + 9 + 11
+    assert len(rows) > 10 + 9 + 11
     assert all("`test_" in row for row in rows)
 
 
