@@ -10,6 +10,9 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line."""
     _open_closed_streams()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _leave)
     by_python = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if by_python:
         # A KeyboardInterrupt in the middle of an import would end in tracebacks.
@@ -24,11 +27,14 @@ def main() -> None:
     run()
 
 
-def _leave(*_: object) -> None:
-    """Exit at once, without a traceback, and erase the spinner."""
-    if transient := sys.modules.get("askcli.cli.output.transient"):
-        transient.clear()
-    os._exit(INTERRUPTED)
+def _leave(number: int, _frame: object) -> None:
+    """End at once, without a traceback, and leave no spinner on the terminal."""
+    if leave := getattr(sys.modules.get("askcli.cli.output.transient"), "leave", None):
+        leave()
+    if number == signal.SIGINT:
+        os._exit(INTERRUPTED)
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def _open_closed_streams() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import signal
 from uuid import uuid4
 
 import pexpect
 import pytest
 
-from tests.support.cli import Cli
+from tests.support.cli import Cli, NewCli
 from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import logged_in
+from tests.support.processes import ServerProcess
+from tests.support.proxy import Proxy
 from tests.support.screen import fed, lines, screen_lines
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*(?:3[0-7]|38|4[0-7]|48|9[0-7])[0-9;]*m")
@@ -76,6 +80,47 @@ def test_a_notice_in_mid_answer_stands_on_a_line_of_its_own(
     assert terminal.exitstatus == 5
     assert shown[0] == "An answer that"
     assert shown[1].startswith("askcli: error: ")
+
+
+def test_the_text_stays_while_the_connection_is_made_again(
+    sqlite_server: ServerProcess, new_cli: NewCli, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    held = fake.on(marker, "begun and ", "ended.", hold_after=1)
+    with Proxy(sqlite_server.url) as proxy:
+        cli = logged_in(new_cli(ASKCLI_SERVER=proxy.url), sqlite_server)
+        terminal = cli.terminal("ask", marker)
+        terminal.expect("begun and")
+        written = terminal.before + terminal.after
+        proxy.cut_after(1)
+        proxy.cut()
+        for _ in range(3):
+            terminal.expect("Trying again in [0-9.]+ s")
+            written += terminal.before + terminal.after
+            shown = [line for line in lines(written) if line]
+            assert shown[0] == "begun and"
+            assert len([line for line in shown if "Trying again" in line]) == 1
+        proxy.cut_after(None)
+        held.release()
+        written += terminal.read()
+    assert [line for line in lines(written) if line] == ["begun and ended."]
+
+
+@pytest.mark.parametrize("begun", [0, 1])
+def test_ended_by_a_signal(sqlite_cli: Cli, fake: FakeAnthropic, begun: int) -> None:
+    marker = uuid4().hex
+    held = fake.on(marker, "begun", " never", hold_after=begun)
+    terminal = sqlite_cli.terminal("ask", marker)
+    terminal.expect("begun" if begun else "Asking… [2-9] s")
+    written = terminal.before + terminal.after
+    terminal.kill(signal.SIGTERM)
+    written += terminal.read()
+    terminal.wait()
+    held.release()
+    assert terminal.signalstatus == signal.SIGTERM
+    screen = fed(written)
+    assert [line for line in screen_lines(screen) if line] == ["begun"] * begun
+    assert screen.cursor.x == 0  # where the shell's prompt is written
 
 
 @pytest.mark.parametrize("columns", [40, 200])

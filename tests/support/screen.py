@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from copy import copy
 from typing import Any
 
 import pyte
@@ -47,3 +48,14 @@ def screen_lines(screen: pyte.HistoryScreen) -> list[str]:
 
 def _text(row: Any, columns: int) -> str:
     return "".join(row[column].data for column in range(columns)).rstrip()
+
+
+class KeepingScreen(pyte.HistoryScreen):
+    """A screen that, as tmux does, keeps what is on it when all of it is erased at once."""
+
+    def erase_in_display(self, how: int = 0, *args: Any, **kwargs: Any) -> None:
+        """Erase; from the first column of the first row, the rows are kept as scrolled away."""
+        if how == 0 and (self.cursor.x, self.cursor.y) == (0, 0):
+            for row in range(self.lines):
+                self.history.top.append(copy(self.buffer[row]))
+        super().erase_in_display(how, *args, **kwargs)

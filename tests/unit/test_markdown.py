@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import pyte
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from askcli.cli.output import answer, markdown
-from tests.support.screen import Output, Terminal, lines
+from tests.support.screen import KeepingScreen, Output, Terminal, lines, screen_lines
 from tests.support.soak import SOAK
 
 EXAMPLES = 5000 if SOAK else 60
 
 
 # All that we write beside text: colours, up, erase, and "show it at once".
-OURS = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\d+A|\r\x1b\[J|\x1b\[\?2026[hl]|\n")
+OURS = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\d+A|\r\x1b\[K\x1b\[C\x1b\[J\r|\x1b\[\?2026[hl]|\n")
 
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -145,9 +147,15 @@ PARTS = [
 ]
 
 
-def written(pieces: list[str], columns: int = 80, rows: int = 24, **environment: str) -> str:
+def written(
+    pieces: Iterable[str],
+    columns: int = 80,
+    rows: int = 24,
+    terminal: Terminal | None = None,
+    **environment: str,
+) -> str:
     """All that is written to a terminal when an answer comes in these pieces."""
-    terminal = Terminal()
+    terminal = terminal or Terminal()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", terminal)
         patch.setattr(markdown, "DRAW_RATIO", 0)  # every piece is drawn
@@ -169,6 +177,38 @@ def test_whatever_comes_however_it_is_cut(text: str, data: Any) -> None:
     whole = written([text], columns, rows=10)
     note(f"{text!r} {pieces!r}")
     assert without_end(lines(shown, columns, 10)) == without_end(lines(whole, columns, 10))
+
+
+LONG_COMMAND = "git log --oneline --graph " + "".join(f"--flag-{n} " for n in range(12)) + "end"
+
+
+@pytest.mark.parametrize("text", ["w" * 90, "```\n" + "w" * 90, "- `" + "w" * 60, "👍🏽w" * 30])
+def test_each_letter_is_on_the_screen_as_soon_as_it_has_come(text: str) -> None:
+    terminal = Terminal()
+
+    def pieces() -> Iterator[str]:
+        for number, letter in enumerate(text):
+            yield letter
+            shown = "".join(lines(terminal.getvalue(), 40))
+            assert shown.count("w") == text[: number + 1].count("w"), shown
+
+    written(pieces(), 40, terminal=terminal)
+
+
+@pytest.mark.parametrize("block", ["1. run\n\n   ```sh\n   {}\n   ```\n", "> - a\n>\n>       {}\n"])
+def test_a_command_in_a_list_can_be_copied_whole(block: str) -> None:
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", written([block.format(LONG_COMMAND)], 40))
+    assert LONG_COMMAND in shown
+
+
+def test_an_answer_from_the_first_row_on_is_not_kept_again_and_again() -> None:
+    screen = KeepingScreen(40, 24, history=1000)
+    pyte.Stream(screen).feed(written("One paragraph, then **another**.\n\nIts words.", 40, 24))
+    assert len(screen.history.top) == 0
+    assert [line for line in screen_lines(screen) if line] == [
+        "One paragraph, then another.",
+        "Its words.",
+    ]
 
 
 def without_end(shown: list[str]) -> list[str]:

@@ -103,6 +103,7 @@ def _as_askcli_error(error: Exception) -> AskcliError:
 
 def fail(error: AskcliError) -> int:
     """Print the error in one line, or as JSON under --json; return its exit code."""
+    transient.clear()
     arguments = sys.argv[1:]
     if "--debug" in arguments:
         import traceback

@@ -25,7 +25,7 @@ LONGEST_PAUSE_SECONDS = 10.0
 UNACKNOWLEDGED_ATTEMPTS = 7
 RETRIED_STATUSES = (502, 503, 504)
 
-log = logging.getLogger("askcli.notices")
+passing = logging.getLogger("askcli.notices.passing")
 
 Connect = Callable[[], AbstractContextManager[Iterator[Event]]]
 
@@ -97,7 +97,7 @@ class Asking:
         if error.retry_after is not None:
             pause = max(pause, error.retry_after)
         self._failures += 1
-        log.info("%s Trying again in %.1f s.", error.detail, pause)
+        passing.info("Trying again in %.1f s: %s", pause, error.detail)
         time.sleep(pause)
 
 

@@ -72,7 +72,8 @@ def format_minute(timestamp: str) -> str:
 def note(text: str) -> None:
     """Write a notice for the user to stderr."""
     if sys.stderr is not None:  # closed by the parent
-        _say(sys.stderr, harmless(text) + "\n")
+        with transient.lifted():
+            write(sys.stderr, harmless(text) + "\n")
 
 
 def _say(stream: TextIO | None, text: str) -> None:

@@ -17,47 +17,59 @@ from askcli.cli.output import transient
 
 # Synchronized output: supporting terminals show all of it at once, others ignore it.
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
-_HELD = (signal.SIGTSTP, signal.SIGINT)
+# From the second column on: from the first column of the first row it would be the whole screen,
+# which tmux keeps in its history when it is erased.
+_ERASE = "\r\x1b[K\x1b[C\x1b[J\r"
+_HELD = (signal.SIGTSTP, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Region:
+class Region(transient.Transient):
     """Rows that may change; each is one row of the terminal, with its colours."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
         self._rows: list[str] = []
+        self._is_drawn = False
 
     def show(self, printed: Sequence[str], rows: Sequence[str]) -> None:
         """Print final lines in place of the region, and show these rows below them.
 
         A printed line may be longer than the width of the terminal; a row may not.
         """
-        transient.put(self.clear)
+        transient.put(self)
         with _signals_blocked():
-            unchanged = 0 if printed else _same(self._rows, rows)
-            if not printed and unchanged == len(rows) == len(self._rows):
+            drawn = self._rows if self._is_drawn else []
+            unchanged = 0 if printed else _same(drawn, rows)
+            if not printed and unchanged == len(rows) == len(drawn):
                 return
-            unchanged = min(unchanged, max(0, len(self._rows) - 1))  # the cursor is in the last row
+            unchanged = min(unchanged, max(0, len(drawn) - 1))  # the cursor is in the last row
             output = "".join(f"{line}\n" for line in printed) + "\n".join(rows[unchanged:])
-            if self._rows or rows:
-                up = len(self._rows) - 1 - unchanged
-                output = _BEGIN + _back(up, bool(self._rows)) + output + _END
+            if drawn or rows:
+                output = _BEGIN + _back(drawn[unchanged:]) + output + _END
             self._write(output)
-            self._rows = list(rows)
+            self._rows, self._is_drawn = list(rows), True
 
-    def clear(self) -> None:
+    def erase(self) -> None:
         """Erase the rows, and leave the cursor at their start."""
         with _signals_blocked():
-            if self._rows:
-                self._write(_back(len(self._rows) - 1, is_drawn=True))
-                self._rows = []
+            if self._is_drawn:
+                self._write(_back(self._rows))
+                self._is_drawn = False
+
+    def draw(self) -> None:
+        """Show the rows again."""
+        self.show([], self._rows)
+
+    def leave(self) -> None:
+        """Keep the rows, and leave the cursor in the line below them."""
+        if self._is_drawn and self._rows:
+            self._write("\n")
 
 
-def _back(up: int, is_drawn: bool) -> str:
-    """Return the sequence that goes up and erases from there on."""
-    if not is_drawn:
-        return ""
-    return (f"\x1b[{up}A" if up > 0 else "") + "\r\x1b[J"
+def _back(rows: Sequence[str]) -> str:
+    """Return the sequence that goes up to the first of the drawn rows and erases from there on."""
+    up = len(rows) - 1
+    return (f"\x1b[{up}A" if up > 0 else "") + _ERASE if rows else ""
 
 
 def _same(before: Sequence[str], after: Sequence[str]) -> int:
@@ -85,7 +97,7 @@ def hidden_while_suspended(region: Region, redraw: Callable[[], None]) -> Iterat
     """Erase the region while the process is suspended: the shell writes there."""
 
     def suspend(_number: int, _frame: FrameType | None) -> None:
-        region.clear()
+        region.erase()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
         # The process is stopped here until it is continued.

@@ -6,13 +6,15 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from rich.console import Console
+from rich.segment import Segment
 
 from askcli.cli.output import blocks, console, rendering
 from askcli.cli.output.live_region import Region, hidden_while_suspended
-from askcli.cli.output.rendering import Line, render_block, render_code, to_ansi
+from askcli.cli.output.notices import passing_written_by
+from askcli.cli.output.rendering import render_block, render_code
+from askcli.cli.output.rows import Line, folded, to_ansi
 
 # Drawing may take one part in so many of the time: a long block is drawn less often.
 DRAW_RATIO = 4
@@ -23,11 +25,13 @@ Show = Callable[[Sequence[str], Sequence[str]], None]
 
 def print_markdown(pieces: Iterator[str]) -> None:
     """Render pieces of text as they come; all text is printed even if the iterator raises."""
-    terminal = _terminal()
     region = Region(lambda text: console.write(sys.stdout, text))
-    document = _LiveDocument(terminal, region.show)
+    document = _LiveDocument(_terminal(), region.show)
+    # Notices belong to stderr, wherever that leads.
+    is_one_screen = sys.stderr is not None and sys.stderr.isatty()
+    passing = document.notice if is_one_screen else console.note
     try:
-        with hidden_while_suspended(region, document.draw):
+        with hidden_while_suspended(region, document.draw), passing_written_by(passing):
             for piece in pieces:
                 document.add(console.harmless(piece))
     finally:
@@ -58,6 +62,7 @@ class _LiveDocument:
         self._terminal = terminal
         self._show = show
         self._pending = ""
+        self._notice = ""  # shown below the text until more of it comes
         self._has_printed = False  # a block: an empty line comes before the next one
         self._lines_printed = 0  # of the unfinished block of code
         self._next = 0.0
@@ -65,10 +70,19 @@ class _LiveDocument:
     def add(self, piece: str) -> None:
         """Append a piece, and draw unless drawing takes too much of the time."""
         self._pending += piece
+        self._notice = ""
         start = time.monotonic()
         if start >= self._next:
             self.draw()
             self._next = time.monotonic() + DRAW_RATIO * (time.monotonic() - start)
+
+    def notice(self, text: str) -> None:
+        """Show a notice below the text until more of it comes."""
+        if self._terminal.is_dumb_terminal:
+            console.note(text)
+        else:
+            self._notice = console.harmless(text)
+            self.draw()
 
     def draw(self) -> None:
         """Print the finished blocks, and show the rest below."""
@@ -79,7 +93,7 @@ class _LiveDocument:
         lines = self._render(last, code)
         if code:
             printed += self._complete_code_lines(code, lines)
-        rows = [] if self._terminal.is_dumb_terminal else self._rows(lines, code)
+        rows = [] if self._terminal.is_dumb_terminal else self._rows(lines)
         self._show(printed, rows)
 
     def end(self) -> None:
@@ -105,16 +119,16 @@ class _LiveDocument:
         self._lines_printed = len(complete)
         return to_ansi(self._terminal, new)
 
-    def _rows(self, lines: list[Line], code: blocks.Code | None) -> list[str]:
-        """Return the last rows of the unfinished block that fit on the terminal."""
-        if code and any("\t" in line for line in code.lines):
-            # With blanks for tabs, whose width depends on their column.
-            untabbed = replace(code, lines=[line.expandtabs() for line in code.lines])
-            lines = render_code(self._terminal, untabbed)
+    def _rows(self, lines: list[Line]) -> list[str]:
+        """Return the last rows of the unfinished block that fit on the terminal, and the notice."""
         lines = self._spaced(lines[self._lines_printed :])
-        room = max(1, self._terminal.height - 1)
         # The last column stays free: terminals differ in where the cursor is after it.
-        return to_ansi(self._terminal, lines[-room:], self._terminal.width - 1)
+        width, room = self._terminal.width - 1, max(1, self._terminal.height - 1)
+        rows = [row for line in lines[-room:] for row in folded(line, width)]
+        if self._notice:
+            notice = Segment(self._notice, self._terminal.get_style("dim"))
+            rows.append(folded([notice], width)[0])
+        return to_ansi(self._terminal, rows[-room:])
 
     def _spaced(self, lines: list[Line]) -> list[Line]:
         is_first = self._lines_printed == 0 and self._has_printed

@@ -1,4 +1,8 @@
-"""Notices: records of the logger `askcli.notices`, written to stderr as plain lines."""
+"""Notices: records of the logger `askcli.notices`, written to stderr as plain lines.
+
+Those of `askcli.notices.passing` say what is going on at the moment: at a terminal each takes the
+place of the one before, and goes when the answer comes.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,12 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from askcli.cli.output import console
+from askcli.cli.output import console, spinner
 
 Write = Callable[[str], None]
 
 _logger = logging.getLogger("askcli.notices")
+_passing = logging.getLogger("askcli.notices.passing")
 
 
 class NoticeHandler(logging.Handler):
@@ -38,14 +43,21 @@ class NoticeHandler(logging.Handler):
         return before
 
 
+def _say(text: str) -> None:
+    if not spinner.say(console.harmless(text)):
+        console.note(text)
+
+
 _handler = NoticeHandler(console.note)
+_passing_handler = NoticeHandler(_say)
 
 
 def install() -> None:
     """Show notices on stderr."""
     _logger.addHandler(_handler)
+    _passing.addHandler(_passing_handler)
     _logger.setLevel(logging.INFO)
-    _logger.propagate = False
+    _logger.propagate = _passing.propagate = False
 
 
 def silence() -> None:
@@ -55,9 +67,20 @@ def silence() -> None:
 
 @contextmanager
 def written_by(write: Write) -> Iterator[None]:
-    """Pass notices to `write` until the block ends."""
+    """Pass all notices to `write` until the block ends."""
     before = _handler.replace(write)
+    try:
+        with passing_written_by(write):
+            yield
+    finally:
+        _handler.replace(before)
+
+
+@contextmanager
+def passing_written_by(write: Write) -> Iterator[None]:
+    """Pass the notices of the moment to `write` until the block ends."""
+    before = _passing_handler.replace(write)
     try:
         yield
     finally:
-        _handler.replace(before)
+        _passing_handler.replace(before)

@@ -6,6 +6,7 @@ It is shown before anything slow is imported, so this module imports very little
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -20,49 +21,109 @@ COUNTED_SECONDS = 2.0
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _ERASE = "\r\x1b[K"
 
-_writing = threading.Lock()
-_shown = False
+
+class Spinner(transient.Transient):
+    """One row: a mark that turns, a text, and a counter of seconds where it ends with `…`."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._start = time.monotonic()
+        self._step = 0
+        self._is_shown = False
+        self._is_animated = False
+        self._thread: threading.Thread | None = None
+        self._lock = threading.RLock()  # a signal's handler may erase in the middle of a write
+
+    def draw(self) -> None:
+        """Show the spinner."""
+        with self._lock:
+            self._is_shown = True
+            _write(self._row())
+            self._turn()
+
+    def erase(self) -> None:
+        """Erase the spinner."""
+        with self._lock:
+            self._is_shown = False
+            _write(_ERASE)
+
+    def say(self, text: str) -> bool:
+        """Replace the text; return whether it is shown."""
+        with self._lock:
+            self._text, self._start = text, time.monotonic()
+            if self._is_shown:
+                _write(_ERASE + self._row())
+            return self._is_shown
+
+    def animate(self) -> None:
+        """Turn the mark from now on."""
+        with self._lock:
+            self._is_animated = True
+            self._turn()
+
+    def _turn(self) -> None:
+        """Start the thread that turns the mark, unless it runs."""
+        if not self._is_animated or not self._is_shown or self._thread:
+            return
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        # It inherits the mask: a signal that it took would interrupt the main thread even where
+        # that one has blocked signals.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            self._thread.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if not self._is_shown:
+                    self._thread = None
+                    return
+                self._step += 1
+                _write(self._row())
+            time.sleep(TICK_SECONDS)
+
+    def _row(self) -> str:
+        mark = f"{_FRAMES[self._step % len(_FRAMES)]} " if self._is_animated else ""
+        seconds = time.monotonic() - self._start
+        is_counted = self._text.endswith("…") and seconds > COUNTED_SECONDS
+        counter = f" {seconds:.0f} s" if is_counted else ""
+        # One row, or it could not be erased.
+        return f"\r{mark}{self._text[: _columns() - 10]}{counter}"
+
+
+_spinner = Spinner("Asking…")
 
 
 def begin(arguments: list[str]) -> None:
     """Show the spinner for `askcli ask` on a terminal."""
     if arguments[:1] == ["ask"] and not {"-q", "--quiet", "-h", "--help"} & set(arguments):
-        _show("Asking…")
+        _show()
 
 
 def animate() -> None:
-    """Animate the spinner until it is erased."""
-    if _shown:
-        threading.Thread(target=_turn, args=(time.monotonic(),), daemon=True).start()
+    """Animate the spinner, if it is shown."""
+    _spinner.animate()
 
 
-def _turn(start: float) -> None:
-    step = 0
-    while _shown:
-        seconds = time.monotonic() - start
-        counted = f" {seconds:.0f} s" if seconds > COUNTED_SECONDS else ""
-        with _writing:
-            if _shown:
-                _write(f"\r{_FRAMES[step % len(_FRAMES)]} Asking…{counted}")
-        step += 1
-        time.sleep(TICK_SECONDS)
+def say(text: str) -> bool:
+    """Replace the spinner's text by another one in ASCII; return whether it is shown."""
+    return _spinner.say(text)
 
 
-def _show(text: str) -> None:
-    global _shown
+def _show() -> None:
     # A dumb terminal cannot erase.
     is_able = os.environ.get("TERM", "dumb") != "dumb"
     if is_able and sys.stderr is not None and sys.stderr.isatty():
-        _shown = True
-        transient.put(_erase)  # first: a Ctrl-C may come at any moment
-        _write(text)
+        transient.put(_spinner)  # first: a Ctrl-C may come at any moment
+        _spinner.draw()
 
 
-def _erase() -> None:
-    global _shown
-    with _writing:
-        _shown = False
-        _write(_ERASE)
+def _columns() -> int:
+    with suppress(OSError):
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    return 80
 
 
 def _write(text: str) -> None:

@@ -1,0 +1,139 @@
+"""Elements of Markdown as rich renders them here: nothing is cropped, and code is not wrapped."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from markdown_it.token import Token
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.markdown import (
+    BlockQuote,
+    CodeBlock,
+    Heading,
+    ListItem,
+    Markdown,
+    MarkdownElement,
+    TableElement,
+)
+from rich.segment import Segment
+from rich.syntax import Syntax
+from rich.table import Table
+
+from askcli.cli.output import blocks
+from askcli.cli.output.rows import Line
+
+# The terminal's own sixteen colours, readable on dark and light backgrounds.
+THEME = "ansi_dark"
+
+
+class _Heading(Heading):
+    """A heading, left-aligned."""
+
+    LEVEL_ALIGN: ClassVar[Any] = {}
+
+
+class _CodeBlock(CodeBlock):
+    """Code in a list or a quotation, without a background, which would be copied as blanks."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in code_lines(console, str(self.text).rstrip("\n"), self.lexer_name):
+            yield from (*line, Segment.line())
+
+
+class _ListItem(ListItem):
+    """An item whose lines of code may be longer than the terminal is wide."""
+
+    def render_bullet(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        style = console.get_style("markdown.item.bullet", default="none")
+        return _prefixed(self, console, options, Segment(" • ", style))
+
+    def render_number(
+        self, console: Console, options: ConsoleOptions, number: int, last_number: int
+    ) -> RenderResult:
+        style = console.get_style("markdown.item.number", default="none")
+        width = len(str(last_number)) + 1
+        return _prefixed(self, console, options, Segment(f"{number:>{width}} ", style))
+
+
+class _BlockQuote(BlockQuote):
+    """A quotation whose lines of code may be longer than the terminal is wide."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        bar = Segment("▌ ", self.style)
+        return _prefixed(self, console, options, bar, bar)
+
+
+def _prefixed(
+    parent: ListItem | BlockQuote,
+    console: Console,
+    options: ConsoleOptions,
+    first: Segment,
+    rest: Segment | None = None,
+) -> RenderResult:
+    """Yield the lines of the elements of a block, each after a prefix.
+
+    Nothing is cropped to the width: rich's own rendering would crop code, or wrap it.
+    """
+    rest = rest or Segment(" " * first.cell_length, first.style)
+    options = options.update(width=max(1, options.max_width - first.cell_length))
+    rendered = Segment.apply_style(console.render(parent.elements, options), parent.style)
+    for number, line in enumerate(Segment.split_lines(rendered)):
+        yield rest if number else first
+        yield from line
+        yield Segment.line()
+
+
+class _Table(TableElement):
+    """A table whose cells are never cut: long words are wrapped."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table = Table(box=box.SIMPLE, pad_edge=False, collapse_padding=True)
+        header = self.header.row.cells if self.header and self.header.row else []
+        for column in header:
+            heading = column.content.copy()
+            heading.stylize("markdown.table.header")
+            table.add_column(heading, overflow="fold")
+        for row in self.body.rows if self.body else []:
+            table.add_row(*(cell.content for cell in row.cells))
+        yield table
+
+
+class Document(Markdown):
+    """Markdown as this client shows it."""
+
+    elements: ClassVar[dict[str, type[MarkdownElement]]] = {
+        **Markdown.elements,
+        "heading_open": _Heading,
+        "fence": _CodeBlock,
+        "code_block": _CodeBlock,
+        "table_open": _Table,
+        "list_item_open": _ListItem,
+        "blockquote_open": _BlockQuote,
+    }
+
+    def __init__(self, text: str) -> None:
+        # Links show their address: hidden behind a text, it could lead anywhere.
+        super().__init__("", hyperlinks=False)
+        self.markup, self.parsed = text, blocks.parser.parse(text)
+        for token in self.parsed:
+            token.children = token.children and _as_text(token.children)
+
+
+def _as_text(tokens: list[Token]) -> list[Token]:
+    """Replace images by text with their address, and show bare addresses once."""
+    result: list[Token] = []
+    for token in tokens:
+        if token.type == "image":
+            result.append(Token("text", "", 0, content=f"{token.content} ({token.attrs['src']})"))
+        elif token.info != "auto":  # an <address>, whose text is the address
+            result.append(token)
+    return result
+
+
+def code_lines(terminal: Console, code: str, language: str) -> list[Line]:
+    """Return the highlighted lines of code; plain for an unknown language."""
+    text = Syntax("", language or "text", theme=THEME).highlight(code)
+    if text.plain.endswith("\n") and not code.endswith("\n"):
+        text.right_crop(1)
+    return [list(line.render(terminal)) for line in text.split("\n", allow_blank=True)]

@@ -1,0 +1,33 @@
+"""The spinner's thread, and signals."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Prints the signals that each thread blocks, as the kernel shows them.
+SCRIPT = """
+import os, pathlib, pty, sys
+from askcli.cli.output import spinner
+
+_, os.environ["TERM"] = os.dup2(pty.openpty()[1], 2), "xterm"
+spinner.begin(["ask"])
+spinner.animate()
+for task in pathlib.Path("/proc/self/task").iterdir():
+    if task.name != str(os.getpid()):
+        status = (task / "status").read_text()
+        print(status.partition("SigBlk:")[2].split()[0])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="the kernel does not show it")
+def test_its_thread_takes_no_signal() -> None:
+    # One that it took would interrupt the main thread even where that has blocked it.
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, timeout=60)
+    (blocked,) = (int(line, 16) for line in done.stdout.split())
+    for number in (signal.SIGINT, signal.SIGTSTP, signal.SIGTERM):
+        assert blocked >> (number - 1) & 1, number
