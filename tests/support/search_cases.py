@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from askcli.services.clock import new_id, now
-from askcli.store import questions
+from askcli.store import questions, search
 from tests.support.people import Person
 
 # Name: question, answer.
@@ -116,7 +116,8 @@ def store_question(connection: Connection, user_id: str, question: str, answer: 
         "heartbeat_at": now(),
         "request_hash": "",
     }
-    questions.add(connection, row)
+    entry = search.entry(connection.dialect.name, UUID(user_id), question, answer)
+    questions.add(connection, row, entry)
     return str(question_id)
 
 

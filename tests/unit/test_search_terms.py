@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from askcli import search_terms
 from askcli.search_terms import MAX_WORD_CHARACTERS, Term, fold, matches, terms, words
 from tests.support.search_cases import CASES, STORED
 
@@ -34,6 +35,16 @@ def test_what_is_found_can_be_marked(query: str, name: str) -> None:
 )
 def test_the_words_of_a_text(text: str, folded: list[str]) -> None:
     assert [word.folded for word in words(text)] == folded
+
+
+def test_ideographs_in_a_row_are_the_same_words_as_each_alone() -> None:
+    """Each character that the quick way takes is a word that folding leaves as it is."""
+    every = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
+    ideographs = "".join(run[0] for run in search_terms.IDEOGRAPHS.finditer(every))
+    assert len(ideographs) > 80_000
+    for text in (ideographs, " ".join(ideographs)):
+        assert [word.folded for word in words(text)] == list(ideographs)
+    assert [word.folded for word in words("東京\ufe00x")] == ["東", "京", "x"]
 
 
 @pytest.mark.parametrize(

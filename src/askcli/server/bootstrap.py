@@ -20,6 +20,7 @@ from askcli.services.auth.signing_key import signing_secrets
 from askcli.services.auth.tokens import Tokens
 from askcli.services.fair_queue import FairQueue
 from askcli.services.housekeeping import Housekeeping
+from askcli.services.indexing import Indexing
 from askcli.services.questions.asking import Questions
 from askcli.services.questions.history import History
 from askcli.services.readiness import ReadinessCheck
@@ -54,6 +55,7 @@ class Services:
     history: History
     runs: Runs
     queue: FairQueue
+    indexing: Indexing
     orphans: Orphans
     housekeeping: Housekeeping
     passwords: Passwords
@@ -63,6 +65,7 @@ class Services:
         """Interrupt and store the running answers, then close everything."""
         await self.runs.drain(0)
         await self.answerer.close()
+        self.indexing.close()
         self.passwords.close()
         self.database.close()
 
@@ -76,7 +79,8 @@ def build(settings: Settings) -> Services:
     passwords, limits = Passwords(), RateLimits(settings)
     queue = FairQueue(settings.max_running, settings.max_waiting, _queue_full)
     metering = Metering(quotas.from_settings(settings), answerer.cost_usd)
-    generator = Generator(database, answerer, _retry_policy(settings), metering)
+    indexing = Indexing(database)
+    generator = Generator(database, answerer, _retry_policy(settings), metering, indexing)
     runs = Runs(database, generator)
     sessions = Sessions(
         database,
@@ -93,10 +97,11 @@ def build(settings: Settings) -> Services:
         logins=Logins(database, passwords, sessions, limits),
         sessions=sessions,
         api_tokens=ApiTokens(database),
-        questions=Questions(database, answerer, runs, queue, metering),
+        questions=Questions(database, answerer, runs, queue, metering, indexing),
         history=History(database),
         queue=queue,
-        orphans=Orphans(database, runs, metering, settings.orphan_seconds),
+        indexing=indexing,
+        orphans=Orphans(database, runs, metering, indexing, settings.orphan_seconds),
         housekeeping=Housekeeping(database, settings.audit_days),
         runs=runs,
         passwords=passwords,

@@ -40,7 +40,8 @@ class Database:
     def __init__(self, url: str) -> None:
         """Connect to nothing yet. Raises Misused for a URL of any other database."""
         self.url = engines.parse_url(url)
-        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.dialect = self.url.get_backend_name()
+        self.is_sqlite = self.dialect == "sqlite"
         self.engine = engines.sqlite(self.url) if self.is_sqlite else engines.postgresql(self.url)
         self._readers = ThreadPoolExecutor(engines.READERS, thread_name_prefix="store")
         # SQLite has one writer at a time in any case: a queue before one thread is fair, and cannot

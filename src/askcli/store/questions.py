@@ -1,7 +1,7 @@
-"""Queries on questions; those that end or add one also update the search index.
+"""Queries on questions; those that add or end one also store its entry of the search index.
 
 Every query that serves a user filters by that user. Only the runs' own bookkeeping (change,
-finish, answering, interrupt) goes by the question's id alone, and returns no text.
+finish, answering, interrupt, and texts and index for the search index) goes by the question's id.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from askcli.store import search
 from askcli.store.tables import questions
 
 
-def add(connection: Connection, values: Mapping[str, Any]) -> None:
+def add(connection: Connection, values: Mapping[str, Any], entry: search.Entry) -> None:
     """Insert and index a question. Raises IntegrityError for a user's duplicate idempotency key."""
     connection.execute(insert(questions).values(**values))
-    search.put(connection, values["user_id"], values["id"], values["question"], values["answer"])
+    search.put(connection, values["id"], entry)
 
 
 def by_id(connection: Connection, user_id: UUID, question_id: UUID) -> RowMapping | None:
@@ -69,14 +69,29 @@ def change(connection: Connection, question_id: UUID, values: Mapping[str, Any])
     return connection.execute(statement.values({"status": "answering", **values})).rowcount == 1
 
 
-def finish(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> bool:
-    """Store the end of an answer and index it; False when it was cancelled or deleted meanwhile.
-
-    A cancelled question is then indexed with the text it was stored with.
-    """
+def finish(
+    connection: Connection, question_id: UUID, values: Mapping[str, Any], entry: search.Entry
+) -> bool:
+    """Store the end of an answer and index it; False when it was cancelled or deleted meanwhile."""
     is_changed = change(connection, question_id, values)
-    search.put_as_stored(connection, question_id)
+    if is_changed:
+        search.put(connection, question_id, entry)
     return is_changed
+
+
+def texts(connection: Connection, question_id: UUID) -> RowMapping | None:
+    """Return a question's texts and its owner, for the search index; None when it was deleted."""
+    c = questions.c
+    query = select(c.user_id, c.question, c.answer).where(c.id == question_id)
+    return connection.execute(query).mappings().first()
+
+
+def index(connection: Connection, question_id: UUID, entry: search.Entry) -> None:
+    """Store a question's entry of the search index; does nothing when it was deleted."""
+    query = select(questions.c.id).where(questions.c.id == question_id)
+    # Locked, so that it is not deleted before it is indexed.
+    if connection.execute(query.with_for_update(read=True, key_share=True)).first():
+        search.put(connection, question_id, entry)
 
 
 def answering(connection: Connection) -> Sequence[RowMapping]:
@@ -89,17 +104,14 @@ def answering(connection: Connection) -> Sequence[RowMapping]:
 def interrupt(
     connection: Connection, question_id: UUID, heartbeat: datetime, now: datetime
 ) -> bool:
-    """Mark a question as interrupted and index it; False if its heartbeat is no longer this one."""
+    """Mark a question as interrupted; False if its heartbeat is no longer this one."""
     statement = update(questions).where(
         questions.c.id == question_id,
         questions.c.status == "answering",
         questions.c.heartbeat_at == heartbeat,
     )
     values = {"status": "interrupted", "error": "interrupted", "answered_at": now}
-    if connection.execute(statement.values(**values)).rowcount == 0:
-        return False
-    search.put_as_stored(connection, question_id)
-    return True
+    return connection.execute(statement.values(**values)).rowcount == 1
 
 
 def cancel(connection: Connection, user_id: UUID, question_id: UUID, timestamp: datetime) -> bool:

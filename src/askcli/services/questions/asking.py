@@ -17,12 +17,14 @@ from askcli.contract.shapes import Model, Question
 from askcli.errors import KeyReused, NotFound, UnknownModel
 from askcli.services.clock import new_id, now
 from askcli.services.fair_queue import FairQueue
+from askcli.services.indexing import Indexing
 from askcli.services.runs.registry import Runs
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Metering
 from askcli.store import questions
 from askcli.store.database import Database
+from askcli.store.search import Entry
 
 # How much of a conversation is sent with its next question.
 MAX_TURNS = 20
@@ -50,12 +52,14 @@ class Questions:
         runs: Runs,
         queue: FairQueue,
         metering: Metering,
+        indexing: Indexing,
     ) -> None:
         self._database = database
         self._answerer = answerer
         self._runs = runs
         self._queue = queue
         self._metering = metering
+        self._indexing = indexing
 
     def models(self) -> tuple[list[Model], str]:
         """Return the available models, and the id of the default one."""
@@ -66,7 +70,7 @@ class Questions:
 
         The same idempotency `key` with the same question joins the first one. Raises UnknownModel,
         NotFound for a conversation that is not the user's, KeyReused, QuotaExceeded,
-        ShuttingDown, or ProviderOverloaded when too many questions wait already.
+        ShuttingDown, or ProviderOverloaded or Unavailable when too many questions wait already.
         """
         if key and (row := await self._database.read(questions.by_key, user_id, key)):
             return self._rejoin(row, ask)  # before any limit: it was accepted already
@@ -75,9 +79,10 @@ class Questions:
         with ExitStack() as reserved:
             place = reserved.enter_context(self._queue.reserve(str(user_id)))
             request = await self._request(user_id, ask, model)
+            entry = await self._indexing.new(user_id, ask.question)
             new_row = _row(user_id, ask, model, key)
             try:
-                await self._database.write(self._add, new_row, request)
+                await self._database.write(self._add, new_row, entry, request)
             except IntegrityError:  # the same key, at the same moment
                 row = await self._database.read(questions.by_key, user_id, key or "")
                 if row is None:
@@ -86,10 +91,12 @@ class Questions:
             reserved.pop_all()  # the place is the run's from here on
             return self._runs.start(as_question(new_row), request, place)
 
-    def _add(self, connection: Connection, row: dict[str, Any], request: Request) -> None:
+    def _add(
+        self, connection: Connection, row: dict[str, Any], entry: Entry, request: Request
+    ) -> None:
         """One transaction: the cost is reserved if and only if the question is stored."""
         self._metering.reserve(connection, row, request)
-        questions.add(connection, row)
+        questions.add(connection, row, entry)
 
     def _model(self, model: str | None) -> str:
         if model is None:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -27,6 +28,7 @@ from askcli.errors import (
     ProviderFailed,
 )
 from askcli.services.clock import now, rfc3339
+from askcli.services.indexing import Indexing
 from askcli.services.runs.retries import RetryPolicy
 from askcli.services.runs.run import Run
 from askcli.services.runs.storable_text import StorableText
@@ -34,6 +36,7 @@ from askcli.services.runs.stream import AnswerStream, wait_for_event
 from askcli.services.usage.metering import Metering, Outcome
 from askcli.store import questions
 from askcli.store.database import Database
+from askcli.store.search import Entry
 
 log = logging.getLogger("askcli.generation")
 
@@ -50,17 +53,23 @@ class Generator:
         answerer: Answerer,
         retries: RetryPolicy,
         metering: Metering,
+        indexing: Indexing,
     ) -> None:
         self._database = database
         self._answerer = answerer
         self._retries = retries
         self._metering = metering
+        self._indexing = indexing
 
     async def generate(self, run: Run) -> None:
         """Generate the run's answer and store its end; `run.stop` ends it early."""
         async with self._checkpoints(run):
             outcome = await self._outcome(run)
-        await self._store(run, outcome)
+            question = run.stream.question
+            entry = await self._indexing.ended(
+                UUID(question["user_id"]), question["question"], outcome.text
+            )
+        await self._store(run, outcome, entry)
 
     async def _outcome(self, run: Run) -> Outcome:
         try:
@@ -112,13 +121,14 @@ class Generator:
                     run.stop(Cancelled("The answer was cancelled, or its question deleted."))
                 stored = text
 
-    async def _store(self, run: Run, outcome: Outcome) -> None:
+    async def _store(self, run: Run, outcome: Outcome, entry: Entry) -> None:
         cost = self._answerer.cost_usd(outcome.finish) if outcome.finish else None
         answered_at = now()
         question = _ended(run.stream.question, outcome, answered_at, cost)
         while True:
             try:
-                await self._database.write(self._end, question, answered_at, outcome)
+                if not await self._database.write(self._end, question, answered_at, outcome, entry):
+                    await self._indexing.update(run.question_id)  # the text it was cancelled with
                 break
             except DatabaseUnavailable:  # the answer is paid for: keep it until it is stored
                 await asyncio.sleep(RETRY_SECONDS)
@@ -127,13 +137,19 @@ class Generator:
         run.stream.end(question, outcome.error)
 
     def _end(
-        self, connection: Connection, question: Question, answered_at: datetime, outcome: Outcome
-    ) -> None:
-        """Store the end; the cost counts also where the question was cancelled or deleted."""
+        self,
+        connection: Connection,
+        question: Question,
+        answered_at: datetime,
+        outcome: Outcome,
+        entry: Entry,
+    ) -> bool:
+        """Store the end; False where the question was cancelled or deleted: the cost counts."""
         values: dict[str, Any] = {"answered_at": answered_at}
         values |= {name: value for name, value in question.items() if name in _STORED_FIELDS}
-        questions.finish(connection, outcome.question_id, values)
+        is_stored = questions.finish(connection, outcome.question_id, values, entry)
         self._metering.settle(connection, outcome)
+        return is_stored
 
 
 _STORED_FIELDS = frozenset(

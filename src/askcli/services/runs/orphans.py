@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from askcli.errors import DatabaseUnavailable
 from askcli.services.clock import now
+from askcli.services.indexing import Indexing
 from askcli.services.runs.registry import Runs
 from askcli.services.usage.metering import Metering
 from askcli.store import questions
@@ -30,10 +31,18 @@ CHECKS_PER_TIMEOUT = 4
 class Orphans:
     """Finds orphans; `timeout` is the seconds without a heartbeat that make one."""
 
-    def __init__(self, database: Database, runs: Runs, metering: Metering, timeout: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        runs: Runs,
+        metering: Metering,
+        indexing: Indexing,
+        timeout: float,
+    ) -> None:
         self._database = database
         self._runs = runs
         self._metering = metering
+        self._indexing = indexing
         self._timeout = timeout
         # The last heartbeat of each question, and when it was first read here.
         self._heartbeats: dict[UUID, tuple[datetime, float]] = {}
@@ -70,3 +79,4 @@ class Orphans:
 
         if await self._database.write(interrupt):
             log.warning("question %s was orphaned and is now interrupted", question_id)
+            await self._indexing.update(question_id)

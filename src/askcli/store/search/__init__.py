@@ -8,8 +8,8 @@ these names the user.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import Connection, Subquery, select
@@ -21,6 +21,9 @@ from askcli.store.tables import questions
 # Indexed characters of each of the two texts.
 MAX_CHARACTERS = 400_000
 
+# What a database stores of a question: the parameters of its statement.
+Entry = Mapping[str, Any]
+
 
 class Schema(Protocol):
     """The interface of each database's module."""
@@ -28,15 +31,12 @@ class Schema(Protocol):
     CREATE: tuple[str, ...]
     DROP: tuple[str, ...]
 
-    def put(
-        self,
-        connection: Connection,
-        user_id: UUID,
-        question_id: UUID,
-        question: Sequence[str],
-        answer: Sequence[str],
-    ) -> None:
-        """Replace the indexed words of a question."""
+    def entry(self, user_id: UUID, question: Sequence[str], answer: Sequence[str]) -> Entry:
+        """Return what is stored for these words."""
+        ...
+
+    def put(self, connection: Connection, question_id: UUID, entry: Entry) -> None:
+        """Index a question, in place of what was indexed before."""
         ...
 
     def ranked(self, user_id: UUID, terms: Sequence[Term]) -> Subquery:
@@ -44,31 +44,37 @@ class Schema(Protocol):
         ...
 
 
-def schema(connection: Connection) -> Schema:
-    """Return the module of the connection's database."""
-    return sqlite if connection.dialect.name == "sqlite" else postgresql
+def schema(dialect: str) -> Schema:
+    """Return the module of a database."""
+    return sqlite if dialect == "sqlite" else postgresql
 
 
-def put(
-    connection: Connection, user_id: UUID, question_id: UUID, question: str, answer: str
-) -> None:
-    """Index the words of a question and its answer, in place of those before."""
-    schema(connection).put(connection, user_id, question_id, _words(question), _words(answer))
+def entry(dialect: str, user_id: UUID, question: str, answer: str) -> Entry:
+    """Return the index entry of a question.
+
+    Up to a second of work for the longest texts: never within a transaction that others wait for.
+    """
+    return schema(dialect).entry(user_id, _words(question), _words(answer))
+
+
+def put(connection: Connection, question_id: UUID, entry_: Entry) -> None:
+    """Index a question, in place of what was indexed before."""
+    schema(connection.dialect.name).put(connection, question_id, entry_)
 
 
 def put_as_stored(connection: Connection, question_id: UUID) -> None:
-    """Index the texts of a stored question; does nothing when it was deleted."""
+    """Index the texts of a stored question, for migrations; nothing when it was deleted."""
     c = questions.c
     query = select(c.user_id, c.question, c.answer).where(c.id == question_id)
-    # Locked, so that it is not deleted before it is indexed.
-    row = connection.execute(query.with_for_update(read=True, key_share=True)).first()
+    row = connection.execute(query).first()
     if row is not None:
-        put(connection, row.user_id, question_id, row.question, row.answer)
+        dialect = connection.dialect.name
+        put(connection, question_id, entry(dialect, row.user_id, row.question, row.answer))
 
 
 def ranked(connection: Connection, user_id: UUID, terms: Sequence[Term]) -> Subquery:
     """Return the user's questions that match the terms, as a subquery of (question_id, rank)."""
-    return schema(connection).ranked(user_id, terms)
+    return schema(connection.dialect.name).ranked(user_id, terms)
 
 
 def _words(text: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Subquery, Uuid, bindparam, text
@@ -38,14 +39,8 @@ _RANKED = text(
 )
 
 
-def put(
-    connection: Connection,
-    user_id: UUID,
-    question_id: UUID,
-    question: Sequence[str],
-    answer: Sequence[str],
-) -> None:
-    """Replace the indexed words of a question."""
+def entry(user_id: UUID, question: Sequence[str], answer: Sequence[str]) -> dict[str, str]:
+    """Return what is stored for these words: a tsvector as text."""
     lexemes: dict[str, list[str]] = {}
     _add(lexemes, question, "A", 0)
     _add(lexemes, answer, "B", POSITIONS)
@@ -55,7 +50,12 @@ def put(
         if remaining < 0:
             break
         vector.append(f"'{word}'" + (":" + ",".join(positions) if positions else ""))
-    connection.execute(_PUT, {"question_id": question_id, "words": " ".join(vector)})
+    return {"words": " ".join(vector)}
+
+
+def put(connection: Connection, question_id: UUID, entry: Mapping[str, Any]) -> None:
+    """Index a question, in place of what was indexed before."""
+    connection.execute(_PUT, {"question_id": question_id, **entry})
 
 
 def _add(lexemes: dict[str, list[str]], words: Sequence[str], weight: str, offset: int) -> None:

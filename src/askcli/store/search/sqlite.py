@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Subquery, Uuid, bindparam, text
@@ -60,16 +61,14 @@ MAX_RANKED_TERMS = 8
 _TEXTS = "{question answer}"
 
 
-def put(
-    connection: Connection,
-    user_id: UUID,
-    question_id: UUID,
-    question: Sequence[str],
-    answer: Sequence[str],
-) -> None:
-    """Replace the indexed words of a question."""
-    columns = {"question": " ".join(question), "answer": " ".join(answer)}
-    connection.execute(_PUT, {"question_id": question_id, "owner": user_id.hex, **columns})
+def entry(user_id: UUID, question: Sequence[str], answer: Sequence[str]) -> dict[str, str]:
+    """Return what is stored for these words: texts of words separated by blanks."""
+    return {"owner": user_id.hex, "question": " ".join(question), "answer": " ".join(answer)}
+
+
+def put(connection: Connection, question_id: UUID, entry: Mapping[str, Any]) -> None:
+    """Index a question, in place of what was indexed before."""
+    connection.execute(_PUT, {"question_id": question_id, **entry})
 
 
 def ranked(user_id: UUID, terms: Sequence[Term]) -> Subquery:

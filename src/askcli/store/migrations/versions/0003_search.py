@@ -16,13 +16,13 @@ _questions = table("questions", column("id", Uuid))
 
 
 def upgrade() -> None:
-    for statement in search.schema(op.get_bind()).CREATE:
+    for statement in search.schema(op.get_bind().dialect.name).CREATE:
         op.execute(statement)
     _index(op.get_bind())
 
 
 def downgrade() -> None:
-    for statement in search.schema(op.get_bind()).DROP:
+    for statement in search.schema(op.get_bind().dialect.name).DROP:
         op.execute(statement)
 
 
