@@ -6,7 +6,8 @@ documents the same keys in OpenAPI. Ids are UUIDv7 strings, times RFC 3339 strin
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from typing_extensions import TypedDict  # pydantic supports typing's from Python 3.12 on
 
@@ -14,13 +15,29 @@ Status = Literal["answering", "answered", "interrupted", "cancelled", "failed"]
 Scope = Literal["ask", "read"]
 
 
+@dataclass(frozen=True, slots=True)
+class Format:
+    """The format of a string, for OpenAPI."""
+
+    name: str
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """Return the string's schema with its format; Pydantic's protocol, without Pydantic."""
+        return {**handler(core_schema), "format": self.name}
+
+
+Id = Annotated[str, Format("uuid")]
+Time = Annotated[str, Format("date-time")]
+Day = Annotated[str, Format("date")]
+
+
 class User(TypedDict):
     """An account as its owner sees it."""
 
-    id: str
+    id: Id
     name: str
     email: str
-    created_at: str
+    created_at: Time
 
 
 class Tokens(TypedDict):
@@ -36,11 +53,11 @@ class Tokens(TypedDict):
 class Session(TypedDict):
     """A session; `address` is the network it was opened from, null for this machine's user."""
 
-    id: str
+    id: Id
     client: str
     address: str | None
-    created_at: str
-    last_used_at: str
+    created_at: Time
+    last_used_at: Time
     current: bool
 
 
@@ -53,12 +70,12 @@ class SessionList(TypedDict):
 class ApiToken(TypedDict):
     """A token for scripts, without the token itself."""
 
-    id: str
+    id: Id
     name: str
     scopes: list[Scope]
-    created_at: str
-    expires_at: str
-    last_used_at: str | None
+    created_at: Time
+    expires_at: Time
+    last_used_at: Time | None
 
 
 class NewApiToken(ApiToken):
@@ -76,9 +93,9 @@ class ApiTokenList(TypedDict):
 class Question(TypedDict):
     """A question and its answer; `answer` is the text so far until it is answered."""
 
-    id: str
-    user_id: str
-    conversation_id: str
+    id: Id
+    user_id: Id
+    conversation_id: Id
     question: str
     system: str | None
     answer: str
@@ -89,15 +106,15 @@ class Question(TypedDict):
     input_tokens: int | None
     output_tokens: int | None
     cost_usd: float | None
-    created_at: str
-    answered_at: str | None
+    created_at: Time
+    answered_at: Time | None
 
 
 class QuestionPage(TypedDict):
     """Questions, newest first; `next_cursor` is that of the next page, null at the end."""
 
     items: list[Question]
-    next_cursor: str | None
+    next_cursor: Id | None
 
 
 class Removed(TypedDict):
@@ -109,7 +126,7 @@ class Removed(TypedDict):
 class Usage(TypedDict):
     """Usage of a model on a day (UTC); `cost_usd` is null where the price is unknown."""
 
-    day: str
+    day: Day
     model: str
     questions: int
     input_tokens: int
@@ -166,7 +183,7 @@ class QuotaLeft(TypedDict):
     limit: float
     used: float
     left: float
-    resets_at: str
+    resets_at: Time
 
 
 class _ProblemBase(TypedDict):
@@ -183,7 +200,7 @@ class Problem(_ProblemBase, total=False):
 
     errors: list[FieldError]
     quota: QuotaLeft
-    question_id: str
+    question_id: Id
     question_status: Status
 
 

@@ -31,6 +31,8 @@ def create_app(services: Services, activity: Activity, allowed: Hosts) -> FastAP
         description="Ask a language model; every answer is stored.",
         lifespan=_lifespan,
         redirect_slashes=False,
+        responses=openapi.ANY_PROBLEM,
+        generate_unique_id_function=openapi.operation_id,
     )
     app.state.services = services
     modules = (users, history, auth, sessions, tokens, questions, models, health)
@@ -39,7 +41,7 @@ def create_app(services: Services, activity: Activity, allowed: Hosts) -> FastAP
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]
     problems.install(app)
-    openapi.list_models(app, services.questions.models()[0])
+    openapi.install(app, services.questions.models()[1])
     app.add_middleware(Envelope, activity=activity, allowed=allowed)
     return app
 

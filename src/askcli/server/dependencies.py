@@ -18,8 +18,14 @@ from askcli.server.bootstrap import Services
 from askcli.services.auth.authentication import Caller
 from askcli.services.auth.tokens import Login
 
-_header = APIKeyHeader(name=HEADER_ACCESS_TOKEN, auto_error=False, scheme_name="AccessToken")
-_bearer = HTTPBearer(auto_error=False, scheme_name="Bearer", bearerFormat="JWT")
+_ABOUT = (
+    "The access_token of a login, or a token for scripts. A login has all scopes (ask, read and "
+    "account), a token for scripts those that it was made with (ask, read)."
+)
+_header = APIKeyHeader(
+    name=HEADER_ACCESS_TOKEN, auto_error=False, scheme_name="AccessToken", description=_ABOUT
+)
+_bearer = HTTPBearer(auto_error=False, scheme_name="Bearer", bearerFormat="JWT", description=_ABOUT)
 
 
 async def get_services(request: Request) -> Services:
@@ -48,7 +54,7 @@ async def get_caller(
 def _with_scope(*scopes: str) -> Callable[[Caller], Coroutine[Any, Any, Caller]]:
     """Return a dependency: a caller with one of these scopes. It raises ScopeMissing."""
 
-    async def allowed(caller: Annotated[Caller, Depends(get_caller)]) -> Caller:
+    async def allowed(caller: Caller = Security(get_caller, scopes=scopes)) -> Caller:
         if caller.scopes.isdisjoint(scopes):
             need = " or ".join(scopes) if "account" not in scopes else "a login, which no token is"
             raise ScopeMissing(f"This token may not be used for this: it takes {need}.")
@@ -69,7 +75,7 @@ def login_of(owner: Caller) -> Login:
     return Login(owner.user_id, owner.session_id)
 
 
-UserId = Annotated[UUID | Literal["me"], Path(description="Your id, or `me`")]
+UserId = Annotated[UUID | Literal["me"], Path(description="Your id, or `me`", examples=["me"])]
 
 
 def own_id(user_id: UUID | Literal["me"], caller: Caller) -> UUID:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -72,6 +72,15 @@ NewPassword = Annotated[
 ]
 
 
+# The examples work as they stand, one after the other: register, log in, ask, ….
+_EMAIL, _PASSWORD = "ada@example.org", "engine of analysis"
+
+
+def _example(body: dict[str, Any]) -> ConfigDict:
+    """Return the configuration of a body with this example."""
+    return ConfigDict(json_schema_extra={"examples": [body]})
+
+
 class Body(BaseModel):
     """A JSON body; unknown fields are errors."""
 
@@ -80,6 +89,8 @@ class Body(BaseModel):
 
 class Registration(Body):
     """A new account."""
+
+    model_config = _example({"name": "Ada Lovelace", "email": _EMAIL, "password": _PASSWORD})
 
     name: Name
     email: Email
@@ -90,6 +101,8 @@ class Registration(Body):
 class Login(Body):
     """Credentials."""
 
+    model_config = _example({"email": _EMAIL, "password": _PASSWORD})
+
     email: Annotated[str, Field(min_length=1, max_length=254, pattern=ANY_TEXT)]
     password: Secret
 
@@ -97,11 +110,15 @@ class Login(Body):
 class Refresh(Body):
     """The refresh token to rotate."""
 
+    model_config = _example({"refresh_token": "the refresh_token of your login"})
+
     refresh_token: Secret
 
 
 class PasswordChange(Body):
     """The current and the new password."""
+
+    model_config = _example({"current_password": _PASSWORD, "new_password": "difference engine"})
 
     current_password: Secret
     new_password: NewPassword
@@ -109,6 +126,8 @@ class PasswordChange(Body):
 
 class TokenRequest(Body):
     """A new API token."""
+
+    model_config = _example({"name": "nightly", "scopes": ["ask", "read"], "expires_in_days": 30})
 
     name: Annotated[Name, Field(max_length=100)]
     scopes: Annotated[
@@ -120,13 +139,14 @@ class TokenRequest(Body):
 class AskBody(Body):
     """A question and options for its answer."""
 
+    model_config = _example({"question": "Why is the sky blue?"})
+
     question: Annotated[
         str,
         Field(
             min_length=1,
             max_length=MAX_QUESTION_CHARACTERS,
             pattern=SOME_TEXT,
-            examples=["Why is the sky blue?"],
         ),
     ]
     system: Annotated[

@@ -14,18 +14,18 @@ _problems = problems(400, 401, 403, 413, 415, 429, 503)
 
 
 @router.post("/login", dependencies=[JsonBody], responses=_problems)
-async def login(body: Login, services: ServicesHere) -> Tokens:
+async def log_in(body: Login, services: ServicesHere) -> Tokens:
     """Start a session."""
     return await services.logins.login(body.email, body.password)
 
 
 @router.post("/refresh", dependencies=[JsonBody], responses=_problems)
-async def refresh(body: Refresh, services: ServicesHere) -> Tokens:
+async def refresh_tokens(body: Refresh, services: ServicesHere) -> Tokens:
     """Rotate the refresh token; a retry within the grace period gets the same one."""
     return await services.sessions.refresh(body.refresh_token)
 
 
 @router.post("/logout", status_code=204, responses=problems(401, 403))
-async def logout(caller: Owner, services: ServicesHere) -> None:
+async def log_out(caller: Owner, services: ServicesHere) -> None:
     """End this session, at once and everywhere."""
     await services.sessions.end(caller.user_id, login_of(caller).session_id)

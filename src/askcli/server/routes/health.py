@@ -28,13 +28,13 @@ askcli_tasks {tasks}
 
 
 @router.get("/healthz")
-async def healthz() -> Health:
+async def get_health() -> Health:
     """The process is alive."""
     return Health(status="ok", version=__version__)
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(services: ServicesHere) -> PlainTextResponse:
+async def get_metrics(services: ServicesHere) -> PlainTextResponse:
     """How busy this process is, as Prometheus reads it."""
     text = _METRICS.format(
         running=services.runs.active, waiting=services.queue.waiting, tasks=len(asyncio.all_tasks())
@@ -43,7 +43,7 @@ async def metrics(services: ServicesHere) -> PlainTextResponse:
 
 
 @router.get("/readyz", responses=problems(503))
-async def readyz(services: ServicesHere) -> Readiness:
+async def get_readiness(services: ServicesHere) -> Readiness:
     """The database is reachable and migrated, and the server is not stopping: send requests."""
     database = await services.readiness.check()
     return Readiness(status="ok", version=__version__, database=database)

@@ -15,7 +15,7 @@ router = APIRouter(prefix="/api/users", tags=["users"])
 
 
 @router.get("/{user_id}/questions", responses=problems(401, 403, 404))
-async def questions(
+async def list_questions(
     user_id: UserId,
     caller: Reader,
     services: ServicesHere,
@@ -26,9 +26,11 @@ async def questions(
 
 
 @router.delete("/{user_id}/questions", responses=problems(401, 403, 404))
-async def remove(
+async def delete_questions(
     user_id: UserId,
-    until: Annotated[Moment, Query(description="Asked before this time")],
+    until: Annotated[
+        Moment, Query(description="Asked before this time", examples=["2026-01-01T00:00:00Z"])
+    ],
     caller: Owner,
     services: ServicesHere,
 ) -> Removed:
@@ -37,7 +39,7 @@ async def remove(
 
 
 @router.get("/{user_id}/usage", responses=problems(401, 403, 404))
-async def usage(
+async def get_usage(
     user_id: UserId,
     caller: Reader,
     services: ServicesHere,

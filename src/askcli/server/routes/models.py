@@ -12,7 +12,7 @@ router = APIRouter(prefix="/api/models", tags=["models"])
 
 
 @router.get("", responses=problems(401, 403))
-async def models(_caller: Anybody, services: ServicesHere) -> ModelList:
+async def list_models(_caller: Anybody, services: ServicesHere) -> ModelList:
     """The models, and which one answers when a question names none."""
     items, default = services.questions.models()
     return ModelList(items=items, default=default)

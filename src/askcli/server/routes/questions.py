@@ -7,44 +7,20 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
 
-from askcli.contract.protocol import (
-    EVENT_DELTA,
-    EVENT_DONE,
-    EVENT_ERROR,
-    EVENT_QUESTION,
-    EVENT_STREAM,
-)
 from askcli.contract.shapes import Question
 from askcli.server.dependencies import Anybody, Asker, JsonBody, Owner, Reader, ServicesHere
-from askcli.server.openapi import problems
+from askcli.server.openapi import EVENTS, Responses, problems
 from askcli.server.schemas import AskBody
 from askcli.server.sse import stream, wants_stream
 from askcli.services.auth.authentication import WATCH_SECONDS
 
 router = APIRouter(prefix="/api/questions", tags=["questions"])
 
-# One event, as OpenAPI's tools take the schema of an event stream to be.
-_EVENT = {
-    "type": "object",
-    "required": ["event", "data"],
-    "properties": {
-        "event": {"enum": [EVENT_QUESTION, EVENT_DELTA, EVENT_DONE, EVENT_ERROR]},
-        "id": {"type": "string", "description": "The characters sent so far"},
-        "data": {"type": "string", "contentMediaType": "application/json"},
-    },
+# An ask is answered as JSON or as a stream; FastAPI documents the JSON.
+_ANSWERS: Responses = {
+    201: {"description": "The answered question, or its events as they happen", "content": EVENTS}
 }
-_STREAMS: dict[int | str, dict[str, Any]] = {
-    201: {
-        "description": "The answered question, or its events as they happen",
-        "content": {EVENT_STREAM: {"schema": _EVENT}},
-    }
-}
-_FOLLOWS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The events",
-        "content": {EVENT_STREAM: {"schema": _EVENT}},
-    }
-}
+_FOLLOWS: Responses = {200: {"description": "The events", "content": EVENTS}}
 
 
 @router.post(
@@ -52,9 +28,9 @@ _FOLLOWS: dict[int | str, dict[str, Any]] = {
     status_code=201,
     response_model=Question,
     dependencies=[JsonBody],
-    responses=_STREAMS | problems(400, 401, 403, 404, 409, 413, 415, 429, 502, 503, 504),
+    responses=_ANSWERS | problems(400, 401, 403, 404, 409, 413, 415, 429, 502, 503, 504),
 )
-async def ask(
+async def ask_question(
     body: AskBody,
     caller: Asker,
     services: ServicesHere,
@@ -81,7 +57,7 @@ async def ask(
 
 
 @router.get("/{question_id}", responses=problems(401, 403, 404))
-async def get(question_id: UUID, caller: Reader, services: ServicesHere) -> Question:
+async def get_question(question_id: UUID, caller: Reader, services: ServicesHere) -> Question:
     """One of your questions."""
     return await services.questions.get(caller.user_id, question_id)
 
@@ -91,7 +67,7 @@ async def get(question_id: UUID, caller: Reader, services: ServicesHere) -> Ques
     response_class=Response,  # FastAPI would take EventSourceResponse for a generator's
     responses=_FOLLOWS | problems(401, 403, 404),
 )
-async def events(
+async def follow_answer(
     question_id: UUID,
     caller: Anybody,
     services: ServicesHere,
@@ -105,12 +81,12 @@ async def events(
 
 
 @router.post("/{question_id}/cancel", responses=problems(401, 403, 404))
-async def cancel(question_id: UUID, caller: Asker, services: ServicesHere) -> Question:
+async def cancel_answer(question_id: UUID, caller: Asker, services: ServicesHere) -> Question:
     """Stop an answer; the text so far is kept. One that has ended stays as it is."""
     return await services.questions.cancel(caller.user_id, question_id)
 
 
 @router.delete("/{question_id}", status_code=204, responses=problems(401, 403, 404))
-async def remove(question_id: UUID, caller: Owner, services: ServicesHere) -> None:
+async def delete_question(question_id: UUID, caller: Owner, services: ServicesHere) -> None:
     """Delete one of your questions."""
     await services.history.remove(caller.user_id, question_id)

@@ -14,18 +14,18 @@ router = APIRouter(prefix="/api/sessions", tags=["auth"])
 
 
 @router.get("", responses=problems(401, 403))
-async def sessions(caller: Owner, services: ServicesHere) -> SessionList:
+async def list_sessions(caller: Owner, services: ServicesHere) -> SessionList:
     """Your sessions, the newest first."""
     return SessionList(items=await services.sessions.of_user(caller.user_id, caller.session_id))
 
 
 @router.delete("", status_code=204, responses=problems(401, 403))
-async def end_all(caller: Owner, services: ServicesHere) -> None:
+async def end_sessions(caller: Owner, services: ServicesHere) -> None:
     """End all your sessions, this one too."""
     await services.sessions.end_all(caller.user_id)
 
 
 @router.delete("/{session_id}", status_code=204, responses=problems(401, 403, 404))
-async def end(session_id: UUID, caller: Owner, services: ServicesHere) -> None:
+async def end_session(session_id: UUID, caller: Owner, services: ServicesHere) -> None:
     """End one of your sessions."""
     await services.sessions.end(caller.user_id, session_id)

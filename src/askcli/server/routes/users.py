@@ -26,13 +26,13 @@ router = APIRouter(prefix="/api/users", tags=["users"])
     dependencies=[JsonBody],
     responses=problems(400, 403, 409, 413, 415, 429, 503),
 )
-async def register(body: Registration, services: ServicesHere) -> User:
+async def register_user(body: Registration, services: ServicesHere) -> User:
     """Make an account."""
     return await services.accounts.register(body.name, body.email, body.password, body.invite)
 
 
 @router.get("/{user_id}", responses=problems(401, 403, 404))
-async def get(user_id: UserId, caller: Anybody, services: ServicesHere) -> User:
+async def get_user(user_id: UserId, caller: Anybody, services: ServicesHere) -> User:
     """Your account."""
     return await services.accounts.get(own_id(user_id, caller))
 
