@@ -78,6 +78,7 @@ def _default(value: Any) -> str:
 def json() -> str:
     """Return the shapes that are printed under --json."""
     lines = [f"{commands:32}{shape}" for commands, shape in JSON.items()]
+    lines += ["", "Id (a UUID), Time (RFC 3339, in UTC) and Day (2026-01-31) are strings."]
     for name in _SHAPES:
         shape = getattr(shapes, name)
         lines += ["", f"{name}: {(shape.__doc__ or '').strip().splitlines()[0]}"]
