@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx2
 import pytest
+from sqlalchemy import event
 
+from askcli.errors import AskcliError
+from askcli.server.bootstrap import Services, build
+from askcli.services import request_info
+from askcli.services.auth.passwords import Passwords
+from askcli.services.request_info import RequestInfo
+from askcli.settings import Rate, Settings
+from askcli.store import users
 from tests.support.cli import NewCli
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.limits import DEFAULT, an_address, coming_from, login
 from tests.support.people import add_user
 from tests.support.processes import ServerProcess
-from tests.support.secrets import PASSWORD
+from tests.support.secrets import PASSWORD, SECRET
 from tests.support.servers import serving
 
 pytestmark = pytest.mark.xdist_group("limits")
@@ -145,6 +155,71 @@ def test_an_address_has_so_many_tries_at_anything(
         assert [answer.status_code for answer in answers] == [401] * 4 + [429] * 2
         assert login(http, "somebody@example.org", PASSWORD).status_code == 429
     assert process.stop() == 0
+
+
+class Guesses:
+    """Wrong passwords for one email from one address, and the statements that each one causes."""
+
+    def __init__(self, services: Services, email: str, address: str) -> None:
+        self._services, self._email, self._address = services, email, address
+
+    async def make(self, count: int) -> list[tuple[str, list[str]]]:
+        """The error and the statements of each."""
+        engine, statements = self._services.database.engine, list[str]()
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            statements.append(statement)
+
+        event.listen(engine, "before_cursor_execute", note)
+        guesses = []
+        for _ in range(count):
+            request_info.bind(RequestInfo("id", "client", self._address))
+            with pytest.raises(AskcliError) as error:
+                await self._services.logins.login(self._email, "a guess at it")
+            guesses.append((error.value.code, statements.copy()))
+            statements.clear()
+        event.remove(engine, "before_cursor_execute", note)
+        return guesses
+
+
+@pytest.mark.parametrize("limit", ["login_limit", "account_limit"])
+def test_a_guess_at_an_unknown_email_causes_the_same_statements(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, limit: str
+) -> None:
+    """Before and after a limit: equal work takes equal time, which is not measured here."""
+
+    async def no_match(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(Passwords, "matches", no_match)  # slow, and has tests of its own
+    address, known, local = an_address(), add_user(server), add_user(server)
+
+    async def compare() -> None:
+        settings = Settings(
+            db_conn_string=server.database_url,
+            jwt_secret=SECRET,
+            answerer="scripted",
+            data_dir=tmp_path,
+            **{limit: Rate(2, 9999)},  # type: ignore[arg-type]
+        )
+        services = build(settings)
+        request_info.bind(RequestInfo("id", "client", address))
+        user = await services.database.read(users.by_email, local)
+        assert user
+        await services.sessions.open(user)  # this one has logged in from the address before
+        unknown = await Guesses(services, f"{uuid4().hex}@example.org", address).make(5)
+        refused = 3 if limit == "login_limit" else 2
+        assert [code for code, _ in unknown][-refused - 1 :] == [
+            "invalid_credentials",
+            *["rate_limited"] * refused,
+        ]
+        assert all(statements for _, statements in unknown[:3])
+        assert await Guesses(services, known, address).make(5) == unknown
+        if limit == "login_limit":  # the other one does not apply to known addresses
+            assert await Guesses(services, local, address).make(5) == unknown
+        await services.close()
+
+    asyncio.run(compare())
 
 
 def test_a_limit_is_told_at_the_command_line(limited: ServerProcess, new_cli: NewCli) -> None:

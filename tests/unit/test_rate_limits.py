@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from askcli.errors import RateLimited
 from askcli.services import request_info
-from askcli.services.auth.rate_limits import FREE_TRIES, Limit, LoginAttempt, RateLimits
+from askcli.services.auth.login_limits import FREE_TRIES, FREE_TRIES_OF_A_SITE, LoginLimits
+from askcli.services.auth.rate_limits import Limit, RateLimits
 from askcli.services.request_info import RequestInfo
 from askcli.settings import Rate, Settings
 from askcli.store.database import Database
@@ -82,36 +83,61 @@ def test_off_is_no_limit_and_this_machines_own_user_has_none(
         limits.take(connection, Limit("login", Rate(1, 1000), "somebody"))
 
 
+def login_limits(**rates: Rate) -> LoginLimits:
+    settings = Settings(**({"address_limit": Rate(0, 1)} | rates))  # type: ignore[arg-type]
+    return LoginLimits(settings, RateLimits(settings))
+
+
+def tries(limits: LoginLimits, connection: Connection, address: str, most: int = 100) -> int:
+    """How many tries at an account are let through from an address."""
+    come_from(address)
+    for number in range(most):
+        try:
+            limits.take(connection, "ada@example.org")
+        except RateLimited:
+            return number
+    return most
+
+
 def test_the_first_tries_from_a_network_never_fail_for_what_others_did(
     connection: Connection, clock: Clock
 ) -> None:
-    limits = RateLimits(Settings(address_limit=Rate(0, 1), account_limit=Rate(5, 1000)))
-    attempt = LoginAttempt("ada@example.org", from_known_network=False)
+    limits = login_limits(account_limit=Rate(5, 1000))
     for number in range(8):
-        come_from(f"10.0.1.{number}")
-        limits.take_login(connection, attempt)
-    come_from("10.0.2.1")
-    for _ in range(FREE_TRIES):
-        limits.take_login(connection, attempt)
-    with pytest.raises(RateLimited):
-        limits.take_login(connection, attempt)
+        assert tries(limits, connection, f"10.0.1.{number}", 1) == 1
+    assert tries(limits, connection, "10.0.2.1") == FREE_TRIES.count
+
+
+def test_free_tries_are_granted_once_in_a_day(connection: Connection, clock: Clock) -> None:
+    limits = login_limits(account_limit=Rate(1, 86_400 * 10))
+    assert tries(limits, connection, "10.0.1.1") == FREE_TRIES.count
+    clock.seconds += 4 * 3600  # long enough for the limit of one network, 10 in 5 minutes
+    assert tries(limits, connection, "10.0.1.1") == 0
+    clock.seconds += 24 * 3600
+    assert tries(limits, connection, "10.0.1.1") == FREE_TRIES.count
+
+
+@pytest.mark.parametrize("address", ["10.0.1.{}", "2001:db8:1:{}::7"])
+def test_the_addresses_of_a_site_share_their_free_tries(
+    connection: Connection, clock: Clock, address: str
+) -> None:
+    limits = login_limits(account_limit=Rate(1, 86_400 * 10))
+    granted = [tries(limits, connection, address.format(number)) for number in range(20)]
+    assert sum(granted) == FREE_TRIES_OF_A_SITE.count
+    assert tries(limits, connection, "10.0.2.1") == FREE_TRIES.count
 
 
 def test_a_try_whose_password_was_not_compared_is_given_back(
     connection: Connection, clock: Clock
 ) -> None:
-    limits = RateLimits(SETTINGS)
+    limits = login_limits(login_limit=Rate(3, 30), account_limit=Rate(1, 1000))
     come_from("10.0.0.1")
-    attempt = LoginAttempt("ada@example.org", from_known_network=True)
     for _ in range(10):
-        limits.take_login(connection, attempt)
-        limits.login_not_tried(connection, attempt)
-    for _ in range(3):
-        limits.take_login(connection, attempt)
-    with pytest.raises(RateLimited):
-        limits.take_login(connection, attempt)
-    limits.login_succeeded(connection, attempt)
-    RateLimits(SETTINGS).take_login(connection, attempt)
+        limits.give_back(connection, limits.take(connection, "ada@example.org"))
+    assert tries(limits, connection, "10.0.0.1", 2) == 2
+    limits.succeeded(connection, "ada@example.org", limits.take(connection, "ada@example.org"))
+    again = login_limits(login_limit=Rate(3, 30), account_limit=Rate(1, 1000))
+    assert tries(again, connection, "10.0.0.1") == 1  # of three free ones, two were wrong
 
 
 def test_subjects_and_names_have_keys_of_their_own() -> None:

@@ -12,6 +12,7 @@ from askcli.errors import ProviderOverloaded
 from askcli.services.auth.accounts import Accounts
 from askcli.services.auth.api_tokens import ApiTokens
 from askcli.services.auth.authentication import Authentication
+from askcli.services.auth.login_limits import LoginLimits
 from askcli.services.auth.logins import Logins
 from askcli.services.auth.passwords import Passwords
 from askcli.services.auth.rate_limits import RateLimits
@@ -94,7 +95,7 @@ def build(settings: Settings) -> Services:
         answerer=answerer,
         authentication=Authentication(database, tokens),
         accounts=Accounts(database, passwords, limits, settings.registration_policy),
-        logins=Logins(database, passwords, sessions, limits),
+        logins=Logins(database, passwords, sessions, LoginLimits(settings, limits)),
         sessions=sessions,
         api_tokens=ApiTokens(database),
         questions=Questions(database, answerer, runs, queue, metering, indexing),

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, Select, delete, exists, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, delete, insert, select, update
 
 from askcli.store.tables import refresh_tokens, sessions, users
 
@@ -62,10 +62,11 @@ def of_user(connection: Connection, user_id: UUID, now: datetime) -> Sequence[Ro
     return connection.execute(query).mappings().all()
 
 
-def has_network(connection: Connection, user_id: UUID, network: str) -> bool:
-    """Whether the user has a session, live or ended, from this network."""
-    statement = exists().where(sessions.c.user_id == user_id, sessions.c.network == network)
-    return bool(connection.execute(select(statement)).scalar())
+def has_network(connection: Connection, email_key: str, network: str | None) -> bool:
+    """Whether the user with this email, if any, has a session, live or ended, from this network."""
+    joined = select(sessions.c.id).join(users, users.c.id == sessions.c.user_id)
+    query = joined.where(users.c.email_key == email_key, sessions.c.network == network)
+    return bool(connection.execute(select(query.exists())).scalar())
 
 
 def use_token(connection: Connection, token_hash: str, now: datetime) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection, RowMapping
 
 from askcli.contract.shapes import Tokens
@@ -12,10 +14,11 @@ from askcli.errors import (
     SessionEnded,
     Unavailable,
 )
-from askcli.services import audit, request_info
+from askcli.services import audit
 from askcli.services.auth.accounts import email_key
+from askcli.services.auth.login_limits import LoginLimits
 from askcli.services.auth.passwords import Passwords
-from askcli.services.auth.rate_limits import LoginAttempt, RateLimits
+from askcli.services.auth.rate_limits import Limit
 from askcli.services.auth.sessions import Sessions, check_unchanged, lock_user
 from askcli.services.auth.tokens import Login
 from askcli.services.clock import now
@@ -27,7 +30,7 @@ class Logins:
     """Starts sessions for passwords."""
 
     def __init__(
-        self, database: Database, passwords: Passwords, sessions: Sessions, limits: RateLimits
+        self, database: Database, passwords: Passwords, sessions: Sessions, limits: LoginLimits
     ) -> None:
         self._database = database
         self._passwords = passwords
@@ -67,39 +70,37 @@ class Logins:
         await self._database.write(change)
 
     async def _verified_user(self, email: str, password: str) -> RowMapping:
-        """Return the user of an email and password; each guess is counted, a wrong one audited."""
+        """Return the user of an email and password; each guess is counted, a wrong one audited.
+
+        The same database statements for an email without an account.
+        """
         account = email_key(email)
+        taken = await self._count(account)
         user = await self._database.read(users.by_email, account)
-        attempt = LoginAttempt(account, await self._from_known_network(user))
-        await self._count(attempt, user)
-        if not await self._matches(password, attempt, user) or user is None:
-            user_id = user["id"] if user else None
-            await self._database.write(audit.record, "login_failed", user_id=user_id)
+        if not await self._matches(password, user, taken) or user is None:
+            await self._database.write(_record, "login_failed", user)
             raise InvalidCredentials()
-        await self._database.write(self._limits.login_succeeded, attempt)
+        await self._database.write(self._limits.succeeded, account, taken)
         return user
 
-    async def _from_known_network(self, user: RowMapping | None) -> bool:
-        network = request_info.current().network
-        if user is None or network is None:
-            return False
-        return await self._database.read(sessions.has_network, user["id"], network)
-
-    async def _count(self, attempt: LoginAttempt, user: RowMapping | None) -> None:
-        limits = self._limits
-        limits.check(limits.address(), limits.account_and_network(attempt.account))
+    async def _count(self, account: str) -> list[Limit]:
+        self._limits.check(account)
         try:
-            await self._database.write(limits.take_login, attempt)
+            return await self._database.write(self._limits.take, account)
         except RateLimited:
             # Audited when it begins; most refusals that follow do not reach the database.
-            user_id = user["id"] if user else None
-            await self._database.write(audit.record, "login_limited", user_id=user_id)
+            user = await self._database.read(users.by_email, account)
+            await self._database.write(_record, "login_limited", user)
             raise
 
-    async def _matches(self, password: str, attempt: LoginAttempt, user: RowMapping | None) -> bool:
+    async def _matches(self, password: str, user: RowMapping | None, taken: list[Limit]) -> bool:
         password_hash = user["password_hash"] if user else None
         try:
             return await self._passwords.matches(password, password_hash)
         except Unavailable:
-            await self._database.write(self._limits.login_not_tried, attempt)
+            await self._database.write(self._limits.give_back, taken)
             raise
+
+
+def _record(connection: Connection, event: Any, user: RowMapping | None) -> None:
+    audit.record(connection, event, user_id=user["id"] if user else None)

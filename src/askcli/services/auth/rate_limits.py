@@ -1,10 +1,4 @@
-"""Rate limits on logins, registrations and refreshes, kept in the database for all servers.
-
-Nobody can be locked out by a stranger. The tight limit is on one account from one network. The
-limit on an account from all networks together does not apply where the account has logged in from
-before (OWASP's device cookies, with the network for the cookie), nor to the first tries from any
-other network.
-"""
+"""Rate limits, kept in the database for all servers."""
 
 from __future__ import annotations
 
@@ -23,7 +17,6 @@ from askcli.store import limits
 
 MICROSECONDS = 1_000_000
 MAX_CACHED = 10_000
-FREE_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +43,6 @@ class Limit:
         return self.rate.seconds * MICROSECONDS
 
 
-@dataclass(frozen=True, slots=True)
-class LoginAttempt:
-    """A try at an account's password.
-
-    `from_known_network` says that the account has logged in from the request's network before.
-    """
-
-    account: str
-    from_known_network: bool
-
-
 class RateLimits:
     """Checks and counts uses by the current request."""
 
@@ -72,15 +54,6 @@ class RateLimits:
     def address(self) -> Limit:
         """Limit on all logins, registrations and refreshes from one network."""
         return Limit("address", self._settings.address_limit, _network())
-
-    def account_and_network(self, account: str) -> Limit:
-        """Limit on wrong passwords for one account from one network."""
-        network = request_info.current().network
-        return Limit("login", self._settings.login_limit, f"{account}\0{network}")
-
-    def account(self, account: str) -> Limit:
-        """Limit on wrong passwords for one account from all networks new to it."""
-        return Limit("account", self._settings.account_limit, account)
 
     def register(self) -> Limit:
         """Limit on registrations from one network."""
@@ -108,34 +81,22 @@ class RateLimits:
                 raise _refusal(limit, free_at, timestamp)
             _report_allowance(limit, full_at - timestamp)
 
-    def take_login(self, connection: Connection, attempt: LoginAttempt) -> None:
-        """Count a try at an account's password.
+    def count(self, connection: Connection, limit: Limit) -> bool:
+        """Use the limit once; return False, without a refusal, when it is used up."""
+        if not _applicable([limit]):
+            return False
+        timestamp = _microseconds()
+        full_at = limits.take(connection, limit.key, timestamp, limit.interval, limit.window)
+        return full_at is not None
 
-        Raises RateLimited, but never for the first tries from a network because of what others
-        did: so no number of strangers can keep an owner out who comes from a new network.
-        """
-        pair, account = self.account_and_network(attempt.account), self.account(attempt.account)
-        self.take(connection, self.address(), pair)
-        if attempt.from_known_network:
-            return
-        ahead = limits.full_at(connection, pair.key) - _microseconds()
-        if pair.rate.count and ahead <= FREE_TRIES * pair.interval:
-            for limit in _applicable((account,)):
-                limits.take(connection, limit.key, _microseconds(), limit.interval, limit.window)
-        else:
-            self.take(connection, account)
+    def give_back(self, connection: Connection, taken: Iterable[Limit]) -> None:
+        """Take back one use of each limit."""
+        for limit in _applicable(taken):
+            limits.give_back(connection, limit.key, limit.interval)
 
-    def login_succeeded(self, connection: Connection, attempt: LoginAttempt) -> None:
-        """Reset the count of the account's wrong passwords from this network."""
-        limits.reset(connection, self.account_and_network(attempt.account).key)
-        if not attempt.from_known_network:
-            _give_back(connection, self.account(attempt.account))
-
-    def login_not_tried(self, connection: Connection, attempt: LoginAttempt) -> None:
-        """Take back the count of a try whose password was not compared."""
-        _give_back(connection, self.address(), self.account_and_network(attempt.account))
-        if not attempt.from_known_network:
-            _give_back(connection, self.account(attempt.account))
+    def reset(self, connection: Connection, limit: Limit) -> None:
+        """Make all uses of the limit available again."""
+        limits.reset(connection, limit.key)
 
     def _remember(self, key: str, free_at: int) -> None:
         if len(self._exhausted) >= MAX_CACHED:
@@ -152,11 +113,6 @@ def _applicable(required: Iterable[Limit]) -> list[Limit]:
     if request_info.current().address is None:
         return []
     return [limit for limit in required if limit.rate.count]
-
-
-def _give_back(connection: Connection, *taken: Limit) -> None:
-    for limit in _applicable(taken):
-        limits.give_back(connection, limit.key, limit.interval)
 
 
 def _refusal(limit: Limit, free_at: int, timestamp: int) -> RateLimited:
