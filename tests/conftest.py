@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,11 @@ from tests.support.people import NewPerson, Person, add_user, logged_in
 from tests.support.processes import ServerProcess
 from tests.support.secrets import PASSWORD, SECRETS
 from tests.support.servers import serving
+
+# A shell starts background jobs with SIGINT ignored, and their child processes inherit that:
+# tests of Ctrl-C would fail in such a run.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
