@@ -38,15 +38,16 @@ def private_directory(path: Path) -> Path:
 
 
 class Replacement:
-    """Atomic replacement of the file `path`, with mode 0600.
+    """Atomic replacement of the file `path`, with mode 0600 unless another one is given.
 
     `reserve` bytes are allocated at once, so that a full disk shows before anything is done that
     cannot be undone. Entering and `commit` raise OSError, with the old file untouched.
     """
 
-    def __init__(self, path: Path, reserve: int = 0) -> None:
+    def __init__(self, path: Path, reserve: int = 0, mode: int = 0o600) -> None:
         self._path = path
         self._reserve = reserve
+        self._mode = mode
 
     def __enter__(self) -> Replacement:
         handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
@@ -62,6 +63,7 @@ class Replacement:
     def commit(self, content: bytes) -> None:
         """Replace the file's content."""
         self._write(content)
+        os.fchmod(self._file.fileno(), self._mode)
         self._temporary.replace(self._path)
 
     def _write(self, content: bytes) -> None:

@@ -65,6 +65,11 @@ def test_the_readmes_recipes_run_as_they_are_written(sqlite_cli: Any, fake: Fake
     assert "what error.log says" in told[0].out
     assert told[1].out == "The colour is blue.\n"
     assert "what notes.txt says" in (home / "summary").read_text()
+    (home / "summary").write_text("of yesterday\n")
+    fake.on("Summarize the release notes", "half an ", "answer", fault="reset", fault_after=1)
+    failed = sqlite_cli.shell(recipes[2])
+    assert (failed.code, "keeping the old summary" in failed.err) == (0, True)
+    assert (home / "summary").read_text() == "of yesterday\n"
     price, _, events = told[3].out.partition("\n")
     assert float(price) > 0
     assert events.startswith('{"event": "delta"')

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from askcli import __version__
-from askcli.cli.commands import ask, config, models, status, usage
+from askcli.cli.commands import config, models, status, usage
 from askcli.cli.commands import help as reference
 from askcli.cli.commands.account import account, logout, tokens
 from askcli.cli.commands.admin import audit, invites, serve, users
-from askcli.cli.commands.batch import command
+from askcli.cli.commands.ask import command as ask
+from askcli.cli.commands.batch import command as batch
 from askcli.cli.commands.history import browse, delete, export
 from askcli.cli.output import console, notices, transient
 from askcli.errors import AskcliError, Failed, Misused
@@ -29,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("ask")(ask.ask)
-app.command("batch")(command.batch)
+app.command("batch")(batch.batch)
 app.command("completion")(reference.completion)
 app.command("help")(reference.help_)
 app.command("usage")(usage.usage)

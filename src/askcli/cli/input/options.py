@@ -64,6 +64,12 @@ Retry = Annotated[
 NoStdin = Annotated[bool, typer.Option("--no-stdin", help="Do not read stdin.")]
 Ndjson = Annotated[bool, typer.Option("--ndjson", help="Print the events, one JSON object a line.")]
 Raw = Annotated[bool, typer.Option("--raw", help="Print plain text, exactly as it came.")]
+OutputFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write to a file, replaced only by the whole."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices on stderr, only errors.")]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import stat
 import sys
 from collections.abc import Iterable
 from typing import Any, NoReturn, TextIO
@@ -77,8 +78,16 @@ def note(text: str) -> None:
 
 
 def _say(stream: TextIO | None, text: str) -> None:
-    transient.clear()
+    if not _is_file(stream):  # what leads anywhere else may be seen on the terminal
+        transient.clear()
     write(stream, text)
+
+
+def _is_file(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except OSError:  # in memory, or closed
+        return False
 
 
 def write(stream: TextIO | None, text: str) -> None:

@@ -13,7 +13,7 @@ import typer
 from askcli.cli.commands.history import layout
 from askcli.cli.commands.history.pages import Conversation, Selection, Since, Until
 from askcli.cli.input import options
-from askcli.cli.output import console
+from askcli.cli.output import console, output_file
 from askcli.contract.shapes import Question
 
 
@@ -31,12 +31,13 @@ def export(
     conversation: Conversation = None,
     since: Since = None,
     until: Until = None,
+    output: options.OutputFile = None,
     server: options.Server = None,
     profile: options.Profile = None,
 ) -> None:
     """Write all your questions and answers to stdout, newest first."""
     selection = Selection(conversation, since, until)
-    with options.connected(server, profile) as api:
+    with output_file.replaced(output), options.connected(server, profile) as api:
         _WRITERS[format_](selection.questions(api))
 
 

@@ -1,32 +1,28 @@
-"""askcli ask: a new question, an earlier one again, or an answer in progress."""
+"""The command: which question is asked, with which options."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from askcli.cli.commands.models import ensure_local_model
+from askcli.cli.commands.ask.answering import opened, print_events
 from askcli.cli.input import options, question, question_ids
-from askcli.cli.input.deadline import within
 from askcli.cli.input.last_conversation import Terminal
-from askcli.cli.output import notices, spinner
-from askcli.cli.output.answer import Printer, check_whole, printer
-from askcli.cli.reference import completion_cache
+from askcli.cli.output import notices, output_file
+from askcli.cli.output.answer import Printer, printer
 from askcli.client.api import Api
 from askcli.client.resume import Asking
 from askcli.client.target import Connection
-from askcli.client.transport import Event
-from askcli.contract.protocol import EVENT_QUESTION
-from askcli.errors import AskcliError, Misused, Unreachable
+from askcli.errors import Misused
 
 log = logging.getLogger("askcli.notices")
 
-CANCEL_SECONDS = 0.2
+# Of an earlier question, when it is asked again.
+KEPT = ("question", "conversation_id", "system", "model", "max_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +37,9 @@ class NewQuestion:
     read_stdin: bool
 
     @property
-    def is_empty(self) -> bool:
-        """Whether no option says anything about a new question."""
-        settings = any(self.settings.values())
-        return not (self.words or self.files or settings or self.conversation or self.go_on)
+    def has_text(self) -> bool:
+        """Whether an option says what is asked, or where."""
+        return bool(self.words or self.files or self.conversation or self.go_on)
 
 
 def ask(
@@ -61,6 +56,7 @@ def ask(
     as_json: options.Json = False,
     ndjson: options.Ndjson = False,
     raw: options.Raw = False,
+    output: options.OutputFile = None,
     quiet: options.Quiet = False,
     server: options.Server = None,
     profile: options.Profile = None,
@@ -76,63 +72,56 @@ def ask(
     _check_alone(rejoin, retry, new)
     connection = options.connection(server, profile, timeout)
     show = printer(as_json=as_json, ndjson=ndjson, raw=raw)
-    if rejoin:
-        _rejoin(connection, rejoin, show)
-    elif retry:
-        _retry(connection, retry, show)
-    else:
-        _ask(connection, new, show)
+    with output_file.replaced(output):
+        if rejoin:
+            _rejoin(connection, rejoin, show)
+        elif retry:
+            _retry(connection, retry, new, show)
+        else:
+            _ask(connection, new, show)
 
 
 def _check_alone(rejoin: str | None, retry: str | None, new: NewQuestion) -> None:
     """Raise Misused where --rejoin or --retry comes with another question, or with no id."""
-    ids = [text for text in (rejoin, retry) if text]
-    if ids and (len(ids) > 1 or not new.is_empty):
+    if (rejoin and retry) or ((rejoin or retry) and new.has_text):
         raise Misused("--rejoin ID and --retry ID stand alone: the question is known.")
-    for text in ids:
+    if rejoin and any(new.settings.values()):
+        raise Misused("--rejoin ID follows the answer as it was asked for: use --retry ID.")
+    for text in filter(None, (rejoin, retry)):
         question_ids.parse_whole(text)
 
 
 def _ask(connection: Connection, new: NewQuestion, show: Printer) -> None:
     """Ask a new question."""
     text = question.read(new.words, new.files, stdin=new.read_stdin)
-    with _open(connection) as api:
+    with opened(connection) as api:
         conversation_id = _conversation(connection, api, new)
         body = new.settings | {"question": text, "conversation_id": conversation_id}
         _send(connection, api, body, show)
 
 
-def _retry(connection: Connection, id_: str, show: Printer) -> None:
-    """Ask an earlier question again."""
-    with _open(connection) as api:
-        earlier = api.question(question_ids.resolve_question(api, id_))
-        body = {
-            "question": earlier["question"],
-            "system": earlier["system"],
-            "conversation_id": earlier["conversation_id"],
-        }
-        _send(connection, api, body, show)
+def _retry(connection: Connection, id_: str, new: NewQuestion, show: Printer) -> None:
+    """Ask an earlier question again: as it was asked, but for the options that are given."""
+    with opened(connection) as api:
+        earlier: Mapping[str, Any] = api.question(question_ids.resolve_question(api, id_))
+        body = {name: earlier.get(name) for name in KEPT}
+        _send(connection, api, body | _given(new.settings), show)
 
 
 def _rejoin(connection: Connection, id_: str, show: Printer) -> None:
     """Follow the answer of an earlier question from its beginning."""
-    with _open(connection) as api:
+    with opened(connection) as api:
         asking = Asking(api, question_ids.resolve_question(api, id_))
-        _print_events(connection, api, asking, asking.rejoin(), show)
-
-
-@contextmanager
-def _open(connection: Connection) -> Iterator[Api]:
-    if connection.is_local:
-        ensure_local_model(connection.settings)
-    with connection.open() as api:
-        yield api
+        print_events(connection, api, asking, asking.rejoin(), show)
 
 
 def _send(connection: Connection, api: Api, body: dict[str, Any], show: Printer) -> None:
     asking = Asking(api)
-    body = {name: value for name, value in body.items() if value is not None}
-    _print_events(connection, api, asking, asking.ask(body, str(uuid4())), show)
+    print_events(connection, api, asking, asking.ask(_given(body), str(uuid4())), show)
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _conversation(connection: Connection, api: Api, new: NewQuestion) -> str | None:
@@ -154,43 +143,3 @@ def _conversation(connection: Connection, api: Api, new: NewQuestion) -> str | N
         raise Misused("nothing was asked in this terminal yet: ask without -c first.")
     log.info("askcli: continuing conversation %s (%s).", last.id, last.question)
     return last.id
-
-
-def _print_events(
-    connection: Connection, api: Api, asking: Asking, events: Iterator[Event], show: Printer
-) -> None:
-    """Print the answer within --timeout. Ctrl-C cancels it; a time-out leaves it running."""
-    seconds = connection.settings.timeout
-    timeout = Unreachable(f"there was no whole answer within {seconds} s; it may yet come.")
-    spinner.animate()
-    try:
-        with within(seconds, timeout):
-            finished = show(_remembering(connection, events))
-        completion_cache.questions([finished])
-        check_whole(finished)
-    except KeyboardInterrupt:
-        _cancel(api, asking.question_id)
-        raise
-    except AskcliError as error:
-        error.question_id = error.question_id or asking.question_id
-        if error is timeout and asking.question_id:
-            log.info("askcli: follow it with: askcli ask --rejoin %s", asking.question_id)
-        raise
-
-
-def _remembering(connection: Connection, events: Iterator[Event]) -> Iterator[Event]:
-    """Yield the events; the question becomes the terminal's last one, which -c goes on with."""
-    terminal = Terminal(connection.settings.state_dir, connection.account_key)
-    for event in events:
-        if event.name == EVENT_QUESTION:
-            terminal.remember(event.data["conversation_id"], event.data["question"])
-        yield event
-
-
-def _cancel(api: Api, question_id: str | None) -> None:
-    """Cancel the answer, without keeping the user waiting for the server."""
-    if question_id is None:
-        return
-    with suppress(AskcliError, KeyboardInterrupt), within(CANCEL_SECONDS, Unreachable("late")):
-        api.cancel(question_id)
-    log.info("askcli: stopped; the text so far is kept: askcli history show %s", question_id)

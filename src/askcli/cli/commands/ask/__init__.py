@@ -1,0 +1,1 @@
+"""askcli ask: a new question, an earlier one again, or an answer in progress."""
