@@ -32,6 +32,7 @@ def test_a_question_is_answered_stored_and_read_back(alice: Person, fake: FakeAn
         "stop_reason": "end_turn",
         "error": None,
         "model": "claude-sonnet-5-5",
+        "max_tokens": 99,
         "input_tokens": 11,
         "output_tokens": 7,
         "cost_usd": pytest.approx(11 * 2e-6 + 7 * 10e-6),

@@ -160,3 +160,24 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_file(
     (config / "config.toml").write_text("sever = 'typo'\n")
     done = cli.in_process("status")
     assert (done.code, "sever" in done.err) == (2, True)
+
+
+def test_a_retry_asks_for_the_same_unless_it_is_told_otherwise(
+    cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    kept = ["-m", "claude-haiku-5-5-20261001", "-s", "Be brief.", "--max-tokens", "77"]
+    question_id = json.loads(cli.in_process("ask", "--json", *kept, marker).out)["id"]
+    assert cli.in_process("ask", "--retry", question_id).code == 0
+    told = ["-m", "claude-opus-5-5", "--max-tokens", "88", "-s", "Be long."]
+    assert cli.in_process("ask", "--retry", question_id, *told).code == 0
+    assert [
+        (request["model"], request["system"], request["max_tokens"])
+        for request in fake.asked(marker)
+    ] == [
+        ("claude-haiku-5-5-20261001", "Be brief.", 77),
+        ("claude-haiku-5-5-20261001", "Be brief.", 77),
+        ("claude-opus-5-5", "Be long.", 88),
+    ]
+    for words in (["--retry", question_id, "other"], ["--rejoin", question_id, *told]):
+        assert cli.in_process("ask", *words).code == 2

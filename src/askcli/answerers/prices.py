@@ -35,9 +35,14 @@ PRICES = {
 }
 
 
+def undated(model: str) -> str:
+    """Return the model's name without the day of its version."""
+    return _DATED.sub("", model)
+
+
 def cost_usd(finish: Finish) -> float | None:
     """Return the cost in US dollars, None (never 0) for an unknown model or count."""
-    price = PRICES.get(_DATED.sub("", finish.model))
+    price = PRICES.get(undated(finish.model))
     if price is None or finish.input_tokens is None or finish.output_tokens is None:
         return None
     is_long = price.long_from is not None and finish.input_tokens > price.long_from

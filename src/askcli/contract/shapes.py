@@ -91,7 +91,10 @@ class ApiTokenList(TypedDict):
 
 
 class Question(TypedDict):
-    """A question and its answer; `answer` is the text so far until it is answered."""
+    """A question and its answer; `answer` is the text so far until it is answered.
+
+    `max_tokens` is as asked for, null where the model's own limit holds.
+    """
 
     id: Id
     user_id: Id
@@ -103,6 +106,7 @@ class Question(TypedDict):
     stop_reason: str | None
     error: str | None
     model: str
+    max_tokens: int | None
     input_tokens: int | None
     output_tokens: int | None
     cost_usd: float | None

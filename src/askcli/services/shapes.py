@@ -33,6 +33,7 @@ def as_question(row: RowMapping | dict[str, Any]) -> Question:
         stop_reason=row["stop_reason"],
         error=row["error"],
         model=row["model"],
+        max_tokens=row["max_tokens"],
         input_tokens=row["input_tokens"],
         output_tokens=row["output_tokens"],
         cost_usd=row["cost_usd"],

@@ -102,6 +102,7 @@ questions = Table(
     C("stop_reason", String(50)),
     C("error", String(50)),
     C("model", String(200), nullable=False),
+    C("max_tokens", Integer),
     C("input_tokens", Integer),
     C("output_tokens", Integer),
     C("cost_usd", Float),

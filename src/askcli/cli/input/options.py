@@ -59,7 +59,10 @@ Rejoin = Annotated[
     str | None, typer.Option("--rejoin", metavar="ID", help="Follow an answer again.")
 ]
 Retry = Annotated[
-    str | None, typer.Option("--retry", metavar="ID", help="Ask the same question again.")
+    str | None,
+    typer.Option(
+        "--retry", metavar="ID", help="Ask the same again; -m, -s and --max-tokens change it."
+    ),
 ]
 NoStdin = Annotated[bool, typer.Option("--no-stdin", help="Do not read stdin.")]
 Ndjson = Annotated[bool, typer.Option("--ndjson", help="Print the events, one JSON object a line.")]

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import IntegrityError
 
+from askcli.answerers import prices
 from askcli.answerers.base import Answerer, Message, Request
 from askcli.contract.shapes import Model, Question
 from askcli.errors import KeyReused, NotFound, UnknownModel
@@ -102,7 +103,8 @@ class Questions:
         if model is None:
             return self._answerer.default_model
         available = [available["id"] for available in self._answerer.models()]
-        if model not in available:
+        # Stored is the version that has answered, and a question may be asked of it again.
+        if model not in available and prices.undated(model) not in available:
             raise UnknownModel(
                 f"This server has no model {model!r}; it has {', '.join(available)}."
             )
@@ -163,6 +165,7 @@ def _row(user_id: UUID, ask: Ask, model: str, key: str | None) -> dict[str, Any]
         "stop_reason": None,
         "error": None,
         "model": model,
+        "max_tokens": ask.max_tokens,
         "input_tokens": None,
         "output_tokens": None,
         "cost_usd": None,
