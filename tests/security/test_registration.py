@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,8 @@ import httpx2
 import pytest
 from sqlalchemy import func, select
 
+from askcli.settings import Settings
+from askcli.settings.registration import Registration
 from askcli.store.tables import invites, users
 from tests.support.cli import Cli, NewCli
 from tests.support.databases import database_of
@@ -138,7 +141,7 @@ def test_register_with_an_invite_at_the_command_line(
     [
         ({}, "Registration takes an invite", 403),
         ({"ASKCLI_REGISTRATION": "open"}, "Warning: anybody", 201),
-        ({"ASKCLI_REGISTRATION": "closed"}, "", 403),
+        ({"ASKCLI_REGISTRATION": "closed"}, "Registration is closed", 403),
     ],
 )
 def test_a_public_address_is_not_open_by_default(
@@ -151,6 +154,45 @@ def test_a_public_address_is_not_open_by_default(
     answer = httpx2.post(f"{url}/api/users", json=registration(), trust_env=False)
     assert answer.status_code == status
     assert server.stop() == 0
+
+
+@pytest.mark.parametrize("flags", [(), ("--workers", "2")])
+def test_behind_a_proxy_on_the_same_machine_registration_takes_an_invite(
+    tmp_path: Path, new_cli: NewCli, flags: tuple[str, ...]
+) -> None:
+    """The greeting and the status say so, and why."""
+    server = ServerProcess(tmp_path, *flags, ASKCLI_ALLOWED_HOSTS="ask.example.org", **SCRIPTED)
+    told = "egistration takes an invite, because ASKCLI_ALLOWED_HOSTS is set"
+    assert len([line for line in server.log if told in line]) == 1
+    answer = httpx2.post(f"{server.url}/api/users", json=registration(), trust_env=False)
+    assert (answer.status_code, answer.json()["code"]) == (403, "invite_needed")
+    status = new_cli(server)("status").out
+    assert "\nregistration    invite, because ASKCLI_ALLOWED_HOSTS is set\n" in status
+    assert server.stop() == 0
+
+
+PUBLIC = {
+    "the server listens beyond loopback": {"host": "192.0.2.1"},
+    "ASKCLI_TRUSTED_PROXIES is set": {"trusted_proxies": ("127.0.0.1",)},
+    "ASKCLI_ALLOWED_HOSTS is set": {"allowed_hosts": ("ask.example.org",)},
+    "the database is PostgreSQL": {"db_conn_string": "postgresql://u@127.0.0.1/x"},
+}
+
+
+@pytest.mark.parametrize("reason", PUBLIC)
+def test_each_sign_of_strangers_asks_for_an_invite_unless_the_host_decides(reason: str) -> None:
+    settings = Settings(**PUBLIC[reason])  # type: ignore[arg-type]
+    assert settings.registration_policy == Registration("invite", reason)
+    decided = replace(settings, registration="open").registration_policy
+    assert decided == Registration("open", "ASKCLI_REGISTRATION says so")
+    assert Settings().registration_policy.policy == "open"
+
+
+def test_the_local_server_registers_its_user_whatever_the_policy(new_cli: NewCli) -> None:
+    cli = new_cli(ASKCLI_ANSWERER="scripted", HOST="0.0.0.0", ASKCLI_REGISTRATION="closed")
+    assert cli("ask", "hello").code == 0
+    assert "\nregistration    open, because only you reach the server\n" in cli("status").out
+    assert cli("serve", "--stop").code == 0
 
 
 @pytest.mark.parametrize(

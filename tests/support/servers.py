@@ -25,6 +25,7 @@ def server_settings(fake: FakeAnthropic, url: str, **settings: str) -> dict[str,
         "JWT_SECRET": SECRET,
         "ANTHROPIC_API_KEY": KEY,
         "ANTHROPIC_BASE_URL": fake.url,
+        "ASKCLI_REGISTRATION": "open",  # on PostgreSQL too; the policy has tests of its own
         # All tests come from one address; the limits have tests of their own.
         **dict.fromkeys(LIMITS, "off"),
     }

@@ -166,10 +166,18 @@ class Health(TypedDict):
     version: str
 
 
+class Registration(TypedDict):
+    """Who may register, and the reason for it."""
+
+    policy: Literal["open", "invite", "closed"]
+    reason: str
+
+
 class Readiness(Health):
     """The response of /readyz when the server is ready."""
 
     database: Literal["sqlite", "postgresql"]
+    registration: Registration
 
 
 class FieldError(TypedDict):

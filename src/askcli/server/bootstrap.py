@@ -32,6 +32,7 @@ from askcli.services.runs.retries import RetryPolicy
 from askcli.services.usage import quotas
 from askcli.services.usage.metering import Metering
 from askcli.settings import Settings
+from askcli.settings.registration import Registration
 from askcli.store.database import Database
 
 _queue_full = partial(
@@ -71,8 +72,12 @@ class Services:
         self.database.close()
 
 
-def build(settings: Settings) -> Services:
-    """Build the services. Raises Misused for settings that cannot work."""
+def build(settings: Settings, registration: Registration | None = None) -> Services:
+    """Build the services; `registration` is the policy (None: that of the settings).
+
+    Raises Misused for settings that cannot work.
+    """
+    registration = registration or settings.registration_policy
     answerer = factory.build(settings)
     database = Database(settings.database_url)
     secret, previous = signing_secrets(settings, is_sqlite=database.is_sqlite)
@@ -94,7 +99,7 @@ def build(settings: Settings) -> Services:
         database=database,
         answerer=answerer,
         authentication=Authentication(database, tokens),
-        accounts=Accounts(database, passwords, limits, settings.registration_policy),
+        accounts=Accounts(database, passwords, limits, registration.policy),
         logins=Logins(database, passwords, sessions, LoginLimits(settings, limits)),
         sessions=sessions,
         api_tokens=ApiTokens(database),
@@ -106,7 +111,7 @@ def build(settings: Settings) -> Services:
         housekeeping=Housekeeping(database, settings.audit_days),
         runs=runs,
         passwords=passwords,
-        readiness=ReadinessCheck(database, runs),
+        readiness=ReadinessCheck(database, runs, registration),
     )
 
 

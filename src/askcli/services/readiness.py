@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
+from askcli import __version__
+from askcli.contract import shapes
+from askcli.contract.shapes import Readiness
 from askcli.errors import Unavailable
 from askcli.services.runs.registry import Runs
+from askcli.settings.registration import Registration
 from askcli.store import migrations
 from askcli.store.database import Database
 
@@ -13,13 +15,22 @@ from askcli.store.database import Database
 class ReadinessCheck:
     """Checks the database and whether the server is stopping."""
 
-    def __init__(self, database: Database, runs: Runs) -> None:
+    def __init__(self, database: Database, runs: Runs, registration: Registration) -> None:
         self._database = database
         self._runs = runs
+        self._registration = shapes.Registration(
+            policy=registration.policy, reason=registration.reason
+        )
 
-    async def check(self) -> Literal["sqlite", "postgresql"]:
-        """Return the kind of the database. Raises Unavailable or a subclass when not ready."""
+    async def check(self) -> Readiness:
+        """Return the server's state. Raises Unavailable or a subclass when it is not ready."""
         self._runs.check_open()
-        if await self._database.read(migrations.current) != migrations.HEAD:
-            raise Unavailable("The database is not migrated; its host must run `askcli migrate`.")
-        return "sqlite" if self._database.is_sqlite else "postgresql"
+        version = await self._database.read(migrations.current)
+        if error := migrations.problem(version):
+            raise Unavailable(f"The server is not ready: {error.detail}")
+        return Readiness(
+            status="ok",
+            version=__version__,
+            database="sqlite" if self._database.is_sqlite else "postgresql",
+            registration=self._registration,
+        )

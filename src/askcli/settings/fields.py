@@ -12,6 +12,7 @@ from typing import Any
 
 from askcli.settings import parsers
 from askcli.settings.parsers import Rate
+from askcli.settings.registration import POLICIES, Policy, Registration
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -49,7 +50,7 @@ class Settings:
     access_token_seconds: int = _setting(900, parsers.integer(1, 86_400))
     refresh_token_days: int = _setting(30, parsers.integer(1, 3650))
     refresh_grace_seconds: int = _setting(30, parsers.integer(0, 3600))
-    registration: str | None = _setting(None, parsers.one_of("open", "invite", "closed"))
+    registration: Policy | None = _setting(None, parsers.one_of(*POLICIES))
     allowed_hosts: tuple[str, ...] = _setting((), parsers.hosts)
     trusted_proxies: tuple[str, ...] = _setting((), parsers.networks)
     login_limit: Rate = _setting(Rate(10, 300), parsers.rate)
@@ -82,14 +83,32 @@ class Settings:
     runtime_dir: Path = field(default=Path())
 
     @property
-    def is_public(self) -> bool:
+    def is_beyond_loopback(self) -> bool:
         """Whether `serve` listens on an address that other machines can reach."""
         return self.host not in LOOPBACK
 
     @property
-    def registration_policy(self) -> str:
-        """The registration policy: as configured, else open on loopback and invite elsewhere."""
-        return self.registration or ("invite" if self.is_public else "open")
+    def public_because(self) -> str | None:
+        """The sign that strangers may reach the server, None without one.
+
+        Behind a proxy, a server on loopback is as public as the proxy.
+        """
+        signs = {
+            "the server listens beyond loopback": self.is_beyond_loopback,
+            "ASKCLI_TRUSTED_PROXIES is set": bool(self.trusted_proxies),
+            "ASKCLI_ALLOWED_HOSTS is set": bool(self.allowed_hosts),
+            "the database is PostgreSQL": self.database_url.startswith("postgres"),
+        }
+        return next((sign for sign, holds in signs.items() if holds), None)
+
+    @property
+    def registration_policy(self) -> Registration:
+        """The registration policy: as configured, else invite on a public server and open here."""
+        if self.registration:
+            return Registration(self.registration, "ASKCLI_REGISTRATION says so")
+        if self.public_because:
+            return Registration("invite", self.public_because)
+        return Registration("open", "only this machine reaches the server")
 
     @property
     def database_url(self) -> str:

@@ -40,11 +40,17 @@ def status(
         console.out_json(report.facts | {"problems": problems})
     else:
         for name, value in report.facts.items():
-            console.out(f"{name.replace('_', ' '):16}{'' if value is None else value}\n")
+            console.out(f"{name.replace('_', ' '):16}{_text(value)}\n")
         for error in report.problems[1:]:
             console.note(f"askcli: {error.detail}")
     if report.problems:
         raise report.problems[0]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):  # the registration policy
+        return f"{value['policy']}, because {value['reason']}"
+    return "" if value is None else str(value)
 
 
 def _report(connection: Connection) -> Report:
@@ -89,6 +95,7 @@ def _check_server(api: Api, report: Report) -> None:
         "state": "ready",
         "server_version": ready["version"],
         "database": ready.get("database"),
+        "registration": ready.get("registration"),
         "latency_ms": round((time.monotonic() - start) * 1000, 1),
     }
     if ready["version"] != __version__:

@@ -26,7 +26,7 @@ def allowed(settings: Settings, sock: socket.socket) -> Hosts:
         return None
     if settings.allowed_hosts:
         return frozenset(settings.allowed_hosts) | _LOOPBACK
-    return None if settings.is_public else _LOOPBACK
+    return None if settings.is_beyond_loopback else _LOOPBACK
 
 
 def problem(values: list[str], allowed: Hosts) -> AskcliError | None:

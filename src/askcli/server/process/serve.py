@@ -19,11 +19,12 @@ from askcli.server.bootstrap import Services, build
 from askcli.server.http import trusted_hosts
 from askcli.server.http.activity import Activity
 from askcli.server.http.protocol import BoundedProtocol
-from askcli.server.process import log_config
+from askcli.server.process import announcements, log_config
 from askcli.server.process.uvicorn_server import Server
 from askcli.server.process.workers import Workers
 from askcli.services.auth.signing_key import secret_path
 from askcli.settings import Settings
+from askcli.settings.registration import OF_THE_LOCAL_SERVER, Registration
 from askcli.store import migrations
 
 log = logging.getLogger("askcli.notices")
@@ -35,9 +36,9 @@ KEEP_ALIVE_SECONDS = 75
 BACKLOG = 2048
 
 
-def prepare(settings: Settings) -> Services:
+def prepare(settings: Settings, registration: Registration | None = None) -> Services:
     """Build the services, with a database that is reachable and migrated."""
-    services = build(settings)
+    services = build(settings, registration)
     migrations.make_ready(services.database)
     return services
 
@@ -49,7 +50,7 @@ def serve_tcp(settings: Settings) -> None:
         path = secret_path(settings.data_dir)
         log.info("JWT_SECRET is not set: using the one kept in %s.", path)
     sock = _listen_tcp(settings.host, settings.port)
-    _report_policy(settings)
+    announcements.report_registration(settings)
     _run(services, settings, sock, lambda: log.info(_greeting(sock)))
 
 
@@ -57,7 +58,7 @@ def serve_workers(settings: Settings, count: int) -> None:
     """Serve with `count` worker processes. Raises Failed when a worker does not start."""
     prepare(settings).database.close()  # reports wrong settings once, not by each worker
     sock = _listen_tcp(settings.host, settings.port)
-    _report_policy(settings)
+    announcements.report_registration(settings)
     flags = ["--host", settings.host, "--port", str(settings.port)]
     Workers(sock, count, flags).run(lambda: log.info(_greeting(sock, count)))
 
@@ -94,21 +95,11 @@ def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> N
             claim.release()
 
     try:
-        services = prepare(settings)
+        services = prepare(settings, OF_THE_LOCAL_SERVER)
         sock = _listen_unix(path)
         _run(services, settings, sock, ready, settings.idle_seconds, release)
     finally:
         release()
-
-
-def _report_policy(settings: Settings) -> None:
-    if settings.is_public and settings.registration_policy == "open":
-        log.warning(
-            "Warning: anybody who reaches this server may register and spend on its key; "
-            "ASKCLI_REGISTRATION=invite lets in only those you invite."
-        )
-    elif settings.registration is None and settings.is_public:
-        log.info("Registration takes an invite: make one with `askcli invite create`.")
 
 
 def _listen_tcp(host: str, port: int) -> socket.socket:

@@ -33,29 +33,40 @@ def current(connection: Connection) -> str | None:
     return version
 
 
+def problem(version: str | None) -> Failed | Misused | None:
+    """Return the error of a database at this version, None at HEAD."""
+    if version == HEAD:
+        return None
+    if version is not None and version > HEAD:  # numbers with leading zeros compare as text
+        return Failed(
+            f"the database is at version {version} and this askcli knows {HEAD}: "
+            "a newer askcli has migrated it; upgrade this one."
+        )
+    return Misused("the database is not migrated: run `askcli migrate` first.")
+
+
 def upgrade(database: Database) -> tuple[str | None, str]:
-    """Migrate to the newest version; return (before, after)."""
+    """Migrate to the newest version; return (before, after).
+
+    Raises Failed for a database that a newer askcli has migrated.
+    """
     with database.transaction() as connection:
         if not database.is_sqlite:
             lock = text("SELECT pg_advisory_xact_lock(:key)")
             connection.execute(lock, {"key": _ADVISORY_LOCK})
         before = current(connection)
-        if before != HEAD:
-            _migrate(connection, before)
+        error = problem(before)
+        if isinstance(error, Failed):
+            raise error
+        if error:
+            _migrate(connection)
         return before, HEAD
 
 
-def _migrate(connection: Connection, before: str | None) -> None:
+def _migrate(connection: Connection) -> None:
     from alembic import command
-    from alembic.util import CommandError
 
-    try:
-        command.upgrade(config(connection), "head")
-    except CommandError:
-        raise Failed(
-            f"the database is at version {before}, which this askcli does not know: "
-            "it was made by a newer one; upgrade askcli."
-        ) from None
+    command.upgrade(config(connection), "head")
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -78,7 +89,13 @@ def make_ready(database: Database) -> None:
     if database.is_sqlite:
         with connection_errors(database):
             upgrade(database)
-        return
-    with database.engine.connect() as connection:
-        if current(connection) != HEAD:
-            raise Misused("the database is not migrated: run `askcli migrate` first.")
+    else:
+        check(database)
+
+
+def check(database: Database) -> None:
+    """Raise Failed or Misused unless the database is at this package's version."""
+    with connection_errors(database), database.engine.connect() as connection:
+        error = problem(current(connection))
+    if error:
+        raise error
