@@ -10,6 +10,7 @@ from typing import Any
 from askcli.client import auth
 from askcli.client.login import Login
 from askcli.client.transport import Address, Event, Transport
+from askcli.contract.health import Readiness
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_KEY, HEADER_LAST_EVENT_ID
 from askcli.contract.shapes import (
     ApiToken,
@@ -17,7 +18,6 @@ from askcli.contract.shapes import (
     NewApiToken,
     Question,
     QuestionPage,
-    Readiness,
     Session,
     Tokens,
     Usage,

@@ -159,27 +159,6 @@ class ModelList(TypedDict):
     default: str
 
 
-class Health(TypedDict):
-    """The response of /healthz."""
-
-    status: Literal["ok"]
-    version: str
-
-
-class Registration(TypedDict):
-    """Who may register, and the reason for it."""
-
-    policy: Literal["open", "invite", "closed"]
-    reason: str
-
-
-class Readiness(Health):
-    """The response of /readyz when the server is ready."""
-
-    database: Literal["sqlite", "postgresql"]
-    registration: Registration
-
-
 class FieldError(TypedDict):
     """An invalid field, and the reason."""
 

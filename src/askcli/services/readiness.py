@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from askcli import __version__
-from askcli.contract import shapes
-from askcli.contract.shapes import Readiness
+from askcli.contract import health
+from askcli.contract.health import Readiness
 from askcli.errors import Unavailable
 from askcli.services.runs.registry import Runs
 from askcli.settings.registration import Registration
@@ -18,7 +18,7 @@ class ReadinessCheck:
     def __init__(self, database: Database, runs: Runs, registration: Registration) -> None:
         self._database = database
         self._runs = runs
-        self._registration = shapes.Registration(
+        self._registration = health.Registration(
             policy=registration.policy, reason=registration.reason
         )
 

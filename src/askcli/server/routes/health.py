@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from askcli import __version__
-from askcli.contract.shapes import Health, Readiness
+from askcli.contract.health import Health, Readiness
 from askcli.server.dependencies import ServicesHere
 from askcli.server.openapi import problems
 
