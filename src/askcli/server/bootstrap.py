@@ -88,13 +88,9 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
     indexing = Indexing(database)
     generator = Generator(database, answerer, _retry_policy(settings), metering, indexing)
     runs = Runs(database, generator)
-    sessions = Sessions(
-        database,
-        tokens,
-        limits,
-        refresh_life=timedelta(days=settings.refresh_token_days),
-        grace=timedelta(seconds=settings.refresh_grace_seconds),
-    )
+    life = timedelta(days=settings.refresh_token_days)
+    grace = timedelta(seconds=settings.refresh_grace_seconds)
+    sessions = Sessions(database, tokens, limits, refresh_life=life, grace=grace)
     return Services(
         database=database,
         answerer=answerer,
