@@ -1,4 +1,7 @@
-"""A TCP proxy that can cut, stall and slow what passes through it, on either side."""
+"""A TCP proxy that can cut, stall and slow what passes through it, on either side.
+
+Its target is a URL, or the path of a Unix socket.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ class Proxy:
     """Passes connections on to a server's address until told otherwise."""
 
     def __init__(self, target: str) -> None:
-        self._target = urlsplit(target)
+        self._target = target
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._flowing: asyncio.Event
@@ -92,7 +95,7 @@ class Proxy:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
-            there = await asyncio.open_connection(self._target.hostname, self._target.port)
+            there = await self._connect()
         except OSError:
             writer.transport.abort()
             return
@@ -105,6 +108,12 @@ class Proxy:
             self._pump(there[0], writer, cut_after, is_reply=True),
         )
         self._writers -= {writer, there[1]}
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._target.startswith("/"):
+            return await asyncio.open_unix_connection(self._target)
+        address = urlsplit(self._target)
+        return await asyncio.open_connection(address.hostname, address.port)
 
     async def _pump(
         self,

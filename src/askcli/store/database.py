@@ -12,7 +12,6 @@ import asyncio
 import contextvars
 import logging
 import os
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,12 +23,18 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from askcli.errors import DatabaseUnavailable, Failed
-from askcli.store import engines
+from askcli.store import deadline, engines
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
-QUEUE_SECONDS = 10.0
+# A unit of work is over, done or not, so long after it was queued: a request whose database hangs
+# gets its 503 within five seconds. SQLite has more time for its one writer's queue.
+UNIT_SECONDS = {"postgresql": 4.0, "sqlite": 10.0}
+# A thread that is stuck even beyond that (in a name server, or a hung disk) is not waited for.
+GRACE_SECONDS = 0.7
+
+RETRY_AFTER_SECONDS = 2
 
 log = logging.getLogger("askcli.store")
 
@@ -43,10 +48,14 @@ class Database:
         self.dialect = self.url.get_backend_name()
         self.is_sqlite = self.dialect == "sqlite"
         self.engine = engines.sqlite(self.url) if self.is_sqlite else engines.postgresql(self.url)
+        self._unit_seconds = UNIT_SECONDS[self.dialect]
         self._readers = ThreadPoolExecutor(engines.READERS, thread_name_prefix="store")
         # SQLite has one writer at a time in any case: a queue before one thread is fair, and cannot
         # fail with "database is locked".
         self._writers = ThreadPoolExecutor(1) if self.is_sqlite else self._readers
+        # On PostgreSQL, units that wait for a lock have threads of their own: those that need no
+        # lock, or another one, do not wait behind them.
+        self._waiters = ThreadPoolExecutor(engines.WAITERS)
 
     async def read(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -66,23 +75,42 @@ class Database:
     async def _run(
         self, pool: ThreadPoolExecutor, begin: str, work: Callable[[Connection], T]
     ) -> T:
-        deadline = time.monotonic() + QUEUE_SECONDS
         context = contextvars.copy_context()  # the work may need the request's information
+        context.run(deadline.start, self._unit_seconds)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(pool, context.run, self._work, begin, work, deadline)
+        try:
+            async with asyncio.timeout(self._unit_seconds + GRACE_SECONDS):
+                while True:
+                    try:
+                        return await loop.run_in_executor(
+                            pool, context.run, self._work, begin, work
+                        )
+                    except _Locked:
+                        pool = self._waiters
+        except TimeoutError:
+            log.warning("the database does not answer")
+            raise DatabaseUnavailable(
+                "The database does not answer. Try again shortly.", retry_after=RETRY_AFTER_SECONDS
+            ) from None
 
-    def _work(self, begin: str, work: Callable[[Connection], T], deadline: float) -> T:
-        if time.monotonic() > deadline:
-            # The work before it waited for a locked database: fail rather than wait on.
+    def _work(self, begin: str, work: Callable[[Connection], T]) -> T:
+        if deadline.has_passed():
             raise _unavailable("is too busy")
+        is_committing = False
         try:
             with self.transaction(begin) as connection:
-                return work(connection)
+                result = work(connection)
+                if deadline.has_passed():
+                    raise _unavailable("is too slow")
+                is_committing = True
+            return result
         except (DBAPIError, PoolTimeout) as error:
             if isinstance(error, DBAPIError) and _is_our_fault(error):
                 raise
+            if _is_locked(error) and not deadline.has_passed():
+                raise _Locked from error
             log.warning("the database failed: %s", str(error).splitlines()[0])
-            raise _unavailable(_reason(error)) from error
+            raise _unavailable(_reason(error), is_committing=is_committing) from error
 
     @contextmanager
     def transaction(self, begin: str = "BEGIN IMMEDIATE") -> Iterator[Connection]:
@@ -94,15 +122,20 @@ class Database:
                 yield connection
 
     def close(self) -> None:
-        """Wait for the work in progress, then close."""
-        self._writers.shutdown()
-        self._readers.shutdown()
+        """Wait for the units in progress, which have deadlines, and close; others are forgotten."""
+        for pool in (self._writers, self._readers, self._waiters):
+            pool.shutdown(cancel_futures=True)
         self.engine.dispose()
 
 
-def _unavailable(reason: str) -> DatabaseUnavailable:
+class _Locked(Exception):
+    """A lock was not free in time: the unit was rolled back, and can run again."""
+
+
+def _unavailable(reason: str, *, is_committing: bool = False) -> DatabaseUnavailable:
+    outcome = "the change may have been made" if is_committing else "nothing was changed"
     return DatabaseUnavailable(
-        f"The database {reason}; nothing was changed. Try again shortly.", retry_after=2
+        f"The database {reason}; {outcome}. Try again shortly.", retry_after=RETRY_AFTER_SECONDS
     )
 
 
@@ -110,7 +143,10 @@ _REASONS = {
     "disk is full": "has no disk space left",
     "disk I/O error": "cannot use its disk",
     "readonly": "cannot be written: it is read-only",
-    "locked": "is locked by another process",
+    "database is locked": "is locked by another process",
+    "lock timeout": "is locked by another transaction",
+    "statement timeout": "is too slow",
+    "interrupted": "is too slow",
 }
 
 
@@ -119,6 +155,11 @@ def _reason(error: Exception) -> str:
         if words in str(error):
             return reason
     return "is not available just now"
+
+
+def _is_locked(error: Exception) -> bool:
+    """Whether PostgreSQL's lock_timeout has ended the wait."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) == "55P03"
 
 
 def _is_our_fault(error: DBAPIError) -> bool:

@@ -12,9 +12,26 @@ from sqlalchemy.exc import ArgumentError
 
 from askcli.errors import Misused
 from askcli.files import private_directory
+from askcli.store import deadline
 
 READERS = 8
+WAITERS = 4  # on PostgreSQL, for units that wait for a lock
 BUSY_SECONDS = 5
+INSTRUCTIONS_PER_CHECK = 10_000  # of SQLite's machine, between two looks at the deadline
+
+# PostgreSQL's own time-outs. A unit that waits longer for a lock is rolled back and runs again
+# elsewhere; a statement whose unit is over does not go on for long.
+LOCK_MILLISECONDS = 100
+STATEMENT_MILLISECONDS = 4_000
+
+# To notice a server or a network that is gone: also on idle connections, before they are used.
+_POSTGRESQL = {
+    "connect_timeout": 2,  # libpq's least
+    "tcp_user_timeout": 3_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 2,
+}
 
 
 def parse_url(text: str) -> URL:
@@ -59,6 +76,7 @@ def sqlite(url: URL) -> Engine:
         connection.isolation_level = None  # BEGIN is issued below
         for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.set_progress_handler(deadline.has_passed, INSTRUCTIONS_PER_CHECK)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -68,13 +86,38 @@ def sqlite(url: URL) -> Engine:
 
 
 def postgresql(url: URL) -> Engine:
-    """Return an engine for PostgreSQL with a bounded pool that replaces dead connections."""
-    return create_engine(
+    """Return an engine for PostgreSQL with a bounded pool that replaces dead connections.
+
+    Nothing is waited for beyond the deadline of the unit of work. Where there is none, as in
+    migrations and the host's commands, PostgreSQL's time-outs do not apply either.
+    """
+    from askcli.store.bounded_connection import BoundedConnection  # psycopg, not for SQLite
+
+    engine = create_engine(
         url,
-        pool_size=READERS,
+        pool_size=READERS + WAITERS,
         max_overflow=0,
-        pool_timeout=10,
+        pool_timeout=2,
         pool_pre_ping=True,
         hide_parameters=True,  # in errors, which are logged
-        connect_args={"connect_timeout": 5},
+        connect_args=_POSTGRESQL,
     )
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _record: Any, args: list[Any], keywords: dict[str, Any]) -> Any:
+        return BoundedConnection.connect(*args, **keywords)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: BoundedConnection, _record: Any) -> None:
+        # Not as libpq's `options`, which PgBouncer refuses.
+        connection.execute(f"SET lock_timeout = {LOCK_MILLISECONDS}")
+        connection.execute(f"SET statement_timeout = {STATEMENT_MILLISECONDS}")
+        connection.commit()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if deadline.remaining() is None:
+            connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+
+    return engine

@@ -1,0 +1,25 @@
+"""The deadline of a unit of work, which the databases' drivers look at while they wait."""
+
+from __future__ import annotations
+
+import time
+from contextvars import ContextVar
+
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+def start(seconds: float) -> None:
+    """Set the deadline of the current context."""
+    _deadline.set(time.monotonic() + seconds)
+
+
+def remaining() -> float | None:
+    """Return the seconds until the deadline, negative after it; None where there is none."""
+    deadline = _deadline.get()
+    return None if deadline is None else deadline - time.monotonic()
+
+
+def has_passed() -> bool:
+    """Whether there is a deadline and it has passed."""
+    left = remaining()
+    return left is not None and left <= 0
