@@ -1,4 +1,4 @@
-"""Start `python -m askcli.server` and wait until it reports that it is ready."""
+"""Start `python -m askcli.server`, and the pipe by which it reports that it is ready or failed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from askcli.errors import Failed
+
 START_SECONDS = 60
+MAX_REASON_BYTES = 4096  # a pipe takes as much at once, whether it is read or not
+
+_READY = b"ready"
 
 
 def start(
@@ -39,8 +44,39 @@ def start(
     return process, ready
 
 
-def wait_until_ready(ready: int) -> bool:
-    """Wait for the byte of a ready server and close the pipe; False for a dead or slow one."""
+def wait_until_ready(process: subprocess.Popen[bytes], ready: int) -> None:
+    """Wait until the server is ready, and close the pipe.
+
+    Otherwise kill it, wait for its end and raise Failed with the reason that it reported.
+    """
     with os.fdopen(ready, "rb") as pipe:
         readable, _, _ = select.select([pipe], [], [], START_SECONDS)
-        return bool(readable and pipe.read(1))
+        report = pipe.read(MAX_REASON_BYTES) if readable else None
+    if report == _READY:
+        return
+    process.kill()
+    process.wait()
+    if report is None:
+        raise Failed(f"it was not ready within {START_SECONDS} seconds.")
+    raise Failed(report.decode("utf-8", "replace") or "it ended without giving a reason.")
+
+
+class ReadyPipe:
+    """The server's end of the pipe: takes one report, the first."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd: int | None = fd
+
+    def ready(self) -> None:
+        """Report that requests are served."""
+        self._report(_READY)
+
+    def failed(self, reason: str) -> None:
+        """Report why none will be."""
+        self._report(" ".join(reason.split()).encode("utf-8", "replace")[:MAX_REASON_BYTES])
+
+    def _report(self, report: bytes) -> None:
+        if self._fd is not None:
+            os.write(self._fd, report)
+            os.close(self._fd)
+            self._fd = None

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import psutil
 import pytest
 
+from askcli import settings
+from askcli.client.target import resolve
 from tests.support.cli import Cli, NewCli
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -35,7 +41,7 @@ def runtime(cli: Cli) -> Path:
 def pids(cli: Cli) -> list[int]:
     """The processes of this user's local servers."""
     files = runtime(cli).glob("*.pid")
-    return [int(file.read_text()) for file in files]
+    return [int(file.read_text().split()[0]) for file in files]
 
 
 def test_it_works_at_once_and_keeps_everything_private(local: Cli) -> None:
@@ -95,7 +101,8 @@ def test_a_stopped_server_finishes_its_answer_and_another_takes_over(
     slow = local.start("ask", "slow")
     assert slow.stdout
     assert slow.stdout.read(1) == b"a"
-    assert "Stopped" in local("serve", "--stop").err
+    assert "1 answer is finishing" in local("serve", "--stop").err
+    assert "1 answer is finishing" in local("serve", "--stop").err  # said again, not interrupted
     assert local("ask", "quick").out == "fast\n"  # by another server, at once
     assert slow.communicate()[0] == b"bc\n"
     assert slow.returncode == 0
@@ -105,6 +112,34 @@ def test_a_killed_server_is_replaced(local: Cli) -> None:
     assert local("ask", "hello").code == 0
     os.kill(pids(local)[0], 9)
     assert local("ask", "hello").code == 0
+
+
+def test_a_server_whose_files_are_deleted_is_replaced(local: Cli) -> None:
+    assert local("ask", "before").code == 0
+    first = pids(local)
+    (socket,) = runtime(local).glob("*.sock")
+    socket.unlink()
+    assert "before" in local("history").out
+    second = pids(local)
+    assert second != first
+    shutil.rmtree(local.home / ".local/share/askcli")
+    assert local("ask", "after").code == 0
+    assert "after" in local("history").out  # kept in a database that is there
+    third = pids(local)
+    assert third != second
+    shutil.rmtree(runtime(local))
+    eventually(lambda: not any(map(psutil.pid_exists, first + second + third)))
+
+
+def test_a_server_that_ends_between_two_requests_is_started_again(local: Cli) -> None:
+    assert local("ask", "kept").code == 0
+    with (
+        patch.dict(os.environ, local.environment, clear=True),
+        resolve(settings.load()).open() as api,
+    ):
+        assert api.questions()["items"]
+        os.kill(pids(local)[0], 9)
+        assert [item["question"] for item in api.questions()["items"]] == ["kept"]
 
 
 def test_it_stops_by_itself_when_idle(local: Cli) -> None:

@@ -15,9 +15,9 @@ from tests.support.secrets import SECRET
 from tests.support.waiting import eventually
 
 
-def two_workers(home: Path, *flags: str) -> ServerProcess:
+def two_workers(home: Path, *flags: str, **more: str) -> ServerProcess:
     settings = {"ASKCLI_ANSWERER": "scripted", "JWT_SECRET": SECRET}
-    return FreshServer(home, "--workers", "2", *flags, **settings)
+    return FreshServer(home, "--workers", "2", *flags, **settings, **more)
 
 
 def workers(server: ServerProcess) -> set[int]:
@@ -39,6 +39,27 @@ def test_workers_share_a_port_are_replaced_and_stop_together(home: Path, new_cli
     all_of_them = workers(server)
     assert server.stop() == 0
     eventually(lambda: not any(map(psutil.pid_exists, all_of_them)))
+
+
+def test_a_stop_signal_to_every_process_interrupts_no_answer(home: Path, new_cli: NewCli) -> None:
+    """A service manager signals the workers, and so does their parent: it is one request."""
+    home.mkdir(exist_ok=True)
+    script = home / "script.json"
+    script.write_text('[{"pieces": ["a", "b", "c"], "pause": 2}]')
+    server = two_workers(home, ASKCLI_SCRIPT=str(script))
+    cli = new_cli(server)
+    words = ("register", "--name", "A", "--email", "a@b.example", "--password-stdin")
+    assert cli(*words, stdin="correct horse battery\n").code == 0
+    asking = cli.start("ask", "slow")
+    assert asking.stdout
+    assert asking.stdout.read(1) == b"a"
+    both = workers(server)
+    for pid in both:
+        os.kill(pid, signal.SIGTERM)
+    eventually(lambda: workers(server) != both)  # the idle one has ended, so both have noticed
+    assert server.stop() == 0
+    assert asking.communicate()[0] == b"bc\n"
+    assert asking.returncode == 0
 
 
 def test_workers_leave_when_their_parent_is_killed(home: Path) -> None:

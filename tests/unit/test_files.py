@@ -11,6 +11,8 @@ import pytest
 
 from askcli.errors import Failed, TimedOut
 from askcli.files import (
+    LEAVING,
+    FileIdentities,
     PidFile,
     Replacement,
     create_private,
@@ -70,8 +72,44 @@ def test_a_pid_file_is_one_holders(tmp_path: Path) -> None:
     first, second = PidFile(tmp_path / "pid"), PidFile(tmp_path / "pid")
     assert second.holder() is None
     assert first.claim()
-    assert (first.is_held, second.claim(), second.holder()) == (True, False, os.getpid())
+    assert (second.claim(), second.holder()) == (False, os.getpid())
     first.release()
-    assert (first.is_held, (tmp_path / "pid").exists()) == (False, False)
+    assert not (tmp_path / "pid").exists()
     assert second.claim()
     second.release()
+
+
+def test_a_pid_file_that_is_set_aside_leaves_its_name_to_another(tmp_path: Path) -> None:
+    first, second = PidFile(tmp_path / "x.pid"), PidFile(tmp_path / "x.pid")
+    assert first.claim()
+    first.set_aside(3)
+    assert second.claim()
+    (aside,) = (PidFile(path) for path in tmp_path.glob(f"*{LEAVING}"))
+    assert (aside.content(), second.content()) == ((os.getpid(), 3), (os.getpid(), 0))
+    first.release()
+    assert [path.name for path in tmp_path.iterdir()] == ["x.pid"]
+    second.release()
+
+
+def test_a_pid_file_that_was_replaced_is_left_alone(tmp_path: Path) -> None:
+    first, second = PidFile(tmp_path / "pid"), PidFile(tmp_path / "pid")
+    assert first.claim()
+    (tmp_path / "pid").unlink()
+    assert second.claim()
+    first.set_aside(1)
+    first.release()
+    assert second.holder() == os.getpid()
+    second.release()
+
+
+def test_a_deleted_or_replaced_file_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    files = FileIdentities([path])
+    assert files.are_intact()
+    path.rename(tmp_path / "elsewhere")
+    assert not files.are_intact()
+    path.touch()
+    assert not files.are_intact()
+    files.unlink(path)
+    assert path.exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
@@ -28,13 +28,9 @@ from askcli.contract.shapes import (
 class Api:
     """A server's API for one login; each method raises the server's problem as an error."""
 
-    def __init__(
-        self, transport: Transport, login: Login, revive: Callable[[], object] = lambda: None
-    ) -> None:
-        """`revive` is called before a retry: it starts the local server again if it has ended."""
+    def __init__(self, transport: Transport, login: Login) -> None:
         self._transport = transport
         self._login = login
-        self.revive = revive
 
     @property
     def address(self) -> Address:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from askcli import __version__, server_process
 from askcli.errors import Failed
-from askcli.files import PidFile, locked, private_directory
+from askcli.files import LEAVING, POLL_SECONDS, PidFile, locked, private_directory
 from askcli.settings import Settings
 
 MAX_LOG_BYTES = 1_000_000
@@ -40,8 +40,8 @@ def log_path(settings: Settings) -> Path:
 def ensure(settings: Settings) -> Path:
     """Return the socket of a running local server, started if necessary.
 
-    Of several processes at once, one starts it. Raises Failed with the log's last line when the
-    server does not start, TimedOut when another process takes too long to start one.
+    Of several processes at once, one starts it. Raises Failed with the reason when the server does
+    not start, TimedOut when another process takes too long to start one.
     """
     path = socket_path(settings)
     private_directory(path.parent)  # before anything in it is trusted: it may be in /tmp
@@ -66,41 +66,54 @@ def listens(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
-def running(settings: Settings) -> list[PidFile]:
-    """Return the pid files of this user's running local servers, whatever their settings."""
-    pid_files = (PidFile(path) for path in sorted(settings.runtime_dir.glob("*.pid")))
-    return [pid_file for pid_file in pid_files if pid_file.holder()]
+def running(settings: Settings) -> list[int]:
+    """Return the processes of this user's running local servers, whatever their settings."""
+    return list(_held(settings, "*.pid"))
 
 
-def stop(settings: Settings) -> int:
-    """Stop all of this user's local servers gracefully; return how many were running."""
-    servers = running(settings)
-    for server in servers:
-        if pid := server.holder():
-            os.kill(pid, signal.SIGTERM)
+def stop(settings: Settings) -> tuple[int, int]:
+    """Stop all of this user's local servers; return how many, and how many answers they finish.
+
+    Servers that finish answers are not waited for, the others are, until they have ended.
+    """
+    pids = set(running(settings))
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    pids |= _held(settings, f"*{LEAVING}").keys()
     deadline = time.monotonic() + STOP_SECONDS
-    while any(server.holder() for server in servers):
+    while ending := {pid: n for pid, n in _all(settings).items() if pid in pids}:
+        if answers := sum(ending.values()):
+            return len(pids), answers
         if time.monotonic() > deadline:
-            raise Failed("a local server does not stop; its answers may still be under way.")
-        time.sleep(0.05)
-    return len(servers)
+            raise Failed(f"a local server does not stop: see {log_path(settings)}.")
+        time.sleep(POLL_SECONDS)
+    return len(pids), 0
+
+
+def _all(settings: Settings) -> dict[int, int]:
+    """Return how many answers each server finishes, by its pid; 0 for one that is not leaving."""
+    held = _held(settings, "*.pid")  # first: a leaving server's file goes to the other pattern
+    return held | _held(settings, f"*{LEAVING}")
+
+
+def _held(settings: Settings, pattern: str) -> dict[int, int]:
+    """Return the numbers in the pid files that are held, by the pids of their holders."""
+    contents = (PidFile(path).content() for path in sorted(settings.runtime_dir.glob(pattern)))
+    return dict(content for content in contents if content)
 
 
 def _start(settings: Settings, path: Path) -> None:
     log = _open_log(log_path(settings))
     try:
         process, ready = server_process.start(["--socket", str(path)], output=log)
+        server_process.wait_until_ready(process, ready)
+        process.returncode = 0  # it outlives this process: no warning about an unwaited child
+    except Failed as error:
+        raise Failed(
+            f"the local server did not start: {error.detail} (more in {log_path(settings)})"
+        ) from None
     finally:
         os.close(log)
-    if server_process.wait_until_ready(ready):
-        process.returncode = 0  # it outlives this process: no warning about an unwaited child
-        return
-    process.kill()
-    process.wait()
-    raise Failed(
-        f"the local server did not start: {_last_line(log_path(settings))} "
-        f"(more in {log_path(settings)})"
-    )
 
 
 def _open_log(path: Path) -> int:
@@ -108,8 +121,3 @@ def _open_log(path: Path) -> int:
     if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
         path.replace(path.with_suffix(".old.log"))
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1].removeprefix("askcli: error: ") if lines else "it said nothing."

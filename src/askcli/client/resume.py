@@ -70,7 +70,6 @@ class Asking:
                 if not _is_temporary(error) or self._is_out_of_attempts():
                     raise
                 self._pause(error)
-                self._api.revive()
 
     def _is_new(self, event: Event) -> bool:
         """Track the event's progress; False for a question event that was yielded before.

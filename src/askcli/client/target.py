@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from askcli.client import local_server
@@ -37,17 +38,18 @@ class Connection:
 
         Raises Failed when a local server does not start.
         """
-        if self.is_local:
-            local_server.ensure(self.settings)
-        return self.api()
+        if not self.is_local:
+            return self.api()
+        local_server.ensure(self.settings)
+        return self.api(revive=lambda: local_server.ensure(self.settings))
 
-    def api(self) -> Api:
-        """Return the API of the server, with the saved login or ASKCLI_TOKEN."""
-        transport = Transport(self.address, self.settings.timeout)
-        login = self._login(transport)
-        if self.is_local:
-            return Api(transport, login, revive=lambda: local_server.ensure(self.settings))
-        return Api(transport, login)
+    def api(self, revive: Callable[[], object] | None = None) -> Api:
+        """Return the API of the server, with the saved login or ASKCLI_TOKEN.
+
+        `revive` starts a local server again, when it has ended between two requests.
+        """
+        transport = Transport(self.address, self.settings.timeout, revive)
+        return Api(transport, self._login(transport))
 
     def account_key(self) -> str:
         """Return a key for the account at its server: email, or digest of the token."""

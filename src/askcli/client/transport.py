@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 
 from askcli import __version__
+from askcli.client.reviving import RevivingTransport
 from askcli.contract.protocol import EVENT_DONE, EVENT_ERROR, EVENT_STREAM, parse_whole_number
 from askcli.errors import AskcliError, Misused, Unreachable
 from askcli.problems import from_problem
@@ -80,15 +81,17 @@ def parse_address(url: str) -> Address:
 class Transport:
     """An HTTP client for one server; `timeout` is in seconds. Close it after use."""
 
-    def __init__(self, address: Address, timeout: float) -> None:
+    def __init__(
+        self, address: Address, timeout: float, revive: Callable[[], object] | None = None
+    ) -> None:
+        """`revive` starts a local server again that has ended."""
         self.address = address
         self.timeout = timeout
         # No TLS on a Unix socket or plain HTTP, so there are no certificates to load.
         has_tls = address.url.startswith("https:")
-        socket = str(address.socket) if address.socket else None
         self._http = httpx2.Client(
             base_url=address.url,
-            transport=httpx2.HTTPTransport(uds=socket, verify=False) if socket else None,
+            transport=_local_transport(address.socket, revive) if address.socket else None,
             verify=has_tls,
             headers={"user-agent": f"askcli/{__version__}"},
         )
@@ -164,6 +167,11 @@ class Transport:
             ) from None
         except httpx2.RequestError:
             raise Unreachable(f"the connection to {server} broke off; try again.") from None
+
+
+def _local_transport(socket: Path, revive: Callable[[], object] | None) -> httpx2.BaseTransport:
+    transport = httpx2.HTTPTransport(uds=str(socket), verify=False)
+    return RevivingTransport(transport, revive) if revive else transport
 
 
 def error_of(response: httpx2.Response) -> AskcliError:

@@ -11,27 +11,31 @@ from pathlib import Path
 
 from askcli import settings
 from askcli.errors import AskcliError
-from askcli.server.process import serve
+from askcli.server.process import local, serve
+from askcli.server_process import ReadyPipe
 
 
 def main() -> None:
     """Serve until a signal comes; an error is one line on stderr and an exit code."""
     arguments = _arguments()
+    ready = ReadyPipe(arguments.ready_fd)
     try:
-        if arguments.socket is not None:
-            serve.serve_socket(
-                settings.load(), arguments.socket, lambda: _ready(arguments.ready_fd)
-            )
-        else:
-            flags = {"host": arguments.host, "port": arguments.port}
-            serve.serve_worker(
-                settings.load(flags, dotenv=True),
-                arguments.fd,
-                arguments.life_fd,
-                lambda: _ready(arguments.ready_fd),
-            )
+        _serve(arguments, ready)
     except AskcliError as error:
+        ready.failed(error.detail)
         raise SystemExit(_failed(error)) from None
+    except Exception as error:
+        ready.failed(f"unexpected {type(error).__name__}; its log has more.")
+        raise
+
+
+def _serve(arguments: argparse.Namespace, ready: ReadyPipe) -> None:
+    if arguments.socket is not None:
+        local.serve_socket(settings.load(), arguments.socket, ready.ready)
+    else:
+        flags = {"host": arguments.host, "port": arguments.port}
+        loaded = settings.load(flags, dotenv=True)
+        serve.serve_worker(loaded, arguments.fd, arguments.life_fd, ready.ready)
 
 
 def _arguments() -> argparse.Namespace:
@@ -40,15 +44,12 @@ def _arguments() -> argparse.Namespace:
     place.add_argument("--socket", type=Path, help="the Unix socket to listen on")
     place.add_argument("--fd", type=int, help="the listening socket that the parent has opened")
     parser.add_argument("--life-fd", type=int, help="a pipe that ends when the parent does")
-    parser.add_argument("--ready-fd", type=int, required=True, help="gets one byte when ready")
+    parser.add_argument(
+        "--ready-fd", type=int, required=True, help="gets a report when it is ready or has failed"
+    )
     parser.add_argument("--host", help="the parent's host: it decides who may register")
     parser.add_argument("--port", type=int)
     return parser.parse_args()
-
-
-def _ready(fd: int) -> None:
-    os.write(fd, b"1")
-    os.close(fd)
 
 
 def _failed(error: AskcliError) -> int:

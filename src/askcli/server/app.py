@@ -15,15 +15,18 @@ from askcli.answerers.base import Answerer
 from askcli.server import openapi, problems
 from askcli.server.bootstrap import Services
 from askcli.server.http.activity import Activity
-from askcli.server.http.middleware import Envelope
+from askcli.server.http.middleware import Envelope, Refusal
 from askcli.server.http.trusted_hosts import Hosts
 from askcli.server.routes import auth, health, history, models, questions, sessions, tokens, users
 
 log = logging.getLogger("askcli.server")
 
 
-def create_app(services: Services, activity: Activity, allowed: Hosts) -> FastAPI:
-    """Return the API over these services; it closes them when it stops."""
+def create_app(services: Services, activity: Activity, allowed: Hosts, refusal: Refusal) -> FastAPI:
+    """Return the API over these services; it closes them when it stops.
+
+    `refusal` returns the error with which any request is refused now, None for none.
+    """
     app = FastAPIOffline(
         redoc_url=None,
         title="askcli",
@@ -42,7 +45,7 @@ def create_app(services: Services, activity: Activity, allowed: Hosts) -> FastAP
     app.state.routes = [route for router in routers for route in router.routes]
     problems.install(app)
     openapi.install(app, services.questions.models()[1])
-    app.add_middleware(Envelope, activity=activity, allowed=allowed)
+    app.add_middleware(Envelope, activity=activity, allowed=allowed, refusal=refusal)
     return app
 
 

@@ -57,6 +57,11 @@ class Database:
         # lock, or another one, do not wait behind them.
         self._waiters = ThreadPoolExecutor(engines.WAITERS)
 
+    @property
+    def file(self) -> Path | None:
+        """The file of an SQLite database."""
+        return Path(self.url.database or "") if self.is_sqlite else None
+
     async def read(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:

@@ -55,7 +55,7 @@ def _text(value: Any) -> str:
 
 def _report(connection: Connection) -> Report:
     options_ = connection.settings
-    pids = [server.holder() for server in local_server.running(options_)]
+    pids = local_server.running(options_)
     report = Report(
         {
             "version": __version__,
@@ -79,7 +79,7 @@ def _report(connection: Connection) -> Report:
     return report
 
 
-def _running(pids: list[int | None]) -> str:
+def _running(pids: list[int]) -> str:
     return f"running, process {', '.join(map(str, pids))}" if pids else "not running"
 
 

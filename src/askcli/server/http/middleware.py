@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,11 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from askcli.contract.limits import MAX_BODY_BYTES
-from askcli.contract.protocol import (
-    HEADER_IDEMPOTENCY_REPLAYED,
-    HEADER_REQUEST_ID,
-    parse_whole_number,
-)
+from askcli.contract.protocol import HEADER_REQUEST_ID, parse_whole_number
 from askcli.errors import AskcliError, PayloadTooLarge
 from askcli.server import problems
 from askcli.server.http import trusted_hosts
@@ -30,14 +27,17 @@ from askcli.services.request_info import RequestInfo
 
 BODY_SECONDS = 60.0
 
+Refusal = Callable[[], AskcliError | None]
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
 class Envelope:
     """Binds the request's information, checks its host, bounds its body and counts it."""
 
-    def __init__(self, app: ASGIApp, activity: Activity, allowed: Hosts) -> None:
+    def __init__(self, app: ASGIApp, activity: Activity, allowed: Hosts, refusal: Refusal) -> None:
         self._app = app
+        self._process_refusal = refusal
         self._activity = activity
         self._allowed = allowed
 
@@ -62,6 +62,8 @@ class Envelope:
 
     def _refusal(self, headers: Headers) -> AskcliError | None:
         if error := trusted_hosts.problem(headers.getlist("host"), self._allowed):
+            return error
+        if error := self._process_refusal():
             return error
         if _declared_length(headers) > MAX_BODY_BYTES:
             return PayloadTooLarge()
@@ -90,8 +92,6 @@ def _add_headers(send: Send, info: RequestInfo) -> Send:
             headers[HEADER_REQUEST_ID] = info.request_id
             headers["x-content-type-options"] = "nosniff"
             headers["cache-control"] = headers.get("cache-control", "no-store")
-            if info.is_replay:
-                headers[HEADER_IDEMPOTENCY_REPLAYED] = "true"
             if limit := info.allowance:
                 # draft-ietf-httpapi-ratelimit-headers-10
                 headers["ratelimit-policy"] = f'"{limit.name}";q={limit.quota};w={limit.window}'

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
 
+from askcli.server.process.stop_requests import SIGNALS, StopRequests
 from askcli.services.runs.registry import Runs
 
 
@@ -40,21 +40,25 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop gracefully on SIGINT and SIGTERM; a second one interrupts the answers."""
+        """Stop gracefully on a signal; an urgent one interrupts the answers."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.leave)
+        requests = StopRequests()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._on_signal, requests, number)
         yield
 
-    def leave(self) -> None:
-        """Stop gracefully; a second call interrupts the answers."""
-        if self._draining is None:
-            self._draining = asyncio.create_task(self._drain())
-        else:
+    def _on_signal(self, requests: StopRequests, number: int) -> None:
+        self.leave()
+        if requests.is_urgent(number):
             self._runs.interrupt()
+
+    def leave(self) -> None:
+        """Begin to stop gracefully; further calls change nothing."""
+        if self._draining is None:
+            self._leaving()
+            self._draining = asyncio.create_task(self._drain())
 
     async def _drain(self) -> None:
         """Serve on while the answers finish; readiness and new questions are 503 meanwhile."""
-        self._leaving()
         await self._runs.drain(self._drain_seconds)
         self.should_exit = True

@@ -1,7 +1,7 @@
 """Several worker processes on one port, each a whole server, with one database.
 
-The parent listens, starts the workers, replaces those that die and passes on SIGTERM. A worker
-holds one end of a pipe, so it stops by itself when its parent was killed.
+The parent listens, keeps the workers running and passes on the request to stop. A worker holds one
+end of a pipe, so it stops by itself when its parent was killed.
 """
 
 from __future__ import annotations
@@ -11,64 +11,116 @@ import os
 import signal
 import socket
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Sequence
-from types import FrameType
+from functools import partial
+from queue import SimpleQueue
 
 from askcli import server_process
 from askcli.errors import Failed
+from askcli.server.process.stop_requests import SIGNALS, StopRequests
 
 log = logging.getLogger("askcli.notices")
 
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+# A worker that has served for so long starts again at once, whatever the earlier ones died of.
+STEADY_SECONDS = 60.0
+
 
 class Workers:
-    """The workers of a parent process, on a socket that it listens on."""
+    """The workers of a parent process, on a socket that it listens on.
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        count: int,
-        flags: Sequence[str],
-    ) -> None:
+    A thread for each worker starts it, waits for its end and starts the next one. The state belongs
+    to the main thread, which runs what the threads and the signals have put into a queue.
+    """
+
+    def __init__(self, sock: socket.socket, count: int, flags: Sequence[str]) -> None:
         """`flags` are the parent's own: the registration policy depends on the address."""
         self._sock = sock
         self._count = count
         self._flags = flags
         self._life, self._held = os.pipe()
-        self._running: dict[int, subprocess.Popen[bytes]] = {}
-        self._stopping = False
+        self._events: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._requests = StopRequests()
+        self._stopping = threading.Event()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._threads = count
+        self._unready = count
+        self._error: Failed | None = None
 
     def run(self, ready: Callable[[], None]) -> None:
-        """Run until stopped by a signal. Raises Failed if one does not start."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._stop)
+        """Run until stopped by a signal; `ready` is called when all workers serve.
+
+        Raises Failed, with all of them stopped, if one ends before that.
+        """
+        for number in SIGNALS:
+            # Only queued: a handler may interrupt anything, another handler included.
+            signal.signal(number, lambda n, _: self._events.put(partial(self._on_signal, n)))
         for _ in range(self._count):
-            self._start()
-        ready()
-        while self._running:
-            pid, status = os.wait()
-            worker = self._running.pop(pid)
-            worker.returncode = os.waitstatus_to_exitcode(status)
-            if not self._stopping:
-                log.info(
-                    "worker %d ended with %d; another takes its place.", pid, worker.returncode
-                )
-                self._start()
+            threading.Thread(target=self._keep_running, args=(ready,), daemon=True).start()
+        while self._threads:
+            self._events.get()()
+        if self._error is not None:
+            raise self._error
 
-    def _start(self) -> None:
-        arguments = [*self._flags, "--fd", str(self._sock.fileno()), "--life-fd", str(self._life)]
-        # In a session of its own: a Ctrl-C reaches the parent alone, which signals once.
-        process, ready = server_process.start(
-            arguments, inherited=[self._sock.fileno(), self._life]
-        )
-        self._running[process.pid] = process
-        if self._stopping:  # the signal came while this worker was being started
-            process.send_signal(signal.SIGTERM)
-        if not server_process.wait_until_ready(ready) and not self._stopping:
-            self._stop()
-            raise Failed("a worker did not start; the lines above say why.")
+    def _keep_running(self, ready: Callable[[], None]) -> None:
+        """Run one worker after another; the pauses grow while they do not stay."""
+        pause = FIRST_PAUSE_SECONDS
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            reason = self._run_worker(ready)
+            if not self._stopping.is_set():
+                is_steady = time.monotonic() - began > STEADY_SECONDS
+                pause = FIRST_PAUSE_SECONDS if is_steady else pause
+                log.warning("%s Another takes its place in %.1f s.", reason, pause)
+                self._stopping.wait(pause)
+                pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
+        self._events.put(self._on_thread_end)
 
-    def _stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
-        """Pass the signal on: workers finish their answers, a second signal interrupts them."""
-        self._stopping = True
-        for process in self._running.values():
+    def _run_worker(self, ready: Callable[[], None]) -> str:
+        """Run a worker to its end; return how it ended."""
+        inherited = [self._sock.fileno(), self._life]
+        arguments = [*self._flags, "--fd", str(inherited[0]), "--life-fd", str(inherited[1])]
+        process = None
+        try:
+            # In a session of its own: a Ctrl-C reaches the parent alone.
+            process, ready_pipe = server_process.start(arguments, inherited=inherited)
+            self._events.put(partial(self._on_start, process))
+            server_process.wait_until_ready(process, ready_pipe)
+            self._events.put(partial(self._on_ready, ready))
+            reason = f"worker {process.pid} ended with {process.wait()}."
+        except Failed as error:
+            reason = f"a worker did not start: {error.detail}"
+        except OSError as error:  # no memory, or too many processes
+            reason = f"a worker cannot be started: {error.strerror}."
+        self._events.put(partial(self._on_end, process, reason))
+        return reason
+
+    def _on_start(self, process: subprocess.Popen[bytes]) -> None:
+        self._running.add(process)
+        if self._stopping.is_set():  # the signal came while this worker was being started
             process.send_signal(signal.SIGTERM)
+
+    def _on_ready(self, ready: Callable[[], None]) -> None:
+        self._unready -= 1
+        if self._unready == 0:
+            ready()
+
+    def _on_end(self, process: subprocess.Popen[bytes] | None, reason: str) -> None:
+        if process is not None:
+            self._running.discard(process)
+        if self._unready > 0 and not self._stopping.is_set():
+            self._error = Failed(reason)
+            self._on_signal(signal.SIGTERM)
+
+    def _on_signal(self, number: int) -> None:
+        """Pass the request on: workers finish their answers, an urgent one interrupts them."""
+        is_urgent = self._requests.is_urgent(number)
+        self._stopping.set()
+        for process in self._running:
+            process.send_signal(signal.SIGQUIT if is_urgent else signal.SIGTERM)
+
+    def _on_thread_end(self) -> None:
+        self._threads -= 1

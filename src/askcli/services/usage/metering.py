@@ -23,7 +23,6 @@ from askcli.errors import (
     NotFound,
     ProviderTimeout,
 )
-from askcli.services.clock import now
 from askcli.services.usage import quotas
 from askcli.services.usage.quotas import Quota
 from askcli.store import usage, users
@@ -89,7 +88,7 @@ class Metering:
         reservation = {
             "question_id": row["id"],
             "user_id": row["user_id"],
-            "created_at": now(),
+            "created_at": row["created_at"],
         }
         usage.reserve(connection, reservation | _columns(most, cost))
 

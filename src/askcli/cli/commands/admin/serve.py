@@ -31,8 +31,13 @@ def serve(
 
 
 def _stop() -> None:
-    stopped = local_server.stop(settings.load())
-    console.note("Stopped the local server." if stopped else "No local server is running.")
+    servers, answers = local_server.stop(settings.load())
+    if answers:
+        is_one = answers == 1
+        finishing = f"{answers:,} answer{' is' if is_one else 's are'} finishing"
+        console.note(f"Stopping the local server: {finishing}, and it ends after them.")
+    else:
+        console.note("Stopped the local server." if servers else "No local server is running.")
 
 
 def _serve(options: Settings, workers: int) -> None:

@@ -1,0 +1,37 @@
+"""HTTP to the local server, which is started again when it has ended between two requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx2
+
+SHUTTING_DOWN = 503
+
+
+class RevivingTransport(httpx2.BaseTransport):
+    """Repeats a request that no server has taken, once, after `revive`."""
+
+    def __init__(self, transport: httpx2.BaseTransport, revive: Callable[[], object]) -> None:
+        self._transport = transport
+        self._revive = revive
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send the request. Raises the errors of the transport and of `revive`."""
+        try:
+            response = self._transport.handle_request(request)
+        except httpx2.ConnectError:
+            pass
+        except (httpx2.NetworkError, httpx2.RemoteProtocolError):
+            if request.method != "GET":  # it may have done what was asked for before it ended
+                raise
+        else:
+            if response.status_code != SHUTTING_DOWN:
+                return response
+            response.close()
+        self._revive()
+        return self._transport.handle_request(request)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()

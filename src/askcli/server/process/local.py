@@ -1,0 +1,98 @@
+"""Serves the API on a Unix socket, for one user's commands.
+
+The local server leaves when it is idle, and when its socket, its pid file or its database was
+deleted or replaced: what it stored then would be lost, and `askcli serve --stop` would not find it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from askcli.errors import Failed, ShuttingDown
+from askcli.files import FileIdentities, PidFile, private_directory
+from askcli.server.bootstrap import Services
+from askcli.server.process.running import BACKLOG, Role, prepare, run
+from askcli.services.runs.stream import wait_for_event
+from askcli.settings import Settings
+from askcli.settings.registration import OF_THE_LOCAL_SERVER
+
+log = logging.getLogger("askcli.notices")
+
+CHECK_SECONDS = 1.0
+# A server whose socket was deleted holds the pid file until its next check.
+CLAIM_SECONDS = 10.0
+
+
+def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> None:
+    """Serve on the Unix socket `path` until a signal comes or the idle time is over.
+
+    Raises Failed when another process serves there already.
+    """
+    private_directory(path.parent)
+    claim = PidFile(path.with_suffix(".pid"))
+    if not claim.claim(CLAIM_SECONDS):
+        raise Failed(f"process {claim.holder()} serves there; end it with `askcli serve --stop`.")
+    try:
+        services = prepare(settings, OF_THE_LOCAL_SERVER)
+        sock = _listen(path)
+        role = LocalServer(path, claim, services, settings.idle_seconds)
+        try:
+            run(services, settings, sock, ready, role)
+        finally:
+            role.leaving()
+    finally:
+        claim.release()
+
+
+class LocalServer(Role):
+    """The local server, whose files and idle time are watched."""
+
+    def __init__(
+        self, socket_path: Path, claim: PidFile, services: Services, idle_seconds: int
+    ) -> None:
+        file = services.database.file
+        self._files = FileIdentities([socket_path, claim.path, *([file] if file else [])])
+        self._socket_path = socket_path
+        self._claim = claim
+        self._runs = services.runs
+        self._idle_seconds = idle_seconds
+        self._is_leaving = asyncio.Event()
+        self._has_lost = False
+
+    async def watch(self) -> None:
+        """Return when the server has been idle for its time, or a file of it is lost."""
+        while not self._has_lost_files() and not self._is_leaving.is_set():
+            idle = 0.0 if self._runs.active else self.activity.idle_seconds()
+            if (remaining := self._idle_seconds - idle) <= 0:
+                return
+            await wait_for_event(self._is_leaving, min(CHECK_SECONDS, remaining))
+
+    def refusal(self) -> ShuttingDown | None:
+        """Return the refusal of all requests once a file is lost; this server leaves then."""
+        return ShuttingDown(retry_after=0) if self._has_lost_files() else None
+
+    def _has_lost_files(self) -> bool:
+        if not self._is_leaving.is_set() and not self._files.are_intact():
+            log.warning("The local server leaves: its socket or its database was deleted.")
+            self._has_lost = True
+            self.leaving()
+        return self._has_lost
+
+    def leaving(self) -> None:
+        """Let another server take over while this one finishes its answers."""
+        if not self._is_leaving.is_set():
+            self._files.unlink(self._socket_path)
+            self._claim.set_aside(self._runs.active)
+            self._is_leaving.set()
+
+
+def _listen(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)  # left by a killed server, whose lock this process holds now
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.bind(str(path))
+    sock.listen(BACKLOG)
+    return sock

@@ -1,0 +1,105 @@
+"""Runs one server process on a listening socket, until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import uvicorn
+
+from askcli.errors import AskcliError, Failed
+from askcli.server.app import create_app
+from askcli.server.bootstrap import Services, build
+from askcli.server.http import trusted_hosts
+from askcli.server.http.activity import Activity
+from askcli.server.http.protocol import BoundedProtocol
+from askcli.server.process import log_config
+from askcli.server.process.uvicorn_server import Server
+from askcli.settings import Settings
+from askcli.settings.registration import Registration
+from askcli.store import migrations
+
+GRACEFUL_SECONDS = 5  # for the last bytes to slow readers: all answers have ended by then
+# Longer than clients and proxies keep idle connections (httpx2 5 s, nginx 60 s): a server that
+# closes first may break the request that is just being sent.
+KEEP_ALIVE_SECONDS = 75
+BACKLOG = 2048
+
+
+class Role:
+    """What a server process does beside serving; the plain one, nothing."""
+
+    activity: Activity
+
+    async def watch(self) -> None:
+        """Return when the process is to stop by itself."""
+        await asyncio.Event().wait()
+
+    def refusal(self) -> AskcliError | None:
+        """Return the error with which a request that comes now is refused, None for none."""
+        return None
+
+    def leaving(self) -> None:
+        """Do what is due when the stop begins, before the answers are waited for."""
+
+
+def prepare(settings: Settings, registration: Registration | None = None) -> Services:
+    """Build the services, with a database that is reachable and migrated."""
+    services = build(settings, registration)
+    migrations.make_ready(services.database)
+    return services
+
+
+def run(
+    services: Services,
+    settings: Settings,
+    sock: socket.socket,
+    ready: Callable[[], None],
+    role: Role | None = None,
+) -> None:
+    """Serve on the socket; `ready` is called once requests are served.
+
+    Returns after a signal, or when the role's `watch` returns. Raises Failed.
+    """
+    role = role or Role()
+    role.activity = Activity()
+    config = _config(services, settings, sock, role)
+    server = Server(config, services.runs, settings.drain_seconds, ready, role.leaving)
+
+    async def watch() -> None:
+        await role.watch()
+        server.leave()
+
+    async def main() -> None:
+        watching = asyncio.create_task(watch())
+        await server.serve(sockets=[sock])
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(main())
+    if not server.started:
+        raise Failed("the server could not start; its log says why.")
+
+
+def _config(
+    services: Services, settings: Settings, sock: socket.socket, role: Role
+) -> uvicorn.Config:
+    allowed = trusted_hosts.allowed(settings, sock)
+    return uvicorn.Config(
+        create_app(services, role.activity, allowed, role.refusal),
+        loop="uvloop",
+        http=BoundedProtocol,
+        lifespan="on",
+        log_config=log_config.config(),
+        server_header=False,
+        # The client's address is the peer's, unless the peer is a proxy that the host trusts.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        backlog=BACKLOG,
+    )

@@ -1,0 +1,32 @@
+"""Signals that ask for a stop: which are one request, and which are an urgent second one."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+# A service manager signals every process of a service at once, and so does the parent of workers.
+SAME_REQUEST_SECONDS = 10.0
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+
+
+class StopRequests:
+    """The signals of one process so far.
+
+    A further signal is urgent, so that no answer is waited for: a second SIGINT, any signal some
+    seconds after the first one, or SIGQUIT, which the parent of workers sends them for it.
+    """
+
+    def __init__(self) -> None:
+        self._first: float | None = None
+        self._interrupts = 0
+
+    def is_urgent(self, number: int) -> bool:
+        """Count the signal, and return whether it is urgent."""
+        now = time.monotonic()
+        first = self._first = now if self._first is None else self._first
+        self._interrupts += number == signal.SIGINT
+        return (
+            number == signal.SIGQUIT or self._interrupts > 1 or now - first > SAME_REQUEST_SECONDS
+        )

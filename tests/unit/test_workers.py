@@ -1,0 +1,132 @@
+"""The parent of workers: it outlives what they die of, and stops when it is asked to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from askcli import server_process
+from askcli.errors import Failed
+from askcli.server.process import stop_requests, workers
+from askcli.server.process.stop_requests import SIGNALS, StopRequests
+from askcli.server.process.workers import Workers
+
+REASON = "the database is away."
+# What the worker of each start does, by its number: ends after it was ready, fails, or stays.
+FATES = ["ends", "fails", "fails", "stays"]
+
+WORKER = f"""
+import os, sys, time
+fate, fd = sys.argv[1], int(sys.argv[2])
+os.write(fd, b"{REASON}" if fate == "fails" else b"ready")
+os.close(fd)
+time.sleep(60 if fate == "stays" else 0)
+sys.exit(1)
+"""
+
+
+class Starts:
+    """Starts small programs in place of servers."""
+
+    def __init__(self, fates: list[str]) -> None:
+        self._fates = iter(fates)
+        self.lives = threading.Event()
+
+    def start(self, *_: Any, **__: Any) -> tuple[subprocess.Popen[bytes], int]:
+        """As `server_process.start`."""
+        fate = next(self._fates)
+        ready, end = os.pipe()
+        command = [sys.executable, "-S", "-c", WORKER, fate, str(end)]
+        process = subprocess.Popen(command, pass_fds=[end])
+        os.close(end)
+        if fate == "stays":
+            self.lives.set()
+        return process, ready
+
+
+@pytest.fixture
+def sock() -> Iterator[socket.socket]:
+    """A socket; and the signal handlers of the tests, put back."""
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    with socket.socket() as one:
+        yield one
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def run(sock: socket.socket, starts: Starts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run one worker; SIGTERM comes when one lives that stays."""
+    monkeypatch.setattr(server_process, "start", starts.start)
+    monkeypatch.setattr(workers, "FIRST_PAUSE_SECONDS", 0.01)
+
+    def stop() -> None:
+        assert starts.lives.wait(30)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop, daemon=True).start()
+    Workers(sock, 1, []).run(lambda: None)
+
+
+def test_a_worker_that_dies_while_the_database_is_away_comes_back_with_it(
+    sock: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    run(sock, Starts(FATES), monkeypatch)
+    assert [REASON in line for line in caplog.messages] == [False, True, True]
+
+
+def test_a_first_worker_that_does_not_start_is_an_error(
+    sock: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Failed, match=REASON):
+        run(sock, Starts(["fails"]), monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [(partial(server_process.ReadyPipe.failed, reason="a\nb"), "a b"), (None, "without giving")],
+)
+def test_a_server_that_does_not_start_says_why(report: Any, said: str) -> None:
+    ready, end = os.pipe()
+    pipe = server_process.ReadyPipe(end)
+    if report:
+        report(pipe)
+    else:
+        os.close(end)
+    process = subprocess.Popen(["true"])
+    with pytest.raises(Failed, match=said):
+        server_process.wait_until_ready(process, ready)
+    assert process.returncode is not None
+
+
+@pytest.mark.parametrize(
+    ("later", "number", "is_urgent"),
+    [
+        (0.1, signal.SIGTERM, False),
+        (stop_requests.SAME_REQUEST_SECONDS + 1, signal.SIGTERM, True),
+        (0.1, signal.SIGINT, False),
+        (0.1, signal.SIGQUIT, True),
+    ],
+)
+def test_which_signal_after_a_first_one_is_urgent(
+    monkeypatch: pytest.MonkeyPatch, later: float, number: int, is_urgent: bool
+) -> None:
+    clock = iter([100.0, 100.0 + later])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    requests = StopRequests()
+    assert not requests.is_urgent(signal.SIGTERM)
+    assert requests.is_urgent(number) is is_urgent
+
+
+def test_a_second_ctrl_c_is_urgent() -> None:
+    requests = StopRequests()
+    assert [requests.is_urgent(signal.SIGINT) for _ in range(2)] == [False, True]
