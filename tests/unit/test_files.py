@@ -11,15 +11,13 @@ import pytest
 
 from askcli.errors import Failed, TimedOut
 from askcli.files import (
-    LEAVING,
-    FileIdentities,
-    PidFile,
     Replacement,
     create_private,
     locked,
     private_directory,
     write_private,
 )
+from askcli.files.pid_file import LEAVING, FileIdentities, PidFile
 
 
 def mode(path: Path) -> int:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from askcli import __version__, server_process
 from askcli.errors import Failed
-from askcli.files import LEAVING, POLL_SECONDS, PidFile, locked, private_directory
+from askcli.files import POLL_SECONDS, locked, private_directory
+from askcli.files.pid_file import LEAVING, PidFile
 from askcli.settings import Settings
 
 MAX_LOG_BYTES = 1_000_000

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from askcli.errors import Failed, ShuttingDown
-from askcli.files import FileIdentities, PidFile, private_directory
+from askcli.files import private_directory
+from askcli.files.pid_file import FileIdentities, PidFile
 from askcli.server.bootstrap import Services
 from askcli.server.process.running import BACKLOG, Role, prepare, run
 from askcli.services.runs.stream import wait_for_event

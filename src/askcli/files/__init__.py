@@ -8,16 +8,13 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from askcli.errors import Failed, TimedOut
 
 # flock has no time-out of its own.
 POLL_SECONDS = 0.02
-
-LEAVING = ".leaving"  # the suffix of a pid file that was set aside
-_CONTENT_BYTES = 40
 
 
 def private_directory(path: Path) -> Path:
@@ -112,7 +109,7 @@ def locked(path: Path, seconds: float = 10) -> Iterator[None]:
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + seconds
-        while not _try_lock(handle):
+        while not try_lock(handle):
             if time.monotonic() > deadline:
                 raise TimedOut(
                     f"another askcli process has held {path} for {seconds:g} s: "
@@ -124,109 +121,10 @@ def locked(path: Path, seconds: float = 10) -> Iterator[None]:
         os.close(handle)
 
 
-def _try_lock(handle: int) -> bool:
+def try_lock(handle: int) -> bool:
+    """Lock the open file exclusively; return False when it is locked already."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
-
-
-class PidFile:
-    """A file that a process holds locked while it lives; it contains the pid and a number."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._handle: int | None = None
-
-    def claim(self, seconds: float = 0.0) -> bool:
-        """Lock the file for this process; return False when another holds it for `seconds`."""
-        deadline = time.monotonic() + seconds
-        while not self._try_to_claim():
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(POLL_SECONDS)
-        self._write(0)
-        return True
-
-    def _try_to_claim(self) -> bool:
-        self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        # Its holder may have removed it between the two calls.
-        if _try_lock(self._handle) and self._is_here():
-            return True
-        self._close()
-        return False
-
-    def set_aside(self, number: int) -> None:
-        """Rename the file, still locked, so that another process can claim its name."""
-        if self._is_here():
-            self._write(number)
-            self.path = self.path.rename(self.path.with_suffix(f".{os.getpid()}{LEAVING}"))
-
-    def release(self) -> None:
-        """Remove and unlock the file."""
-        if self._is_here():
-            self.path.unlink()
-        self._close()
-
-    def holder(self) -> int | None:
-        """Return the pid of the process that holds the file, None if none does."""
-        content = self.content()
-        return content[0] if content else None
-
-    def content(self) -> tuple[int, int] | None:
-        """Return the holder's pid and its number, None if no process holds the file."""
-        try:
-            handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return None
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            words = os.read(handle, _CONTENT_BYTES).split()
-            return (int(words[0]), int(words[1])) if len(words) == 2 else None
-        finally:
-            os.close(handle)
-        return None
-
-    def _is_here(self) -> bool:
-        """Whether this process holds the file, and its path still leads to it."""
-        if self._handle is None:
-            return False
-        return file_identity(self.path) == file_identity(self._handle)
-
-    def _write(self, number: int) -> None:
-        if self._handle is not None:
-            # Always of the same length, so that no reader sees a part of it.
-            content = f"{os.getpid()} {number}".ljust(_CONTENT_BYTES)
-            os.pwrite(self._handle, content.encode(), 0)
-
-    def _close(self) -> None:
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
-
-
-class FileIdentities:
-    """Files as they are now, to notice when one is deleted or replaced."""
-
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self._identities = {path: file_identity(path) for path in paths}
-
-    def are_intact(self) -> bool:
-        """Return whether all are still the same files."""
-        return all(file_identity(path) == known for path, known in self._identities.items())
-
-    def unlink(self, path: Path) -> None:
-        """Delete one of the files, unless another file has its name now."""
-        if file_identity(path) == self._identities[path] is not None:
-            path.unlink(missing_ok=True)
-
-
-def file_identity(file: Path | int) -> tuple[int, int] | None:
-    """Return what tells a file from any other, None where there is none."""
-    try:
-        status = os.stat(file)  # noqa: PTH116 - a descriptor has no path
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
