@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from askcli.client.address import parse_address
 from tests.support.cli import NewCli
 
 READY = json.dumps({"status": "ok", "version": "9.9", "database": "sqlite"}).encode()
@@ -64,9 +65,44 @@ def test_a_proxy_is_used_but_not_where_it_is_not_to_be(new_cli: NewCli) -> None:
         cli = new_cli(ASKCLI_SERVER=server, HTTP_PROXY=f"http://127.0.0.1:{port}")
         assert json.loads(cli("status", "--json").out)["server_version"] == "9.9"
         assert asked == [b"GET http://ask.example:3000/readyz HTTP/1.1"]
-        cli.environment |= {"NO_PROXY": "127.0.0.1", "ASKCLI_SERVER": f"http://127.0.0.1:{port}"}
-        assert json.loads(cli("status", "--json").out)["server_version"] == "9.9"
-        assert asked[1:] == [b"GET /readyz HTTP/1.1"]
+        cli.environment["NO_PROXY"] = "ask.example"
+        assert json.loads(cli("status", "--json").out)["state"] == "unreachable"
+        assert asked[1:] == []
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_a_server_on_this_machine_is_reached_without_a_proxy(new_cli: NewCli, name: str) -> None:
+    with answering() as (port, asked):
+        proxy = f"http://127.0.0.1:{port}"
+        cli = new_cli(ASKCLI_SERVER=f"http://{name}:{port}", HTTP_PROXY=proxy, ALL_PROXY=proxy)
+        done = cli.in_process("status", "--json")
+        assert json.loads(done.out)["server_version"] == "9.9"
+    assert asked == [b"GET /readyz HTTP/1.1"]
+
+
+def test_which_addresses_are_this_machine() -> None:
+    urls = ("http://[::1]:1", "https://LOCALHOST", "http://127.1.2.3", "http://localhost.example")
+    assert [parse_address(url).is_loopback for url in urls] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("login", "--email", "a@b.example", "--password-stdin"),
+        ("register", "--name", "A", "--email", "a@b.example", "--password-stdin"),
+        ("login", "--with-token"),
+    ],
+)
+def test_a_password_over_plain_http_to_another_machine_is_one_warning(
+    new_cli: NewCli, words: tuple[str, ...]
+) -> None:
+    with answering() as (port, _):
+        cli = new_cli(
+            ASKCLI_SERVER="http://ask.example:3000", HTTP_PROXY=f"http://127.0.0.1:{port}"
+        )
+        first, *others = cli.in_process(*words, stdin="x").err.splitlines()
+    assert first.startswith("askcli: warning: http://ask.example:3000 is plain HTTP")
+    assert not any("warning" in line for line in others)
 
 
 def test_a_certificate_is_checked_against_the_file_that_is_named(

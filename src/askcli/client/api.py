@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import Any
 
 from askcli.client import auth
+from askcli.client.address import Address
 from askcli.client.login import Login
-from askcli.client.transport import Address, Event, Transport
+from askcli.client.transport import Event, Transport
 from askcli.contract.health import Readiness
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_KEY, HEADER_LAST_EVENT_ID
 from askcli.contract.shapes import (

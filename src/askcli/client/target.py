@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from askcli.client import local_server
+from askcli.client.address import Address, parse_address
 from askcli.client.api import Api
 from askcli.client.credentials import Credentials
 from askcli.client.local_login import LocalLogin
 from askcli.client.login import GivenToken, Login, SavedLogin
-from askcli.client.transport import Address, Transport, parse_address
+from askcli.client.transport import Transport
 from askcli.errors import Misused
 from askcli.settings import Settings
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx2
 
 from askcli import __version__
+from askcli.client.address import Address
 from askcli.client.reviving import RevivingTransport
 from askcli.contract.protocol import EVENT_DONE, EVENT_ERROR, EVENT_STREAM, parse_whole_number
 from askcli.errors import AskcliError, Misused, Unreachable
@@ -22,27 +21,6 @@ CONNECT_SECONDS = 10
 CALL_SECONDS = 60
 # The server pings every 15 s, so a stream without a byte for this long is dead.
 STREAM_SECONDS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A server's address; `socket` and `database` are set for this user's local server."""
-
-    url: str
-    socket: Path | None = None
-    database: str = ""
-
-    @property
-    def name(self) -> str:
-        """The server's name in messages."""
-        return "local" if self.socket else self.url
-
-    @property
-    def key(self) -> str:
-        """The server's key in the token file, the same for local servers of one database."""
-        if self.socket is None:
-            return self.url
-        return "local " + hashlib.sha256(self.database.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +43,6 @@ class Event:
         return from_problem(self.data.get("status", 500), self.data)
 
 
-def parse_address(url: str) -> Address:
-    """Return the address of a server's URL. Raises Misused for an invalid one."""
-    try:
-        parsed = httpx2.URL(url)
-    except (httpx2.InvalidURL, UnicodeError):
-        parsed = httpx2.URL("")
-    if parsed.userinfo:
-        raise Misused("a server's URL holds no password: log in with `askcli login`.")
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise Misused(f"{url!r} is not a server's URL: use http://host:port or https://host.")
-    return Address(str(parsed).rstrip("/"))
-
-
 class Transport:
     """An HTTP client for one server; `timeout` is in seconds. Close it after use."""
 
@@ -91,7 +56,7 @@ class Transport:
         has_tls = address.url.startswith("https:")
         self._http = httpx2.Client(
             base_url=address.url,
-            transport=_local_transport(address.socket, revive) if address.socket else None,
+            transport=_direct(address, revive) if address.is_loopback else None,
             verify=has_tls,
             headers={"user-agent": f"askcli/{__version__}"},
         )
@@ -169,8 +134,10 @@ class Transport:
             raise Unreachable(f"the connection to {server} broke off; try again.") from None
 
 
-def _local_transport(socket: Path, revive: Callable[[], object] | None) -> httpx2.BaseTransport:
-    transport = httpx2.HTTPTransport(uds=str(socket), verify=False)
+def _direct(address: Address, revive: Callable[[], object] | None) -> httpx2.BaseTransport:
+    """Return a transport without a proxy, which must not see what this machine tells itself."""
+    socket = str(address.socket) if address.socket else None
+    transport = httpx2.HTTPTransport(uds=socket, verify=address.url.startswith("https:"))
     return RevivingTransport(transport, revive) if revive else transport
 
 

@@ -87,6 +87,7 @@ def passwd(
     connection = options.connection(server, profile)
     if connection.is_local:
         raise Misused("the local server has no password of yours: nobody but you reaches it.")
+    _warn_unencrypted(connection)
     with connection.open() as api:
         api.user()  # who is not logged in should not have to type first
         old = prompts.password(from_stdin=password_stdin, label="Current password")
@@ -134,7 +135,16 @@ def _new(server: str | None, profile: str | None) -> Connection:
     connection = options.connection(server, profile)
     if connection.settings.token:
         raise Misused("ASKCLI_TOKEN says who you are: unset it to log in.")
+    _warn_unencrypted(connection)
     return connection
+
+
+def _warn_unencrypted(connection: Connection) -> None:
+    if connection.address.is_readable_on_its_way:
+        console.note(
+            f"askcli: warning: {connection.address.name} is plain HTTP, so whoever is on the way "
+            "there can read your password and tokens: use https://."
+        )
 
 
 def _greet(connection: Connection, user: User, done: str, *, as_json: bool) -> None:

@@ -1,0 +1,62 @@
+"""Addresses of servers."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+import httpx2
+
+from askcli.errors import Misused
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A server's address; `socket` and `database` are set for this user's local server."""
+
+    url: str
+    socket: Path | None = None
+    database: str = ""
+
+    @property
+    def name(self) -> str:
+        """The server's name in messages."""
+        return "local" if self.socket else self.url
+
+    @property
+    def key(self) -> str:
+        """The server's key in the token file, the same for local servers of one database."""
+        if self.socket is None:
+            return self.url
+        return "local " + hashlib.sha256(self.database.encode()).hexdigest()[:16]
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the server is on this machine."""
+        host = httpx2.URL(self.url).host
+        if self.socket or host == "localhost":
+            return True
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def is_readable_on_its_way(self) -> bool:
+        """Whether requests leave this machine without encryption."""
+        return self.url.startswith("http:") and not self.is_loopback
+
+
+def parse_address(url: str) -> Address:
+    """Return the address of a server's URL. Raises Misused for an invalid one."""
+    try:
+        parsed = httpx2.URL(url)
+    except (httpx2.InvalidURL, UnicodeError):
+        parsed = httpx2.URL("")
+    if parsed.userinfo:
+        raise Misused("a server's URL holds no password: log in with `askcli login`.")
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise Misused(f"{url!r} is not a server's URL: use http://host:port or https://host.")
+    return Address(str(parsed).rstrip("/"))
