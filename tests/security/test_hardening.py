@@ -16,36 +16,11 @@ from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
+from tests.support.raw_http import answer_to, connection, read_all
 from tests.support.servers import serving
 from tests.support.soak import report
 
 MEBIBYTE = 2**20
-
-
-def connection(server: ServerProcess) -> socket.socket:
-    host, port = server.url.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=30)
-
-
-def answer_to(server: ServerProcess, *parts: bytes) -> bytes:
-    """What the server says until it hangs up."""
-    with connection(server) as sock:
-        try:
-            for part in parts:
-                sock.sendall(part)
-        except OSError:  # it may have hung up on us already
-            pass
-        return read_all(sock)
-
-
-def read_all(sock: socket.socket) -> bytes:
-    told = b""
-    try:
-        while data := sock.recv(65536):
-            told += data
-    except OSError:
-        pass
-    return told
 
 
 def get(host: bytes, *more: bytes) -> bytes:

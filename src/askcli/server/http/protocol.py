@@ -1,56 +1,111 @@
-"""HTTP protocol with limits that uvicorn does not have: time and size of headers and trailers.
+"""HTTP protocol with the limits that uvicorn does not have.
 
-Without them, a client that sends a byte a minute would hold a connection for ever, and one whose
-headers never end would fill the memory.
+Headers and trailers have a deadline and a maximum size, few pipelined requests are read ahead, and
+a client must take its responses. Without that, a client that sends a byte a minute or reads nothing
+would hold a connection for ever, and one that sends without end would fill the memory.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from askcli.errors import AskcliError, HeadersTooLarge, MalformedRequest, TooSlow
 from askcli.server import problems
+from askcli.server.http import upgrades
+from askcli.server.http.writing import WriteDeadline, unchunked
 from askcli.services.clock import new_id
 
 HEADER_SECONDS = 10.0
 MAX_HEADER_BYTES = 65_536
+MAX_PIPELINED = 8
+# The parser does not stop between two requests: what it is fed at once bounds how many it finds.
+PARSED_BYTES = 1024
+WRITE_SECONDS = 30.0
+STREAM_WRITE_SECONDS = 300.0  # somebody may have paused their terminal
+
+
+class _Flow(FlowControl):
+    """Flow control that reads no more while bytes that were read wait to be parsed."""
+
+    def __init__(self, transport: asyncio.Transport, may_read: Callable[[], bool]) -> None:
+        super().__init__(transport)
+        self._may_read = may_read
+
+    def resume_reading(self) -> None:
+        if self._may_read():
+            super().resume_reading()
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with a deadline and a maximum size for headers and trailers."""
+    """uvicorn's protocol with bounds on what is read, kept and waited for."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._deadline: asyncio.TimerHandle | None = None
         self._in_headers = False
         self._header_bytes = 0  # of this request's path, headers and trailers
-        self._unparsed_bytes = 0  # in which the parser has found no complete element yet
+        self._partial_bytes = 0  # in which the parser has found no complete element yet
+        self._unparsed = memoryview(b"")
         self._is_refused = False
+        self._responding: RequestResponseCycle | None = None
+        self._writing: WriteDeadline
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = _Flow(transport, lambda: not self._unparsed)
+        self._writing = WriteDeadline(transport, self.loop)
         self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_deadline()
+        self._writing.stop()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_refused or self.transport.is_closing():
-            return
+        self._unparsed = memoryview(b"".join((self._unparsed, data)))
+        self._parse()
+
+    def _parse(self) -> None:
+        """Parse what was read until enough requests wait; then read no more."""
+        while self._unparsed and len(self.pipeline) < MAX_PIPELINED:
+            if self._is_refused or self.transport.is_closing():
+                self._unparsed = memoryview(b"")
+                return
+            self._unparsed = self._unparsed[self._feed(self._unparsed[:PARSED_BYTES]) :]
+        if self._unparsed:
+            self.flow.pause_reading()
+
+    def _feed(self, data: memoryview) -> int:
+        """Feed the parser; returns how many bytes it has taken."""
         if self._deadline is None and not self._is_responding():
             self._start_deadline()  # a next request, or the rest of a refused one
-        self._unparsed_bytes += len(data)
-        super().data_received(data)
-        if max(self._header_bytes, self._unparsed_bytes) > MAX_HEADER_BYTES:
+        self._unset_keepalive_if_required()
+        self._partial_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if upgrades.framing(self.headers):
+                self.parser = upgrades.parser_after_head(self)
+                self.parser.feed_data(upgrades.declined(self.headers))
+            return int(upgrade.args[0])
+        except httptools.HttpParserError:
+            self._refuse(MalformedRequest("This is not an HTTP request that can be read."))
+            return len(data)
+        if max(self._header_bytes, self._partial_bytes) > MAX_HEADER_BYTES:
             self._refuse(HeadersTooLarge("The headers are too large; send less."))
+        return len(data)
 
     def on_message_begin(self) -> None:
-        self._in_headers, self._header_bytes, self._unparsed_bytes = True, 0, 0
+        self._in_headers, self._header_bytes, self._partial_bytes = True, 0, 0
         super().on_message_begin()
+        self.scope["state"]["abort_if_stalled"] = self._abort_if_stalled
 
     def on_url(self, url: bytes) -> None:
         self._count(url)
@@ -62,24 +117,55 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_headers, self._unparsed_bytes = False, 0
+        self._in_headers, self._partial_bytes = False, 0
         self._stop_deadline()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        self._unparsed_bytes = 0
+        self._partial_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._unparsed_bytes = 0
+        self._partial_bytes = 0
+        if self.parser.should_upgrade() and upgrades.framing(self.headers):
+            return  # its body is still to come
         super().on_message_complete()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - our message says more
-        self._refuse(MalformedRequest("This is not an HTTP request that can be read."))
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
+        self._responding = cycle
+        if not self.flow.write_paused:
+            self._writing.stop()
+        if cycle.scope["http_version"] == "1.0":
+            app = unchunked(app, cycle)
+        super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]
+
+    def on_response_complete(self) -> None:
+        self._writing.start(self._write_seconds())
+        super().on_response_complete()
+        self._parse()
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._writing.start(self._write_seconds())
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._writing.stop()
+
+    def _write_seconds(self) -> float:
+        is_stream = self._responding is not None and self._responding.chunked_encoding
+        return STREAM_WRITE_SECONDS if is_stream else WRITE_SECONDS
+
+    def _abort_if_stalled(self) -> None:
+        """Cut a response whose client does not keep up with it."""
+        if self.flow.write_paused:
+            self.transport.abort()
 
     def _count(self, header: bytes) -> None:
         self._header_bytes += len(header)
-        self._unparsed_bytes = 0
+        self._partial_bytes = 0
 
     def _is_responding(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
@@ -109,6 +195,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if not self._is_responding() or not self.cycle.response_started:
             self.transport.write(_encode(error))
+        self._writing.start(WRITE_SECONDS)
         self.transport.close()
 
 

@@ -93,6 +93,7 @@ def _config(
         create_app(services, role.activity, allowed, role.refusal),
         loop="uvloop",
         http=BoundedProtocol,
+        ws="none",
         lifespan="on",
         log_config=log_config.config(),
         server_header=False,

@@ -17,6 +17,8 @@ from askcli.settings import Settings
 
 log = logging.getLogger("askcli.notices")
 
+UNSENT_BYTES = 65_536
+
 
 def serve_tcp(settings: Settings) -> None:
     """Serve on the settings' host and port until a signal comes. Raises Failed or Misused."""
@@ -74,6 +76,8 @@ def _listen_tcp(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         sock = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        # Little waits in the kernel, so that a slow reader is seen to take it piece by piece.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
     except (OSError, TypeError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "that is not an address"
         raise Failed(f"cannot listen on {host}:{port}: {reason}.") from None

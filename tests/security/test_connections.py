@@ -1,0 +1,118 @@
+"""Connections whose clients send more than they read, or speak an older or another HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from askcli.server.http import protocol
+from tests.support.databases import NewDatabase
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import NewPerson
+from tests.support.processes import ServerProcess
+from tests.support.raw_http import answer_to, connection, is_open, read_all
+from tests.support.servers import serving
+from tests.support.soak import report
+from tests.support.waiting import eventually
+
+MEBIBYTE = 2**20
+GET = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
+
+
+def test_pipelined_requests_whose_responses_nobody_reads_fill_no_memory(
+    sqlite_server: ServerProcess,
+) -> None:
+    process = psutil.Process(sqlite_server.pid)
+    with connection(sqlite_server, window=4096) as sock:
+        sock.sendall(GET)
+        before = process.memory_info().rss
+        sock.settimeout(1)
+        with pytest.raises(TimeoutError):
+            for _ in range(16):
+                sock.sendall(GET * (MEBIBYTE // len(GET)))
+        grown = (process.memory_info().rss - before) / MEBIBYTE
+    report(f"pipelined requests without a reader: {grown:.1f} MiB more")
+    assert grown < 20
+
+
+@pytest.fixture
+def impatient(
+    fake: FakeAnthropic, new_database: NewDatabase, tmp_path: Path
+) -> Iterator[ServerProcess]:
+    """A server on which a response must be taken within a second, as a rule thirty."""
+    assert (protocol.WRITE_SECONDS, protocol.STREAM_WRITE_SECONDS) == (30, 300)
+    (tmp_path / "sitecustomize.py").write_text(
+        "from askcli.server.http import protocol\n"
+        "protocol.WRITE_SECONDS = protocol.STREAM_WRITE_SECONDS = 1.0\n"
+    )
+    more = {"PYTHONPATH": str(tmp_path), "PYTHONWARNINGS": ""}
+    server = serving(tmp_path, fake, new_database("sqlite"), **more)
+    yield server
+    assert server.stop() == 0
+
+
+def test_a_response_that_nobody_takes_is_cut(
+    impatient: ServerProcess, new_person: NewPerson, fake: FakeAnthropic
+) -> None:
+    """One of known length, one whose connection closes after it, and a stream."""
+    person = new_person(impatient)
+    fake.on("at length", *["x" * 100_000] * 10)
+    question = person.ask("at length").json()["id"].encode()
+    token = (
+        b"host: localhost\r\nx-access-token: %s\r\n\r\n" % person.tokens["access_token"].encode()
+    )
+    requests = [
+        b"GET /static-offline-docs/swagger-ui-bundle.js HTTP/1.1\r\n" + token,
+        b"GET /static-offline-docs/swagger-ui-bundle.js HTTP/1.0\r\n" + token,
+        b"GET /api/questions/%s HTTP/1.1\r\n" % question + token,
+        b"GET /api/questions/%s/events HTTP/1.1\r\n" % question + token,
+    ]
+    for request in requests:
+        with connection(impatient, window=4096) as sock:
+            sock.sendall(request)
+            assert sock.recv(10) == b"HTTP/1.1 2"
+            eventually(lambda sock=sock: not is_open(impatient, sock))  # type: ignore[misc]
+            assert len(read_all(sock)) < 900_000  # the rest is gone
+
+
+def test_a_request_for_another_protocol_is_answered_in_this_one(
+    sqlite_server: ServerProcess,
+) -> None:
+    upgrade = b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAAA\r\n"
+    login = (
+        b"POST /api/auth/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    )
+    with connection(sqlite_server) as sock:
+        sock.sendall(login + upgrade + b"content-length: 20\r\n\r\n")
+        sock.sendall(b'{"email": "a@b", "p')
+        sock.sendall(b"a" + GET.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
+        told = read_all(sock)
+    no_body = login + upgrade + b"content-length: 0\r\n\r\n"
+    empty = answer_to(sqlite_server, no_body + b"nonsense\r\n\r\n")
+    assert empty.startswith(b"HTTP/1.1 422 "), empty
+    assert told.startswith(b"HTTP/1.1 400 "), told
+    assert b"malformed_json" in told  # the whole body has been read, and nothing but it
+    assert told.count(b"HTTP/1.1 200 OK") == 1
+    get = GET.replace(b"\r\n\r\n", b"\r\n" + upgrade + b"\r\n")
+    assert answer_to(sqlite_server, get + get, GET + b"nonsense\r\n\r\n").count(b"200 OK") == 3
+    assert not [line for line in sqlite_server.log if "upgrade" in line.lower()]
+
+
+def test_http_1_0_gets_no_chunks(sqlite_server: ServerProcess, new_person: NewPerson) -> None:
+    """The end of the connection is the end of a stream."""
+    person = new_person(sqlite_server)
+    question = person.ask("an old client").json()
+    token = person.tokens["access_token"].encode()
+    for path in (b"/api/questions/%s/events" % question["id"].encode(), b"/healthz"):
+        request = b"GET %s HTTP/1.0\r\nhost: localhost\r\nx-access-token: %s\r\n\r\n" % (
+            path,
+            token,
+        )
+        head, _, body = answer_to(sqlite_server, request).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert b"transfer-encoding" not in head
+        assert body.startswith((b"event: question\n", b'{"status":'))
+        assert body.endswith((b"\n\n", b"}"))

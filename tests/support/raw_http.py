@@ -1,0 +1,48 @@
+"""HTTP by hand, for what no client library sends."""
+
+from __future__ import annotations
+
+import socket
+
+import psutil
+
+from tests.support.processes import ServerProcess
+
+
+def connection(server: ServerProcess, window: int | None = None) -> socket.socket:
+    """A connection; `window` is about how many bytes wait for its reader in the kernel."""
+    host, port = server.url.removeprefix("http://").split(":")
+    sock = socket.socket()
+    if window is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+    sock.settimeout(30)
+    sock.connect((host, int(port)))
+    return sock
+
+
+def answer_to(server: ServerProcess, *parts: bytes) -> bytes:
+    """What the server says until it hangs up."""
+    with connection(server) as sock:
+        try:
+            for part in parts:
+                sock.sendall(part)
+        except OSError:  # it may have hung up on us already
+            pass
+        return read_all(sock)
+
+
+def read_all(sock: socket.socket) -> bytes:
+    told = b""
+    try:
+        while data := sock.recv(65536):
+            told += data
+    except OSError:
+        pass
+    return told
+
+
+def is_open(server: ServerProcess, sock: socket.socket) -> bool:
+    """Whether the server still has its end of the connection."""
+    port = sock.getsockname()[1]
+    connections = psutil.Process(server.pid).net_connections("tcp")
+    return any(found.raddr and found.raddr.port == port for found in connections)
