@@ -82,9 +82,10 @@ def test_what_was_stored_before_the_index_is_found(new_database: NewDatabase) ->
             connection.execute(insert(questions).values(**row))
         assert migrations.upgrade(database) == ("0002", migrations.HEAD)
         with database.transaction() as connection:
-            rows = listing.search_page(
+            page = listing.search_page(
                 connection, user_id, terms("quagga"), listing.Filter(limit=5)
             )
-            assert [r["id"] for r in rows or ()] == [row["id"]]
+            assert page
+            assert [r["id"] for r in page.rows] == [row["id"]]
             command.downgrade(migrations.config(connection), "0002")
         database.close()

@@ -108,10 +108,11 @@ def set_quota(connection: Connection, who: str, limits: Mapping[str, float | Non
 
 def all_questions(connection: Connection, user_id: UUID) -> Iterator[Question]:
     """Yield all of a user's questions, newest first, read page by page."""
-    before = None
-    while page := listing.page(connection, user_id, Filter(PAGE, before)):
-        yield from (as_question(row) for row in page)
-        before = page[-1]["id"]
+    is_last, cursor = False, None
+    while not is_last:
+        page = listing.page(connection, user_id, Filter(PAGE, cursor))
+        yield from (as_question(row) for row in page.rows)
+        is_last, cursor = page.cursor is None, page.cursor
 
 
 def audit_entries(

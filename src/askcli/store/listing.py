@@ -1,4 +1,7 @@
-"""Queries for pages of a user's questions: newest first, or best matches of a search first."""
+"""Queries for pages of a user's questions: newest first, or best matches of a search first.
+
+The ids and sizes of a page's questions are read first, then the texts of those that fit into it.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,33 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, Select, and_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    RowMapping,
+    Select,
+    and_,
+    cast,
+    func,
+    or_,
+    select,
+)
 
 from askcli.search_terms import Term
 from askcli.store import search
 from askcli.store.tables import questions
+
+# Texts of a page, in bytes as UTF-8; only its first question may be larger by itself.
+MAX_PAGE_BYTES = 4_194_304
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The rows of a page; `cursor` is its last id when there are further pages."""
+
+    rows: Sequence[RowMapping]
+    cursor: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +52,24 @@ class Filter:
     ids: tuple[UUID, UUID] | None = None
 
 
-def page(connection: Connection, user_id: UUID, filter_: Filter) -> Sequence[RowMapping]:
+def page(connection: Connection, user_id: UUID, filter_: Filter) -> Page:
     """Return the user's questions, newest first, at most `filter_.limit`."""
-    query = _filtered(select(questions), user_id, filter_)
+    query = _filtered(select(questions.c.id, _bytes(connection)), user_id, filter_)
     if filter_.before:
         query = query.where(questions.c.id < filter_.before)
-    newest_first = query.order_by(questions.c.id.desc()).limit(filter_.limit)
-    return connection.execute(newest_first).mappings().all()
+    return _load(connection, user_id, query.order_by(questions.c.id.desc()), filter_.limit)
 
 
 def search_page(
     connection: Connection, user_id: UUID, terms: Sequence[Term], filter_: Filter
-) -> Sequence[RowMapping] | None:
+) -> Page | None:
     """Return the user's questions that match the terms, best first, of equals the newest first.
 
     None when the cursor is not among them.
     """
     matches = search.ranked(connection, user_id, terms)
-    joined = select(questions).join(matches, matches.c.question_id == questions.c.id)
+    sizes = select(questions.c.id, _bytes(connection))
+    joined = sizes.join(matches, matches.c.question_id == questions.c.id)
     query = _filtered(joined, user_id, filter_)
     if filter_.before:
         of_cursor = select(matches.c.rank).where(matches.c.question_id == filter_.before)
@@ -56,7 +81,35 @@ def search_page(
             or_(worse, and_(matches.c.rank == rank, questions.c.id < filter_.before))
         )
     best_first = query.order_by(matches.c.rank.desc(), questions.c.id.desc())
-    return connection.execute(best_first.limit(filter_.limit)).mappings().all()
+    return _load(connection, user_id, best_first, filter_.limit)
+
+
+def _load(connection: Connection, user_id: UUID, query: Select[Any], limit: int) -> Page:
+    """Load the questions of a query of (id, bytes), in its order, as many as fit into a page."""
+    # One more than the page: it shows whether there is a next one.
+    candidates = connection.execute(query.limit(limit + 1)).all()
+    ids: list[UUID] = []
+    remaining = MAX_PAGE_BYTES
+    for question_id, size in candidates[:limit]:
+        remaining -= size
+        if ids and remaining < 0:
+            break
+        ids.append(question_id)
+    texts = select(questions).where(questions.c.user_id == user_id, questions.c.id.in_(ids))
+    rows = {row["id"]: row for row in connection.execute(texts).mappings()}
+    cursor = ids[-1] if len(ids) < len(candidates) else None
+    return Page([rows[question_id] for question_id in ids if question_id in rows], cursor)
+
+
+def _bytes(connection: Connection) -> ColumnElement[int]:
+    """Return the expression of the size of a question's texts, as UTF-8."""
+    c = questions.c
+    texts = (c.question, c.answer, func.coalesce(c.system, ""))
+    if connection.dialect.name == "sqlite":
+        one, two, three = (func.length(cast(text, LargeBinary)) for text in texts)
+    else:  # which knows the size without reading the text
+        one, two, three = (func.octet_length(text) for text in texts)
+    return one + two + three
 
 
 def _filtered(query: Select[Any], user_id: UUID, filter_: Filter) -> Select[Any]:

@@ -37,12 +37,12 @@ def resolve_conversation(api: Api, text: str) -> str:
 
 
 def _by_prefix(api: Api, prefix: str) -> Question:
-    questions = api.questions(id_prefix=prefix, limit=2)["items"]
-    if not questions:
+    page = api.questions(id_prefix=prefix, limit=1)
+    if not page["items"]:
         raise NotFound(detail=f"there is no question of yours whose id begins with {prefix}.")
-    if len(questions) > 1:
+    if page["next_cursor"]:
         raise Misused(f"{prefix} is how several ids begin; give more of it.")
-    return questions[0]
+    return page["items"][0]
 
 
 def shortened(ids: list[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from askcli.contract.shapes import Question, QuestionPage, Usage
+from askcli.contract.shapes import QuestionPage, Usage
 from askcli.errors import NotFound
 from askcli.search_terms import terms
 from askcli.services.shapes import as_question, as_usage
@@ -44,17 +44,14 @@ class History:
         """
         query = _query(filters)
         if filters.search is None:
-            rows = await self._database.read(listing.page, user_id, query)
-        elif search_terms := terms(filters.search):
-            matches = await self._database.read(listing.search_page, user_id, search_terms, query)
-            if matches is None:
-                raise NotFound(
-                    detail="The question of this cursor is gone; begin the search again."
-                )
-            rows = matches
-        else:
-            rows = []
-        return _page([as_question(row) for row in rows], filters.limit)
+            return _page(await self._database.read(listing.page, user_id, query))
+        search_terms = terms(filters.search)
+        if not search_terms:
+            return QuestionPage(items=[], next_cursor=None)
+        page = await self._database.read(listing.search_page, user_id, search_terms, query)
+        if page is None:
+            raise NotFound(detail="The question of this cursor is gone; begin the search again.")
+        return _page(page)
 
     async def remove(self, user_id: UUID, question_id: UUID) -> None:
         """Delete the user's question. Raises NotFound."""
@@ -83,7 +80,7 @@ class History:
 
 def _query(filters: Filters) -> Filter:
     return Filter(
-        limit=filters.limit + 1,  # one more than the page: it shows whether there is a next page
+        limit=filters.limit,
         before=filters.cursor,
         conversation_id=filters.conversation_id,
         since=filters.since,
@@ -98,7 +95,6 @@ def _id_range(prefix: str) -> tuple[UUID, UUID]:
     return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
 
 
-def _page(items: list[Question], limit: int) -> QuestionPage:
-    has_more = len(items) > limit
-    items = items[:limit]
-    return QuestionPage(items=items, next_cursor=items[-1]["id"] if has_more else None)
+def _page(page: listing.Page) -> QuestionPage:
+    items = [as_question(row) for row in page.rows]
+    return QuestionPage(items=items, next_cursor=str(page.cursor) if page.cursor else None)
