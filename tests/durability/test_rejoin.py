@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
 from uuid import uuid4
 
 import httpx2
 import pytest
 
+from askcli.client.api import Api
+from askcli.client.transport import Events
 from tests.support.cli import Cli, NewCli
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import Person, logged_in
@@ -73,12 +78,40 @@ def test_an_ended_answer_is_joined_from_anywhere(alice: Person, fake: FakeAnthro
     marker = uuid4().hex
     fake.on(marker, TEXT)
     path = f"/api/questions/{alice.ask(marker).json()['id']}/events"
-    for after in (0, 5, len(TEXT), len(TEXT) + 7):
-        headers = {"last-event-id": str(after)}
+    for headers in ({}, {"last-event-id": "0"}, {"last-event-id": "5"}):
         with alice.http.stream("GET", path, headers=headers) as response:
+            after = int(headers.get("last-event-id", "0"))
             assert read(response)[1:] == (TEXT[after:], "done")
+    for after in (len(TEXT), len(TEXT) + 7):
+        past = alice.http.get(path, headers={"last-event-id": str(after)})
+        assert (past.status_code, past.content) == (204, b"")
     answer = alice.http.get(path, headers={"last-event-id": "x"})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "message"),
+    [(None, 0, ""), ("overloaded", 5, "askcli: error: The model is overloaded.")],
+)
+def test_a_connection_that_breaks_between_the_text_and_its_end(
+    cli: Cli, fake: FakeAnthropic, fault: str | None, code: int, message: str
+) -> None:
+    """The text is not printed twice, and the end is what the server has stored."""
+    marker = uuid4().hex
+    fake.on(marker, "All of ", "it.", "" if fault else ".", fault=fault, fault_after=2)
+    ask = Api.ask
+
+    @contextmanager
+    def ask_and_lose_the_end(api: Api, body: Any, key: str) -> Iterator[Events]:
+        with ask(api, body, key) as events:
+            yield (event for event in events or () if not event.is_last)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Api, "ask", ask_and_lose_the_end)
+        done = cli.in_process("ask", marker)
+    assert (done.code, done.out.strip(".\n")) == (code, "All of it")
+    assert message in done.err
+    assert len(fake.asked(marker)) == 1
 
 
 def test_nobody_else_joins_or_stops_an_answer(

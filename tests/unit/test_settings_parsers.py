@@ -24,6 +24,12 @@ from askcli.settings import Rate, parsers, sources
         (parsers.networks, "10.0.0.0/8, ::1", ("10.0.0.0/8", "::1")),
         (parsers.networks, "", ()),
         (parsers.hosts, "Ask.Example.org,[::1], *", ("ask.example.org", "[::1]", "*")),
+        (parsers.origins, "", ()),
+        (
+            parsers.origins,
+            "https://App.example.org, http://localhost:5173,http://[::1]:443",
+            ("https://app.example.org", "http://localhost:5173", "http://[::1]:443"),
+        ),
         (parsers.model, "smollm2-135m", "smollm2-135m"),
         (parsers.model, "/models/a.gguf", "/models/a.gguf"),
     ],
@@ -43,6 +49,14 @@ def test_good_text_is_taken(parse: Any, text: str, value: Any) -> None:
         *((parsers.dollars, text) for text in ("", "nan", "inf", "-1", "1e9", "much")),
         (parsers.one_of("open", "closed"), "Open"),
         *((parsers.networks, text) for text in ("10.0.0.0/33", "host", "10.0.0.1/8")),
+        *(
+            (parsers.origins, text)
+            for text in (
+                *("*", "null", "app.example.org", "https://*.example.org", "ftp://example.org"),
+                *("https://a.org/", "https://a.org/app", "https://a.org?x", "https://a@a.org"),
+                *("https://a.org:443", "http://a.org:80", "http://a.org:65536", "http://a.org:"),
+            )
+        ),
         *((parsers.hosts, text) for text in ("a b", "http://x", "a/b", "[zz]")),
     ],
 )

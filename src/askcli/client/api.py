@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from askcli.client import auth
 from askcli.client.address import Address
 from askcli.client.login import Login
-from askcli.client.transport import Event, Transport
+from askcli.client.transport import Events, Transport
 from askcli.contract.health import Readiness
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_KEY, HEADER_LAST_EVENT_ID
 from askcli.contract.shapes import (
@@ -115,14 +115,17 @@ class Api:
         """GET /api/users/me/usage."""
         return self._call("GET", "/api/users/me/usage", params=filters)["items"]
 
-    def ask(self, body: Mapping[str, Any], key: str) -> AbstractContextManager[Iterator[Event]]:
+    def ask(self, body: Mapping[str, Any], key: str) -> AbstractContextManager[Events]:
         """POST /api/questions as an event stream; `key` makes the request safe to repeat."""
         return self._stream("POST", "/api/questions", {HEADER_IDEMPOTENCY_KEY: key}, body)
 
-    def events(self, question_id: str, after: int) -> AbstractContextManager[Iterator[Event]]:
-        """GET /api/questions/{question_id}/events, after the first `after` characters."""
+    def events(self, question_id: str, after: int) -> AbstractContextManager[Events]:
+        """GET /api/questions/{question_id}/events, after the first `after` characters.
+
+        None when the answer has ended with them.
+        """
         path = f"/api/questions/{question_id}/events"
-        return self._stream("GET", path, {HEADER_LAST_EVENT_ID: str(after)})
+        return self._stream("GET", path, {HEADER_LAST_EVENT_ID: str(after)} if after else {})
 
     def cancel(self, question_id: str) -> Question:
         """POST /api/questions/{question_id}/cancel."""
@@ -158,5 +161,5 @@ class Api:
         path: str,
         headers: Mapping[str, str],
         body: Mapping[str, Any] | None = None,
-    ) -> AbstractContextManager[Iterator[Event]]:
+    ) -> AbstractContextManager[Events]:
         return self._transport.stream(method, path, body=body, headers=headers, login=self._login)

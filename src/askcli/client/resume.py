@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from askcli.client.api import Api
-from askcli.client.transport import Event
+from askcli.client.transport import Event, Events
 from askcli.contract.protocol import EVENT_DELTA, EVENT_QUESTION
 from askcli.errors import AskcliError, Unreachable
 
@@ -27,7 +27,7 @@ RETRIED_STATUSES = (502, 503, 504)
 
 passing = logging.getLogger("askcli.notices.passing")
 
-Connect = Callable[[], AbstractContextManager[Iterator[Event]]]
+Connect = Callable[[], AbstractContextManager[Events]]
 
 
 class Asking:
@@ -52,7 +52,7 @@ class Asking:
         assert self.question_id is not None
         return self._events(self._follow)
 
-    def _follow(self) -> AbstractContextManager[Iterator[Event]]:
+    def _follow(self) -> AbstractContextManager[Events]:
         return self._api.events(self.question_id or "", self._characters)
 
     def _events(self, first: Connect) -> Iterator[Event]:
@@ -60,7 +60,7 @@ class Asking:
             connect = self._follow if self.question_id else first
             try:
                 with connect() as events:
-                    for event in events:
+                    for event in self._last() if events is None else events:
                         if self._is_new(event):
                             yield event
                         if event.is_last:
@@ -70,6 +70,11 @@ class Asking:
                 if not _is_temporary(error) or self._is_out_of_attempts():
                     raise
                 self._pause(error)
+
+    def _last(self) -> Iterator[Event]:
+        """Yield the last event of an answer that has ended, and whose text is here already."""
+        with self._api.events(self.question_id or "", 0) as events:
+            yield from (event for event in events or () if event.is_last)
 
     def _is_new(self, event: Event) -> bool:
         """Track the event's progress; False for a question event that was yielded before.

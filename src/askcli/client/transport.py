@@ -43,6 +43,10 @@ class Event:
         return from_problem(self.data.get("status", 500), self.data)
 
 
+# None where the response says that there are none.
+Events = Iterator[Event] | None
+
+
 class Transport:
     """An HTTP client for one server; `timeout` is in seconds. Close it after use."""
 
@@ -93,8 +97,8 @@ class Transport:
         body: Mapping[str, Any] | None,
         headers: Mapping[str, str],
         login: httpx2.Auth | None,
-    ) -> Iterator[Iterator[Event]]:
-        """Yield the events of the response. Raises the server's problem."""
+    ) -> Iterator[Events]:
+        """Yield the events of the response, None for 204. Raises the server's problem."""
         with (
             self._raising(),
             self._http.stream(
@@ -109,7 +113,8 @@ class Transport:
             if not response.is_success:
                 response.read()
                 raise error_of(response)
-            yield (_event(event) for event in httpx2.EventSource(response, max_event_size=None))
+            events = httpx2.EventSource(response, max_event_size=None)
+            yield None if response.status_code == 204 else map(_event, events)
 
     def _limited(self, seconds: float) -> httpx2.Timeout:
         """Return the time-outs of a request: `seconds` or the command's own, if that is shorter."""

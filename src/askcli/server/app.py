@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -14,6 +14,7 @@ from askcli import __version__
 from askcli.answerers.base import Answerer
 from askcli.server import openapi, problems
 from askcli.server.bootstrap import Services
+from askcli.server.http import cross_origin
 from askcli.server.http.activity import Activity
 from askcli.server.http.middleware import Envelope, Refusal
 from askcli.server.http.trusted_hosts import Hosts
@@ -22,10 +23,17 @@ from askcli.server.routes import auth, health, history, models, questions, sessi
 log = logging.getLogger("askcli.server")
 
 
-def create_app(services: Services, activity: Activity, allowed: Hosts, refusal: Refusal) -> FastAPI:
+def create_app(
+    services: Services,
+    activity: Activity,
+    allowed: Hosts,
+    refusal: Refusal,
+    origins: Sequence[str],
+) -> FastAPI:
     """Return the API over these services; it closes them when it stops.
 
-    `refusal` returns the error with which any request is refused now, None for none.
+    `refusal` returns the error with which any request is refused now, None for none; `origins` are
+    those whose pages may call the API.
     """
     app = FastAPIOffline(
         redoc_url=None,
@@ -45,6 +53,7 @@ def create_app(services: Services, activity: Activity, allowed: Hosts, refusal: 
     app.state.routes = [route for router in routers for route in router.routes]
     problems.install(app)
     openapi.install(app, services.questions.models()[1])
+    cross_origin.install(app, origins)
     app.add_middleware(Envelope, activity=activity, allowed=allowed, refusal=refusal)
     return app
 

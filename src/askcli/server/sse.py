@@ -66,9 +66,9 @@ async def _events(
                     yield KEEPALIVE_COMMENT
             if answer.error is not None:
                 raise answer.error
-            yield _event(EVENT_DONE, answer.question)
+            yield _event(EVENT_DONE, answer.question, str(sent))
     except AskcliError as error:
-        yield _event(EVENT_ERROR, to_problem(error, request_id))
+        yield _event(EVENT_ERROR, to_problem(error, request_id), str(sent))
 
 
 def _event(name: str, data: Mapping[str, Any], id_: str | None = None) -> bytes:

@@ -52,6 +52,7 @@ class Settings:
     refresh_grace_seconds: int = _setting(30, parsers.integer(0, 3600))
     registration: Policy | None = _setting(None, parsers.one_of(*POLICIES))
     allowed_hosts: tuple[str, ...] = _setting((), parsers.hosts)
+    allowed_origins: tuple[str, ...] = _setting((), parsers.origins)
     trusted_proxies: tuple[str, ...] = _setting((), parsers.networks)
     login_limit: Rate = _setting(Rate(10, 300), parsers.rate)
     account_limit: Rate = _setting(Rate(100, 3600), parsers.rate)

@@ -9,6 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+_ORIGIN = re.compile(
+    r"(https?)://(?:[a-z0-9]|[a-z0-9][a-z0-9.-]*[a-z0-9]|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?"
+)
+_OWN_PORTS = (("http", "80"), ("https", "443"))
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -78,6 +83,25 @@ def hosts(text: str) -> tuple[str, ...]:
     if not all(re.fullmatch(r"\*|[a-z0-9._-]+|\[[0-9a-f:.]+\]", part) for part in parts):
         raise ValueError("host names between commas, such as ask.example.org, or *")
     return parts
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Parse origins of web pages, separated by commas, as browsers send them."""
+    parts = _parts(text.lower())
+    if not all(_is_origin(part) for part in parts):
+        raise ValueError(
+            "origins between commas, such as https://app.example.org or http://localhost:5173: "
+            "no path, no default port, no *"
+        )
+    return parts
+
+
+def _is_origin(text: str) -> bool:
+    """Whether it is an origin as RFC 6454 (6.2) writes it: without the scheme's own port."""
+    match = _ORIGIN.fullmatch(text)
+    if match is None:
+        return False
+    return (match[1], match[2]) not in _OWN_PORTS and int(match[2] or 0) < 65536
 
 
 def _parts(text: str) -> tuple[str, ...]:

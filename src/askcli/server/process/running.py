@@ -90,7 +90,7 @@ def _config(
 ) -> uvicorn.Config:
     allowed = trusted_hosts.allowed(settings, sock)
     return uvicorn.Config(
-        create_app(services, role.activity, allowed, role.refusal),
+        create_app(services, role.activity, allowed, role.refusal, settings.allowed_origins),
         loop="uvloop",
         http=BoundedProtocol,
         ws="none",

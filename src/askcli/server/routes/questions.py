@@ -20,7 +20,10 @@ router = APIRouter(prefix="/api/questions", tags=["questions"])
 _ANSWERS: Responses = {
     201: {"description": "The answered question, or its events as they happen", "content": EVENTS}
 }
-_FOLLOWS: Responses = {200: {"description": "The events", "content": EVENTS}}
+_FOLLOWS: Responses = {
+    200: {"description": "The events", "content": EVENTS},
+    204: {"description": "The answer has ended, and you have all of it"},
+}
 
 
 @router.post(
@@ -72,12 +75,19 @@ async def follow_answer(
     caller: Anybody,
     services: ServicesHere,
     request: Request,
-    last_event_id: Annotated[int, Header(ge=0, description="Characters that you have already")] = 0,
+    last_event_id: Annotated[
+        int | None, Header(ge=0, description="Characters that you have already")
+    ] = None,
 ) -> Response:
-    """Join or rejoin an answer, running or ended: the event stream after `Last-Event-ID`."""
+    """Join or rejoin an answer, running or ended: the event stream after `Last-Event-ID`.
+
+    Past the end there is nothing more, which is 204: a browser's EventSource then stops.
+    """
     answer = await services.questions.follow(caller.user_id, question_id)
+    if answer.ended and last_event_id is not None and last_event_id >= answer.characters:
+        return Response(status_code=204)
     watching = services.authentication.watching(caller)
-    return stream(answer, watching, request.state.request_id, last_event_id, status=200)
+    return stream(answer, watching, request.state.request_id, last_event_id or 0, status=200)
 
 
 @router.post("/{question_id}/cancel", responses=problems(401, 403, 404))

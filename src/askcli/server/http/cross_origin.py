@@ -1,0 +1,41 @@
+"""Cross-origin requests: the pages of other origins that may call the API (CORS).
+
+Without credentials mode: a page sends its token in a header, and a browser adds nothing by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from askcli.contract.protocol import (
+    HEADER_ACCESS_TOKEN,
+    HEADER_IDEMPOTENCY_KEY,
+    HEADER_IDEMPOTENCY_REPLAYED,
+    HEADER_LAST_EVENT_ID,
+    HEADER_REQUEST_ID,
+)
+
+_METHODS = ("GET", "HEAD", "POST", "DELETE")
+_SENT = (
+    HEADER_ACCESS_TOKEN,
+    "authorization",
+    "content-type",
+    HEADER_IDEMPOTENCY_KEY,
+    HEADER_LAST_EVENT_ID,
+)
+_READ = (HEADER_REQUEST_ID, HEADER_IDEMPOTENCY_REPLAYED, "retry-after", "location")
+
+
+def install(app: FastAPI, origins: Sequence[str]) -> None:
+    """Allow the pages of these origins to call `app`; without any, nothing is added to it."""
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=_METHODS,
+            allow_headers=_SENT,
+            expose_headers=_READ,
+        )

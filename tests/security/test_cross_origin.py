@@ -1,0 +1,73 @@
+"""Pages of other origins: those of ASKCLI_ALLOWED_ORIGINS may call the API, all others may not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from tests.support.databases import NewDatabase
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.processes import ServerProcess
+from tests.support.servers import serving
+
+PAGE, OTHER = "https://app.example.org", "https://app.example.org:8443"
+HEADERS = "x-access-token,authorization,content-type,idempotency-key,last-event-id"
+
+
+@pytest.fixture(scope="module")
+def open_server(
+    new_database: NewDatabase, fake: FakeAnthropic, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    """A server that a page may call."""
+    home, url = tmp_path_factory.mktemp("open"), new_database("sqlite")
+    server = serving(home, fake, url, ASKCLI_ALLOWED_ORIGINS=f"{PAGE},http://localhost:5173")
+    yield server
+    assert server.stop() == 0
+
+
+def preflight(server: ServerProcess, origin: str, method: str = "POST") -> httpx2.Response:
+    headers = {
+        "origin": origin,
+        "access-control-request-method": method,
+        "access-control-request-headers": HEADERS,
+    }
+    url = f"{server.url}/api/questions"
+    return httpx2.options(url, headers=headers, trust_env=False)
+
+
+def get(server: ServerProcess, origin: str) -> httpx2.Response:
+    url = f"{server.url}/api/models"
+    return httpx2.get(url, headers={"origin": origin}, trust_env=False)
+
+
+def test_a_page_of_an_allowed_origin_may_call_the_api(open_server: ServerProcess) -> None:
+    asked = preflight(open_server, PAGE)
+    assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, PAGE)
+    assert set(HEADERS.split(",")) <= set(
+        asked.headers["access-control-allow-headers"].lower().split(", ")
+    )
+    assert asked.headers["x-request-id"]
+    problem = get(open_server, PAGE)
+    assert (problem.status_code, problem.json()["code"]) == (401, "not_authenticated")
+    assert problem.headers["access-control-allow-origin"] == PAGE
+    assert problem.headers["vary"] == "Origin"
+    assert set(problem.headers["access-control-expose-headers"].split(", ")) == {
+        "x-request-id", "idempotency-replayed", "retry-after", "location"
+    }  # fmt: skip
+    for response in (asked, problem):
+        assert "access-control-allow-credentials" not in response.headers
+
+
+@pytest.mark.parametrize("origin", [OTHER, "null", "http://app.example.org", f"{PAGE}.evil.org"])
+def test_a_page_of_any_other_origin_may_not(open_server: ServerProcess, origin: str) -> None:
+    assert preflight(open_server, origin).status_code == 400
+    for response in (preflight(open_server, origin), get(open_server, origin)):
+        assert "access-control-allow-origin" not in response.headers
+
+
+def test_no_origin_is_allowed_by_default(sqlite_server: ServerProcess) -> None:
+    assert preflight(sqlite_server, PAGE).status_code == 405
+    for response in (preflight(sqlite_server, PAGE), get(sqlite_server, PAGE)):
+        assert not [name for name in response.headers if name.startswith("access-control")]
