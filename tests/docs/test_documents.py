@@ -36,9 +36,10 @@ def test_the_http_walk_runs_as_written(server: ServerProcess, new_cli: NewCli) -
     assert "You asked: Why is the sky blue?" in told[7]
     assert "And at sunset?" not in told[8]
     assert "Why is the sky blue?" in told[8]
-    assert '"current":true' in told[10]
-    assert '"items":[{' in told[12]
-    assert told[13] == "invalid_token"
+    assert '"answer":"You asked: And at night?"' in told[9]
+    assert '"current":true' in told[11]
+    assert '"items":[{' in told[13]
+    assert told[14] == "invalid_token"
     assert told[-1] == "session_ended"
 
 

@@ -17,7 +17,7 @@ from askcli.errors import Unavailable
 from askcli.search_terms import Word, words
 from askcli.server.bootstrap import Services, build
 from askcli.services.indexing import MAX_WAITING, SHORT_CHARACTERS
-from askcli.services.questions.asking import Ask
+from askcli.services.questions.ask import Ask
 from askcli.settings import Settings
 from askcli.store import search
 from askcli.store.tables import users

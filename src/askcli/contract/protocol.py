@@ -13,6 +13,7 @@ PROBLEM_JSON: Final = "application/problem+json"
 HEADER_ACCESS_TOKEN: Final = "x-access-token"  # noqa: S105 - a header's name
 HEADER_REQUEST_ID: Final = "x-request-id"
 HEADER_IDEMPOTENCY_KEY: Final = "idempotency-key"
+HEADER_IDEMPOTENCY_REPLAYED: Final = "idempotency-replayed"
 HEADER_LAST_EVENT_ID: Final = "last-event-id"
 API_TOKEN_PREFIX: Final = "askcli_"  # noqa: S105 - unlike a JWT's; secret scanners can find it
 

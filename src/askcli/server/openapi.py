@@ -46,6 +46,10 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "description": "Seconds after which the request may succeed",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "Idempotency-Replayed": {
+        "description": "The response is that of an earlier request with this Idempotency-Key",
+        "schema": {"const": "true"},
+    },
     "RateLimit": {
         "description": "The uses that remain of the limit nearest to its end (r), and the "
         "seconds until all are available again (t)",
@@ -58,6 +62,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "example": '"login";q=10;w=300',
     },
 }
+_REPLAYED = ("askQuestion",)
 _RATE_LIMITED = ("registerUser", "logIn", "refreshTokens", "changePassword")
 _RETRIED = ("429", "503", "default")
 
@@ -120,6 +125,8 @@ def _add_headers(operation: dict[str, Any]) -> None:
         names = [HEADER_REQUEST_ID]
         if status in _RETRIED:
             names += ["Retry-After"]
+        if operation["operationId"] in _REPLAYED:
+            names += ["Idempotency-Replayed"]
         if operation["operationId"] in _RATE_LIMITED:
             names += ["RateLimit", "RateLimit-Policy"]
         headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names}

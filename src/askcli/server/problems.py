@@ -16,6 +16,7 @@ from starlette.routing import Match, Route
 from askcli.contract.protocol import HEADER_REQUEST_ID, PROBLEM_JSON
 from askcli.errors import AskcliError, InvalidInput, MalformedBody, PayloadTooLarge
 from askcli.problems import BY_STATUS, to_problem
+from askcli.services import request_info
 
 RETRY_SECONDS = 10  # Retry-After of errors that set none
 
@@ -31,10 +32,17 @@ def response(
         headers["connection"] = "close"  # the rest of the body would be read as a request
     if error.status == 401:
         headers["www-authenticate"] = 'Bearer realm="askcli"'
-    if error.retry_after is not None or error.status in (429, 503):
+    if _may_wait(error):
         headers["retry-after"] = str(error.retry_after or RETRY_SECONDS)
     body = json.dumps(to_problem(error, request_id), ensure_ascii=False).encode()
     return Response(body, error.status, headers, media_type=PROBLEM_JSON)
+
+
+def _may_wait(error: AskcliError) -> bool:
+    """Whether the same request may succeed later: one that replays a stored failure will not."""
+    info = request_info.current_or_none()
+    is_replay = info is not None and info.is_replay and error.question_id is not None
+    return not is_replay and (error.retry_after is not None or error.status in (429, 503))
 
 
 def install(app: FastAPI) -> None:

@@ -16,7 +16,7 @@ from askcli.contract.limits import (
     MAX_SYSTEM_CHARACTERS,
 )
 from askcli.contract.shapes import Scope
-from askcli.services.questions.asking import Ask
+from askcli.services.questions.ask import Ask
 from askcli.services.questions.history import Filters
 
 # Patterns and not validators where possible, so that OpenAPI documents them. They are read by

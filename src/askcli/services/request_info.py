@@ -32,13 +32,15 @@ class RequestInfo:
     """A request's id, its User-Agent and the address of its client.
 
     `address` is None on a Unix socket: only this machine's own user reaches it, so nothing is
-    limited there. `allowance` is the rate limit with the fewest uses remaining.
+    limited there. `allowance` is the rate limit with the fewest uses remaining. `is_replay` says
+    that the response is that of an earlier request with the same idempotency key.
     """
 
     request_id: str
     client: str
     address: str | None
     allowance: Allowance | None = None
+    is_replay: bool = False
 
     @property
     def network(self) -> str | None:

@@ -11,10 +11,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, Update, delete, exists, insert, select, update
+from sqlalchemy import Connection, RowMapping, Update, and_, delete, insert, select, update
 
-from askcli.store import search
+from askcli.store import search, usage
 from askcli.store.tables import questions
+
+_MAY_START_AGAIN = and_(
+    questions.c.status.in_(("failed", "interrupted")), usage.is_unbilled(questions.c.id)
+)
 
 
 def add(connection: Connection, values: Mapping[str, Any], entry: search.Entry) -> None:
@@ -30,29 +34,42 @@ def by_id(connection: Connection, user_id: UUID, question_id: UUID) -> RowMappin
 
 
 def by_key(connection: Connection, user_id: UUID, key: str) -> RowMapping | None:
-    """Return the user's question with this idempotency key, None if there is none."""
-    query = select(questions).where(
+    """Return the user's question with this idempotency key, None if there is none.
+
+    `may_start_again` is whether it has failed without being billed.
+    """
+    query = select(questions, _MAY_START_AGAIN.label("may_start_again")).where(
         questions.c.user_id == user_id, questions.c.idempotency_key == key
     )
     return connection.execute(query).mappings().first()
 
 
-def has_conversation(connection: Connection, user_id: UUID, conversation_id: UUID) -> bool:
-    """Whether the conversation belongs to the user."""
-    query = exists().where(
+def start_again(connection: Connection, values: Mapping[str, Any]) -> bool:
+    """Start a failed question of a user again; False if it has not failed, or was billed."""
+    statement = update(questions).where(
+        questions.c.id == values["id"], questions.c.user_id == values["user_id"], _MAY_START_AGAIN
+    )
+    return connection.execute(statement.values(**values)).rowcount == 1
+
+
+def latest(connection: Connection, user_id: UUID, conversation_id: UUID) -> RowMapping | None:
+    """Return the last question of a user's conversation, None where there is no such one."""
+    query = select(questions).where(
         questions.c.user_id == user_id, questions.c.conversation_id == conversation_id
     )
-    return bool(connection.execute(select(query)).scalar())
+    newest_first = query.order_by(questions.c.id.desc()).limit(1)
+    return connection.execute(newest_first).mappings().first()
 
 
 def turns(
     connection: Connection, user_id: UUID, conversation_id: UUID, limit: int
 ) -> Sequence[RowMapping]:
-    """Return the last answered questions of a user's conversation, oldest first."""
+    """Return the last questions of a user's conversation with a whole answer, oldest first."""
     query = select(questions.c.question, questions.c.answer).where(
         questions.c.user_id == user_id,
         questions.c.conversation_id == conversation_id,
         questions.c.status == "answered",
+        questions.c.answer != "",
     )
     newest_first = query.order_by(questions.c.id.desc()).limit(limit)
     return connection.execute(newest_first).mappings().all()[::-1]

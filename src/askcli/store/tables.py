@@ -101,7 +101,10 @@ questions = Table(
     C("status", String(20), nullable=False),
     C("stop_reason", String(50)),
     C("error", String(50)),
+    # The model that answers, by the provider's name for it once it has begun.
     C("model", String(200), nullable=False),
+    # The model that the question or its conversation named; NULL is the server's default.
+    C("requested_model", String(200)),
     C("max_tokens", Integer),
     C("input_tokens", Integer),
     C("output_tokens", Integer),

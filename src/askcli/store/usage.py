@@ -16,6 +16,8 @@ from sqlalchemy import (
     String,
     case,
     cast,
+    delete,
+    exists,
     func,
     insert,
     select,
@@ -34,6 +36,21 @@ def settle(connection: Connection, question_id: UUID, values: Mapping[str, Any])
     """Replace a question's reservation by its cost."""
     statement = update(usage).where(usage.c.question_id == question_id, usage.c.settled.is_(False))
     connection.execute(statement.values(**values, settled=True))
+
+
+def is_unbilled(question_id: ColumnElement[UUID]) -> ColumnElement[bool]:
+    """Return the condition that a question's answer has ended and has cost nothing."""
+    return exists().where(
+        usage.c.question_id == question_id,
+        usage.c.settled.is_(True),
+        usage.c.input_tokens == 0,
+        usage.c.output_tokens == 0,
+    )
+
+
+def release(connection: Connection, question_id: UUID) -> None:
+    """Delete a question's cost, before it is reserved anew."""
+    connection.execute(delete(usage).where(usage.c.question_id == question_id))
 
 
 def spent(connection: Connection, user_id: UUID, day: datetime, month: datetime) -> RowMapping:

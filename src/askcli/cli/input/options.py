@@ -27,9 +27,17 @@ Timeout = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Email = Annotated[str | None, typer.Option("--email", help="Your email.")]
 Model = Annotated[
-    str | None, typer.Option("--model", "-m", help="Which model; see `askcli models`.")
+    str | None,
+    typer.Option(
+        "--model", "-m", help="Which model, until the conversation's end; see `askcli models`."
+    ),
 ]
-System = Annotated[str | None, typer.Option("--system", "-s", help="How the model is to answer.")]
+System = Annotated[
+    str | None,
+    typer.Option(
+        "--system", "-s", help="How the model is to answer, until the conversation's end."
+    ),
+]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from stdin.")
 ]

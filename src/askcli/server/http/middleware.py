@@ -15,7 +15,11 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from askcli.contract.limits import MAX_BODY_BYTES
-from askcli.contract.protocol import HEADER_REQUEST_ID, parse_whole_number
+from askcli.contract.protocol import (
+    HEADER_IDEMPOTENCY_REPLAYED,
+    HEADER_REQUEST_ID,
+    parse_whole_number,
+)
 from askcli.errors import AskcliError, PayloadTooLarge
 from askcli.server import problems
 from askcli.server.http import trusted_hosts
@@ -92,6 +96,8 @@ def _add_headers(send: Send, info: RequestInfo) -> Send:
             headers[HEADER_REQUEST_ID] = info.request_id
             headers["x-content-type-options"] = "nosniff"
             headers["cache-control"] = headers.get("cache-control", "no-store")
+            if info.is_replay:
+                headers[HEADER_IDEMPOTENCY_REPLAYED] = "true"
             if limit := info.allowance:
                 # draft-ietf-httpapi-ratelimit-headers-10
                 headers["ratelimit-policy"] = f'"{limit.name}";q={limit.quota};w={limit.window}'

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -16,31 +13,20 @@ from askcli.answerers import prices
 from askcli.answerers.base import Answerer, Message, Request
 from askcli.contract.shapes import Model, Question
 from askcli.errors import KeyReused, NotFound, UnknownModel
-from askcli.services.clock import new_id, now
+from askcli.services import request_info
 from askcli.services.fair_queue import FairQueue
 from askcli.services.indexing import Indexing
+from askcli.services.questions import conversations
+from askcli.services.questions.ask import Ask
+from askcli.services.questions.ask import row as new_row
+from askcli.services.questions.conversations import Conversation
 from askcli.services.runs.registry import Runs
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Metering
-from askcli.store import questions
+from askcli.store import questions, usage, users
 from askcli.store.database import Database
 from askcli.store.search import Entry
-
-# How much of a conversation is sent with its next question.
-MAX_TURNS = 20
-MAX_HISTORY_CHARACTERS = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A question as the user asks it; `max_tokens` bounds the answer."""
-
-    question: str
-    system: str | None = None
-    model: str | None = None
-    conversation_id: UUID | None = None
-    max_tokens: int | None = None
 
 
 class Questions:
@@ -69,28 +55,57 @@ class Questions:
     async def ask(self, user_id: UUID, ask: Ask, key: str | None) -> AnswerStream:
         """Store the question, start its answer and return the answer's stream.
 
-        The same idempotency `key` with the same question joins the first one. Raises UnknownModel,
-        NotFound for a conversation that is not the user's, KeyReused, QuotaExceeded,
-        ShuttingDown, or ProviderOverloaded or Unavailable when too many questions wait already.
+        The same idempotency `key` with the same question joins the first one, or starts it again
+        when it has failed without being billed. Raises UnknownModel, NotFound for a conversation
+        that is not the user's, KeyReused, QuotaExceeded, ShuttingDown, or ProviderOverloaded or
+        Unavailable when too many questions wait already.
         """
-        if key and (row := await self._database.read(questions.by_key, user_id, key)):
-            return self._rejoin(row, ask)  # before any limit: it was accepted already
-        model = self._model(ask.model)
+        earlier = await self._earlier(user_id, ask, key)
+        if earlier and not earlier["may_start_again"]:
+            return self._replay(earlier)  # before any limit: it was accepted already
         self._runs.check_open()
         with ExitStack() as reserved:
             place = reserved.enter_context(self._queue.reserve(str(user_id)))
-            request = await self._request(user_id, ask, model)
-            entry = await self._indexing.new(user_id, ask.question)
-            new_row = _row(user_id, ask, model, key)
-            try:
-                await self._database.write(self._add, new_row, entry, request)
-            except IntegrityError:  # the same key, at the same moment
-                row = await self._database.read(questions.by_key, user_id, key or "")
-                if row is None:
-                    raise
-                return self._rejoin(row, ask)
+            conversation = await self._conversation(user_id, ask)
+            complete = conversation.complete(ask)
+            model = self._model(complete.model, is_carried=ask.model is None)
+            request = self._request(complete, model, conversation.messages)
+            row = new_row(user_id, complete, request)
+            row |= {"idempotency_key": key, "request_hash": ask.digest}
+            if earlier:
+                row |= {name: earlier[name] for name in ("id", "conversation_id", "created_at")}
+                is_stored = await self._database.write(self._start_again, row, request)
+            else:
+                is_stored = await self._store(row, request)
+            if not is_stored:  # the same key, at the same moment
+                same = await self._earlier(user_id, ask, key)
+                if same is None:
+                    raise NotFound("question")
+                return self._replay(same)
             reserved.pop_all()  # the place is the run's from here on
-            return self._runs.start(as_question(new_row), request, place)
+            return self._runs.start(as_question(row), request, place)
+
+    async def _earlier(self, user_id: UUID, ask: Ask, key: str | None) -> RowMapping | None:
+        """Return the question that was asked with this key. Raises KeyReused if it is another."""
+        row = await self._database.read(questions.by_key, user_id, key) if key else None
+        if row and row["request_hash"] != ask.digest:
+            raise KeyReused("This Idempotency-Key was used for another question; send a new one.")
+        return row
+
+    def _replay(self, row: RowMapping) -> AnswerStream:
+        request_info.current().is_replay = True
+        return self._runs.join(as_question(row))
+
+    async def _store(self, row: dict[str, Any], request: Request) -> bool:
+        """Store a new question; False where its key was used meanwhile."""
+        entry = await self._indexing.new(row["user_id"], row["question"])
+        try:
+            await self._database.write(self._add, row, entry, request)
+        except IntegrityError:
+            if row["idempotency_key"] is None:
+                raise
+            return False
+        return True
 
     def _add(
         self, connection: Connection, row: dict[str, Any], entry: Entry, request: Request
@@ -99,35 +114,39 @@ class Questions:
         self._metering.reserve(connection, row, request)
         questions.add(connection, row, entry)
 
-    def _model(self, model: str | None) -> str:
+    def _start_again(self, connection: Connection, row: dict[str, Any], request: Request) -> bool:
+        """Make a failed question a running one, its cost reserved anew; False if it is not failed.
+
+        Of any number of requests at once, one succeeds.
+        """
+        users.lock(connection, row["user_id"])  # before its questions, as everywhere
+        if not questions.start_again(connection, row):
+            return False
+        usage.release(connection, row["id"])
+        self._metering.reserve(connection, row, request)
+        return True
+
+    async def _conversation(self, user_id: UUID, ask: Ask) -> Conversation:
+        if ask.conversation_id is None:
+            return Conversation()
+        return await self._database.read(conversations.read, user_id, ask.conversation_id)
+
+    def _request(self, ask: Ask, model: str, earlier: tuple[Message, ...]) -> Request:
+        max_tokens = ask.max_tokens or self._answerer.max_tokens(model)
+        return Request(model, (*earlier, Message("user", ask.question)), ask.system, max_tokens)
+
+    def _model(self, model: str | None, *, is_carried: bool) -> str:
+        """Return the model to ask, the default one for None. Raises UnknownModel."""
         if model is None:
             return self._answerer.default_model
         available = [available["id"] for available in self._answerer.models()]
         # Stored is the version that has answered, and a question may be asked of it again.
         if model not in available and prices.undated(model) not in available:
+            which = f"{model!r}, that of the conversation" if is_carried else repr(model)
             raise UnknownModel(
-                f"This server has no model {model!r}; it has {', '.join(available)}."
+                f"This server has no model {which}; name one of: {', '.join(available)}."
             )
         return model
-
-    def _rejoin(self, row: RowMapping, ask: Ask) -> AnswerStream:
-        if row["request_hash"] != _request_hash(ask):
-            raise KeyReused("This Idempotency-Key was used for another question; send a new one.")
-        return self._runs.join(as_question(row))
-
-    async def _request(self, user_id: UUID, ask: Ask, model: str) -> Request:
-        history = await self._history(user_id, ask.conversation_id)
-        messages = (*history, Message("user", ask.question))
-        max_tokens = ask.max_tokens or self._answerer.max_tokens(model)
-        return Request(model, messages, ask.system, max_tokens)
-
-    async def _history(self, user_id: UUID, conversation_id: UUID | None) -> list[Message]:
-        if conversation_id is None:
-            return []
-        if not await self._database.read(questions.has_conversation, user_id, conversation_id):
-            raise NotFound("conversation")
-        turns = await self._database.read(questions.turns, user_id, conversation_id, MAX_TURNS)
-        return _newest_that_fit([(turn["question"], turn["answer"]) for turn in turns])
 
     async def get(self, user_id: UUID, question_id: UUID) -> Question:
         """Return the user's question. Raises NotFound."""
@@ -150,44 +169,3 @@ class Questions:
             return question
         await self._runs.cancel(user_id, question_id)
         return await self.get(user_id, question_id)
-
-
-def _row(user_id: UUID, ask: Ask, model: str, key: str | None) -> dict[str, Any]:
-    timestamp = now()
-    return {
-        "id": new_id(),
-        "user_id": user_id,
-        "conversation_id": ask.conversation_id or new_id(),
-        "question": ask.question,
-        "system": ask.system,
-        "answer": "",
-        "status": "answering",
-        "stop_reason": None,
-        "error": None,
-        "model": model,
-        "max_tokens": ask.max_tokens,
-        "input_tokens": None,
-        "output_tokens": None,
-        "cost_usd": None,
-        "created_at": timestamp,
-        "answered_at": None,
-        "heartbeat_at": timestamp,
-        "idempotency_key": key,
-        "request_hash": _request_hash(ask),
-    }
-
-
-def _request_hash(ask: Ask) -> str:
-    text = json.dumps(asdict(ask), default=str, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _newest_that_fit(turns: list[tuple[str, str]]) -> list[Message]:
-    messages: list[Message] = []
-    remaining = MAX_HISTORY_CHARACTERS
-    for question, answer in reversed(turns):
-        remaining -= len(question) + len(answer)
-        if remaining < 0:
-            break
-        messages[:0] = [Message("user", question), Message("assistant", answer)]
-    return messages

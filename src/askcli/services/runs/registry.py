@@ -78,8 +78,10 @@ class Runs:
 
     def join(self, question: Question) -> AnswerStream:
         """Return the stream of a question's answer, whichever process generates it."""
-        if job := self._own.get(question["id"]) or self._followed.get(question["id"]):
-            return job.stream
+        for jobs in (self._own, self._followed):
+            # An ended one is about to be removed, and its question may have been started again.
+            if (job := jobs.get(question["id"])) and not job.stream.ended:
+                return job.stream
         if question["status"] != "answering":
             return ended_stream(question)
         stream = AnswerStream(question)
@@ -99,7 +101,9 @@ class Runs:
             log.exception("run %s failed", question_id)
             stream.end(stream.question, AskcliError("The server failed; ask again."))
         finally:
-            del jobs[question_id]
+            job = jobs.get(question_id)
+            if job and job.stream is stream:  # and not that of the question started again
+                del jobs[question_id]
 
     async def cancel(self, user_id: UUID, question_id: UUID) -> None:
         """End the answer of a user's question in any process; returns when its row is updated."""

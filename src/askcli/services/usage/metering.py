@@ -23,6 +23,7 @@ from askcli.errors import (
     NotFound,
     ProviderTimeout,
 )
+from askcli.services.clock import now
 from askcli.services.usage import quotas
 from askcli.services.usage.quotas import Quota
 from askcli.store import usage, users
@@ -88,7 +89,7 @@ class Metering:
         reservation = {
             "question_id": row["id"],
             "user_id": row["user_id"],
-            "created_at": row["created_at"],
+            "created_at": now(),
         }
         usage.reserve(connection, reservation | _columns(most, cost))
 

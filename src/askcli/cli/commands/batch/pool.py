@@ -79,7 +79,8 @@ def _work(api: Api, work: SimpleQueue[tuple[Row, Future[Asked]] | None]) -> None
 def _ask(api: Api, row: Row) -> Asked:
     """Ask a row, or return the answer of an earlier run.
 
-    A row that failed in an earlier run is asked again, under the key of the next attempt.
+    A row that failed in an earlier run is asked again: by the server where nothing was billed, else
+    under the key of the next attempt.
     """
     for attempt in range(MOST_ATTEMPTS):
         try:

@@ -1,0 +1,54 @@
+"""A question as the user asks it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from askcli.answerers.base import Request
+from askcli.services.clock import new_id, now
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question as the user asks it; `max_tokens` bounds the answer."""
+
+    question: str
+    system: str | None = None
+    model: str | None = None
+    conversation_id: UUID | None = None
+    max_tokens: int | None = None
+
+    @property
+    def digest(self) -> str:
+        """A digest of all fields, which tells whether a repeated key has the same question."""
+        text = json.dumps(asdict(self), default=str, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def row(user_id: UUID, ask: Ask, request: Request) -> dict[str, Any]:
+    """Return the row of a question that is about to be answered, without its idempotency key."""
+    timestamp = now()
+    return {
+        "id": new_id(),
+        "user_id": user_id,
+        "conversation_id": ask.conversation_id or new_id(),
+        "question": ask.question,
+        "system": request.system or None,
+        "answer": "",
+        "status": "answering",
+        "stop_reason": None,
+        "error": None,
+        "model": request.model,
+        "requested_model": ask.model,
+        "max_tokens": ask.max_tokens,
+        "input_tokens": None,
+        "output_tokens": None,
+        "cost_usd": None,
+        "created_at": timestamp,
+        "answered_at": None,
+        "heartbeat_at": timestamp,
+    }

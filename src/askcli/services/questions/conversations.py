@@ -1,0 +1,58 @@
+"""Conversations: the turns, the system prompt and the model that go on to the next question.
+
+A turn is an answered question. One that failed, was cancelled or was interrupted is left out, and
+so is an answer without text, which no provider accepts as a turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from sqlalchemy import Connection, RowMapping
+
+from askcli.answerers.base import Message
+from askcli.errors import NotFound
+from askcli.services.questions.ask import Ask
+from askcli.store import questions
+
+MAX_TURNS = 20
+MAX_HISTORY_CHARACTERS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What goes on to the next question; `model` is the one named, None for the default."""
+
+    messages: tuple[Message, ...] = ()
+    system: str | None = None
+    model: str | None = None
+
+    def complete(self, ask: Ask) -> Ask:
+        """Return the question with the conversation's system prompt and model where it has none."""
+        return replace(
+            ask,
+            system=self.system if ask.system is None else ask.system,
+            model=self.model if ask.model is None else ask.model,
+        )
+
+
+def read(connection: Connection, user_id: UUID, conversation_id: UUID) -> Conversation:
+    """Return the user's conversation. Raises NotFound."""
+    latest = questions.latest(connection, user_id, conversation_id)
+    if latest is None:
+        raise NotFound("conversation")
+    turns = questions.turns(connection, user_id, conversation_id, MAX_TURNS)
+    return Conversation(_newest_that_fit(turns), latest["system"], latest["requested_model"])
+
+
+def _newest_that_fit(turns: Sequence[RowMapping]) -> tuple[Message, ...]:
+    messages: list[Message] = []
+    remaining = MAX_HISTORY_CHARACTERS
+    for turn in reversed(turns):
+        remaining -= len(turn["question"]) + len(turn["answer"])
+        if remaining < 0:
+            break
+        messages[:0] = [Message("user", turn["question"]), Message("assistant", turn["answer"])]
+    return tuple(messages)

@@ -1,0 +1,106 @@
+"""What a conversation hands on to its next question, as docs/http.md says."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from askcli.store.tables import questions
+from tests.support.databases import database_of
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import Person
+from tests.support.processes import ServerProcess
+
+
+@pytest.fixture
+def marker() -> str:
+    return uuid4().hex
+
+
+def ask(person: Person, question: str, conversation: str | None = None, **fields: Any) -> Any:
+    """Ask in a conversation, a new one for None; returns the question."""
+    more = {"conversation_id": conversation} if conversation else {}
+    answer = person.ask(question, **more, **fields)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def sent(fake: FakeAnthropic, question: str) -> tuple[str | None, str, list[str]]:
+    """The system prompt, the model and the texts that the provider was sent."""
+    (request,) = fake.asked(question)
+    return request.get("system"), request["model"], [m["content"] for m in request["messages"]]
+
+
+def test_a_conversation_carries_on_its_system_prompt_and_model(
+    alice: Person, fake: FakeAnthropic, marker: str
+) -> None:
+    first = ask(alice, f"{marker} 1", system="Rhyme.", model="claude-haiku-5-5")
+    id_ = first["conversation_id"]
+    second = ask(alice, f"{marker} 2", id_)
+    assert (second["system"], second["model"]) == ("Rhyme.", "claude-haiku-5-5")
+    assert sent(fake, f"{marker} 2")[:2] == ("Rhyme.", "claude-haiku-5-5")
+    ask(alice, f"{marker} 3", id_, system="", model="claude-opus-5-5")
+    assert sent(fake, f"{marker} 3")[:2] == (None, "claude-opus-5-5")
+    ask(alice, f"{marker} 4", id_)
+    assert sent(fake, f"{marker} 4")[:2] == (None, "claude-opus-5-5")
+    ask(alice, f"{marker} 5")
+    assert sent(fake, f"{marker} 5")[:2] == (None, "claude-sonnet-5-5")
+
+
+def test_a_repeated_key_is_compared_with_the_body_as_it_was_sent(
+    alice: Person, marker: str
+) -> None:
+    id_ = ask(alice, f"{marker} 1", system="Rhyme.")["conversation_id"]
+    body = {"question": f"{marker} 2", "conversation_id": id_}
+    headers = {"idempotency-key": marker}
+    first = alice.http.post("/api/questions", json=body, headers=headers)
+    ask(alice, f"{marker} 3", id_, system="Be brief.")
+    again = alice.http.post("/api/questions", json=body, headers=headers)
+    assert (again.status_code, again.json()) == (201, first.json())
+    body["system"] = "Rhyme."
+    other = alice.http.post("/api/questions", json=body, headers=headers)
+    assert other.json()["code"] == "idempotency_key_reused"
+
+
+def test_a_conversation_whose_model_is_gone_says_so(
+    alice: Person, server: ServerProcess, marker: str
+) -> None:
+    asked = ask(alice, f"{marker} 1", model="claude-haiku-5-5")
+    with database_of(server) as connection:
+        row = questions.update().where(questions.c.id == UUID(asked["id"]))
+        connection.execute(row.values(requested_model="claude-0"))
+    refused = alice.ask(f"{marker} 2", conversation_id=asked["conversation_id"])
+    assert (refused.status_code, refused.json()["code"]) == (422, "unknown_model")
+    assert "'claude-0', that of the conversation; name one of: " in refused.json()["detail"]
+    ask(alice, f"{marker} 3", asked["conversation_id"], model="claude-haiku-5-5")
+
+
+def test_only_answered_turns_go_along(alice: Person, fake: FakeAnthropic, marker: str) -> None:
+    fake.on(f"{marker} fails", status=400)
+    fake.on(f"{marker} refused", stop_reason="refusal")
+    id_ = ask(alice, f"{marker} first")["conversation_id"]
+    assert alice.ask(f"{marker} fails", conversation_id=id_).status_code == 502
+    ask(alice, f"{marker} refused", id_)
+    ask(alice, f"{marker} last", id_)
+    first = [f"{marker} first", f"You asked: {marker} first"]
+    assert sent(fake, f"{marker} last")[2] == [*first, f"{marker} last"]
+
+
+def test_the_newest_turns_go_along_as_far_as_they_fit(
+    alice: Person, fake: FakeAnthropic, marker: str
+) -> None:
+    """At most 20, and 100,000 characters of questions and answers."""
+    fake.on(marker, "Yes.")
+    long = ask(alice, f"{marker} {'x' * 99_000}")
+    short = [f"{marker} {number}." for number in range(21)]
+    for question in short:
+        ask(alice, question, long["conversation_id"])
+    assert len(sent(fake, f"{marker} 0.")[2]) == 3
+    ask(alice, f"{marker} last", long["conversation_id"])
+    turns = sent(fake, f"{marker} last")[2]
+    assert turns[::2] == [*short[1:], f"{marker} last"]
+    ask(alice, f"{marker} {'y' * 99_900}", long["conversation_id"])
+    ask(alice, f"{marker} end", long["conversation_id"])
+    assert len(sent(fake, f"{marker} end")[2]) == 5

@@ -1,0 +1,68 @@
+"""Idempotency keys: what is replayed, and what is asked again."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import httpx2
+
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import Person
+from tests.support.processes import ServerProcess
+from tests.support.streams import STREAM
+
+# The provider refuses, and is not asked again before the deadline of the first text.
+BUSY = {"status": 529, "headers": {"retry-after": "3600"}}
+
+
+def ask(http: httpx2.Client, key: str, accept: dict[str, str] | None = None) -> httpx2.Response:
+    headers = {"idempotency-key": key} | (accept or {})
+    return http.post("/api/questions", json={"question": key}, headers=headers)
+
+
+def replayed(answer: httpx2.Response) -> tuple[str | None, str | None]:
+    return answer.headers.get("idempotency-replayed"), answer.headers.get("retry-after")
+
+
+def test_a_stored_failure_is_replayed_without_retry_after(
+    alice: Person, fake: FakeAnthropic
+) -> None:
+    """The provider had begun to answer, and may bill that: it is not asked again."""
+    key = uuid4().hex
+    fake.on(key, "half of", " an answer", fault="overloaded", fault_after=1)
+    first, again = ask(alice.http, key), ask(alice.http, key)
+    assert (first.status_code, replayed(first)) == (503, (None, "10"))
+    assert (again.status_code, replayed(again)) == (503, ("true", None))
+    assert again.json()["question_id"] == first.json()["question_id"]
+    stream = ask(alice.http, key, STREAM)
+    assert replayed(stream) == ("true", None)
+    assert "event: error" in stream.text
+    assert len(fake.asked(key)) == 1
+
+
+def test_an_answer_is_replayed_as_such(alice: Person) -> None:
+    first, again = ask(alice.http, key := uuid4().hex), ask(alice.http, key)
+    assert (replayed(first), replayed(again)) == ((None, None), ("true", None))
+    assert again.json() == first.json()
+
+
+def test_a_question_that_no_provider_took_is_asked_again_under_its_key(
+    alice: Person, twin: ServerProcess, fake: FakeAnthropic
+) -> None:
+    key = uuid4().hex
+    fake.on(key, **BUSY)
+    first = ask(alice.http, key)
+    assert (first.status_code, replayed(first)) == (503, (None, "3600"))
+    fake.on(key, "Now I can.")
+    with alice.at(twin) as elsewhere, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: ask(alice.http if n % 2 else elsewhere, key), range(8)))
+    assert {(answer.status_code, answer.json()["answer"]) for answer in answers} == {
+        (201, "Now I can.")
+    }
+    assert sorted(map(replayed, answers), key=str) == [("true", None)] * 7 + [(None, None)]
+    assert len(fake.asked(key)) == 2
+    (stored,) = alice.questions()
+    assert (stored["id"], stored["status"]) == (first.json()["question_id"], "answered")
+    (usage,) = alice.http.get("/api/users/me/usage").json()["items"]
+    assert (usage["questions"], usage["input_tokens"], usage["output_tokens"]) == (1, 11, 7)
