@@ -59,6 +59,15 @@ class Term:
     is_prefix: bool = False
     is_excluded: bool = False
 
+    @property
+    def prefix(self) -> str:
+        """The beginning of a word that is searched for, empty where the last word is whole.
+
+        A character that is a word of its own is whole even so: no longer word begins with it.
+        """
+        last = self.words[-1]
+        return last if self.is_prefix and _part(last[-1]) != "alone" else ""
+
 
 def words(text: str) -> Iterator[Word]:
     """Yield the words of a text, in their order."""

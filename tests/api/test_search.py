@@ -107,7 +107,35 @@ def test_all_of_the_users_questions_are_found_by_how_their_ids_begin(
 )
 def test_no_query_is_too_much(searcher: tuple[Person, dict[str, str]], query: str) -> None:
     person, _ = searcher
-    assert isinstance(search_ids(person, query), list)
+    answer = person.http.get("/api/users/me/questions", params={"search": query})
+    assert answer.status_code in (200, 422), answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (" ".join(f"w{number}" for number in range(101)), "at most 100 words"),
+        ("東" * 101, "at most 100 words"),
+        ("ab* cd* ef* gh* ij*", "at most 4 beginnings"),
+        ("a*", "2 letters or more before each *"),
+        ("no such -x*", "2 letters or more before each *"),
+        ("foo-b*", "2 letters or more before each *"),
+    ],
+)
+def test_a_search_too_wide_is_refused(
+    searcher: tuple[Person, dict[str, str]], query: str, message: str
+) -> None:
+    person, _ = searcher
+    answer = person.http.get("/api/users/me/questions", params={"search": query})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert message in answer.json()["detail"]
+
+
+def test_one_character_is_enough_where_it_is_a_word(
+    searcher: tuple[Person, dict[str, str]],
+) -> None:
+    person, ids = searcher
+    assert search_ids(person, "首* 都* 北* 京* 是*") == [ids["chinese"]]
 
 
 def test_nobody_finds_what_is_anothers(

@@ -92,7 +92,7 @@ CASES = [
     ("'; DROP TABLE questions; --", ""),
     ('" OR owner : *', ""),
     ("owner", ""),
-    ("a & b | !c <-> d:*", ""),
+    ("a & b | !c <-> dd:*", ""),
     ("NEAR(foo bar)", ""),
     ("{question answer} : foo", ""),
     ("\x00git\x00", "english"),

@@ -9,5 +9,8 @@ MAX_SYSTEM_CHARACTERS: Final = 100_000
 MAX_BODY_BYTES: Final = 2_097_152
 MAX_PAGE: Final = 100
 MAX_SEARCH_CHARACTERS: Final = 500
+MAX_SEARCH_WORDS: Final = 100
+MAX_SEARCH_PREFIXES: Final = 4
+MIN_PREFIX_CHARACTERS: Final = 2
 # Models give a tenth of it; an answer is stopped there, and its text so far is kept.
 MAX_ANSWER_CHARACTERS: Final = 4_194_304

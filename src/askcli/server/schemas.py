@@ -13,9 +13,13 @@ from askcli.contract.limits import (
     MAX_PAGE,
     MAX_QUESTION_CHARACTERS,
     MAX_SEARCH_CHARACTERS,
+    MAX_SEARCH_PREFIXES,
+    MAX_SEARCH_WORDS,
     MAX_SYSTEM_CHARACTERS,
+    MIN_PREFIX_CHARACTERS,
 )
 from askcli.contract.shapes import Scope
+from askcli.search_terms import terms
 from askcli.services.questions.ask import Ask
 from askcli.services.questions.history import Filters
 
@@ -59,6 +63,21 @@ _WHOLE = BeforeValidator(_integral)
 Moment = Annotated[datetime, BeforeValidator(_check_format), AfterValidator(_in_utc)]
 Since = Annotated[Moment | None, Field(description="Asked at this time or later")]
 Until = Annotated[Moment | None, Field(description="Asked before this time")]
+
+
+def _check_search(query: str) -> str:
+    """Refuse what would be looked for in too large a part of the index."""
+    parsed = terms(query)
+    prefixes = [term.prefix for term in parsed if term.prefix]
+    if sum(len(term.words) for term in parsed) > MAX_SEARCH_WORDS:
+        raise ValueError(f"must have at most {MAX_SEARCH_WORDS} words")
+    if len(prefixes) > MAX_SEARCH_PREFIXES:
+        raise ValueError(f"must have at most {MAX_SEARCH_PREFIXES} beginnings*")
+    if any(len(prefix) < MIN_PREFIX_CHARACTERS for prefix in prefixes):
+        raise ValueError(f"must have {MIN_PREFIX_CHARACTERS} letters or more before each *")
+    return query
+
+
 SEARCH = 'Words that must all be in it, "words in a row", beginnings*, -what must not be in it'
 Name = Annotated[
     str, Field(min_length=1, max_length=200, pattern=ONE_LINE), AfterValidator(str.strip)
@@ -176,9 +195,14 @@ class QuestionQuery(BaseModel):
     conversation_id: UUID | None = None
     since: Since = None
     until: Until = None
-    search: Annotated[
-        str | None, Field(min_length=1, max_length=MAX_SEARCH_CHARACTERS, description=SEARCH)
-    ] = None
+    search: (
+        Annotated[
+            str,
+            Field(min_length=1, max_length=MAX_SEARCH_CHARACTERS, description=SEARCH),
+            AfterValidator(_check_search),
+        ]
+        | None
+    ) = None
     id_prefix: Annotated[
         str | None, Field(pattern=r"^[0-9a-fA-F-]{1,36}$", description="How their ids begin")
     ] = None

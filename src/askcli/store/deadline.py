@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
@@ -17,6 +19,17 @@ def remaining() -> float | None:
     """Return the seconds until the deadline, negative after it; None where there is none."""
     deadline = _deadline.get()
     return None if deadline is None else deadline - time.monotonic()
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Bring the deadline forward for the block, if it is later."""
+    left = remaining()
+    token = _deadline.set(time.monotonic() + (seconds if left is None else min(left, seconds)))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
 
 
 def has_passed() -> bool:

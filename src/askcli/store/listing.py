@@ -65,8 +65,15 @@ def search_page(
 ) -> Page | None:
     """Return the user's questions that match the terms, best first, of equals the newest first.
 
-    None when the cursor is not among them.
+    None when the cursor is not among them. Raises Unavailable when it takes too long.
     """
+    with search.bounded(connection):
+        return _search_page(connection, user_id, terms, filter_)
+
+
+def _search_page(
+    connection: Connection, user_id: UUID, terms: Sequence[Term], filter_: Filter
+) -> Page | None:
     matches = search.ranked(connection, user_id, terms)
     sizes = select(questions.c.id, _bytes(connection))
     joined = sizes.join(matches, matches.c.question_id == questions.c.id)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from askcli.contract.shapes import QuestionPage, Usage
-from askcli.errors import NotFound
+from askcli.errors import NotFound, Unavailable
 from askcli.search_terms import terms
+from askcli.services.fair_queue import FairQueue
 from askcli.services.shapes import as_question, as_usage
 from askcli.store import listing, questions, usage
 from askcli.store.database import Database
@@ -16,6 +18,14 @@ from askcli.store.listing import Filter
 
 # Rows deleted in one transaction: other requests write too.
 DELETE_BATCH = 500
+
+# At once, so that the other threads of the store are free for everything else; users take turns.
+SEARCHES = 4
+SEARCHES_WAITING = 32
+
+_too_many_searches = partial(
+    Unavailable, "Too many searches are under way; try again shortly.", retry_after=2
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +46,13 @@ class History:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._searches = FairQueue(SEARCHES, SEARCHES_WAITING, _too_many_searches)
 
     async def page(self, user_id: UUID, filters: Filters) -> QuestionPage:
         """Return the user's questions: newest first, or the best matches of a search first.
 
-        Raises NotFound for a search's cursor whose question is gone.
+        Raises NotFound for a search's cursor whose question is gone; Unavailable for a search that
+        takes too long, or when too many wait, of this user or of all together.
         """
         query = _query(filters)
         if filters.search is None:
@@ -48,7 +60,9 @@ class History:
         search_terms = terms(filters.search)
         if not search_terms:
             return QuestionPage(items=[], next_cursor=None)
-        page = await self._database.read(listing.search_page, user_id, search_terms, query)
+        with self._searches.reserve(str(user_id)) as place:
+            await place.slot()
+            page = await self._database.read(listing.search_page, user_id, search_terms, query)
         if page is None:
             raise NotFound(detail="The question of this cursor is gone; begin the search again.")
         return _page(page)

@@ -8,18 +8,26 @@ these names the user.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import Connection, Subquery, select
+from sqlalchemy.exc import OperationalError
 
+from askcli.errors import Unavailable
 from askcli.search_terms import Term, words
 from askcli.store.search import postgresql, sqlite
 from askcli.store.tables import questions
 
+# A search may take so long: common words in long texts are counted for the order of the results.
+SECONDS = 2.0
+
 # Indexed characters of each of the two texts.
 MAX_CHARACTERS = 400_000
+
+RETRY_AFTER_SECONDS = 10
 
 # What a database stores of a question: the parameters of its statement.
 Entry = Mapping[str, Any]
@@ -41,6 +49,16 @@ class Schema(Protocol):
 
     def ranked(self, user_id: UUID, terms: Sequence[Term]) -> Subquery:
         """Return the user's questions that match the terms: (question_id, rank)."""
+        ...
+
+    def bounded(
+        self, connection: Connection, seconds: float
+    ) -> AbstractContextManager[object | None]:
+        """End statements of the block that take longer, with an OperationalError."""
+        ...
+
+    def is_timeout(self, error: OperationalError) -> bool:
+        """Whether `bounded` has ended a statement."""
         ...
 
 
@@ -75,6 +93,22 @@ def put_as_stored(connection: Connection, question_id: UUID) -> None:
 def ranked(connection: Connection, user_id: UUID, terms: Sequence[Term]) -> Subquery:
     """Return the user's questions that match the terms, as a subquery of (question_id, rank)."""
     return schema(connection.dialect.name).ranked(user_id, terms)
+
+
+@contextmanager
+def bounded(connection: Connection) -> Iterator[None]:
+    """Bound the time that searches in the block take. Raises Unavailable when it is over."""
+    schema_ = schema(connection.dialect.name)
+    try:
+        with schema_.bounded(connection, SECONDS):
+            yield
+    except OperationalError as error:
+        if not schema_.is_timeout(error):
+            raise
+        raise Unavailable(
+            "The search took too long; search for rarer words, or for fewer.",
+            retry_after=RETRY_AFTER_SECONDS,
+        ) from error
 
 
 def _words(text: str) -> list[str]:

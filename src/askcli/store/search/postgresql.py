@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Subquery, Uuid, bindparam, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.types import Float
 
 from askcli.search_terms import Term
@@ -70,6 +72,17 @@ def ranked(user_id: UUID, terms: Sequence[Term]) -> Subquery:
     """Return the user's questions that match the terms: (question_id, rank)."""
     bound = _RANKED.bindparams(query=_query(user_id, terms))
     return bound.columns(question_id=Uuid, rank=Float).subquery("matches")
+
+
+def bounded(connection: Connection, seconds: float) -> AbstractContextManager[None]:
+    """End statements of the transaction that take longer, with an OperationalError."""
+    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
+    return nullcontext()
+
+
+def is_timeout(error: OperationalError) -> bool:
+    """Whether `bounded` has ended a statement."""
+    return getattr(error.orig, "sqlstate", None) == "57014"
 
 
 def _query(user_id: UUID, terms: Sequence[Term]) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Subquery, Uuid, bindparam, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.types import Float
 
 from askcli.search_terms import Term
+from askcli.store import deadline
 
 # The `ascii` tokenizer leaves the prepared words as they are: it takes all non-ASCII for letters.
 # The words have a table of their own, because FTS5 needs them to delete an entry from the index,
@@ -82,6 +85,16 @@ def ranked(user_id: UUID, terms: Sequence[Term]) -> Subquery:
     statement = text(_RANKED.format(rank=" + ".join(["0.0", *hits])))
     bound = statement.bindparams(query=_query(user_id, terms), owner=user_id.hex, **patterns)
     return bound.columns(question_id=Uuid, rank=Float).subquery("matches")
+
+
+def bounded(connection: Connection, seconds: float) -> AbstractContextManager[None]:  # noqa: ARG001
+    """End statements of the block that take longer, with an OperationalError."""
+    return deadline.within(seconds)
+
+
+def is_timeout(error: OperationalError) -> bool:
+    """Whether `bounded` has ended a statement."""
+    return str(error.orig) == "interrupted"
 
 
 def _ranking(terms: Sequence[Term]) -> list[Term]:
