@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from askcli.contract.shapes import Problem
+from askcli.contract.validation import fitting_fields
 from askcli.errors import (
     AskcliError,
     Conflict,
@@ -25,6 +26,8 @@ from askcli.errors import (
     UnsupportedMedia,
     WrongHost,
 )
+
+MAX_DETAIL_CHARACTERS = 1000  # of an error's line, from any server
 
 # What an error carries beside its code and its text.
 _FIELDS = tuple(field.name for field in dataclasses.fields(AskcliError) if field.kw_only)
@@ -81,8 +84,12 @@ def to_problem(error: AskcliError, request_id: str) -> Problem:
 
 
 def from_problem(status: int, document: Mapping[str, Any]) -> AskcliError:
-    """Return the error of a problem document; an unknown code goes by the HTTP status."""
-    kind = BY_CODE.get(str(document.get("code"))) or BY_STATUS.get(status, AskcliError)
-    text = document.get("detail") or document.get("title") or f"The server answered {status}."
-    extra = {name: document.get(name) for name in (*_EXTENSIONS, "request_id")}
-    return kind(detail=str(text), **extra)
+    """Return the error of a problem document; an unknown code goes by the HTTP status.
+
+    Fields that are not as the contract has them are as if they were missing.
+    """
+    fields = fitting_fields(Problem, dict(document))
+    kind = BY_CODE.get(fields.get("code", "")) or BY_STATUS.get(status, AskcliError)
+    text = fields.get("detail") or fields.get("title") or f"The server answered {status}."
+    extra = {name: fields.get(name) for name in (*_EXTENSIONS, "request_id")}
+    return kind(detail=text[:MAX_DETAIL_CHARACTERS], **extra)

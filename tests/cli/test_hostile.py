@@ -18,7 +18,7 @@ import pytest
 from tests.support.cli import Cli, NewCli
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
-from tests.support.hostile import HostileServer
+from tests.support.hostile import always
 from tests.support.people import NewPerson, logged_in
 from tests.support.processes import ServerProcess, environment
 from tests.support.servers import serving
@@ -57,7 +57,7 @@ def event(name: str, data: str) -> bytes:
 def test_a_hostile_server_gets_one_harmless_line(
     new_cli: NewCli, words: list[str], status: int, body: bytes, headers: dict[str, str]
 ) -> None:
-    with HostileServer(status, body, **headers) as server:
+    with always(status, body, **headers) as server:
         cli = new_cli(ASKCLI_SERVER=server.url, ASKCLI_TOKEN="any")
         done = cli.in_process(*words)
     assert done.code != 0 or (words == ["history"] and "[" in body.decode()), done
@@ -68,7 +68,7 @@ def test_a_hostile_server_gets_one_harmless_line(
 
 
 def test_debug_shows_a_harmless_traceback(new_cli: NewCli) -> None:
-    with HostileServer(500, PROBLEM.encode(), content_type="application/problem+json") as server:
+    with always(500, PROBLEM.encode(), content_type="application/problem+json") as server:
         cli = new_cli(ASKCLI_SERVER=server.url, ASKCLI_TOKEN="any")
         done = cli("--debug", "whoami")
     assert "Traceback" in done.err

@@ -12,7 +12,7 @@ import pytest
 from tests.support.cli import Cli, NewCli
 from tests.support.databases import all_that_is_stored
 from tests.support.fake_anthropic import FakeAnthropic
-from tests.support.hostile import HostileServer
+from tests.support.hostile import always
 from tests.support.people import Person, account, logged_in, token_file
 from tests.support.processes import FreshServer, ServerProcess
 from tests.support.secrets import KEY, PASSWORD, SECRET, SECRETS, Secrets
@@ -81,7 +81,7 @@ def test_the_search_finds_what_is_there() -> None:
         secrets.check()
     with (
         secrets.watching_http(),
-        HostileServer(200, b'{"my": "another secret"}') as server,
+        always(200, b'{"my": "another secret"}') as server,
         pytest.raises(AssertionError),
     ):
         httpx2.get(server.url, trust_env=False)

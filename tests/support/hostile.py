@@ -1,29 +1,46 @@
-"""A server that is not askcli, or not well: it answers each path with what the test gave it."""
+"""A server that is not askcli, or not well: it answers each request with what the test gave it."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
+@dataclass(frozen=True)
+class Response:
+    """A response; `endless` is sent after the body until the client leaves."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    endless: bytes = b""
+
+
 class HostileServer:
-    """Answers every request with one status, some headers and one body."""
+    """Answers every request as `respond` says, which gets its method and path."""
 
-    def __init__(self, status: int, body: bytes, **headers: str) -> None:
-        answer = headers
-
+    def __init__(self, respond: Callable[[str, str], Response]) -> None:
         class Handler(BaseHTTPRequestHandler):
             def _answer(self) -> None:
                 self.rfile.read(int(self.headers.get("content-length", 0)))
-                self.send_response(status)
-                for name, value in answer.items():
-                    self.send_header(name.replace("_", "-"), value)
-                self.send_header("content-length", str(len(body)))
+                response = respond(self.command, self.path.partition("?")[0])
+                self.send_response(response.status)
+                for name, value in response.headers.items():
+                    self.send_header(name, value)
+                if not response.endless:
+                    self.send_header("content-length", str(len(response.body)))
                 self.end_headers()
-                self.wfile.write(body)
+                with suppress(OSError):  # the client has left
+                    self.wfile.write(response.body)
+                    while response.endless:
+                        self.wfile.write(response.endless)
 
-            do_GET = do_POST = _answer  # noqa: N815
+            do_GET = do_POST = do_DELETE = _answer  # noqa: N815
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -33,9 +50,17 @@ class HostileServer:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> HostileServer:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        # Polled often: shutdown waits for the next poll.
+        serve = partial(self._server.serve_forever, poll_interval=0.01)
+        threading.Thread(target=serve, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def always(status: int, body: bytes, **headers: str) -> HostileServer:
+    """Return a server with one response to every request."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return HostileServer(lambda _method, _path: Response(status, body, named))

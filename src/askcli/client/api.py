@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import Any
+from types import NoneType, TracebackType
+from typing import Any, TypeVar
 
 from askcli.client import auth
 from askcli.client.address import Address
+from askcli.client.events import Events
 from askcli.client.login import Login
-from askcli.client.transport import Events, Transport
+from askcli.client.transport import Transport
 from askcli.contract.health import Readiness
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_KEY, HEADER_LAST_EVENT_ID
 from askcli.contract.shapes import (
     ApiToken,
+    ApiTokenList,
     ModelList,
     NewApiToken,
     Question,
     QuestionPage,
+    Removed,
     Session,
+    SessionList,
     Tokens,
     Usage,
+    UsageList,
     User,
 )
+
+T = TypeVar("T")
 
 
 class Api:
@@ -59,61 +66,63 @@ class Api:
 
     def logout(self) -> None:
         """POST /api/auth/logout."""
-        self._call("POST", "/api/auth/logout")
+        self._call("POST", "/api/auth/logout", NoneType)
 
     def sessions(self) -> list[Session]:
         """GET /api/sessions."""
-        return self._call("GET", "/api/sessions")["items"]
+        return self._call("GET", "/api/sessions", SessionList)["items"]
 
     def end_session(self, session_id: str) -> None:
         """DELETE /api/sessions/{session_id}."""
-        self._call("DELETE", f"/api/sessions/{session_id}")
+        self._call("DELETE", f"/api/sessions/{session_id}", NoneType)
 
     def end_sessions(self) -> None:
         """DELETE /api/sessions."""
-        self._call("DELETE", "/api/sessions")
+        self._call("DELETE", "/api/sessions", NoneType)
 
     def change_password(self, old: str, new: str) -> None:
         """POST /api/users/me/password."""
         body = {"current_password": old, "new_password": new}
-        self._call("POST", "/api/users/me/password", body=body)
+        self._call("POST", "/api/users/me/password", NoneType, body=body)
 
     def create_token(self, name: str, scopes: Sequence[str], days: int) -> NewApiToken:
         """POST /api/tokens."""
         body = {"name": name, "scopes": list(scopes), "expires_in_days": days}
-        return self._call("POST", "/api/tokens", body=body)
+        return self._call("POST", "/api/tokens", NewApiToken, body=body)
 
     def tokens(self) -> list[ApiToken]:
         """GET /api/tokens."""
-        return self._call("GET", "/api/tokens")["items"]
+        return self._call("GET", "/api/tokens", ApiTokenList)["items"]
 
     def revoke_token(self, token_id: str) -> None:
         """DELETE /api/tokens/{token_id}."""
-        self._call("DELETE", f"/api/tokens/{token_id}")
+        self._call("DELETE", f"/api/tokens/{token_id}", NoneType)
 
     def user(self) -> User:
         """GET /api/users/me."""
-        return self._call("GET", "/api/users/me")
+        return self._call("GET", "/api/users/me", User)
 
     def questions(self, **filters: str | int | None) -> QuestionPage:
         """GET /api/users/me/questions."""
-        return self._call("GET", "/api/users/me/questions", params=filters)
+        return self._call("GET", "/api/users/me/questions", QuestionPage, params=filters)
 
     def question(self, question_id: str) -> Question:
         """GET /api/questions/{question_id}."""
-        return self._call("GET", f"/api/questions/{question_id}")
+        return self._call("GET", f"/api/questions/{question_id}", Question)
 
     def delete_question(self, question_id: str) -> None:
         """DELETE /api/questions/{question_id}."""
-        self._call("DELETE", f"/api/questions/{question_id}")
+        self._call("DELETE", f"/api/questions/{question_id}", NoneType)
 
     def delete_questions(self, until: str) -> int:
         """DELETE /api/users/me/questions; returns how many were deleted."""
-        return self._call("DELETE", "/api/users/me/questions", params={"until": until})["deleted"]
+        return self._call("DELETE", "/api/users/me/questions", Removed, params={"until": until})[
+            "deleted"
+        ]
 
     def usage(self, **filters: str | None) -> list[Usage]:
         """GET /api/users/me/usage."""
-        return self._call("GET", "/api/users/me/usage", params=filters)["items"]
+        return self._call("GET", "/api/users/me/usage", UsageList, params=filters)["items"]
 
     def ask(self, body: Mapping[str, Any], key: str) -> AbstractContextManager[Events]:
         """POST /api/questions as an event stream; `key` makes the request safe to repeat."""
@@ -129,31 +138,32 @@ class Api:
 
     def cancel(self, question_id: str) -> Question:
         """POST /api/questions/{question_id}/cancel."""
-        return self._call("POST", f"/api/questions/{question_id}/cancel")
+        return self._call("POST", f"/api/questions/{question_id}/cancel", Question)
 
     def models(self) -> ModelList:
         """GET /api/models."""
-        return self._call("GET", "/api/models")
+        return self._call("GET", "/api/models", ModelList)
 
     def ready(self) -> Readiness:
         """GET /readyz."""
-        return self._transport.call("GET", "/readyz")
+        return self._transport.call("GET", "/readyz", Readiness)
 
     def openapi(self) -> dict[str, Any]:
         """GET /openapi.json."""
-        return self._transport.call("GET", "/openapi.json")
+        return self._transport.call("GET", "/openapi.json", dict)
 
     def _call(
         self,
         method: str,
         path: str,
+        shape: type[T],
         *,
         params: Mapping[str, str | int | None] | None = None,
         body: Mapping[str, Any] | None = None,
-    ) -> Any:
+    ) -> T:
         """Call with the login; `params` that are None are left out."""
         query = {name: str(value) for name, value in (params or {}).items() if value is not None}
-        return self._transport.call(method, path, params=query, body=body, login=self._login)
+        return self._transport.call(method, path, shape, params=query, body=body, login=self._login)
 
     def _stream(
         self,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 
 from askcli.client.transport import Transport
 from askcli.contract.shapes import Tokens, User
-from askcli.errors import Unreachable
+from askcli.errors import BadResponse, Unreachable
+
+TOKEN = re.compile(r"[!-~]{1,4096}")
 
 # All attempts together end within the server's grace (30 s unless its host changed it).
 REFRESH_SECONDS = 8.0
@@ -20,12 +23,13 @@ def register(
     body = {"name": name, "email": email, "password": password}
     if invite is not None:
         body["invite"] = invite
-    return transport.call("POST", "/api/users", body=body)
+    return transport.call("POST", "/api/users", User, body=body)
 
 
 def login(transport: Transport, email: str, password: str) -> Tokens:
     """POST /api/auth/login."""
-    return transport.call("POST", "/api/auth/login", body={"email": email, "password": password})
+    body = {"email": email, "password": password}
+    return _sendable(transport.call("POST", "/api/auth/login", Tokens, body=body))
 
 
 def refresh(transport: Transport, refresh_token: str) -> Tokens:
@@ -42,4 +46,13 @@ def refresh(transport: Transport, refresh_token: str) -> Tokens:
 
 def _refresh(transport: Transport, refresh_token: str, seconds: float) -> Tokens:
     body = {"refresh_token": refresh_token}
-    return transport.call("POST", "/api/auth/refresh", body=body, seconds=seconds)
+    return _sendable(
+        transport.call("POST", "/api/auth/refresh", Tokens, body=body, seconds=seconds)
+    )
+
+
+def _sendable(tokens: Tokens) -> Tokens:
+    """Return the tokens. Raises BadResponse for an access token that no header can carry."""
+    if not TOKEN.fullmatch(tokens["access_token"]):
+        raise BadResponse()
+    return tokens

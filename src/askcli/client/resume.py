@@ -15,14 +15,17 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from askcli.client.api import Api
-from askcli.client.transport import Event, Events
+from askcli.client.events import Event, Events
+from askcli.contract.limits import MAX_ANSWER_CHARACTERS
 from askcli.contract.protocol import EVENT_DELTA, EVENT_QUESTION
-from askcli.errors import AskcliError, Unreachable
+from askcli.errors import AskcliError, BadResponse, Unreachable
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 10.0
 # Until the server has the question, the address may be wrong; afterwards retries have no limit.
 UNACKNOWLEDGED_ATTEMPTS = 7
+# What a server may ask to wait with Retry-After; for longer, the user decides.
+LONGEST_WAIT_SECONDS = 300
 RETRIED_STATUSES = (502, 503, 504)
 
 passing = logging.getLogger("askcli.notices.passing")
@@ -85,12 +88,21 @@ class Asking:
         if (error := event.error()) and _is_temporary(error):
             raise error
         if event.name == EVENT_DELTA:
-            self._characters = int(event.id or 0)
+            self._advance(event)
         if event.name == EVENT_QUESTION:
+            if self.question_id not in (None, event.data["id"]):
+                raise BadResponse()
             self.question_id = event.data["id"]
             is_repeated, self._acknowledged = self._acknowledged, True
             return not is_repeated
         return True
+
+    def _advance(self, event: Event) -> None:
+        """Count the characters. Raises BadResponse if some are missing, repeated or too many."""
+        self._characters += len(event.data["text"])
+        is_next = event.characters == self._characters and event.data["text"]
+        if not is_next or self._characters > MAX_ANSWER_CHARACTERS:
+            raise BadResponse()
 
     def _is_out_of_attempts(self) -> bool:
         return self.question_id is None and self._failures + 1 >= UNACKNOWLEDGED_ATTEMPTS
@@ -109,4 +121,6 @@ def _is_temporary(error: AskcliError) -> bool:
     """Return whether a retry may succeed: a question stored as failed stays failed."""
     if isinstance(error, Unreachable):
         return True
+    if (error.retry_after or 0) > LONGEST_WAIT_SECONDS:
+        return False
     return error.status in RETRIED_STATUSES and error.question_id is None

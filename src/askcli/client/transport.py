@@ -2,49 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import httpx2
 
 from askcli import __version__
+from askcli.client import bounded, events
 from askcli.client.address import Address
+from askcli.client.events import Events
 from askcli.client.reviving import RevivingTransport
-from askcli.contract.protocol import EVENT_DONE, EVENT_ERROR, EVENT_STREAM, parse_whole_number
-from askcli.errors import AskcliError, Misused, Unreachable
+from askcli.contract.protocol import EVENT_STREAM, parse_whole_number
+from askcli.contract.validation import fits
+from askcli.errors import AskcliError, BadResponse, Misused, Unreachable
 from askcli.problems import from_problem
+
+T = TypeVar("T")
 
 CONNECT_SECONDS = 10
 CALL_SECONDS = 60
 # The server pings every 15 s, so a stream without a byte for this long is dead.
 STREAM_SECONDS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A server-sent event: its name, its id and its JSON data."""
-
-    name: str
-    id: str
-    data: dict[str, Any]
-
-    @property
-    def is_last(self) -> bool:
-        """Whether it ends the stream."""
-        return self.name in (EVENT_DONE, EVENT_ERROR)
-
-    def error(self) -> AskcliError | None:
-        """Return the error of an `error` event, None for other events."""
-        if self.name != EVENT_ERROR:
-            return None
-        return from_problem(self.data.get("status", 500), self.data)
-
-
-# None where the response says that there are none.
-Events = Iterator[Event] | None
 
 
 class Transport:
@@ -62,7 +41,8 @@ class Transport:
             base_url=address.url,
             transport=_direct(address, revive) if address.is_loopback else None,
             verify=has_tls,
-            headers={"user-agent": f"askcli/{__version__}"},
+            headers={"user-agent": f"askcli/{__version__}", **bounded.HEADERS},
+            event_hooks={"response": [bounded.bound]},
         )
 
     def close(self) -> None:
@@ -73,20 +53,24 @@ class Transport:
         self,
         method: str,
         path: str,
+        shape: type[T],
         *,
         body: Mapping[str, Any] | None = None,
         params: Mapping[str, str] | None = None,
         login: httpx2.Auth | None = None,
         seconds: float = CALL_SECONDS,
-    ) -> Any:
-        """Return the JSON of the response, None for an empty one. Raises the server's problem."""
+    ) -> T:
+        """Return the JSON of the response, checked for the shape; NoneType is an empty body.
+
+        Raises the server's problem, or BadResponse.
+        """
         with self._raising():
             response = self._http.request(
                 method, path, json=body, params=params, auth=login, timeout=self._limited(seconds)
             )
             if not response.is_success:
                 raise error_of(response)
-            return _json(response) if response.content else None
+            return _json(response, shape)
 
     @contextmanager
     def stream(
@@ -113,8 +97,7 @@ class Transport:
             if not response.is_success:
                 response.read()
                 raise error_of(response)
-            events = httpx2.EventSource(response, max_event_size=None)
-            yield None if response.status_code == 204 else map(_event, events)
+            yield None if response.status_code == 204 else events.read(response)
 
     def _limited(self, seconds: float) -> httpx2.Timeout:
         """Return the time-outs of a request: `seconds` or the command's own, if that is shorter."""
@@ -135,7 +118,9 @@ class Transport:
             raise Unreachable(
                 f"cannot reach {server}: check that it runs and that --server is right."
             ) from None
-        except httpx2.RequestError:
+        except httpx2.SSEError:
+            raise BadResponse() from None
+        except (httpx2.RequestError, httpx2.InvalidURL):
             raise Unreachable(f"the connection to {server} broke off; try again.") from None
 
 
@@ -152,7 +137,7 @@ def error_of(response: httpx2.Response) -> AskcliError:
     A response without a problem document (a proxy's, another service's) goes by its status.
     """
     if response.is_redirect:
-        location = response.headers.get("location", "elsewhere")
+        location = response.headers.get("location", "elsewhere")[:200]
         return Misused(f"the server has moved to {location}: use that as --server.")
     try:
         document = response.json()
@@ -163,20 +148,11 @@ def error_of(response: httpx2.Response) -> AskcliError:
     return error
 
 
-def _event(event: httpx2.ServerSentEvent) -> Event:
+def _json(response: httpx2.Response, shape: type[T]) -> T:
     try:
-        data = json.loads(event.data)
+        value: Any = response.json() if response.content else None
     except (ValueError, RecursionError):
-        data = None
-    if not isinstance(data, dict):
-        raise AskcliError("the server sent an event that is not askcli's; is it an askcli server?")
-    return Event(event.event, event.id, data)
-
-
-def _json(response: httpx2.Response) -> Any:
-    try:
-        return response.json()
-    except (ValueError, RecursionError):
-        raise AskcliError(
-            f"{response.url.host} did not answer JSON; is it an askcli server?"
-        ) from None
+        value = None
+    if not fits(shape, value):
+        raise BadResponse()
+    return cast(T, value)

@@ -14,3 +14,5 @@ MAX_SEARCH_PREFIXES: Final = 4
 MIN_PREFIX_CHARACTERS: Final = 2
 # Models give a tenth of it; an answer is stopped there, and its text so far is kept.
 MAX_ANSWER_CHARACTERS: Final = 4_194_304
+# What a client reads at most. The longest question with its answer takes less.
+MAX_RESPONSE_BYTES: Final = 33_554_432

@@ -17,5 +17,12 @@ class Unreachable(AskcliError):
     code, title, exit_code = "unreachable", "The server cannot be reached", 6
 
 
+class BadResponse(AskcliError):
+    """The server's response is not one of askcli's."""
+
+    code, title = "bad_response", "The server's response is not right"
+    default = "the server sent what no askcli server does: check that --server is right."
+
+
 class TimedOut(AskcliError):
     code, title, exit_code = "timed_out", "The command took too long", 6

@@ -12,6 +12,7 @@ from askcli.cli.input import question_ids, times
 from askcli.client.api import Api
 from askcli.contract.limits import MAX_PAGE
 from askcli.contract.shapes import Question
+from askcli.errors import BadResponse
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")]
 Conversation = Annotated[
@@ -45,14 +46,18 @@ class Selection:
     def questions(self, api: Api, limit: int | None = None) -> Iterator[Question]:
         """Yield the questions in the server's order, at most `limit`, one page in memory."""
         remaining = limit
+        cursors = {self.cursor}
         while remaining is None or remaining > 0:
             size = MAX_PAGE if remaining is None else min(remaining, MAX_PAGE)
             page = api.questions(limit=size, cursor=self.cursor, **self._filters(api))
             self.cursor = page["next_cursor"]
             yield from page["items"]
             remaining = remaining and remaining - len(page["items"])
-            if self.cursor is None or not page["items"]:
+            if self.cursor is None or remaining == 0:
                 return
+            if self.cursor in cursors or not page["items"]:
+                raise BadResponse()  # the pages would never end
+            cursors.add(self.cursor)
 
     def _filters(self, api: Api) -> dict[str, Any]:
         if self.conversation:

@@ -1,0 +1,46 @@
+"""A bound on what a server's response may make a client keep in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx2
+
+from askcli.contract.limits import MAX_RESPONSE_BYTES
+from askcli.contract.protocol import EVENT_STREAM
+from askcli.errors import BadResponse
+
+# No compression is asked for, so that what is read is what is kept.
+HEADERS = {"accept-encoding": "identity"}
+
+_TOO_LARGE = "the server sent more than an askcli server does: check that --server is right."
+
+
+def bound(response: httpx2.Response) -> None:
+    """Bound the bytes of a response: a hook of the HTTP client.
+
+    Reading the response then raises BadResponse for what is larger, or compressed.
+    """
+    response.stream = _BoundedStream(response)
+
+
+class _BoundedStream(httpx2.SyncByteStream):
+    def __init__(self, response: httpx2.Response) -> None:
+        assert isinstance(response.stream, httpx2.SyncByteStream)
+        self._stream = response.stream
+        self._encoding = response.headers.get("content-encoding", "identity")
+        # A stream has the answer twice: piece by piece, and whole at its end.
+        is_stream = response.headers.get("content-type", "").startswith(EVENT_STREAM)
+        self._left = MAX_RESPONSE_BYTES * (2 if is_stream else 1)
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._encoding != "identity":
+            raise BadResponse("the server sent a compressed response, unasked: is it askcli's?")
+        for chunk in self._stream:
+            self._left -= len(chunk)
+            if self._left < 0:
+                raise BadResponse(_TOO_LARGE)
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
