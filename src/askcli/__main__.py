@@ -17,8 +17,10 @@ def main() -> None:
     if by_python:
         # A KeyboardInterrupt in the middle of an import would end in tracebacks.
         signal.signal(signal.SIGINT, _leave)
+    from askcli.cli.input.implied_command import with_command
     from askcli.cli.output import spinner
 
+    sys.argv[1:] = with_command(sys.argv[1:])
     spinner.begin(sys.argv[1:])
     from askcli.cli.app import main as run
 

@@ -92,7 +92,7 @@ def test_status_of_a_server_that_is_away_fails(new_cli: NewCli) -> None:
 
 def test_version_and_help(sqlite_cli: Cli) -> None:
     assert sqlite_cli.in_process("--version").out.startswith("askcli ")
-    for words in ([], ["--help"], ["ask", "--help"], ["history", "--help"]):
+    for words in (["--help"], ["ask", "--help"], ["history", "--help"]):
         assert "Usage" in "".join(sqlite_cli.in_process(*words).out.split("\n")), words
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -16,42 +17,53 @@ from askcli.cli.commands.ask import command as ask
 from askcli.cli.commands.batch import command as batch
 from askcli.cli.commands.history import browse, delete, export
 from askcli.cli.output import console, notices, transient
+from askcli.cli.reference import groups
 from askcli.errors import AskcliError, Failed, Misused
 from askcli.problems import extensions
 
 INTERRUPTED = 130
 
-app = typer.Typer(
+app = groups.new(
+    "Ask a language model from the terminal, through a server that your team owns.",
     name="askcli",
-    help="Ask a language model from the terminal, through a server that your team owns.",
     no_args_is_help=True,
     add_completion=False,  # typer's starts Python at every key: ours is `askcli completion`
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("ask")(ask.ask)
-app.command("batch")(batch.batch)
-app.command("completion")(reference.completion)
-app.command("help")(reference.help_)
-app.command("usage")(usage.usage)
-app.add_typer(config.app, name="config")
+# By the section of the help that shows them.
+_COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Ask": {"ask": ask.ask, "batch": batch.batch},
+    "Account": {
+        "register": account.register,
+        "login": account.login,
+        "logout": logout.logout,
+        "passwd": account.passwd,
+        "whoami": account.whoami,
+        "usage": usage.usage,
+    },
+    "Client": {
+        "status": status.status,
+        "help": reference.help_,
+        "completion": reference.completion,
+        "openapi": status.openapi,
+    },
+    "Host": {"serve": serve.serve, "migrate": serve.migrate, "audit": audit.audit},
+}
+_GROUPS = {
+    "History": {"history": browse.app},
+    "Account": {"token": tokens.app},
+    "Client": {"models": models.app, "config": config.app},
+    "Host": {"users": users.app, "invite": invites.app},
+}
+for section, commands in _COMMANDS.items():
+    for name, function in commands.items():
+        app.command(name, rich_help_panel=section)(function)
 browse.app.command("export")(export.export)
 browse.app.command("delete")(delete.delete)
-app.add_typer(browse.app, name="history")
-app.command("register")(account.register)
-app.command("login")(account.login)
-app.command("logout")(logout.logout)
-app.command("passwd")(account.passwd)
-app.command("whoami")(account.whoami)
-app.add_typer(tokens.app, name="token")
-app.add_typer(models.app, name="models")
-app.command("status")(status.status)
-app.command("openapi")(status.openapi)
-app.command("serve")(serve.serve)
-app.command("migrate")(serve.migrate)
-app.add_typer(users.app, name="users")
-app.add_typer(invites.app, name="invite")
-app.command("audit")(audit.audit)
+for section, members in _GROUPS.items():
+    for name, group in members.items():
+        app.add_typer(group, name=name, rich_help_panel=section)
 
 
 def _version(is_set: bool) -> None:

@@ -13,11 +13,12 @@ import typer
 from askcli import settings
 from askcli.cli.input import options, prompts
 from askcli.cli.output import console
+from askcli.cli.reference import groups
 from askcli.errors import Failed, Misused
 from askcli.files import locked, private_directory, write_private
 from askcli.settings import Settings
 
-app = typer.Typer(help="The config file.", invoke_without_command=True)
+app = groups.new("The config file.", invoke_without_command=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Such as server, model or timeout.")]
 

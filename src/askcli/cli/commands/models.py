@@ -14,7 +14,7 @@ from askcli.answerers import factory
 from askcli.cli.input import options
 from askcli.cli.output import console
 from askcli.cli.output.progress import ByteProgress
-from askcli.cli.reference import completion_cache
+from askcli.cli.reference import completion_cache, groups
 from askcli.errors import Misused
 from askcli.local_models import catalogue
 from askcli.local_models.catalogue import LocalModel
@@ -22,7 +22,7 @@ from askcli.settings import Settings
 
 log = logging.getLogger("askcli.notices")
 
-app = typer.Typer(help="The models that can answer.", invoke_without_command=True)
+app = groups.new("The models that can answer.", invoke_without_command=True)
 
 
 @app.callback()

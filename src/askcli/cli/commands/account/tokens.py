@@ -8,10 +8,11 @@ import typer
 
 from askcli.cli.input import options
 from askcli.cli.output import console
+from askcli.cli.reference import groups
 from askcli.client.api import Api
 from askcli.errors import Misused, NotFound
 
-app = typer.Typer(help="Tokens for scripts and CI.", no_args_is_help=True)
+app = groups.new("Tokens for scripts and CI.", no_args_is_help=True)
 
 SCOPES = ("ask", "read")
 

@@ -10,8 +10,9 @@ import typer
 from askcli.cli.commands.admin import database
 from askcli.cli.input import options
 from askcli.cli.output import console
+from askcli.cli.reference import groups
 
-app = typer.Typer(help="The host's: codes to register with.", no_args_is_help=True)
+app = groups.new("The host's: codes to register with.", no_args_is_help=True)
 
 
 @app.command("create")

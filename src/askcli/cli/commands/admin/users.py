@@ -10,10 +10,11 @@ from askcli import settings
 from askcli.cli.commands.admin import database
 from askcli.cli.input import options, prompts
 from askcli.cli.output import console
+from askcli.cli.reference import groups
 from askcli.errors import Misused
 from askcli.settings import parsers
 
-app = typer.Typer(help="The host's: the accounts of this server.", no_args_is_help=True)
+app = groups.new("The host's: the accounts of this server.", no_args_is_help=True)
 
 Who = Annotated[str, typer.Argument(metavar="EMAIL|ID")]
 Amount = Annotated[

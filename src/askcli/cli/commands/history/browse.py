@@ -13,12 +13,12 @@ from askcli.cli.commands.history.pages import Conversation, Limit, Selection, Si
 from askcli.cli.input import options, question_ids
 from askcli.cli.output import console, pager
 from askcli.cli.output.answer import shower
-from askcli.cli.reference import completion_cache
+from askcli.cli.reference import completion_cache, groups
 from askcli.contract.limits import MAX_SEARCH_CHARACTERS
 from askcli.contract.shapes import Question
 from askcli.errors import Misused
 
-app = typer.Typer(help="Your questions and their answers.", invoke_without_command=True)
+app = groups.new("Your questions and their answers.", invoke_without_command=True)
 
 
 @app.callback()
