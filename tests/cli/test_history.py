@@ -304,3 +304,15 @@ def test_a_question_is_shown_with_its_answer_model_and_cost(
     assert "\x1b[2J" not in written
     colours = set(re.findall(r"\x1b\[[0-9;]*(?:3[0-7]|38|9[0-7])[0-9;]*m", written))
     assert bool(colours) == (not no_color)
+
+
+def test_a_spreadsheet_computes_nothing_of_an_export(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    markers = [uuid4().hex for _ in range(6)]
+    for marker, begin in zip(markers, "=+-@\t\r", strict=True):
+        fake.on(marker, f'{begin}HYPERLINK("http://evil.example")')
+    asked(sqlite_cli, *markers)
+    exported = sqlite_cli.in_process("history", "export", "--format", "csv").out
+    answers = [row["answer"] for row in csv.DictReader(io.StringIO(exported))]
+    assert len(answers) == 6
+    assert all(answer.startswith("'") for answer in answers), answers
+    assert "'" not in sqlite_cli.in_process("history", "export").out

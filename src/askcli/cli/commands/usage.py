@@ -76,7 +76,7 @@ def _chart(items: list[Usage]) -> Iterator[str]:
     days, models = defaultdict[str, Sum](Sum), defaultdict[str, Sum](Sum)
     total = Sum()
     for item in items:
-        for part in (days[item["day"]], models[console.harmless(item["model"])], total):
+        for part in (days[item["day"]], models[console.visible(item["model"])], total):
             part.add(item)
     yield from _bars(days)
     yield ""

@@ -61,10 +61,10 @@ def _print_with(events: Iterator[Event], show: Shower) -> Question:
 
 
 def _print_text(pieces: Iterator[str], *, raw: bool) -> None:
-    last = "\n"
+    last, before = "\n", ""
     for piece in pieces:
-        console.out(piece, raw=raw)
-        last = console.harmless(piece) or last
+        console.out(piece, raw=raw, before=before)
+        last, before = console.harmless(piece) or last, piece[-1:] or before
     if not raw and not last.endswith("\n"):
         console.out("\n")
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, NoReturn, TextIO
 
-from askcli.cli.output import transient
+from askcli.cli.output import invisible, transient
 from askcli.errors import Failed
 
 CLOSED_PIPE = 141  # 128 + SIGPIPE, what a shell reports of a program that it killed
@@ -36,14 +36,29 @@ def harmless(text: str) -> str:
     return text.translate(_HARMLESS)
 
 
+def visible(text: str, before: str = "") -> str:
+    """Return the text as a terminal shows it: invisible characters as <U+200B>, too.
+
+    `before` is the character before the text.
+    """
+    return harmless(invisible.replaced(text, lambda char: f"<U+{ord(char):04X}>", before))
+
+
 def is_terminal() -> bool:
     """Whether stdout is open and a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def out(text: str, *, raw: bool = False) -> None:
-    """Write data to stdout, now; `raw` leaves it as it is, where stdout is not a terminal."""
-    _say(sys.stdout, text if raw and not is_terminal() else harmless(text))
+def out(text: str, *, raw: bool = False, before: str = "") -> None:
+    """Write data to stdout, now; `raw` leaves it as it is, where stdout is not a terminal.
+
+    `before` is the character that was written before.
+    """
+    if is_terminal():
+        text = visible(text, before)
+    elif not raw:
+        text = harmless(text)
+    _say(sys.stdout, text)
 
 
 def out_json(value: Any, *, indent: int | None = None) -> None:
@@ -61,8 +76,9 @@ def out_json_parts(value: dict[str, Any], name: str, items: Iterable[Any]) -> No
 
 
 def as_json(value: Any, *, indent: int | None = None) -> str:
-    """The value as JSON, with every control character escaped."""
-    return json.dumps(value, ensure_ascii=False, indent=indent).translate(_JSON_HARMLESS)
+    """The value as JSON, with every control character and invisible one escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent).translate(_JSON_HARMLESS)
+    return invisible.replaced(text, lambda char: json.dumps(char)[1:-1])
 
 
 def format_minute(timestamp: str) -> str:
@@ -74,7 +90,7 @@ def note(text: str) -> None:
     """Write a notice for the user to stderr."""
     if sys.stderr is not None:  # closed by the parent
         with transient.lifted():
-            write(sys.stderr, harmless(text) + "\n")
+            write(sys.stderr, visible(text) + "\n")
 
 
 def _say(stream: TextIO | None, text: str) -> None:

@@ -32,8 +32,10 @@ def print_markdown(pieces: Iterator[str]) -> None:
     passing = document.notice if is_one_screen else console.note
     try:
         with hidden_while_suspended(region, document.draw), passing_written_by(passing):
+            before = ""
             for piece in pieces:
-                document.add(console.harmless(piece))
+                document.add(console.visible(piece, before))
+                before = piece[-1:] or before
     finally:
         document.end()
 
@@ -81,7 +83,7 @@ class _LiveDocument:
         if self._terminal.is_dumb_terminal:
             console.note(text)
         else:
-            self._notice = console.harmless(text)
+            self._notice = console.visible(text)
             self.draw()
 
     def draw(self) -> None:

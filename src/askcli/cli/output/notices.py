@@ -44,7 +44,7 @@ class NoticeHandler(logging.Handler):
 
 
 def _say(text: str) -> None:
-    if not spinner.say(console.harmless(text)):
+    if not spinner.say(console.visible(text)):
         console.note(text)
 
 

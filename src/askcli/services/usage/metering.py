@@ -28,7 +28,8 @@ from askcli.services.usage import quotas
 from askcli.services.usage.quotas import Quota
 from askcli.store import usage, users
 
-BYTES_PER_TOKEN = 3  # fewer than a token has in most text: an estimate should rather be too high
+# What a model's template adds to a message at most: marks of its begin, its role and its end.
+MESSAGE_TOKENS = 8
 
 Price = Callable[[Finish], float | None]
 
@@ -130,8 +131,13 @@ class Metering:
 
 
 def estimate_tokens(text: str | None) -> int:
-    """Estimate the number of tokens of a text, rather too high than too low."""
-    return len((text or "").encode("utf-8", "replace")) // BYTES_PER_TOKEN + 1
+    """Return a number of tokens that the text certainly does not exceed as a message.
+
+    Tokenizers of language models (byte-level BPE, SentencePiece with byte fallback) split the
+    text's bytes: each token stands for one byte at least, so there are no more tokens than bytes.
+    Nothing smaller holds for all texts: digits, code and CJK come close to it.
+    """
+    return len((text or "").encode("utf-8", "surrogatepass")) + MESSAGE_TOKENS
 
 
 def _columns(finish: Finish, cost: float | None) -> dict[str, Any]:

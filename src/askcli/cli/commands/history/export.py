@@ -16,6 +16,9 @@ from askcli.cli.input import options
 from askcli.cli.output import console, output_file
 from askcli.contract.shapes import Question
 
+# How a cell begins that a spreadsheet takes for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
 
 class Format(StrEnum):
     """What to export as."""
@@ -35,7 +38,10 @@ def export(
     server: options.Server = None,
     profile: options.Profile = None,
 ) -> None:
-    """Write all your questions and answers to stdout, newest first."""
+    """Write all your questions and answers to stdout, newest first.
+
+    In CSV a text that a spreadsheet would take for a formula begins with an apostrophe.
+    """
     selection = Selection(conversation, since, until)
     with output_file.replaced(output), options.connected(server, profile) as api:
         _WRITERS[format_](selection.questions(api))
@@ -56,11 +62,17 @@ def _csv(questions: Iterable[Question]) -> None:
     writer = csv.DictWriter(line, columns, lineterminator="\n")
     writer.writeheader()
     for question in questions:
-        writer.writerow(question)
+        writer.writerow({name: _defused(value) for name, value in question.items()})
         console.out(line.getvalue())
         line.seek(0)
         line.truncate()
     console.out(line.getvalue())  # the header, where there was no question
+
+
+def _defused(value: object) -> object:
+    """Return the cell with an apostrophe before what a spreadsheet would compute."""
+    is_formula = isinstance(value, str) and value.startswith(_FORMULA)
+    return f"'{value}" if is_formula else value
 
 
 def _markdown(questions: Iterable[Question]) -> None:

@@ -38,7 +38,7 @@ def _fields(question: Question) -> str:
 
 def _fitted(question: Question, used: int) -> str:
     state = "" if question["status"] == "answered" else f"  [{question['status']}]"
-    text = " ".join(console.harmless(question["question"]).split())
+    text = " ".join(console.visible(question["question"]).split())
     room = max(10, shutil.get_terminal_size().columns - used - len(state))
     return cut(text, room) + state
 
@@ -53,7 +53,7 @@ def matched_lines(questions: list[Question], query: str) -> Iterator[str]:
         # Only the question is marked: the digits of the id and the time may match too.
         head, faint, text = line.partition(_PLAIN) if _PLAIN in line else ("", "", line)
         yield head + faint + _marked(text, search_terms)
-        if excerpt := _excerpt(console.harmless(question["answer"]), search_terms):
+        if excerpt := _excerpt(console.visible(question["answer"]), search_terms):
             room = shutil.get_terminal_size().columns - 4
             yield "    " + _marked(cut(excerpt, room), search_terms)
 
@@ -81,12 +81,12 @@ def head(question: Question) -> list[str]:
     """Return the lines above an answer: time, model, status, cost, ids and the question."""
     details = [
         console.format_minute(question["created_at"]),
-        console.harmless(question["model"]),
+        console.visible(question["model"]),
         question["status"],
         cost(question),
     ]
     ids_ = f"{question['id']}  conversation {question['conversation_id']}"
-    lines = console.harmless(question["question"]).splitlines()
+    lines = console.visible(question["question"]).splitlines()
     return ["  ".join(filter(None, details)), ids_, *(f"> {line}" for line in lines)]
 
 
@@ -102,7 +102,7 @@ def answer(question: Question) -> Iterator[str]:
     """Yield the rendered lines of the answer."""
     from askcli.cli.output.markdown import render_lines  # rich, at a terminal alone
 
-    yield from render_lines(console.harmless(question["answer"]))
+    yield from render_lines(console.visible(question["answer"]))
 
 
 def cut(text: str, cells: int) -> str:
