@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.support.cli import Cli, Done, NewCli
+from tests.support.screen import lines
 
 
 def answered(cli: Cli, question: str) -> Done:
@@ -26,7 +27,11 @@ def test_a_real_model_is_pulled_once_and_answers(new_cli: NewCli) -> None:
     for told in ("98 MB", "Apache-2.0", "ANTHROPIC_API_KEY"):
         assert told in first.err
     again = cli("ask", "--json", "--max-tokens", "5", "Say something.")
-    assert again.err.startswith('{"error"')  # cut off at five tokens, and nothing was fetched
+    notice, error = again.err.splitlines()  # nothing was fetched
+    assert "this machine answers, with smollm2-135m" in notice
+    assert error.startswith('{"error"')  # cut off at five tokens
+    quiet = cli("ask", "-q", "--json", "--max-tokens", "5", "Say something.")
+    assert quiet.err.startswith('{"error"')
     shown = cli("history", "list", "--json").out
     assert '"model": "smollm2-135m"' in shown
     assert "* smollm2-135m" in cli("models").out
@@ -34,5 +39,7 @@ def test_a_real_model_is_pulled_once_and_answers(new_cli: NewCli) -> None:
     assert cli("models", "pull", "smollm2-135m").out == f"{own}\n"
     assert cli("serve", "--stop").code == 0
     cli.environment["ASKCLI_LOCAL_MODEL"] = str(own)  # any GGUF by its path
-    answered(cli, "Hello?")
+    written = cli.terminal("ask", "--max-tokens", "5", "Hello?").read()
+    assert "Loading the model…" in written
+    assert "Loading" not in "".join(lines(written))
     assert cli("serve", "--stop").code == 0

@@ -81,13 +81,21 @@ def pull(
     console.out(f"{_download(choice.model, settings)}\n")
 
 
-def ensure_local_model(settings: Settings) -> None:
-    """Download the model that the local server needs, if it is not here yet."""
+def ensure_local_model(settings: Settings) -> bool:
+    """Download the model that the local server needs, if it is not here yet.
+
+    Returns whether such a model will answer, and says so unless the settings do.
+    """
     if factory.kind(settings) != "local":
-        return
+        return False
     choice = catalogue.choose(settings.local_model, settings.data_dir)
     if choice.model is None or choice.exists():
-        return
+        if settings.answerer == "auto":
+            log.info(
+                "askcli: no server and no ANTHROPIC_API_KEY: this machine answers, with %s.",
+                choice.name,
+            )
+        return True
     model = choice.model
     log.info(
         "There is no server and no ANTHROPIC_API_KEY, so a model on this machine will answer.\n"
@@ -96,6 +104,7 @@ def ensure_local_model(settings: Settings) -> None:
         "To ask Anthropic instead: export ANTHROPIC_API_KEY=…  To ask a server: --server URL."
     )
     _download(model, settings)
+    return True
 
 
 def _download(model: LocalModel, settings: Settings) -> Path:

@@ -40,10 +40,10 @@ class Sum:
 
 def usage(
     since: Annotated[
-        str, typer.Option("--since", metavar="TIME", help="Not before 2w, 2026-01-31 …")
+        str, typer.Option("--since", metavar="TIME", help="Not before 2w, 2026-01-31 (local) …")
     ] = "30d",
     until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Before 2d, 2026-01-31 …")
+        str | None, typer.Option("--until", metavar="TIME", help="Before 2d, 2026-01-31 (local) …")
     ] = None,
     as_json: options.Json = False,
     server: options.Server = None,
@@ -82,7 +82,7 @@ def _chart(items: list[Usage]) -> Iterator[str]:
     yield ""
     yield from _bars(dict(sorted(models.items(), key=lambda item: -item[1].tokens)))
     yield ""
-    yield f"{_numbers(total).strip()} in all"
+    yield f"{_numbers(total).strip()} in all (days in UTC)"
 
 
 def _bars(sums: dict[str, Sum]) -> Iterator[str]:

@@ -17,7 +17,7 @@ def parse_optional(text: str | None, flag: str) -> str | None:
 
 
 def parse(text: str, flag: str) -> str:
-    """Return the time in RFC 3339: a duration before now, or a local time.
+    """Return the time in RFC 3339: a duration before now, or a local time unless it has a zone.
 
     Raises Misused, naming the flag.
     """

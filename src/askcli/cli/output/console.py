@@ -81,9 +81,18 @@ def as_json(value: Any, *, indent: int | None = None) -> str:
     return invisible.replaced(text, lambda char: json.dumps(char)[1:-1])
 
 
-def format_minute(timestamp: str) -> str:
-    """Format a time of the contract for people: 2026-01-31 12:00."""
-    return timestamp[:16].replace("T", " ")
+def format_time(timestamp: str, stream: TextIO | None = None, timespec: str = "minutes") -> str:
+    """Format a time of the contract for stdout or another stream.
+
+    On a terminal it is local, 2026-01-31 12:00; elsewhere it stays as it is, RFC 3339 in UTC.
+    """
+    stream = stream or sys.stdout
+    if stream is None or not stream.isatty():
+        return timestamp
+    from datetime import datetime  # only where a time is shown
+
+    local = datetime.fromisoformat(timestamp).astimezone().replace(tzinfo=None)
+    return local.isoformat(" ", timespec)
 
 
 def note(text: str) -> None:

@@ -126,7 +126,7 @@ def _show_sessions(api: Api, *, as_json: bool) -> None:
         mark = "  (this one)" if session["current"] else ""
         console.out(
             f"{session['id']}  {session['client']} from {session['address'] or 'this machine'}, "
-            f"since {console.format_minute(since)}, used {console.format_minute(used)}{mark}\n"
+            f"since {console.format_time(since)}, used {console.format_time(used)}{mark}\n"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -39,7 +40,7 @@ def create(
         console.out_json(token)
         return
     console.out(token["token"] + "\n")
-    until = console.format_minute(token["expires_at"])
+    until = console.format_time(token["expires_at"], sys.stderr)
     console.note(f"Good for {', '.join(token['scopes'])} until {until}. It is not shown again.")
 
 
@@ -57,10 +58,10 @@ def list_(
         return
     for token in items:
         used = token["last_used_at"]
-        last_use = f"used {console.format_minute(used)}" if used else "never used"
+        last_use = f"used {console.format_time(used)}" if used else "never used"
         console.out(
             f"{token['id']}  {token['name']}  {','.join(token['scopes'])}, {last_use}, "
-            f"until {console.format_minute(token['expires_at'])}\n"
+            f"until {console.format_time(token['expires_at'])}\n"
         )
     if not items:
         console.note("No tokens yet: make one with `askcli token create NAME`.")

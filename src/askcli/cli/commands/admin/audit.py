@@ -31,4 +31,5 @@ def audit(
         return
     for entry in entries:
         columns = [entry["user_id"] or "-", entry["address"] or "-", entry["detail"] or ""]
-        console.out(f"{entry['at'][:19]}  {entry['event']:17} {'  '.join(columns).rstrip()}\n")
+        at = console.format_time(entry["at"], timespec="seconds")
+        console.out(f"{at}  {entry['event']:17} {'  '.join(columns).rstrip()}\n")

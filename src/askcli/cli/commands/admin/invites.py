@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 from uuid import UUID
 
@@ -32,7 +33,7 @@ def create(
         return
     console.out(invite["code"] + "\n")
     console.note(
-        f"Good for {uses} until {console.format_minute(invite['expires_at'])}: "
+        f"Good for {uses} until {console.format_time(invite['expires_at'], sys.stderr)}: "
         "askcli register --server URL --invite CODE"
     )
 
@@ -48,7 +49,7 @@ def list_(as_json: options.Json = False) -> None:
         console.out_json({"items": rows})
         return
     for row in rows:
-        until = console.format_minute(row["expires_at"])
+        until = console.format_time(row["expires_at"])
         console.out(f"{row['id']}  good for {row['uses_left']} until {until}  {row['note']}\n")
     if not rows:
         console.note("No invites.")

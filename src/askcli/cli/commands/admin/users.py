@@ -35,7 +35,7 @@ def list_(as_json: options.Json = False) -> None:
     for user in users:
         state = "  [disabled]" if user["disabled_at"] else ""
         console.out(
-            f"{user['id']}  {console.format_minute(user['created_at'])}  {user['name']} "
+            f"{user['id']}  {console.format_time(user['created_at'])}  {user['name']} "
             f"<{user['email']}>  {user['questions']} questions{state}\n"
         )
     if not users:
@@ -56,8 +56,8 @@ def show(who: Who, as_json: options.Json = False) -> None:
         return
     disabled = user["disabled_at"]
     console.out(f"{user['name']} <{user['email']}>  {user['id']}\n")
-    console.out(f"since {console.format_minute(user['created_at'])}")
-    console.out(f", disabled since {console.format_minute(disabled)}\n" if disabled else "\n")
+    console.out(f"since {console.format_time(user['created_at'])}")
+    console.out(f", disabled since {console.format_time(disabled)}\n" if disabled else "\n")
     console.out(f"{len(user['sessions'])} sessions, {len(user['tokens'])} tokens\n")
     _print_quota(user["quota"])
 
@@ -184,4 +184,4 @@ def _print_quota(quotas: dict[str, Any]) -> None:
         used = f"${quota['used']:,.4f}" if unit == "usd" else f"{quota['used']:,} tokens"
         limit = quota["limit"]
         of = "no quota" if limit is None else f"of {'$' if unit == 'usd' else ''}{limit:,}"
-        console.out(f"this {period:6}{used} {of}\n")
+        console.out(f"this {period:6}{used} {of} (UTC)\n")

@@ -12,6 +12,7 @@ from askcli.cli.input.last_conversation import Terminal
 from askcli.cli.output import spinner
 from askcli.cli.output.answer import Printer, check_whole
 from askcli.cli.reference import completion_cache
+from askcli.client import local_server
 from askcli.client.api import Api
 from askcli.client.events import Event
 from askcli.client.resume import Asking
@@ -27,8 +28,13 @@ CANCEL_SECONDS = 0.2
 @contextmanager
 def opened(connection: Connection) -> Iterator[Api]:
     """Open the API; the local server gets the model that it needs."""
-    if connection.is_local:
-        ensure_local_model(connection.settings)
+    spinner.animate()
+    if (
+        connection.is_local
+        and ensure_local_model(connection.settings)
+        and not local_server.listens(local_server.socket_path(connection.settings))
+    ):
+        spinner.say("Loading the model…")
     with connection.open() as api:
         yield api
 
@@ -39,7 +45,6 @@ def print_events(
     """Print the answer within --timeout. Ctrl-C cancels it; a time-out leaves it running."""
     seconds = connection.settings.timeout
     timeout = Unreachable(f"there was no whole answer within {seconds} s; it may yet come.")
-    spinner.animate()
     try:
         with within(seconds, timeout):
             finished = show(_remembering(connection, events))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -19,7 +20,9 @@ def delete(
     ] = None,
     older_than: Annotated[
         str | None,
-        typer.Option("--older-than", metavar="TIME", help="All from before 30d, 2026-01-31 …"),
+        typer.Option(
+            "--older-than", metavar="TIME", help="All from before 30d, 2026-01-31 (local) …"
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")] = False,
     as_json: options.Json = False,
@@ -33,7 +36,9 @@ def delete(
         question_ids.parse_whole(question_id)
     until = times.parse_optional(older_than, "--older-than")
     if not yes:
-        shown = ", ".join(ids or []) or f"all questions from before {until}"
+        shown = ", ".join(ids or [])
+        if until:
+            shown = f"all questions from before {console.format_time(until, sys.stderr)}"
         prompts.confirm(f"Delete {shown}?", "--yes")
     with options.connected(server, profile) as api:
         questions: list[Question] = []

@@ -26,7 +26,7 @@ def lines(questions: list[Question]) -> Iterator[str]:
     width = max(map(len, short.values()))
     for question in questions:
         beginning = (
-            f"{short[question['id']]:{width}}  {console.format_minute(question['created_at'])}  "
+            f"{short[question['id']]:{width}}  {console.format_time(question['created_at'])}  "
         )
         yield _faint(beginning) + _fitted(question, len(beginning))
 
@@ -80,7 +80,7 @@ def _marked(text: str, search_terms: tuple[Term, ...]) -> str:
 def head(question: Question) -> list[str]:
     """Return the lines above an answer: time, model, status, cost, ids and the question."""
     details = [
-        console.format_minute(question["created_at"]),
+        console.format_time(question["created_at"]),
         console.visible(question["model"]),
         question["status"],
         cost(question),

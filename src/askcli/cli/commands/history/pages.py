@@ -19,10 +19,11 @@ Conversation = Annotated[
     str | None, typer.Option("--conversation", metavar="ID", help="Only this conversation.")
 ]
 Since = Annotated[
-    str | None, typer.Option("--since", metavar="TIME", help="Not before 2d, 36h, 2026-01-31 …")
+    str | None,
+    typer.Option("--since", metavar="TIME", help="Not before 2d, 36h, 2026-01-31 (local) …"),
 ]
 Until = Annotated[
-    str | None, typer.Option("--until", metavar="TIME", help="Before 2d, 36h, 2026-01-31 …")
+    str | None, typer.Option("--until", metavar="TIME", help="Before 2d, 36h, 2026-01-31 (local) …")
 ]
 
 
