@@ -49,6 +49,16 @@ def test_a_conversation_carries_on_its_system_prompt_and_model(
     assert sent(fake, f"{marker} 5")[:2] == (None, "claude-sonnet-5-5")
 
 
+def test_a_conversation_carries_on_the_length_of_its_answers(
+    alice: Person, fake: FakeAnthropic, marker: str
+) -> None:
+    first = ask(alice, f"{marker} 1", max_tokens=77)
+    second = ask(alice, f"{marker} 2", first["conversation_id"])
+    third = ask(alice, f"{marker} 3", first["conversation_id"], max_tokens=88)
+    assert [asked["max_tokens"] for asked in (first, second, third)] == [77, 77, 88]
+    assert fake.asked(f"{marker} 2")[0]["max_tokens"] == 77
+
+
 def test_a_repeated_key_is_compared_with_the_body_as_it_was_sent(
     alice: Person, marker: str
 ) -> None:

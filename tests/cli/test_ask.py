@@ -179,5 +179,10 @@ def test_a_retry_asks_for_the_same_unless_it_is_told_otherwise(
         ("claude-haiku-5-5-20261001", "Be brief.", 77),
         ("claude-opus-5-5", "Be long.", 88),
     ]
+    plain = json.loads(cli.in_process("ask", "--json", f"{marker} plain").out)
+    later = ["--conversation", plain["conversation_id"], "-s", "Rhyme.", f"{marker} later"]
+    assert cli.in_process("ask", *later).code == 0
+    assert cli.in_process("ask", "--retry", plain["id"]).code == 0
+    assert [request.get("system") for request in fake.asked(f"{marker} plain")] == [None, None]
     for words in (["--retry", question_id, "other"], ["--rejoin", question_id, *told]):
         assert cli.in_process("ask", *words).code == 2

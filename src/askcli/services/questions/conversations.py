@@ -1,4 +1,4 @@
-"""Conversations: the turns, the system prompt and the model that go on to the next question.
+"""Conversations: the turns, system prompt, model and length that go on to the next question.
 
 A turn is an answered question. One that failed, was cancelled or was interrupted is left out, and
 so is an answer without text, which no provider accepts as a turn.
@@ -28,13 +28,15 @@ class Conversation:
     messages: tuple[Message, ...] = ()
     system: str | None = None
     model: str | None = None
+    max_tokens: int | None = None
 
     def complete(self, ask: Ask) -> Ask:
-        """Return the question with the conversation's system prompt and model where it has none."""
+        """Return the question with the conversation's fields where it has none of its own."""
         return replace(
             ask,
             system=self.system if ask.system is None else ask.system,
             model=self.model if ask.model is None else ask.model,
+            max_tokens=self.max_tokens if ask.max_tokens is None else ask.max_tokens,
         )
 
 
@@ -44,7 +46,12 @@ def read(connection: Connection, user_id: UUID, conversation_id: UUID) -> Conver
     if latest is None:
         raise NotFound("conversation")
     turns = questions.turns(connection, user_id, conversation_id, MAX_TURNS)
-    return Conversation(_newest_that_fit(turns), latest["system"], latest["requested_model"])
+    return Conversation(
+        _newest_that_fit(turns),
+        latest["system"],
+        latest["requested_model"],
+        latest["max_tokens"],
+    )
 
 
 def _newest_that_fit(turns: Sequence[RowMapping]) -> tuple[Message, ...]:

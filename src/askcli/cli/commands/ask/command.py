@@ -105,6 +105,7 @@ def _retry(connection: Connection, id_: str, new: NewQuestion, show: Printer) ->
     with opened(connection) as api:
         earlier: Mapping[str, Any] = api.question(question_ids.resolve_question(api, id_))
         body = {name: earlier.get(name) for name in KEPT}
+        body["system"] = body["system"] or ""  # its conversation may have another one since
         body["system"] = body["system"] or ""  # none, whatever the conversation has
         _send(connection, api, body | _given(new.settings), show)
 
