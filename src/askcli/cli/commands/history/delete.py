@@ -36,9 +36,7 @@ def delete(
         question_ids.parse_whole(question_id)
     until = times.parse_optional(older_than, "--older-than")
     if not yes:
-        shown = ", ".join(ids or [])
-        if until:
-            shown = f"all questions from before {console.format_time(until, sys.stderr)}"
+        shown = _described(ids, until)
         prompts.confirm(f"Delete {shown}?", "--yes")
     with options.connected(server, profile) as api:
         questions: list[Question] = []
@@ -57,3 +55,9 @@ def delete(
         console.out_json({"deleted": deleted})
     else:
         console.note(f"Deleted {deleted:,} question{'' if deleted == 1 else 's'}.")
+
+
+def _described(ids: list[str] | None, until: str | None) -> str:
+    if until:
+        return f"all questions from before {console.format_time(until, sys.stderr)}"
+    return ", ".join(ids or [])
