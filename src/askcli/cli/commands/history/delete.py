@@ -36,8 +36,7 @@ def delete(
         question_ids.parse_whole(question_id)
     until = times.parse_optional(older_than, "--older-than")
     if not yes:
-        shown = _described(ids, until)
-        prompts.confirm(f"Delete {shown}?", "--yes")
+        prompts.confirm(f"Delete {_described(ids, until)}?", "--yes")
     with options.connected(server, profile) as api:
         questions: list[Question] = []
         if until:
