@@ -86,6 +86,42 @@ def test_a_terminal_is_asked_and_the_password_not_shown(
     assert terminal.exitstatus == 0
 
 
+@pytest.mark.parametrize(
+    ("flags", "told", "tokens"),
+    [
+        ((), "API tokens are revoked (1; --keep-tokens keeps them).", 0),
+        (("--keep-tokens",), "API tokens stay valid (1).", 1),
+    ],
+)
+def test_a_new_password_says_what_becomes_of_api_tokens(
+    cli: Cli, flags: tuple[str, ...], told: str, tokens: int
+) -> None:
+    assert cli.in_process("token", "create", "ci").code == 0
+    new = f"{PASSWORD}\n{PASSWORD} and more\n"
+    done = cli.in_process("passwd", "--password-stdin", *flags, stdin=new)
+    assert (done.code, done.out) == (0, "")
+    assert done.err == f"Changed the password; your other sessions have ended; {told}\n"
+    assert cli.in_process("token", "list").out.count("\n") == tokens
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_a_new_password_asks_at_a_terminal_whether_api_tokens_stay(cli: Cli, answer: str) -> None:
+    assert cli("token", "create", "ci").code == 0
+    terminal = cli.terminal("passwd")
+    for label, text in (
+        ("Current password: ", PASSWORD),
+        ("New password: ", f"{PASSWORD} and more"),
+        ("Repeat for confirmation: ", f"{PASSWORD} and more"),
+        ("Revoke the API tokens too", answer),
+    ):
+        terminal.expect_exact(label)
+        terminal.sendline(text)
+    terminal.expect_exact("are revoked" if answer == "y" else "stay valid")
+    terminal.wait()
+    assert terminal.exitstatus == 0
+    assert cli("token", "list").out.count("\n") == (answer == "n")
+
+
 def test_an_email_is_taken_whatever_its_case(cli: Cli, server: ServerProcess) -> None:
     email = account(cli, server)["user"]["email"].upper()
     words = ("register", "--name", "X", "--email", email, "--password-stdin")

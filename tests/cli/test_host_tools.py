@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import httpx2
 import pytest
 from sqlalchemy import Uuid, column, func, insert, inspect, select, table
+from sqlalchemy import text as sql
 
 from askcli.services.clock import new_id, now
+from askcli.store import migrations
 from askcli.store.columns import metadata
+from askcli.store.database import Database
 from askcli.store.tables import audit, limits, sessions
 from tests.support.cli import Cli, NewCli
-from tests.support.databases import NewDatabase, database_of
+from tests.support.databases import NewDatabase, database_of, migrated
 from tests.support.fake_anthropic import FakeAnthropic
-from tests.support.people import Person
+from tests.support.people import Person, add_user
 from tests.support.processes import ServerProcess
 from tests.support.secrets import PASSWORD, SECRET
 from tests.support.servers import serving
@@ -202,10 +206,74 @@ def test_the_hosts_commands_need_a_database_that_is_ready(
     assert (behind.code, "askcli migrate" in behind.err) == (2, True)
     nowhere = new_cli(DB_CONN_STRING="postgresql://u:sesame@127.0.0.1:1/x")("users", "list")
     assert (nowhere.code, "sesame" in nowhere.err) == (1, False)
-    # On SQLite an invite can be made before the first server runs.
-    fresh = new_cli(DB_CONN_STRING=f"sqlite:///{tmp_path / 'new' / 'askcli.db'}")
-    assert fresh("invite", "create").code == 0
-    assert fresh("users", "list").err.startswith("No users yet")
+
+
+@pytest.mark.parametrize("words", [("users", "list"), ("invite", "create"), ("audit",)])
+def test_the_hosts_commands_never_make_a_database(
+    new_cli: NewCli, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    file = tmp_path / "new" / "askcli.db"
+    fresh = new_cli(DB_CONN_STRING=f"sqlite:///{file}")
+    done = fresh.in_process(*words)
+    assert (done.code, done.err.count("\n"), f"{file}: run this" in done.err) == (1, 1, True), done
+    assert not file.parent.exists()
+
+
+def test_the_hosts_commands_say_which_database_they_use(new_cli: NewCli, tmp_path: Path) -> None:
+    file = tmp_path / "askcli.db"
+    cli = new_cli(DB_CONN_STRING=f"sqlite:///{file}")
+    assert cli.in_process("migrate").err.splitlines()[0] == f"Database: sqlite:///{file}"
+    listed = cli.in_process("users", "list")
+    assert listed.err.splitlines()[0] == f"Database: sqlite:///{file}"
+    assert listed.err.splitlines()[1].startswith("No users yet")
+    secret = "postgres://u:sesame@127.0.0.1:1/x?sslpassword=sesame"  # an old name of the scheme
+    nowhere = new_cli(DB_CONN_STRING=secret).in_process("users", "list")
+    assert nowhere.code == 1
+    assert "cannot use the database postgresql://u:***@127.0.0.1:1/x: " in nowhere.err
+    assert "sesame" not in nowhere.err
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_database_of_a_newer_askcli_is_named_as_such(
+    new_database: NewDatabase, new_cli: NewCli, fake: FakeAnthropic, tmp_path: Path, kind: str
+) -> None:
+    """By a server that runs, by its status, and by everything that would begin to use it."""
+    url = migrated(new_database(kind))
+    server = serving(tmp_path, fake, url, ASKCLI_ANSWERER="scripted")
+    database = Database(url)
+    with database.transaction() as connection:
+        connection.execute(sql("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    told = f"the database is at version 9999 and this askcli knows {migrations.HEAD}"
+    ready = httpx2.get(f"{server.url}/readyz", trust_env=False)
+    assert (ready.status_code, told in ready.json()["detail"]) == (503, True)
+    assert told in new_cli(server).in_process("status").err
+    assert server.stop() == 0
+    cli = new_cli(DB_CONN_STRING=url, ASKCLI_ANSWERER="scripted", JWT_SECRET=SECRET)
+    for words in (["serve", "--port", "0"], ["migrate"], ["users", "list"], ["invite", "create"]):
+        done = cli(*words)
+        assert (done.code, told in done.err) == (1, True), done
+
+
+def test_the_list_of_users_shows_what_each_has_spent(alice: Person, host: Cli) -> None:
+    alice.ask("a question that costs")
+    host.in_process("users", "quota", alice.email, "--tokens-day", "5000000")
+    plain = json.loads(host.in_process("users", "list", "--json").out)["items"]
+    assert "quota" not in plain[0]
+    listed = json.loads(host.in_process("users", "list", "--spending", "--json").out)["items"]
+    (own,) = [user for user in listed if user["email"] == alice.email]
+    shown = json.loads(host.in_process("users", "show", alice.email, "--json").out)
+    assert own["quota"] == shown["quota"]
+    assert own["quota"]["tokens_day"]["used"] > 0
+    assert "\n  this day   " in host.in_process("users", "list", "--spending").out
+
+
+def test_mixed_scripts_are_marked_for_the_host(server: ServerProcess, host: Cli) -> None:
+    name = uuid4().hex + "z"
+    for email in (f"\u0430{name}@example.org", f"a{name}@example.org"):
+        add_user(server, email)
+    lines = [line for line in host.in_process("users", "list").out.splitlines() if name in line]
+    assert ["[mixed scripts: Cyrillic, Latin]" in line for line in lines] == [True, False]
 
 
 @pytest.mark.parametrize(

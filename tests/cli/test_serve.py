@@ -86,8 +86,11 @@ def test_without_a_secret_one_is_made_kept_and_told(tmp_path: Path) -> None:
 
 
 def test_a_dotenv_and_the_environment_configure_the_host(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("ASKCLI_ANSWERER=scripted\nJWT_SECRET=short\n")
+    lines = "ASKCLI_ANSWERER=scripted\nJWT_SECRET=short\nPORT=1\nPATH=/nowhere\nASKCLI_MODEL=\n"
+    (tmp_path / ".env").write_text(lines + "ASKCLI_DRAIN_SECONDS=3\n")
     server = FreshServer(tmp_path, JWT_SECRET=SECRET)  # the environment goes before the file
+    told = [line for line in server.log if ".env" in line]
+    assert told == ["Read .env: ASKCLI_ANSWERER, ASKCLI_DRAIN_SECONDS.\n"]
     assert httpx2.get(f"{server.url}/healthz").status_code == 200
     assert server.stop() == 0
 

@@ -225,6 +225,19 @@ def test_a_new_password_ends_the_other_sessions(alice: Person, twin: ServerProce
     assert alice.http.post("/api/auth/login", json=login).status_code == 200
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_new_password_revokes_the_api_tokens_unless_they_are_kept(
+    alice: Person, twin: ServerProcess, keep: bool
+) -> None:
+    token = alice.http.post("/api/tokens", json={"name": "ci", "scopes": ["ask"]}).json()["token"]
+    body = {"current_password": PASSWORD, "new_password": "another good one"}
+    more = {"keep_tokens": True} if keep else {}
+    assert alice.http.post("/api/users/me/password", json=body | more).status_code == 204
+    with alice.at(twin) as script:
+        script.headers["x-access-token"] = token
+        assert script.get("/api/models").status_code == (200 if keep else 401)
+
+
 def test_an_expired_session_is_over(server: ServerProcess, alice: Person) -> None:
     claims = jwt.decode(alice.tokens["access_token"], options={"verify_signature": False})
     own = update(sessions).where(sessions.c.id == UUID(claims["sid"]))

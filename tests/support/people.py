@@ -80,9 +80,9 @@ class Person:
 NewPerson = Callable[[ServerProcess], Person]
 
 
-def add_user(server: HasDatabase) -> str:
+def add_user(server: HasDatabase, email: str = "") -> str:
     """Put a user into a server's database; returns the email. Registering has its own tests."""
-    email = f"{uuid4().hex}@example.org"
+    email = email or f"{uuid4().hex}@example.org"
     row = {
         "id": new_id(),
         "name": "A person",

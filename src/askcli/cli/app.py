@@ -12,7 +12,7 @@ from askcli import __version__
 from askcli.cli.commands import config, models, status, usage
 from askcli.cli.commands import help as reference
 from askcli.cli.commands.account import account, logout, tokens
-from askcli.cli.commands.admin import audit, invites, serve, users
+from askcli.cli.commands.admin import audit, invites, quotas, serve, users
 from askcli.cli.commands.ask import command as ask
 from askcli.cli.commands.batch import command as batch
 from askcli.cli.commands.history import browse, delete, export
@@ -61,6 +61,7 @@ for section, commands in _COMMANDS.items():
         app.command(name, rich_help_panel=section)(function)
 browse.app.command("export")(export.export)
 browse.app.command("delete")(delete.delete)
+users.app.command("quota")(quotas.quota)
 for section, members in _GROUPS.items():
     for name, group in members.items():
         app.add_typer(group, name=name, rich_help_panel=section)

@@ -80,9 +80,9 @@ class Api:
         """DELETE /api/sessions."""
         self._call("DELETE", "/api/sessions", NoneType)
 
-    def change_password(self, old: str, new: str) -> None:
+    def change_password(self, old: str, new: str, *, keep_tokens: bool) -> None:
         """POST /api/users/me/password."""
-        body = {"current_password": old, "new_password": new}
+        body = {"current_password": old, "new_password": new, "keep_tokens": keep_tokens}
         self._call("POST", "/api/users/me/password", NoneType, body=body)
 
     def create_token(self, name: str, scopes: Sequence[str], days: int) -> NewApiToken:

@@ -18,21 +18,12 @@ from askcli.contract.limits import (
     MAX_SYSTEM_CHARACTERS,
     MIN_PREFIX_CHARACTERS,
 )
+from askcli.contract.patterns import AN_EMAIL, ANY_TEXT, ONE_LINE, SOME_TEXT
 from askcli.contract.shapes import Scope
 from askcli.search_terms import terms
 from askcli.services.questions.ask import Ask
 from askcli.services.questions.history import Filters
 
-# Patterns and not validators where possible, so that OpenAPI documents them. They are read by
-# Rust's regex here, by ECMAScript and Python's re elsewhere: the dialect is what these share.
-# Excluded are NUL, which PostgreSQL does not store, and in single lines also controls, line
-# separators and bidirectional overrides.
-_UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
-ANY_TEXT = r"^[^\x00]*$"
-SOME_TEXT = r"^[^\x00]*[^\s\x00][^\x00]*$"
-ONE_LINE = rf"^[^{_UNPRINTABLE}]*[^\s{_UNPRINTABLE}][^{_UNPRINTABLE}]*$"
-# The minimum of an address; whether it exists, only a message to it would show.
-AN_EMAIL = rf"^[^@\s{_UNPRINTABLE}]+@[^@\s{_UNPRINTABLE}]+$"
 A_TIME = re.compile(
     r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
 )
@@ -141,6 +132,9 @@ class PasswordChange(Body):
 
     current_password: Secret
     new_password: NewPassword
+    keep_tokens: Annotated[
+        bool, Field(description="Keep your API tokens valid; else they are revoked")
+    ] = False
 
 
 class TokenRequest(Body):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, RowMapping
 from askcli.contract.shapes import Question
 from askcli.errors import NotFound
 from askcli.services import audit
+from askcli.services.auth import scripts
 from askcli.services.auth.accounts import email_key
 from askcli.services.clock import now, rfc3339
 from askcli.services.shapes import as_api_token, as_question, as_session, as_user
@@ -34,9 +36,20 @@ def find(connection: Connection, who: str) -> RowMapping:
     return row
 
 
-def list_all(connection: Connection) -> list[dict[str, Any]]:
-    """Return all users, with the number of their questions."""
-    return [_shape(row) | {"questions": row["questions"]} for row in users.list_all(connection)]
+def list_all(connection: Connection, quota: Quota | None = None) -> list[dict[str, Any]]:
+    """Return all users with the number of their questions, and with their spending if asked for.
+
+    `quota` is the server's, None for no spending.
+    """
+    rows = users.list_all(connection)
+    listed = [_shape(row) | {"questions": row["questions"]} for row in rows]
+    if quota is None:
+        return listed
+    spent = usage.spent_by_user(connection, *quotas.period_starts(now()))
+    return [
+        user | {"quota": _quota(quota.of(row), spent[row["id"]])}
+        for user, row in zip(listed, rows, strict=True)
+    ]
 
 
 def show(connection: Connection, who: str, quota: Quota) -> dict[str, Any]:
@@ -47,11 +60,18 @@ def show(connection: Connection, who: str, quota: Quota) -> dict[str, Any]:
     return _shape(user) | {
         "sessions": [as_session(row, is_current=False) for row in own],
         "tokens": [as_api_token(row) for row in api_tokens.of_user(connection, user["id"])],
-        "quota": {
-            name: {"limit": getattr(quota.of(user), name), "used": used}
-            for name, used in spent.items()
-        },
+        "quota": _quota(quota.of(user), spent),
     }
+
+
+def _quota(quota: Quota, spent: Mapping[Any, Any]) -> dict[str, Any]:
+    limits = asdict(quota)
+    return {name: {"limit": limits[name], "used": spent[name]} for name in limits}
+
+
+def count_tokens(connection: Connection, who: str) -> int:
+    """Return the number of a user's API tokens."""
+    return len(api_tokens.of_user(connection, find(connection, who)["id"]))
 
 
 def disable(connection: Connection, who: str) -> RowMapping:
@@ -86,12 +106,14 @@ def delete(connection: Connection, who: str) -> RowMapping:
     return user
 
 
-def reset_password(connection: Connection, who: str, password_hash: str) -> RowMapping:
-    """Set a new password, after a loss or a theft: all sessions and API tokens end."""
+def reset_password(
+    connection: Connection, who: str, password_hash: str, *, keep_tokens: bool = False
+) -> RowMapping:
+    """Set a new password, after a loss or a theft: all sessions end, API tokens unless kept."""
     user = find(connection, who)
     users.change(connection, user["id"], password_hash=password_hash)
     ended = sessions.end_all(connection, user["id"], now())
-    revoked = api_tokens.remove_all(connection, user["id"])
+    revoked = 0 if keep_tokens else api_tokens.remove_all(connection, user["id"])
     detail = f"{ended} sessions ended, {revoked} tokens revoked"
     audit.record(connection, "password_reset", user_id=user["id"], detail=detail)
     return user
@@ -134,4 +156,9 @@ def _as_json(value: Any) -> Any:
 
 def _shape(row: RowMapping) -> dict[str, Any]:
     disabled_at = row["disabled_at"]
-    return {**as_user(row), "disabled_at": rfc3339(disabled_at) if disabled_at else None}
+    local_part = row["email_key"].rpartition("@")[0]
+    return {
+        **as_user(row),
+        "disabled_at": rfc3339(disabled_at) if disabled_at else None,
+        "mixed_scripts": scripts.mixed(local_part),
+    }

@@ -56,6 +56,17 @@ def load(flags: Mapping[str, Any] | None = None, *, dotenv: bool = False) -> Set
     return Settings(**values)
 
 
+def dotenv_names(flags: Mapping[str, Any]) -> list[str] | None:
+    """Return the variables whose values `load` takes from `.env`, None where there is no `.env`."""
+    if not Path(".env").is_file():
+        return None
+    given = {name for name, value in flags.items() if value is not None}
+    settings = (setting.name for setting in fields(Settings) if "parse" in setting.metadata)
+    values = _dotenv()
+    variables = [variable_name(name) for name in settings if name not in given]
+    return [name for name in variables if values.get(name) and name not in os.environ]
+
+
 def _config_dir(environment: Mapping[str, str]) -> Path:
     return absolute(environment.get("ASKCLI_CONFIG_DIR") or platformdirs.user_config_dir("askcli"))
 

@@ -10,13 +10,20 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
-from askcli.errors import Misused
+from askcli.errors import Failed, Misused
 from askcli.files import private_directory
 from askcli.store import deadline
 
 READERS = 8
 WAITERS = 4  # on PostgreSQL, for units that wait for a lock
 BUSY_SECONDS = 5
+
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",  # what some hosting services still write
+}
 INSTRUCTIONS_PER_CHECK = 10_000  # of SQLite's machine, between two looks at the deadline
 
 # PostgreSQL's own time-outs. A unit that waits longer for a lock is rolled back and runs again
@@ -38,18 +45,32 @@ def parse_url(text: str) -> URL:
     """Parse DB_CONN_STRING. Raises Misused, without quoting it, for an invalid one."""
     try:
         url = make_url(text)
-        is_supported = url.drivername in ("sqlite", "postgresql", "postgresql+psycopg")
+        driver = _DRIVERS.get(url.drivername)
     except (ArgumentError, ValueError):
-        is_supported = False
-    if not is_supported:
+        driver = None
+    if not driver:
         # Without the string itself, which may contain a password.
         raise Misused(
             "DB_CONN_STRING is not a database URL that askcli knows: "
             "use sqlite:///path/to/file.db or postgresql://user:password@host/name."
         )
-    if url.get_backend_name() == "postgresql":
-        return url.set(drivername="postgresql+psycopg")
-    return url
+    return url.set(drivername=driver)
+
+
+def shown(url: URL) -> str:
+    """Return the URL as messages show it: without a driver, and without a password anywhere."""
+    query = {name: value for name, value in url.query.items() if "password" not in name}
+    plain = url.set(drivername=url.get_backend_name(), query=query)
+    return plain.render_as_string(hide_password=True)
+
+
+def check_exists(url: URL) -> None:
+    """Raise Failed for a SQLite database whose file is not there, rather than create it."""
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise Failed(
+            f"there is no database {shown(url)}: run this with the settings of `askcli serve` "
+            "(DB_CONN_STRING, ASKCLI_DATA_DIR), or create it with `askcli migrate`."
+        )
 
 
 def sqlite(url: URL) -> Engine:

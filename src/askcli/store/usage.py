@@ -14,6 +14,7 @@ from sqlalchemy import (
     Float,
     RowMapping,
     String,
+    and_,
     case,
     cast,
     delete,
@@ -24,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from askcli.store.tables import questions, usage
+from askcli.store.tables import questions, usage, users
 
 
 def reserve(connection: Connection, values: Mapping[str, Any]) -> None:
@@ -58,22 +59,31 @@ def spent(connection: Connection, user_id: UUID, day: datetime, month: datetime)
 
     `tokens_day`, `tokens_month`, `usd_day`, `usd_month`.
     """
+    own = usage.c.user_id == user_id, usage.c.created_at >= month
+    query = select(*_sums(day)).where(*own)
+    return connection.execute(query).mappings().one()
+
+
+def spent_by_user(connection: Connection, day: datetime, month: datetime) -> dict[UUID, RowMapping]:
+    """Return what `spent` does, for all users by their ids."""
+    this_month = and_(usage.c.user_id == users.c.id, usage.c.created_at >= month)
+    joined = select(users.c.id, *_sums(day)).outerjoin(usage, this_month).group_by(users.c.id)
+    return {row["id"]: row for row in connection.execute(joined).mappings()}
+
+
+def _sums(day: datetime) -> list[ColumnElement[Any]]:
     tokens, cost = usage.c.input_tokens + usage.c.output_tokens, usage.c.cost_usd
     today = usage.c.created_at >= day
-    sums = select(
-        *(
-            # PostgreSQL's sum of integers is a decimal.
-            cast(func.coalesce(func.sum(amount), 0), kind).label(name)
-            for name, amount, kind in (
-                ("tokens_day", case((today, tokens), else_=0), BigInteger),
-                ("tokens_month", tokens, BigInteger),
-                ("usd_day", case((today, cost), else_=0), Float),
-                ("usd_month", cost, Float),
-            )
+    return [
+        # PostgreSQL's sum of integers is a decimal.
+        cast(func.coalesce(func.sum(amount), 0), kind).label(name)
+        for name, amount, kind in (
+            ("tokens_day", case((today, tokens), else_=0), BigInteger),
+            ("tokens_month", tokens, BigInteger),
+            ("usd_day", case((today, cost), else_=0), Float),
+            ("usd_month", cost, Float),
         )
-    )
-    query = sums.where(usage.c.user_id == user_id, usage.c.created_at >= month)
-    return connection.execute(query).mappings().one()
+    ]
 
 
 def reserved(connection: Connection, question_id: UUID) -> RowMapping | None:

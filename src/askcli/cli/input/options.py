@@ -38,6 +38,10 @@ System = Annotated[
         "--system", "-s", help="How the model is to answer, until the conversation's end."
     ),
 ]
+User = Annotated[str, typer.Argument(metavar="EMAIL|ID", help="Of a user of this server.")]
+KeepTokens = Annotated[
+    bool, typer.Option("--keep-tokens", help="Keep the API tokens; else they are revoked.")
+]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from stdin.")
 ]

@@ -46,8 +46,11 @@ async def get_user(user_id: UserId, caller: Anybody, services: ServicesHere) -> 
 async def change_password(
     user_id: UserId, body: PasswordChange, caller: Owner, services: ServicesHere
 ) -> None:
-    """Change your password; your other sessions end."""
+    """Change your password; your other sessions end, and your API tokens unless you keep them."""
     own_id(user_id, caller)
     await services.logins.change_password(
-        login_of(caller), body.current_password, body.new_password
+        login_of(caller),
+        body.current_password,
+        body.new_password,
+        keep_tokens=body.keep_tokens,
     )

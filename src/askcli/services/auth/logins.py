@@ -22,7 +22,7 @@ from askcli.services.auth.rate_limits import Limit
 from askcli.services.auth.sessions import Sessions, check_unchanged, lock_user
 from askcli.services.auth.tokens import Login
 from askcli.services.clock import now
-from askcli.store import sessions, users
+from askcli.store import api_tokens, sessions, users
 from askcli.store.database import Database
 
 
@@ -48,8 +48,8 @@ class Logins:
             raise AccountDisabled()
         return await self._sessions.open(user)
 
-    async def change_password(self, login: Login, old: str, new: str) -> None:
-        """Change the password and end the user's other sessions.
+    async def change_password(self, login: Login, old: str, new: str, *, keep_tokens: bool) -> None:
+        """Change the password and end the user's other sessions, and API tokens unless kept.
 
         Raises InvalidCredentials for a wrong old one, RateLimited as a login does, and
         InvalidInput for a new one that may not be used.
@@ -65,7 +65,9 @@ class Logins:
             lock_user(connection, login)
             users.change(connection, login.user_id, password_hash=password_hash)
             sessions.end_all(connection, login.user_id, now(), besides=login.session_id)
-            audit.record(connection, "password_changed", user_id=login.user_id)
+            revoked = 0 if keep_tokens else api_tokens.remove_all(connection, login.user_id)
+            detail = f"{revoked} tokens revoked"
+            audit.record(connection, "password_changed", user_id=login.user_id, detail=detail)
 
         await self._database.write(change)
 

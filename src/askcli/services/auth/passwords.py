@@ -53,7 +53,7 @@ class Passwords:
         """
         expected = password_hash.encode() if password_hash else _DUMMY_HASH
         data = password.encode()[:MAX_BYTES]
-        is_equal = await self._run(lambda: bcrypt.checkpw(data, expected))
+        is_equal = await self._run(lambda: _has_hash(data, expected))
         return is_equal and password_hash is not None and len(password.encode()) <= MAX_BYTES
 
     async def _run(self, work: Callable[[], T]) -> T:
@@ -70,6 +70,13 @@ class Passwords:
 def hash_password(password: str) -> str:
     """Return the bcrypt hash of a password: a quarter of a second of work for each guess."""
     return bcrypt.hashpw(password.encode(), bcrypt.gensalt(COST)).decode()
+
+
+def _has_hash(password: bytes, expected: bytes) -> bool:
+    try:
+        return bcrypt.checkpw(password, expected)
+    except ValueError:  # what is stored is no hash, so that no password has it
+        return False
 
 
 def _lower_priority() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from askcli.cli.input import options, prompts
+from askcli.cli.input import options, prompts, token_choice
 from askcli.cli.output import console
 from askcli.cli.reference import completion_cache
 from askcli.client.api import Api
@@ -80,10 +80,11 @@ def passwd(
         bool,
         typer.Option("--password-stdin", help="Read two lines: the current one and the new one."),
     ] = False,
+    keep_tokens: options.KeepTokens = False,
     server: options.Server = None,
     profile: options.Profile = None,
 ) -> None:
-    """Change your password; your other sessions end."""
+    """Change your password; your other sessions and your API tokens end."""
     connection = options.connection(server, profile)
     if connection.is_local:
         raise Misused("the local server has no password of yours: nobody but you reaches it.")
@@ -92,8 +93,11 @@ def passwd(
         api.user()  # who is not logged in should not have to type first
         old = prompts.password(from_stdin=password_stdin, label="Current password")
         new = prompts.password(from_stdin=password_stdin, label="New password", twice=True)
-        api.change_password(old, new)
-    console.note("Changed the password; your other sessions have ended.")
+        count = len(api.tokens())
+        keep = token_choice.keep(count, is_given=keep_tokens)
+        api.change_password(old, new, keep_tokens=keep)
+    outcome = token_choice.outcome(count, is_kept=keep)
+    console.note(f"Changed the password; your other sessions have ended{outcome}.")
 
 
 def whoami(

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from askcli import settings
+from askcli.cli.output import console
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -18,29 +19,56 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def database() -> Iterator[Database]:
-    """Open the database of the settings that `serve` would read here."""
-    from askcli.store.database import Database
+def database(*, create: bool = False) -> Iterator[Database]:
+    """Open the database of the settings that `serve` would read here, and report which one it is.
 
-    opened = Database(settings.load(dotenv=True).database_url)
+    Raises Failed when there is none, unless it is to be created.
+    """
+    from askcli.store import engines
+    from askcli.store.database import Database, check_reachable
+
+    url = settings.load(dotenv=True).database_url
+    parsed = engines.parse_url(url)
+    if not create:
+        engines.check_exists(parsed)
+    opened = Database(url)
     try:
+        check_reachable(opened)
+        console.note(f"Database: {engines.shown(parsed)}")
         yield opened
     finally:
         opened.close()
 
 
 @contextmanager
-def transaction(begin: str = "BEGIN IMMEDIATE") -> Iterator[Connection]:
-    """Open a transaction, which commits when the block succeeds."""
+def transaction_on(database: Database, begin: str = "BEGIN IMMEDIATE") -> Iterator[Connection]:
+    """Open a transaction, which commits when the block succeeds.
+
+    Raises Failed or Misused for a database that is not at this version: nothing is migrated here,
+    where a server of another version may be running.
+    """
     from askcli.store import migrations
     from askcli.store.database import connection_errors
 
-    with database() as opened:
-        migrations.make_ready(opened)
-        with connection_errors(opened), opened.transaction(begin) as connection:
-            yield connection
+    migrations.check(database)
+    with connection_errors(database), database.transaction(begin) as connection:
+        yield connection
 
 
-def reading() -> AbstractContextManager[Connection]:
+@contextmanager
+def transaction() -> Iterator[Connection]:
+    """Open a transaction on the database."""
+    with database() as opened, transaction_on(opened) as connection:
+        yield connection
+
+
+def reading_on(database: Database) -> AbstractContextManager[Connection]:
     """Open a read-only transaction, which does not block the server's writes."""
-    return transaction("BEGIN")
+    return transaction_on(database, "BEGIN")
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """Open a read-only transaction on the database."""
+    with database() as opened, reading_on(opened) as connection:
+        yield connection

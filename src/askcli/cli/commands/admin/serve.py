@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -27,7 +28,9 @@ def serve(
     if stop:
         _stop()
     else:
-        _serve(settings.load({"host": host, "port": port}, dotenv=True), workers)
+        flags = {"host": host, "port": port}
+        _report_dotenv(flags)
+        _serve(settings.load(flags, dotenv=True), workers)
 
 
 def _stop() -> None:
@@ -38,6 +41,12 @@ def _stop() -> None:
         console.note(f"Stopping the local server: {finishing}, and it ends after them.")
     else:
         console.note("Stopped the local server." if servers else "No local server is running.")
+
+
+def _report_dotenv(flags: Mapping[str, object]) -> None:
+    names = settings.dotenv_names(flags)
+    if names is not None:
+        console.note(f"Read .env: {', '.join(names) or 'it sets nothing that counts here'}.")
 
 
 def _serve(options: Settings, workers: int) -> None:
@@ -54,7 +63,7 @@ def migrate() -> None:
     from askcli.store import migrations
     from askcli.store.database import connection_errors
 
-    with database.database() as opened, connection_errors(opened):
+    with database.database(create=True) as opened, connection_errors(opened):
         before, after = migrations.upgrade(opened)
     if before == after:
         console.note(f"The database is at version {after} already.")

@@ -2,68 +2,80 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from askcli import settings
-from askcli.cli.commands.admin import database
-from askcli.cli.input import options, prompts
+from askcli.cli.commands.admin import database, quotas
+from askcli.cli.input import options, prompts, token_choice
 from askcli.cli.output import console
 from askcli.cli.reference import groups
-from askcli.errors import Misused
-from askcli.settings import parsers
+
+if TYPE_CHECKING:
+    from askcli.services.usage.quotas import Quota
 
 app = groups.new("The host's: the accounts of this server.", no_args_is_help=True)
 
-Who = Annotated[str, typer.Argument(metavar="EMAIL|ID")]
-Amount = Annotated[
-    str | None, typer.Option(metavar="N", help="A number, `none`, or `default`: the server's.")
-]
-
 
 @app.command("list")
-def list_(as_json: options.Json = False) -> None:
+def list_(
+    spending: Annotated[
+        bool, typer.Option("--spending", help="What each has spent, of which quotas.")
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
     """List the users, the oldest first."""
     from askcli.services import admin as host
 
+    server_quota = _server_quota() if spending else None
     with database.reading() as connection:
-        users = host.list_all(connection)
+        users = host.list_all(connection, server_quota)
     if as_json:
         console.out_json({"items": users})
         return
     for user in users:
-        state = "  [disabled]" if user["disabled_at"] else ""
         console.out(
             f"{user['id']}  {console.format_time(user['created_at'])}  {user['name']} "
-            f"<{user['email']}>  {user['questions']} questions{state}\n"
+            f"<{user['email']}>  {user['questions']} questions{_marks(user)}\n"
         )
+        quotas.print_all(user.get("quota", {}), indent="  ")
     if not users:
         console.note("No users yet: `askcli invite create` makes a code to register with.")
 
 
+def _marks(user: dict[str, Any]) -> str:
+    scripts = ", ".join(user["mixed_scripts"])
+    mixed = f"  [mixed scripts: {scripts}]" if scripts else ""
+    return mixed + ("  [disabled]" if user["disabled_at"] else "")
+
+
+def _server_quota() -> Quota:
+    from askcli.services.usage.quotas import from_settings
+
+    return from_settings(settings.load(dotenv=True))
+
+
 @app.command("show")
-def show(who: Who, as_json: options.Json = False) -> None:
+def show(who: options.User, as_json: options.Json = False) -> None:
     """Show a user with their sessions, tokens, spending and quotas; not their questions."""
     from askcli.services import admin as host
-    from askcli.services.usage import quotas
 
-    server_quota = quotas.from_settings(settings.load(dotenv=True))
     with database.reading() as connection:
-        user = host.show(connection, who, server_quota)
+        user = host.show(connection, who, _server_quota())
     if as_json:
         console.out_json(user)
         return
     disabled = user["disabled_at"]
-    console.out(f"{user['name']} <{user['email']}>  {user['id']}\n")
+    console.out(f"{user['name']} <{user['email']}>  {user['id']}{_marks(user)}\n")
     console.out(f"since {console.format_time(user['created_at'])}")
     console.out(f", disabled since {console.format_time(disabled)}\n" if disabled else "\n")
     console.out(f"{len(user['sessions'])} sessions, {len(user['tokens'])} tokens\n")
-    _print_quota(user["quota"])
+    quotas.print_all(user["quota"])
 
 
 @app.command("disable")
-def disable(who: Who) -> None:
+def disable(who: options.User) -> None:
     """Shut a user out at once: sessions, open streams and running answers end."""
     from askcli.services import admin as host
 
@@ -73,7 +85,7 @@ def disable(who: Who) -> None:
 
 
 @app.command("enable")
-def enable(who: Who) -> None:
+def enable(who: options.User) -> None:
     """Let a user in again."""
     from askcli.services import admin as host
 
@@ -84,7 +96,7 @@ def enable(who: Who) -> None:
 
 @app.command("delete")
 def delete(
-    who: Who, yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False
+    who: options.User, yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False
 ) -> None:
     """Delete a user with all their questions, sessions and tokens."""
     from askcli.services import admin as host
@@ -97,7 +109,11 @@ def delete(
 
 
 @app.command("reset-password")
-def reset_password(who: Who, password_stdin: options.PasswordStdin = False) -> None:
+def reset_password(
+    who: options.User,
+    keep_tokens: options.KeepTokens = False,
+    password_stdin: options.PasswordStdin = False,
+) -> None:
     """Set a new password, printed unless it is given; the user's sessions and tokens end."""
     from askcli.services import admin as host
     from askcli.services.auth.passwords import check_allowed, hash_password
@@ -107,81 +123,30 @@ def reset_password(who: Who, password_stdin: options.PasswordStdin = False) -> N
     password = new_password if new_password is not None else random_token()
     check_allowed(password)
     password_hash = hash_password(password)  # slow: not while the database is held
-    with database.transaction() as connection:
-        user = host.reset_password(connection, who, password_hash)
+    with database.database() as opened:
+        with database.reading_on(opened) as connection:
+            count = host.count_tokens(connection, who)
+        keep = token_choice.keep(count, is_given=keep_tokens)
+        with database.transaction_on(opened) as connection:
+            user = host.reset_password(connection, who, password_hash, keep_tokens=keep)
     if new_password is None:
         console.out(password + "\n")
-    console.note(f"{user['email']} has a new password; their sessions and tokens have ended.")
+    outcome = token_choice.outcome(count, is_kept=keep)
+    console.note(f"{user['email']} has a new password; their sessions have ended{outcome}.")
 
 
 @app.command("export")
-def export(who: Who) -> None:
+def export(who: options.User) -> None:
     """Print all that is kept of a user, as one JSON object."""
     from askcli.services import admin as host
     from askcli.services import audit
-    from askcli.services.usage import quotas
+    from askcli.services.usage.quotas import Quota
 
-    with database.transaction() as connection:
-        user_id = host.find(connection, who)["id"]
-        audit.record(connection, "user_exported", user_id=user_id)
-    with database.reading() as connection:
-        user = host.show(connection, str(user_id), quotas.Quota())
-        user["audit"] = host.audit_entries(connection, None, str(user_id), None)
-        console.out_json_parts(user, "questions", host.all_questions(connection, user_id))
-
-
-@app.command("quota")
-def quota(
-    who: Who,
-    tokens_day: Amount = None,
-    tokens_month: Amount = None,
-    usd_day: Amount = None,
-    usd_month: Amount = None,
-    as_json: options.Json = False,
-) -> None:
-    """Show what a user may spend in a day and a month (UTC), or change it."""
-    from askcli.services import admin as host
-    from askcli.services.usage import quotas
-
-    texts = {
-        "tokens_day": tokens_day,
-        "tokens_month": tokens_month,
-        "usd_day": usd_day,
-        "usd_month": usd_month,
-    }
-    limits = {name: _amount(name, text) for name, text in texts.items() if text is not None}
-    server_quota = quotas.from_settings(settings.load(dotenv=True))
-    with database.transaction() as connection:
-        if limits:
-            host.set_quota(connection, who, limits)
-        quotas_ = host.show(connection, who, server_quota)["quota"]
-    if as_json:
-        console.out_json(quotas_)
-    else:
-        _print_quota(quotas_)
-
-
-def _amount(name: str, text: str) -> float | None:
-    """Parse a quota option: an amount, None for the server's own limit, or UNLIMITED."""
-    from askcli.services.usage.quotas import UNLIMITED
-
-    if text == "default":
-        return None
-    try:
-        if text == "none":
-            return UNLIMITED
-        if name.startswith("tokens"):
-            return parsers.integer(0, 10**15)(text)
-        return parsers.dollars(text)
-    except ValueError as error:
-        flag = name.replace("_", "-")
-        raise Misused(f"--{flag}: {text!r} must be {error}, none or default.") from None
-
-
-def _print_quota(quotas: dict[str, Any]) -> None:
-    for name, quota in quotas.items():
-        unit, _, period = name.partition("_")
-        used = f"${quota['used']:,.4f}" if unit == "usd" else f"{quota['used']:,} tokens"
-        limit = quota["limit"]
-        of = "no quota" if limit is None else f"of {'$' if unit == 'usd' else ''}{limit:,}"
-        console.out(f"this {period:6}{used} {of} (UTC)\n")
+    with database.database() as opened:
+        with database.transaction_on(opened) as connection:
+            user_id = host.find(connection, who)["id"]
+            audit.record(connection, "user_exported", user_id=user_id)
+        with database.reading_on(opened) as connection:
+            user = host.show(connection, str(user_id), Quota())
+            user["audit"] = host.audit_entries(connection, None, str(user_id), None)
+            console.out_json_parts(user, "questions", host.all_questions(connection, user_id))
