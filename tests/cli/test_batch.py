@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.cli import Cli, NewCli
-from tests.support.databases import migrated
+from tests.support.databases import NewDatabase, migrated
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import logged_in
 from tests.support.screen import lines
@@ -157,6 +157,54 @@ def test_no_more_than_so_many_at_once(sqlite_cli: Cli, fake: FakeAnthropic) -> N
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert len(out.splitlines()) == 6
+
+
+@pytest.mark.parametrize("change", ["cut", "edited", "added"])
+def test_an_input_that_changes_meanwhile_is_an_error(
+    sqlite_cli: Cli, fake: FakeAnthropic, change: str
+) -> None:
+    marker = uuid4().hex
+    held = fake.on(marker, "so ", "it is", hold_after=1)
+    path = written(sqlite_cli, [f"{marker} {n} {'x' * 4000}" for n in range(20)])
+    process = sqlite_cli.start("batch", "-q", "-j", "1", str(path), stderr=subprocess.PIPE)
+    assert held.reached.wait(30)
+    size = path.stat().st_size
+    with path.open("r+") as file:
+        if change == "cut":
+            file.truncate(size // 2)
+        else:
+            file.seek(size - (4000 if change == "edited" else 0))
+            file.write("yy" if change == "edited" else '"one more"\n')
+    held.release()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"the input changed while it was asked" in err
+    assert len(fake.asked(marker)) <= 20
+
+
+def test_a_row_whose_server_was_killed_in_mid_answer_fails_and_is_asked_again(
+    new_cli: NewCli, new_database: NewDatabase, fake: FakeAnthropic, tmp_path: Path
+) -> None:
+    server = serving(tmp_path, fake, new_database("sqlite"), ASKCLI_ORPHAN_SECONDS="2")
+    cli = logged_in(new_cli(server), server)
+    whole, broken = uuid4().hex, uuid4().hex
+    fake.on(whole, "answered")
+    held = fake.on(broken, "begun", " and ended", hold_after=1)
+    path = written(cli, [whole, broken])
+    process = cli.start("batch", str(path), stderr=subprocess.PIPE)
+    assert process.stdout
+    assert process.stdout.readline()
+    assert held.reached.wait(30)
+    server.stop(signal.SIGKILL)
+    server = server.again()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 5
+    assert b"1 of 2 rows failed" in err
+    held.release()
+    done = cli("batch", "-q", str(path))
+    assert [answer["answer"] for answer in told(done.out)] == ["answered", "begun and ended"]
+    assert [len(fake.asked(marker)) for marker in (whole, broken)] == [1, 2]
+    assert server.stop() == 0
 
 
 def test_ctrl_c_stops_at_once_and_says_how_to_go_on(sqlite_cli: Cli, fake: FakeAnthropic) -> None:

@@ -62,11 +62,12 @@ def batch(
     fields = {"model": model, "system": system}
     defaults = {name: value for name, value in fields.items() if value is not None}
     with rows.opened(path) as source:
-        total = sum(1 for _ in rows.read(source, run, defaults))  # all rows are checked first
+        checked = rows.CheckedRows(source, run, defaults)
+        total = len(checked)
         if connection.is_local:
             ensure_local_model(connection.settings)
         with connection.open() as api, RowProgress(total, is_quiet=quiet) as progress:
-            answers = ask_all(api, rows.read(source, run, defaults), concurrency)
+            answers = ask_all(api, iter(checked), concurrency)
             failed = _print(answers, progress)
     _report_failures(failed, total, failures)
 

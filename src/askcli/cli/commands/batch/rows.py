@@ -6,15 +6,17 @@ import hashlib
 import json
 import sys
 import tempfile
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from askcli.contract.limits import MAX_QUESTION_CHARACTERS, MAX_SYSTEM_CHARACTERS
-from askcli.errors import Misused
+from askcli.errors import Failed, Misused
 
 # Fields of a row; `id` is the user's and `error` of an earlier run, neither is sent.
 _FIELDS: dict[str, type] = {
@@ -56,6 +58,45 @@ def opened(path: Path | None) -> Iterator[BinaryIO]:
         while sys.stdin and (chunk := sys.stdin.buffer.read(1 << 20)):
             copy.write(chunk)
         yield copy
+
+
+class CheckedRows:
+    """The rows of a file, all of them checked before the first is asked.
+
+    Iterating reads the file again, a row at a time, and raises Failed as soon as it is not as it
+    was: before a row is asked that was not counted, and instead of ending with fewer rows.
+    """
+
+    def __init__(self, file: BinaryIO, run: str, defaults: Mapping[str, str]) -> None:
+        """Raises Misused with the line number of a row that is not right."""
+        self._read = partial(read, file, run, defaults)
+        self._digests = array("Q", (_digest(row) for row in self._read()))
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    def __iter__(self) -> Iterator[Row]:
+        rows = self._read()
+        try:
+            for number, known in enumerate(self._digests, 1):
+                row = next(rows, None)
+                if row is None or _digest(row) != known:
+                    raise _changed(number)
+                yield row
+            if next(rows, None) is not None:
+                raise _changed(len(self) + 1)
+        except Misused:
+            raise _changed(None) from None
+
+
+def _digest(row: Row) -> int:
+    """Return a number of eight bytes, so that a million rows take eight megabytes."""
+    return int.from_bytes(hashlib.blake2b(row.name.encode(), digest_size=8).digest())
+
+
+def _changed(number: int | None) -> Failed:
+    place = f"row {number:,}" if number else "a row"
+    return Failed(f"the input changed while it was asked: {place} is not as it was at the start.")
 
 
 def read(file: BinaryIO, run: str, defaults: Mapping[str, str]) -> Iterator[Row]:
