@@ -57,6 +57,10 @@ release: .venv ## Build wheel and sdist, check them, and try the wheel in a fres
 	$(BIN)/twine check --strict dist/*
 	bash tools/try_wheel.sh dist/*.whl
 
+.PHONY: generators
+generators: .venv ## Generate clients of the API with four generators and call a server with each (npm, network)
+	bash tools/generators/run.sh
+
 .PHONY: ci
 ci: ## What decides whether a change lands
 	bash .ci/run

@@ -6,23 +6,22 @@ from generated.api.auth import log_in
 from generated.api.questions import ask_question, follow_answer
 from generated.api.users import list_questions, register_user
 from generated.client import AuthenticatedClient, Client
-from generated.models import AskBody, Login, Problem, ProblemCode, Registration
+from generated.models import AskBody, Login, NewUser, Problem, ProblemCode
 
 URL, EMAIL, PASSWORD = os.environ["ASKCLI"], "ada@python.example", "engine of analysis"
 
-client = Client(URL)
-registered = register_user.sync(client=client, body=Registration("Ada", EMAIL, PASSWORD))
-assert not isinstance(registered, Problem), registered
-refused = log_in.sync(client=client, body=Login(EMAIL, "wrong"))
-assert isinstance(refused, Problem)
-assert refused.code is ProblemCode.INVALID_CREDENTIALS
-tokens = log_in.sync(client=client, body=Login(EMAIL, PASSWORD))
-ada = AuthenticatedClient(URL, tokens.access_token)
-asked = ask_question.sync(client=ada, body=AskBody("Why is the sky blue?"))
-assert asked.status == "answered", asked
-assert asked.created_at.tzinfo is not None
-events = follow_answer.sync(asked.id, client=ada)
-assert "event: done" in events
-page = list_questions.sync("me", client=ada)
-assert [item.id for item in page.items] == [asked.id]
+with Client(URL) as client:
+    registered = register_user.sync(client=client, body=NewUser("Ada", EMAIL, PASSWORD))
+    assert not isinstance(registered, Problem), registered
+    refused = log_in.sync(client=client, body=Login(EMAIL, "wrong"))
+    assert isinstance(refused, Problem)
+    assert refused.code is ProblemCode.INVALID_CREDENTIALS
+    tokens = log_in.sync(client=client, body=Login(EMAIL, PASSWORD))
+with AuthenticatedClient(URL, tokens.access_token) as client:
+    asked = ask_question.sync(client=client, body=AskBody("Why is the sky blue?"))
+    assert asked.status == "answered", asked
+    assert asked.created_at.tzinfo is not None
+    assert "event: done" in follow_answer.sync(asked.id, client=client)
+    page = list_questions.sync("me", client=client)
+    assert [item.id for item in page.items] == [asked.id]
 print("openapi-python-client: walked")

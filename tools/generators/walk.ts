@@ -15,9 +15,9 @@ async function openapiTypescript() {
   const client = createClient<paths>({ baseUrl });
   const body = { name: "Ada", email: "ada@openapi-typescript.example", password };
   assert.equal((await client.POST("/api/users", { body })).response.status, 201);
-  const refused = await client.POST("/api/auth/login", { body: { ...body, password: "wrong" } as never });
-  const code: "invalid_credentials" | "invalid_request" | string | undefined = refused.error?.code;
-  assert.equal(code, "invalid_request");
+  const wrong = { email: body.email, password: "wrong" };
+  const refused = await client.POST("/api/auth/login", { body: wrong });
+  assert.equal(refused.error?.code, "invalid_credentials");
   const login = await client.POST("/api/auth/login", { body: { email: body.email, password } });
   client.use({
     onRequest: ({ request }) => request.headers.set("x-access-token", login.data!.access_token),
@@ -63,8 +63,8 @@ async function orvalClient() {
   assert(login.status === 200);
   const headers = { "x-access-token": login.data.access_token };
   const asked = await orval.askQuestion({ question }, { headers });
-  assert(asked.status === 201 && typeof asked.data === "object");
-  const { id, status } = asked.data as orval.Question;
+  assert(asked.status === 201);
+  const { id, status } = asked.data;
   assert.equal(status, "answered");
   const events = await orval.followAnswer(id, { headers });
   assert.match(String(events.data), /event: done/);

@@ -97,7 +97,7 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Registration(Body):
+class NewUser(Body):
     """A new account."""
 
     model_config = _example({"name": "Ada Lovelace", "email": _EMAIL, "password": _PASSWORD})

@@ -15,7 +15,7 @@ from askcli.server.dependencies import (
     own_id,
 )
 from askcli.server.openapi import problems
-from askcli.server.schemas import PasswordChange, Registration
+from askcli.server.schemas import NewUser, PasswordChange
 
 router = APIRouter(prefix="/api/users", tags=["users"])
 
@@ -26,7 +26,7 @@ router = APIRouter(prefix="/api/users", tags=["users"])
     dependencies=[JsonBody],
     responses=problems(400, 403, 409, 413, 415, 429, 503),
 )
-async def register_user(body: Registration, services: ServicesHere) -> User:
+async def register_user(body: NewUser, services: ServicesHere) -> User:
     """Make an account."""
     return await services.accounts.register(body.name, body.email, body.password, body.invite)
 
