@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
-from askcli.store.listing import MAX_PAGE_BYTES
+from askcli.services.clock import now
+from askcli.store import questions
+from askcli.store.sizes import MAX_BYTES
 from tests.support.cli import NewCli
 from tests.support.databases import database_of
 from tests.support.people import Person
@@ -14,8 +18,8 @@ from tests.support.processes import ServerProcess
 from tests.support.search_cases import store_question
 
 # Two fit into a page, three do not; in characters, four would.
-LONG = "é" * (MAX_PAGE_BYTES // 5)
-LARGER_THAN_A_PAGE = "é" * MAX_PAGE_BYTES
+LONG = "é" * (MAX_BYTES // 5)
+LARGER_THAN_A_PAGE = "é" * MAX_BYTES
 
 
 @pytest.mark.parametrize("params", [{}, {"search": "bulky"}])
@@ -25,19 +29,19 @@ def test_a_page_ends_where_its_texts_are_large_and_the_next_one_follows(
     with database_of(server) as connection:
         for number, text in enumerate((LONG, LONG, LONG, LARGER_THAN_A_PAGE, LONG)):
             store_question(connection, alice.id, f"bulky {number}", text)
-    sizes, questions, cursor = [], [], ""
+    sizes, asked, cursor = [], [], ""
     while True:
         page = alice.http.get(
             "/api/users/me/questions",
             params={"limit": "100", **params} | ({"cursor": cursor} if cursor else {}),
         ).json()
         sizes.append(len(page["items"]))
-        questions += [item["question"] for item in page["items"]]
+        asked += [item["question"] for item in page["items"]]
         cursor = page["next_cursor"]
         if cursor is None:
             break
     assert sizes == [1, 1, 2, 1]
-    assert questions == [f"bulky {number}" for number in (4, 3, 2, 1, 0)]
+    assert asked == [f"bulky {number}" for number in (4, 3, 2, 1, 0)]
 
 
 def test_commands_follow_the_pages_however_few_questions_are_in_one(
@@ -50,3 +54,20 @@ def test_commands_follow_the_pages_however_few_questions_are_in_one(
     assert [item["id"] for item in json.loads(listed.out)["items"]] == ids[::-1]
     ambiguous = cli.in_process("history", "show", ids[0][:9])
     assert (ambiguous.code, "several ids" in ambiguous.err) == (2, True)
+
+
+def test_long_questions_are_deleted_and_read_a_few_at_a_time(
+    server: ServerProcess, alice: Person
+) -> None:
+    later = now() + timedelta(hours=1)
+    user_id = UUID(alice.id)
+    with database_of(server) as connection:
+        for number in range(3):
+            question_id = store_question(connection, alice.id, str(number), LARGER_THAN_A_PAGE)
+        assert questions.remove_older(connection, user_id, later, 100) == 1
+        row = questions.by_id(connection, user_id, UUID(question_id))
+        assert row
+        (turn,) = questions.turns(connection, user_id, row["conversation_id"], 20, 50)
+        assert turn["answer"] == "é" * 50
+    deleted = alice.http.delete("/api/users/me/questions", params={"until": later.isoformat()})
+    assert deleted.json() == {"deleted": 2}

@@ -11,25 +11,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    LargeBinary,
-    RowMapping,
-    Select,
-    and_,
-    cast,
-    func,
-    or_,
-    select,
-)
+from sqlalchemy import Connection, RowMapping, Select, and_, or_, select
 
 from askcli.search_terms import Term
-from askcli.store import search
+from askcli.store import search, sizes
 from askcli.store.tables import questions
-
-# Texts of a page, in bytes as UTF-8; only its first question may be larger by itself.
-MAX_PAGE_BYTES = 4_194_304
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +40,7 @@ class Filter:
 
 def page(connection: Connection, user_id: UUID, filter_: Filter) -> Page:
     """Return the user's questions, newest first, at most `filter_.limit`."""
-    query = _filtered(select(questions.c.id, _bytes(connection)), user_id, filter_)
+    query = _filtered(select(questions.c.id, sizes.of_texts(connection)), user_id, filter_)
     if filter_.before:
         query = query.where(questions.c.id < filter_.before)
     return _load(connection, user_id, query.order_by(questions.c.id.desc()), filter_.limit)
@@ -75,8 +61,8 @@ def _search_page(
     connection: Connection, user_id: UUID, terms: Sequence[Term], filter_: Filter
 ) -> Page | None:
     matches = search.ranked(connection, user_id, terms)
-    sizes = select(questions.c.id, _bytes(connection))
-    joined = sizes.join(matches, matches.c.question_id == questions.c.id)
+    ids = select(questions.c.id, sizes.of_texts(connection))
+    joined = ids.join(matches, matches.c.question_id == questions.c.id)
     query = _filtered(joined, user_id, filter_)
     if filter_.before:
         of_cursor = select(matches.c.rank).where(matches.c.question_id == filter_.before)
@@ -95,28 +81,11 @@ def _load(connection: Connection, user_id: UUID, query: Select[Any], limit: int)
     """Load the questions of a query of (id, bytes), in its order, as many as fit into a page."""
     # One more than the page: it shows whether there is a next one.
     candidates = connection.execute(query.limit(limit + 1)).all()
-    ids: list[UUID] = []
-    remaining = MAX_PAGE_BYTES
-    for question_id, size in candidates[:limit]:
-        remaining -= size
-        if ids and remaining < 0:
-            break
-        ids.append(question_id)
+    ids = sizes.fitting(candidates[:limit])
     texts = select(questions).where(questions.c.user_id == user_id, questions.c.id.in_(ids))
     rows = {row["id"]: row for row in connection.execute(texts).mappings()}
     cursor = ids[-1] if len(ids) < len(candidates) else None
     return Page([rows[question_id] for question_id in ids if question_id in rows], cursor)
-
-
-def _bytes(connection: Connection) -> ColumnElement[int]:
-    """Return the expression of the size of a question's texts, as UTF-8."""
-    c = questions.c
-    texts = (c.question, c.answer, func.coalesce(c.system, ""))
-    if connection.dialect.name == "sqlite":
-        one, two, three = (func.length(cast(text, LargeBinary)) for text in texts)
-    else:  # which knows the size without reading the text
-        one, two, three = (func.octet_length(text) for text in texts)
-    return one + two + three
 
 
 def _filtered(query: Select[Any], user_id: UUID, filter_: Filter) -> Select[Any]:

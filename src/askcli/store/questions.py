@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, Update, and_, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, Update, and_, delete, func, insert, select, update
 
-from askcli.store import search, usage
+from askcli.store import search, sizes, usage
 from askcli.store.tables import questions
 
 _MAY_START_AGAIN = and_(
@@ -53,8 +53,12 @@ def start_again(connection: Connection, values: Mapping[str, Any]) -> bool:
 
 
 def latest(connection: Connection, user_id: UUID, conversation_id: UUID) -> RowMapping | None:
-    """Return the last question of a user's conversation, None where there is no such one."""
-    query = select(questions).where(
+    """Return what the last question of a user's conversation passes on, None where there is none.
+
+    `system`, `requested_model` and `max_tokens`, without its texts.
+    """
+    c = questions.c
+    query = select(c.system, c.requested_model, c.max_tokens).where(
         questions.c.user_id == user_id, questions.c.conversation_id == conversation_id
     )
     newest_first = query.order_by(questions.c.id.desc()).limit(1)
@@ -62,10 +66,17 @@ def latest(connection: Connection, user_id: UUID, conversation_id: UUID) -> RowM
 
 
 def turns(
-    connection: Connection, user_id: UUID, conversation_id: UUID, limit: int
+    connection: Connection, user_id: UUID, conversation_id: UUID, limit: int, characters: int
 ) -> Sequence[RowMapping]:
-    """Return the last questions of a user's conversation with a whole answer, oldest first."""
-    query = select(questions.c.question, questions.c.answer).where(
+    """Return the last questions of a user's conversation with a whole answer, oldest first.
+
+    Only the first `characters` of each text: what is longer need not be read.
+    """
+    texts = (
+        func.substr(column, 1, characters).label(column.name)
+        for column in (questions.c.question, questions.c.answer)
+    )
+    query = select(*texts).where(
         questions.c.user_id == user_id,
         questions.c.conversation_id == conversation_id,
         questions.c.status == "answered",
@@ -160,10 +171,10 @@ def remove(connection: Connection, user_id: UUID, question_id: UUID) -> bool:
 def remove_older(connection: Connection, user_id: UUID, until: datetime, limit: int) -> int:
     """Delete at most `limit` of the user's questions asked before `until`; return how many.
 
-    Questions that are being answered stay.
+    Fewer where they are long, whose deletion takes time; those that are being answered stay.
     """
     oldest = (
-        select(questions.c.id)
+        select(questions.c.id, sizes.of_texts(connection))
         .where(
             questions.c.user_id == user_id,
             questions.c.created_at < until,
@@ -172,5 +183,6 @@ def remove_older(connection: Connection, user_id: UUID, until: datetime, limit: 
         .order_by(questions.c.id)
         .limit(limit)
     )
-    statement = delete(questions).where(questions.c.user_id == user_id, questions.c.id.in_(oldest))
+    ids = sizes.fitting(connection.execute(oldest).all())
+    statement = delete(questions).where(questions.c.user_id == user_id, questions.c.id.in_(ids))
     return connection.execute(statement).rowcount

@@ -45,7 +45,10 @@ def read(connection: Connection, user_id: UUID, conversation_id: UUID) -> Conver
     latest = questions.latest(connection, user_id, conversation_id)
     if latest is None:
         raise NotFound("conversation")
-    turns = questions.turns(connection, user_id, conversation_id, MAX_TURNS)
+    # One character more than can be sent shows that a text is too long.
+    turns = questions.turns(
+        connection, user_id, conversation_id, MAX_TURNS, MAX_HISTORY_CHARACTERS + 1
+    )
     return Conversation(
         _newest_that_fit(turns),
         latest["system"],

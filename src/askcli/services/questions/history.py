@@ -17,7 +17,7 @@ from askcli.store.database import Database
 from askcli.store.listing import Filter
 
 # Rows deleted in one transaction: other requests write too.
-DELETE_BATCH = 500
+DELETE_BATCH = 100
 
 # At once, so that the other threads of the store are free for everything else; users take turns.
 SEARCHES = 4
