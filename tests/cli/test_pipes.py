@@ -145,3 +145,34 @@ def test_a_disk_that_fills_in_the_middle_of_a_write_is_an_error(
         process.stderr.close()
         assert process.wait(30) == 1
     assert "cannot write the output: File too large" in error
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--help",),
+        ("completion", "bash"),
+        ("history", "export"),
+        ("history", "export", "--format", "json"),
+        ("history", "list", "--json"),
+        ("batch", "-q", "questions.jsonl"),
+    ],
+)
+def test_no_command_writes_a_part_and_ends_with_0(
+    sqlite_cli: Cli, fake: FakeAnthropic, words: tuple[str, ...]
+) -> None:
+    """Unbuffered, as PYTHONUNBUFFERED has it, Python's own streams drop what does not fit."""
+    marker = uuid4().hex
+    fake.on(marker, "many words\n" * 200)
+    (sqlite_cli.home / "questions.jsonl").write_text(f'"{marker}"\n')
+    if words[0] == "history":
+        assert sqlite_cli.in_process("ask", marker).code == 0
+    sqlite_cli.environment["PYTHONUNBUFFERED"] = "1"
+    with (sqlite_cli.home / "out").open("wb") as file:
+        process = sqlite_cli.start(
+            *words,
+            stdout=file,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+        )
+        assert process.wait(60) == 1

@@ -85,6 +85,7 @@ def options(
 
 def main() -> None:
     """Run the command and end with its exit code: DESIGN section 4 lists them."""
+    console.buffer_stdout()
     notices.install()
     try:
         code = app(standalone_mode=False)
