@@ -11,7 +11,7 @@ import httpx2
 import psutil
 import pytest
 
-from askcli.server.http import middleware, protocol
+from askcli.server.http import bodies, protocol
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
@@ -192,10 +192,10 @@ def impatient(
     fake: FakeAnthropic, new_database: NewDatabase, tmp_path: Path
 ) -> Iterator[ServerProcess]:
     """A server whose ten seconds for headers and minute for a body are a second each."""
-    assert (protocol.HEADER_SECONDS, middleware.BODY_SECONDS) == (10, 60)
+    assert (protocol.HEADER_SECONDS, bodies.BODY_SECONDS) == (10, 60)
     (tmp_path / "sitecustomize.py").write_text(
-        "from askcli.server.http import middleware, protocol\n"
-        "protocol.HEADER_SECONDS = middleware.BODY_SECONDS = 1.0\n"
+        "from askcli.server.http import bodies, protocol\n"
+        "protocol.HEADER_SECONDS = bodies.BODY_SECONDS = 1.0\n"
     )
     more = {"PYTHONPATH": str(tmp_path), "PYTHONWARNINGS": "", "ASKCLI_ANSWERER": "scripted"}
     server = serving(tmp_path, fake, new_database("sqlite"), **more)
@@ -209,7 +209,7 @@ def test_what_does_not_come_is_not_waited_for(impatient: ServerProcess) -> None:
         b"POST /api/auth/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     )
     headers = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-slow: "
-    for began in (headers, login + b"content-length: 1000000\r\n\r\n{"):
+    for began in (headers, login + b"content-length: 10000\r\n\r\n{"):
         told = trickled(impatient, began)
         assert told.startswith(b"HTTP/1.1 408 ")
         assert b"request_timeout" in told

@@ -20,6 +20,14 @@ from askcli.server.sse import wants_stream
         ("text/event-stream; charset=utf-8", True),
         ("application/json;q=0.5, text/event-stream", True),
         ("text/event-streaming", False),
+        ("text/event-stream;q=0", False),
+        ("text/event-stream;q=0.001", True),
+        ("text/event-stream; q=0.5, application/json", False),
+        ("text/event-stream;q=0.5, application/json;q=0.4", True),
+        ("text/event-stream;q=0.5, */*", False),
+        ("text/event-stream;q=0.5, */*, application/json;q=0.1", True),
+        ("application/json, text/event-stream", True),
+        ("text/event-stream;q=many", False),
     ],
 )
 def test_a_stream_is_for_those_who_name_it(accept: str | None, streams: bool) -> None:

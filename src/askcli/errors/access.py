@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from askcli.errors.base import AskcliError
 
 
@@ -49,6 +51,11 @@ class AccountDisabled(Refused):
 
 class ScopeMissing(Refused):
     code, title = "scope_missing", "The token may not be used for this"
+
+    def __init__(self, detail: str = "", *, scopes: tuple[str, ...] = (), **fields: Any) -> None:
+        """`scopes` are those of which one is needed."""
+        super().__init__(detail, **fields)
+        self.scopes = scopes
 
 
 class Unpriced(Refused):

@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.routing import Route
 
 from askcli import __version__
 from askcli.answerers.base import Answerer
 from askcli.server import openapi, problems
 from askcli.server.bootstrap import Services
-from askcli.server.http import cross_origin
+from askcli.server.http import cross_origin, etag
 from askcli.server.http.activity import Activity
 from askcli.server.http.middleware import Envelope, Refusal
 from askcli.server.http.trusted_hosts import Hosts
@@ -51,6 +52,9 @@ def create_app(
     for router in routers:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]
+    for route in app.routes:
+        if isinstance(route, Route) and route.path == app.openapi_url:
+            etag.add(route)
     problems.install(app)
     openapi.install(app, services.questions.models()[1])
     cross_origin.install(app, origins)

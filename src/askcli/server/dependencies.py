@@ -5,15 +5,20 @@ A route gets its caller only through a dependency that checks a scope, so no che
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Literal
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Depends, Path, Request, Security
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import (
+    APIKeyHeader,
+    HTTPAuthorizationCredentials,
+    HTTPBearer,
+    SecurityScopes,
+)
 
 from askcli.contract.protocol import HEADER_ACCESS_TOKEN
-from askcli.errors import InvalidToken, NotAuthenticated, NotFound, ScopeMissing, UnsupportedMedia
+from askcli.errors import InvalidToken, NotAuthenticated, NotFound, ScopeMissing
 from askcli.server.bootstrap import Services
 from askcli.services.auth.authentication import Caller
 from askcli.services.auth.tokens import Login
@@ -37,36 +42,51 @@ async def get_services(request: Request) -> Services:
 ServicesHere = Annotated[Services, Depends(get_services)]
 
 
-async def get_caller(
-    services: ServicesHere,
-    header: Annotated[str | None, Security(_header)],
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-) -> Caller:
-    """Return the caller. Raises NotAuthenticated, or a subclass, without a valid token."""
-    tokens = {token for token in (header, bearer.credentials if bearer else None) if token}
+async def admit(request: Request, scopes: Sequence[str]) -> Caller:
+    """Return the request's caller, authenticated once, who has one of these scopes.
+
+    Raises NotAuthenticated, or a subclass, without a valid token, and ScopeMissing.
+    """
+    if not hasattr(request.state, "caller"):
+        services = await get_services(request)
+        request.state.caller = await services.authentication.authenticate(await _token(request))
+    caller: Caller = request.state.caller
+    if caller.scopes.isdisjoint(scopes):
+        need = " or ".join(scopes) if "account" not in scopes else "a login, which no token is"
+        detail = f"This token may not be used for this: it takes {need}."
+        raise ScopeMissing(detail, scopes=tuple(scopes))
+    return caller
+
+
+async def _token(request: Request) -> str:
+    bearer = await _bearer(request)
+    candidates = (await _header(request), bearer.credentials if bearer else None)
+    tokens = {token for token in candidates if token}
     if len(tokens) > 1:
         raise InvalidToken("x-access-token and Authorization disagree; send one of them.")
     if not tokens:
         raise NotAuthenticated("Not logged in: send an access token, from POST /api/auth/login.")
-    return await services.authentication.authenticate(tokens.pop())
+    return tokens.pop()
 
 
-def _with_scope(*scopes: str) -> Callable[[Caller], Coroutine[Any, Any, Caller]]:
-    """Return a dependency: a caller with one of these scopes. It raises ScopeMissing."""
+async def get_caller(
+    request: Request,
+    services: ServicesHere,
+    scopes: SecurityScopes,
+    _in_header: Annotated[str | None, Security(_header)],
+    _as_bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> AsyncIterator[Caller]:
+    """Provide the caller, whose session or token is watched until the response is sent."""
+    caller = await admit(request, scopes.scopes)
+    with services.authentication.watching(caller, request.state.abort_if_stalled) as watch:
+        request.state.watch = watch
+        yield caller
 
-    async def allowed(caller: Caller = Security(get_caller, scopes=scopes)) -> Caller:
-        if caller.scopes.isdisjoint(scopes):
-            need = " or ".join(scopes) if "account" not in scopes else "a login, which no token is"
-            raise ScopeMissing(f"This token may not be used for this: it takes {need}.")
-        return caller
 
-    return allowed
-
-
-Anybody = Annotated[Caller, Depends(_with_scope("ask", "read"))]
-Asker = Annotated[Caller, Depends(_with_scope("ask"))]
-Reader = Annotated[Caller, Depends(_with_scope("read"))]
-Owner = Annotated[Caller, Depends(_with_scope("account"))]
+Anybody = Annotated[Caller, Security(get_caller, scopes=["ask", "read"])]
+Asker = Annotated[Caller, Security(get_caller, scopes=["ask"])]
+Reader = Annotated[Caller, Security(get_caller, scopes=["read"])]
+Owner = Annotated[Caller, Security(get_caller, scopes=["account"])]
 
 
 def login_of(owner: Caller) -> Login:
@@ -83,13 +103,3 @@ def own_id(user_id: UUID | Literal["me"], caller: Caller) -> UUID:
     if user_id not in ("me", caller.user_id):
         raise NotFound("user")
     return caller.user_id
-
-
-async def json_body(request: Request) -> None:
-    """Raises UnsupportedMedia unless the body says that it is JSON."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise UnsupportedMedia("Send the body as JSON, with Content-Type: application/json.")
-
-
-JsonBody = Depends(json_body)

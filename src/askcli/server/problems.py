@@ -14,10 +14,20 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from askcli.contract.protocol import HEADER_REQUEST_ID, PROBLEM_JSON
-from askcli.errors import AskcliError, InvalidInput, MalformedBody, PayloadTooLarge
+from askcli.errors import (
+    AskcliError,
+    InvalidInput,
+    InvalidToken,
+    MalformedBody,
+    PayloadTooLarge,
+    ScopeMissing,
+    SessionEnded,
+    TokenExpired,
+)
 from askcli.problems import BY_STATUS, to_problem
 from askcli.services import request_info
 
+_BEARER = 'Bearer realm="askcli"'
 RETRY_SECONDS = 10  # Retry-After of errors that set none
 
 log = logging.getLogger("askcli.server")
@@ -30,12 +40,21 @@ def response(
     headers = dict(headers or {}) | {HEADER_REQUEST_ID: request_id}
     if error.status == 408:
         headers["connection"] = "close"  # the rest of the body would be read as a request
-    if error.status == 401:
-        headers["www-authenticate"] = 'Bearer realm="askcli"'
+    if challenge := _challenge(error):
+        headers["www-authenticate"] = challenge
     if _may_wait(error):
         headers["retry-after"] = str(error.retry_after or RETRY_SECONDS)
     body = json.dumps(to_problem(error, request_id), ensure_ascii=False).encode()
     return Response(body, error.status, headers, media_type=PROBLEM_JSON)
+
+
+def _challenge(error: AskcliError) -> str | None:
+    """Return the challenge to present another token (RFC 6750, section 3), None for none."""
+    if isinstance(error, InvalidToken | TokenExpired | SessionEnded):
+        return f'{_BEARER}, error="invalid_token"'
+    if isinstance(error, ScopeMissing):
+        return f'{_BEARER}, error="insufficient_scope", scope="{" ".join(error.scopes)}"'
+    return _BEARER if error.status == 401 else None
 
 
 def _may_wait(error: AskcliError) -> bool:
@@ -100,9 +119,11 @@ async def _handle_http(request: Request, error: Exception) -> Response:
 
 def _methods(request: Request) -> list[str]:
     """Return the methods that the request's path supports."""
-    routes: list[Route] = request.app.state.routes
+    routes: list[Route] = [*request.app.state.routes, *request.app.routes]
     matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for route in matching for method in route.methods or ()})
+    methods = {method for route in matching for method in getattr(route, "methods", None) or ()}
+    methods = methods or {"GET"}  # of a file
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 async def _handle_unexpected(request: Request, error: Exception) -> Response:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractContextManager
 from typing import Any
 
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
@@ -24,18 +24,31 @@ from askcli.services.runs.stream import AnswerStream
 
 PING_SECONDS = 15.0
 
-Watching = AbstractContextManager[Watch]
+_QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 
 def wants_stream(accept: str | None) -> bool:
-    """Whether the Accept header asks for an event stream rather than JSON."""
-    return any(
-        part.partition(";")[0].strip().lower() == EVENT_STREAM for part in (accept or "").split(",")
-    )
+    """Whether the Accept header names event streams, and prefers JSON to them by no q-value."""
+    ranges = _media_ranges(accept or "")
+    stream = ranges.get(EVENT_STREAM, 0.0)
+    json_ranges = ("application/json", "application/*", "*/*")  # the nearest one counts
+    other = next((ranges[name] for name in json_ranges if name in ranges), 0.0)
+    return stream > 0 and stream >= other
+
+
+def _media_ranges(accept: str) -> dict[str, float]:
+    """Parse the media ranges with their q-values (RFC 9110, 12.4.2); a q that is none is 0."""
+    ranges: dict[str, float] = {}
+    for part in accept.lower().split(","):
+        name, *parameters = (field.strip() for field in part.split(";"))
+        values = [value for field in parameters if (value := field.removeprefix("q=")) != field]
+        quality = values[0] if values else "1"
+        ranges[name] = float(quality) if _QUALITY.fullmatch(quality) else 0.0
+    return ranges
 
 
 def stream(
-    answer: AnswerStream, watching: Watching, request_id: str, after: int, *, status: int
+    answer: AnswerStream, watch: Watch, request_id: str, after: int = 0
 ) -> EventSourceResponse:
     """Return the events of an answer, its text from character `after` on.
 
@@ -43,30 +56,27 @@ def stream(
     """
     # Proxies (nginx and its kin) would otherwise hold the events back to fill a buffer.
     headers = {"x-accel-buffering": "no", "cache-control": "no-store"}
-    return EventSourceResponse(
-        _events(answer, watching, request_id, after), headers=headers, status_code=status
-    )
+    return EventSourceResponse(_events(answer, watch, request_id, after), headers=headers)
 
 
 async def _events(
-    answer: AnswerStream, watching: Watching, request_id: str, sent: int
+    answer: AnswerStream, watch: Watch, request_id: str, sent: int
 ) -> AsyncIterator[bytes]:
     try:
-        with watching as watch:
-            yield _event(EVENT_QUESTION, answer.question)
-            silent_seconds = 0.0
-            async for text in answer.follow(sent, silence=WATCH_SECONDS):
-                watch.check()
-                sent += len(text)
-                silent_seconds = 0.0 if text else silent_seconds + WATCH_SECONDS
-                if text:
-                    yield _event(EVENT_DELTA, Delta(text=text), str(sent))
-                elif silent_seconds >= PING_SECONDS:
-                    silent_seconds = 0.0
-                    yield KEEPALIVE_COMMENT
-            if answer.error is not None:
-                raise answer.error
-            yield _event(EVENT_DONE, answer.question, str(sent))
+        yield _event(EVENT_QUESTION, answer.question)
+        silent_seconds = 0.0
+        async for text in answer.follow(sent, silence=WATCH_SECONDS):
+            watch.check()
+            sent += len(text)
+            silent_seconds = 0.0 if text else silent_seconds + WATCH_SECONDS
+            if text:
+                yield _event(EVENT_DELTA, Delta(text=text), str(sent))
+            elif silent_seconds >= PING_SECONDS:
+                silent_seconds = 0.0
+                yield KEEPALIVE_COMMENT
+        if answer.error is not None:
+            raise answer.error
+        yield _event(EVENT_DONE, answer.question, str(sent))
     except AskcliError as error:
         yield _event(EVENT_ERROR, to_problem(error, request_id), str(sent))
 

@@ -1,26 +1,18 @@
-"""ASGI middleware for every request: its id, Host check, body limit, trailing slash, headers.
+"""ASGI middleware for every request: its id, Host check, trailing slash, HEAD, headers.
 
 Pure ASGI: three of Starlette's BaseHTTPMiddleware would cost six sevenths of the throughput.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from askcli.contract.limits import MAX_BODY_BYTES
-from askcli.contract.protocol import (
-    HEADER_IDEMPOTENCY_REPLAYED,
-    HEADER_REQUEST_ID,
-    parse_whole_number,
-)
-from askcli.errors import AskcliError, PayloadTooLarge
+from askcli.contract.protocol import HEADER_IDEMPOTENCY_REPLAYED, HEADER_REQUEST_ID
+from askcli.errors import AskcliError
 from askcli.server import problems
 from askcli.server.http import trusted_hosts
 from askcli.server.http.activity import Activity
@@ -29,7 +21,7 @@ from askcli.services import request_info
 from askcli.services.clock import new_id
 from askcli.services.request_info import RequestInfo
 
-BODY_SECONDS = 60.0
+PART_BYTES = 65_536
 
 Refusal = Callable[[], AskcliError | None]
 
@@ -37,7 +29,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
 class Envelope:
-    """Binds the request's information, checks its host, bounds its body and counts it."""
+    """Binds the request's information, checks its host and counts it."""
 
     def __init__(self, app: ASGIApp, activity: Activity, allowed: Hosts, refusal: Refusal) -> None:
         self._app = app
@@ -59,28 +51,22 @@ class Envelope:
             scope["path"] = scope["path"].rstrip("/") or "/"
         with self._activity.request():
             send_with_headers = _add_headers(send, info)
+            if scope["method"] == "HEAD":
+                scope, send_with_headers = {**scope, "method": "GET"}, _head(send_with_headers)
             if error := self._refusal(headers):
                 await problems.response(error, info.request_id)(scope, receive, send_with_headers)
                 return
-            await self._app(scope, _bounded(receive), send_with_headers)
+            await self._app(scope, receive, send_with_headers)
 
     def _refusal(self, headers: Headers) -> AskcliError | None:
         if error := trusted_hosts.problem(headers.getlist("host"), self._allowed):
             return error
-        if error := self._process_refusal():
-            return error
-        if _declared_length(headers) > MAX_BODY_BYTES:
-            return PayloadTooLarge()
-        return None
+        return self._process_refusal()
 
 
 def _request_id(headers: Headers) -> str:
     request_id = headers.get(HEADER_REQUEST_ID, "")
     return request_id if _REQUEST_ID.fullmatch(request_id) else str(new_id())
-
-
-def _declared_length(headers: Headers) -> int:
-    return parse_whole_number(headers.get("content-length", "")) or 0
 
 
 def _address(scope: Scope) -> str | None:
@@ -102,28 +88,29 @@ def _add_headers(send: Send, info: RequestInfo) -> Send:
                 # draft-ietf-httpapi-ratelimit-headers-10
                 headers["ratelimit-policy"] = f'"{limit.name}";q={limit.quota};w={limit.window}'
                 headers["ratelimit"] = f'"{limit.name}";r={limit.remaining};t={limit.reset}'
-        await send(message)
+            if message["status"] == 204:
+                del headers["content-type"]
+        for part in _parts(message):
+            await send(part)
 
     return send_with_headers
 
 
-def _bounded(receive: Receive) -> Receive:
-    received = 0
-    ended = False
-    deadline = asyncio.get_running_loop().time() + BODY_SECONDS
+def _parts(message: Message) -> Iterator[Message]:
+    """Split a long body, so that the rest of it waits for the client, and the request with it."""
+    body = memoryview(message.get("body", b""))
+    while len(body) > PART_BYTES:
+        yield {**message, "body": body[:PART_BYTES], "more_body": True}
+        body = body[PART_BYTES:]
+    yield {**message, "body": body} if body else message
 
-    async def bounded() -> Message:
-        nonlocal received, ended
-        try:
-            async with asyncio.timeout_at(None if ended else deadline):
-                message: dict[str, Any] = dict(await receive())
-        except TimeoutError:
-            raise HTTPException(408) from None
-        received += len(message.get("body", b""))
-        ended = not message.get("more_body", False)
-        if received > MAX_BODY_BYTES:
-            # FastAPI passes HTTPException on while it reads a body, and hides any other error.
-            raise HTTPException(413)
-        return message
 
-    return bounded
+def _head(send: Send) -> Send:
+    """Send the head of the response alone, at once: the body may be an event stream."""
+
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body"})
+
+    return send_head

@@ -141,6 +141,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self._writing.start(self._write_seconds())
+        if self._responding is not None:
+            self._responding.body.clear()  # of a body that nobody has read
         super().on_response_complete()
         self._parse()
         if not self.transport.is_closing():

@@ -5,21 +5,22 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from askcli.contract.shapes import Tokens
-from askcli.server.dependencies import JsonBody, Owner, ServicesHere, login_of
+from askcli.server.dependencies import Owner, ServicesHere, login_of
+from askcli.server.http.route import Route
 from askcli.server.openapi import problems
 from askcli.server.schemas import Login, Refresh
 
-router = APIRouter(prefix="/api/auth", tags=["auth"])
+router = APIRouter(prefix="/api/auth", tags=["auth"], route_class=Route)
 _problems = problems(400, 401, 403, 413, 415, 429, 503)
 
 
-@router.post("/login", dependencies=[JsonBody], responses=_problems)
+@router.post("/login", responses=_problems)
 async def log_in(body: Login, services: ServicesHere) -> Tokens:
     """Start a session."""
     return await services.logins.login(body.email, body.password)
 
 
-@router.post("/refresh", dependencies=[JsonBody], responses=_problems)
+@router.post("/refresh", responses=_problems)
 async def refresh_tokens(body: Refresh, services: ServicesHere) -> Tokens:
     """Rotate the refresh token; a retry within the grace period gets the same one."""
     return await services.sessions.refresh(body.refresh_token)

@@ -10,9 +10,10 @@ from fastapi.responses import PlainTextResponse
 from askcli import __version__
 from askcli.contract.health import Health, Readiness
 from askcli.server.dependencies import ServicesHere
+from askcli.server.http.route import Route
 from askcli.server.openapi import problems
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=Route)
 
 _METRICS = """\
 # HELP askcli_answers_running Answers that this process is making or that wait for their turn.

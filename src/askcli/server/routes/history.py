@@ -8,10 +8,11 @@ from fastapi import APIRouter, Query
 
 from askcli.contract.shapes import QuestionPage, Removed, UsageList
 from askcli.server.dependencies import Owner, Reader, ServicesHere, UserId, own_id
+from askcli.server.http.route import Route
 from askcli.server.openapi import problems
 from askcli.server.schemas import Moment, QuestionQuery, Since, Until
 
-router = APIRouter(prefix="/api/users", tags=["users"])
+router = APIRouter(prefix="/api/users", tags=["users"], route_class=Route)
 
 
 @router.get("/{user_id}/questions", responses=problems(401, 403, 404))

@@ -6,9 +6,10 @@ from fastapi import APIRouter
 
 from askcli.contract.shapes import ModelList
 from askcli.server.dependencies import Anybody, ServicesHere
+from askcli.server.http.route import Route
 from askcli.server.openapi import problems
 
-router = APIRouter(prefix="/api/models", tags=["models"])
+router = APIRouter(prefix="/api/models", tags=["models"], route_class=Route)
 
 
 @router.get("", responses=problems(401, 403))

@@ -8,13 +8,14 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Request, Response
 
 from askcli.contract.shapes import Question
-from askcli.server.dependencies import Anybody, Asker, JsonBody, Owner, Reader, ServicesHere
+from askcli.server.dependencies import Anybody, Asker, Owner, Reader, ServicesHere
+from askcli.server.http.route import Route
 from askcli.server.openapi import EVENTS, Responses, problems
 from askcli.server.schemas import AskBody
 from askcli.server.sse import stream, wants_stream
 from askcli.services.auth.authentication import WATCH_SECONDS
 
-router = APIRouter(prefix="/api/questions", tags=["questions"])
+router = APIRouter(prefix="/api/questions", tags=["questions"], route_class=Route)
 
 # The stream is documented at its own path alone: of a response with two media types, generated
 # clients make one type, which is neither.
@@ -29,7 +30,6 @@ _FOLLOWS: Responses = {
     "",
     status_code=201,
     response_model=Question,
-    dependencies=[JsonBody],
     responses=_ANSWERS | problems(400, 401, 403, 404, 409, 413, 415, 429, 502, 503, 504),
 )
 async def ask_question(
@@ -37,6 +37,7 @@ async def ask_question(
     caller: Asker,
     services: ServicesHere,
     request: Request,
+    response: Response,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
     idempotency_key: Annotated[
         str | None, Header(min_length=1, max_length=200, description="Makes a retry safe")
@@ -45,17 +46,11 @@ async def ask_question(
     """Ask a question: JSON once it is answered, or with Accept: text/event-stream as it comes."""
     answer = await services.questions.ask(caller.user_id, body.to_ask(), idempotency_key)
     if wants_stream(accept):
-        return stream(
-            answer,
-            services.authentication.watching(caller),
-            request.state.request_id,
-            0,
-            status=201,
-        )
-    with services.authentication.watching(caller) as watch:
-        async for _ in answer.follow(silence=WATCH_SECONDS):
-            watch.check()
-        return await answer.result()
+        return stream(answer, request.state.watch, request.state.request_id)
+    async for _ in answer.follow(silence=WATCH_SECONDS):
+        request.state.watch.check()
+    response.headers["location"] = f"{router.prefix}/{answer.question['id']}"
+    return await answer.result()
 
 
 @router.get("/{question_id}", responses=problems(401, 403, 404))
@@ -85,8 +80,7 @@ async def follow_answer(
     answer = await services.questions.follow(caller.user_id, question_id)
     if answer.ended and last_event_id is not None and last_event_id >= answer.characters:
         return Response(status_code=204)
-    watching = services.authentication.watching(caller)
-    return stream(answer, watching, request.state.request_id, last_event_id or 0, status=200)
+    return stream(answer, request.state.watch, request.state.request_id, last_event_id or 0)
 
 
 @router.post("/{question_id}/cancel", responses=problems(401, 403, 404))

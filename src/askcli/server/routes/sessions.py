@@ -8,9 +8,10 @@ from fastapi import APIRouter
 
 from askcli.contract.shapes import SessionList
 from askcli.server.dependencies import Owner, ServicesHere
+from askcli.server.http.route import Route
 from askcli.server.openapi import problems
 
-router = APIRouter(prefix="/api/sessions", tags=["auth"])
+router = APIRouter(prefix="/api/sessions", tags=["auth"], route_class=Route)
 
 
 @router.get("", responses=problems(401, 403))

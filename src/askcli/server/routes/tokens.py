@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from askcli.contract.shapes import ApiTokenList, NewApiToken
-from askcli.server.dependencies import JsonBody, Owner, ServicesHere, login_of
+from askcli.server.dependencies import Owner, ServicesHere, login_of
+from askcli.server.http.route import Route
 from askcli.server.openapi import problems
 from askcli.server.schemas import TokenRequest
 
-router = APIRouter(prefix="/api/tokens", tags=["auth"])
+router = APIRouter(prefix="/api/tokens", tags=["auth"], route_class=Route)
 
 
 @router.post(
     "",
     status_code=201,
-    dependencies=[JsonBody],
     responses=problems(400, 401, 403, 409, 413, 415),
 )
-async def create_token(body: TokenRequest, caller: Owner, services: ServicesHere) -> NewApiToken:
+async def create_token(
+    body: TokenRequest, caller: Owner, services: ServicesHere, response: Response
+) -> NewApiToken:
     """Make a token for scripts; it is shown here and never again."""
-    return await services.api_tokens.create(
+    token = await services.api_tokens.create(
         login_of(caller), body.name, set(body.scopes), body.expires_in_days
     )
+    response.headers["location"] = f"{router.prefix}/{token['id']}"
+    return token
 
 
 @router.get("", responses=problems(401, 403))

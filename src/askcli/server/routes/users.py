@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from askcli.contract.shapes import User
 from askcli.server.dependencies import (
     Anybody,
-    JsonBody,
     Owner,
     ServicesHere,
     UserId,
     login_of,
     own_id,
 )
+from askcli.server.http.route import Route
 from askcli.server.openapi import problems
 from askcli.server.schemas import NewUser, PasswordChange
 
-router = APIRouter(prefix="/api/users", tags=["users"])
+router = APIRouter(prefix="/api/users", tags=["users"], route_class=Route)
 
 
 @router.post(
     "",
     status_code=201,
-    dependencies=[JsonBody],
     responses=problems(400, 403, 409, 413, 415, 429, 503),
 )
-async def register_user(body: NewUser, services: ServicesHere) -> User:
+async def register_user(body: NewUser, services: ServicesHere, response: Response) -> User:
     """Make an account."""
-    return await services.accounts.register(body.name, body.email, body.password, body.invite)
+    user = await services.accounts.register(body.name, body.email, body.password, body.invite)
+    response.headers["location"] = f"{router.prefix}/{user['id']}"
+    return user
 
 
 @router.get("/{user_id}", responses=problems(401, 403, 404))
@@ -40,7 +41,6 @@ async def get_user(user_id: UserId, caller: Anybody, services: ServicesHere) -> 
 @router.post(
     "/{user_id}/password",
     status_code=204,
-    dependencies=[JsonBody],
     responses=problems(400, 401, 403, 404, 413, 415, 429, 503),
 )
 async def change_password(

@@ -7,7 +7,7 @@ on every server; and once a second for all open streams together, which end then
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -42,9 +42,17 @@ class Caller:
 class Watch:
     """Whether a caller's session or token is still valid."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, on_end: Callable[[], None]) -> None:
+        """`on_end` is called once a second from the end on, until the request is over."""
         self.caller = caller
         self.has_ended = False
+        self._on_end = on_end
+
+    def update(self, valid: Set[UUID]) -> None:
+        """Compare with the ids of the sessions and tokens that are valid."""
+        self.has_ended = (self.caller.session_id or self.caller.token_id) not in valid
+        if self.has_ended:
+            self._on_end()
 
     def check(self) -> None:
         """Raise SessionEnded once the session or the token has ended."""
@@ -90,9 +98,9 @@ class Authentication:
         return Caller(row["user_id"], frozenset(scopes), token_id=row["id"])
 
     @contextmanager
-    def watching(self, caller: Caller) -> Iterator[Watch]:
+    def watching(self, caller: Caller, on_end: Callable[[], None]) -> Iterator[Watch]:
         """Watch the caller's session or token during the block."""
-        watch = Watch(caller)
+        watch = Watch(caller, on_end)
         self._watches.add(watch)
         try:
             yield watch
@@ -116,4 +124,4 @@ class Authentication:
         if token_ids:
             valid |= await self._database.read(api_tokens.filter_valid, token_ids, timestamp)
         for watch in watches:
-            watch.has_ended = (watch.caller.session_id or watch.caller.token_id) not in valid
+            watch.update(valid)

@@ -1,0 +1,92 @@
+"""What HTTP itself promises: HEAD, Allow, media types, Location, challenges, entity tags."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import httpx2
+import pytest
+
+from tests.support.people import Person
+
+JSON = {"content-type": "application/json"}
+
+
+def test_head_is_get_without_its_body(alice: Person) -> None:
+    question = alice.ask("hello").json()["id"]
+    paths = ("/healthz", "/api/users/me", f"/api/questions/{question}", "/openapi.json", "/docs")
+    for path in paths:
+        got, head = alice.http.get(path), alice.http.head(f"{path}/")
+        assert (head.status_code, head.content) == (got.status_code, b""), path
+        assert head.headers["content-length"] == str(len(got.content)), path
+    stream = alice.http.head(f"/api/questions/{question}/events")
+    assert stream.headers["content-type"].startswith("text/event-stream")
+    assert alice.http.head("/api/questions/none").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/healthz", "GET, HEAD"),
+        ("/openapi.json", "GET, HEAD"),
+        ("/docs", "GET, HEAD"),
+        ("/static-offline-docs/swagger-ui.css", "GET, HEAD"),
+        ("/api/users", "POST"),
+        ("/api/questions/x", "DELETE, GET, HEAD"),
+        ("/api/sessions", "DELETE, GET, HEAD"),
+        ("/api/tokens", "GET, HEAD, POST"),
+    ],
+)
+def test_what_a_path_takes_is_told_with_405(alice: Person, path: str, allowed: str) -> None:
+    for url in (path, f"{path}/"):
+        refused = alice.http.put(url, json={})
+        assert (refused.status_code, refused.headers["allow"]) == (405, allowed)
+
+
+def test_what_is_made_has_a_location(alice: Person) -> None:
+    asked = alice.ask("hello")
+    made = alice.http.post("/api/tokens", json={"name": "ci", "scopes": ["read"]})
+    person = {"name": "A", "email": f"new-{alice.email}", "password": "a good password"}
+    registered = alice.http.post("/api/users", json=person)
+    for path, answer in (("questions", asked), ("tokens", made), ("users", registered)):
+        assert answer.headers["location"] == f"/api/{path}/{answer.json()['id']}"
+    assert alice.http.get(asked.headers["location"]).json() == asked.json()
+
+
+def test_a_challenge_says_what_is_wrong_with_the_token(alice: Person) -> None:
+    token = alice.http.post("/api/tokens", json={"name": "ci", "scopes": ["ask"]}).json()["token"]
+
+    def challenge(path: str, **headers: str) -> str:
+        url = f"{alice.http.base_url}{path}"
+        return httpx2.get(url, headers=headers, trust_env=False).headers["www-authenticate"]
+
+    assert challenge("/api/users/me") == 'Bearer realm="askcli"'
+    wrong = challenge("/api/users/me", authorization="Bearer x")
+    assert wrong == 'Bearer realm="askcli", error="invalid_token"'
+    missing = challenge("/api/users/me/questions", authorization=f"Bearer {token}")
+    assert missing == 'Bearer realm="askcli", error="insufficient_scope", scope="read"'
+
+
+def test_no_content_has_no_type(alice: Person) -> None:
+    deleted = alice.http.delete(f"/api/questions/{alice.ask('hello').json()['id']}")
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    assert "content-type" not in deleted.headers
+
+
+def test_a_compressed_body_is_unsupported(alice: Person) -> None:
+    body = gzip.compress(json.dumps({"question": "hello"}).encode())
+    refused = alice.http.post(
+        "/api/questions", content=body, headers=JSON | {"content-encoding": "gzip"}
+    )
+    assert (refused.status_code, refused.json()["code"]) == (415, "unsupported_media_type")
+
+
+def test_a_known_document_is_not_sent_again(alice: Person) -> None:
+    got = alice.http.get("/openapi.json")
+    for known in (got.headers["etag"], f'"other", W/{got.headers["etag"]}', "*"):
+        again = alice.http.get("/openapi.json", headers={"if-none-match": known})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == got.headers["etag"]
+    changed = alice.http.get("/openapi.json", headers={"if-none-match": '"other"'})
+    assert changed.json() == got.json()
