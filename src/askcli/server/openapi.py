@@ -46,6 +46,10 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "description": "Seconds after which the request may succeed",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "Location": {
+        "description": "The path of what was made",
+        "schema": {"type": "string"},
+    },
     "Idempotency-Replayed": {
         "description": "The response is that of an earlier request with this Idempotency-Key",
         "schema": {"const": "true"},
@@ -123,6 +127,8 @@ def _add_components(document: dict[str, Any], default_model: str) -> None:
 def _add_headers(operation: dict[str, Any]) -> None:
     for status, response in operation["responses"].items():
         names = [HEADER_REQUEST_ID]
+        if status == "201":
+            names += ["Location"]
         if status in _RETRIED:
             names += ["Retry-After"]
         if operation["operationId"] in _REPLAYED:
