@@ -21,8 +21,11 @@ class Registration(TypedDict):
     reason: str
 
 
-class Readiness(Health):
-    """The response of /readyz when the server is ready."""
-
+class _Ready(Health):
     database: Literal["sqlite", "postgresql"]
+
+
+class Readiness(_Ready, total=False):
+    """The response of /readyz when the server is ready; older servers have no `registration`."""
+
     registration: Registration
