@@ -55,6 +55,18 @@ def test_bad_input_is_refused_and_changes_nothing(
     assert json.loads(sqlite_cli.in_process("history", "list", "--json").out)["items"] == []
 
 
+def test_stdin_as_a_file(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    (sqlite_cli.home / "a.txt").write_text("of a")
+    done = sqlite_cli.in_process("ask", marker, "-f", "a.txt", "-f", "-", stdin="piped\n")
+    assert done.code == 0
+    (request,) = fake.asked(marker)
+    assert request["messages"][-1]["content"] == (
+        f'{marker}\n\n<file name="a.txt">\nof a\n</file>\n\n<file name="stdin">\npiped\n</file>'
+    )
+    assert sqlite_cli.in_process("ask", marker, "--no-stdin", "-f", "-").code == 2
+
+
 def test_blank_words_are_no_question(sqlite_cli: Cli) -> None:
     assert sqlite_cli.in_process("ask", "   ").code == 2
 

@@ -67,9 +67,31 @@ def test_completion_offers_commands_ids_models_and_profiles(
     assert {"--rejoin", "--retry"} == completed(cli, shell, "askcli", "ask", "--re")
     formats = completed(cli, shell, "askcli", "history", "export", "--format", "")
     assert formats == {"json", "jsonl", "csv", "markdown"}
+    assert "smollm2-135m" in completed(cli, shell, "askcli", "models", "pull", "smol")
+    assert completed(cli, shell, "askcli", "config", "set", "serv") == {"server"}
+    (cli.home / "rows.jsonl").touch()
+    if shell == "fish":  # bash itself offers files where the script offers nothing
+        assert "rows.jsonl" in completed(cli, shell, "askcli", "batch", "ro")
+    else:
+        assert completed(cli, shell, "askcli", "batch", "") == set()
     del cli.environment["ASKCLI_PROFILE"]
     assert cli("logout").code == 0
     assert question_id not in completed(cli, shell, "askcli", "ask", "--retry", "")
+
+
+def test_bash_lists_ids_with_their_questions_first_words(new_cli: NewCli) -> None:
+    cli = new_cli()
+    cache = cli.home / ".cache/askcli/completion/ids"
+    cache.parent.mkdir(parents=True)
+    cache.write_text("0a1\twhy is it\n0a2\thow is it\n")
+    path = cli.home / "completion.bash"
+    path.write_text(cli.in_process("completion", "bash").out)
+    script = (
+        f"source {path}; COMP_WORDS=(askcli ask --retry 0a); COMP_CWORD=3; COMP_TYPE={{}};"
+        "_askcli; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    )
+    offered = {key: cli.shell(script.format(key)).out.splitlines() for key in (ord("\t"), ord("?"))}
+    assert offered == {9: ["0a1", "0a2"], 63: ["0a1  why is it", "0a2  how is it"]}
 
 
 def test_what_a_server_names_is_never_run(new_cli: NewCli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,9 +45,9 @@ def test_the_http_walk_runs_as_written(server: ServerProcess, new_cli: NewCli) -
 
 def test_the_readmes_recipes_run_as_they_are_written(sqlite_cli: Any, fake: FakeAnthropic) -> None:
     recipes = blocks("README.md", "sh recipe")
-    assert len(recipes) == 7
+    assert len(recipes) == 8
     home = sqlite_cli.home
-    for name in ("app.py", "test_app.py", "error.log", "notes.txt"):
+    for name in ("app.py", "test_app.py", "error.log", "notes.txt", "words.txt"):
         (home / name).write_text(f"what {name} says\n")
     (home / "questions.jsonl").write_text('{"question": "one", "id": 1}\n"two"\n')
     staged = "git init -q && git add app.py"
@@ -64,20 +64,21 @@ def test_the_readmes_recipes_run_as_they_are_written(sqlite_cli: Any, fake: Fake
     assert "+what app.py says" in (home / "message").read_text()
     assert '<file name="test_app.py">\nwhat test_app.py says' in told[0].out
     assert "what error.log says" in told[0].out
-    assert told[1].out == "The colour is blue.\n"
+    assert told[1].out == "You asked: Translate into French: what words.txt says\n"
+    assert told[2].out == "The colour is blue.\n"
     assert "what notes.txt says" in (home / "summary").read_text()
     (home / "summary").write_text("of yesterday\n")
     fake.on("Summarize the release notes", "half an ", "answer", fault="reset", fault_after=1)
-    failed = sqlite_cli.shell(recipes[2])
+    failed = sqlite_cli.shell(recipes[3])
     assert (failed.code, "keeping the old summary" in failed.err) == (0, True)
     assert (home / "summary").read_text() == "of yesterday\n"
-    price, _, events = told[3].out.partition("\n")
+    price, _, events = told[4].out.partition("\n")
     assert float(price) > 0
     assert events.startswith('{"event": "delta"')
     assert (home / "answers.jsonl").read_text().count("\n") == 2
-    assert told[5].out == "You asked: Double it\n"
+    assert told[6].out == "You asked: Double it\n"
     assert (home / "history.csv").read_text().startswith("id,user_id,conversation_id,question")
-    assert '"items": [{"day"' in told[6].out
+    assert '"items": [{"day"' in told[7].out
 
 
 def test_ci_runs_the_readmes_test_command() -> None:

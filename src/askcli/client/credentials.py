@@ -40,6 +40,10 @@ class Credentials:
         profile = self._read()["profiles"].get(self.profile)
         return profile["server"] if profile else None
 
+    def options(self, url: str) -> str:
+        """Return the options of a command that mean the server and the profile."""
+        return f"--server {url}" + (f" --profile {self.profile}" if self.profile else "")
+
     def profiles(self) -> list[str]:
         """Return the names of all profiles."""
         return sorted(self._read()["profiles"])

@@ -90,26 +90,28 @@ class SavedLogin(Login):
             return self._renewed(entry, account)["access_token"]
 
     def _renewed(self, entry: ServerEntry, account: Account | None) -> Account:
+        options = self._credentials.options(self._transport.address.url)
         if account is None:
             raise NotAuthenticated(
-                f"not logged in to {self._transport.address.name}: "
-                "run `askcli login` or `askcli register`."
+                f"not logged in to {self._transport.address.name}: run `askcli login {options}` "
+                f"or `askcli register {options}`."
             )
-        return entry.put(refreshed(self._transport, account), account.get("password"))
+        tokens = refreshed(self._transport, account, f"run `askcli login {options}`.")
+        return entry.put(tokens, account.get("password"))
 
 
-def refreshed(transport: Transport, account: Account) -> Tokens:
-    """Return new tokens of a login. Raises NotAuthenticated when its session has ended."""
+def refreshed(transport: Transport, account: Account, hint: str = "") -> Tokens:
+    """Return new tokens of a login.
+
+    Raises NotAuthenticated when its session has ended; `hint` says how to log in again.
+    """
+    name = transport.address.name
     if "refresh_token" not in account:
-        raise NotAuthenticated(
-            f"the API token for {transport.address.name} is revoked or has expired: log in again."
-        )
+        raise NotAuthenticated(f"the API token for {name} is revoked or has expired: {hint}")
     try:
         return auth.refresh(transport, account["refresh_token"])
     except NotAuthenticated:
-        raise NotAuthenticated(
-            f"your session on {transport.address.name} has ended: run `askcli login`."
-        ) from None
+        raise NotAuthenticated(f"your session on {name} has ended: {hint}") from None
 
 
 def _is_fresh(account: Account) -> bool:

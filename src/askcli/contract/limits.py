@@ -6,6 +6,8 @@ from typing import Final
 
 MAX_QUESTION_CHARACTERS: Final = 400_000
 MAX_SYSTEM_CHARACTERS: Final = 100_000
+MIN_PASSWORD_CHARACTERS: Final = 10
+MAX_PASSWORD_BYTES: Final = 72  # all that bcrypt reads; a longer one is refused and never cut
 MAX_BODY_BYTES: Final = 2_097_152
 MAX_PAGE: Final = 100
 MAX_SEARCH_CHARACTERS: Final = 500

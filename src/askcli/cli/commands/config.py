@@ -67,6 +67,10 @@ def set_(
     if not value:
         raise Misused(f"no value; to take it out: askcli config unset {name}")
     parsed = settings.parse(name, value)
+    if name == "server":
+        from askcli.client.address import parse_address  # it loads the HTTP client
+
+        parse_address(value)
     with _editing() as document:
         # Numbers as numbers; anything else as the text that will be parsed again.
         document[name] = parsed if isinstance(parsed, int | float) else value

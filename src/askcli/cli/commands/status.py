@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from askcli import __version__, settings
@@ -13,7 +15,8 @@ from askcli.client import local_server
 from askcli.client.api import Api
 from askcli.client.server_entry import NEVER
 from askcli.client.target import Connection
-from askcli.errors import AskcliError, NotAuthenticated
+from askcli.errors import AskcliError, Failed, NotAuthenticated
+from askcli.settings import Settings
 
 
 @dataclass
@@ -68,6 +71,7 @@ def _report(connection: Connection) -> Report:
             "log": str(local_server.log_path(options_)),
         }
     )
+    report.problems += _unwritable(options_)
     socket = connection.address.socket
     if socket and not local_server.listens(socket):
         report.facts["state"] = "starts when you ask"
@@ -81,6 +85,21 @@ def _report(connection: Connection) -> Report:
 
 def _running(pids: list[int]) -> str:
     return f"running, process {', '.join(map(str, pids))}" if pids else "not running"
+
+
+def _unwritable(options_: Settings) -> list[AskcliError]:
+    """Return an error for each directory that commands write to and cannot."""
+    paths = {options_.config_dir, options_.data_dir, options_.state_dir, options_.runtime_dir}
+    return [
+        Failed(f"cannot write {path}: mend its permissions, or name another one.")
+        for path in sorted(paths)
+        if not _is_writable(path)
+    ]
+
+
+def _is_writable(path: Path) -> bool:
+    existing = next(place for place in (path, *path.parents) if place.exists())
+    return existing.is_dir() and os.access(existing, os.W_OK)
 
 
 def _check_server(api: Api, report: Report) -> None:
@@ -107,10 +126,14 @@ def _check_server(api: Api, report: Report) -> None:
 
 def _check_login(connection: Connection, api: Api, report: Report) -> None:
     if _account(connection) is None and not connection.is_local:
+        name, options_ = (
+            connection.address.name,
+            connection.credentials.options(connection.address.url),
+        )
         report.problems.append(
             NotAuthenticated(
-                f"not logged in to {connection.address.name}: "
-                "run `askcli login` or `askcli register`."
+                f"not logged in to {name}: run `askcli login {options_}` "
+                f"or `askcli register {options_}`."
             )
         )
         return

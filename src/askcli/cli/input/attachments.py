@@ -12,9 +12,21 @@ from askcli.errors import Misused, PayloadTooLarge
 MAX_BYTES = MAX_QUESTION_CHARACTERS * 4
 
 
-def read(paths: list[Path]) -> list[str]:
-    """Return the files as parts of a question. Raises Misused or PayloadTooLarge with the name."""
-    return [f'<file name="{_name(path)}">\n{_text(path)}\n</file>' for path in paths]
+def read(paths: list[Path], stdin: str | None = None) -> list[str]:
+    """Return the files as parts of a question; `stdin` is the text of the file `-`.
+
+    Raises Misused or PayloadTooLarge with the name.
+    """
+    return [
+        _part("stdin", stdin)
+        if str(path) == "-" and stdin is not None
+        else _part(_name(path), _text(path))
+        for path in paths
+    ]
+
+
+def _part(name: str, text: str) -> str:
+    return f'<file name="{name}">\n{text}\n</file>'
 
 
 def _name(path: Path) -> str:

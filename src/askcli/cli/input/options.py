@@ -55,7 +55,9 @@ Words = Annotated[
 ]
 Files = Annotated[
     list[Path] | None,
-    typer.Option("--file", "-f", metavar="FILE", help="Add a text file; may be repeated."),
+    typer.Option(
+        "--file", "-f", metavar="FILE", help="Add a text file, `-` for stdin; may be repeated."
+    ),
 ]
 Continue = Annotated[
     bool, typer.Option("--continue", "-c", help="Go on with this terminal's conversation.")

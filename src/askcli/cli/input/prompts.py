@@ -6,6 +6,8 @@ import sys
 
 import typer
 
+from askcli.cli.output import console
+from askcli.contract.limits import MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS
 from askcli.errors import Misused
 
 
@@ -14,6 +16,16 @@ def value(label: str, flag: str) -> str:
     if not at_terminal():
         raise Misused(f"{label.lower()} is missing: give it with {flag}.")
     return str(typer.prompt(label, err=True)).strip()
+
+
+def new_password(*, from_stdin: bool, label: str = "Password") -> str:
+    """Return a password to set: its rules are shown before it is typed, twice."""
+    if not from_stdin and at_terminal():
+        console.note(
+            f"A password has {MIN_PASSWORD_CHARACTERS} characters or more, "
+            f"{MAX_PASSWORD_BYTES} bytes at most, and is no common one."
+        )
+    return password(from_stdin=from_stdin, label=label, twice=True)
 
 
 def password(*, from_stdin: bool, label: str = "Password", twice: bool = False) -> str:

@@ -16,20 +16,23 @@ log = logging.getLogger("askcli.notices")
 
 # A stdin that sends nothing for this long may have been left open by mistake.
 HINT_SECONDS = 1.0
+STDIN = Path("-")
 
 
 def read(words: list[str], files: list[Path], *, stdin: bool = True) -> str:
     """Return the question. Raises Misused for an empty one, PayloadTooLarge for a too long one.
 
     `-` is stdin alone; otherwise stdin, where it is not a terminal, follows the words and the
-    files after an empty line.
+    files after an empty line. The file `-` is stdin as a file.
     """
-    is_stdin_alone = words == ["-"]
-    if is_stdin_alone and not stdin:
+    is_stdin_alone, is_stdin_file = words == ["-"], STDIN in files
+    if (is_stdin_alone or is_stdin_file) and not stdin:
         raise Misused("`-` is stdin, and --no-stdin says not to read it.")
     text = "" if is_stdin_alone else " ".join(words)
-    piped = _stdin(is_required=is_stdin_alone) if stdin else ""
-    question = "\n\n".join(part for part in (text, *attachments.read(files), piped) if part.strip())
+    piped = _stdin(is_required=is_stdin_alone or is_stdin_file) if stdin else ""
+    attached = attachments.read(files, piped if is_stdin_file else None)
+    parts = (text, *attached, "" if is_stdin_file else piped)
+    question = "\n\n".join(part for part in parts if part.strip())
     _check(question)
     return question
 

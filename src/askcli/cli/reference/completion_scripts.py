@@ -8,17 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from askcli.cli.reference import completed
 from askcli.cli.reference.tree import Command, Option
-
-# The file that completes the value of an option, or a command's argument.
-_VALUES = {
-    "--model": "models",
-    "--profile": "profiles",
-    "--conversation": "ids",
-    "--rejoin": "ids",
-    "--retry": "ids",
-}
-_ARGUMENTS = {"askcli history show": "ids", "askcli history delete": "ids"}
 
 
 def script(shell: str, commands: Sequence[Command]) -> str:
@@ -30,45 +21,19 @@ def script(shell: str, commands: Sequence[Command]) -> str:
 
 def _words(command: Command) -> list[str]:
     options = [name for option in command.options for name in option.names]
-    return [*command.commands, *options, "--help"]
-
-
-def _kinds(commands: Sequence[Command]) -> dict[str, list[str]]:
-    """Return the options whose values are completed from each file."""
-    options_by_kind: dict[str, list[str]] = {}
-    for command in commands:
-        for option in command.options:
-            kind = next((_VALUES[name] for name in option.names if name in _VALUES), None)
-            if kind:
-                names = options_by_kind.setdefault(kind, [])
-                names += [name for name in option.names if name not in names]
-    return options_by_kind
-
-
-def _choices(commands: Sequence[Command]) -> dict[str, Sequence[str]]:
-    return {
-        name: option.choices
-        for command in commands
-        for option in command.options
-        if option.choices
-        for name in option.names
-    }
-
-
-def _with_value(commands: Sequence[Command]) -> list[str]:
-    """Return the options with any other value, which may be a file."""
-    listed = {name for names in _kinds(commands).values() for name in names}
-    names = {n for c in commands for o in c.options if o.value for n in o.names}
-    return sorted(names - listed - set(_choices(commands)))
+    return [*command.commands, *completed.ARGUMENT_WORDS.get(command.name, ()), *options, "--help"]
 
 
 def _shell(template: str, commands: Sequence[Command], words: str, files: str) -> str:
     """Fill the template; `words` and `files` are the shell's commands to complete with them."""
-    values = {"|".join(n): f"_askcli_cached {kind}" for kind, n in _kinds(commands).items()}
-    values |= {name: f"{words} {' '.join(of)}" for name, of in _choices(commands).items()}
-    values |= {"|".join(_with_value(commands)): files}
+    values = {
+        "|".join(n): f"_askcli_cached {kind}" for kind, n in completed.kinds(commands).items()
+    }
+    values |= {name: f"{words} {' '.join(of)}" for name, of in completed.choices(commands).items()}
+    values |= {"|".join(completed.with_value(commands)): files}
     inner = {
-        f'"{c.name}"': f"{_arguments(c, files)}{words} {' '.join(_words(c))}" for c in commands
+        f'"{c.name}"': f"{_arguments(c, files)}{_guard(c, words)}{words} {' '.join(_words(c))}"
+        for c in commands
     }
     return template.format(
         paths="|".join(f'"{c.name}"' for c in commands if len(c.path) > 1),
@@ -77,10 +42,17 @@ def _shell(template: str, commands: Sequence[Command], words: str, files: str) -
     )
 
 
+def _guard(command: Command, words: str) -> str:
+    """Return the condition for offering options: bash offers files only where nothing else fits."""
+    takes_file = any(argument.name == "FILE" for argument in command.arguments)
+    return "[[ $current == -* ]] && " if takes_file and words == "_askcli_words" else ""
+
+
 def _arguments(command: Command, files: str) -> str:
-    if kind := _ARGUMENTS.get(command.name):
+    if kind := completed.ARGUMENTS.get(command.name):
         return f"_askcli_cached {kind}; "
-    return f"{files}; " if command.arguments else ""
+    takes_files = command.arguments and command.name not in completed.ARGUMENT_WORDS
+    return f"{files}; " if takes_files else ""
 
 
 _BASH = """\
@@ -90,11 +62,14 @@ _askcli_words() {{
     for word in "$@"; do [[ $word == "$current"* ]] && COMPREPLY+=("$word"); done
 }}
 _askcli_cached() {{
-    local line file="${{XDG_CACHE_HOME:-$HOME/.cache}}/askcli/completion/$1"
+    local line words file="${{XDG_CACHE_HOME:-$HOME/.cache}}/askcli/completion/$1"
+    local -a shown
     [[ -r $file ]] || return
-    while IFS=$'\\t' read -r line _; do
-        [[ $line == "$current"* ]] && COMPREPLY+=("$line")
+    while IFS=$'\\t' read -r line words; do
+        [[ $line == "$current"* ]] && COMPREPLY+=("$line") && shown+=("$line${{words:+  $words}}")
     done < "$file"
+    # When bash lists several, their words say which is which; what it inserts is their common part.
+    if [[ $COMP_TYPE == 63 && ${{#COMPREPLY[@]}} -gt 1 ]]; then COMPREPLY=("${{shown[@]}}"); fi
 }}
 _askcli() {{
     local current=${{COMP_WORDS[COMP_CWORD]}} path=askcli i
@@ -152,8 +127,10 @@ def _fish(commands: Sequence[Command]) -> str:
         at = f"complete -c askcli -n '__askcli_at {' '.join(command.path[1:])}'"
         inner = {c.path[-1]: c.summary for c in commands if c.path[:-1] == command.path}
         lines += [f"{at} -f -a {n} -d {_quoted(summary)}" for n, summary in inner.items()]
-        if kind := _ARGUMENTS.get(command.name):
+        if kind := completed.ARGUMENTS.get(command.name):
             lines.append(f"{at} -f -a '(__askcli_cached {kind})'")
+        if words := completed.ARGUMENT_WORDS.get(command.name):
+            lines.append(f"{at} -f -a '{' '.join(words)}'")
         for option in command.options:
             lines.append(f"{at} {_fish_option(option.names)} {_fish_value(option)}".rstrip())
     return "\n".join(lines) + "\n"
@@ -166,7 +143,7 @@ def _fish_option(names: Sequence[str]) -> str:
 
 
 def _fish_value(option: Option) -> str:
-    kind = next((_VALUES[name] for name in option.names if name in _VALUES), None)
+    kind = next((completed.VALUES[name] for name in option.names if name in completed.VALUES), None)
     if kind:
         value = f"-x -a '(__askcli_cached {kind})' "
     elif option.choices:

@@ -14,14 +14,13 @@ from typing import TypeVar
 
 import bcrypt
 
+from askcli.contract.limits import MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS
 from askcli.errors import InvalidInput, Unavailable
 from askcli.services import request_info
 from askcli.services.fair_queue import FairQueue
 
 T = TypeVar("T")
 
-MAX_BYTES = 72  # all that bcrypt reads; a longer password is refused and never cut
-MIN_CHARACTERS = 10
 COST = 12
 # Waiting hashes for each thread: at a quarter of a second each, more would wait too long.
 MAX_WAITING = 32
@@ -52,9 +51,10 @@ class Passwords:
         Raises Unavailable when too many comparisons wait, in all or from this network.
         """
         expected = password_hash.encode() if password_hash else _DUMMY_HASH
-        data = password.encode()[:MAX_BYTES]
+        data = password.encode()[:MAX_PASSWORD_BYTES]
         is_equal = await self._run(lambda: _has_hash(data, expected))
-        return is_equal and password_hash is not None and len(password.encode()) <= MAX_BYTES
+        is_short = len(password.encode()) <= MAX_PASSWORD_BYTES
+        return is_equal and password_hash is not None and is_short
 
     async def _run(self, work: Callable[[], T]) -> T:
         network = request_info.current().network or ""
@@ -93,10 +93,12 @@ def _common_passwords() -> frozenset[str]:
 
 def check_allowed(password: str, email: str = "") -> None:
     """Raise InvalidInput, with the reason, for a password that may not be used."""
-    if len(password) < MIN_CHARACTERS:
-        raise InvalidInput(f"The password is too short: use at least {MIN_CHARACTERS} characters.")
-    if len(password.encode()) > MAX_BYTES:
-        raise InvalidInput(f"The password is too long: use at most {MAX_BYTES} bytes.")
+    if len(password) < MIN_PASSWORD_CHARACTERS:
+        raise InvalidInput(
+            f"The password is too short: use at least {MIN_PASSWORD_CHARACTERS} characters."
+        )
+    if len(password.encode()) > MAX_PASSWORD_BYTES:
+        raise InvalidInput(f"The password is too long: use at most {MAX_PASSWORD_BYTES} bytes.")
     if "\0" in password:
         raise InvalidInput("The password must not contain a NUL character.")
     if password.lower() in _common_passwords() or len(set(password)) == 1:

@@ -31,7 +31,7 @@ def register(
     with connection.open() as api:
         name = name or prompts.value("Name", "--name")
         email = email or prompts.value("Email", "--email")
-        password = prompts.password(from_stdin=password_stdin, twice=True)
+        password = prompts.new_password(from_stdin=password_stdin)
         with connection.credentials.update(api.address.key) as entry:
             user = api.register(name, email, password, invite)
             entry.put(api.login(email, password))
@@ -92,7 +92,7 @@ def passwd(
     with connection.open() as api:
         api.user()  # who is not logged in should not have to type first
         old = prompts.password(from_stdin=password_stdin, label="Current password")
-        new = prompts.password(from_stdin=password_stdin, label="New password", twice=True)
+        new = prompts.new_password(from_stdin=password_stdin, label="New password")
         count = len(api.tokens())
         keep = token_choice.keep(count, is_given=keep_tokens)
         api.change_password(old, new, keep_tokens=keep)

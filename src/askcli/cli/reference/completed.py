@@ -1,0 +1,58 @@
+"""What completes the options and arguments of commands: words, or a file of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from askcli.cli.reference.tree import Command
+from askcli.local_models.catalogue import CATALOGUE
+from askcli.settings import Settings
+
+# The file that completes the value of an option, or a command's argument.
+VALUES = {
+    "--model": "models",
+    "--profile": "profiles",
+    "--conversation": "ids",
+    "--rejoin": "ids",
+    "--retry": "ids",
+}
+ARGUMENTS = {"askcli history show": "ids", "askcli history delete": "ids"}
+_SETTINGS = [setting.name for setting in fields(Settings) if "parse" in setting.metadata]
+# The words that complete a command's argument.
+ARGUMENT_WORDS = {
+    "askcli models pull": list(CATALOGUE),
+    "askcli config get": _SETTINGS,
+    "askcli config set": _SETTINGS,
+    "askcli config unset": _SETTINGS,
+}
+
+
+def kinds(commands: Sequence[Command]) -> dict[str, list[str]]:
+    """Return the options whose values are completed from each file."""
+    options_by_kind: dict[str, list[str]] = {}
+    for command in commands:
+        for option in command.options:
+            kind = next((VALUES[name] for name in option.names if name in VALUES), None)
+            if kind:
+                names = options_by_kind.setdefault(kind, [])
+                names += [name for name in option.names if name not in names]
+    return options_by_kind
+
+
+def choices(commands: Sequence[Command]) -> dict[str, Sequence[str]]:
+    """Return the options with a choice, and the words to choose from."""
+    return {
+        name: option.choices
+        for command in commands
+        for option in command.options
+        if option.choices
+        for name in option.names
+    }
+
+
+def with_value(commands: Sequence[Command]) -> list[str]:
+    """Return the options with any other value, which may be a file."""
+    listed = {name for names in kinds(commands).values() for name in names}
+    names = {n for c in commands for o in c.options if o.value for n in o.names}
+    return sorted(names - listed - set(choices(commands)))
