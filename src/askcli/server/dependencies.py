@@ -95,7 +95,10 @@ def login_of(owner: Caller) -> Login:
     return Login(owner.user_id, owner.session_id)
 
 
-UserId = Annotated[UUID | Literal["me"], Path(description="Your id, or `me`", examples=["me"])]
+UserId = Annotated[
+    UUID | Literal["me"],
+    Path(description="Your id, or `me`", openapi_examples={"me": {"value": "me"}}),
+]
 
 
 def own_id(user_id: UUID | Literal["me"], caller: Caller) -> UUID:

@@ -30,7 +30,11 @@ async def list_questions(
 async def delete_questions(
     user_id: UserId,
     until: Annotated[
-        Moment, Query(description="Asked before this time", examples=["2026-01-01T00:00:00Z"])
+        Moment,
+        Query(
+            description="Asked before this time",
+            openapi_examples={"time": {"value": "2026-01-01T00:00:00Z"}},
+        ),
     ],
     caller: Owner,
     services: ServicesHere,
