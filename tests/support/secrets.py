@@ -88,7 +88,7 @@ class Secrets:
         path = response.request.url.path
         if path in TOLD_IN and response.is_success:
             self.learn_from(response.content, GIVEN)
-        else:
+        elif path != "/openapi.json":  # whose examples the tests send, passwords among them
             self.note_output(f"{path} {dict(response.headers)} {response.text}")
 
     def note_output(self, text: str) -> None:
