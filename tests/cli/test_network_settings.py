@@ -81,8 +81,9 @@ def test_a_server_on_this_machine_is_reached_without_a_proxy(new_cli: NewCli, na
 
 
 def test_which_addresses_are_this_machine() -> None:
-    urls = ("http://[::1]:1", "https://LOCALHOST", "http://127.1.2.3", "http://localhost.example")
-    assert [parse_address(url).is_loopback for url in urls] == [True, True, True, False]
+    own = ("http://[::1]:1", "https://LOCALHOST", "http://127.1.2.3")
+    others = ("http://localhost.example", "http://127.0.0.1.example", "http://10.0.0.1")
+    assert [parse_address(url).is_loopback for url in (*own, *others)] == [True] * 3 + [False] * 3
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from askcli.errors import (
     ProviderRejected,
     ProviderTimeout,
 )
+from askcli.settings.loopback import is_loopback
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -55,7 +56,7 @@ class MessagesClient:
                     timeout=sdk.Timeout(None, connect=self._connect_seconds),
                     default_headers={"accept-encoding": "identity"},
                     http_client=sdk.DefaultAioHttpClient(
-                        trust_env=not _is_loopback(self._base_url),
+                        trust_env=not is_loopback(urlsplit(self._base_url or "").hostname or ""),
                         event_hooks={"response": [bound]},
                     ),
                 )
@@ -76,11 +77,6 @@ class MessagesClient:
             raise
         except Exception as error:
             raise translate(error) from error
-
-
-def _is_loopback(url: str | None) -> bool:
-    host = urlsplit(url or "").hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 async def _pieces(client: AsyncAnthropic, request: Request) -> AsyncGenerator[Piece, None]:

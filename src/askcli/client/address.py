@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 
 import httpx2
 
 from askcli.errors import Misused
+from askcli.settings.loopback import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,7 @@ class Address:
     @property
     def is_loopback(self) -> bool:
         """Whether the server is on this machine."""
-        host = httpx2.URL(self.url).host
-        if self.socket or host == "localhost":
-            return True
-        try:
-            return ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return self.socket is not None or is_loopback(httpx2.URL(self.url).host)
 
     @property
     def is_readable_on_its_way(self) -> bool:

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from askcli.settings import parsers
+from askcli.settings.loopback import is_loopback
 from askcli.settings.parsers import Rate
 from askcli.settings.registration import POLICIES, Policy, Registration
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 # Names that are common elsewhere too: without the ASKCLI_ prefix.
 _UNPREFIXED = {
@@ -86,7 +85,7 @@ class Settings:
     @property
     def is_beyond_loopback(self) -> bool:
         """Whether `serve` listens on an address that other machines can reach."""
-        return self.host not in LOOPBACK
+        return not is_loopback(self.host)
 
     @property
     def public_because(self) -> str | None:
