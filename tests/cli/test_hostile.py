@@ -230,7 +230,7 @@ def test_all_streams_closed(new_cli: NewCli) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["sqlite+foo:///x", "sqlite+aiosqlite:///x", "postgresql+asyncpg://x/y", "postgres://x"]
+    "url", ["sqlite+foo:///x", "sqlite+aiosqlite:///x", "postgresql+asyncpg://x/y", "mysql://x/y"]
 )
 def test_a_foreign_driver_is_refused(new_cli: NewCli, url: str) -> None:
     done = new_cli(ASKCLI_ANSWERER="scripted", DB_CONN_STRING=url)("migrate")
