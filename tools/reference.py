@@ -24,11 +24,11 @@ def documents() -> dict[Path, str]:
 
 def main() -> None:
     """Write them all, and remove the pages of commands that are no more."""
-    wanted = documents()
+    pages = documents()
     for path in (ROOT / "man").glob("*.1"):
-        if path not in wanted:
+        if path not in pages:
             path.unlink()
-    for path, text in wanted.items():
+    for path, text in pages.items():
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
 

@@ -122,14 +122,14 @@ def _folded(text: str, start: int, end: int) -> Iterator[Word]:
 def fold(text: str) -> str:
     """Return the text without case, accents, compatibility forms and invisible characters."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
-    kept = "".join(
+    characters = "".join(
         char
         for char in decomposed
         if not _is_in(char, _ACCENTS)
         and unicodedata.category(char) != "Cf"
         and not 0xFE00 <= ord(char) <= 0xFE0F  # variation selectors
     )
-    folded = unicodedata.normalize("NFC", kept.casefold())
+    folded = unicodedata.normalize("NFC", characters.casefold())
     return _NOT_IN_A_WORD.sub("", folded)[:MAX_WORD_CHARACTERS]
 
 

@@ -55,7 +55,7 @@ def test_a_conversation_carries_on_the_length_of_its_answers(
     first = ask(alice, f"{marker} 1", max_tokens=77)
     second = ask(alice, f"{marker} 2", first["conversation_id"])
     third = ask(alice, f"{marker} 3", first["conversation_id"], max_tokens=88)
-    assert [asked["max_tokens"] for asked in (first, second, third)] == [77, 77, 88]
+    assert [question["max_tokens"] for question in (first, second, third)] == [77, 77, 88]
     assert fake.asked(f"{marker} 2")[0]["max_tokens"] == 77
 
 
@@ -77,14 +77,14 @@ def test_a_repeated_key_is_compared_with_the_body_as_it_was_sent(
 def test_a_conversation_whose_model_is_gone_says_so(
     alice: Person, server: ServerProcess, marker: str
 ) -> None:
-    asked = ask(alice, f"{marker} 1", model="claude-haiku-5-5")
+    question = ask(alice, f"{marker} 1", model="claude-haiku-5-5")
     with database_of(server) as connection:
-        row = questions.update().where(questions.c.id == UUID(asked["id"]))
+        row = questions.update().where(questions.c.id == UUID(question["id"]))
         connection.execute(row.values(requested_model="claude-0"))
-    refused = alice.ask(f"{marker} 2", conversation_id=asked["conversation_id"])
+    refused = alice.ask(f"{marker} 2", conversation_id=question["conversation_id"])
     assert (refused.status_code, refused.json()["code"]) == (422, "unknown_model")
     assert "'claude-0', that of the conversation; name one of: " in refused.json()["detail"]
-    ask(alice, f"{marker} 3", asked["conversation_id"], model="claude-haiku-5-5")
+    ask(alice, f"{marker} 3", question["conversation_id"], model="claude-haiku-5-5")
 
 
 def test_only_answered_turns_go_along(alice: Person, fake: FakeAnthropic, marker: str) -> None:

@@ -45,13 +45,13 @@ def test_what_a_path_takes_is_told_with_405(alice: Person, path: str, allowed: s
 
 
 def test_what_is_made_has_a_location(alice: Person) -> None:
-    asked = alice.ask("hello")
+    response = alice.ask("hello")
     made = alice.http.post("/api/tokens", json={"name": "ci", "scopes": ["read"]})
     person = {"name": "A", "email": f"new-{alice.email}", "password": "a good password"}
     registered = alice.http.post("/api/users", json=person)
-    for path, answer in (("questions", asked), ("tokens", made), ("users", registered)):
+    for path, answer in (("questions", response), ("tokens", made), ("users", registered)):
         assert answer.headers["location"] == f"/api/{path}/{answer.json()['id']}"
-    assert alice.http.get(asked.headers["location"]).json() == asked.json()
+    assert alice.http.get(response.headers["location"]).json() == response.json()
 
 
 def test_a_challenge_says_what_is_wrong_with_the_token(alice: Person) -> None:
@@ -84,8 +84,8 @@ def test_a_compressed_body_is_unsupported(alice: Person) -> None:
 
 def test_a_known_document_is_not_sent_again(alice: Person) -> None:
     got = alice.http.get("/openapi.json")
-    for known in (got.headers["etag"], f'"other", W/{got.headers["etag"]}', "*"):
-        again = alice.http.get("/openapi.json", headers={"if-none-match": known})
+    for etag in (got.headers["etag"], f'"other", W/{got.headers["etag"]}', "*"):
+        again = alice.http.get("/openapi.json", headers={"if-none-match": etag})
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["etag"] == got.headers["etag"]
     changed = alice.http.get("/openapi.json", headers={"if-none-match": '"other"'})

@@ -34,8 +34,8 @@ PLAIN_HEADERS |= {"connection", "transfer-encoding", "x-content-type-options", "
 @pytest.fixture(scope="module")
 def document(sqlite_server: ServerProcess) -> dict[str, Any]:
     answer = httpx2.get(f"{sqlite_server.url}/openapi.json", trust_env=False)
-    found: dict[str, Any] = answer.json()
-    return found
+    document: dict[str, Any] = answer.json()
+    return document
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -76,8 +76,8 @@ def test_schemas_have_formats_and_no_list_that_changes(document: dict[str, Any])
     for name in set(schemas) - {"AskBody", "Model"}:
         for field, schema in schemas[name]["properties"].items():
             if field in TIMES | IDS:
-                wanted = "date-time" if field in TIMES else "uuid"
-                assert f"'format': '{wanted}'" in str(schema), (name, field)
+                expected = "date-time" if field in TIMES else "uuid"
+                assert f"'format': '{expected}'" in str(schema), (name, field)
     assert schemas["Usage"]["properties"]["day"]["format"] == "date"
     model = schemas["AskBody"]["properties"]["model"]
     assert (model["examples"], "enum" in str(model)) == (["claude-sonnet-5-5"], False)
@@ -102,12 +102,12 @@ def test_every_example_works_as_it_stands(
     server = serving(tmp_path, fake, new_database("sqlite"), ASKCLI_LOGIN_LIMIT="10/300")
     with httpx2.Client(base_url=server.url, trust_env=False, timeout=60) as http:
         document = http.get("/openapi.json").json()
-        known = {op["operationId"]: (method, path, op) for method, path, op in operations(document)}
+        by_id = {op["operationId"]: (method, path, op) for method, path, op in operations(document)}
         values: dict[str, str] = {"user_id": "me"}
         for name in ORDER:
-            answer = _send(http, document, known[name], values)
+            answer = _send(http, document, by_id[name], values)
             assert answer.is_success, (name, answer.text)
-            documented = known[name][2]["responses"][str(answer.status_code)]["headers"]
+            documented = by_id[name][2]["responses"][str(answer.status_code)]["headers"]
             sent = set(answer.headers) - PLAIN_HEADERS
             assert sent <= {header.lower() for header in documented}, name
             _learn(name, answer, http, values)
@@ -117,10 +117,10 @@ def test_every_example_works_as_it_stands(
 def _send(
     http: httpx2.Client,
     document: dict[str, Any],
-    known: tuple[str, str, dict[str, Any]],
+    by_id: tuple[str, str, dict[str, Any]],
     values: dict[str, str],
 ) -> httpx2.Response:
-    method, path, operation = known
+    method, path, operation = by_id
     params = {
         parameter["name"]: next(iter(parameter["examples"].values()))["value"]
         for parameter in operation.get("parameters", [])

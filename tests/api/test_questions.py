@@ -47,23 +47,23 @@ def test_a_question_is_answered_stored_and_read_back(alice: Person, fake: FakeAn
 
 def events(lines: Any) -> list[tuple[str, str | None, Any]]:
     """The events of a stream: name, id, data."""
-    found, fields = [], {}
+    received, fields = [], {}
     for line in lines:
         if line:
             name, _, value = line.partition(": ")
             fields[name] = value
         elif "data" in fields:
-            found.append((fields["event"], fields.get("id"), json.loads(fields["data"])))
+            received.append((fields["event"], fields.get("id"), json.loads(fields["data"])))
             fields = {}
-    return found
+    return received
 
 
 def test_an_answer_streams_as_events(alice: Person, fake: FakeAnthropic) -> None:
     marker = uuid4().hex
     held = fake.on(marker, "Zwölf ", "Boxkämpfer", hold_after=1)
-    wanted = {"accept": "text/event-stream"}
+    headers = {"accept": "text/event-stream"}
     body = {"question": marker}
-    with alice.http.stream("POST", "/api/questions", json=body, headers=wanted) as answer:
+    with alice.http.stream("POST", "/api/questions", json=body, headers=headers) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         lines = answer.iter_lines()
@@ -76,16 +76,16 @@ def test_an_answer_streams_as_events(alice: Person, fake: FakeAnthropic) -> None
         stored = alice.http.get("/api/users/me/questions").json()["items"][0]
         assert stored["status"] == "answering"
         held.release()
-        found = events([*early, *lines])
-    names = [name for name, _, _ in found]
+        received = events([*early, *lines])
+    names = [name for name, _, _ in received]
     assert names == ["question", "delta", "delta", "done"]
-    assert found[0][2]["status"] == "answering"
-    assert [(id_, data["text"]) for _, id_, data in found[1:3]] == [
+    assert received[0][2]["status"] == "answering"
+    assert [(id_, data["text"]) for _, id_, data in received[1:3]] == [
         ("6", "Zwölf "),
         ("16", "Boxkämpfer"),
     ]
-    assert found[3][2]["answer"] == "Zwölf Boxkämpfer"
-    assert alice.http.get(f"/api/questions/{found[0][2]['id']}").json() == found[3][2]
+    assert received[3][2]["answer"] == "Zwölf Boxkämpfer"
+    assert alice.http.get(f"/api/questions/{received[0][2]['id']}").json() == received[3][2]
 
 
 def test_a_conversation_goes_along_with_its_next_question(

@@ -28,9 +28,9 @@ from tests.support.streams import STREAM
 
 def used(server: ServerProcess, person: Person) -> list[Any]:
     """What the user's questions cost, the oldest first."""
-    found = select(usage).where(usage.c.user_id == UUID(person.id)).order_by(usage.c.question_id)
+    query = select(usage).where(usage.c.user_id == UUID(person.id)).order_by(usage.c.question_id)
     with database_of(server) as connection:
-        return list(connection.execute(found).mappings())
+        return list(connection.execute(query).mappings())
 
 
 def settled(server: ServerProcess, person: Person) -> list[Any]:
@@ -63,8 +63,8 @@ def test_a_used_up_quota_is_told_before_the_model_is_asked(
     assert (answer.status_code, problem["code"]) == (429, "quota_exceeded")
     quota = problem["quota"]
     spent = sum(row["input_tokens"] + row["output_tokens"] for row in used(server, alice))
-    told = (quota["unit"], quota["period"], quota["limit"], quota["used"], quota["left"])
-    assert told == ("tokens", "day", 15, spent, 0)
+    quota_fields = (quota["unit"], quota["period"], quota["limit"], quota["used"], quota["left"])
+    assert quota_fields == ("tokens", "day", 15, spent, 0)
     resets_at = datetime.fromisoformat(quota["resets_at"])
     assert (resets_at.hour, resets_at.minute) == (0, 0)
     seconds = (resets_at - datetime.now(UTC)).total_seconds()
@@ -102,10 +102,10 @@ def test_yesterday_and_last_month_do_not_count_today(
         for moment, tokens in ((month.replace(year=month.year - 1), 1000), (month, 10), (day, 1)):
             times = {"question_id": new_id(), "created_at": moment, "settled": True}
             connection.execute(insert(usage).values(**row, **times, input_tokens=tokens))
-    shown = json.loads(host.in_process("users", "quota", alice.email, "--json").out)
-    assert shown["tokens_month"]["used"] == 11
-    assert shown["tokens_day"]["used"] == (11 if day == month else 1)
-    assert shown["usd_day"] == {"limit": None, "used": 2.0 if day == month else 1.0}
+    quotas = json.loads(host.in_process("users", "quota", alice.email, "--json").out)
+    assert quotas["tokens_month"]["used"] == 11
+    assert quotas["tokens_day"]["used"] == (11 if day == month else 1)
+    assert quotas["usd_day"] == {"limit": None, "used": 2.0 if day == month else 1.0}
 
 
 def test_a_hundred_questions_at_once_overspend_by_one_at_most(

@@ -30,8 +30,8 @@ def searcher(server: ServerProcess, people: NewPerson) -> tuple[Person, dict[str
 def test_the_table_of_cases(searcher: tuple[Person, dict[str, str]]) -> None:
     person, ids = searcher
     names = {question_id: name for name, question_id in ids.items()}
-    told = [(query, " ".join(names[i] for i in search_ids(person, query))) for query, _ in CASES]
-    assert told == CASES
+    results = [(query, " ".join(names[i] for i in search_ids(person, query))) for query, _ in CASES]
+    assert results == CASES
 
 
 def test_the_best_comes_first_and_of_equals_the_newest(
@@ -45,7 +45,9 @@ def test_the_best_comes_first_and_of_equals_the_newest(
             "newer": ("what is a quokka now", "it is small"),
             "often": ("quokka quokka quokka now", "quokka quokka"),
         }
-        ids = {store_question(connection, person.id, *told): name for name, told in texts.items()}
+        ids = {
+            store_question(connection, person.id, *results): name for name, results in texts.items()
+        }
         for number in range(20):  # so that the word is rare enough to say something
             store_question(connection, person.id, f"filler {number}", "no such animal")
     ranked = [ids[question_id] for question_id in search_ids(person, "quokka")]
@@ -68,8 +70,8 @@ def test_a_search_has_pages(server: ServerProcess, people: NewPerson) -> None:
             break
     assert len(seen) == 25
     assert set(seen) == ids
-    gone = person.http.get(url, params={"search": "page", "cursor": str(new_id())})
-    assert (gone.status_code, gone.json()["code"]) == (404, "not_found")
+    response = person.http.get(url, params={"search": "page", "cursor": str(new_id())})
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
 
 
 def test_all_of_the_users_questions_are_found_by_how_their_ids_begin(

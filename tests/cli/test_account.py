@@ -87,20 +87,20 @@ def test_a_terminal_is_asked_and_the_password_not_shown(
 
 
 @pytest.mark.parametrize(
-    ("flags", "told", "tokens"),
+    ("flags", "notice", "tokens"),
     [
         ((), "API tokens are revoked (1; --keep-tokens keeps them).", 0),
         (("--keep-tokens",), "API tokens stay valid (1).", 1),
     ],
 )
 def test_a_new_password_says_what_becomes_of_api_tokens(
-    cli: Cli, flags: tuple[str, ...], told: str, tokens: int
+    cli: Cli, flags: tuple[str, ...], notice: str, tokens: int
 ) -> None:
     assert cli.in_process("token", "create", "ci").code == 0
     new = f"{PASSWORD}\n{PASSWORD} and more\n"
     done = cli.in_process("passwd", "--password-stdin", *flags, stdin=new)
     assert (done.code, done.out) == (0, "")
-    assert done.err == f"Changed the password; your other sessions have ended; {told}\n"
+    assert done.err == f"Changed the password; your other sessions have ended; {notice}\n"
     assert cli.in_process("token", "list").out.count("\n") == tokens
 
 
@@ -189,9 +189,9 @@ def test_a_damaged_token_file_is_set_aside_and_told(cli: Cli, content: str) -> N
     token_file(cli).write_text(content)
     done = cli.in_process("whoami")
     assert done.code == 4
-    told, error = done.err.splitlines()
-    assert "damaged" in told
-    assert "log in again" in told
+    notice, error = done.err.splitlines()
+    assert "damaged" in notice
+    assert "log in again" in notice
     assert error.startswith("askcli: error: not logged in")
     (aside,) = token_file(cli).parent.glob("credentials.json.damaged-*")
     assert aside.read_text() == content

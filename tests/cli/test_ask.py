@@ -120,13 +120,13 @@ def test_escape_sequences_are_harmless_and_unchanged_only_raw(
         terminal = sqlite_cli.terminal("ask", *flags, marker)
         terminal.expect("end")
         terminal.read()
-        shown = str(terminal.before) + str(terminal.after)
+        output = str(terminal.before) + str(terminal.after)
         terminal.wait()
         for sequence in ("\x1b[31m", "\x1b]0;", "\x07", "\x9b", "\x08", "\x7f"):
-            assert sequence not in shown, (flags, sequence)
-    shown = sqlite_cli("history", "list").out + sqlite_cli("history", "list", "--json").out
-    assert "\x1b" not in shown
-    assert "\x9b" not in shown
+            assert sequence not in output, (flags, sequence)
+    output = sqlite_cli("history", "list").out + sqlite_cli("history", "list", "--json").out
+    assert "\x1b" not in output
+    assert "\x9b" not in output
 
 
 def test_an_unreachable_server(new_cli: NewCli) -> None:
@@ -178,11 +178,11 @@ def test_a_retry_asks_for_the_same_unless_it_is_told_otherwise(
     cli: Cli, fake: FakeAnthropic
 ) -> None:
     marker = uuid4().hex
-    kept = ["-m", "claude-haiku-5-5-20261001", "-s", "Be brief.", "--max-tokens", "77"]
-    question_id = json.loads(cli.in_process("ask", "--json", *kept, marker).out)["id"]
+    earlier = ["-m", "claude-haiku-5-5-20261001", "-s", "Be brief.", "--max-tokens", "77"]
+    question_id = json.loads(cli.in_process("ask", "--json", *earlier, marker).out)["id"]
     assert cli.in_process("ask", "--retry", question_id).code == 0
-    told = ["-m", "claude-opus-5-5", "--max-tokens", "88", "-s", "Be long."]
-    assert cli.in_process("ask", "--retry", question_id, *told).code == 0
+    options = ["-m", "claude-opus-5-5", "--max-tokens", "88", "-s", "Be long."]
+    assert cli.in_process("ask", "--retry", question_id, *options).code == 0
     assert [
         (request["model"], request["system"], request["max_tokens"])
         for request in fake.asked(marker)
@@ -196,5 +196,5 @@ def test_a_retry_asks_for_the_same_unless_it_is_told_otherwise(
     assert cli.in_process("ask", *later).code == 0
     assert cli.in_process("ask", "--retry", plain["id"]).code == 0
     assert [request.get("system") for request in fake.asked(f"{marker} plain")] == [None, None]
-    for words in (["--retry", question_id, "other"], ["--rejoin", question_id, *told]):
+    for words in (["--retry", question_id, "other"], ["--rejoin", question_id, *options]):
         assert cli.in_process("ask", *words).code == 2

@@ -64,8 +64,8 @@ def test_a_thousand_rows_killed_three_times(
     assert [answer["row_id"] for answer in answers] == [n % 900 for n in range(ROWS)]
     assert {answer["answer"] for answer in answers} == {"one answer"}
     assert len({answer["id"] for answer in answers}) == ROWS
-    asked = Counter(request["messages"][-1]["content"] for request in fake.asked(marker))
-    assert asked == Counter(f"{marker} {n % 900}" for n in range(ROWS))
+    calls = Counter(request["messages"][-1]["content"] for request in fake.asked(marker))
+    assert calls == Counter(f"{marker} {n % 900}" for n in range(ROWS))
     if kind == "postgres":
         assert server.stop() == 0
 
@@ -236,12 +236,12 @@ def test_a_terminal_sees_a_bar_with_rate_cost_and_time_left(
     sqlite_cli.environment["NO_COLOR"] = "1"
     script = f"exec askcli batch {path} > answers.jsonl"
     terminal = sqlite_cli.terminal_shell(script, columns=columns)
-    shown = "\n".join(lines(terminal.read(), columns, 24))
+    output = "\n".join(lines(terminal.read(), columns, 24))
     terminal.wait()
     assert terminal.exitstatus == 0
-    assert "5/5" in shown
+    assert "5/5" in output
     if columns > 40:
-        assert "rows/s" in shown
-        assert "$" in shown
-        assert "0 s left" in shown
+        assert "rows/s" in output
+        assert "$" in output
+        assert "0 s left" in output
     assert len((sqlite_cli.home / "answers.jsonl").read_text().splitlines()) == 5

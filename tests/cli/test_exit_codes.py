@@ -57,13 +57,13 @@ CASES = [
 def markers(fake: FakeAnthropic) -> Iterator[dict[str, str]]:
     """Questions with a reply of each kind."""
     names = ("answered", "failed", "cut", "refused", "held", "long")
-    found = {name: f"{name}-{uuid4().hex}" for name in names}
-    fake.on(found["failed"], status=400, error_type="invalid_request_error")
-    fake.on(found["cut"], "half", stop_reason="max_tokens")
-    fake.on(found["refused"], "no", stop_reason="refusal")
-    held = fake.on(found["held"], "begun", " never", hold_after=1)
-    fake.on(found["long"], *["many words\n"] * 5000)
-    yield found
+    markers = {name: f"{name}-{uuid4().hex}" for name in names}
+    fake.on(markers["failed"], status=400, error_type="invalid_request_error")
+    fake.on(markers["cut"], "half", stop_reason="max_tokens")
+    fake.on(markers["refused"], "no", stop_reason="refusal")
+    held = fake.on(markers["held"], "begun", " never", hold_after=1)
+    fake.on(markers["long"], *["many words\n"] * 5000)
+    yield markers
     held.release()  # a server that stops waits for its answers
 
 
@@ -85,9 +85,9 @@ def shell(sqlite_server: ServerProcess, tmp_path_factory: pytest.TempPathFactory
 def test_every_exit_code_happens(
     shell: Cli, markers: dict[str, str], code: int, script: str
 ) -> None:
-    told = script.format(**markers)
-    done = shell.shell("set +e +o pipefail; " + told + "; exit ${PIPESTATUS[-1]}")
-    assert done.code == code, (done, told)
+    text = script.format(**markers)
+    done = shell.shell("set +e +o pipefail; " + text + "; exit ${PIPESTATUS[-1]}")
+    assert done.code == code, (done, text)
     assert "Traceback" not in done.err
     if code in (0, 141):
         assert "error" not in done.err
@@ -109,7 +109,7 @@ def test_a_pipeline_fails_when_an_answer_does(shell: Cli, markers: dict[str, str
     answered, cut = markers["answered"], markers["cut"]
     done = shell.shell(script.format(answered, answered, cut))
     assert done.code == 5
-    told = (shell.home / "answer").read_text()
-    asked = f"You asked: {answered}"
-    assert told == f"{asked.upper()}\nwent-on\n{asked}\n"
+    text = (shell.home / "answer").read_text()
+    answer = f"You asked: {answered}"
+    assert text == f"{answer.upper()}\nwent-on\n{answer}\n"
     assert (shell.home / "half").read_text() == "half\n"

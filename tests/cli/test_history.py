@@ -30,9 +30,9 @@ def test_history_lists_newest_first_and_shows_one(cli: Cli, fake: FakeAnthropic)
     listed = cli("history").out.splitlines()
     assert [line.split()[-1] for line in listed] == ["second", "first"]
     question_id = listed[1].split()[0]
-    shown = cli("history", "show", question_id)
-    assert shown.out == "The first answer.\n"
-    assert f"{marker} first" in shown.err
+    output = cli("history", "show", question_id)
+    assert output.out == "The first answer.\n"
+    assert f"{marker} first" in output.err
     as_json = json.loads(cli("history", "show", question_id, "--json").out)
     assert as_json["answer"] == "The first answer."
 
@@ -128,8 +128,8 @@ def test_search_is_ranked_paged_marked_and_filtered(cli: Cli, fake: FakeAnthropi
     word = f"w{uuid4().hex[:12]}"
     fake.on(f"{word} none", f"Long before it there is text, and then the {word} at last.")
     asked(cli, f"nothing of the kind {word} none", f"{word}!", "unrelated")
-    found = [line.split("\t")[3] for line in cli("history", "search", word).out.splitlines()]
-    assert found == [f"{word}!", f"nothing of the kind {word} none"]
+    questions = [line.split("\t")[3] for line in cli("history", "search", word).out.splitlines()]
+    assert questions == [f"{word}!", f"nothing of the kind {word} none"]
     as_json = json.loads(cli("history", "search", word, "-n", "1", "--json").out)
     assert [item["question"] for item in as_json["items"]] == [f"{word}!"]
     assert as_json["next_cursor"] == as_json["items"][0]["id"]
@@ -189,15 +189,15 @@ def test_export_is_the_whole_history_in_each_format(cli: Cli, fake: FakeAnthropi
     odd = 'a "quoted", line\nand ünïcode \x1b[31m =1+1 — 日本'
     fake.on(marker, odd)
     asked(cli, "first", f"{marker}, with a comma\nand a line")
-    kept = json.loads(cli.in_process("history", "--json").out)["items"]
+    items = json.loads(cli.in_process("history", "--json").out)["items"]
     lines = cli.in_process("history", "export").out.splitlines()
-    assert [json.loads(line) for line in lines] == kept
-    assert json.loads(cli.in_process("history", "export", "--format", "json").out)["items"] == kept
+    assert [json.loads(line) for line in lines] == items
+    assert json.loads(cli.in_process("history", "export", "--format", "json").out)["items"] == items
     rows = list(
         csv.DictReader(io.StringIO(cli.in_process("history", "export", "--format", "csv").out))
     )
-    assert [row["question"] for row in rows] == [item["question"] for item in kept]
-    assert list(rows[0]) == list(kept[0])
+    assert [row["question"] for row in rows] == [item["question"] for item in items]
+    assert list(rows[0]) == list(items[0])
     assert rows[0]["answer"] == odd.replace("\x1b", "␛")
     page = cli.in_process("history", "export", "--format", "markdown").out
     assert page.startswith(f"# {marker}, with a comma and a line\n\n> {marker}")
@@ -269,9 +269,9 @@ def test_the_pager_only_where_it_overflows(sqlite_cli: Cli) -> None:
     assert sqlite_cli("history", "-n", "30").out.count("\n") == 30  # a pipe has no pager
     assert "PAGED 30" in sqlite_cli.terminal("history", "-n", "30").read()
     for rows, count in ((24, 20), (40, 30)):
-        shown = sqlite_cli.terminal("history", "-n", str(count), rows=rows).read()
-        assert "PAGED" not in shown, count
-        assert shown.count("question") == count
+        output = sqlite_cli.terminal("history", "-n", str(count), rows=rows).read()
+        assert "PAGED" not in output, count
+        assert output.count("question") == count
     sqlite_cli.environment["PAGER"] = "true"  # a reader who has seen enough at once
     terminal = sqlite_cli.terminal("history", "-n", "30")
     assert terminal.read() == ""
@@ -297,10 +297,10 @@ def test_a_question_is_shown_with_its_answer_model_and_cost(
     (question_id,) = asked(sqlite_cli, f"{marker} \x1b[2J 漢字 " + "word " * 30)
     sqlite_cli.environment |= no_color
     written = sqlite_cli.terminal("history", "show", question_id, columns=columns).read()
-    shown = "\n".join(screen_lines(fed(written, columns)))
-    flat = shown.replace("\n", "")
+    output = "\n".join(screen_lines(fed(written, columns)))
+    flat = output.replace("\n", "")
     for part in ("claude-sonnet-5-5", "11 + 7 tokens", "$0.0001", question_id, "Some bold text"):
-        assert part in flat or part in shown, part
+        assert part in flat or part in output, part
     assert "\x1b[2J" not in written
     colours = set(re.findall(r"\x1b\[[0-9;]*(?:3[0-7]|38|9[0-7])[0-9;]*m", written))
     assert bool(colours) == (not no_color)

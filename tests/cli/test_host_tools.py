@@ -32,11 +32,11 @@ def test_users_are_listed_and_shown_without_their_questions(alice: Person, host:
     listed = json.loads(host.in_process("users", "list", "--json").out)["items"]
     assert next(u for u in listed if u["email"] == alice.email)["questions"] == 1
     assert f"<{alice.email}>  1 questions" in host.in_process("users", "list").out
-    shown = host.in_process("users", "show", alice.email)
-    assert "1 sessions, 0 tokens" in shown.out
-    told = json.loads(host.in_process("users", "show", alice.id, "--json").out)
-    assert told["sessions"][0]["address"] == "127.0.0.1"
-    for text in (shown.out, json.dumps(told), json.dumps(listed)):
+    output = host.in_process("users", "show", alice.email)
+    assert "1 sessions, 0 tokens" in output.out
+    record = json.loads(host.in_process("users", "show", alice.id, "--json").out)
+    assert record["sessions"][0]["address"] == "127.0.0.1"
+    for text in (output.out, json.dumps(record), json.dumps(listed)):
         assert "nobody's business" not in text
         assert "$2b$" not in text
     missing = host.in_process("users", "show", "nobody@example.org")
@@ -55,7 +55,7 @@ def test_disable_shuts_out_at_once_and_enable_lets_in(alice: Person, host: Cli) 
 
 def rows_of(server: ServerProcess, person: Person) -> dict[str, int]:
     """In which tables the user still is, by any column that names them."""
-    found = {}
+    counts = {}
     with database_of(server) as connection:
         tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
         index = {name for name in tables if name.startswith(("question_words", "question_index"))}
@@ -64,12 +64,12 @@ def rows_of(server: ServerProcess, person: Person) -> dict[str, int]:
             key = kind.c.id if name == "users" else kind.c.get("user_id")
             if key is not None:
                 rows = connection.execute(select(key).where(key == UUID(person.id))).all()
-                found[name] = len(rows)
+                counts[name] = len(rows)
         words = table("question_words", column("question_id", Uuid))
         orphaned = words.c.question_id.not_in(select(metadata.tables["questions"].c.id))
         count = select(func.count()).select_from(words).where(orphaned)
         assert connection.execute(count).scalar() == 0  # what finds a question goes with it
-    return found
+    return counts
 
 
 def test_delete_really_deletes(
@@ -115,12 +115,12 @@ def test_an_export_is_all_that_is_kept(alice: Person, bob: Person, host: Cli) ->
     bob.ask("another's")
     done = host.in_process("users", "export", alice.email)
     assert done.code == 0
-    told = json.loads(done.out)
-    assert told["email"] == alice.email
-    assert [q["question"] for q in told["questions"]] == [
+    record = json.loads(done.out)
+    assert record["email"] == alice.email
+    assert [q["question"] for q in record["questions"]] == [
         f"question \x1b[31m{number}" for number in (2, 1, 0)
     ]
-    assert (len(told["sessions"]), told["quota"]["tokens_day"]["used"] > 0) == (1, True)
+    assert (len(record["sessions"]), record["quota"]["tokens_day"]["used"] > 0) == (1, True)
     assert "another's" not in done.out
     assert "$2b$" not in done.out
     assert "\x1b" not in done.out
@@ -140,8 +140,8 @@ def test_the_audit_log_tells_what_happened(alice: Person, host: Cli) -> None:
     host.in_process("users", "export", alice.email)
     host.in_process("users", "disable", alice.email)
     host.in_process("users", "enable", alice.email)
-    shown = json.loads(host.in_process("audit", "--user", alice.email, "--json").out)["items"]
-    assert [entry["event"] for entry in shown][::-1] == [
+    output = json.loads(host.in_process("audit", "--user", alice.email, "--json").out)["items"]
+    assert [entry["event"] for entry in output][::-1] == [
         "login",
         "login_failed",
         "rotated",
@@ -154,9 +154,9 @@ def test_the_audit_log_tells_what_happened(alice: Person, host: Cli) -> None:
         "user_disabled",
         "user_enabled",
     ]
-    failed = shown[-2]
+    failed = output[-2]
     assert (failed["address"], failed["request_id"]) == ("127.0.0.1", "the-failed-one")
-    assert shown[0]["address"] == "host"
+    assert output[0]["address"] == "host"
     one = host.in_process("audit", "--user", alice.id, "--event", "login_failed", "-n", "5").out
     assert one.count("\n") == 1
     assert "127.0.0.1" in one
@@ -188,12 +188,12 @@ def test_what_has_had_its_days_is_forgotten(
     def left() -> list[int]:
         own = audit.c.user_id == UUID(alice.id), sessions.c.user_id == UUID(alice.id)
         with database_of(server) as connection:
-            found = [
+            counts = [
                 select(audit.c.id).where(own[0]),
                 select(sessions.c.id).where(own[1]),
                 select(limits.c.key).where(limits.c.key == "used long ago"),
             ]
-            return [len(connection.execute(one).all()) for one in found]
+            return [len(connection.execute(one).all()) for one in counts]
 
     eventually(lambda: left() == [1, 1, 0])
     assert process.stop() == 0
@@ -244,15 +244,15 @@ def test_a_database_of_a_newer_askcli_is_named_as_such(
     with database.transaction() as connection:
         connection.execute(sql("UPDATE alembic_version SET version_num = '9999'"))
     database.close()
-    told = f"the database is at version 9999 and this askcli knows {migrations.HEAD}"
+    record = f"the database is at version 9999 and this askcli knows {migrations.HEAD}"
     ready = httpx2.get(f"{server.url}/readyz", trust_env=False)
-    assert (ready.status_code, told in ready.json()["detail"]) == (503, True)
-    assert told in new_cli(server).in_process("status").err
+    assert (ready.status_code, record in ready.json()["detail"]) == (503, True)
+    assert record in new_cli(server).in_process("status").err
     assert server.stop() == 0
     cli = new_cli(DB_CONN_STRING=url, ASKCLI_ANSWERER="scripted", JWT_SECRET=SECRET)
     for words in (["serve", "--port", "0"], ["migrate"], ["users", "list"], ["invite", "create"]):
         done = cli(*words)
-        assert (done.code, told in done.err) == (1, True), done
+        assert (done.code, record in done.err) == (1, True), done
 
 
 def test_the_list_of_users_shows_what_each_has_spent(alice: Person, host: Cli) -> None:
@@ -262,8 +262,8 @@ def test_the_list_of_users_shows_what_each_has_spent(alice: Person, host: Cli) -
     assert "quota" not in plain[0]
     listed = json.loads(host.in_process("users", "list", "--spending", "--json").out)["items"]
     (own,) = [user for user in listed if user["email"] == alice.email]
-    shown = json.loads(host.in_process("users", "show", alice.email, "--json").out)
-    assert own["quota"] == shown["quota"]
+    output = json.loads(host.in_process("users", "show", alice.email, "--json").out)
+    assert own["quota"] == output["quota"]
     assert own["quota"]["tokens_day"]["used"] > 0
     assert "\n  this day   " in host.in_process("users", "list", "--spending").out
 

@@ -131,10 +131,10 @@ def test_an_error_in_mid_answer_leaves_the_text_on_the_terminal(
     fake.on(marker, "A last ", "block", fault="reset", fault_after=1)
     terminal = sqlite_cli.terminal("ask", marker)
     terminal.expect("askcli: error")
-    shown = str(terminal.before)
+    output = str(terminal.before)
     terminal.read()
     terminal.wait()
-    assert shown.rindex("A last") > shown.rindex("\x1b[J")  # printed after the last erasing
+    assert output.rindex("A last") > output.rindex("\x1b[J")  # printed after the last erasing
     assert terminal.exitstatus == 5
 
 

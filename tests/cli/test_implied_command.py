@@ -46,11 +46,11 @@ def test_no_command_at_all_shows_the_help_and_says_so(sqlite_cli: Cli, words: li
 
 def test_the_help_is_in_sections_with_examples_and_cuts_nothing(sqlite_cli: Cli) -> None:
     sqlite_cli.environment["COLUMNS"] = "45"
-    shown = sqlite_cli.in_process("--help").out
-    sections = [shown.index(f"\n{name}:\n") for name in ("Ask", "History", "Account", "Host")]
+    output = sqlite_cli.in_process("--help").out
+    sections = [output.index(f"\n{name}:\n") for name in ("Ask", "History", "Account", "Host")]
     assert sections == sorted(sections)
-    assert '\n  $ askcli ask "Why is the sky blue?"\n' in shown
+    assert '\n  $ askcli ask "Why is the sky blue?"\n' in output
     of_ask = sqlite_cli.in_process("ask", "--help").out
     assert "--conversation ID" in of_ask
-    assert "…" not in shown + of_ask
+    assert "…" not in output + of_ask
     assert all(len(line) <= 45 for line in of_ask.splitlines())

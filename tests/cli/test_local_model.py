@@ -24,16 +24,16 @@ def test_a_real_model_is_pulled_once_and_answers(new_cli: NewCli) -> None:
     cli = new_cli(ASKCLI_LOCAL_MODEL="smollm2-135m")
     del cli.environment["PYTHONWARNINGS"]  # pip does not stand it
     first = answered(cli, "What is the capital of France?")
-    for told in ("98 MB", "Apache-2.0", "ANTHROPIC_API_KEY"):
-        assert told in first.err
+    for words in ("98 MB", "Apache-2.0", "ANTHROPIC_API_KEY"):
+        assert words in first.err
     again = cli("ask", "--json", "--max-tokens", "5", "Say something.")
     notice, error = again.err.splitlines()  # nothing was fetched
     assert "this machine answers, with smollm2-135m" in notice
     assert error.startswith('{"error"')  # cut off at five tokens
     quiet = cli("ask", "-q", "--json", "--max-tokens", "5", "Say something.")
     assert quiet.err.startswith('{"error"')
-    shown = cli("history", "list", "--json").out
-    assert '"model": "smollm2-135m"' in shown
+    output = cli("history", "list", "--json").out
+    assert '"model": "smollm2-135m"' in output
     assert "* smollm2-135m" in cli("models").out
     own = cli.home / ".local/share/askcli/models/SmolLM2-135M-Instruct.Q4_1.gguf"
     assert cli("models", "pull", "smollm2-135m").out == f"{own}\n"

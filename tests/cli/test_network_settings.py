@@ -29,7 +29,7 @@ HEAD = (
 @contextmanager
 def answering(context: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[bytes]]]:
     """A server that answers every request as if it were ready: its port, and what it was asked."""
-    asked: list[bytes] = []
+    requests: list[bytes] = []
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -44,7 +44,7 @@ def answering(context: ssl.SSLContext | None = None) -> Iterator[tuple[int, list
                     if context
                     else connection as c
                 ):
-                    asked.append(c.recv(65_536).split(b"\r\n")[0])
+                    requests.append(c.recv(65_536).split(b"\r\n")[0])
                     head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(READY)}\r\nconnection: close"
                     c.sendall(f"{head}\r\ncontent-type: application/json\r\n\r\n".encode() + READY)
             except OSError:  # a client that does not trust us
@@ -52,7 +52,7 @@ def answering(context: ssl.SSLContext | None = None) -> Iterator[tuple[int, list
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    yield listener.getsockname()[1], asked
+    yield listener.getsockname()[1], requests
     with suppress(OSError):  # not every system lets a listening socket be shut down
         listener.shutdown(socket.SHUT_RDWR)
     listener.close()
@@ -60,24 +60,24 @@ def answering(context: ssl.SSLContext | None = None) -> Iterator[tuple[int, list
 
 
 def test_a_proxy_is_used_but_not_where_it_is_not_to_be(new_cli: NewCli) -> None:
-    with answering() as (port, asked):
+    with answering() as (port, requests):
         server = "http://ask.example:3000"  # known to the proxy alone
         cli = new_cli(ASKCLI_SERVER=server, HTTP_PROXY=f"http://127.0.0.1:{port}")
         assert json.loads(cli("status", "--json").out)["server_version"] == "9.9"
-        assert asked == [b"GET http://ask.example:3000/readyz HTTP/1.1"]
+        assert requests == [b"GET http://ask.example:3000/readyz HTTP/1.1"]
         cli.environment["NO_PROXY"] = "ask.example"
         assert json.loads(cli("status", "--json").out)["state"] == "unreachable"
-        assert asked[1:] == []
+        assert requests[1:] == []
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
 def test_a_server_on_this_machine_is_reached_without_a_proxy(new_cli: NewCli, name: str) -> None:
-    with answering() as (port, asked):
+    with answering() as (port, requests):
         proxy = f"http://127.0.0.1:{port}"
         cli = new_cli(ASKCLI_SERVER=f"http://{name}:{port}", HTTP_PROXY=proxy, ALL_PROXY=proxy)
         done = cli.in_process("status", "--json")
         assert json.loads(done.out)["server_version"] == "9.9"
-    assert asked == [b"GET /readyz HTTP/1.1"]
+    assert requests == [b"GET /readyz HTTP/1.1"]
 
 
 def test_which_addresses_are_this_machine() -> None:

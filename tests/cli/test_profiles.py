@@ -37,8 +37,8 @@ def test_a_profile_is_a_server_and_an_account(
     assert ada in cli.in_process("status").out
     assert bob in cli.in_process("whoami", "--profile", "side").out  # the flag goes first
     assert cli.in_process("logout").code == 0
-    gone = cli.in_process("whoami")
-    assert (gone.code, "login --server URL --profile work" in gone.err) == (2, True)
+    done = cli.in_process("whoami")
+    assert (done.code, "login --server URL --profile work" in done.err) == (2, True)
     assert bob in cli.in_process("whoami", "--profile", "side").out
 
 
@@ -53,10 +53,10 @@ def test_sessions_are_seen_and_ended(cli: Cli, new_cli: NewCli, server: ServerPr
     email = json.loads(cli.in_process("whoami", "--json").out)["email"]
     other = new_cli(server)
     login(other, email)
-    shown = cli.in_process("whoami", "--sessions")
-    assert shown.code == 0
-    assert [line.endswith("(this one)") for line in shown.out.splitlines()] == [False, True]
-    assert "askcli/" in shown.out
+    output = cli.in_process("whoami", "--sessions")
+    assert output.code == 0
+    assert [line.endswith("(this one)") for line in output.out.splitlines()] == [False, True]
+    assert "askcli/" in output.out
     listed = json.loads(cli.in_process("whoami", "--sessions", "--json").out)["items"]
     theirs = next(session["id"] for session in listed if not session["current"])
     assert cli.in_process("logout", "--session", theirs).code == 0

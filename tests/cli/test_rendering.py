@@ -28,12 +28,12 @@ def test_a_terminal_shows_rendered_markdown(sqlite_cli: Cli, fake: FakeAnthropic
     terminal = sqlite_cli.terminal("ask", marker)
     screen = _screen(terminal)
     assert terminal.exitstatus == 0
-    shown = "\n".join(line.rstrip() for line in screen.display).strip()
-    assert "**" not in shown
-    assert "#" not in shown
-    assert "```" not in shown
-    assert "• one" in shown
-    assert shown.endswith("The end.")
+    screen_text = "\n".join(line.rstrip() for line in screen.display).strip()
+    assert "**" not in screen_text
+    assert "#" not in screen_text
+    assert "```" not in screen_text
+    assert "• one" in screen_text
+    assert screen_text.endswith("The end.")
     row = next(y for y, line in enumerate(screen.display) if "bold" in line)
     column = screen.display[row].index("bold")
     assert screen.buffer[row][column].bold
@@ -51,8 +51,8 @@ def test_blocks_stand_one_line_apart_and_nothing_raw_is_left(
     sqlite_cli.environment["NO_COLOR"] = "1"
     for columns in (40, 80, 200):
         terminal = sqlite_cli.terminal("ask", marker, columns=columns, rows=40)
-        shown = [line.rstrip() for line in _screen(terminal, columns, 40).display]
-        assert [line.strip() for line in "\n".join(shown).strip().splitlines()] == [
+        screen_text = [line.rstrip() for line in _screen(terminal, columns, 40).display]
+        assert [line.strip() for line in "\n".join(screen_text).strip().splitlines()] == [
             "Words.", "",
             "1 one", "2 two", "",
             "colour  nm", "───────────", "blue    450", "",
@@ -73,8 +73,8 @@ def test_a_long_answer_scrolls_by_once(sqlite_cli: Cli, fake: FakeAnthropic) -> 
     lines = ["".join(line[x].data for x in range(80)).strip() for line in screen.history.top] + [
         line.strip() for line in screen.display
     ]
-    told = [line for line in lines if line.startswith("Paragraph")]
-    assert told == [f"Paragraph number {n}." for n in range(60)]
+    paragraphs = [line for line in lines if line.startswith("Paragraph")]
+    assert paragraphs == [f"Paragraph number {n}." for n in range(60)]
 
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*(?:3[0-7]|38|4[0-7]|48|9[0-7])[0-9;]*m")
@@ -113,12 +113,12 @@ def test_an_answer_at_every_width_with_and_without_colour(
     fake.on(marker, *(ANSWER[i : i + 11] for i in range(0, len(ANSWER), 11)))
     sqlite_cli.environment |= environment
     written = sqlite_cli.terminal("ask", marker, columns=columns).read()
-    shown = [line for line in lines(written, columns, 24) if line]
-    together = "".join(line.strip() for line in shown)
+    screen_text = [line for line in lines(written, columns, 24) if line]
+    together = "".join(line.strip() for line in screen_text)
     for word in re.findall(r"\w+", re.sub(r"```python|# ", "", ANSWER)):
         assert word in together, word
     assert not re.search(r"\*\*|`|^#|\| ---", together)
-    assert all(len(line) <= columns for line in shown)
+    assert all(len(line) <= columns for line in screen_text)
     assert 'return "a line of code that is certainly longer than forty' in together
     assert bool(COLOURS.search(written)) == (not environment)
     assert ("\x1b" in written) == ("TERM" not in environment)
@@ -139,7 +139,7 @@ def test_what_is_printed_is_never_touched_again(sqlite_cli: Cli, fake: FakeAnthr
         # Only the last line, which is under way, may be another one now.
         assert now[: max(0, len(before) - 1)] == before[:-1]
         before = now
-    told = [line for line in before if line.startswith("line ")]
-    assert told == [f"line {n}" for n in range(60)]
+    paragraphs = [line for line in before if line.startswith("line ")]
+    assert paragraphs == [f"line {n}" for n in range(60)]
     # A long block is not kept until it is whole: its lines come when they are.
     assert len(written) < 20 * len(text)

@@ -77,10 +77,10 @@ def test_without_a_secret_one_is_made_kept_and_told(tmp_path: Path) -> None:
     for _ in range(2):
         server = FreshServer(tmp_path, ASKCLI_ANSWERER="scripted")
         assert server.stop() == 0
-        kept = tmp_path / ".local/share/askcli/jwt_secret"
-        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-        assert any(str(kept) in line for line in server.log)
-        secrets.append(kept.read_text())
+        secret_file = tmp_path / ".local/share/askcli/jwt_secret"
+        assert stat.S_IMODE(secret_file.stat().st_mode) == 0o600
+        assert any(str(secret_file) in line for line in server.log)
+        secrets.append(secret_file.read_text())
         assert secrets[0] not in "".join(server.log)
     assert secrets[0] == secrets[1]
 
@@ -89,8 +89,8 @@ def test_a_dotenv_and_the_environment_configure_the_host(tmp_path: Path) -> None
     lines = "ASKCLI_ANSWERER=scripted\nJWT_SECRET=short\nPORT=1\nPATH=/nowhere\nASKCLI_MODEL=\n"
     (tmp_path / ".env").write_text(lines + "ASKCLI_DRAIN_SECONDS=3\n")
     server = FreshServer(tmp_path, JWT_SECRET=SECRET)  # the environment goes before the file
-    told = [line for line in server.log if ".env" in line]
-    assert told == ["Read .env: ASKCLI_ANSWERER, ASKCLI_DRAIN_SECONDS.\n"]
+    log_lines = [line for line in server.log if ".env" in line]
+    assert log_lines == ["Read .env: ASKCLI_ANSWERER, ASKCLI_DRAIN_SECONDS.\n"]
     assert httpx2.get(f"{server.url}/healthz").status_code == 200
     assert server.stop() == 0
 

@@ -18,18 +18,18 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_status_tells_all_and_the_truth(cli: Cli, server: ServerProcess) -> None:
-    found = json.loads(cli("status", "--json").out)
-    assert found["state"] == "ready"
-    assert found["server_version"] == found["version"]
+    status = json.loads(cli("status", "--json").out)
+    assert status["state"] == "ready"
+    assert status["server_version"] == status["version"]
     kind = "sqlite" if server.database_url.startswith("sqlite") else "postgresql"
-    assert found["database"] == kind
-    assert found["model"] == "claude-sonnet-5-5"
-    assert found["token_life"] == "15 min, then renewed"
-    assert found["latency_ms"] > 0
-    assert found["problems"] == []
+    assert status["database"] == kind
+    assert status["model"] == "claude-sonnet-5-5"
+    assert status["token_life"] == "15 min, then renewed"
+    assert status["latency_ms"] > 0
+    assert status["problems"] == []
     for columns in (40, 80, 200):
-        told = "\n".join(lines(cli.terminal("status", columns=columns).read(), columns))
-        assert re.search(r"^database +" + kind, told, re.M)
+        text = "\n".join(lines(cli.terminal("status", columns=columns).read(), columns))
+        assert re.search(r"^database +" + kind, text, re.M)
 
 
 def test_status_tells_each_problem_with_its_fix(
@@ -42,8 +42,8 @@ def test_status_tells_each_problem_with_its_fix(
     ended = logged_in(new_cli(sqlite_server), sqlite_server)
     sessions = json.loads(ended.in_process("whoami", "--sessions", "--json").out)["items"]
     assert ended.in_process("logout", "--session", sessions[0]["id"]).code == 0
-    told = ended.in_process("status")
-    assert (told.code, "askcli login" in told.err) == (4, True)
+    text = ended.in_process("status")
+    assert (text.code, "askcli login" in text.err) == (4, True)
     away = new_cli(ASKCLI_SERVER="http://127.0.0.1:9").in_process("status")
     assert (away.code, "cannot reach" in away.err) == (6, True)
     assert new_cli().in_process("status").code == 0  # a local server starts when it is asked
@@ -59,10 +59,10 @@ def test_usage_counts_by_day_and_model(cli: Cli, fake: FakeAnthropic) -> None:
         ("claude-sonnet-5-5", 1),
     ]
     assert [item["input_tokens"] + item["output_tokens"] for item in items] == [36, 18]
-    asked = json.loads(cli.in_process("history", "--json").out)["items"]
-    cost = sum(item["cost_usd"] for item in asked)
+    question = json.loads(cli.in_process("history", "--json").out)["items"]
+    cost = sum(item["cost_usd"] for item in question)
     assert sum(item["cost_usd"] for item in items) == pytest.approx(cost)
-    assert {item["day"] for item in items} == {asked[0]["created_at"][:10]}
+    assert {item["day"] for item in items} == {question[0]["created_at"][:10]}
     assert json.loads(
         cli.in_process("usage", "--since", "2020-01-01", "--until", "1d", "--json").out
     ) == {"items": []}
@@ -78,19 +78,19 @@ def test_usage_counts_by_day_and_model(cli: Cli, fake: FakeAnthropic) -> None:
 def test_usage_is_a_bar_chart(sqlite_cli: Cli, columns: int) -> None:
     for model in ("claude-haiku-5-5", "claude-haiku-5-5", "claude-sonnet-5-5"):
         assert sqlite_cli("ask", "-m", model, "hello").code == 0
-    shown = lines(sqlite_cli.terminal("usage", columns=columns).read(), columns)
-    bars = {line.split()[0]: line.count("█") for line in shown if "█" in line}
-    assert all(len(line) <= columns for line in shown)
+    views = lines(sqlite_cli.terminal("usage", columns=columns).read(), columns)
+    bars = {line.split()[0]: line.count("█") for line in views if "█" in line}
+    assert all(len(line) <= columns for line in views)
     if columns > 40:
         assert bars["claude-haiku-5-5"] == pytest.approx(2 * bars["claude-sonnet-5-5"], abs=1)
-        assert any("54 tokens" in line and "3 questions" in line for line in shown)
-    assert any("54 tokens" in line and "in all" in line for line in shown)
+        assert any("54 tokens" in line and "3 questions" in line for line in views)
+    assert any("54 tokens" in line and "in all" in line for line in views)
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_every_view_at_every_width_with_and_without_colour(sqlite_cli: Cli, columns: int) -> None:
-    asked = "why is the sky blue and the evening red, 漢字 " * 3
-    question_id = json.loads(sqlite_cli("ask", "--json", asked).out)["id"]
+    question = "why is the sky blue and the evening red, 漢字 " * 3
+    question_id = json.loads(sqlite_cli("ask", "--json", question).out)["id"]
     views = (
         ("ask", "--help"),
         ("history",),
@@ -101,7 +101,7 @@ def test_every_view_at_every_width_with_and_without_colour(sqlite_cli: Cli, colu
     )
     for view in views:
         plain = dict(sqlite_cli.environment)
-        shown = {}
+        texts = {}
         for name, more in (("colour", {}), ("none", {"NO_COLOR": "1"}), ("dumb", {"TERM": "dumb"})):
             sqlite_cli.environment = plain | more
             terminal = sqlite_cli.terminal(*view, columns=columns, rows=200)
@@ -115,7 +115,7 @@ def test_every_view_at_every_width_with_and_without_colour(sqlite_cli: Cli, colu
             if name == "dumb":
                 assert "\x1b" not in written, view
             # The moment and how long it took are other ones each time.
-            told = re.sub(r"latency ms.*|token life.*", "", "\n".join(lines(written, columns, 200)))
-            shown[name] = re.sub(r"[─╭╮╰╯│\s-]", "", told)
+            text = re.sub(r"latency ms.*|token life.*", "", "\n".join(lines(written, columns, 200)))
+            texts[name] = re.sub(r"[─╭╮╰╯│\s-]", "", text)
         sqlite_cli.environment = plain
-        assert shown["colour"] == shown["none"], view
+        assert texts["colour"] == texts["none"], view

@@ -75,11 +75,11 @@ def test_a_notice_in_mid_answer_stands_on_a_line_of_its_own(
     marker = uuid4().hex
     fake.on(marker, "An answer that ", "is cut", fault="reset", fault_after=1)
     terminal = sqlite_cli.terminal("ask", marker)
-    shown = [line for line in seen(terminal, 80) if line]
+    rows = [line for line in seen(terminal, 80) if line]
     terminal.wait()
     assert terminal.exitstatus == 5
-    assert shown[0] == "An answer that"
-    assert shown[1].startswith("askcli: error: ")
+    assert rows[0] == "An answer that"
+    assert rows[1].startswith("askcli: error: ")
 
 
 def test_the_text_stays_while_the_connection_is_made_again(
@@ -97,9 +97,9 @@ def test_the_text_stays_while_the_connection_is_made_again(
         for _ in range(3):
             terminal.expect("Trying again in [0-9.]+ s")
             written += terminal.before + terminal.after
-            shown = [line for line in lines(written) if line]
-            assert shown[0] == "begun and"
-            assert len([line for line in shown if "Trying again" in line]) == 1
+            rows = [line for line in lines(written) if line]
+            assert rows[0] == "begun and"
+            assert len([line for line in rows if "Trying again" in line]) == 1
         proxy.cut_after(None)
         held.release()
         written += terminal.read()
@@ -143,12 +143,12 @@ def test_a_window_that_is_resized_in_mid_answer(
     import pyte
 
     pyte.Stream(screen).feed(after)
-    shown = screen_lines(screen)
+    rows = screen_lines(screen)
     assert all(len(line) <= columns for line in lines(after, columns))
-    flat = " ".join(" ".join(shown).split())
+    flat = " ".join(" ".join(rows).split())
     assert flat.count("A second paragraph.") == 1
     assert flat.endswith(words)
-    widths = [len(line) for line in shown if line.startswith("A second")]
+    widths = [len(line) for line in rows if line.startswith("A second")]
     assert (widths[0] > 80) == (columns == 200)
 
 
@@ -194,10 +194,10 @@ def test_suspended_the_rows_that_may_change_are_gone(sqlite_cli: Cli, fake: Fake
     written += shell.before + shell.after
     shell.sendline("exit")
     shell.close()
-    shown = [line for line in lines(written) if line]
+    rows = [line for line in lines(written) if line]
     # What was begun before is not left behind.
-    assert [line for line in shown if "begun" in line] == ["begun and ended."]
-    assert shown.count("Finished.") == 1
+    assert [line for line in rows if "begun" in line] == ["begun and ended."]
+    assert rows.count("Finished.") == 1
 
 
 def test_ctrl_c_at_a_terminal_keeps_the_text_and_says_where(
@@ -213,9 +213,9 @@ def test_ctrl_c_at_a_terminal_keeps_the_text_and_says_where(
     terminal.wait()
     held.release()
     assert terminal.exitstatus == 130
-    shown = [line for line in lines(written, 80) if line]
-    assert shown[0].removesuffix("^C") == "Some begun text"
-    assert "history show" in " ".join(shown)
+    rows = [line for line in lines(written, 80) if line]
+    assert rows[0].removesuffix("^C") == "Some begun text"
+    assert "history show" in " ".join(rows)
 
 
 def test_this_terminals_conversation_goes_on(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
@@ -238,6 +238,6 @@ def test_this_terminals_conversation_goes_on(sqlite_cli: Cli, fake: FakeAnthropi
     assert "nothing was asked" in sqlite_cli.terminal_shell(f"askcli ask -c {one}").read()
     alone = sqlite_cli.fresh("ask", "-c", one, start_new_session=True)
     assert (alone.code, "--conversation ID" in alone.err) == (2, True)
-    kept = list((sqlite_cli.home / ".local/state/askcli/terminals").iterdir())
-    assert kept
-    assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
+    files = list((sqlite_cli.home / ".local/state/askcli/terminals").iterdir())
+    assert files
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}

@@ -19,15 +19,15 @@ def test_what_a_terminal_shows_can_be_typed_again(sqlite_cli: Cli, zone: str) ->
     question = json.loads(sqlite_cli("ask", "--json", "when was it").out)
     assert question["created_at"].endswith("Z")
     asked_at = datetime.fromisoformat(question["created_at"]).astimezone(ZoneInfo(zone))
-    shown = f"{asked_at:%Y-%m-%d %H:%M}"
-    assert shown in "\n".join(lines(sqlite_cli.terminal("history").read()))
+    local_time = f"{asked_at:%Y-%m-%d %H:%M}"
+    assert local_time in "\n".join(lines(sqlite_cli.terminal("history").read()))
     head = lines(sqlite_cli.terminal("history", "show", question["id"]).read())
-    assert head[0].startswith(shown)
+    assert head[0].startswith(local_time)
     assert question["created_at"] in sqlite_cli("history").out
     assert question["created_at"] in sqlite_cli("history", "export", "--format", "csv").out
-    of_day = sqlite_cli.fresh("history", "list", "--since", shown.replace(" ", "T")).out
+    of_day = sqlite_cli.fresh("history", "list", "--since", local_time.replace(" ", "T")).out
     assert question["id"] in of_day
-    assert sqlite_cli.fresh("history", "list", "--until", shown.replace(" ", "T")).out == ""
+    assert sqlite_cli.fresh("history", "list", "--until", local_time.replace(" ", "T")).out == ""
     sessions = sqlite_cli("whoami", "--sessions").out
     assert re.search(r"since \d{4}-\d\d-\d\dT[0-9:.]+Z", sessions)
     on_terminal = lines(sqlite_cli.terminal("whoami", "--sessions").read(), 200)

@@ -27,20 +27,20 @@ def test_the_http_walk_runs_as_written(server: ServerProcess, new_cli: NewCli) -
     script = "\necho; echo ---\n".join(blocks("docs/http.md"))
     done = cli.shell(script)
     assert done.code == 0, done
-    told = [part.strip() for part in done.out.split("---")]
-    assert '"email":"ada@example.org"' in told[1]
-    assert told[3] == "You asked: Why is the sky blue?"
-    assert "event: done" in told[4]
-    assert 'data: {"text": ": Why is' in told[5]  # what comes after "You asked"
-    assert '"status":"answered"' in told[6]
-    assert "You asked: Why is the sky blue?" in told[7]
-    assert "And at sunset?" not in told[8]
-    assert "Why is the sky blue?" in told[8]
-    assert '"answer":"You asked: And at night?"' in told[9]
-    assert '"current":true' in told[11]
-    assert '"items":[{' in told[13]
-    assert told[14] == "invalid_token"
-    assert told[-1] == "session_ended"
+    parts = [part.strip() for part in done.out.split("---")]
+    assert '"email":"ada@example.org"' in parts[1]
+    assert parts[3] == "You asked: Why is the sky blue?"
+    assert "event: done" in parts[4]
+    assert 'data: {"text": ": Why is' in parts[5]  # what comes after "You asked"
+    assert '"status":"answered"' in parts[6]
+    assert "You asked: Why is the sky blue?" in parts[7]
+    assert "And at sunset?" not in parts[8]
+    assert "Why is the sky blue?" in parts[8]
+    assert '"answer":"You asked: And at night?"' in parts[9]
+    assert '"current":true' in parts[11]
+    assert '"items":[{' in parts[13]
+    assert parts[14] == "invalid_token"
+    assert parts[-1] == "session_ended"
 
 
 def test_the_readmes_recipes_run_as_they_are_written(sqlite_cli: Any, fake: FakeAnthropic) -> None:
@@ -52,33 +52,33 @@ def test_the_readmes_recipes_run_as_they_are_written(sqlite_cli: Any, fake: Fake
     (home / "questions.jsonl").write_text('{"question": "one", "id": 1}\n"two"\n')
     staged = "git init -q && git add app.py"
     fake.on("Name a colour", "blue")
-    told = [
+    parts = [
         sqlite_cli.shell(recipe if number else f"{staged}\n{recipe}")
         for number, recipe in enumerate(recipes)
     ]
-    for recipe, done in zip(recipes, told, strict=True):
+    for recipe, done in zip(recipes, parts, strict=True):
         # What is said beside the answers: how far a batch is, and which conversation goes on.
         talks = any(part in recipe for part in ("batch", "--conversation", "delete"))
-        said = "" if talks else done.err
-        assert (done.code, said) == (0, ""), (recipe, done)
+        stderr = "" if talks else done.err
+        assert (done.code, stderr) == (0, ""), (recipe, done)
     assert "+what app.py says" in (home / "message").read_text()
-    assert '<file name="test_app.py">\nwhat test_app.py says' in told[0].out
-    assert "what error.log says" in told[0].out
-    assert told[1].out == "You asked: Translate into French: what words.txt says\n"
-    assert told[2].out == "The colour is blue.\n"
+    assert '<file name="test_app.py">\nwhat test_app.py says' in parts[0].out
+    assert "what error.log says" in parts[0].out
+    assert parts[1].out == "You asked: Translate into French: what words.txt says\n"
+    assert parts[2].out == "The colour is blue.\n"
     assert "what notes.txt says" in (home / "summary").read_text()
     (home / "summary").write_text("of yesterday\n")
     fake.on("Summarize the release notes", "half an ", "answer", fault="reset", fault_after=1)
     failed = sqlite_cli.shell(recipes[3])
     assert (failed.code, "keeping the old summary" in failed.err) == (0, True)
     assert (home / "summary").read_text() == "of yesterday\n"
-    price, _, events = told[4].out.partition("\n")
+    price, _, events = parts[4].out.partition("\n")
     assert float(price) > 0
     assert events.startswith('{"event": "delta"')
     assert (home / "answers.jsonl").read_text().count("\n") == 2
-    assert told[6].out == "You asked: Double it\n"
+    assert parts[6].out == "You asked: Double it\n"
     assert (home / "history.csv").read_text().startswith("id,user_id,conversation_id,question")
-    assert '"items": [{"day"' in told[7].out
+    assert '"items": [{"day"' in parts[7].out
 
 
 def test_ci_runs_the_readmes_test_command() -> None:
@@ -89,10 +89,10 @@ def test_ci_runs_the_readmes_test_command() -> None:
 
 
 def test_the_readme_tells_every_exit_code() -> None:
-    told = {
+    parts = {
         int(code) for code in re.findall(r"^\| (\d+) \|", (ROOT / "README.md").read_text(), re.M)
     }
-    assert told == {kind.exit_code for kind in BY_CODE.values()} | {0, 130, 141}
+    assert parts == {kind.exit_code for kind in BY_CODE.values()} | {0, 130, 141}
 
 
 def test_the_example_environment_names_every_setting_of_a_server() -> None:

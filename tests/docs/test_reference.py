@@ -70,12 +70,12 @@ def test_man_pages_come_with_the_package() -> None:
     page = prefix / "share/man/man1/askcli.1"
     assert page.is_file()
     if man := shutil.which("man"):
-        shown = subprocess.run(
+        done = subprocess.run(
             [man, "-l", str(ROOT / "man/askcli-ask.1")],
             capture_output=True,
             text=True,
             env={"MANWIDTH": "80", "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
             check=False,
         )
-        if shown.returncode == 0:  # a container may have a man that only says it was left out
-            assert "--conversation" in re.sub(".\x08", "", shown.stdout)
+        if done.returncode == 0:  # a container may have a man that only says it was left out
+            assert "--conversation" in re.sub(".\x08", "", done.stdout)

@@ -50,14 +50,14 @@ def one_round(
     server: ServerProcess, person: Person, fake: FakeAnthropic, counts: dict[str, int]
 ) -> ServerProcess:
     """20 asks in flight, SIGKILL, restart; check them all. The server that runs then."""
-    asked = [Seen(uuid4().hex) for _ in range(20)]
+    asks = [Seen(uuid4().hex) for _ in range(20)]
     text = [f"word{n} " for n in range(40)]
-    for seen in asked:
-        fake.on(seen.key, *text, pause=0.05)
+    for ask in asks:
+        fake.on(ask.key, *text, pause=0.05)
     with ThreadPoolExecutor(20) as pool:
-        for seen in asked:
-            pool.submit(ask_until_cut, person, server, seen)
-        eventually(lambda: any(seen.question_id for seen in asked))
+        for ask in asks:
+            pool.submit(ask_until_cut, person, server, ask)
+        eventually(lambda: any(ask.question_id for ask in asks))
         time.sleep(random.uniform(0, 2.7))
         killed = time.monotonic()
         server.stop(9)
@@ -68,46 +68,46 @@ def one_round(
             rows = [row for row in person.questions(http) if row["question"] in keys]
             return rows if all(row["status"] != "answering" for row in rows) else None
 
-        keys = {seen.key for seen in asked}
+        keys = {ask.key for ask in asks}
         rows = {row["question"]: row for row in eventually(ended) or ()}
-        for seen in asked:
-            check(seen, rows.get(seen.key), "".join(text), killed, counts)
-            retry(http, seen, rows.get(seen.key), fake)
+        for ask in asks:
+            check(ask, rows.get(ask.key), "".join(text), killed, counts)
+            retry(http, ask, rows.get(ask.key), fake)
         assert len([row for row in person.questions(http) if row["question"] in keys]) == 20
     return server
 
 
 def check(
-    seen: Seen, row: dict[str, Any] | None, text: str, killed: float, counts: dict[str, int]
+    ask: Seen, row: dict[str, Any] | None, text: str, killed: float, counts: dict[str, int]
 ) -> None:
     """An acknowledged question is there, with all that was shown a second before the end."""
-    if not seen.question_id:
+    if not ask.question_id:
         return
     assert row is not None
-    assert row["id"] == seen.question_id
+    assert row["id"] == ask.question_id
     assert row["status"] in ("answered", "interrupted")
     assert text.startswith(row["answer"])
     assert (row["answer"] == text) or row["status"] == "interrupted"
-    shown = max((length for when, length in seen.text if when < killed - 1), default=0)
-    assert len(row["answer"]) >= shown
+    shown_length = max((length for when, length in ask.text if when < killed - 1), default=0)
+    assert len(row["answer"]) >= shown_length
     counts["acknowledged"] += 1
     counts[row["status"]] += 1
 
 
-def retry(http: httpx2.Client, seen: Seen, row: dict[str, Any] | None, fake: FakeAnthropic) -> None:
+def retry(http: httpx2.Client, ask: Seen, row: dict[str, Any] | None, fake: FakeAnthropic) -> None:
     """The same key again: never a second row, nor a second call for what was answered."""
-    calls = len(fake.asked(seen.key))
-    headers = {"idempotency-key": seen.key}
-    answer = http.post("/api/questions", json={"question": seen.key}, headers=headers)
+    calls = len(fake.asked(ask.key))
+    headers = {"idempotency-key": ask.key}
+    answer = http.post("/api/questions", json={"question": ask.key}, headers=headers)
     if row is None:
         assert answer.status_code == 201
     elif row["status"] == "answered":
         assert (answer.status_code, answer.json()["id"]) == (201, row["id"])
-        assert len(fake.asked(seen.key)) == calls == 1
+        assert len(fake.asked(ask.key)) == calls == 1
     else:
         assert (answer.status_code, answer.json()["code"]) == (502, "interrupted")
         assert answer.json()["question_id"] == row["id"]
-        assert len(fake.asked(seen.key)) == calls
+        assert len(fake.asked(ask.key)) == calls
 
 
 def test_a_living_answer_is_no_orphan_however_slow_its_model(
@@ -121,8 +121,8 @@ def test_a_living_answer_is_no_orphan_however_slow_its_model(
     marker = uuid4().hex
     reply = fake.on(marker, "begun", " and ended", hold_after=1)
     with ThreadPoolExecutor(1) as pool:
-        asking = pool.submit(ask_until_cut, person, server, seen := Seen(marker))
-        eventually(lambda: seen.text)
+        asking = pool.submit(ask_until_cut, person, server, ask := Seen(marker))
+        eventually(lambda: ask.text)
         with person.at(other) as http:
             for _ in range(9):
                 time.sleep(0.5)  # nothing happens here, and that is what must be seen

@@ -128,7 +128,7 @@ def test_a_full_disk_is_told_and_got_over(
     with small_disk(tmp_path / "disk", "2m") as disk:
         server = serving(tmp_path / "home", fake, f"sqlite:///{disk / 'askcli.db'}")
         person = new_person(server)
-        kept = person.ask("kept").json()["id"]
+        stored = person.ask("kept").json()["id"]
         filler = disk / "filler"
         with filler.open("wb", buffering=0) as file:
             while True:
@@ -140,10 +140,10 @@ def test_a_full_disk_is_told_and_got_over(
         assert refused
         assert refused.json()["code"] == "database_unavailable"
         assert "disk" in refused.json()["detail"]
-        assert person.http.get(f"/api/questions/{kept}").json()["answer"]
+        assert person.http.get(f"/api/questions/{stored}").json()["answer"]
         filler.unlink()
         assert person.ask("there is room again").status_code == 201
-        assert len({row["id"] for row in person.questions()} & {kept}) == 1
+        assert len({row["id"] for row in person.questions()} & {stored}) == 1
         assert server.stop() == 0
 
 
@@ -158,7 +158,7 @@ def test_a_read_only_database_is_told_at_the_start(
     with small_disk(tmp_path / "disk", "8m") as disk:
         url = f"sqlite:///{disk / 'askcli.db'}"
         server = serving(tmp_path / "home", fake, url)
-        kept = new_person(server).ask("kept").json()["answer"]
+        stored = new_person(server).ask("kept").json()["answer"]
         assert server.stop() == 0
         remount = ["mount", "-o", "remount", str(disk)]
         subprocess.run([*remount[:2], "remount,ro", str(disk)], check=True)
@@ -168,7 +168,7 @@ def test_a_read_only_database_is_told_at_the_start(
         assert "read-only" in done.err
         subprocess.run([*remount[:2], "remount,rw", str(disk)], check=True)
         again = server.again()
-        assert kept in [row["answer"] for row in stored_rows(disk / "askcli.db")]
+        assert stored in [row["answer"] for row in stored_rows(disk / "askcli.db")]
         assert again.stop() == 0
 
 

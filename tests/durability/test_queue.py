@@ -28,18 +28,18 @@ def test_users_take_turns_and_a_full_queue_is_told(
         return metric(server, waiting) == count
 
     with ThreadPoolExecutor(10) as pool:
-        asked = [pool.submit(greedy.ask, f"{marker} first")]
+        requests = [pool.submit(greedy.ask, f"{marker} first")]
         assert reply.reached.wait(30)
         for number in range(3):  # a quarter of the places is what one user may take
-            asked.append(pool.submit(greedy.ask, f"{marker} greedy {number}"))
+            requests.append(pool.submit(greedy.ask, f"{marker} greedy {number}"))
             eventually(partial(is_waiting, number + 1))
         refused = greedy.ask(f"{marker} too much")
         assert (refused.status_code, refused.json()["code"]) == (503, "provider_overloaded")
         assert int(refused.headers["retry-after"]) > 0
-        asked.append(pool.submit(modest.ask, f"{marker} modest"))
+        requests.append(pool.submit(modest.ask, f"{marker} modest"))
         eventually(partial(is_waiting, 4))
         reply.release()
-        assert {future.result().status_code for future in asked} == {201}
+        assert {future.result().status_code for future in requests} == {201}
     order = [request["messages"][-1]["content"].split()[1] for request in fake.asked(marker)]
     assert order.index("modest") <= 2
     assert sorted(order) == ["first", "greedy", "greedy", "greedy", "modest"]

@@ -129,13 +129,13 @@ def test_fifty_identical_posts_at_once_ask_once(
     reply = fake.on(marker, "One ", "answer.", hold_after=1)
     key = {"idempotency-key": marker}
     with alice.at(twin) as other, ThreadPoolExecutor(50) as pool:
-        asked = [
+        requests = [
             pool.submit(client.post, "/api/questions", json={"question": marker}, headers=key)
             for client in [alice.http, other] * 25
         ]
         assert reply.reached.wait(30)
         reply.release()
-        answers = [future.result() for future in asked]
+        answers = [future.result() for future in requests]
     assert {answer.status_code for answer in answers} == {201}
     assert {answer.json()["answer"] for answer in answers} == {"One answer."}
     assert len({answer.json()["id"] for answer in answers}) == 1
@@ -218,8 +218,8 @@ def test_ctrl_c_stops_the_answer_and_names_it(sqlite_cli: Cli, fake: FakeAnthrop
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     question_id = err.decode().split()[-1]
-    shown = sqlite_cli("history", "show", question_id, "--json")
-    assert (json.loads(shown.out)["status"], json.loads(shown.out)["answer"]) == (
+    output = sqlite_cli("history", "show", question_id, "--json")
+    assert (json.loads(output.out)["status"], json.loads(output.out)["answer"]) == (
         "cancelled",
         "begun",
     )

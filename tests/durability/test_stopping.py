@@ -30,11 +30,11 @@ def test_a_stopping_server_finishes_or_keeps_its_answers(
     person = new_person(server)
     marker = uuid4().hex
     reply = fake.on(marker, "begun", " and ended", hold_after=1)
-    asked = [Seen(f"{marker} {number}") for number in range(50)]
+    asks = [Seen(f"{marker} {number}") for number in range(50)]
     with ThreadPoolExecutor(51) as pool:
-        for seen in asked:
-            pool.submit(ask_until_cut, person, server, seen)
-        eventually(lambda: all(seen.text for seen in asked))
+        for ask in asks:
+            pool.submit(ask_until_cut, person, server, ask)
+        eventually(lambda: all(ask.text for ask in asks))
         stopping = pool.submit(server.stop)
         ready = f"{server.url}/readyz"
         eventually(lambda: httpx2.get(ready, trust_env=False).status_code == 503)

@@ -232,8 +232,8 @@ def test_every_endpoint_with_every_kind_of_caller(
 
     nobody = row.owner if row.scopes is None else 401
     assert tried(None) == nobody
-    found = {kind: tried(token) for kind, token in world.refused.items()}
-    assert found == dict.fromkeys(world.refused, nobody)
+    responses = {kind: tried(token) for kind, token in world.refused.items()}
+    assert responses == dict.fromkeys(world.refused, nobody)
     if row.scopes is not None:
         assert tried(world.disabled_token) == 403
         for scope in ("ask", "read"):
@@ -286,8 +286,8 @@ def test_what_a_caller_may_do_is_never_taken_from_the_request(alice: Person, bob
         assert answer.status_code == 422, name
         body = {"name": "A", "email": f"r{alice.email}", "password": "a good password", name: value}
         assert alice.http.post("/api/users", json=body).status_code == 422, name
-    wanted = {"name": "x", "scopes": ["account"]}
-    assert alice.http.post("/api/tokens", json=wanted).status_code == 422
+    body = {"name": "x", "scopes": ["account"]}
+    assert alice.http.post("/api/tokens", json=body).status_code == 422
 
 
 def test_nothing_of_a_password_or_its_hash_is_ever_answered(alice: Person) -> None:

@@ -128,9 +128,9 @@ def test_strangers_unfinished_bodies_fill_no_memory(
             sock.sendall(unfinished(b"/api/users", 65_000, 64_000))
         with connection(sqlite_server) as sock:
             sock.sendall(unfinished(b"/api/auth/login", 65_000, 64_000))
-            told = sock.recv(65_536)
-        assert told.startswith(b"HTTP/1.1 503 ")
-        assert b"retry-after: " in told
+            received = sock.recv(65_536)
+        assert received.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: " in received
         assert new_person(sqlite_server).ask("hello").status_code == 201  # whole bodies get in
         grown = (process.memory_info().rss - before) / MEBIBYTE
     report(f"200 unfinished bodies of strangers: {grown:.1f} MiB more")
@@ -156,13 +156,13 @@ def test_a_request_for_another_protocol_is_answered_in_this_one(
         sock.sendall(login + upgrade + b"content-length: 20\r\n\r\n")
         sock.sendall(b'{"email": "a@b", "p')
         sock.sendall(b"a" + GET.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
-        told = read_all(sock)
+        received = read_all(sock)
     no_body = login + upgrade + b"content-length: 0\r\n\r\n"
     empty = answer_to(sqlite_server, no_body + b"nonsense\r\n\r\n")
     assert empty.startswith(b"HTTP/1.1 422 "), empty
-    assert told.startswith(b"HTTP/1.1 400 "), told
-    assert b"malformed_json" in told  # the whole body has been read, and nothing but it
-    assert told.count(b"HTTP/1.1 200 OK") == 1
+    assert received.startswith(b"HTTP/1.1 400 "), received
+    assert b"malformed_json" in received  # the whole body has been read, and nothing but it
+    assert received.count(b"HTTP/1.1 200 OK") == 1
     get = GET.replace(b"\r\n\r\n", b"\r\n" + upgrade + b"\r\n")
     assert answer_to(sqlite_server, get + get, GET + b"nonsense\r\n\r\n").count(b"200 OK") == 3
     assert not [line for line in sqlite_server.log if "upgrade" in line.lower()]

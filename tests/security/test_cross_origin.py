@@ -43,12 +43,12 @@ def get(server: ServerProcess, origin: str) -> httpx2.Response:
 
 
 def test_a_page_of_an_allowed_origin_may_call_the_api(open_server: ServerProcess) -> None:
-    asked = preflight(open_server, PAGE)
-    assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, PAGE)
+    response = preflight(open_server, PAGE)
+    assert (response.status_code, response.headers["access-control-allow-origin"]) == (200, PAGE)
     assert set(HEADERS.split(",")) <= set(
-        asked.headers["access-control-allow-headers"].lower().split(", ")
+        response.headers["access-control-allow-headers"].lower().split(", ")
     )
-    assert asked.headers["x-request-id"]
+    assert response.headers["x-request-id"]
     problem = get(open_server, PAGE)
     assert (problem.status_code, problem.json()["code"]) == (401, "not_authenticated")
     assert problem.headers["access-control-allow-origin"] == PAGE
@@ -56,8 +56,8 @@ def test_a_page_of_an_allowed_origin_may_call_the_api(open_server: ServerProcess
     assert set(problem.headers["access-control-expose-headers"].split(", ")) == {
         "x-request-id", "idempotency-replayed", "retry-after", "location"
     }  # fmt: skip
-    for response in (asked, problem):
-        assert "access-control-allow-credentials" not in response.headers
+    for each in (response, problem):
+        assert "access-control-allow-credentials" not in each.headers
 
 
 @pytest.mark.parametrize("origin", [OTHER, "null", "http://app.example.org", f"{PAGE}.evil.org"])

@@ -48,10 +48,10 @@ def get(host: bytes, *more: bytes) -> bytes:
     ],
 )
 def test_a_host_header_that_is_none(sqlite_server: ServerProcess, host: bytes) -> None:
-    told = answer_to(sqlite_server, get(host))
-    assert told.startswith(b"HTTP/1.1 400 "), told[:100]
-    assert b"application/problem+json" in told
-    assert b"evil" not in told
+    response = answer_to(sqlite_server, get(host))
+    assert response.startswith(b"HTTP/1.1 400 "), response[:100]
+    assert b"application/problem+json" in response
+    assert b"evil" not in response
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil"])
@@ -108,8 +108,8 @@ def test_what_is_too_much_is_refused_in_little_memory(server: ServerProcess, ali
             400,
             422,
         )
-    told = answer_to(server, get(b"localhost", b"x-much: " + b"a" * MEBIBYTE))
-    assert told.startswith(b"HTTP/1.1 431 ")
+    response = answer_to(server, get(b"localhost", b"x-much: " + b"a" * MEBIBYTE))
+    assert response.startswith(b"HTTP/1.1 431 ")
     endless = [b"GET / HTTP/1.1\r\n", *[b"x-%d: %s\r\n" % (n, b"a" * 1000) for n in range(1000)]]
     assert answer_to(server, *endless).startswith(b"HTTP/1.1 431 ")
     chunked = b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
@@ -144,10 +144,10 @@ def test_what_is_no_http_is_a_problem_and_the_process_lives(
     with connection(sqlite_server) as sock:
         sock.sendall(raw)
         sock.shutdown(socket.SHUT_WR)
-        told = read_all(sock)
-    assert told == b"" or told.startswith(b"HTTP/1.1 4")
-    if told:
-        assert b"application/problem+json" in told
+        response = read_all(sock)
+    assert response == b"" or response.startswith(b"HTTP/1.1 4")
+    if response:
+        assert b"application/problem+json" in response
     assert httpx2.get(f"{sqlite_server.url}/healthz", trust_env=False).status_code == 200
 
 
@@ -165,26 +165,26 @@ def test_one_connection_carries_many_requests_all_the_same(
         assert person.http.get("/healthz").status_code == 200
     with connection(sqlite_server) as sock:
         sock.sendall(get(b"localhost").replace(b"connection: close\r\n", b"") * 20)
-        told = b""
-        while told.count(b'"status":"ok"') < 20:
-            told += sock.recv(65536)
-    assert told.count(b"HTTP/1.1 200") == 20
+        response = b""
+        while response.count(b'"status":"ok"') < 20:
+            response += sock.recv(65536)
+    assert response.count(b"HTTP/1.1 200") == 20
 
 
 def test_requests_before_a_bad_one_are_answered(sqlite_server: ServerProcess) -> None:
     """As a client that sends many at once, and then is cut off, would want."""
     good = get(b"localhost").replace(b"connection: close\r\n", b"")
-    told = answer_to(sqlite_server, good * 5 + b"GET /%s HTTP/1.1\r\n" % (b"a" * 100_000))
-    assert told.count(b"HTTP/1.1 200") == 5
+    response = answer_to(sqlite_server, good * 5 + b"GET /%s HTTP/1.1\r\n" % (b"a" * 100_000))
+    assert response.count(b"HTTP/1.1 200") == 5
     half = get(b"localhost", b"x-long: " + b"a" * 900).replace(b"connection: close\r\n", b"")
     with connection(sqlite_server) as sock:
         sock.sendall(half * 80 + half[:500])
-        told = b""
-        while told.count(b'"status":"ok"') < 80:
-            told += sock.recv(65536)
+        response = b""
+        while response.count(b'"status":"ok"') < 80:
+            response += sock.recv(65536)
         sock.sendall(half[500:])
-        while told.count(b'"status":"ok"') < 81:
-            told += sock.recv(65536)
+        while response.count(b'"status":"ok"') < 81:
+            response += sock.recv(65536)
 
 
 @pytest.fixture
@@ -210,9 +210,9 @@ def test_what_does_not_come_is_not_waited_for(impatient: ServerProcess) -> None:
     )
     headers = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-slow: "
     for began in (headers, login + b"content-length: 10000\r\n\r\n{"):
-        told = trickled(impatient, began)
-        assert told.startswith(b"HTTP/1.1 408 ")
-        assert b"request_timeout" in told
+        response = trickled(impatient, began)
+        assert response.startswith(b"HTTP/1.1 408 ")
+        assert b"request_timeout" in response
     with connection(impatient) as silent:
         assert read_all(silent) == b""  # it began nothing, so it is told nothing
 

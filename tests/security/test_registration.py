@@ -137,7 +137,7 @@ def test_register_with_an_invite_at_the_command_line(
 
 
 @pytest.mark.parametrize(
-    ("settings", "told", "status"),
+    ("settings", "notice", "status"),
     [
         ({}, "Registration takes an invite", 403),
         ({"ASKCLI_REGISTRATION": "open"}, "Warning: anybody", 201),
@@ -145,11 +145,11 @@ def test_register_with_an_invite_at_the_command_line(
     ],
 )
 def test_a_public_address_is_not_open_by_default(
-    tmp_path: Path, settings: dict[str, str], told: str, status: int
+    tmp_path: Path, settings: dict[str, str], notice: str, status: int
 ) -> None:
     server = ServerProcess(tmp_path, "--host", "0.0.0.0", **SCRIPTED, **settings)
     line = next((line for line in server.log if "regist" in line.lower()), "")
-    assert line.startswith(told)
+    assert line.startswith(notice)
     url = server.url.replace("0.0.0.0", "127.0.0.1")
     answer = httpx2.post(f"{url}/api/users", json=registration(), trust_env=False)
     assert answer.status_code == status
@@ -162,8 +162,8 @@ def test_behind_a_proxy_on_the_same_machine_registration_takes_an_invite(
 ) -> None:
     """The greeting and the status say so, and why."""
     server = ServerProcess(tmp_path, *flags, ASKCLI_ALLOWED_HOSTS="ask.example.org", **SCRIPTED)
-    told = "egistration takes an invite, because ASKCLI_ALLOWED_HOSTS is set"
-    assert len([line for line in server.log if told in line]) == 1
+    notice = "egistration takes an invite, because ASKCLI_ALLOWED_HOSTS is set"
+    assert len([line for line in server.log if notice in line]) == 1
     answer = httpx2.post(f"{server.url}/api/users", json=registration(), trust_env=False)
     assert (answer.status_code, answer.json()["code"]) == (403, "invite_needed")
     status = new_cli(server)("status").out
@@ -235,8 +235,8 @@ def test_a_common_password_is_refused(
     assert "password" in answer.json()["detail"]
     assert password not in answer.text
     with database_of(sqlite_server) as connection:
-        found = select(func.count()).where(users.c.email_key == "just.me@example.net")
-        assert connection.execute(found).scalar() == 0
+        query = select(func.count()).where(users.c.email_key == "just.me@example.net")
+        assert connection.execute(query).scalar() == 0
 
 
 @pytest.mark.parametrize(

@@ -21,13 +21,13 @@ from tests.support.servers import server_settings
 
 def command_lines() -> str:
     """What `ps` shows to everybody of every process."""
-    found = []
+    columns = []
     for process in psutil.process_iter():
         try:
-            found.append(" ".join(process.cmdline()))
+            columns.append(" ".join(process.cmdline()))
         except psutil.Error:  # it has ended meanwhile
             continue
-    return "\n".join(found)
+    return "\n".join(columns)
 
 
 def test_no_process_list_shows_a_secret(
@@ -36,14 +36,14 @@ def test_no_process_list_shows_a_secret(
     with_settings = FreshServer(tmp_path, **server_settings(fake, server.database_url))
     cli = logged_in(new_cli(server), server)
     token = cli("token", "create", "x").out.strip()
-    kept = account(cli, server)
+    login = account(cli, server)
     waiting = cli.start("login", "--email", "a@b", "--password-stdin", stdin=subprocess.PIPE)
     with_token = new_cli(server, ASKCLI_TOKEN=token)
     asking = with_token.start("ask", "-", stdin=subprocess.PIPE)
-    shown = command_lines()
-    assert shown.count("askcli") >= 3
-    for secret in (PASSWORD, KEY, SECRET, token, kept["access_token"], kept["refresh_token"]):
-        assert secret not in shown
+    processes = command_lines()
+    assert processes.count("askcli") >= 3
+    for secret in (PASSWORD, KEY, SECRET, token, login["access_token"], login["refresh_token"]):
+        assert secret not in processes
     for process in (waiting, asking):
         process.kill()
         process.communicate()
@@ -89,13 +89,13 @@ def test_the_search_finds_what_is_there() -> None:
 
 
 def test_debug_shows_where_and_not_what(cli: Cli, server: ServerProcess) -> None:
-    kept = account(cli, server)
+    login = account(cli, server)
     token_file(cli).chmod(0o600)
     cli.environment["ASKCLI_SERVER"] = "http://127.0.0.1:1"
     done = cli("--debug", "whoami")
     assert "Traceback" in done.err
-    assert kept["access_token"] not in done.err
-    assert kept["refresh_token"] not in done.err
+    assert login["access_token"] not in done.err
+    assert login["refresh_token"] not in done.err
 
 
 def test_the_repository_publishes_no_secret() -> None:

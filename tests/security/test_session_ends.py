@@ -41,8 +41,8 @@ def test_an_open_stream_ends_with_its_caller(
     seconds = time.monotonic() - began
     assert seconds < 2, seconds
     assert last.event == "error"
-    told = {"session_ended", "cancelled"} if end in ("disable", "delete") else {"session_ended"}
-    assert json.loads(last.data)["code"] in told
+    codes = {"session_ended", "cancelled"} if end in ("disable", "delete") else {"session_ended"}
+    assert json.loads(last.data)["code"] in codes
     if end not in ("disable", "delete"):  # the answer itself goes on: it is still the user's
         assert httpx2.get(f"{twin.url}/metrics", trust_env=False).text.count("running 1") == 1
         _end(server, alice, "delete", token["id"])

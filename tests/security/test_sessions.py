@@ -51,9 +51,9 @@ def use_long_ago(server: ServerProcess, token: str, seconds: int = 31) -> None:
 
 def events(server: ServerProcess, person: Person) -> list[str]:
     """What the audit log tells of the user, the oldest first."""
-    found = select(audit.c.event).where(audit.c.user_id == UUID(person.id)).order_by(audit.c.id)
+    query = select(audit.c.event).where(audit.c.user_id == UUID(person.id)).order_by(audit.c.id)
     with database_of(server) as connection:
-        return list(connection.execute(found).scalars())
+        return list(connection.execute(query).scalars())
 
 
 def test_reuse_ends_the_session_on_another_process(
@@ -176,9 +176,9 @@ def test_a_retry_gets_its_successor_also_after_the_secret_was_changed(
 def test_only_digests_of_tokens_are_stored(server: ServerProcess, alice: Person) -> None:
     token = alice.tokens["refresh_token"]
     with database_of(server) as connection:
-        kept = set(connection.execute(select(refresh_tokens.c.token_hash)).scalars())
-    assert hash_token(token) in kept
-    assert token not in kept
+        hashes = set(connection.execute(select(refresh_tokens.c.token_hash)).scalars())
+    assert hash_token(token) in hashes
+    assert token not in hashes
     derived = refresh(alice.http, token).json()["refresh_token"]
     assert len(derived) == len(token) == 43  # 256 bits
 

@@ -32,17 +32,17 @@ def answer_to(server: ServerProcess, *parts: bytes) -> bytes:
 
 
 def read_all(sock: socket.socket) -> bytes:
-    told = b""
+    received = b""
     try:
         while data := sock.recv(65536):
-            told += data
+            received += data
     except OSError:
         pass
-    return told
+    return received
 
 
 def is_open(server: ServerProcess, sock: socket.socket) -> bool:
     """Whether the server still has its end of the connection."""
     port = sock.getsockname()[1]
     connections = psutil.Process(server.pid).net_connections("tcp")
-    return any(found.raddr and found.raddr.port == port for found in connections)
+    return any(connection.raddr and connection.raddr.port == port for connection in connections)

@@ -159,8 +159,8 @@ def written(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", terminal)
         patch.setattr(markdown, "DRAW_RATIO", 0)  # every piece is drawn
-        told = {"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": str(rows)}
-        for name, value in (told | environment).items():
+        environment = {"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": str(rows)}
+        for name, value in (environment | environment).items():
             patch.setenv(name, value)
         markdown.print_markdown(iter(pieces))
     return terminal.getvalue()
@@ -172,11 +172,11 @@ def test_whatever_comes_however_it_is_cut(text: str, data: Any) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
     columns = data.draw(st.sampled_from([20, 40, 80, 200]))
     pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-    shown = written(pieces, columns, rows=10)
-    assert not CONTROL.search(OURS.sub("", shown)), shown
+    output = written(pieces, columns, rows=10)
+    assert not CONTROL.search(OURS.sub("", output)), output
     whole = written([text], columns, rows=10)
     note(f"{text!r} {pieces!r}")
-    assert without_end(lines(shown, columns, 10)) == without_end(lines(whole, columns, 10))
+    assert without_end(lines(output, columns, 10)) == without_end(lines(whole, columns, 10))
 
 
 LONG_COMMAND = "git log --oneline --graph " + "".join(f"--flag-{n} " for n in range(12)) + "end"
@@ -189,16 +189,16 @@ def test_each_letter_is_on_the_screen_as_soon_as_it_has_come(text: str) -> None:
     def pieces() -> Iterator[str]:
         for number, letter in enumerate(text):
             yield letter
-            shown = "".join(lines(terminal.getvalue(), 40))
-            assert shown.count("w") == text[: number + 1].count("w"), shown
+            output = "".join(lines(terminal.getvalue(), 40))
+            assert output.count("w") == text[: number + 1].count("w"), output
 
     written(pieces(), 40, terminal=terminal)
 
 
 @pytest.mark.parametrize("block", ["1. run\n\n   ```sh\n   {}\n   ```\n", "> - a\n>\n>       {}\n"])
 def test_a_command_in_a_list_can_be_copied_whole(block: str) -> None:
-    shown = re.sub(r"\x1b\[[0-9;]*m", "", written([block.format(LONG_COMMAND)], 40))
-    assert LONG_COMMAND in shown
+    output = re.sub(r"\x1b\[[0-9;]*m", "", written([block.format(LONG_COMMAND)], 40))
+    assert LONG_COMMAND in output
 
 
 def test_an_answer_from_the_first_row_on_is_not_kept_again_and_again() -> None:
@@ -211,11 +211,11 @@ def test_an_answer_from_the_first_row_on_is_not_kept_again_and_again() -> None:
     ]
 
 
-def without_end(shown: list[str]) -> list[str]:
+def without_end(output: list[str]) -> list[str]:
     """The lines without blank ones at the end."""
-    while shown and not shown[-1]:
-        shown = shown[:-1]
-    return shown
+    while output and not output[-1]:
+        output = output[:-1]
+    return output
 
 
 @settings(max_examples=EXAMPLES * 3, deadline=None, suppress_health_check=list(HealthCheck))
@@ -227,8 +227,8 @@ def test_a_pipe_carries_the_text_less_its_control_characters(text: str, data: An
     assert raw == text
     assert not CONTROL.search(piped.replace("\n", "").replace("\t", ""))
     # Character by character the same, but for the control characters, and a last line feed.
-    kept = text.replace("\r", "")
-    ended = kept if not kept or kept.endswith("\n") else kept + "\n"
+    expected = text.replace("\r", "")
+    ended = expected if not expected or expected.endswith("\n") else expected + "\n"
     assert len(piped.removesuffix("\n")) == len(ended.removesuffix("\n"))
     for one, other in zip(piped, ended, strict=False):
         assert one == other or (CONTROL.match(other) and not CONTROL.match(one)), (one, other)
@@ -253,11 +253,11 @@ def test_no_word_is_lost_in_the_rendering(parts: list[str]) -> None:
         text += part.format(*own) + "\n"
         words += own
     for columns in (20, 80):
-        shown = "".join(line.replace(" ", "") for line in lines(written([text], columns), columns))
+        output = "".join(line.replace(" ", "") for line in lines(written([text], columns), columns))
         # A word may go on in the next line of its cell: so letters are counted.
-        assert shown.count("w") >= text.count("w") - text.count("www."), (text, shown)
+        assert output.count("w") >= text.count("w") - text.count("www."), (text, output)
         if columns == 80:
-            assert [word for word in words if word not in shown] == []
+            assert [word for word in words if word not in output] == []
 
 
 def test_a_long_text_without_a_break_is_no_burden() -> None:

@@ -52,13 +52,13 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalModel:
 
 
 def test_the_parts_become_the_file(model: LocalModel, tmp_path: Path) -> None:
-    seen: list[int] = []
-    path = download.fetch(model, tmp_path / "data", seen.append)
+    offsets: list[int] = []
+    path = download.fetch(model, tmp_path / "data", offsets.append)
     assert path.read_bytes() == CONTENT
-    assert seen[-1] == len(CONTENT)
-    seen.clear()
-    assert download.fetch(model, tmp_path / "data", seen.append) == path
-    assert seen == []  # nothing is fetched twice
+    assert offsets[-1] == len(CONTENT)
+    offsets.clear()
+    assert download.fetch(model, tmp_path / "data", offsets.append) == path
+    assert offsets == []  # nothing is fetched twice
     assert sorted(p.name for p in path.parent.iterdir()) == ["made-up.gguf", "made-up.gguf.lock"]
 
 

@@ -13,11 +13,11 @@ from tests.support.search_cases import CASES, STORED
 
 @pytest.mark.parametrize(("query", "name"), [case for case in CASES if case[1]])
 def test_what_is_found_can_be_marked(query: str, name: str) -> None:
-    wanted = terms(query)
+    query_terms = terms(query)
     whole = "\n".join(STORED[name])
-    marked = [whole[start:end] for start, end in matches(whole, wanted)]
+    marked = [whole[start:end] for start, end in matches(whole, query_terms)]
     assert marked
-    assert all(matches(part, wanted) for part in marked)
+    assert all(matches(part, query_terms) for part in marked)
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,10 @@ with Client(URL) as client:
     assert refused.code is ProblemCode.INVALID_CREDENTIALS
     tokens = log_in.sync(client=client, body=Login(EMAIL, PASSWORD))
 with AuthenticatedClient(URL, tokens.access_token) as client:
-    asked = ask_question.sync(client=client, body=AskBody("Why is the sky blue?"))
-    assert asked.status == "answered", asked
-    assert asked.created_at.tzinfo is not None
-    assert "event: done" in follow_answer.sync(asked.id, client=client)
+    question = ask_question.sync(client=client, body=AskBody("Why is the sky blue?"))
+    assert question.status == "answered", question
+    assert question.created_at.tzinfo is not None
+    assert "event: done" in follow_answer.sync(question.id, client=client)
     page = list_questions.sync("me", client=client)
-    assert [item.id for item in page.items] == [asked.id]
+    assert [item.id for item in page.items] == [question.id]
 print("openapi-python-client: walked")

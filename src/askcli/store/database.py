@@ -188,5 +188,5 @@ def connection_errors(database: Database) -> Iterator[None]:
         file = Path(database.url.database or "")
         if database.is_sqlite and file.exists() and not os.access(file, os.W_OK):
             reason = "the file is read-only"
-        shown = engines.shown(database.url)
-        raise Failed(f"cannot use the database {shown}: {reason}") from None
+        url = engines.shown(database.url)
+        raise Failed(f"cannot use the database {url}: {reason}") from None

@@ -25,9 +25,9 @@ def render_block(terminal: Console, block: str) -> list[Line]:
     markdown = Document(block.strip("\n"))
     level = max((token.level for token in markdown.parsed), default=0)
     is_deep = level > min(DEEPEST, terminal.width // COLUMNS_PER_LEVEL)
-    shown = Text(block.strip("\n")) if is_deep else markdown
+    content = Text(block.strip("\n")) if is_deep else markdown
     options = terminal.options.update(width=max(1, terminal.width - 1))
-    lines = list(Segment.split_lines(terminal.render(shown, options)))
+    lines = list(Segment.split_lines(terminal.render(content, options)))
     numbers = [number for number, line in enumerate(lines) if not _is_blank(line)]
     return [_trimmed(line) for line in lines[numbers[0] : numbers[-1] + 1]] if numbers else []
 

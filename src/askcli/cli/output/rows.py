@@ -34,13 +34,13 @@ def folded(line: Line, width: int) -> list[Line]:
     for text, style, _ in line:
         begun = ""
         for char in text:
-            shown = " " * (TAB - used % TAB) if char == "\t" else char
-            size = len(shown) if char == "\t" else _widest(char)
+            cell = " " * (TAB - used % TAB) if char == "\t" else char
+            size = len(cell) if char == "\t" else _widest(char)
             if used + size > width and used:
                 rows[-1].append(Segment(begun, style))
                 rows.append([])
                 begun, used = "", 0
-            begun, used = begun + shown, used + size
+            begun, used = begun + cell, used + size
         rows[-1].append(Segment(begun, style))
     return rows
 

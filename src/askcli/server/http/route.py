@@ -22,7 +22,11 @@ class Route(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler, with these checks before FastAPI's."""
         handle = super().get_route_handler()
-        callers = [found for found in self.dependant.dependencies if found.call is get_caller]
+        callers = [
+            dependency
+            for dependency in self.dependant.dependencies
+            if dependency.call is get_caller
+        ]
         limits = bodies.OF_CALLERS if callers else bodies.OF_STRANGERS
 
         async def check_and_handle(request: Request) -> Response:

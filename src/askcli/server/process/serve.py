@@ -65,10 +65,10 @@ class Worker(Role):
 
 def _greeting(sock: socket.socket, workers: int = 1) -> str:
     host, port = sock.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
+    name = f"[{host}]" if ":" in host else host
     count = f", {workers} processes" if workers > 1 else ""
     return (
-        f"askcli {__version__} serves http://{shown}:{port} (docs at /docs{count}), Ctrl-C ends it."
+        f"askcli {__version__} serves http://{name}:{port} (docs at /docs{count}), Ctrl-C ends it."
     )
 
 
