@@ -12,7 +12,7 @@ from tests.support.cli import Cli
 def test_words_with_blanks_are_a_question_and_so_is_a_pipe(sqlite_cli: Cli) -> None:
     marker = uuid4().hex
     assert sqlite_cli(f"why is {marker} blue?").out == f"You asked: why is {marker} blue?\n"
-    assert sqlite_cli(f"why {marker}", "--raw", "-q").out == f"You asked: why {marker}"
+    assert sqlite_cli(f"why\n{marker}", "--raw", "-q").out == f"You asked: why\n{marker}"
     assert sqlite_cli(stdin=f"piped {marker}").out == f"You asked: piped {marker}\n"
     terminal = sqlite_cli.terminal(f"why is {marker} blue?").read()
     assert "Asking" in terminal

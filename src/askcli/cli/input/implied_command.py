@@ -13,7 +13,7 @@ import sys
 def with_command(arguments: list[str]) -> list[str]:
     """Return the arguments with `ask` before a question: words with blanks, or a pipe alone."""
     if arguments:
-        return ["ask", *arguments] if " " in arguments[0].strip() else arguments
+        return ["ask", *arguments] if len(arguments[0].split()) > 1 else arguments
     return ["ask"] if _is_piped() else arguments
 
 
