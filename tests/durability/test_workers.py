@@ -70,7 +70,7 @@ def test_workers_leave_when_their_parent_is_killed(home: Path) -> None:
 
 
 def test_workers_know_where_their_parent_listens(home: Path, new_cli: NewCli) -> None:
-    server = two_workers(home, "--host", "127.0.0.2")  # not the loopback address: as good as public
+    server = two_workers(home, "--host", "0.0.0.0")
     words = ("register", "--name", "A", "--email", "a@b.example", "--password-stdin")
     done = new_cli(server)(*words, stdin="correct horse battery\n")
     assert (done.code, "invite" in done.err) == (4, True), done

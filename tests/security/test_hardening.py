@@ -63,6 +63,12 @@ def test_on_loopback_only_this_machines_names_are_answered_to(alice: Person, hos
         assert alice.http.get("/api/users/me", headers={"host": good}).status_code == 200
 
 
+def test_a_server_answers_to_the_loopback_address_that_it_listens_on(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path, "--host", "127.0.0.2", ASKCLI_ANSWERER="scripted")
+    assert httpx2.get(f"{server.url}/healthz", trust_env=False).status_code == 200
+    assert server.stop() == 0
+
+
 def test_the_host_says_which_names_are_answered_to(
     sqlite_server: ServerProcess, tmp_path: Path
 ) -> None:

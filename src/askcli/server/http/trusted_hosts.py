@@ -25,8 +25,8 @@ def allowed(settings: Settings, sock: socket.socket) -> Hosts:
     if sock.family == socket.AF_UNIX or "*" in settings.allowed_hosts:
         return None
     if settings.allowed_hosts:
-        return frozenset(settings.allowed_hosts) | _LOOPBACK
-    return None if settings.is_beyond_loopback else _LOOPBACK
+        return _LOOPBACK | set(settings.allowed_hosts)
+    return None if settings.is_beyond_loopback else _LOOPBACK | {settings.host}
 
 
 def problem(values: list[str], allowed: Hosts) -> AskcliError | None:
