@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
+import traceback
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -29,6 +31,9 @@ from askcli.settings.loopback import is_loopback
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
+
+
+log = logging.getLogger("askcli.provider")
 
 
 class MessagesClient:
@@ -103,6 +108,10 @@ def translate(error: Exception) -> AskcliError:
     if isinstance(error, anthropic.APIStatusError):
         return _from_status(_status(error), _retry_after(error))
     if isinstance(error, ValueError | AssertionError | AttributeError | TypeError):
+        # The provider's fault or the SDK's or our own: the log has the place, never the text.
+        place = traceback.extract_tb(error.__traceback__)[-1:]
+        where = ", ".join(f"{frame.filename}:{frame.lineno}" for frame in place)
+        log.warning("the answer could not be read: %s in %s", type(error).__name__, where)
         return ProviderFailed(NO_ANSWER)
     return Interrupted("The connection to the model broke off; ask again.")
 

@@ -2,6 +2,9 @@
 
 A shape is a TypedDict, the JSON object itself: the client needs no model library, and the server
 documents the same keys in OpenAPI. Ids are UUIDv7 strings, times RFC 3339 strings in UTC.
+
+Clients check these shapes. A field that a released version does not send is `NotRequired`, so that
+a newer client can read an older server.
 """
 
 from __future__ import annotations

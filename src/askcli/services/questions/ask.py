@@ -24,8 +24,13 @@ class Ask:
 
     @property
     def digest(self) -> str:
-        """A digest of all fields, which tells whether a repeated key has the same question."""
-        text = json.dumps(asdict(self), default=str, sort_keys=True)
+        """A digest of the fields that are set: a repeated key must come with the same ones.
+
+        Fields that are not set are left out, so that a later version's new field does not change
+        the digest of a question that was asked before it.
+        """
+        fields = {name: value for name, value in asdict(self).items() if value is not None}
+        text = json.dumps(fields, default=str, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
