@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from tests.support import plain_http
 from tests.support.cli import Cli, NewCli
 from tests.support.databases import NewDatabase, all_that_is_stored, migrated, postgres_in
 from tests.support.fake_anthropic import FakeAnthropic
@@ -131,7 +132,7 @@ def _people() -> Iterator[NewPerson]:
     clients: list[httpx2.Client] = []
 
     def make(server: ServerProcess) -> Person:
-        http = httpx2.Client(base_url=server.url, timeout=60, trust_env=False)
+        http = plain_http.client(server.url)
         clients.append(http)
         email = add_user(server)
         login = {"email": email, "password": PASSWORD}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 
-import httpx2
 import pytest
 
+from tests.support import plain_http
 from tests.support.people import Person
 
 JSON = {"content-type": "application/json"}
@@ -59,7 +59,7 @@ def test_a_challenge_says_what_is_wrong_with_the_token(alice: Person) -> None:
 
     def challenge(path: str, **headers: str) -> str:
         url = f"{alice.http.base_url}{path}"
-        return httpx2.get(url, headers=headers, trust_env=False).headers["www-authenticate"]
+        return plain_http.get(url, headers=headers).headers["www-authenticate"]
 
     assert challenge("/api/users/me") == 'Bearer realm="askcli"'
     wrong = challenge("/api/users/me", authorization="Bearer x")

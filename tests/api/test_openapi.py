@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from askcli.problems import BY_CODE
+from tests.support import plain_http
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import ServerProcess
@@ -33,7 +34,7 @@ PLAIN_HEADERS |= {"connection", "transfer-encoding", "x-content-type-options", "
 
 @pytest.fixture(scope="module")
 def document(sqlite_server: ServerProcess) -> dict[str, Any]:
-    answer = httpx2.get(f"{sqlite_server.url}/openapi.json", trust_env=False)
+    answer = plain_http.get(f"{sqlite_server.url}/openapi.json")
     document: dict[str, Any] = answer.json()
     return document
 
@@ -100,7 +101,7 @@ def test_every_example_works_as_it_stands(
 ) -> None:
     """In order, with ids and tokens of earlier responses; every header sent is documented."""
     server = serving(tmp_path, fake, new_database("sqlite"), ASKCLI_LOGIN_LIMIT="10/300")
-    with httpx2.Client(base_url=server.url, trust_env=False, timeout=60) as http:
+    with plain_http.client(server.url) as http:
         document = http.get("/openapi.json").json()
         by_id = {op["operationId"]: (method, path, op) for method, path, op in operations(document)}
         values: dict[str, str] = {"user_id": "me"}

@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
-import httpx2
 import pytest
 from sqlalchemy import Uuid, column, func, insert, inspect, select, table
 from sqlalchemy import text as sql
@@ -17,6 +16,7 @@ from askcli.store import migrations
 from askcli.store.columns import metadata
 from askcli.store.database import Database
 from askcli.store.tables import audit, limits, sessions
+from tests.support import plain_http
 from tests.support.cli import Cli, NewCli
 from tests.support.databases import NewDatabase, database_of, migrated
 from tests.support.fake_anthropic import FakeAnthropic
@@ -245,7 +245,7 @@ def test_a_database_of_a_newer_askcli_is_named_as_such(
         connection.execute(sql("UPDATE alembic_version SET version_num = '9999'"))
     database.close()
     record = f"the database is at version 9999 and this askcli knows {migrations.HEAD}"
-    ready = httpx2.get(f"{server.url}/readyz", trust_env=False)
+    ready = plain_http.get(f"{server.url}/readyz")
     assert (ready.status_code, record in ready.json()["detail"]) == (503, True)
     assert record in new_cli(server).in_process("status").err
     assert server.stop() == 0

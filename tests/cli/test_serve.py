@@ -6,13 +6,13 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from sqlalchemy import inspect
 
 from askcli.store import migrations
 from askcli.store.columns import metadata
 from askcli.store.database import Database
+from tests.support import plain_http
 from tests.support.cli import NewCli
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
@@ -54,7 +54,7 @@ def test_postgresql_is_migrated_by_its_host(
     assert "to version" in cli("migrate").err
     assert "already" in cli("migrate").err
     server = serving(cli.home, fake, url)
-    assert httpx2.get(f"{server.url}/readyz").status_code == 200
+    assert plain_http.get(f"{server.url}/readyz").status_code == 200
     assert server.stop() == 0
 
 
@@ -91,7 +91,7 @@ def test_a_dotenv_and_the_environment_configure_the_host(tmp_path: Path) -> None
     server = FreshServer(tmp_path, JWT_SECRET=SECRET)  # the environment goes before the file
     log_lines = [line for line in server.log if ".env" in line]
     assert log_lines == ["Read .env: ASKCLI_ANSWERER, ASKCLI_DRAIN_SECONDS.\n"]
-    assert httpx2.get(f"{server.url}/healthz").status_code == 200
+    assert plain_http.get(f"{server.url}/healthz").status_code == 200
     assert server.stop() == 0
 
 

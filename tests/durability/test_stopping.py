@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
-import httpx2
 import pytest
 
+from tests.support import plain_http
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson
@@ -37,7 +37,7 @@ def test_a_stopping_server_finishes_or_keeps_its_answers(
         eventually(lambda: all(ask.text for ask in asks))
         stopping = pool.submit(server.stop)
         ready = f"{server.url}/readyz"
-        eventually(lambda: httpx2.get(ready, trust_env=False).status_code == 503)
+        eventually(lambda: plain_http.get(ready).status_code == 503)
         refused = person.ask("one more")
         assert (refused.status_code, refused.json()["code"]) == (503, "shutting_down")
         assert int(refused.headers["retry-after"]) > 0

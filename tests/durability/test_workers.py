@@ -6,9 +6,9 @@ import os
 import signal
 from pathlib import Path
 
-import httpx2
 import psutil
 
+from tests.support import plain_http
 from tests.support.cli import NewCli
 from tests.support.processes import FreshServer, ServerProcess
 from tests.support.secrets import SECRET
@@ -31,7 +31,7 @@ def test_workers_share_a_port_are_replaced_and_stop_together(home: Path, new_cli
     assert cli(*words, stdin="correct horse battery\n").code == 0
     first = workers(server)
     assert len(first) == 2
-    with httpx2.Client(trust_env=False) as http:
+    with plain_http.client() as http:
         assert http.get(f"{server.url}/readyz").json()["status"] == "ok"
     os.kill(min(first), signal.SIGKILL)
     eventually(lambda: len(workers(server)) == 2 and workers(server) != first)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx2
 import jwt
 import pytest
 
 from askcli.services import admin
+from tests.support import plain_http
 from tests.support.databases import database_of
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
@@ -213,7 +213,7 @@ def world(server: ServerProcess, people: NewPerson) -> World:
 def send(world: World, operation: tuple[str, str], ids: dict[str, str], token: str | None) -> int:
     method, path = operation
     headers = {"authorization": f"Bearer {token}"} if token else {}
-    with httpx2.Client(base_url=world.server.url, trust_env=False, timeout=60) as http:
+    with plain_http.client(world.server.url) as http:
         body: dict[str, Any] | None = {} if method == "POST" else None
         answer = http.request(method, path.format(**ids), headers=headers, json=body)
     if answer.status_code >= 400:
@@ -261,7 +261,7 @@ def test_the_matrix_has_a_row_for_each_endpoint(world: World) -> None:
 def test_there_is_no_second_channel_for_a_token(world: World) -> None:
     token = world.alice.person.tokens["access_token"]
     basic = base64.b64encode(f"{world.alice.person.email}:{token}".encode()).decode()
-    with httpx2.Client(base_url=world.server.url, trust_env=False) as http:
+    with plain_http.client(world.server.url) as http:
         tried = [
             http.get("/api/users/me", params={"access_token": token, "token": token}),
             http.get("/api/users/me", headers={"cookie": f"x-access-token={token}; token={token}"}),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from tests.support import plain_http
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import ServerProcess
@@ -39,7 +40,7 @@ def preflight(server: ServerProcess, origin: str, method: str = "POST") -> httpx
 
 def get(server: ServerProcess, origin: str) -> httpx2.Response:
     url = f"{server.url}/api/models"
-    return httpx2.get(url, headers={"origin": origin}, trust_env=False)
+    return plain_http.get(url, headers={"origin": origin})
 
 
 def test_a_page_of_an_allowed_origin_may_call_the_api(open_server: ServerProcess) -> None:

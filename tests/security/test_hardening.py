@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from askcli.server.http import bodies, protocol
+from tests.support import plain_http
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
@@ -65,7 +66,7 @@ def test_on_loopback_only_this_machines_names_are_answered_to(alice: Person, hos
 
 def test_a_server_answers_to_the_loopback_address_that_it_listens_on(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path, "--host", "127.0.0.2", ASKCLI_ANSWERER="scripted")
-    assert httpx2.get(f"{server.url}/healthz", trust_env=False).status_code == 200
+    assert plain_http.get(f"{server.url}/healthz").status_code == 200
     assert server.stop() == 0
 
 
@@ -75,7 +76,7 @@ def test_the_host_says_which_names_are_answered_to(
     url = sqlite_server.database_url
     more = {"DB_CONN_STRING": url, "ASKCLI_ANSWERER": "scripted"}
     named = ServerProcess(tmp_path, ASKCLI_ALLOWED_HOSTS="Ask.Example.org, other", **more)
-    with httpx2.Client(base_url=named.url, trust_env=False) as http:
+    with plain_http.client(named.url) as http:
         names = ["ask.example.org", "ASK.example.org:443", "localhost", "evil.example"]
         statuses = [http.get("/healthz", headers={"host": name}).status_code for name in names]
     assert statuses == [200, 200, 200, 421]
@@ -85,7 +86,7 @@ def test_the_host_says_which_names_are_answered_to(
 def test_no_authorisation_reads_the_url_that_a_host_header_makes(alice: Person) -> None:
     """Starlette's CVE-2026-48710: a Host with a path in it changed what `request.url` said."""
     for host in ("localhost/healthz?", "localhost/docs#", "localhost:80/openapi.json?"):
-        with httpx2.Client(base_url=alice.http.base_url, trust_env=False) as nobody:
+        with plain_http.client(str(alice.http.base_url)) as nobody:
             answer = nobody.get("/api/users/me", headers={"host": host})
             assert answer.status_code == 400
 
@@ -154,7 +155,7 @@ def test_what_is_no_http_is_a_problem_and_the_process_lives(
     assert response == b"" or response.startswith(b"HTTP/1.1 4")
     if response:
         assert b"application/problem+json" in response
-    assert httpx2.get(f"{sqlite_server.url}/healthz", trust_env=False).status_code == 200
+    assert plain_http.get(f"{sqlite_server.url}/healthz").status_code == 200
 
 
 def test_one_connection_carries_many_requests_all_the_same(

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-import httpx2
 import pytest
 
+from tests.support import plain_http
 from tests.support.databases import database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.limits import DEFAULT, coming_from
@@ -256,7 +256,7 @@ def test_responses_do_not_depend_on_other_users(
 
 def test_every_endpoint_is_in_the_record(limited: ServerProcess, before: list[str]) -> None:
     """Except /metrics, which describes the process: its counts are those of all users."""
-    paths = httpx2.get(f"{limited.url}/openapi.json", trust_env=False).json()["paths"]
+    paths = plain_http.get(f"{limited.url}/openapi.json").json()["paths"]
     requests = [entry.split("\n")[0] for entry in before]
     for path, operations in paths.items():
         pattern = re.sub(r"\{\w+\}", r"[^/]+", path)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx2
 import pytest
 from sqlalchemy import event
 
@@ -19,6 +18,7 @@ from askcli.services.auth.passwords import Passwords
 from askcli.services.request_info import RequestInfo
 from askcli.settings import Rate, Settings
 from askcli.store import users
+from tests.support import plain_http
 from tests.support.cli import NewCli
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.limits import DEFAULT, an_address, coming_from, login
@@ -224,7 +224,7 @@ def test_a_guess_at_an_unknown_email_causes_the_same_statements(
 
 def test_a_limit_is_told_at_the_command_line(limited: ServerProcess, new_cli: NewCli) -> None:
     cli, email = new_cli(limited), add_user(limited)
-    with httpx2.Client(base_url=limited.url, trust_env=False) as http:
+    with plain_http.client(limited.url) as http:
         while login(http, email, "not the password").status_code == 401:
             pass
     words = ("login", "--email", email, "--password-stdin", "--json")

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from askcli.settings import Settings
 from askcli.settings.registration import Registration
 from askcli.store.tables import invites, users
+from tests.support import plain_http
 from tests.support.cli import Cli, NewCli
 from tests.support.databases import database_of
 from tests.support.people import NewPerson, add_user
@@ -43,7 +44,7 @@ def inviting(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def http(inviting: ServerProcess) -> Any:
-    with httpx2.Client(base_url=inviting.url, trust_env=False, timeout=60) as client:
+    with plain_http.client(inviting.url) as client:
         yield client
 
 
@@ -101,7 +102,7 @@ def test_the_uninvited_learn_nothing(
 def test_closed_is_closed_to_all_alike(server: ServerProcess, tmp_path: Path) -> None:
     more = {"DB_CONN_STRING": server.database_url, "ASKCLI_REGISTRATION": "closed"}
     closed = ServerProcess(tmp_path, **more, **SCRIPTED)
-    with httpx2.Client(base_url=closed.url, trust_env=False) as http:
+    with plain_http.client(closed.url) as http:
         answers = [
             http.post("/api/users", json=registration(email)).json()
             for email in ("", add_user(server))
@@ -151,7 +152,7 @@ def test_a_public_address_is_not_open_by_default(
     line = next((line for line in server.log if "regist" in line.lower()), "")
     assert line.startswith(notice)
     url = server.url.replace("0.0.0.0", "127.0.0.1")
-    answer = httpx2.post(f"{url}/api/users", json=registration(), trust_env=False)
+    answer = plain_http.post(f"{url}/api/users", json=registration())
     assert answer.status_code == status
     assert server.stop() == 0
 
@@ -164,7 +165,7 @@ def test_behind_a_proxy_on_the_same_machine_registration_takes_an_invite(
     server = ServerProcess(tmp_path, *flags, ASKCLI_ALLOWED_HOSTS="ask.example.org", **SCRIPTED)
     notice = "egistration takes an invite, because ASKCLI_ALLOWED_HOSTS is set"
     assert len([line for line in server.log if notice in line]) == 1
-    answer = httpx2.post(f"{server.url}/api/users", json=registration(), trust_env=False)
+    answer = plain_http.post(f"{server.url}/api/users", json=registration())
     assert (answer.status_code, answer.json()["code"]) == (403, "invite_needed")
     status = new_cli(server)("status").out
     assert "\nregistration    invite, because ASKCLI_ALLOWED_HOSTS is set\n" in status

@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import httpx2
 import psutil
 import pytest
 
+from tests.support import plain_http
 from tests.support.cli import Cli, NewCli
 from tests.support.databases import all_that_is_stored
 from tests.support.fake_anthropic import FakeAnthropic
@@ -84,7 +84,7 @@ def test_the_search_finds_what_is_there() -> None:
         always(200, b'{"my": "another secret"}') as server,
         pytest.raises(AssertionError),
     ):
-        httpx2.get(server.url, trust_env=False)
+        plain_http.get(server.url)
     assert set(SECRETS.found_in(f"a {PASSWORD} b {KEY}")) == {PASSWORD, KEY}
 
 

@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from askcli.services import admin
+from tests.support import plain_http
 from tests.support.databases import database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import Person
@@ -44,7 +45,7 @@ def test_an_open_stream_ends_with_its_caller(
     codes = {"session_ended", "cancelled"} if end in ("disable", "delete") else {"session_ended"}
     assert json.loads(last.data)["code"] in codes
     if end not in ("disable", "delete"):  # the answer itself goes on: it is still the user's
-        assert httpx2.get(f"{twin.url}/metrics", trust_env=False).text.count("running 1") == 1
+        assert plain_http.get(f"{twin.url}/metrics").text.count("running 1") == 1
         _end(server, alice, "delete", token["id"])
     assert _stops(twin)  # nothing more is spent for who is gone
 
@@ -118,7 +119,7 @@ def _stops(server: ServerProcess) -> bool:
     """Whether the server comes to make no answer any more."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
-        text = httpx2.get(f"{server.url}/metrics", trust_env=False).text
+        text = plain_http.get(f"{server.url}/metrics").text
         if "askcli_answers_running 0" in text:
             return True
         time.sleep(0.05)

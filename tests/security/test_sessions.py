@@ -20,6 +20,7 @@ from askcli.store import migrations, users
 from askcli.store import sessions as queries
 from askcli.store.database import Database
 from askcli.store.tables import audit, refresh_tokens, sessions
+from tests.support import plain_http
 from tests.support.cli import Cli
 from tests.support.databases import NewDatabase, database_of
 from tests.support.fake_anthropic import FakeAnthropic
@@ -141,7 +142,7 @@ def test_a_crash_between_the_commit_and_the_reply_loses_no_login(
     token = person.tokens["refresh_token"]
     with Proxy(dying.url) as proxy:
         proxy.cut_after(1)
-        cut = httpx2.Client(base_url=proxy.url, trust_env=False)
+        cut = plain_http.client(proxy.url)
         with cut, pytest.raises(httpx2.TransportError):
             refresh(cut, token)
     assert count_tokens(server, person) == 2  # committed, and nobody has heard of it

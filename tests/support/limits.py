@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import httpx2
 
+from tests.support import plain_http
 from tests.support.people import Address
 from tests.support.servers import LIMITS
 
@@ -15,8 +16,7 @@ DEFAULT = dict.fromkeys(LIMITS, "") | {"ASKCLI_ANSWERER": "scripted"}
 
 def coming_from(server: Address, address: str) -> httpx2.Client:
     """A client at another address: all of 127.0.0.0/8 is this machine."""
-    transport = httpx2.HTTPTransport(local_address=address)
-    return httpx2.Client(base_url=server.url, transport=transport, timeout=60, trust_env=False)
+    return plain_http.client(server.url, address)
 
 
 def an_address() -> str:

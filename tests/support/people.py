@@ -14,6 +14,7 @@ import httpx2
 
 from askcli.services.clock import new_id, now
 from askcli.store import users
+from tests.support import plain_http
 from tests.support.cli import Cli
 from tests.support.databases import HasDatabase, database_of
 from tests.support.processes import ServerProcess
@@ -56,9 +57,7 @@ class Person:
 
     def at(self, server: Address) -> httpx2.Client:
         """This user's client to another server of the same database."""
-        return httpx2.Client(
-            base_url=server.url, headers=self.http.headers, timeout=60, trust_env=False
-        )
+        return plain_http.client(server.url, headers=self.http.headers)
 
     def ask(self, question: str, **fields: Any) -> httpx2.Response:
         """POST /api/questions."""

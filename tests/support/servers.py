@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import httpx2
-
+from tests.support import plain_http
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import ServerProcess
 from tests.support.secrets import KEY, SECRET
@@ -34,5 +33,5 @@ def server_settings(fake: FakeAnthropic, url: str, **settings: str) -> dict[str,
 
 def metric(server: ServerProcess, name: str) -> float:
     """One of the server's metrics."""
-    lines = httpx2.get(f"{server.url}/metrics", trust_env=False).text.splitlines()
+    lines = plain_http.get(f"{server.url}/metrics").text.splitlines()
     return float(next(line for line in lines if line.startswith(name)).split()[1])
