@@ -31,9 +31,9 @@ def test_users_are_listed_and_shown_without_their_questions(alice: Person, host:
     alice.ask("nobody's business")
     listed = json.loads(host.in_process("users", "list", "--json").out)["items"]
     assert next(u for u in listed if u["email"] == alice.email)["questions"] == 1
-    assert f"<{alice.email}>  1 questions" in host.in_process("users", "list").out
+    assert f"<{alice.email}>  1 question\n" in host.in_process("users", "list").out
     output = host.in_process("users", "show", alice.email)
-    assert "1 sessions, 0 tokens" in output.out
+    assert "1 session, 0 API tokens" in output.out
     record = json.loads(host.in_process("users", "show", alice.id, "--json").out)
     assert record["sessions"][0]["address"] == "127.0.0.1"
     for text in (output.out, json.dumps(record), json.dumps(listed)):

@@ -21,7 +21,7 @@ def test_words_with_blanks_are_a_question_and_so_is_a_pipe(sqlite_cli: Cli) -> N
 def test_one_unknown_word_is_an_error_with_a_hint(sqlite_cli: Cli) -> None:
     for words, hint in (
         (["histroy"], "did you mean `askcli history`?"),
-        (["sky"], "To ask about it: askcli ask sky"),
+        (["why", "it's", "blue"], "To ask about it: askcli ask why 'it'\"'\"'s' blue"),
         (["token", "lst"], "did you mean `askcli token list`?"),
         (["token", "zzz"], "`askcli token --help` lists them."),
     ):

@@ -227,7 +227,7 @@ def test_this_terminals_conversation_goes_on(sqlite_cli: Cli, fake: FakeAnthropi
         f"askcli ask -c --conversation $id third-{two}"
     )
     written = sqlite_cli.terminal_shell(script, columns=200).read()
-    assert "nothing was asked in this terminal yet" in written
+    assert "no question was asked in this terminal yet" in written
     assert "code 2" in written
     assert re.search(rf"continuing conversation [0-9a-f-]{{36}} \({one}\)", written)
     (request,) = fake.asked(f"{two}\n\nmore")
@@ -235,7 +235,7 @@ def test_this_terminals_conversation_goes_on(sqlite_cli: Cli, fake: FakeAnthropi
     (third,) = fake.asked(f"third-{two}")  # --conversation wins over -c
     assert third["messages"][0]["content"] == one
     # Another terminal is in no conversation yet, and where there is none at all -c means none.
-    assert "nothing was asked" in sqlite_cli.terminal_shell(f"askcli ask -c {one}").read()
+    assert "no question was asked" in sqlite_cli.terminal_shell(f"askcli ask -c {one}").read()
     alone = sqlite_cli.fresh("ask", "-c", one, start_new_session=True)
     assert (alone.code, "--conversation ID" in alone.err) == (2, True)
     files = list((sqlite_cli.home / ".local/state/askcli/terminals").iterdir())

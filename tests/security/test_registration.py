@@ -58,7 +58,7 @@ def test_an_invite_lets_one_in(http: httpx2.Client, host: Cli, inviting: ServerP
     made = host.in_process("invite", "create", "--note", "for Ada")
     assert made.code == 0, made
     code = made.out.strip()
-    assert "Good for 1" in made.err
+    assert "For 1 registration, until " in made.err
     assert "for Ada" in host.in_process("invite", "list").out
     assert code not in host.in_process("invite", "list").out
     with database_of(inviting) as connection:
@@ -66,6 +66,19 @@ def test_an_invite_lets_one_in(http: httpx2.Client, host: Cli, inviting: ServerP
     assert http.post("/api/users", json=registration(invite=code)).status_code == 201
     again = http.post("/api/users", json=registration(invite=code))
     assert (again.status_code, again.json()["code"]) == (403, "invite_needed")
+
+
+def test_a_missing_invite_is_reported_before_anything_is_typed(
+    inviting: ServerProcess, new_cli: NewCli
+) -> None:
+    terminal = new_cli(inviting).terminal("register", columns=200)
+    terminal.expect_exact("error: this server needs an invite")
+    assert "Name" not in str(terminal.before)
+    terminal.wait()
+    assert terminal.exitstatus == 4
+    terminal = new_cli(inviting).terminal("register", "--invite", "a code")
+    terminal.expect_exact("Name: ")
+    terminal.close(force=True)
 
 
 def test_an_invite_is_not_used_up_by_what_fails(http: httpx2.Client, host: Cli) -> None:

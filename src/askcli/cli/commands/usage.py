@@ -13,6 +13,7 @@ import typer
 
 from askcli.cli.input import options, times
 from askcli.cli.output import console, pager
+from askcli.cli.output.numbers import counted
 from askcli.contract.shapes import Usage
 
 # Below this width only the numbers are shown.
@@ -109,7 +110,7 @@ def _bar(share: float, room: int) -> str:
 
 def _numbers(part: Sum) -> str:
     cost = "no price" if part.cost is None else f"${part.cost:,.4f}"
-    plural = "" if part.questions == 1 else "s"
     if shutil.get_terminal_size().columns < NARROW:
-        return f"{part.tokens:,} tokens {cost}"
-    return f"{part.tokens:>9,} tokens  {cost:>9}  {part.questions:>5,} question{plural}"
+        return f"{counted(part.tokens, 'token')} {cost}"
+    tokens, questions = counted(part.tokens, "token", 9), counted(part.questions, "question", 5)
+    return f"{tokens:16}  {cost:>9}  {questions}"

@@ -5,6 +5,7 @@ The help is plain text: rich would take time to load, and cuts names in a narrow
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from difflib import get_close_matches
 from typing import Any
@@ -49,7 +50,7 @@ class CommandGroup(TyperGroup):
         else:
             hint = f"`{ctx.command_path} --help` lists them."
         if ctx.parent is None:
-            hint += f" To ask about it: askcli ask {name}"
+            hint += f" To ask about it: askcli ask {shlex.join(args)}"
         raise Misused(f"there is no command {name!r}; {hint}")
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Callable
 
@@ -79,6 +80,14 @@ def _listen_tcp(host: str, port: int) -> socket.socket:
         # Little waits in the kernel, so that a slow reader is seen to take it piece by piece.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
     except (OSError, TypeError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or "that is not an address"
+        reason = _reason(error)
         raise Failed(f"cannot listen on {host}:{port}: {reason}.") from None
     return sock
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        return str(error.strerror)
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)  # asyncio and socket add the address to `strerror`
+    return "that is not an address"

@@ -12,7 +12,7 @@ from askcli.cli.reference import completion_cache
 from askcli.client.api import Api
 from askcli.client.target import Connection
 from askcli.contract.shapes import User
-from askcli.errors import Misused
+from askcli.errors import AskcliError, InviteNeeded, Misused, RegistrationClosed
 
 
 def register(
@@ -29,6 +29,8 @@ def register(
     """Create an account and log in to it."""
     connection = _new(server, profile)
     with connection.open() as api:
+        if prompts.at_terminal() and invite is None:
+            _check_registration(api)
         name = name or prompts.value("Name", "--name")
         email = email or prompts.value("Email", "--email")
         password = prompts.new_password(from_stdin=password_stdin)
@@ -36,6 +38,21 @@ def register(
             user = api.register(name, email, password, invite)
             entry.put(api.login(email, password))
     _greet(connection, user, "Registered", as_json=as_json)
+
+
+def _check_registration(api: Api) -> None:
+    """Raise the error of a registration without an invite before anything is typed."""
+    try:
+        registration = api.ready().get("registration")
+    except AskcliError:  # /readyz may be closed to clients: the request will report what is wrong
+        return
+    policy = registration["policy"] if registration else "open"
+    if policy == "invite":
+        raise InviteNeeded(
+            "this server needs an invite: ask its host for a code, then add --invite CODE."
+        )
+    if policy == "closed":
+        raise RegistrationClosed("this server takes no registrations; ask its host.")
 
 
 def login(
@@ -48,11 +65,11 @@ def login(
     server: options.Server = None,
     profile: options.Profile = None,
 ) -> None:
-    """Log in to an account; with --profile, under a name that other commands take."""
+    """Log in to an account; --profile gives the login a name for other commands."""
     connection = _new(server, profile)
     if with_token:
         if email or password_stdin:
-            raise Misused("--with-token stands alone: the token says who you are.")
+            raise Misused("--with-token takes no other option for the account: the token names it.")
         _greet_token(connection, as_json=as_json)
         return
     with connection.open() as api:
@@ -87,10 +104,10 @@ def passwd(
     """Change your password; your other sessions and your API tokens end."""
     connection = options.connection(server, profile)
     if connection.is_local:
-        raise Misused("the local server has no password of yours: nobody but you reaches it.")
+        raise Misused("the local server has no password; only you can reach it.")
     _warn_unencrypted(connection)
     with connection.open() as api:
-        api.user()  # who is not logged in should not have to type first
+        api.user()  # reports a missing login before anything is typed
         old = prompts.password(from_stdin=password_stdin, label="Current password")
         new = prompts.new_password(from_stdin=password_stdin, label="New password")
         count = len(api.tokens())
@@ -108,7 +125,7 @@ def whoami(
     server: options.Server = None,
     profile: options.Profile = None,
 ) -> None:
-    """Show who is logged in, and where."""
+    """Show the account and the server."""
     with options.connected(server, profile) as api:
         if sessions:
             _show_sessions(api, as_json=as_json)
@@ -135,10 +152,10 @@ def _show_sessions(api: Api, *, as_json: bool) -> None:
 
 
 def _new(server: str | None, profile: str | None) -> Connection:
-    """Where a new login leads: with a profile that is new, to the server that is named."""
+    """Return the connection for a new login; a new profile uses the server given by --server."""
     connection = options.connection(server, profile)
     if connection.settings.token:
-        raise Misused("ASKCLI_TOKEN says who you are: unset it to log in.")
+        raise Misused("ASKCLI_TOKEN is set and takes precedence over a login: unset it first.")
     _warn_unencrypted(connection)
     return connection
 
@@ -146,8 +163,8 @@ def _new(server: str | None, profile: str | None) -> Connection:
 def _warn_unencrypted(connection: Connection) -> None:
     if connection.address.is_readable_on_its_way:
         console.note(
-            f"askcli: warning: {connection.address.name} is plain HTTP, so whoever is on the way "
-            "there can read your password and tokens: use https://."
+            f"askcli: warning: {connection.address.name} is plain HTTP, so others on the network "
+            "can read your password and tokens: use https://."
         )
 
 

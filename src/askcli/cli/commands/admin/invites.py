@@ -11,6 +11,7 @@ import typer
 from askcli.cli.commands.admin import database
 from askcli.cli.input import options
 from askcli.cli.output import console
+from askcli.cli.output.numbers import counted
 from askcli.cli.reference import groups
 
 app = groups.new("The host's: codes to register with.", no_args_is_help=True)
@@ -18,9 +19,13 @@ app = groups.new("The host's: codes to register with.", no_args_is_help=True)
 
 @app.command("create")
 def create(
-    comment: Annotated[str, typer.Option("--note", help="Whom it is for.")] = "",
-    uses: Annotated[int, typer.Option("--uses", min=1, max=10_000, help="For how many.")] = 1,
-    days: Annotated[int, typer.Option("--days", min=1, max=366, help="How long it is good.")] = 7,
+    comment: Annotated[
+        str, typer.Option("--note", help="A comment, such as the name of the invited person.")
+    ] = "",
+    uses: Annotated[
+        int, typer.Option("--uses", min=1, max=10_000, help="Registrations that it allows.")
+    ] = 1,
+    days: Annotated[int, typer.Option("--days", min=1, max=366, help="Days until it expires.")] = 7,
     as_json: options.Json = False,
 ) -> None:
     """Make an invite and print its code, this once."""
@@ -33,7 +38,8 @@ def create(
         return
     console.out(invite["code"] + "\n")
     console.note(
-        f"Good for {uses} until {console.format_time(invite['expires_at'], sys.stderr)}: "
+        f"For {counted(uses, 'registration')}, "
+        f"until {console.format_time(invite['expires_at'], sys.stderr)}: "
         "askcli register --server URL --invite CODE"
     )
 
@@ -50,7 +56,8 @@ def list_(as_json: options.Json = False) -> None:
         return
     for row in rows:
         until = console.format_time(row["expires_at"])
-        console.out(f"{row['id']}  good for {row['uses_left']} until {until}  {row['note']}\n")
+        uses = counted(row["uses_left"], "registration")
+        console.out(f"{row['id']}  {uses}, until {until}  {row['note']}\n")
     if not rows:
         console.note("No invites.")
 

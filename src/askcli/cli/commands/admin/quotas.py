@@ -10,6 +10,7 @@ from askcli import settings
 from askcli.cli.commands.admin import database
 from askcli.cli.input import options
 from askcli.cli.output import console
+from askcli.cli.output.numbers import counted
 from askcli.errors import Misused
 from askcli.settings import parsers
 
@@ -69,7 +70,7 @@ def print_all(quotas: dict[str, Any], indent: str = "") -> None:
     """Print what a user has spent, of which quotas."""
     for name, quota in quotas.items():
         unit, _, period = name.partition("_")
-        used = f"${quota['used']:,.4f}" if unit == "usd" else f"{quota['used']:,} tokens"
+        used = f"${quota['used']:,.4f}" if unit == "usd" else counted(quota["used"], "token")
         limit = quota["limit"]
         of = "no quota" if limit is None else f"of {'$' if unit == 'usd' else ''}{limit:,}"
         console.out(f"{indent}this {period:6}{used} {of} (UTC)\n")

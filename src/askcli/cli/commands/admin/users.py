@@ -10,6 +10,7 @@ from askcli import settings
 from askcli.cli.commands.admin import database, quotas
 from askcli.cli.input import options, prompts, token_choice
 from askcli.cli.output import console
+from askcli.cli.output.numbers import counted
 from askcli.cli.reference import groups
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ app = groups.new("The host's: the accounts of this server.", no_args_is_help=Tru
 @app.command("list")
 def list_(
     spending: Annotated[
-        bool, typer.Option("--spending", help="What each has spent, of which quotas.")
+        bool, typer.Option("--spending", help="Show each user's spending and quotas.")
     ] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -37,7 +38,7 @@ def list_(
     for user in users:
         console.out(
             f"{user['id']}  {console.format_time(user['created_at'])}  {user['name']} "
-            f"<{user['email']}>  {user['questions']} questions{_marks(user)}\n"
+            f"<{user['email']}>  {counted(user['questions'], 'question')}{_marks(user)}\n"
         )
         quotas.print_all(user.get("quota", {}), indent="  ")
     if not users:
@@ -70,7 +71,8 @@ def show(who: options.User, as_json: options.Json = False) -> None:
     console.out(f"{user['name']} <{user['email']}>  {user['id']}{_marks(user)}\n")
     console.out(f"since {console.format_time(user['created_at'])}")
     console.out(f", disabled since {console.format_time(disabled)}\n" if disabled else "\n")
-    console.out(f"{len(user['sessions'])} sessions, {len(user['tokens'])} tokens\n")
+    sessions, tokens = len(user["sessions"]), len(user["tokens"])
+    console.out(f"{counted(sessions, 'session')}, {counted(tokens, 'API token')}\n")
     quotas.print_all(user["quota"])
 
 

@@ -84,9 +84,9 @@ def ask(
 def _check_alone(rejoin: str | None, retry: str | None, new: NewQuestion) -> None:
     """Raise Misused where --rejoin or --retry comes with another question, or with no id."""
     if (rejoin and retry) or ((rejoin or retry) and new.has_text):
-        raise Misused("--rejoin ID and --retry ID stand alone: the question is known.")
-    if rejoin and any(new.settings.values()):
-        raise Misused("--rejoin ID follows the answer as it was asked for: use --retry ID.")
+        raise Misused("--rejoin and --retry take no question and exclude each other.")
+    if rejoin and any(value is not None for value in new.settings.values()):
+        raise Misused("--rejoin takes no -s, -m or --max-tokens: use --retry ID to change them.")
     for text in filter(None, (rejoin, retry)):
         question_ids.parse_whole(text)
 
@@ -105,8 +105,8 @@ def _retry(connection: Connection, id_: str, new: NewQuestion, show: Printer) ->
     with opened(connection) as api:
         earlier: Mapping[str, Any] = api.question(question_ids.resolve_question(api, id_))
         body = {name: earlier.get(name) for name in KEPT}
-        body["system"] = body["system"] or ""  # its conversation may have another one since
-        body["system"] = body["system"] or ""  # none, whatever the conversation has
+        # "" and not None: its conversation may have been given a system prompt since.
+        body["system"] = body["system"] or ""
         _send(connection, api, body | _given(new.settings), show)
 
 
@@ -136,12 +136,9 @@ def _conversation(connection: Connection, api: Api, new: NewQuestion) -> str | N
         return None
     terminal = Terminal(connection.settings.state_dir, connection.account_key)
     if not terminal.exists:
-        raise Misused(
-            "there is no terminal here whose conversation -c could mean: name one with "
-            "--conversation ID."
-        )
+        raise Misused("-c needs a terminal; use --conversation ID.")
     last = terminal.last()
     if last is None:
-        raise Misused("nothing was asked in this terminal yet: ask without -c first.")
+        raise Misused("no question was asked in this terminal yet; ask without -c first.")
     log.info("askcli: continuing conversation %s (%s).", last.id, last.question)
     return last.id

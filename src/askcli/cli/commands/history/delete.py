@@ -9,6 +9,7 @@ import typer
 
 from askcli.cli.input import options, prompts, question_ids, times
 from askcli.cli.output import console
+from askcli.cli.output.numbers import counted
 from askcli.cli.reference import completion_cache
 from askcli.contract.shapes import Question
 from askcli.errors import Misused
@@ -53,7 +54,7 @@ def delete(
     if as_json:
         console.out_json({"deleted": deleted})
     else:
-        console.note(f"Deleted {deleted:,} question{'' if deleted == 1 else 's'}.")
+        console.note(f"Deleted {counted(deleted, 'question')}.")
 
 
 def _described(ids: list[str] | None, until: str | None) -> str:
