@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -44,6 +45,12 @@ def test_no_command_at_all_shows_the_help_and_says_so(sqlite_cli: Cli, words: li
     assert terminal.exitstatus == 2
 
 
+def test_an_option_that_is_no_number_is_explained(sqlite_cli: Cli) -> None:
+    done = sqlite_cli.in_process("history", "--limit", "abc")
+    expected = "--limit: 'abc' must be a whole number from 1 to 1000000000."
+    assert (done.code, done.err) == (2, f"askcli: error: {expected}\n")
+
+
 def test_the_help_is_in_sections_with_examples_and_cuts_nothing(sqlite_cli: Cli) -> None:
     sqlite_cli.environment["COLUMNS"] = "45"
     output = sqlite_cli.in_process("--help").out
@@ -52,5 +59,7 @@ def test_the_help_is_in_sections_with_examples_and_cuts_nothing(sqlite_cli: Cli)
     assert '\n  $ askcli ask "Why is the sky blue?"\n' in output
     of_ask = sqlite_cli.in_process("ask", "--help").out
     assert "--conversation ID" in of_ask
+    assert "--max-tokens NUMBER" in of_ask
+    assert not re.search(r"<\w|\[\w<=", output + of_ask + sqlite_cli.in_process("audit", "-h").out)
     assert "…" not in output + of_ask
     assert all(len(line) <= 45 for line in of_ask.splitlines())

@@ -89,7 +89,7 @@ def from_validation(details: Sequence[Any]) -> AskcliError:
     errors = [
         {
             "field": ".".join(map(str, detail["loc"][1:])) or str(detail["loc"][0]),
-            "message": detail["msg"].removeprefix("Value error, "),
+            "message": _message(detail),
         }
         for detail in details
     ]
@@ -97,12 +97,46 @@ def from_validation(details: Sequence[Any]) -> AskcliError:
     return InvalidInput(f"{first['field']}: {first['message']}.", errors=errors)
 
 
-_UNEXPECTED = "The server failed; its host finds the request id in the log."
+# By pydantic's type of error; its own messages are for programmers.
+_MESSAGES = {
+    "missing": "is missing",
+    "extra_forbidden": "is unknown to this server, which may be older than the client",
+    "string_type": "must be text",
+    "string_too_short": "must have {min_length} characters or more",
+    "string_too_long": "must have {max_length} characters at most",
+    "string_pattern_mismatch": "does not have the required form",
+    "too_short": "must have {min_length} items or more",
+    "too_long": "must have {max_length} items at most",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "uuid_type": "must be an id (a UUID)",
+    "uuid_parsing": "must be an id (a UUID)",
+    "literal_error": "must be {expected}",
+    "model_attributes_type": "must be a JSON object",
+}
+
+
+def _message(detail: Any) -> str:
+    """Return the message of one of pydantic's details, without the value."""
+    limits = detail.get("ctx", {})
+    if detail["type"] in ("string_too_short", "too_short") and limits["min_length"] == 1:
+        return "must not be empty"
+    if template := _MESSAGES.get(detail["type"]):
+        return template.format_map(limits)
+    return str(detail["msg"]).removeprefix("Value error, ")
+
+
+_UNEXPECTED = "The server failed; its log has the request id."
 _DETAILS = {
     400: "The body cannot be read as JSON.",
-    404: "There is nothing at this path; /docs lists what there is.",
+    404: "Nothing is served at this path; /docs lists the paths.",
     408: "The body took too long to arrive; try again.",
-    405: "This path does not take this method; /docs lists what it takes.",
+    405: "The path does not support this method; /docs lists the methods.",
     413: PayloadTooLarge.default,
 }
 

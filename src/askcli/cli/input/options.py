@@ -9,36 +9,49 @@ from uuid import UUID
 import typer
 
 from askcli import settings
+from askcli.cli.input.numbers import number
 from askcli.client.api import Api
 from askcli.client.target import Connection, resolve
 from askcli.errors import Misused
 
 Server = Annotated[
     str | None,
-    typer.Option("--server", metavar="URL", help="The server; without one, this machine answers."),
+    typer.Option("--server", metavar="URL", help="The server; default: one on this machine."),
 ]
 Profile = Annotated[
     str | None,
-    typer.Option("--profile", metavar="NAME", help="A server and an account, named at a login."),
+    typer.Option("--profile", metavar="NAME", help="A named login: a server and an account."),
 ]
 Timeout = Annotated[
-    int | None, typer.Option("--timeout", metavar="SECONDS", help="Give up after so long.")
+    int | None,
+    number(
+        "--timeout",
+        high=86_400,
+        metavar="SECONDS",
+        help_="Time limit for the whole answer, in seconds.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Email = Annotated[str | None, typer.Option("--email", help="Your email.")]
+Email = Annotated[str | None, typer.Option("--email", metavar="TEXT", help="Your email.")]
 Model = Annotated[
     str | None,
     typer.Option(
-        "--model", "-m", help="Which model, until the conversation's end; see `askcli models`."
+        "--model",
+        "-m",
+        metavar="TEXT",
+        help="Model, kept for the rest of the conversation; see `askcli models`.",
     ),
 ]
 System = Annotated[
     str | None,
     typer.Option(
-        "--system", "-s", help="How the model is to answer, until the conversation's end."
+        "--system",
+        "-s",
+        metavar="TEXT",
+        help="System prompt, kept for the rest of the conversation.",
     ),
 ]
-User = Annotated[str, typer.Argument(metavar="EMAIL|ID", help="Of a user of this server.")]
+User = Annotated[str, typer.Argument(metavar="EMAIL|ID", help="A user of this server.")]
 KeepTokens = Annotated[
     bool, typer.Option("--keep-tokens", help="Keep the API tokens; else they are revoked.")
 ]
@@ -60,14 +73,15 @@ Files = Annotated[
     ),
 ]
 Continue = Annotated[
-    bool, typer.Option("--continue", "-c", help="Go on with this terminal's conversation.")
+    bool, typer.Option("--continue", "-c", help="Continue this terminal's last conversation.")
 ]
 ConversationId = Annotated[
     str | None,
-    typer.Option("--conversation", metavar="ID", help="Go on with this one, whatever -c says."),
+    typer.Option("--conversation", metavar="ID", help="Continue this conversation; overrides -c."),
 ]
 MaxTokens = Annotated[
-    int | None, typer.Option("--max-tokens", min=1, help="How long the answer may become.")
+    int | None,
+    number("--max-tokens", help_="Limit of the answer's length, in tokens."),
 ]
 Rejoin = Annotated[
     str | None, typer.Option("--rejoin", metavar="ID", help="Follow an answer again.")
@@ -75,7 +89,7 @@ Rejoin = Annotated[
 Retry = Annotated[
     str | None,
     typer.Option(
-        "--retry", metavar="ID", help="Ask the same again; -m, -s and --max-tokens change it."
+        "--retry", metavar="ID", help="Ask a question again; -m, -s and --max-tokens override."
     ),
 ]
 NoStdin = Annotated[bool, typer.Option("--no-stdin", help="Do not read stdin.")]
@@ -84,7 +98,10 @@ Raw = Annotated[bool, typer.Option("--raw", help="Print plain text, exactly as i
 OutputFile = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="Write to a file, replaced only by the whole."
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write to FILE; it is replaced only by a whole answer.",
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices on stderr, only errors.")]

@@ -16,7 +16,7 @@ from askcli.errors import AskcliError, InviteNeeded, Misused, RegistrationClosed
 
 
 def register(
-    name: Annotated[str | None, typer.Option("--name", help="Your name.")] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="Your name.")] = None,
     email: options.Email = None,
     invite: Annotated[
         str | None, typer.Option("--invite", metavar="CODE", help="From the server's host.")

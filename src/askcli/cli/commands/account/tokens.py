@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from askcli.cli.input import options
+from askcli.cli.input.numbers import number
 from askcli.cli.output import console
 from askcli.cli.reference import groups
 from askcli.client.api import Api
@@ -20,12 +21,12 @@ SCOPES = ("ask", "read")
 
 @app.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="What it is for.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name to recognise it by.")],
     scopes: Annotated[
         list[str] | None,
-        typer.Option("--scope", help="ask, read; give it twice for both [ask]."),
+        typer.Option("--scope", metavar="TEXT", help="ask or read; repeat it for both [ask]."),
     ] = None,
-    days: Annotated[int, typer.Option("--days", min=1, max=366, help="How long it is good.")] = 90,
+    days: Annotated[int, number("--days", high=366, help_="Days until it expires.")] = 90,
     as_json: options.Json = False,
     server: options.Server = None,
     profile: options.Profile = None,

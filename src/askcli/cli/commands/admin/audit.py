@@ -8,6 +8,7 @@ import typer
 
 from askcli.cli.commands.admin import database
 from askcli.cli.input import options
+from askcli.cli.input.numbers import number
 from askcli.cli.output import console
 
 
@@ -15,10 +16,11 @@ def audit(
     user: Annotated[
         str | None, typer.Option("--user", metavar="EMAIL|ID", help="Only this user's.")
     ] = None,
-    event: Annotated[str | None, typer.Option("--event", help="Only this, such as reuse.")] = None,
-    limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, max=1_000_000, help="How many.")
-    ] = 50,
+    event: Annotated[
+        str | None,
+        typer.Option("--event", metavar="TEXT", help="Only this event, such as reuse."),
+    ] = None,
+    limit: Annotated[int, number("--limit", "-n", high=1_000_000, help_="Number of entries.")] = 50,
     as_json: options.Json = False,
 ) -> None:
     """The host's: show the audit log, the newest entries first."""

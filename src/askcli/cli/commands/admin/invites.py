@@ -10,6 +10,7 @@ import typer
 
 from askcli.cli.commands.admin import database
 from askcli.cli.input import options
+from askcli.cli.input.numbers import number
 from askcli.cli.output import console
 from askcli.cli.output.numbers import counted
 from askcli.cli.reference import groups
@@ -20,12 +21,11 @@ app = groups.new("The host's: codes to register with.", no_args_is_help=True)
 @app.command("create")
 def create(
     comment: Annotated[
-        str, typer.Option("--note", help="A comment, such as the name of the invited person.")
+        str,
+        typer.Option("--note", metavar="TEXT", help="A comment, such as a name."),
     ] = "",
-    uses: Annotated[
-        int, typer.Option("--uses", min=1, max=10_000, help="Registrations that it allows.")
-    ] = 1,
-    days: Annotated[int, typer.Option("--days", min=1, max=366, help="Days until it expires.")] = 7,
+    uses: Annotated[int, number("--uses", high=10_000, help_="Registrations that it allows.")] = 1,
+    days: Annotated[int, number("--days", high=366, help_="Days until it expires.")] = 7,
     as_json: options.Json = False,
 ) -> None:
     """Make an invite and print its code, this once."""

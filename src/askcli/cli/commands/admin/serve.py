@@ -9,17 +9,20 @@ import typer
 
 from askcli import settings
 from askcli.cli.commands.admin import database
+from askcli.cli.input.numbers import number
 from askcli.cli.output import console
 from askcli.client import local_server
 from askcli.settings import Settings
 
 
 def serve(
-    host: Annotated[str | None, typer.Option("--host", help="Where to listen [127.0.0.1].")] = None,
-    port: Annotated[int | None, typer.Option("--port", help="The port [3000].")] = None,
-    workers: Annotated[
-        int, typer.Option("--workers", min=1, max=256, help="How many processes.")
-    ] = 1,
+    host: Annotated[
+        str | None, typer.Option("--host", metavar="TEXT", help="Address to listen on [127.0.0.1].")
+    ] = None,
+    port: Annotated[
+        int | None, number("--port", low=0, high=65_535, help_="Port to listen on [3000].")
+    ] = None,
+    workers: Annotated[int, number("--workers", high=256, help_="Number of processes.")] = 1,
     stop: Annotated[
         bool, typer.Option("--stop", help="Stop the local server that `ask` started.")
     ] = False,
@@ -46,7 +49,7 @@ def _stop() -> None:
 def _report_dotenv(flags: Mapping[str, object]) -> None:
     names = settings.dotenv_names(flags)
     if names is not None:
-        console.note(f"Read .env: {', '.join(names) or 'it sets nothing that counts here'}.")
+        console.note(f"Read .env: {', '.join(names) or 'it sets no setting of `serve`'}.")
 
 
 def _serve(options: Settings, workers: int) -> None:

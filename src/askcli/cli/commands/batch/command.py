@@ -15,6 +15,7 @@ from askcli.cli.commands.batch import rows
 from askcli.cli.commands.batch.pool import Asked, ask_all
 from askcli.cli.commands.models import ensure_local_model
 from askcli.cli.input import options
+from askcli.cli.input.numbers import number
 from askcli.cli.output import console, notices
 from askcli.cli.output.progress import RowProgress
 from askcli.errors import AskcliError, Failed, Misused, ProviderFailed
@@ -25,10 +26,15 @@ RowsFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="JSON Lines: a question each; `-` is stdin.")
 ]
 Concurrency = Annotated[
-    int, typer.Option("--concurrency", "-j", min=1, max=64, help="How many at once.")
+    int, number("--concurrency", "-j", high=64, help_="Questions asked at the same time.")
 ]
-Model = Annotated[str | None, typer.Option("--model", "-m", help="For rows that name none.")]
-System = Annotated[str | None, typer.Option("--system", "-s", help="For rows that have none.")]
+Model = Annotated[
+    str | None, typer.Option("--model", "-m", metavar="TEXT", help="For rows without a model.")
+]
+System = Annotated[
+    str | None,
+    typer.Option("--system", "-s", metavar="TEXT", help="For rows without a system prompt."),
+]
 Run = Annotated[str, typer.Option("--run", metavar="NAME", help="A new name asks all rows anew.")]
 FailuresFile = Annotated[
     Path | None,
@@ -49,7 +55,7 @@ def batch(
     profile: options.Profile = None,
     timeout: options.Timeout = None,
 ) -> None:
-    """Ask many questions; when it is killed, the same command goes on where it was.
+    """Ask many questions. If interrupted, the same command resumes.
 
     Each line is {"question", "system"?, "model"?, "conversation_id"?, "max_tokens"?, "id"?} or a
     string. Each answer is a line on stdout, in the same order: {"row", "row_id"?, …as in history}.

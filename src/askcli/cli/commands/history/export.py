@@ -21,7 +21,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Format(StrEnum):
-    """What to export as."""
+    """The formats of an export."""
 
     JSON = "json"
     JSONL = "jsonl"
@@ -30,7 +30,9 @@ class Format(StrEnum):
 
 
 def export(
-    format_: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.JSONL,
+    format_: Annotated[
+        Format, typer.Option("--format", metavar="json|jsonl|csv|markdown", help="The format.")
+    ] = Format.JSONL,
     conversation: Conversation = None,
     since: Since = None,
     until: Until = None,

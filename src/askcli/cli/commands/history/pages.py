@@ -9,12 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from askcli.cli.input import question_ids, times
+from askcli.cli.input.numbers import number
 from askcli.client.api import Api
 from askcli.contract.limits import MAX_PAGE
 from askcli.contract.shapes import Question
 from askcli.errors import BadResponse
 
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")]
+Limit = Annotated[int, number("--limit", "-n", help_="Number of questions.")]
 Conversation = Annotated[
     str | None, typer.Option("--conversation", metavar="ID", help="Only this conversation.")
 ]
