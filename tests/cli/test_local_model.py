@@ -28,7 +28,7 @@ def test_a_real_model_is_pulled_once_and_answers(new_cli: NewCli) -> None:
         assert words in first.err
     again = cli("ask", "--json", "--max-tokens", "5", "Say something.")
     notice, error = again.err.splitlines()  # nothing was fetched
-    assert "this machine answers, with smollm2-135m" in notice
+    assert "a model on this machine answers (smollm2-135m)" in notice
     assert error.startswith('{"error"')  # cut off at five tokens
     quiet = cli("ask", "-q", "--json", "--max-tokens", "5", "Say something.")
     assert quiet.err.startswith('{"error"')

@@ -84,7 +84,7 @@ def options(
 
 
 def main() -> None:
-    """Run the command and end with its exit code: DESIGN section 4 lists them."""
+    """Run the command and end with its exit code; `askcli help exit-codes` lists them."""
     console.buffer_stdout()
     notices.install()
     try:
@@ -123,10 +123,10 @@ def fail(error: AskcliError) -> int:
     if "--debug" in arguments:
         import traceback
 
-        console.note("".join(traceback.format_exception(error)))
+        console.note("".join(traceback.format_exception(error)), wrap=False)
     try:
         if "--json" in arguments or "--ndjson" in arguments:
-            console.note(console.as_json(_as_dict(error)))
+            console.note(console.as_json(_as_dict(error)), wrap=False)
         else:
             console.note(f"askcli: error: {' '.join(error.detail.split())}")
     except AskcliError:

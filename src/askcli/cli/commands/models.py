@@ -92,16 +92,17 @@ def ensure_local_model(settings: Settings) -> bool:
     if choice.model is None or choice.exists():
         if settings.answerer == "auto":
             log.info(
-                "askcli: no server and no ANTHROPIC_API_KEY: this machine answers, with %s.",
+                "askcli: no server and no ANTHROPIC_API_KEY: a model on this machine answers (%s).",
                 choice.name,
             )
         return True
     model = choice.model
     log.info(
-        "There is no server and no ANTHROPIC_API_KEY, so a model on this machine will answer.\n"
-        f"Fetching it, once: {model.title}, {model.size / 1e6:,.0f} MB, licence {model.licence}; "
-        f"{model.note} (chosen: {choice.reason}).\n"
-        "To ask Anthropic instead: export ANTHROPIC_API_KEY=…  To ask a server: --server URL."
+        "No server and no ANTHROPIC_API_KEY: a model on this machine will answer.\n"
+        f"Downloading it once: {model.title}, {model.size / 1e6:,.0f} MB, {model.licence} "
+        f"({choice.reason}).\n"
+        "For Anthropic instead: export ANTHROPIC_API_KEY=…\n"
+        "For a server: --server URL"
     )
     _download(model, settings)
     return True

@@ -96,11 +96,29 @@ def format_time(timestamp: str, stream: TextIO | None = None, timespec: str = "m
     return local.isoformat(" ", timespec)
 
 
-def note(text: str) -> None:
-    """Write a notice for the user to stderr."""
-    if sys.stderr is not None:  # closed by the parent
-        with transient.lifted():
-            write(sys.stderr, visible(text) + "\n")
+def note(text: str, *, wrap: bool = True) -> None:
+    """Write a notice for the user to stderr, wrapped at blanks on a terminal."""
+    if sys.stderr is None:  # closed by the parent
+        return
+    text = visible(text)
+    if wrap and sys.stderr.isatty():
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+        text = "\n".join(_wrapped(line, columns) for line in text.split("\n"))
+    with transient.lifted():
+        write(sys.stderr, text + "\n")
+
+
+def _wrapped(line: str, columns: int) -> str:
+    """Return the line in rows of at most `columns`; a longer word, such as a path, stays whole."""
+    if len(line) <= columns or not columns:  # a terminal may not know its size
+        return line
+    import textwrap  # only for long lines
+
+    indent = line[: len(line) - len(line.lstrip(" "))]
+    wrapper = textwrap.TextWrapper(
+        columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return wrapper.fill(line)
 
 
 def _say(stream: TextIO | None, text: str) -> None:
