@@ -140,7 +140,9 @@ def test_search_is_ranked_paged_marked_and_filtered(cli: Cli, fake: FakeAnthropi
     assert cli("history", "search", "--", word, "-kind").out.count("\n") == 1
     nothing = cli("history", "search", "no-such-word-anywhere")
     assert (nothing.code, nothing.out) == (0, "")
-    assert "No question has" in nothing.err
+    assert "No question matches" in nothing.err
+    dashed = cli.in_process("history", "search", "commit", "-foo")
+    assert "To exclude a word: askcli history search WORDS -- -foo\n" in dashed.err
     for columns in (40, 80, 200):
         terminal = cli.terminal("history", "search", word, columns=columns)
         screen = fed(terminal.read(), columns)
@@ -175,6 +177,10 @@ def test_delete_by_id_by_age_and_never_by_mistake(cli: Cli) -> None:
     assert json.loads(done.out) == {"deleted": 2}
     assert cli("history", "delete", "--older-than", "1h", "--yes").err == "Deleted 0 questions.\n"
     assert len(cli("history").out.splitlines()) == 2
+    terminal = cli.terminal("history", "delete", ids[2])
+    terminal.expect_exact('Delete "three"?')
+    terminal.sendline("n")
+    terminal.wait()
     terminal = cli.terminal("history", "delete", "--older-than", "0s")
     terminal.expect("Delete all questions")
     terminal.sendline("y")

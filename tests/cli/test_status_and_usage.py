@@ -44,6 +44,10 @@ def test_status_tells_each_problem_with_its_fix(
     assert ended.in_process("logout", "--session", sessions[0]["id"]).code == 0
     text = ended.in_process("status")
     assert (text.code, "askcli login" in text.err) == (4, True)
+    assert ended.in_process("logout").code in (0, 4)
+    facts = ended.in_process("status").out
+    assert re.search(r"^account +none$", facts, re.M)
+    assert "token life" not in facts
     away = new_cli(ASKCLI_SERVER="http://127.0.0.1:9").in_process("status")
     assert (away.code, "cannot reach" in away.err) == (6, True)
     assert new_cli().in_process("status").code == 0  # a local server starts when it is asked

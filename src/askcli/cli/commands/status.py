@@ -42,8 +42,10 @@ def status(
         problems = [{"code": error.code, "detail": error.detail} for error in report.problems]
         console.out_json(report.facts | {"problems": problems})
     else:
+        report.facts["account"] = report.facts["account"] or "none"
         for name, value in report.facts.items():
-            console.out(f"{name.replace('_', ' '):16}{_text(value)}\n")
+            if value is not None:
+                console.out(f"{name.replace('_', ' '):16}{_text(value)}\n")
         for error in report.problems[1:]:
             console.note(f"askcli: {error.detail}")
     if report.problems:
@@ -53,7 +55,7 @@ def status(
 def _text(value: Any) -> str:
     if isinstance(value, dict):  # the registration policy
         return f"{value['policy']}, because {value['reason']}"
-    return "" if value is None else str(value)
+    return str(value)
 
 
 def _report(connection: Connection) -> Report:
@@ -91,7 +93,7 @@ def _unwritable(options_: Settings) -> list[AskcliError]:
     """Return an error for each directory that commands write to and cannot."""
     paths = {options_.config_dir, options_.data_dir, options_.state_dir, options_.runtime_dir}
     return [
-        Failed(f"cannot write {path}: mend its permissions, or name another one.")
+        Failed(f"cannot write {path}: correct its permissions, or set another directory.")
         for path in sorted(paths)
         if not _is_writable(path)
     ]
@@ -120,7 +122,7 @@ def _check_server(api: Api, report: Report) -> None:
     if ready["version"] != __version__:
         console.note(
             f"askcli: this is {__version__}, the server {ready['version']}: "
-            "what only one of them knows will not work."
+            "features that only one version has will not work."
         )
 
 
@@ -151,16 +153,16 @@ def _account(connection: Connection) -> str | None:
 
 
 def _token_life(connection: Connection) -> str | None:
-    """How long the access token is valid; None for ASKCLI_TOKEN, whose expiry is unknown."""
+    """Return how long the access token is valid; None for ASKCLI_TOKEN: its expiry is unknown."""
     account = connection.credentials.current(connection.address.key)
     if connection.settings.token or account is None:
         return None
     expires_at = account.get("expires_at", 0.0)
     if expires_at >= NEVER:
-        return "an API token: `askcli token list` with a login tells"
+        return "API token; log in and run `askcli token list` for its expiry"
     seconds = expires_at - time.time()
     if seconds <= 0:
-        return "over, renewed at the next command"
+        return "expired; the next command renews it"
     return f"{seconds / 60:.0f} min, then renewed"
 
 

@@ -40,14 +40,19 @@ def password(*, from_stdin: bool, label: str = "Password", twice: bool = False) 
 def secret_line(flag: str) -> str:
     """Return the next line of stdin, as `flag` asks for."""
     if sys.stdin is None:
-        raise Misused(f"{flag} needs a stdin, and it is closed.")
+        raise Misused(f"{flag} reads stdin, which is closed.")
     return sys.stdin.readline().rstrip("\r\n")
+
+
+def check_confirmable(flag: str, *, is_given: bool) -> None:
+    """Raise Misused where a confirmation is needed and there is no terminal to ask at."""
+    if not is_given and not at_terminal():
+        raise Misused(f"this cannot be undone; add {flag} to confirm.")
 
 
 def confirm(question: str, flag: str) -> None:
     """Ask for confirmation. Raises Misused without a terminal, Abort when refused."""
-    if not at_terminal():
-        raise Misused(f"this cannot be undone: say {flag}.")
+    check_confirmable(flag, is_given=False)
     typer.confirm(question, abort=True, err=True)
 
 

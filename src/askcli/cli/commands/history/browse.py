@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from askcli.cli.commands.history import layout
 from askcli.cli.commands.history.pages import Conversation, Limit, Selection, Since, Until
@@ -17,6 +19,26 @@ from askcli.cli.reference import completion_cache, groups
 from askcli.contract.limits import MAX_SEARCH_CHARACTERS
 from askcli.contract.shapes import Question
 from askcli.errors import Misused
+
+
+class SearchCommand(TyperCommand):
+    """A command whose words may begin with a dash: the error explains how to write these."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the options. Raises Misused for an unknown one."""
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            name = getattr(error, "option_name", "--")
+            if name.startswith("--") or not str(error).startswith("No such option"):
+                raise
+            word = next((word for word in words if word.startswith(name)), name)
+            raise Misused(
+                f"there is no option {word}. To exclude a word: "
+                f"askcli history search WORDS -- {shlex.quote(word)}"
+            ) from None
+
 
 app = groups.new("Your questions and their answers.", invoke_without_command=True)
 
@@ -53,13 +75,13 @@ def list_(
         console.note("No questions yet." if not (since or until) else "No questions then.")
 
 
-@app.command("search")
+@app.command("search", cls=SearchCommand)
 def search(
     words: Annotated[
         list[str],
         typer.Argument(
             metavar="WORDS...",
-            help="All must be there. '\"in a row\"', beginning*, and after --: -without.",
+            help='All words must match. "A phrase", prefix*; after `--`, -word excludes a word.',
         ),
     ],
     limit: Limit = 20,
@@ -70,7 +92,7 @@ def search(
     server: options.Server = None,
     profile: options.Profile = None,
 ) -> None:
-    """Search your questions and their answers, the best first."""
+    """Search your questions and their answers; the best matches come first."""
     query = " ".join(words)
     if not 0 < len(query.strip()) <= MAX_SEARCH_CHARACTERS:
         raise Misused(f"a search has 1 to {MAX_SEARCH_CHARACTERS} characters.")
@@ -80,7 +102,7 @@ def search(
         return layout.matched_lines(questions, query)
 
     if not _list(selection, limit, marked, server, profile, as_json=as_json):
-        console.note(f"No question has {query} in it.")
+        console.note(f"No question matches {query}.")
 
 
 def _list(

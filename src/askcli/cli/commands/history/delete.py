@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
+from askcli.cli.commands.history import layout
 from askcli.cli.input import options, prompts, question_ids, times
 from askcli.cli.output import console
 from askcli.cli.output.numbers import counted
 from askcli.cli.reference import completion_cache
 from askcli.contract.shapes import Question
 from askcli.errors import Misused
+
+# Of a question in the confirmation.
+TITLE_CELLS = 60
 
 
 def delete(
@@ -25,39 +30,39 @@ def delete(
             "--older-than", metavar="TIME", help="All from before 30d, 2026-01-31 (local) …"
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: options.Json = False,
     server: options.Server = None,
     profile: options.Profile = None,
 ) -> None:
-    """Delete questions and their answers; what they have cost stays counted."""
+    """Delete questions and their answers; their cost stays in `usage`."""
     if bool(ids) == bool(older_than):
         raise Misused("say which: askcli history delete ID… or --older-than 30d.")
     for question_id in ids or []:
         question_ids.parse_whole(question_id)
     until = times.parse_optional(older_than, "--older-than")
-    if not yes:
-        prompts.confirm(f"Delete {_described(ids, until)}?", "--yes")
+    prompts.check_confirmable("--yes", is_given=yes)
     with options.connected(server, profile) as api:
-        questions: list[Question] = []
+        # All ids are resolved before the first deletion: a wrong id changes nothing.
+        found = [api.question(question_ids.resolve_question(api, text)) for text in ids or []]
+        questions = {question["id"]: question for question in found}
+        if not yes:
+            prompts.confirm(f"Delete {_described(questions.values(), until)}?", "--yes")
         if until:
             deleted = api.delete_questions(until)
         else:
-            # All ids are resolved before the first deletion: a wrong id changes nothing.
-            questions = [
-                api.question(question_ids.resolve_question(api, text)) for text in ids or []
-            ]
-            for question in {question["id"]: question for question in questions}.values():
-                api.delete_question(question["id"])
-            deleted = len({question["id"] for question in questions})
-    completion_cache.forget_questions(None if until else [question["id"] for question in questions])
+            for question_id in questions:
+                api.delete_question(question_id)
+            deleted = len(questions)
+    completion_cache.forget_questions(None if until else list(questions))
     if as_json:
         console.out_json({"deleted": deleted})
     else:
         console.note(f"Deleted {counted(deleted, 'question')}.")
 
 
-def _described(ids: list[str] | None, until: str | None) -> str:
+def _described(questions: Iterable[Question], until: str | None) -> str:
     if until:
         return f"all questions from before {console.format_time(until, sys.stderr)}"
-    return ", ".join(ids or [])
+    texts = (" ".join(console.visible(question["question"]).split()) for question in questions)
+    return ", ".join(f'"{layout.cut(text, TITLE_CELLS)}"' for text in texts)

@@ -14,6 +14,9 @@ from askcli.search_terms import Term, matches, terms
 # Characters of an answer shown around a match.
 AROUND = 60
 
+# Below this width the time is left out.
+NARROW = 60
+
 _FOUND, _FAINT, _PLAIN = "\x1b[1;4m", "\x1b[2m", "\x1b[0m"
 
 
@@ -24,10 +27,10 @@ def lines(questions: list[Question]) -> Iterator[str]:
         return
     short = question_ids.shortened([question["id"] for question in questions])
     width = max(map(len, short.values()))
+    columns = shutil.get_terminal_size().columns
     for question in questions:
-        beginning = (
-            f"{short[question['id']]:{width}}  {console.format_time(question['created_at'])}  "
-        )
+        time = f"{console.format_time(question['created_at'])}  " if columns >= NARROW else ""
+        beginning = f"{short[question['id']]:{width}}  {time}"
         yield _faint(beginning) + _fitted(question, len(beginning))
 
 
