@@ -86,7 +86,7 @@ def to_problem(error: AskcliError, request_id: str) -> Problem:
 def from_problem(status: int, document: Mapping[str, Any]) -> AskcliError:
     """Return the error of a problem document; an unknown code goes by the HTTP status.
 
-    Fields that are not as the contract has them are as if they were missing.
+    Fields with an invalid type are ignored.
     """
     fields = fitting_fields(Problem, dict(document))
     kind = BY_CODE.get(fields.get("code", "")) or BY_STATUS.get(status, AskcliError)

@@ -29,13 +29,16 @@ class _BoundedStream(httpx2.SyncByteStream):
         assert isinstance(response.stream, httpx2.SyncByteStream)
         self._stream = response.stream
         self._encoding = response.headers.get("content-encoding", "identity")
-        # A stream has the answer twice: piece by piece, and whole at its end.
+        # A stream contains the answer twice: as deltas, and in its last event.
         is_stream = response.headers.get("content-type", "").startswith(EVENT_STREAM)
         self._left = MAX_RESPONSE_BYTES * (2 if is_stream else 1)
 
     def __iter__(self) -> Iterator[bytes]:
         if self._encoding != "identity":
-            raise BadResponse("the server sent a compressed response, unasked: is it askcli's?")
+            raise BadResponse(
+                "the server sent a compressed response, which was not requested; "
+                "it may not be an askcli server."
+            )
         for chunk in self._stream:
             self._left -= len(chunk)
             if self._left < 0:

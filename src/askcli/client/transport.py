@@ -125,7 +125,7 @@ class Transport:
 
 
 def _direct(address: Address, revive: Callable[[], object] | None) -> httpx2.BaseTransport:
-    """Return a transport without a proxy, which must not see what this machine tells itself."""
+    """Return a transport without a proxy: loopback traffic must stay on this machine."""
     socket = str(address.socket) if address.socket else None
     transport = httpx2.HTTPTransport(uds=socket, verify=address.url.startswith("https:"))
     return RevivingTransport(transport, revive) if revive else transport

@@ -43,7 +43,7 @@ def _list(*, as_json: bool) -> None:
 
 @app.command("get")
 def get(name: Name, as_json: options.Json = False) -> None:
-    """Print a setting: what the file says, or nothing and exit 1."""
+    """Print a setting from the config file; exit code 1 if it is not set."""
     _check_name(name)
     value = _read().unwrap().get(name)
     if value is None:

@@ -24,7 +24,7 @@ class Shell(StrEnum):
 def help_(
     context: typer.Context,
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[TOPIC|COMMAND]...", help="What about.")
+        list[str] | None, typer.Argument(metavar="[TOPIC|COMMAND]...", help="Command or topic.")
     ] = None,
 ) -> None:
     """Explain a command, or a topic: exit-codes, settings, json."""
@@ -51,7 +51,8 @@ def completion(
 ) -> None:
     """Print a script that completes askcli's commands, options, ids, models and profiles.
 
-    bash: askcli completion bash > ~/.local/share/bash-completion/completions/askcli
+    bash: mkdir -p ~/.local/share/bash-completion/completions, then
+    askcli completion bash > ~/.local/share/bash-completion/completions/askcli
 
     zsh: askcli completion zsh > a directory of $fpath, as _askcli
 

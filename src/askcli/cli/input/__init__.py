@@ -1,1 +1,1 @@
-"""askcli ask: from the words to the answer on the screen."""
+"""Input of commands: options, ids, files, stdin, prompts."""

@@ -39,9 +39,9 @@ def resolve_conversation(api: Api, text: str) -> str:
 def _by_prefix(api: Api, prefix: str) -> Question:
     page = api.questions(id_prefix=prefix, limit=1)
     if not page["items"]:
-        raise NotFound(detail=f"there is no question of yours whose id begins with {prefix}.")
+        raise NotFound(detail=f"you have no question with an id that begins with {prefix}.")
     if page["next_cursor"]:
-        raise Misused(f"{prefix} is how several ids begin; give more of it.")
+        raise Misused(f"several ids begin with {prefix}; type more digits.")
     return page["items"][0]
 
 

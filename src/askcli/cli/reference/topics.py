@@ -13,13 +13,13 @@ from askcli.settings import Settings, variable_name
 EXIT_CODES = {
     0: "answered, whole",
     1: "another failure",
-    2: "the command, its input or its settings are not right",
+    2: "invalid command, input or settings",
     4: "not logged in, or refused",
     5: "the server or the model failed",
     6: "unreachable, or timed out",
     7: "a rate or quota limit",
     130: "Ctrl-C",
-    141: "the reader of the pipe has gone",
+    141: "the reader closed the pipe",
 }
 
 # The shapes that the commands print under --json.
@@ -53,7 +53,7 @@ def exit_codes() -> str:
         lines += _wrapped(", ".join(kinds), 6)
     lines += [
         "",
-        "Never 0 when there is no whole answer. Under --json, stderr tells the code:",
+        "Never 0 when there is no whole answer. Under --json, stderr has the code:",
     ]
     lines += ['{"error": {"code", "detail", "exit_code", "question_id"?, "retry_after"?, …}}']
     return "\n".join(lines)
@@ -61,7 +61,10 @@ def exit_codes() -> str:
 
 def settings() -> str:
     """Return a list of settings: name, environment variable and default."""
-    lines = ["A flag goes before the environment, that before the config file (askcli config).", ""]
+    lines = [
+        "Flags override environment variables, which override the config file (askcli config).",
+        "",
+    ]
     for setting in fields(Settings):
         if "parse" in setting.metadata:
             default = "" if setting.default in (None, ()) else _default(setting.default)

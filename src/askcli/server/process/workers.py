@@ -25,7 +25,7 @@ log = logging.getLogger("askcli.notices")
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
-# A worker that has served for so long starts again at once, whatever the earlier ones died of.
+# A worker that has served for so long is restarted without delay, regardless of earlier failures.
 STEADY_SECONDS = 60.0
 
 

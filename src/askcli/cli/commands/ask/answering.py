@@ -1,4 +1,4 @@
-"""The answer of a question: printed within the time-out, cancelled by Ctrl-C, remembered for -c."""
+"""Printing of an answer: within the time-out, cancelled by Ctrl-C, remembered for -c."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def print_events(
 ) -> None:
     """Print the answer within --timeout. Ctrl-C cancels it; a time-out leaves it running."""
     seconds = connection.settings.timeout
-    timeout = Unreachable(f"there was no whole answer within {seconds} s; it may yet come.")
+    timeout = Unreachable(
+        f"the answer was not complete after {seconds} s; the server continues it."
+    )
     try:
         with within(seconds, timeout):
             finished = show(_remembering(connection, events))
