@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from collections import Counter
@@ -129,6 +130,71 @@ def test_where_failures_go_is_looked_at_first(sqlite_cli: Cli, fake: FakeAnthrop
     )
     assert (done.code, "--failures" in done.err) == (2, True)
     assert fake.asked(marker) == []
+
+
+def test_a_file_of_failures_that_would_harm_is_refused_first(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    rows = written(sqlite_cli, [marker])
+    before = rows.read_bytes()
+    link, directory = sqlite_cli.home / "link", sqlite_cli.home / "directory"
+    link.symlink_to(rows)
+    directory.mkdir()
+    for name in (rows, link, directory):
+        done = sqlite_cli.in_process("batch", "--failures", str(name), str(rows))
+        assert (done.code, "--failures" in done.err) == (2, True), done
+    for script in (
+        f"askcli batch - --failures {rows} < {rows}",
+        f"askcli batch {rows} --failures answers > answers",
+    ):
+        done = sqlite_cli.shell(f"set +e; {script}; exit $?")
+        assert (done.code, "--failures" in done.err) == (2, True), done
+    assert rows.read_bytes() == before
+    assert fake.asked(marker) == []
+
+
+def test_failures_to_a_device_are_written_through_it(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    """A named pipe is here what /dev/stderr is on a machine: it is never removed."""
+    good, bad = uuid4().hex, uuid4().hex
+    fake.on(bad, "", status=400, error_type="invalid_request_error")
+    pipe = sqlite_cli.home / "pipe"
+    os.mkfifo(pipe)
+    done = sqlite_cli("batch", "-q", "--failures", "pipe", "-", stdin=f'"{good}"\n')
+    assert (done.code, pipe.is_fifo()) == (0, True), done
+    script = (
+        f"""cat pipe > read & echo '"{bad}"' | askcli batch -q --failures pipe -; wait; cat read"""
+    )
+    done = sqlite_cli.shell(f"set +e; {script}")
+    assert (told(done.out)[0]["question"], pipe.is_fifo()) == (bad, True), done
+
+
+def test_a_full_disk_leaves_the_failures_of_before(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    bad = uuid4().hex
+    fake.on(bad, "", status=400, error_type="invalid_request_error")
+    old = sqlite_cli.home / "old"
+    old.write_text("failures of before\n")
+    written(sqlite_cli, [f"{bad} {'x' * 5_000}"])
+    limit = "ulimit -f 4"  # kilobytes; stands for a disk without more room
+    done = sqlite_cli.shell(f"set +e; {limit}; askcli batch --failures old questions.jsonl")
+    assert (done.code, "cannot write old" in done.err) == (1, True), done
+    assert old.read_text() == "failures of before\n"
+
+
+def test_what_follows_a_failure_is_said_for_each_kind(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    bad, cut, refused = (f"{kind} {uuid4().hex}" for kind in ("bad", "cut", "refused"))
+    fake.on(bad, "", status=400, error_type="invalid_request_error")
+    fake.on(cut, "a part", stop_reason="max_tokens")
+    fake.on(refused, "no", stop_reason="refusal")
+    alone = sqlite_cli("batch", "-q", "-", stdin=f'"{cut}"\n"{refused}"\n')
+    assert "2 of them, cut off, refused" in alone.err
+    assert "The same command" not in alone.err
+    path = written(sqlite_cli, [bad, cut, refused])
+    for times in (1, 2):
+        done = sqlite_cli("batch", "-q", str(path))
+        assert "The same command asks the other 1 again, and only them." in done.err
+        assert (done.code, len(fake.asked(bad))) == (5, times)
+    assert (len(fake.asked(cut)), len(fake.asked(refused))) == (1, 1)
 
 
 def test_rows_have_their_own_model_and_system_or_the_commands(

@@ -96,15 +96,11 @@ def _ended(endings: list[Event]) -> Question:
 
 def check_whole(finished: Question) -> None:
     """Raise ProviderFailed unless the answer is complete."""
-    if finished["stop_reason"] == "refusal":
-        raise ProviderFailed("the model refused to answer this.", question_id=finished["id"])
-    if finished["stop_reason"] == "max_tokens":
-        raise ProviderFailed(
-            "the answer was cut off at its length limit: raise it with --max-tokens.",
-            question_id=finished["id"],
-        )
-    if finished["status"] != "answered" or finished["stop_reason"] not in WHOLE:
-        raise ProviderFailed(
-            f"the answer is not whole: it ended with {finished['stop_reason'] or 'no reason'}.",
-            question_id=finished["id"],
-        )
+    if finished["status"] == "answered" and finished["stop_reason"] in WHOLE:
+        return
+    reason = finished["stop_reason"] or "no reason"
+    detail = {
+        "refusal": "the model refused to answer this.",
+        "max_tokens": "the answer was cut off at its length limit: raise it with --max-tokens.",
+    }.get(reason, f"the answer is not whole: it ended with {reason}.")
+    raise ProviderFailed(detail, question_id=finished["id"], question_status=finished["status"])

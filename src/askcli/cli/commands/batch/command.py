@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from askcli.cli.commands.batch import rows
+from askcli.cli.commands.batch import failures, rows
 from askcli.cli.commands.batch.pool import Asked, ask_all
 from askcli.cli.commands.models import ensure_local_model
 from askcli.cli.input import options
 from askcli.cli.input.numbers import number
 from askcli.cli.output import console, notices
 from askcli.cli.output.progress import RowProgress
-from askcli.errors import AskcliError, Failed, Misused, ProviderFailed
+from askcli.errors import AskcliError
 
 log = logging.getLogger("askcli.notices")
 
@@ -49,7 +47,7 @@ def batch(
     model: Model = None,
     system: System = None,
     run: Run = "",
-    failures: FailuresFile = None,
+    failures_file: FailuresFile = None,
     quiet: Quiet = False,
     server: options.Server = None,
     profile: options.Profile = None,
@@ -61,9 +59,7 @@ def batch(
     string. Each answer is a line on stdout, in the same order: {"row", "row_id"?, …as in history}.
     """
     path = None if str(file) == "-" else file
-    failures = failures or _failures_path(path)
-    if not os.access(failures.absolute().parent, os.W_OK):  # an error now, not after the last row
-        raise Misused(f"cannot write {failures}: name another file with --failures.")
+    failures_path = failures.path(failures_file, path)
     connection = options.connection(server, profile, timeout)
     fields = {"model": model, "system": system}
     defaults = {name: value for name, value in fields.items() if value is not None}
@@ -75,11 +71,7 @@ def batch(
         with connection.open() as api, RowProgress(total, is_quiet=quiet) as progress:
             answers = ask_all(api, iter(checked), concurrency)
             failed = _print(answers, progress)
-    _report_failures(failed, total, failures)
-
-
-def _failures_path(path: Path | None) -> Path:
-    return path.with_suffix(".failed.jsonl") if path else Path("batch.failed.jsonl")
+    failures.report(failed, total, failures_path)
 
 
 def _print(answers: Iterator[Asked], progress: RowProgress) -> list[Asked]:
@@ -101,26 +93,3 @@ def _print_row(asked: Asked, progress: RowProgress) -> bool:
     console.out_json({"row": asked.row.number, **row_id, **asked.question})
     progress.update(asked.question["cost_usd"])
     return True
-
-
-def _report_failures(failed: list[Asked], total: int, path: Path) -> None:
-    """Write the rows that failed. Raises ProviderFailed when there are any."""
-    try:
-        if not failed:
-            path.unlink(missing_ok=True)  # of an earlier run, whose failed rows are answered now
-            return
-        with path.open("w", encoding="utf-8") as file:
-            for asked in failed:
-                file.write(json.dumps(_failure(asked), ensure_ascii=False) + "\n")
-    except OSError as error:
-        raise Failed(f"cannot write {path}: {error.strerror}.") from error
-    raise ProviderFailed(
-        f"{len(failed):,} of {total:,} rows failed: they are in {path}, with their errors. "
-        "The same command asks them again, and only them."
-    )
-
-
-def _failure(asked: Asked) -> dict[str, Any]:
-    error = asked.error or AskcliError("unknown")
-    fields = {"code": error.code, "detail": error.detail, "question_id": error.question_id}
-    return asked.row.fields | {"error": {k: v for k, v in fields.items() if v is not None}}

@@ -41,6 +41,7 @@ class Asked:
     row: Row
     question: Question | None = None
     error: AskcliError | None = None
+    is_final: bool = False  # the row meets the same error in every further run
 
 
 def ask_all(api: Api, rows: Iterator[Row], concurrency: int) -> Iterator[Asked]:
@@ -90,8 +91,10 @@ def _ask(api: Api, row: Row) -> Asked:
         except _ENDS_ALL:
             raise
         except AskcliError as error:
-            return Asked(row, error=error)
-    return Asked(row, error=AskcliError(f"failed {MOST_ATTEMPTS} times; it is not asked again."))
+            # An answer cut off or refused is stored as answered, and is not asked for again.
+            return Asked(row, error=error, is_final=error.question_status == "answered")
+    error = AskcliError(f"failed {MOST_ATTEMPTS} times; it is not asked again.")
+    return Asked(row, error=error, is_final=True)
 
 
 class _FailedBeforeError(Exception):
