@@ -93,8 +93,8 @@ def _ask(api: Api, row: Row) -> Asked:
         except AskcliError as error:
             # An answer cut off or refused is stored as answered, and is not asked for again.
             return Asked(row, error=error, is_final=error.question_status == "answered")
-    error = AskcliError(f"failed {MOST_ATTEMPTS} times; it is not asked again.")
-    return Asked(row, error=error, is_final=True)
+    given_up = AskcliError(f"failed {MOST_ATTEMPTS} times; it is not asked again.")
+    return Asked(row, error=given_up, is_final=True)
 
 
 class _FailedBeforeError(Exception):
