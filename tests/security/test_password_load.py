@@ -6,6 +6,8 @@ import asyncio
 import itertools
 import statistics
 import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from uuid import uuid4
 
 import httpx2
@@ -21,33 +23,45 @@ from tests.support.soak import SOAK, report
 pytestmark = pytest.mark.xdist_group("limits")
 
 
-def test_one_address_cannot_take_all_of_the_time_for_passwords(limited: ServerProcess) -> None:
-    """Networks take turns, and what was refused for want of room does not count as a guess."""
-    email, owner = add_user(limited), an_address()
+def test_no_site_can_take_all_of_the_time_for_passwords(limited: ServerProcess) -> None:
+    """Sites take turns, whatever the number of their addresses that try at once."""
+    email, site = add_user(limited), an_address().rpartition(".")[0]
 
     async def crowd() -> list[int]:
-        more = httpx2.Limits(max_connections=100)
-        at = httpx2.AsyncHTTPTransport(local_address=an_address(), limits=more)
-        async with (
-            httpx2.AsyncClient(base_url=limited.url, transport=at, timeout=60) as thief,
-            httpx2.AsyncClient(
-                base_url=limited.url,
-                transport=httpx2.AsyncHTTPTransport(local_address=owner),
-                timeout=60,
-            ) as http,
-        ):
-            bodies = [{"email": f"x{n}@example.org", "password": "wrong" * 3} for n in range(60)]
-            tasks = [asyncio.create_task(thief.post("/api/auth/login", json=b)) for b in bodies]
+        async with AsyncExitStack() as stack:
+            addresses = [*(f"{site}.{number}" for number in range(1, 6)), an_address()]
+            *thieves, http = [
+                await stack.enter_async_context(many_at_once(limited, address))
+                for address in addresses
+            ]
+            tasks = [
+                asyncio.create_task(try_password(thief, f"x{number}@example.org", "wrong" * 3))
+                for thief in thieves
+                for number in range(10)
+            ]
             while not any(task.done() for task in tasks):
                 await asyncio.sleep(0.01)
-            body = {"email": email, "password": PASSWORD}
-            mine = await http.post("/api/auth/login", json=body)
+            mine = await try_password(http, email, PASSWORD)
             assert not all(task.done() for task in tasks)  # those who came first still wait
             return [answer.status_code for answer in (mine, *await asyncio.gather(*tasks))]
 
     mine, *theirs = asyncio.run(crowd())
     assert mine == 200
     assert set(theirs) == {401, 503}
+
+
+def many_at_once(server: ServerProcess, address: str) -> httpx2.AsyncClient:
+    """A client at this address with any number of requests at once."""
+    more = httpx2.Limits(max_connections=400)
+    at = httpx2.AsyncHTTPTransport(local_address=address, limits=more)
+    return httpx2.AsyncClient(base_url=server.url, transport=at, timeout=60)
+
+
+def try_password(
+    http: httpx2.AsyncClient, email: str, password: str
+) -> Coroutine[None, None, httpx2.Response]:
+    """A login, to be awaited."""
+    return http.post("/api/auth/login", json={"email": email, "password": password})
 
 
 def test_wrong_email_and_wrong_password_take_the_same_time(
@@ -86,8 +100,8 @@ async def flood(http: httpx2.AsyncClient, email: str, seconds: float) -> list[ht
     began = time.monotonic()
     for number in range(int(200 * seconds)):
         await asyncio.sleep(max(0.0, began + number / 200 - time.monotonic()))
-        body = {"email": email, "password": f"guess number {number}"}
-        guesses.append(asyncio.create_task(http.post("/api/auth/login", json=body)))
+        guess = try_password(http, email, f"guess number {number}")
+        guesses.append(asyncio.create_task(guess))
     return await asyncio.gather(*guesses)
 
 
@@ -97,13 +111,11 @@ def test_a_login_storm_does_not_slow_a_running_stream(
     seconds = 10.0 if SOAK else 2.0
     person, attacked, marker = new_person(limited), add_user(limited), uuid4().hex
     fake.on(marker, *["word "] * int(seconds * 20), pause=0.05)
-    more = httpx2.Limits(max_connections=400)
 
     async def measured() -> tuple[list[float], list[float], list[httpx2.Response]]:
-        at = httpx2.AsyncHTTPTransport(local_address=an_address(), limits=more)
         async with (
             httpx2.AsyncClient(base_url=limited.url, timeout=60, trust_env=False) as http,
-            httpx2.AsyncClient(base_url=limited.url, transport=at, timeout=60) as thief,
+            many_at_once(limited, an_address()) as thief,
         ):
             token = person.tokens["access_token"]
             quiet = await gaps_of(http, token, marker)

@@ -72,11 +72,55 @@ def test_a_user_may_take_a_quarter_of_the_places_and_all_together_the_whole() ->
         await settle()
         assert turns.waiting == 8
         with pytest.raises(ProviderOverloaded):
-            turns.reserve("e")
+            turns.reserve("b")
         release.set()
         await asyncio.gather(*tasks)
         assert turns.waiting == 0
         turns.reserve("a")
+
+    run(scenario())
+
+
+def test_a_newcomer_to_a_full_queue_takes_the_last_place_of_those_with_the_most() -> None:
+    async def scenario() -> None:
+        turns = queue(waiting=8)
+        first = turns.reserve("x")
+        places = {name: turns.reserve(name[0]) for name in ["a1", "b1", "b2", "c1", "c2", "d1"]}
+        places |= {name: turns.reserve(name[0]) for name in ["d2", "a2"]}
+        newcomer = turns.reserve("e")
+        with pytest.raises(ProviderOverloaded):
+            await asyncio.wait_for(places["d2"].slot(), 10)
+        for user in "fgh":
+            turns.reserve(user)
+        with pytest.raises(ProviderOverloaded):
+            turns.reserve("i")  # all have one
+        assert turns.waiting == 8
+        with places["d2"], places["c2"], places["b2"], places["a2"]:
+            pass
+        assert turns.waiting == 8  # a lost place is left once, and no slot with it
+        with first:
+            pass
+        for name in ["a1", "b1", "c1", "d1"]:
+            with places[name]:
+                await asyncio.wait_for(places[name].slot(), 10)
+        await asyncio.wait_for(newcomer.slot(), 10)
+
+    run(scenario())
+
+
+def test_one_user_leaves_a_quarter_of_the_slots_to_others() -> None:
+    async def scenario() -> None:
+        turns, order, release = queue(slots=4, waiting=40), list[str](), asyncio.Event()
+        tasks = [asyncio.create_task(hold(turns, user, order, release)) for user in "aaaaab"]
+        await settle()
+        assert (order, turns.waiting) == (["a", "a", "a", "b"], 2)
+        tasks[0].cancel()
+        await settle()
+        assert (order[4:], turns.waiting) == (["a"], 1)
+        release.set()
+        await asyncio.gather(*tasks[1:])
+        assert (order[5:], turns.waiting) == (["a"], 0)
+        assert turns._held == {}
 
     run(scenario())
 

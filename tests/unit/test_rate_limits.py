@@ -140,6 +140,17 @@ def test_a_try_whose_password_was_not_compared_is_given_back(
     assert tries(again, connection, "10.0.0.1") == 1  # of three free ones, two were wrong
 
 
+def test_a_try_whose_password_was_not_compared_counts_for_its_address(
+    connection: Connection, clock: Clock
+) -> None:
+    limits = login_limits(address_limit=Rate(3, 60))
+    come_from("10.0.0.1")
+    for _ in range(3):
+        limits.give_back(connection, limits.take(connection, "ada@example.org"))
+    with pytest.raises(RateLimited):
+        limits.take(connection, "bob@example.org")
+
+
 def test_subjects_and_names_have_keys_of_their_own() -> None:
     rate = Rate(1, 1)
     keys = {Limit(name, rate, subject).key for name, subject in [("a", "b"), ("b", "a"), ("a", "")]}

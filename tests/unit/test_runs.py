@@ -8,7 +8,8 @@ from uuid import uuid4
 
 from askcli.answerers.base import Request
 from askcli.contract.shapes import Question
-from askcli.services.fair_queue import Place
+from askcli.errors import ProviderOverloaded
+from askcli.services.fair_queue import FairQueue, Place
 from askcli.services.runs.generation import Generator
 from askcli.services.runs.registry import Runs
 from askcli.services.runs.run import Run
@@ -30,6 +31,20 @@ class GoneDatabase:
     """A database in which the question's row is gone: who follows it sees the end."""
 
     async def read(self, *_: Any) -> None:
+        return None
+
+
+class WritingDatabase:
+    """A database that takes whatever is written."""
+
+    async def write(self, *_: Any) -> bool:
+        return True
+
+
+class NoIndexing:
+    """Makes no entries."""
+
+    async def ended(self, *_: Any) -> None:
         return None
 
 
@@ -57,5 +72,24 @@ def test_a_repeated_request_that_comes_before_its_run_hides_no_run() -> None:
         await asyncio.wait(generating)
         assert not any(task.exception() for task in following | generating)
         assert runs.active == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_question_that_loses_its_place_in_line_fails_and_was_not_sent() -> None:
+    async def scenario() -> None:
+        turns = FairQueue(1, 4, ProviderOverloaded)
+        turns.reserve("somebody")
+        run = Run(answering(), Request("model", (), None, 10), turns.reserve("greedy"))
+        nothing = cast(Any, None)
+        generator = Generator(
+            cast(Database, WritingDatabase()), nothing, nothing, nothing, cast(Any, NoIndexing())
+        )
+        generating = asyncio.create_task(generator.generate(run))
+        run.place.refuse(ProviderOverloaded(retry_after=10))
+        await asyncio.wait_for(generating, 10)
+        question = run.stream.question
+        assert (question["status"], question["error"]) == ("failed", "provider_overloaded")
+        assert not run.outcome().may_be_billed
 
     asyncio.run(scenario())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
 
@@ -15,7 +15,8 @@ class Place:
 
     def __init__(self, leave: Callable[[Place], None]) -> None:
         self._leave = leave
-        self._granted = asyncio.Event()
+        self._is_decided = asyncio.Event()
+        self.refusal: AskcliError | None = None
 
     def __enter__(self) -> Place:
         return self
@@ -25,27 +26,40 @@ class Place:
 
     def grant(self) -> None:
         """Give it the slot."""
-        self._granted.set()
+        self._is_decided.set()
+
+    def refuse(self, error: AskcliError) -> None:
+        """Let `slot` raise the error: it has lost its place in line."""
+        self.refusal = error
+        self._is_decided.set()
 
     async def slot(self) -> None:
-        """Wait until it has the slot."""
-        await self._granted.wait()
+        """Wait until it has the slot. Raises the queue's error when it loses its place in line."""
+        await self._is_decided.wait()
+        if self.refusal is not None:
+            raise self.refusal
 
 
 class FairQueue:
     """Grants `slots` at once and lets `waiting` more wait, at most a quarter of them one user's.
 
     A free slot goes to the user whose last turn is longest ago, so a user with a thousand
-    questions delays another's by one answer and not by a thousand.
+    questions delays another's by one answer and not by a thousand. Of four slots or more a user
+    has at most three quarters, so that another's first question need not wait for an answer's end.
+
+    When all places in line are taken, a user with fewer of them than others gets one of theirs.
+    So as many users as there are places find room, whatever the others have queued.
     """
 
     def __init__(self, slots: int, waiting: int, full: Callable[[], AskcliError]) -> None:
-        """`full` makes the error for those who find no room."""
+        """`full` makes the error for those who find no room, or lose it."""
         self._free = slots
         self._full = full
         self._waiting_limit = waiting
         self._user_limit = max(1, waiting // 4)
+        self._user_slots = slots * 3 // 4 if slots >= 4 else slots
         self._queues: dict[str, deque[Place]] = {}
+        self._held = Counter[str]()
 
     @property
     def waiting(self) -> int:
@@ -55,32 +69,61 @@ class FairQueue:
     def reserve(self, user_id: str) -> Place:
         """Return a place, which counts from now on. Raises the error of `full`."""
         place = Place(partial(self._leave, user_id))
-        if self._free:
-            self._free -= 1
-            place.grant()
+        if self._free and self._may_hold_more(user_id):
+            self._grant(user_id, place)
             return place
-        own = len(self._queues.get(user_id, ()))
-        if self.waiting >= self._waiting_limit or own >= self._user_limit:
+        if self._count(user_id) >= self._user_limit:
             raise self._full()
+        if self.waiting >= self._waiting_limit:
+            self._make_room(user_id)
         self._queues.setdefault(user_id, deque()).append(place)
         return place
 
-    def _leave(self, user_id: str, place: Place) -> None:
-        queue = self._queues.get(user_id, deque())
-        if place not in queue:
-            self._grant_next()
-            return
+    def _count(self, user_id: str) -> int:
+        return len(self._queues.get(user_id, ()))
+
+    def _make_room(self, user_id: str) -> None:
+        """Refuse the last place of the user with the most, if that one keeps no fewer than this.
+
+        Raises the error of `full`.
+        """
+        most = max(reversed(self._queues), key=self._count, default=user_id)
+        if self._count(most) <= self._count(user_id) + 1:
+            raise self._full()
+        place = self._queues[most][-1]
+        self._remove(most, place)
+        place.refuse(self._full())
+
+    def _remove(self, user_id: str, place: Place) -> None:
+        queue = self._queues[user_id]
         queue.remove(place)
         if not queue:
             del self._queues[user_id]
 
-    def _grant_next(self) -> None:
-        """Grant a slot to the first user in line, who then goes to its end."""
-        if not self._queues:
-            self._free += 1
+    def _leave(self, user_id: str, place: Place) -> None:
+        if place.refusal is not None:
             return
-        user_id, queue = next(iter(self._queues.items()))
-        del self._queues[user_id]
-        queue.popleft().grant()
+        if place in self._queues.get(user_id, ()):
+            self._remove(user_id, place)
+            return
+        self._free += 1
+        self._held -= Counter([user_id])  # without those who hold none
+        self._grant_next()
+
+    def _grant_next(self) -> None:
+        """Grant a slot to the first user in line who may hold more, and then goes to its end."""
+        user_id = next(filter(self._may_hold_more, self._queues), None)
+        if user_id is None:
+            return
+        queue = self._queues.pop(user_id)
+        self._grant(user_id, queue.popleft())
         if queue:
             self._queues[user_id] = queue
+
+    def _may_hold_more(self, user_id: str) -> bool:
+        return self._held[user_id] < self._user_slots
+
+    def _grant(self, user_id: str, place: Place) -> None:
+        self._free -= 1
+        self._held[user_id] += 1
+        place.grant()

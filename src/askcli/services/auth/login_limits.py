@@ -58,13 +58,16 @@ class LoginLimits:
 
     def succeeded(self, connection: Connection, account: str, taken: list[Limit]) -> None:
         """Forget this try, and the wrong passwords before it from this network."""
-        address = self._limits.address()
-        self._limits.give_back(connection, [limit for limit in taken if limit != address])
+        self.give_back(connection, taken)
         self._limits.reset(connection, self._here(account))
 
     def give_back(self, connection: Connection, taken: list[Limit]) -> None:
-        """Take back the count of a try whose password was not compared."""
-        self._limits.give_back(connection, taken)
+        """Take back the count of a try that was no guess: right, or not compared.
+
+        Except for that of the address: what is refused for want of room costs its sender, too.
+        """
+        address = self._limits.address()
+        self._limits.give_back(connection, [limit for limit in taken if limit != address])
 
     def _here(self, account: str) -> Limit:
         network = request_info.current().network

@@ -33,7 +33,7 @@ _full = partial(Unavailable, "Too many people log in just now; try again.", retr
 
 
 class Passwords:
-    """Hashes and compares passwords with a thread for each two processors, fair by network."""
+    """Hashes and compares passwords with a thread for each two processors, fair by site."""
 
     def __init__(self) -> None:
         threads = max(1, (os.cpu_count() or 1) // 2)
@@ -48,7 +48,7 @@ class Passwords:
     async def matches(self, password: str, password_hash: str | None) -> bool:
         """Whether the password has this hash; as slow when there is no hash to compare with.
 
-        Raises Unavailable when too many comparisons wait, in all or from this network.
+        Raises Unavailable when too many comparisons wait, in all or from this site.
         """
         expected = password_hash.encode() if password_hash else _DUMMY_HASH
         data = password.encode()[:MAX_PASSWORD_BYTES]
@@ -57,8 +57,8 @@ class Passwords:
         return is_equal and password_hash is not None and is_short
 
     async def _run(self, work: Callable[[], T]) -> T:
-        network = request_info.current().network or ""
-        with self._queue.reserve(network) as place:
+        site = request_info.current().site or ""
+        with self._queue.reserve(site) as place:
             await place.slot()
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
