@@ -87,10 +87,16 @@ def sqlite(url: URL) -> Engine:
         hide_parameters=True,  # in errors, which are logged
     )
 
+    has_connected = False
+
     @event.listens_for(engine, "do_connect")
     def create(*_: Any) -> None:
+        nonlocal has_connected
+        if has_connected and not path.exists():  # SQLite would create another one, empty
+            raise sqlite3.OperationalError("the database file was deleted")
         with suppress(OSError):  # SQLite reports errors of the path better
             path.touch(mode=0o600)  # its WAL file gets the same mode
+        has_connected = True
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: Any) -> None:

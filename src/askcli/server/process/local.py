@@ -16,14 +16,13 @@ from askcli.errors import Failed, ShuttingDown
 from askcli.files import private_directory
 from askcli.files.pid_file import FileIdentities, PidFile
 from askcli.server.bootstrap import Services
-from askcli.server.process.running import BACKLOG, Role, prepare, run
+from askcli.server.process.running import BACKLOG, CHECK_SECONDS, Role, prepare, run
 from askcli.services.runs.stream import wait_for_event
 from askcli.settings import Settings
 from askcli.settings.registration import OF_THE_LOCAL_SERVER
 
 log = logging.getLogger("askcli.notices")
 
-CHECK_SECONDS = 1.0
 # A server whose socket was deleted holds the pid file until its next check.
 CLAIM_SECONDS = 10.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,11 +22,14 @@ from askcli.settings import Settings
 from askcli.settings.registration import Registration
 from askcli.store import migrations
 
+log = logging.getLogger("askcli.notices")
+
 GRACEFUL_SECONDS = 5  # for the last bytes to slow readers: all answers have ended by then
 # Longer than clients and proxies keep idle connections (httpx2 5 s, nginx 60 s): a server that
 # closes first may break the request that is just being sent.
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 2048
+CHECK_SECONDS = 1.0  # between two looks at the files that a server works on
 
 
 class Role:
@@ -45,10 +49,24 @@ class Role:
         """Do what is due when the stop begins, before the answers are waited for."""
 
 
-def prepare(settings: Settings, registration: Registration | None = None) -> Services:
-    """Build the services, with a database that is reachable and migrated."""
+def prepare(
+    settings: Settings, registration: Registration | None = None, *, may_create: bool = True
+) -> Services:
+    """Build the services, with a database that is reachable and migrated.
+
+    Raises Failed or Misused, also for an SQLite database that is missing and may not be created.
+    """
     services = build(settings, registration)
+    file = services.database.file
+    is_missing = file is not None and not file.exists()
+    if is_missing and not may_create:
+        raise Failed(
+            f"the database {file} was deleted: put it back, "
+            "or create an empty one with `askcli migrate`."
+        )
     migrations.make_ready(services.database)
+    if is_missing:  # not silently: an earlier one may have been lost
+        log.info("Created a new, empty database: %s", file)
     return services
 
 

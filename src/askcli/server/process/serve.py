@@ -7,16 +7,21 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 from askcli import __version__
-from askcli.errors import Failed
+from askcli.errors import Failed, Unavailable
+from askcli.files.pid_file import FileIdentities
+from askcli.server.bootstrap import Services
 from askcli.server.process import announcements
-from askcli.server.process.running import BACKLOG, Role, prepare, run
+from askcli.server.process.running import BACKLOG, CHECK_SECONDS, Role, prepare, run
 from askcli.server.process.workers import Workers
 from askcli.services.auth.signing_key import secret_path
+from askcli.services.runs.stream import wait_for_event
 from askcli.settings import Settings
 
 log = logging.getLogger("askcli.notices")
+server_log = logging.getLogger("askcli.server")
 
 UNSENT_BYTES = 65_536
 
@@ -29,7 +34,7 @@ def serve_tcp(settings: Settings) -> None:
         log.info("JWT_SECRET is not set: using the one kept in %s.", path)
     sock = _listen_tcp(settings.host, settings.port)
     announcements.report_registration(settings)
-    run(services, settings, sock, lambda: log.info(_greeting(sock)))
+    _run(services, settings, sock, lambda: log.info(_greeting(sock)))
 
 
 def serve_workers(settings: Settings, count: int) -> None:
@@ -42,26 +47,72 @@ def serve_workers(settings: Settings, count: int) -> None:
 
 
 def serve_worker(settings: Settings, fd: int, life: int, ready: Callable[[], None]) -> None:
-    """Serve as one of several workers on the socket `fd`, until the pipe `life` is closed."""
+    """Serve as one of several workers on the socket `fd`, until the pipe `life` is closed.
+
+    Its parent had a database, so an SQLite file that is missing now is not created again.
+    """
     sock = socket.socket(fileno=fd)
-    run(prepare(settings), settings, sock, ready, Worker(life))
+    _run(prepare(settings, may_create=False), settings, sock, ready, life)
 
 
-class Worker(Role):
-    """One of several workers, which stops when its parent was killed."""
+def _run(
+    services: Services,
+    settings: Settings,
+    sock: socket.socket,
+    ready: Callable[[], None],
+    life: int | None = None,
+) -> None:
+    role = PortServer(services.database.file, life)
+    run(services, settings, sock, ready, role)
+    if role.has_lost_database():
+        raise Failed(f"the server has ended, because {role.loss}.")
 
-    def __init__(self, life: int) -> None:
-        """`life` is the end of a pipe whose other end the parent holds."""
+
+class PortServer(Role):
+    """A server on a port, alone or a worker.
+
+    It stops when the file of its SQLite database is deleted or replaced, because what it stored
+    then would be lost, and a worker also when its parent was killed.
+    """
+
+    def __init__(self, database: Path | None, life: int | None) -> None:
+        """`life` is the end of a pipe whose other end the parent of workers holds."""
+        self.loss = f"its database {database} was deleted or replaced"
+        self._files = FileIdentities([database] if database else [])
         self._life = life
+        self._has_lost = False
 
     async def watch(self) -> None:
-        """Return once the parent has ended."""
-        loop, has_ended = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(self._life, has_ended.set)
+        """Return once the parent has ended, or the database is lost."""
+        loop, has_parent_ended = asyncio.get_running_loop(), asyncio.Event()
+        if self._life is not None:
+            loop.add_reader(self._life, has_parent_ended.set)
         try:
-            await has_ended.wait()
+            while not self.has_lost_database():
+                if await wait_for_event(has_parent_ended, CHECK_SECONDS):
+                    return
         finally:
-            loop.remove_reader(self._life)
+            if self._life is not None:
+                loop.remove_reader(self._life)
+
+    def refusal(self) -> Unavailable | None:
+        """Return the refusal of all requests once the database is lost."""
+        if not self.has_lost_database():
+            return None
+        return Unavailable(
+            "The database was deleted or replaced; this server's host must see to it."
+        )
+
+    def has_lost_database(self) -> bool:
+        """Whether the database's file was deleted or replaced; the first time, log it."""
+        if not self._has_lost and not self._files.are_intact():
+            self._has_lost = True
+            server_log.error(
+                "this server ends, because %s: put the right file in its place, then start it "
+                "again (a worker's parent does)",
+                self.loss,
+            )
+        return self._has_lost
 
 
 def _greeting(sock: socket.socket, workers: int = 1) -> str:
