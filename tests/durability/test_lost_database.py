@@ -6,14 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
-import httpx2
+import pytest
 
+from askcli.errors import Failed
+from askcli.server.process.serve import serve_worker
+from askcli.settings import Settings
 from tests.support import plain_http
-from tests.support.databases import migrated
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson
-from tests.support.processes import ServerProcess
-from tests.support.servers import server_settings, serving
+from tests.support.secrets import SECRET
+from tests.support.servers import serving
 from tests.support.streams import Seen, ask_until_cut
 from tests.support.waiting import eventually
 
@@ -23,7 +25,6 @@ def test_a_server_whose_database_is_deleted_refuses_all_and_ends(
 ) -> None:
     file = tmp_path / "askcli.db"
     server = serving(tmp_path, fake, f"sqlite:///{file}")
-    assert any(f"new, empty database: {file}" in line for line in server.log)
     person = new_person(server)
     marker = uuid4().hex
     reply = fake.on(marker, "begun", " and ended", hold_after=1)
@@ -40,29 +41,13 @@ def test_a_server_whose_database_is_deleted_refuses_all_and_ends(
     errors = [line for line in server.log if " ERROR " in line]
     assert len(errors) == 1
     assert f"{file} was deleted or replaced" in errors[0]
+    assert any(f"new, empty database: {file}" in line for line in server.log)
     assert not file.exists()
 
 
-def test_workers_whose_database_is_deleted_come_back_with_it(
-    fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
-) -> None:
-    url = migrated(f"sqlite:///{tmp_path / 'askcli.db'}")
-    server = ServerProcess(tmp_path, "--workers", "2", **server_settings(fake, url))
-    person = new_person(server)
-    assert person.ask("kept").status_code == 201
-    file, away = tmp_path / "askcli.db", tmp_path / "away.db"
-    file.rename(away)
-    assert person.ask("lost?").status_code == 503
-    eventually(lambda: any("did not start: the database" in line for line in server.log))
+def test_a_worker_creates_no_database_in_place_of_a_deleted_one(tmp_path: Path) -> None:
+    file = tmp_path / "askcli.db"
+    settings = Settings(db_conn_string=f"sqlite:///{file}", jwt_secret=SECRET, answerer="scripted")
+    with pytest.raises(Failed, match=f"{file} was deleted: put it back"):
+        serve_worker(settings, 0, 0, lambda: None)
     assert not file.exists()
-    away.rename(file)
-    eventually(lambda: _questions(person.http) == ["kept"])
-    assert server.stop() == 0
-
-
-def _questions(http: httpx2.Client) -> list[str]:
-    try:
-        page = http.get("/api/users/me/questions").json()
-    except httpx2.TransportError:
-        return []
-    return [row["question"] for row in page.get("items", [])]

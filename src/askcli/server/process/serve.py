@@ -51,8 +51,8 @@ def serve_worker(settings: Settings, fd: int, life: int, ready: Callable[[], Non
 
     Its parent had a database, so an SQLite file that is missing now is not created again.
     """
-    sock = socket.socket(fileno=fd)
-    _run(prepare(settings, may_create=False), settings, sock, ready, life)
+    services = prepare(settings, may_create=False)
+    _run(services, settings, socket.socket(fileno=fd), ready, life)
 
 
 def _run(
