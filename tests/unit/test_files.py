@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -9,15 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from askcli.client import local_server
 from askcli.errors import Failed, TimedOut
 from askcli.files import (
     Replacement,
     create_private,
+    is_trusted_directory,
     locked,
     private_directory,
     write_private,
 )
 from askcli.files.pid_file import LEAVING, FileIdentities, PidFile
+from askcli.settings import Settings
 
 
 def mode(path: Path) -> int:
@@ -98,6 +102,52 @@ def test_a_pid_file_that_was_replaced_is_left_alone(tmp_path: Path) -> None:
     first.release()
     assert second.holder() == os.getpid()
     second.release()
+
+
+@pytest.mark.parametrize("content", ["-1 0", "0 0", "1 0", "12", "12 x", "+12 0", "9" * 20 + " 0"])
+def test_a_pid_file_with_anything_but_a_pid_is_ignored(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "x.pid"
+    path.write_text(content)
+    with path.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert PidFile(path).content() is None
+        path.write_text("12 3")
+        assert PidFile(path).content() == (12, 3)
+
+
+def test_only_this_users_regular_files_are_pid_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder = PidFile(tmp_path / "x.pid")
+    assert holder.claim()
+    (tmp_path / "link").symlink_to("x.pid")
+    os.mkfifo(tmp_path / "pipe")
+    assert PidFile(tmp_path / "link").content() is None
+    assert PidFile(tmp_path / "pipe").content() is None
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    assert PidFile(tmp_path / "x.pid").content() is None
+    monkeypatch.undo()
+    assert holder.holder() == os.getpid()
+    holder.release()
+
+
+def test_no_local_server_is_looked_for_where_others_may_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "run"
+    directory.mkdir(mode=0o700)
+    settings, file = Settings(runtime_dir=directory), PidFile(directory / "x.pid")
+    assert file.claim()
+    assert local_server.running(settings) == [os.getpid()]
+    directory.chmod(0o777)
+    assert local_server.running(settings) == []
+    directory.chmod(0o700)
+    (tmp_path / "link").symlink_to("run")
+    assert local_server.running(Settings(runtime_dir=tmp_path / "link")) == [os.getpid()]
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    assert not is_trusted_directory(directory)
+    monkeypatch.undo()
+    file.release()
 
 
 def test_a_deleted_or_replaced_file_is_noticed(tmp_path: Path) -> None:

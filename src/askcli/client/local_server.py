@@ -11,12 +11,13 @@ import os
 import signal
 import socket
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from askcli import __version__, server_process
 from askcli.errors import Failed
-from askcli.files import POLL_SECONDS, locked, private_directory
+from askcli.files import POLL_SECONDS, is_trusted_directory, locked, private_directory
 from askcli.files.pid_file import LEAVING, PidFile
 from askcli.settings import Settings
 
@@ -79,7 +80,8 @@ def stop(settings: Settings) -> tuple[int, int]:
     """
     pids = set(running(settings))
     for pid in pids:
-        os.kill(pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.kill(pid, signal.SIGTERM)
     pids |= _held(settings, f"*{LEAVING}").keys()
     deadline = time.monotonic() + STOP_SECONDS
     while ending := {pid: n for pid, n in _all(settings).items() if pid in pids}:
@@ -99,6 +101,8 @@ def _all(settings: Settings) -> dict[int, int]:
 
 def _held(settings: Settings, pattern: str) -> dict[int, int]:
     """Return the numbers in the pid files that are held, by the pids of their holders."""
+    if not is_trusted_directory(settings.runtime_dir):  # it may be in /tmp, made by another user
+        return {}
     contents = (PidFile(path).content() for path in sorted(settings.runtime_dir.glob(pattern)))
     return dict(content for content in contents if content)
 

@@ -25,16 +25,28 @@ def private_directory(path: Path) -> Path:
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = path.stat()
-        # The owner of a symbolic link could redirect it: it must be this user, too.
-        owners = {status.st_uid, path.lstat().st_uid}
-        if not stat.S_ISDIR(status.st_mode) or owners != {os.getuid()}:
+        if not _is_own_directory(path):
             raise Failed(f"{path} is not a directory of yours: remove it or name another one.")
-        if status.st_mode & 0o077:
+        if path.stat().st_mode & 0o077:
             path.chmod(0o700)
     except OSError as error:
         raise Failed(f"cannot use the directory {path}: {error.strerror}.") from error
     return path
+
+
+def is_trusted_directory(path: Path) -> bool:
+    """Return whether it is a directory of this user's, in which nobody else can make files."""
+    try:
+        return _is_own_directory(path) and not path.stat().st_mode & 0o022
+    except OSError:
+        return False
+
+
+def _is_own_directory(path: Path) -> bool:
+    status = path.stat()
+    # The owner of a symbolic link could redirect it: it must be this user, too.
+    owners = {status.st_uid, path.lstat().st_uid}
+    return stat.S_ISDIR(status.st_mode) and owners == {os.getuid()}
 
 
 class Replacement:

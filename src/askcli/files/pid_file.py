@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
+import stat
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +14,7 @@ from askcli.files import POLL_SECONDS, try_lock
 
 LEAVING = ".leaving"  # the suffix of a pid file that was set aside
 _CONTENT_BYTES = 40
+_CONTENT = re.compile(rb"([0-9]{1,9}) ([0-9]{1,9}) *")
 
 
 class PidFile:
@@ -59,14 +62,16 @@ class PidFile:
     def content(self) -> tuple[int, int] | None:
         """Return the holder's pid and its number, None if no process holds the file."""
         try:
-            handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
+            # Neither a link is followed, nor a pipe's other end waited for.
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            handle = os.open(self.path, flags)
+        except OSError:
             return None
         try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if _is_own_file(handle):
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            words = os.read(handle, _CONTENT_BYTES).split()
-            return (int(words[0]), int(words[1])) if len(words) == 2 else None
+            return _parse(os.read(handle, _CONTENT_BYTES))
         finally:
             os.close(handle)
         return None
@@ -87,6 +92,19 @@ class PidFile:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+
+def _is_own_file(handle: int) -> bool:
+    status = os.fstat(handle)
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid()
+
+
+def _parse(content: bytes) -> tuple[int, int] | None:
+    """Return a pid and a number; None for anything else, and for the pids of groups and of init."""
+    match = _CONTENT.fullmatch(content)
+    if match is None or int(match[1]) <= 1:
+        return None
+    return int(match[1]), int(match[2])
 
 
 class FileIdentities:
