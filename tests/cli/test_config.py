@@ -82,3 +82,11 @@ def test_many_changes_at_once_are_all_kept(new_cli: NewCli) -> None:
         process.stdout.close()
         assert process.wait(60) == 0
     assert cli.in_process("config").out.count("= 77") == len(names)
+
+
+def test_a_misspelt_variable_is_reported_unless_quiet(new_cli: NewCli) -> None:
+    cli = new_cli(ASKCLI_SEVER="http://127.0.0.1:9")
+    expected = "no setting has the variable ASKCLI_SEVER; did you mean ASKCLI_SERVER?"
+    done = cli.in_process("status", "--json")
+    assert (done.code, done.err) == (0, f"askcli: warning: {expected}\n")
+    assert expected not in cli.in_process("ask", "-q", "--server", "http://127.0.0.1:9", "x").err

@@ -152,6 +152,7 @@ def test_search_is_ranked_paged_marked_and_filtered(cli: Cli, fake: FakeAnthropi
         }
         assert word in marked, columns
         assert all(len(line) <= columns for line in screen_lines(screen))
+        assert (":" in "".join(screen_lines(screen))) == (columns >= 60)  # the time
 
 
 def test_times_as_people_say_them(sqlite_cli: Cli) -> None:

@@ -6,6 +6,15 @@ default.
 
 from askcli.settings.fields import Settings, variable_name
 from askcli.settings.parsers import Rate
-from askcli.settings.sources import config_path, dotenv_names, load, parse
+from askcli.settings.sources import config_path, dotenv_names, load, parse, unknown_variables
 
-__all__ = ["Rate", "Settings", "config_path", "dotenv_names", "load", "parse", "variable_name"]
+__all__ = [
+    "Rate",
+    "Settings",
+    "config_path",
+    "dotenv_names",
+    "load",
+    "parse",
+    "unknown_variables",
+    "variable_name",
+]

@@ -67,6 +67,17 @@ def dotenv_names(flags: Mapping[str, Any]) -> list[str] | None:
     return [name for name in variables if values.get(name) and name not in os.environ]
 
 
+def unknown_variables() -> dict[str, str | None]:
+    """Return the variables ASKCLI_… that are no setting's, each with the most similar known one."""
+    known = [variable_name(setting.name) for setting in fields(Settings) if setting.metadata]
+    unknown = sorted(name for name in {*os.environ} - {*known} if name.startswith("ASKCLI_"))
+    if not unknown:
+        return {}
+    from difflib import get_close_matches  # only for an error
+
+    return {name: next(iter(get_close_matches(name, known, 1)), None) for name in unknown}
+
+
 def _config_dir(environment: Mapping[str, str]) -> Path:
     return absolute(environment.get("ASKCLI_CONFIG_DIR") or platformdirs.user_config_dir("askcli"))
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 
 from askcli import settings
+from askcli.cli.input import variables
 from askcli.cli.input.numbers import number
 from askcli.client.api import Api
 from askcli.client.target import Connection, resolve
@@ -119,6 +120,7 @@ def connection(
     server: str | None = None, profile: str | None = None, timeout: int | None = None
 ) -> Connection:
     """Return the connection that flags and settings lead to; a client never reads a `.env`."""
+    variables.report_unknown()
     return resolve(settings.load({"server": server, "profile": profile, "timeout": timeout}))
 
 

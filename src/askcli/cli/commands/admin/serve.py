@@ -9,6 +9,7 @@ import typer
 
 from askcli import settings
 from askcli.cli.commands.admin import database
+from askcli.cli.input import variables
 from askcli.cli.input.numbers import number
 from askcli.cli.output import console
 from askcli.client import local_server
@@ -32,6 +33,7 @@ def serve(
         _stop()
     else:
         flags = {"host": host, "port": port}
+        variables.report_unknown()
         _report_dotenv(flags)
         _serve(settings.load(flags, dotenv=True), workers)
 
