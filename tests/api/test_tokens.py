@@ -108,7 +108,7 @@ def test_a_login_with_a_token_is_kept(cli: Cli, new_cli: NewCli, server: ServerP
     refused = other.in_process("whoami", "--sessions")
     assert (refused.code, "a login" in refused.err) == (4, True)
     left = other.in_process("logout")
-    assert (left.code, "still good" in left.err) == (0, True)
+    assert (left.code, "still valid" in left.err) == (0, True)
     assert token not in token_file(other).read_text()
     assert cli.in_process("token", "revoke", "laptop").code == 0
     assert other.in_process("login", "--with-token", stdin=token).code == 4

@@ -50,7 +50,7 @@ def parse_address(url: str) -> Address:
     except (httpx2.InvalidURL, UnicodeError):
         parsed = httpx2.URL("")
     if parsed.userinfo:
-        raise Misused("a server's URL holds no password: log in with `askcli login`.")
+        raise Misused("a server's URL must not contain a password: log in with `askcli login`.")
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise Misused(f"{url!r} is not a server's URL: use http://host:port or https://host.")
     return Address(str(parsed).rstrip("/"))

@@ -1,4 +1,4 @@
-"""A bound on what a server's response may make a client keep in memory."""
+"""A bound on the memory that a server's response takes in the client."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from askcli.errors import BadResponse
 # No compression is asked for, so that what is read is what is kept.
 HEADERS = {"accept-encoding": "identity"}
 
-_TOO_LARGE = "the server sent more than an askcli server does: check that --server is right."
+_TOO_LARGE = "the response is larger than any of an askcli server: check --server."
 
 
 def bound(response: httpx2.Response) -> None:

@@ -21,7 +21,7 @@ class BadResponse(AskcliError):
     """The server's response is not one of askcli's."""
 
     code, title = "bad_response", "The server's response is not right"
-    default = "the server sent what no askcli server does: check that --server is right."
+    default = "the response is not one of an askcli server: check --server."
 
 
 class TimedOut(AskcliError):

@@ -124,7 +124,7 @@ class FileIdentities:
 
 
 def file_identity(file: Path | int) -> tuple[int, int] | None:
-    """Return what tells a file from any other, None where there is none."""
+    """Return the device and inode of a file, None if there is no file."""
     try:
         status = os.stat(file)  # noqa: PTH116 - a descriptor has no path
     except OSError:

@@ -25,7 +25,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Such as server, model
 
 @app.callback()
 def default(context: typer.Context, as_json: options.Json = False) -> None:
-    """The config file; without a command, what is set in it."""
+    """The config file; without a command, its settings."""
     if context.invoked_subcommand is None:
         _list(as_json=as_json)
 
@@ -58,7 +58,7 @@ def get(name: Name, as_json: options.Json = False) -> None:
 def set_(
     name: Name, value: Annotated[str, typer.Argument(metavar="VALUE", help="`-` is stdin.")]
 ) -> None:
-    """Set a setting; a flag or an environment variable still goes before it."""
+    """Set a setting; flags and environment variables override it."""
     _check_name(name)
     if value == "-":
         value = prompts.secret_line("-").strip()
@@ -86,7 +86,7 @@ def unset(name: Name) -> None:
 
 @app.command("path")
 def path() -> None:
-    """Print where the file is, whether there is one or not."""
+    """Print the path of the file, which may not exist."""
     console.out(f"{_path()}\n")
 
 
@@ -134,7 +134,7 @@ def _check_name(name: str) -> None:
         hint = f"did you mean {matches[0]!r}?" if matches else "`askcli help settings` lists them."
         raise Misused(f"there is no setting {name!r}; {hint}")
     if name == "config_dir":
-        raise Misused("the config file cannot say where it is: use ASKCLI_CONFIG_DIR.")
+        raise Misused("the config file cannot set its own directory: use ASKCLI_CONFIG_DIR.")
 
 
 def _masked(name: str, value: Any) -> Any:

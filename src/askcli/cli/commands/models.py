@@ -68,16 +68,19 @@ def _list_catalogue(settings: Settings) -> None:
 @app.command("pull")
 def pull(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Of the catalogue; else what fits here.")
+        str | None,
+        typer.Argument(
+            metavar="[NAME]", help="A name of the catalogue; default: the best that fits."
+        ),
     ] = None,
 ) -> None:
-    """Fetch a local model."""
+    """Download a local model."""
     settings = settings_module.load()
     if name is not None and name not in catalogue.CATALOGUE:
         raise Misused(f"there is no model {name!r}; there are {', '.join(catalogue.CATALOGUE)}.")
     choice = catalogue.choose(name or settings.local_model, settings.data_dir)
     if choice.model is None:
-        raise Misused(f"{choice.path} is a file of yours; there is nothing to fetch.")
+        raise Misused(f"{choice.path} is your own file; there is nothing to download.")
     console.out(f"{_download(choice.model, settings)}\n")
 
 

@@ -50,7 +50,7 @@ def usage(
     server: options.Server = None,
     profile: options.Profile = None,
 ) -> None:
-    """Show your tokens and what they cost, by day (UTC) and by model."""
+    """Show your tokens and their cost, by day (UTC) and by model."""
     period = {
         "since": times.parse(since, "--since"),
         "until": times.parse_optional(until, "--until"),

@@ -1,4 +1,4 @@
-"""The command that is meant where none is named.
+"""The default command, for arguments without one.
 
 It is read before anything is loaded, so this module imports very little.
 """

@@ -27,7 +27,7 @@ def read(words: list[str], files: list[Path], *, stdin: bool = True) -> str:
     """
     is_stdin_alone, is_stdin_file = words == ["-"], STDIN in files
     if (is_stdin_alone or is_stdin_file) and not stdin:
-        raise Misused("`-` is stdin, and --no-stdin says not to read it.")
+        raise Misused("`-` reads stdin, which --no-stdin excludes.")
     text = "" if is_stdin_alone else " ".join(words)
     piped = _stdin(is_required=is_stdin_alone or is_stdin_file) if stdin else ""
     attached = attachments.read(files, piped if is_stdin_file else None)

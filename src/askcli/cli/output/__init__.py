@@ -1,1 +1,1 @@
-"""What is written to a terminal or a pipe."""
+"""Output to a terminal or a pipe."""

@@ -1,4 +1,4 @@
-"""Groups of commands: their help in sections, and what is said where a command is missing.
+"""Groups of commands: their help in sections, and the errors for a missing or unknown command.
 
 The help is plain text: rich would take time to load, and cuts names in a narrow window.
 """

@@ -34,13 +34,13 @@ class Bodies:
             raise HTTPException(413)
 
     def hold(self, size: int) -> None:
-        """Count a piece of a body that goes on. Raises HTTPException (503)."""
+        """Reserve bytes for a part of a body. Raises HTTPException (503)."""
         if size > self._free:
             raise HTTPException(503, "Too many requests are arriving; try again shortly.")
         self._free -= size
 
     def release(self, size: int) -> None:
-        """Count no longer what a body that has ended has held."""
+        """Free the bytes of a body that has ended."""
         self._free += size
 
 

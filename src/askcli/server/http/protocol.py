@@ -161,7 +161,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return STREAM_WRITE_SECONDS if is_stream else WRITE_SECONDS
 
     def _abort_if_stalled(self) -> None:
-        """Cut a response whose client does not keep up with it."""
+        """Abort a connection whose client does not read its response."""
         if self.flow.write_paused:
             self.transport.abort()
 

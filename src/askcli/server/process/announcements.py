@@ -1,4 +1,4 @@
-"""What `askcli serve` reports when it starts, beside the address."""
+"""Notices of `askcli serve` when it starts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def report_registration(settings: Settings) -> None:
     if registration.policy == "open" and settings.public_because:
         log.warning(
             "Warning: anybody who reaches this server may register and spend on its key, because "
-            "%s; ASKCLI_REGISTRATION=invite lets in only those you invite.",
+            "%s; ASKCLI_REGISTRATION=invite requires an invite.",
             registration.reason,
         )
         return

@@ -33,7 +33,7 @@ CHECK_SECONDS = 1.0  # between two looks at the files that a server works on
 
 
 class Role:
-    """What a server process does beside serving; the plain one, nothing."""
+    """The tasks of a server process besides serving; none by default."""
 
     activity: Activity
 
@@ -100,7 +100,7 @@ def run(
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(main())
     if not server.started:
-        raise Failed("the server could not start; its log says why.")
+        raise Failed("the server could not start; see its log.")
 
 
 def _config(

@@ -84,7 +84,7 @@ def login(
 def _greet_token(connection: Connection, *, as_json: bool) -> None:
     token = prompts.secret_line("--with-token").strip()
     if not token:
-        raise Misused("stdin holds no token: askcli login --with-token < file")
+        raise Misused("stdin has no token: askcli login --with-token < FILE")
     with connection.with_token(token).open() as api:
         user = api.user()
         with connection.credentials.update(api.address.key) as entry:

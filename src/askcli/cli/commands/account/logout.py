@@ -56,4 +56,4 @@ def _leave(connection: Connection, *, everywhere: bool) -> None:
     what = "all your sessions" if everywhere else connection.address.name
     console.note(f"Logged out of {what}.")
     if is_token:
-        console.note("The token itself is still good; `askcli token revoke` ends one.")
+        console.note("The token itself is still valid; `askcli token revoke` ends it.")

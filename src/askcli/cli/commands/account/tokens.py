@@ -31,7 +31,7 @@ def create(
     server: options.Server = None,
     profile: options.Profile = None,
 ) -> None:
-    """Make a token and print it, this once; use it as ASKCLI_TOKEN."""
+    """Create a token and print it (it is not shown again); use it as ASKCLI_TOKEN."""
     requested = scopes or ["ask"]
     if not set(requested) <= set(SCOPES):
         raise Misused("a scope is ask or read.")
@@ -42,7 +42,9 @@ def create(
         return
     console.out(token["token"] + "\n")
     until = console.format_time(token["expires_at"], sys.stderr)
-    console.note(f"Good for {', '.join(token['scopes'])} until {until}. It is not shown again.")
+    console.note(
+        f"Scopes: {', '.join(token['scopes'])}; valid until {until}. It is not shown again."
+    )
 
 
 @app.command("list")
@@ -74,7 +76,7 @@ def revoke(
     server: options.Server = None,
     profile: options.Profile = None,
 ) -> None:
-    """End a token at once."""
+    """Revoke a token; it is refused from now on."""
     with options.connected(server, profile) as api:
         api.revoke_token(_id(api, which))
     console.note("Revoked the token.")

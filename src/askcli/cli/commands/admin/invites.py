@@ -28,7 +28,7 @@ def create(
     days: Annotated[int, number("--days", high=366, help_="Days until it expires.")] = 7,
     as_json: options.Json = False,
 ) -> None:
-    """Make an invite and print its code, this once."""
+    """Create an invite and print its code (it is not shown again)."""
     from askcli.services.auth import invites
 
     with database.transaction() as connection:

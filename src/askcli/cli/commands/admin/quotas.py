@@ -1,4 +1,4 @@
-"""askcli users quota: what a user may spend, and has spent."""
+"""askcli users quota: a user's quotas and spending."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def quota(
     usd_month: Amount = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show what a user may spend in a day and a month (UTC), or change it."""
+    """Show or set a user's quotas for a day and a month (UTC)."""
     from askcli.services import admin as host
     from askcli.services.usage import quotas
 
@@ -67,7 +67,7 @@ def _amount(name: str, text: str) -> float | None:
 
 
 def print_all(quotas: dict[str, Any], indent: str = "") -> None:
-    """Print what a user has spent, of which quotas."""
+    """Print a user's spending and quotas."""
     for name, quota in quotas.items():
         unit, _, period = name.partition("_")
         used = f"${quota['used']:,.4f}" if unit == "usd" else counted(quota["used"], "token")

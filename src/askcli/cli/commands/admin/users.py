@@ -1,4 +1,4 @@
-"""askcli users: what the host does with accounts, on the server's machine."""
+"""askcli users: the administration of accounts, on the server's machine."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def show(who: options.User, as_json: options.Json = False) -> None:
 
 @app.command("disable")
 def disable(who: options.User) -> None:
-    """Shut a user out at once: sessions, open streams and running answers end."""
+    """Disable an account: its sessions, open streams and running answers end."""
     from askcli.services import admin as host
 
     with database.transaction() as connection:
@@ -88,7 +88,7 @@ def disable(who: options.User) -> None:
 
 @app.command("enable")
 def enable(who: options.User) -> None:
-    """Let a user in again."""
+    """Enable a disabled account."""
     from askcli.services import admin as host
 
     with database.transaction() as connection:
@@ -98,16 +98,17 @@ def enable(who: options.User) -> None:
 
 @app.command("delete")
 def delete(
-    who: options.User, yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False
+    who: options.User,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Delete a user with all their questions, sessions and tokens."""
     from askcli.services import admin as host
 
     if not yes:
-        prompts.confirm(f"Delete {who} and all that is theirs?", "--yes")
+        prompts.confirm(f"Delete {who} with all questions, sessions and tokens?", "--yes")
     with database.transaction() as connection:
         user = host.delete(connection, who)
-    console.note(f"{user['email']} and all that was theirs is deleted.")
+    console.note(f"{user['email']} is deleted, with all questions, sessions and tokens.")
 
 
 @app.command("reset-password")
@@ -139,7 +140,7 @@ def reset_password(
 
 @app.command("export")
 def export(who: options.User) -> None:
-    """Print all that is kept of a user, as one JSON object."""
+    """Print all data of a user as one JSON object."""
     from askcli.services import admin as host
     from askcli.services import audit
     from askcli.services.usage.quotas import Quota

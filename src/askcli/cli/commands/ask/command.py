@@ -38,7 +38,7 @@ class NewQuestion:
 
     @property
     def has_text(self) -> bool:
-        """Whether an option says what is asked, or where."""
+        """Whether there is a question, a file or a conversation."""
         return bool(self.words or self.files or self.conversation or self.go_on)
 
 
@@ -82,7 +82,7 @@ def ask(
 
 
 def _check_alone(rejoin: str | None, retry: str | None, new: NewQuestion) -> None:
-    """Raise Misused where --rejoin or --retry comes with another question, or with no id."""
+    """Raise Misused for --rejoin or --retry with a question or with an invalid id."""
     if (rejoin and retry) or ((rejoin or retry) and new.has_text):
         raise Misused("--rejoin and --retry take no question and exclude each other.")
     if rejoin and any(value is not None for value in new.settings.values()):
@@ -101,7 +101,7 @@ def _ask(connection: Connection, new: NewQuestion, show: Printer) -> None:
 
 
 def _retry(connection: Connection, id_: str, new: NewQuestion, show: Printer) -> None:
-    """Ask an earlier question again: as it was asked, but for the options that are given."""
+    """Ask an earlier question again, with the same settings unless options override them."""
     with opened(connection) as api:
         earlier: Mapping[str, Any] = api.question(question_ids.resolve_question(api, id_))
         body = {name: earlier.get(name) for name in KEPT}

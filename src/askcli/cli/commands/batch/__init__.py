@@ -1,1 +1,1 @@
-"""askcli batch: many questions from a file, answered once each, however often it is begun."""
+"""askcli batch: many questions from a file, each answered once, even if the batch is restarted."""

@@ -1,4 +1,4 @@
-"""askcli batch: questions in, answers out, each asked and paid for once."""
+"""askcli batch: the questions of a file, each asked and paid for once."""
 
 from __future__ import annotations
 
@@ -33,10 +33,13 @@ System = Annotated[
     str | None,
     typer.Option("--system", "-s", metavar="TEXT", help="For rows without a system prompt."),
 ]
-Run = Annotated[str, typer.Option("--run", metavar="NAME", help="A new name asks all rows anew.")]
+Run = Annotated[
+    str,
+    typer.Option("--run", metavar="NAME", help="Name of the run; a new name asks all rows again."),
+]
 FailuresFile = Annotated[
     Path | None,
-    typer.Option("--failures", metavar="FILE", help="Where to write the rows that failed."),
+    typer.Option("--failures", metavar="FILE", help="File for the rows that failed."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr, only errors.")]
 
@@ -80,7 +83,7 @@ def _print(answers: Iterator[Asked], progress: RowProgress) -> list[Asked]:
         try:
             return [asked for asked in answers if not _print_row(asked, progress)]
         except (AskcliError, KeyboardInterrupt):
-            log.info("askcli: stopped; the same command goes on where this one was.")
+            log.info("askcli: stopped; the same command resumes.")
             raise
 
 

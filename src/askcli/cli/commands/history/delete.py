@@ -37,7 +37,7 @@ def delete(
 ) -> None:
     """Delete questions and their answers; their cost stays in `usage`."""
     if bool(ids) == bool(older_than):
-        raise Misused("say which: askcli history delete ID… or --older-than 30d.")
+        raise Misused("give either ids or a time: askcli history delete ID… or --older-than 30d.")
     for question_id in ids or []:
         question_ids.parse_whole(question_id)
     until = times.parse_optional(older_than, "--older-than")
