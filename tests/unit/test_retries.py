@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from askcli.answerers.base import Answerer, Finish, Piece, Request
+from askcli.answerers.base import Answerer, Begin, Finish, Piece, Request
 from askcli.errors import (
     AskcliError,
     Interrupted,
@@ -77,10 +77,20 @@ def test_an_answer_passes_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("failure", [ProviderFailed, ProviderOverloaded, Interrupted])
-def test_a_failure_before_any_text_is_tried_again(failure: Callable[[], AskcliError]) -> None:
-    script = Scripted([failure()], ["", failure()], ["here", FINISH])
+def test_a_failure_before_the_answer_began_is_tried_again(
+    failure: Callable[[], AskcliError],
+) -> None:
+    script = Scripted([failure()], [failure()], ["", "here", FINISH])
     assert answer(script) == ["", "here", FINISH]
     assert script.made == 3
+
+
+def test_what_has_begun_without_text_is_never_tried_again() -> None:
+    """The provider has billed its input, and perhaps minutes of thinking."""
+    script = Scripted([Begin("a-model", 11), "", ProviderFailed()], ["here", FINISH])
+    with pytest.raises(ProviderFailed):
+        answer(script)
+    assert script.made == 1
 
 
 def test_there_are_no_more_attempts_than_the_policy_has() -> None:

@@ -13,6 +13,7 @@ from askcli.services.fair_queue import FairQueue, Place
 from askcli.services.runs.generation import Generator
 from askcli.services.runs.registry import Runs
 from askcli.services.runs.run import Run
+from askcli.services.runs.storage import AnswerStorage
 from askcli.store.database import Database
 
 
@@ -63,7 +64,9 @@ def test_a_repeated_request_that_comes_before_its_run_hides_no_run() -> None:
         this = {asyncio.current_task()}
         runs.join(question)
         following = asyncio.all_tasks() - this
-        started = runs.start(question, Request("model", (), None, 10), Place(lambda _: None))
+        started = runs.start(
+            uuid4(), question, Request("model", (), None, 10), Place(lambda _: None)
+        )
         generating = asyncio.all_tasks() - this - following
         await asyncio.wait(following)
         assert runs.active == 1
@@ -80,11 +83,10 @@ def test_a_question_that_loses_its_place_in_line_fails_and_was_not_sent() -> Non
     async def scenario() -> None:
         turns = FairQueue(1, 4, ProviderOverloaded)
         turns.reserve("somebody")
-        run = Run(answering(), Request("model", (), None, 10), turns.reserve("greedy"))
+        run = Run(uuid4(), answering(), Request("model", (), None, 10), turns.reserve("greedy"))
         nothing = cast(Any, None)
-        generator = Generator(
-            cast(Database, WritingDatabase()), nothing, nothing, nothing, cast(Any, NoIndexing())
-        )
+        storage = AnswerStorage(cast(Database, WritingDatabase()), nothing, cast(Any, NoIndexing()))
+        generator = Generator(nothing, nothing, storage)
         generating = asyncio.create_task(generator.generate(run))
         run.place.refuse(ProviderOverloaded(retry_after=10))
         await asyncio.wait_for(generating, 10)

@@ -29,6 +29,7 @@ from askcli.services.runs.generation import Generator
 from askcli.services.runs.orphans import Orphans
 from askcli.services.runs.registry import Runs
 from askcli.services.runs.retries import RetryPolicy
+from askcli.services.runs.storage import AnswerStorage
 from askcli.services.usage import quotas
 from askcli.services.usage.metering import Metering
 from askcli.settings import Settings
@@ -86,7 +87,8 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
     queue = FairQueue(settings.max_running, settings.max_waiting, _queue_full)
     metering = Metering(quotas.from_settings(settings), answerer.cost_usd)
     indexing = Indexing(database)
-    generator = Generator(database, answerer, _retry_policy(settings), metering, indexing)
+    storage = AnswerStorage(database, metering, indexing)
+    generator = Generator(answerer, _retry_policy(settings), storage)
     runs = Runs(database, generator)
     life = timedelta(days=settings.refresh_token_days)
     grace = timedelta(seconds=settings.refresh_grace_seconds)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from askcli.errors import DatabaseUnavailable
+from askcli.services import background
 from askcli.services.clock import now
 from askcli.store import audit, invites, limits, sessions
 from askcli.store.database import Database
@@ -32,10 +30,10 @@ class Housekeeping:
 
     async def run(self) -> None:
         """Delete at once and then every hour, until cancelled."""
-        while True:
-            with suppress(DatabaseUnavailable):
-                await self._database.write(self._delete_expired)
-            await asyncio.sleep(INTERVAL_SECONDS)
+        await background.repeat(self._clean, INTERVAL_SECONDS)
+
+    async def _clean(self) -> None:
+        await self._database.write(self._delete_expired)
 
     def _delete_expired(self, connection: Connection) -> None:
         timestamp = now()

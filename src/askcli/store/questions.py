@@ -86,25 +86,48 @@ def turns(
     return connection.execute(newest_first).mappings().all()[::-1]
 
 
-def change(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> bool:
-    """Checkpoint a question that is being answered; False when it was cancelled, ended or deleted.
-
-    One marked as interrupted goes back to answering: only the process that owns the run calls this.
-    """
+def change(
+    connection: Connection, question_id: UUID, run_id: UUID, values: Mapping[str, Any]
+) -> bool:
+    """Change a question that this run is answering; False when it has ended, or was deleted."""
     statement = update(questions).where(
-        questions.c.id == question_id, questions.c.status.in_(("answering", "interrupted"))
+        questions.c.id == question_id,
+        questions.c.run_id == run_id,
+        questions.c.status == "answering",
     )
-    return connection.execute(statement.values({"status": "answering", **values})).rowcount == 1
+    return connection.execute(statement.values(**values)).rowcount == 1
 
 
 def finish(
-    connection: Connection, question_id: UUID, values: Mapping[str, Any], entry: search.Entry
+    connection: Connection,
+    question_id: UUID,
+    run_id: UUID,
+    values: Mapping[str, Any],
+    entry: search.Entry,
 ) -> bool:
-    """Store the end of an answer and index it; False when it was cancelled or deleted meanwhile."""
-    is_changed = change(connection, question_id, values)
+    """Store the end of a run's answer and index it; False when it has ended, or was deleted."""
+    is_changed = change(connection, question_id, run_id, values)
     if is_changed:
         search.put(connection, question_id, entry)
     return is_changed
+
+
+def complete_cancelled(
+    connection: Connection, question_id: UUID, run_id: UUID, answer: str
+) -> None:
+    """Store the text that a run had when it learned that its question was cancelled elsewhere."""
+    statement = update(questions).where(
+        questions.c.id == question_id,
+        questions.c.run_id == run_id,
+        questions.c.status == "cancelled",
+    )
+    connection.execute(statement.values(answer=answer))
+
+
+def has_other_run(connection: Connection, question_id: UUID, run_id: UUID) -> bool:
+    """Whether the question was started again: another run answers it, or has answered it."""
+    query = select(questions.c.run_id).where(questions.c.id == question_id)
+    return connection.execute(query).scalar() not in (None, run_id)
 
 
 def texts(connection: Connection, question_id: UUID) -> RowMapping | None:

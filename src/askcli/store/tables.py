@@ -106,6 +106,7 @@ questions = Table(
     # The model that the question or its conversation named; NULL is the server's default.
     C("requested_model", String(200)),
     C("max_tokens", Integer),
+    C("run_id", Uuid),  # the run that answers it; only this run changes it
     C("input_tokens", Integer),
     C("output_tokens", Integer),
     C("cost_usd", Float),

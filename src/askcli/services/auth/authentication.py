@@ -6,15 +6,15 @@ on every server; and once a second for all open streams together, which end then
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Set
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 from askcli.contract.protocol import API_TOKEN_PREFIX
-from askcli.errors import AccountDisabled, DatabaseUnavailable, InvalidToken, SessionEnded
+from askcli.errors import AccountDisabled, InvalidToken, SessionEnded
+from askcli.services import background
 from askcli.services.auth.tokens import Tokens, hash_token
 from askcli.services.clock import now
 from askcli.store import api_tokens, sessions
@@ -109,10 +109,7 @@ class Authentication:
 
     async def run(self) -> None:
         """Update the watches until cancelled; a database outage ends nobody's stream."""
-        while True:
-            with suppress(DatabaseUnavailable):
-                await self._update_watches()
-            await asyncio.sleep(WATCH_SECONDS)
+        await background.repeat(self._update_watches, WATCH_SECONDS)
 
     async def _update_watches(self) -> None:
         watches, timestamp = list(self._watches), now()

@@ -39,6 +39,7 @@ def row(user_id: UUID, ask: Ask, request: Request) -> dict[str, Any]:
     timestamp = now()
     return {
         "id": new_id(),
+        "run_id": new_id(),
         "user_id": user_id,
         "conversation_id": ask.conversation_id or new_id(),
         "question": ask.question,

@@ -83,7 +83,7 @@ class Questions:
                     raise NotFound("question")
                 return self._replay(same)
             reserved.pop_all()  # the place is the run's from here on
-            return self._runs.start(as_question(row), request, place)
+            return self._runs.start(row["run_id"], as_question(row), request, place)
 
     async def _earlier(self, user_id: UUID, ask: Ask, key: str | None) -> RowMapping | None:
         """Return the question that was asked with this key. Raises KeyReused if it is another."""

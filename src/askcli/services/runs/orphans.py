@@ -7,7 +7,6 @@ after an outage of the database.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from datetime import datetime
@@ -15,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from askcli.errors import DatabaseUnavailable
+from askcli.services import background
 from askcli.services.clock import now
 from askcli.services.indexing import Indexing
 from askcli.services.runs.registry import Runs
@@ -49,14 +48,16 @@ class Orphans:
 
     async def run(self) -> None:
         """Check until cancelled."""
-        while True:
-            try:
-                await self._check()
-            except DatabaseUnavailable:
-                self._heartbeats.clear()  # they could not change during the outage
-            await asyncio.sleep(self._timeout / CHECKS_PER_TIMEOUT)
+        await background.repeat(self._check, self._timeout / CHECKS_PER_TIMEOUT)
 
     async def _check(self) -> None:
+        try:
+            await self._compare_heartbeats()
+        except Exception:
+            self._heartbeats.clear()  # they could not change during an outage
+            raise
+
+    async def _compare_heartbeats(self) -> None:
         own_ids, clock = self._runs.own_ids(), time.monotonic()
         previous, self._heartbeats = self._heartbeats, {}
         for row in await self._database.read(questions.answering):

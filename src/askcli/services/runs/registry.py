@@ -69,9 +69,11 @@ class Runs:
         if self.stopping:
             raise ShuttingDown(retry_after=RETRY_AFTER_SECONDS)
 
-    def start(self, question: Question, request: Request, place: Place) -> AnswerStream:
+    def start(
+        self, run_id: UUID, question: Question, request: Request, place: Place
+    ) -> AnswerStream:
         """Start to answer a stored question, in its place in the queue for the model."""
-        run = Run(question, request, place)
+        run = Run(run_id, question, request, place)
         work = self._work(run.stream, self._generator.generate(run), self._own)
         self._own[question["id"]] = _OwnJob(run.stream, asyncio.create_task(work), run)
         return run.stream

@@ -2,9 +2,9 @@
 
 Four deadlines: to connect (the SDK's, set by the answerer), until the first text (each event
 without text, such as thinking, restarts it), between two pieces of text, and in all. An attempt
-that failed before any text is repeated with backoff and jitter, or when the provider says so, if
-that is before the deadline of the first text. An attempt that has shown text is never repeated: the
-text cannot be taken back, and would be billed twice.
+that failed before the answer began is repeated with backoff and jitter, or when the provider says
+so, if that is before the deadline of the first text. An attempt that has begun is never repeated:
+the provider bills it, and text that was shown cannot be taken back.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ class RetryPolicy:
         clock = asyncio.get_running_loop().time
         deadline, first_deadline = clock() + self.total, clock() + self.first_token
         for attempt in range(1, self.attempts + 1):
-            has_text = False
+            has_begun = False
             try:
                 async with aclosing(self._attempt(answerer, request, deadline)) as pieces:
                     async for piece in pieces:
-                        has_text = has_text or _is_text(piece)
+                        has_begun = True
                         yield piece
                 return
             except AskcliError as error:
                 delay = _retry_delay(error, attempt)
-                if has_text or delay is None or attempt == self.attempts:
+                if has_begun or delay is None or attempt == self.attempts:
                     raise
                 if clock() + delay >= first_deadline:
                     raise

@@ -19,11 +19,12 @@ from askcli.services.usage.metering import Outcome
 class Run:
     """One answer in generation; its text is in `stream`."""
 
-    def __init__(self, question: Question, request: Request, place: Place) -> None:
+    def __init__(self, run_id: UUID, question: Question, request: Request, place: Place) -> None:
+        self.id = run_id
         self.stream = AnswerStream(question)
         self.request = request
         self.place = place  # left when the generation ends
-        self.question_id = UUID(question["id"])
+        self.question_id, self.user_id = UUID(question["id"]), UUID(question["user_id"])
         self.begin: Begin | None = None
         self.is_sent = False  # to the provider, which may bill it from then on
         self._stop_error: AskcliError | None = None

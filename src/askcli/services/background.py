@@ -1,0 +1,28 @@
+"""Work that a server repeats in the background for as long as it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+from askcli.errors import DatabaseUnavailable
+
+log = logging.getLogger("askcli.background")
+
+
+async def repeat(work: Callable[[], Awaitable[None]], seconds: float) -> NoReturn:
+    """Do the work at once and then every `seconds`, until cancelled.
+
+    A failure is logged and the work goes on: without it sessions would not end, and answers whose
+    process died would never be marked.
+    """
+    while True:
+        try:
+            await work()
+        except DatabaseUnavailable:
+            pass
+        except Exception:
+            log.exception("%s failed, and will be tried again", work.__qualname__)
+        await asyncio.sleep(seconds)

@@ -1,0 +1,191 @@
+"""Stores the answers of this process's runs: the text so far at intervals, and the end.
+
+Each statement names the run as well as the question. A question that another process has found
+dead, or has started again, is no longer this run's: nothing of it is overwritten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+from askcli.contract.shapes import Question, Status
+from askcli.errors import (
+    AskcliError,
+    Cancelled,
+    DatabaseUnavailable,
+    Interrupted,
+    NotFound,
+    Unavailable,
+)
+from askcli.services.clock import now, rfc3339
+from askcli.services.indexing import Indexing
+from askcli.services.runs.run import Run
+from askcli.services.runs.stream import stored_error, wait_for_event
+from askcli.services.shapes import as_question
+from askcli.services.usage.metering import Metering, Outcome
+from askcli.store import questions
+from askcli.store.database import Database
+from askcli.store.search import Entry
+
+log = logging.getLogger("askcli.storage")
+
+CHECKPOINT_SECONDS = 0.5  # so that a crash loses less than a second of text, writing it included
+RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 30.0
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+_STORED_FIELDS = frozenset(
+    {
+        "answer",
+        "status",
+        "stop_reason",
+        "error",
+        "model",
+        "input_tokens",
+        "output_tokens",
+        "cost_usd",
+    }
+)
+
+
+class AnswerStorage:
+    """Stores what runs generate."""
+
+    def __init__(self, database: Database, metering: Metering, indexing: Indexing) -> None:
+        self._database = database
+        self._metering = metering
+        self._indexing = indexing
+
+    @asynccontextmanager
+    async def checkpoints(self, run: Run) -> AsyncIterator[None]:
+        """Store the text so far at intervals during the block."""
+        is_over = asyncio.Event()
+        task = asyncio.create_task(self._checkpoint(run, is_over))
+        try:
+            yield
+        finally:
+            is_over.set()
+            await task  # not cancelled: a checkpoint under way must not be written after the end
+
+    async def _checkpoint(self, run: Run, is_over: asyncio.Event) -> None:
+        stored = ""
+        while not await wait_for_event(is_over, CHECKPOINT_SECONDS):
+            text = run.stream.text
+            values: dict[str, Any] = {"heartbeat_at": now()}
+            if text != stored:  # a long answer is not written again while its model thinks
+                values["answer"] = text
+            try:
+                if not await self._database.write(
+                    questions.change, run.question_id, run.id, values
+                ):
+                    run.stop(Cancelled())  # how it ends is in its row
+                stored = text
+            except DatabaseUnavailable:
+                pass
+            except Exception:  # the answer goes on in memory and is stored at its end
+                log.exception("run %s: its text could not be stored", run.question_id)
+
+    async def entry(self, run: Run, outcome: Outcome) -> Entry:
+        """Return the entry of the search index for the whole answer."""
+        question = run.stream.question["question"]
+        return await self._indexing.ended(run.user_id, question, outcome.text)
+
+    async def end(self, run: Run, outcome: Outcome, cost: float | None, entry: Entry) -> None:
+        """Store the end of the answer, and end its stream with what is stored."""
+        answered_at = now()
+        question = _ended(run.stream.question, outcome, answered_at, cost)
+        values: dict[str, Any] = {"answered_at": answered_at}
+        values |= {name: value for name, value in question.items() if name in _STORED_FIELDS}
+        error = outcome.error
+        if not await self._persist(run, self._end, run, values, outcome, entry):
+            question, error = await self._end_in_row(run, question, error)
+        if error is not None:
+            error.question_id, error.question_status = question["id"], question["status"]
+        run.stream.end(question, error)
+
+    async def _persist(
+        self,
+        run: Run,
+        work: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **more: P.kwargs,
+    ) -> T:
+        """Do the work in a transaction, however often it takes: the answer is paid for."""
+        pause = RETRY_SECONDS
+        while True:
+            try:
+                return await self._database.write(work, *args, **more)
+            except DatabaseUnavailable:
+                pause = RETRY_SECONDS
+            except Exception:
+                log.exception("run %s: its end could not be stored yet", run.question_id)
+                pause = min(LONGEST_RETRY_SECONDS, 2 * pause)
+            await asyncio.sleep(pause)
+
+    def _end(
+        self,
+        connection: Connection,
+        run: Run,
+        values: Mapping[str, Any],
+        outcome: Outcome,
+        entry: Entry,
+    ) -> bool:
+        """Store the end; False where the question has ended otherwise, and the cost counts."""
+        if questions.finish(connection, run.question_id, run.id, values, entry):
+            self._metering.settle(connection, outcome)
+            return True
+        if not questions.has_other_run(connection, run.question_id, run.id):
+            questions.complete_cancelled(connection, run.question_id, run.id, outcome.text)
+            self._metering.settle(connection, outcome)
+        return False
+
+    async def _end_in_row(
+        self, run: Run, question: Question, error: AskcliError | None
+    ) -> tuple[Question, AskcliError | None]:
+        """Return the end that is stored in place of this run's."""
+        row = await self._persist(run, questions.by_id, run.user_id, run.question_id)
+        if row is None:
+            deleted = NotFound(detail="The question was deleted while it was being answered.")
+            return run.stream.question, deleted
+        stored = as_question(row)
+        if row["run_id"] != run.id:
+            return stored, Unavailable("Another server answers this question; rejoin it.")
+        await self._indexing.update(run.question_id)
+        if stored["status"] == question["status"]:  # stored, and the database's reply was lost
+            return stored, error
+        return stored, stored_error(stored)
+
+
+def _ended(
+    question: Question, outcome: Outcome, answered_at: datetime, cost: float | None
+) -> Question:
+    ended = Question(**question)
+    ended["answer"] = outcome.text
+    ended["status"] = _status(outcome.error)
+    ended["error"] = outcome.error.code if outcome.error else None
+    ended["answered_at"] = rfc3339(answered_at)
+    ended["cost_usd"] = cost
+    if begin := outcome.begin:  # an answer that broke off has cost its input at least
+        ended["model"], ended["input_tokens"] = begin.model, begin.input_tokens
+    if finish := outcome.finish:
+        ended["stop_reason"] = finish.stop_reason
+        ended["model"] = finish.model
+        ended["input_tokens"] = finish.input_tokens
+        ended["output_tokens"] = finish.output_tokens
+    return ended
+
+
+def _status(error: AskcliError | None) -> Status:
+    if error is None:
+        return "answered"
+    if isinstance(error, Cancelled):
+        return "cancelled"
+    return "interrupted" if isinstance(error, Interrupted) else "failed"

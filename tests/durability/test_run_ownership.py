@@ -1,0 +1,129 @@
+"""A run changes its question only while the question is its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import httpx2
+import psycopg
+import pytest
+from sqlalchemy import RowMapping, select, update
+
+from askcli.services import background
+from askcli.services.clock import new_id, now
+from askcli.store.tables import questions
+from tests.support.databases import NewDatabase, database_of, migrated
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import NewPerson, Person
+from tests.support.processes import ServerProcess
+from tests.support.servers import serving
+from tests.support.waiting import eventually
+
+
+def stored(server: ServerProcess, marker: str) -> RowMapping:
+    """The row of the question."""
+    with database_of(server) as connection:
+        query = select(questions).where(questions.c.question == marker)
+        return connection.execute(query).mappings().one()
+
+
+def change(server: ServerProcess, question_id: UUID, **values: object) -> None:
+    with database_of(server) as connection:
+        connection.execute(update(questions).where(questions.c.id == question_id).values(**values))
+
+
+class HeldAsk:
+    """A question whose answer is held after its first piece."""
+
+    def __init__(self, person: Person, server: ServerProcess, fake: FakeAnthropic) -> None:
+        self.marker = uuid4().hex
+        self._reply = fake.on(self.marker, "begun", " and ended", hold_after=1)
+        self._pool = ThreadPoolExecutor(1)
+        self._response: Future[httpx2.Response] = self._pool.submit(person.ask, self.marker)
+        assert self._reply.reached.wait(30)
+        eventually(lambda: stored(server, self.marker)["answer"] == "begun")
+
+    def release(self) -> httpx2.Response:
+        """Let the provider end the answer; returns the response to the ask."""
+        self._reply.release()
+        response = self._response.result(30)
+        self._pool.shutdown()
+        return response
+
+
+def test_a_cancel_through_another_process_is_the_end_for_everybody(
+    server: ServerProcess, twin: ServerProcess, alice: Person, fake: FakeAnthropic
+) -> None:
+    held = HeldAsk(alice, server, fake)
+    row = stored(server, held.marker)
+    with alice.at(twin) as elsewhere:
+        cancelled = elsewhere.post(f"/api/questions/{row['id']}/cancel").json()
+    assert cancelled["status"] == "cancelled"
+    response = held.release()
+    assert (response.status_code, response.json()["code"]) == (409, "cancelled")
+    question = alice.http.get(f"/api/questions/{row['id']}").json()
+    assert question["status"] == "cancelled"
+    assert question["answer"].startswith("begun")
+
+
+def test_an_answer_that_was_found_interrupted_stays_so(
+    server: ServerProcess, alice: Person, fake: FakeAnthropic
+) -> None:
+    """Its process was only paused or cut off; its reader may have asked again."""
+    held = HeldAsk(alice, server, fake)
+    row = stored(server, held.marker)
+    change(server, row["id"], status="interrupted", error="interrupted", answered_at=now())
+    response = held.release()
+    assert (response.status_code, response.json()["code"]) == (502, "interrupted")
+    row = stored(server, held.marker)
+    assert (row["status"], row["answer"]) == ("interrupted", "begun")
+
+
+def test_an_earlier_run_overwrites_nothing_of_a_later_one(
+    server: ServerProcess, alice: Person, fake: FakeAnthropic
+) -> None:
+    """The question was started again by another process, whose run is new."""
+    held = HeldAsk(alice, server, fake)
+    row = stored(server, held.marker)
+    change(server, row["id"], run_id=new_id(), answer="of the later run")
+    response = held.release()
+    assert response.status_code == 503
+    row = stored(server, held.marker)
+    assert (row["status"], row["answer"]) == ("answering", "of the later run")
+    change(server, row["id"], status="interrupted", error="interrupted", answered_at=now())
+
+
+def test_a_statement_that_fails_in_mid_answer_loses_nothing(
+    new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
+) -> None:
+    """A restored backup, or a privilege that was taken away: no outage, and not for ever."""
+    url = migrated(new_database("postgres"))
+    server = serving(tmp_path, fake, url)
+    held = HeldAsk(new_person(server), server, fake)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE questions RENAME TO gone")
+        eventually(lambda: any("its text could not be stored" in line for line in server.log))
+        connection.execute("ALTER TABLE gone RENAME TO questions")
+    response = held.release()
+    assert (response.status_code, response.json()["answer"]) == (201, "begun and ended")
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyError])
+def test_work_in_the_background_goes_on_after_a_failure(error: Callable[[], Exception]) -> None:
+    calls = 0
+
+    async def fail_once() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise error()
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(background.repeat(fail_once, 0))
+    assert calls == 2
