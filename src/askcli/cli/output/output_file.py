@@ -36,7 +36,7 @@ def replaced(path: Path | None) -> Iterator[None]:
 
 
 def check(path: Path) -> None:
-    """Raise Misused now for what would fail after the answer has come."""
+    """Raise Misused now for an error that would otherwise follow the answer."""
     target = _target(path)
     if target.is_dir():
         raise Misused(f"{path} is a directory: name a file in it.")
