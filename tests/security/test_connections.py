@@ -16,7 +16,7 @@ from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
 from tests.support.raw_http import answer_to, connection, is_open, read_all
-from tests.support.servers import serving
+from tests.support.servers import metric, serving
 from tests.support.soak import report
 from tests.support.waiting import eventually
 
@@ -166,6 +166,37 @@ def test_a_request_for_another_protocol_is_answered_in_this_one(
     get = GET.replace(b"\r\n\r\n", b"\r\n" + upgrade + b"\r\n")
     assert answer_to(sqlite_server, get + get, GET + b"nonsense\r\n\r\n").count(b"200 OK") == 3
     assert not [line for line in sqlite_server.log if "upgrade" in line.lower()]
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"identity", b"chunked, gzip"])
+def test_a_request_for_another_protocol_without_a_readable_end_is_refused(
+    sqlite_server: ServerProcess, new_person: NewPerson, coding: bytes
+) -> None:
+    """Before anything is done for it."""
+    person = new_person(sqlite_server)
+    logged = len(sqlite_server.log)
+    answer = answer_to(
+        sqlite_server,
+        b"POST /api/auth/logout HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\n"
+        b"upgrade: h2c\r\ntransfer-encoding: %s\r\nx-access-token: %s\r\n\r\n"
+        % (coding, person.tokens["access_token"].encode()),
+    )
+    assert answer.startswith(b"HTTP/1.1 400 "), answer
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert person.http.get("/api/users/me").status_code == 200
+    assert "Traceback" not in "".join(sqlite_server.log[logged:])
+
+
+def test_a_client_that_leaves_ends_its_response_whatever_it_has_pipelined(
+    sqlite_server: ServerProcess,
+) -> None:
+    large = GET.replace(b"/healthz", b"/static-offline-docs/swagger-ui-bundle.js")
+    idle, logged = metric(sqlite_server, "askcli_tasks"), len(sqlite_server.log)
+    with connection(sqlite_server, window=2048) as sock:
+        sock.sendall(large + GET * 3)
+        assert sock.recv(12) == b"HTTP/1.1 200"
+    eventually(lambda: metric(sqlite_server, "askcli_tasks") <= idle)
+    assert "Traceback" not in "".join(sqlite_server.log[logged:])
 
 
 def test_http_1_0_gets_no_chunks(sqlite_server: ServerProcess, new_person: NewPerson) -> None:

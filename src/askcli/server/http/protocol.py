@@ -66,6 +66,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_deadline()
         self._writing.stop()
+        self.pipeline.clear()
+        if self._responding is not None:  # uvicorn tells the last request only
+            self._responding.disconnected = True
+            self._responding.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -117,6 +121,8 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade() and upgrades.framing(self.headers):
+            upgrades.check(self.headers)  # before the request goes to the app
         self._in_headers, self._partial_bytes = False, 0
         self._stop_deadline()
         super().on_headers_complete()

@@ -28,6 +28,11 @@ def declined(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     return b"\r\n".join([*lines, b"", b""])
 
 
+def check(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Raise HttpParserError for headers that do not say how long the body is."""
+    httptools.HttpRequestParser(object()).feed_data(declined(headers))
+
+
 def parser_after_head(protocol: object) -> httptools.HttpRequestParser:
     """Return a parser that tells `protocol` of all but the head which it is fed first.
 
