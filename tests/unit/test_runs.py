@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
+import pytest
+
 from askcli.answerers.base import Request
 from askcli.contract.shapes import Question
-from askcli.errors import ProviderOverloaded
+from askcli.errors import ProviderOverloaded, ShuttingDown
+from askcli.server.bootstrap import build
+from askcli.server.http.activity import Activity
+from askcli.server.http.middleware import Envelope
+from askcli.services.clock import new_id, now
 from askcli.services.fair_queue import FairQueue, Place
+from askcli.services.questions.ask import Ask
+from askcli.services.runs import registry
 from askcli.services.runs.generation import Generator
 from askcli.services.runs.registry import Runs
 from askcli.services.runs.run import Run
 from askcli.services.runs.storage import AnswerStorage
+from askcli.settings import Settings
+from askcli.store import users
 from askcli.store.database import Database
+from tests.support.databases import migrated
+from tests.support.secrets import SECRET
 
 
 class HeldGenerator:
@@ -95,3 +109,77 @@ def test_a_question_that_loses_its_place_in_line_fails_and_was_not_sent() -> Non
         assert not run.outcome().may_be_billed
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(30, "answered"), (0, "interrupted")])
+def test_a_drain_waits_for_a_question_that_was_let_in_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int, status: str
+) -> None:
+    """It is being stored when the drain begins; its run starts after that."""
+    url = migrated(f"sqlite:///{tmp_path / 'askcli.db'}")
+    settings = Settings(db_conn_string=url, jwt_secret=SECRET, answerer="scripted")
+
+    async def scenario() -> str:
+        services = build(settings)
+        write, is_storing, go_on = services.database.write, asyncio.Event(), asyncio.Event()
+
+        async def held_write(*args: Any) -> Any:
+            is_storing.set()
+            await go_on.wait()
+            return await write(*args)
+
+        user = {"id": new_id(), "email": "a@b.example", "email_key": "a@b.example", "name": "A"}
+        await write(users.add, user | {"password_hash": "", "created_at": now()})
+        monkeypatch.setattr(services.database, "write", held_write)
+        asking = asyncio.create_task(services.questions.ask(user["id"], Ask("hello"), None))
+        await is_storing.wait()
+        draining = asyncio.create_task(services.runs.drain(seconds))
+        await asyncio.sleep(0)
+        go_on.set()
+        await draining
+        stream = await asking
+        await services.close()
+        return stream.question["status"]
+
+    assert asyncio.run(scenario()) == status
+
+
+def test_who_waits_for_an_answer_that_cannot_be_stored_is_told_of_the_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry, "STORE_SECONDS", 0)
+
+    async def scenario() -> None:
+        runs = Runs(cast(Database, GoneDatabase()), cast(Generator, HeldGenerator()))
+        place = Place(lambda _: None)
+        stream = runs.start(answering(), Request("model", (), None, 10), place)
+        await runs.drain(0)
+        assert stream.ended
+        assert isinstance(stream.error, ShuttingDown)
+
+    asyncio.run(scenario())
+
+
+def test_a_request_that_a_stop_cuts_off_gets_a_problem() -> None:
+    sent: list[Any] = []
+
+    async def scenario() -> None:
+        is_waiting = asyncio.Event()
+
+        async def app(*_: Any) -> None:
+            is_waiting.set()
+            await asyncio.Event().wait()
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"a")]}
+        envelope = Envelope(app, Activity(), None, lambda: None)
+        request = asyncio.create_task(envelope(scope, cast(Any, None), send))
+        await is_waiting.wait()
+        request.cancel()
+        await request
+
+    asyncio.run(scenario())
+    assert sent[0]["status"] == 503
+    assert json.loads(sent[1]["body"])["code"] == "shutting_down"

@@ -5,6 +5,7 @@ Pure ASGI: three of Starlette's BaseHTTPMiddleware would cost six sevenths of th
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator
 
@@ -12,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_REPLAYED, HEADER_REQUEST_ID
-from askcli.errors import AskcliError
+from askcli.errors import AskcliError, ShuttingDown
 from askcli.server import problems
 from askcli.server.http import trusted_hosts
 from askcli.server.http.activity import Activity
@@ -56,7 +57,23 @@ class Envelope:
             if error := self._refusal(headers):
                 await problems.response(error, info.request_id)(scope, receive, send_with_headers)
                 return
-            await self._app(scope, receive, send_with_headers)
+            await self._respond(scope, receive, send_with_headers, info.request_id)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        """Pass the request on; one that a stop of the server cuts off still gets a problem."""
+        has_begun = False
+
+        async def send_noting(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting)
+        except asyncio.CancelledError:
+            if has_begun:
+                raise
+            await problems.response(ShuttingDown(), request_id)(scope, receive, send)
 
     def _refusal(self, headers: Headers) -> AskcliError | None:
         if error := trusted_hosts.problem(headers.getlist("host"), self._allowed):

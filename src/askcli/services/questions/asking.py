@@ -63,8 +63,7 @@ class Questions:
         earlier = await self._earlier(user_id, ask, key)
         if earlier and not earlier["may_start_again"]:
             return self._replay(earlier)  # before any limit: it was accepted already
-        self._runs.check_open()
-        with ExitStack() as reserved:
+        with self._runs.arrival(), ExitStack() as reserved:
             place = reserved.enter_context(self._queue.reserve(str(user_id)))
             conversation = await self._conversation(user_id, ask)
             complete = conversation.complete(ask)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, MutableMapping
+from collections.abc import Coroutine, Iterator, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -53,7 +54,10 @@ class Runs:
         # can find the stored row before the first request has started its run.
         self._own: dict[str, _OwnJob] = {}
         self._followed: dict[str, _Job] = {}
+        # Questions that were let in, and whose runs have not started yet.
+        self._arriving: set[asyncio.Future[None]] = set()
         self.stopping = False
+        self._interrupting = False
 
     @property
     def active(self) -> int:
@@ -69,11 +73,28 @@ class Runs:
         if self.stopping:
             raise ShuttingDown(retry_after=RETRY_AFTER_SECONDS)
 
+    @contextmanager
+    def arrival(self) -> Iterator[None]:
+        """Let a question in, whose run starts in the block: a drain waits for both.
+
+        Raises ShuttingDown once the server has begun to stop.
+        """
+        self.check_open()
+        has_arrived = asyncio.get_running_loop().create_future()
+        self._arriving.add(has_arrived)
+        try:
+            yield
+        finally:
+            self._arriving.discard(has_arrived)
+            has_arrived.set_result(None)
+
     def start(
         self, run_id: UUID, question: Question, request: Request, place: Place
     ) -> AnswerStream:
         """Start to answer a stored question, in its place in the queue for the model."""
         run = Run(run_id, question, request, place)
+        if self._interrupting:
+            run.stop(_interrupted())
         work = self._work(run.stream, self._generator.generate(run), self._own)
         self._own[question["id"]] = _OwnJob(run.stream, asyncio.create_task(work), run)
         return run.stream
@@ -124,18 +145,27 @@ class Runs:
         await self._wait_for_runs(STORE_SECONDS)
         if self._own:
             log.error("%d answers could not be stored to their end", len(self._own))
-        for job in list(self._followed.values()):
-            error = ShuttingDown("The server is stopping; rejoin shortly.")
-            job.stream.end(job.stream.question, error)
         for job in [*self._own.values(), *self._followed.values()]:
+            if not job.stream.ended:
+                error = ShuttingDown("The server is stopping; rejoin shortly.")
+                job.stream.end(job.stream.question, error)
             job.task.cancel()
 
     def interrupt(self) -> None:
-        """End all runs of this process now; their text so far is stored."""
+        """End all runs of this process now, and those that start later; their text is stored."""
+        self._interrupting = True
         for job in self._own.values():
-            job.run.stop(Interrupted("The server stopped in mid-answer; ask again."))
+            job.run.stop(_interrupted())
 
     async def _wait_for_runs(self, seconds: float) -> None:
-        tasks = [job.task for job in self._own.values()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=seconds)
+        """Wait until no run is left and no question is arriving, for at most `seconds`."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + seconds
+        while pending := [*self._arriving, *(job.task for job in self._own.values())]:
+            if clock() >= deadline:
+                return
+            await asyncio.wait(pending, timeout=deadline - clock())
+
+
+def _interrupted() -> Interrupted:
+    return Interrupted("The server stopped in mid-answer; ask again.")
