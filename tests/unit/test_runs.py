@@ -182,4 +182,4 @@ def test_a_request_that_a_stop_cuts_off_gets_a_problem() -> None:
 
     asyncio.run(scenario())
     assert sent[0]["status"] == 503
-    assert json.loads(sent[1]["body"])["code"] == "shutting_down"
+    assert json.loads(bytes(sent[1]["body"]))["code"] == "shutting_down"
