@@ -153,6 +153,7 @@ def test_who_waits_for_an_answer_that_cannot_be_stored_is_told_of_the_stop(
         runs = Runs(cast(Database, GoneDatabase()), cast(Generator, HeldGenerator()))
         place = Place(lambda _: None)
         stream = runs.start(answering(), Request("model", (), None, 10), place)
+        await asyncio.sleep(0)  # it begins to generate
         await runs.drain(0)
         assert stream.ended
         assert isinstance(stream.error, ShuttingDown)
