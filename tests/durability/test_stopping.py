@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
@@ -53,3 +54,21 @@ def test_a_stopping_server_finishes_or_keeps_its_answers(
     text = {"answered": "begun and ended", "interrupted": "begun"}[status]
     assert {(row["status"], row["answer"]) for row in rows} == {(status, text)}
     assert after.stop() == 0
+
+
+def test_a_closed_terminal_is_a_request_to_stop(
+    new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
+) -> None:
+    server = serving(tmp_path, fake, new_database("sqlite"))
+    person = new_person(server)
+    marker = uuid4().hex
+    reply = fake.on(marker, "begun", " and ended", hold_after=1)
+    seen = Seen(marker)
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(ask_until_cut, person, server, seen)
+        eventually(lambda: seen.text)
+        stopping = pool.submit(server.stop, signal.SIGHUP)
+        eventually(lambda: plain_http.get(f"{server.url}/readyz").status_code == 503)
+        reply.release()
+        assert stopping.result() == 0
+    assert seen.text[-1][1] == len("begun and ended")

@@ -130,3 +130,14 @@ def test_which_signal_after_a_first_one_is_urgent(
 def test_a_second_ctrl_c_is_urgent() -> None:
     requests = StopRequests()
     assert [requests.is_urgent(signal.SIGINT) for _ in range(2)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("before", "is_handled"), [(signal.SIG_DFL, True), (signal.SIG_IGN, False)]
+)
+def test_a_hang_up_that_nohup_ignores_stays_ignored(before: Any, is_handled: bool) -> None:
+    handler = signal.signal(signal.SIGHUP, before)
+    try:
+        assert (signal.SIGHUP in stop_requests.handled_signals()) is is_handled
+    finally:
+        signal.signal(signal.SIGHUP, handler)

@@ -10,15 +10,18 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import math
+import re
+import time
 import traceback
 from collections.abc import AsyncGenerator
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from askcli.answerers.base import Piece, Request
 from askcli.answerers.bounded import bound
 from askcli.answerers.message_events import NO_ANSWER, MessageEvents
-from askcli.contract.protocol import parse_whole_number
 from askcli.errors import (
     AskcliError,
     Interrupted,
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger("askcli.provider")
+
+MAX_RETRY_AFTER_SECONDS = 3600
 
 
 class MessagesClient:
@@ -139,7 +144,19 @@ def _status(error: Any) -> int:
 
 
 def _retry_after(error: Any) -> int | None:
-    return parse_whole_number(error.response.headers.get("retry-after", ""))
+    """Return the seconds of Retry-After, at most an hour; None for what is none of its forms.
+
+    A fraction, which some providers send, is rounded up; a date is one of HTTP.
+    """
+    text = error.response.headers.get("retry-after", "")
+    try:
+        if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", text, re.ASCII):
+            seconds = float(text)
+        else:
+            seconds = parsedate_to_datetime(text).timestamp() - time.time()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return max(0, min(MAX_RETRY_AFTER_SECONDS, math.ceil(seconds)))
 
 
 def _from_status(status: int, retry_after: int | None) -> AskcliError:

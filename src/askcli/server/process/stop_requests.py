@@ -8,7 +8,16 @@ import time
 # A service manager signals every process of a service at once, and so does the parent of workers.
 SAME_REQUEST_SECONDS = 10.0
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
+
+
+def handled_signals() -> list[int]:
+    """Return the signals to handle: not a hang-up that is ignored already, as by nohup."""
+    return [
+        number
+        for number in SIGNALS
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
+    ]
 
 
 class StopRequests:

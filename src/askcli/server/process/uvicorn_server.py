@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from askcli.server.process.stop_requests import SIGNALS, StopRequests
+from askcli.server.process.stop_requests import StopRequests, handled_signals
 from askcli.services.runs.registry import Runs
 
 
@@ -43,7 +43,7 @@ class Server(uvicorn.Server):
         """Stop gracefully on a signal; an urgent one interrupts the answers."""
         loop = asyncio.get_running_loop()
         requests = StopRequests()
-        for number in SIGNALS:
+        for number in handled_signals():
             loop.add_signal_handler(number, self._on_signal, requests, number)
         yield
 

@@ -19,7 +19,7 @@ from queue import SimpleQueue
 
 from askcli import server_process
 from askcli.errors import Failed
-from askcli.server.process.stop_requests import SIGNALS, StopRequests
+from askcli.server.process.stop_requests import StopRequests, handled_signals
 
 log = logging.getLogger("askcli.notices")
 
@@ -55,7 +55,7 @@ class Workers:
 
         Raises Failed, with all of them stopped, if one ends before that.
         """
-        for number in SIGNALS:
+        for number in handled_signals():
             # Only queued: a handler may interrupt anything, another handler included.
             signal.signal(number, lambda n, _: self._events.put(partial(self._on_signal, n)))
         for _ in range(self._count):
