@@ -152,7 +152,7 @@ def test_who_waits_for_an_answer_that_cannot_be_stored_is_told_of_the_stop(
     async def scenario() -> None:
         runs = Runs(cast(Database, GoneDatabase()), cast(Generator, HeldGenerator()))
         place = Place(lambda _: None)
-        stream = runs.start(answering(), Request("model", (), None, 10), place)
+        stream = runs.start(uuid4(), answering(), Request("model", (), None, 10), place)
         await asyncio.sleep(0)  # it begins to generate
         await runs.drain(0)
         assert stream.ended
