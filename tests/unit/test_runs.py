@@ -128,10 +128,11 @@ def test_a_drain_waits_for_a_question_that_was_let_in_before_it(
             await go_on.wait()
             return await write(*args)
 
-        user = {"id": new_id(), "email": "a@b.example", "email_key": "a@b.example", "name": "A"}
+        user_id = new_id()
+        user = {"id": user_id, "email": "a@b.example", "email_key": "a@b.example", "name": "A"}
         await write(users.add, user | {"password_hash": "", "created_at": now()})
         monkeypatch.setattr(services.database, "write", held_write)
-        asking = asyncio.create_task(services.questions.ask(user["id"], Ask("hello"), None))
+        asking = asyncio.create_task(services.questions.ask(user_id, Ask("hello"), None))
         await is_storing.wait()
         draining = asyncio.create_task(services.runs.drain(seconds))
         await asyncio.sleep(0)
