@@ -163,4 +163,9 @@ def test_both_headers_must_agree(alice: Person, bob: Person) -> None:
     assert alice.http.get(me, headers={"authorization": other}).status_code == 401
     del alice.http.headers["x-access-token"]
     assert alice.http.get(me, headers={"authorization": own}).status_code == 200
+    for name, prefix in (("authorization", "Bearer "), ("x-access-token", "")):
+        values = [prefix + person.tokens["access_token"] for person in (alice, bob)]
+        for first, second, status in ((0, 1, 401), (1, 0, 401), (0, 0, 200)):
+            twice = [(name, values[first]), (name, values[second])]
+            assert alice.http.get(me, headers=twice).status_code == status
     assert alice.http.get(me).json()["code"] == "not_authenticated"

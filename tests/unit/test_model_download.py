@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import io
 import os
 import shutil
+import threading
 import time
 import zipfile
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +87,39 @@ def test_a_file_that_is_not_the_promised_one_is_removed(model: LocalModel, tmp_p
     wrong = dataclasses.replace(model, sha256="0" * 64)
     with pytest.raises(Failed, match="SHA-256"):
         download.fetch(wrong, tmp_path / "data", lambda _: None)
+    assert not list((tmp_path / "data/models").glob("made-up.gguf*[!k]"))
+
+
+class EndlessHandler(BaseHTTPRequestHandler):
+    """Sends much more than any test's model has."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):  # the client has left
+            for _ in range(64):
+                self.wfile.write(bytes(download.CHUNK))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_source_that_sends_more_than_the_promised_size_is_left(
+    model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    sizes: list[int] = []
+    with HTTPServer(("127.0.0.1", 0), EndlessHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/model"
+        large = dataclasses.replace(model, url=url, size=3 * download.CHUNK)
+        with pytest.raises(Failed, match="3,145,728 bytes"):
+            download.fetch(large, tmp_path / "data", sizes.append)
+        server.shutdown()
+    assert max(sizes) <= large.size
+    bomb = dataclasses.replace(model, size=5000)
+    with pytest.raises(Failed, match="5,000 bytes"):
+        download.fetch(bomb, tmp_path / "data", sizes.append)
     assert not list((tmp_path / "data/models").glob("made-up.gguf*[!k]"))
 
 

