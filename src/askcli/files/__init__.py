@@ -49,6 +49,15 @@ def _is_own_directory(path: Path) -> bool:
     return stat.S_ISDIR(status.st_mode) and owners == {os.getuid()}
 
 
+@contextlib.contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Raise Failed, with the path and the reason, for an OSError of the block."""
+    try:
+        yield
+    except OSError as error:
+        raise Failed(f"cannot use {path}: {error.strerror or error}.") from error
+
+
 class Replacement:
     """Atomic replacement of the file `path`, with mode 0600 unless another one is given.
 
@@ -103,7 +112,7 @@ def create_private(path: Path, content: bytes) -> bytes:
     Of several processes that create it at once one wins, and all return its content.
     """
     private_directory(path.parent)
-    with locked(path.with_name(path.name + ".lock")):
+    with errors_of(path), locked(path.with_name(path.name + ".lock")):
         if not path.exists():
             write_private(path, content)
         if path.stat().st_mode & 0o077:

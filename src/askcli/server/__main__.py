@@ -24,6 +24,9 @@ def main() -> None:
     except AskcliError as error:
         ready.failed(error.detail)
         raise SystemExit(_failed(error)) from None
+    except OSError as error:
+        ready.failed(f"{error}; its log has more.")
+        raise
     except Exception as error:
         ready.failed(f"unexpected {type(error).__name__}; its log has more.")
         raise

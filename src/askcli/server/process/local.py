@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from askcli.errors import Failed, ShuttingDown
-from askcli.files import private_directory
+from askcli.files import errors_of, private_directory
 from askcli.files.pid_file import FileIdentities, PidFile
 from askcli.server.bootstrap import Services
 from askcli.server.process.running import BACKLOG, CHECK_SECONDS, Role, prepare, run
@@ -34,11 +34,14 @@ def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> N
     """
     private_directory(path.parent)
     claim = PidFile(path.with_suffix(".pid"))
-    if not claim.claim(CLAIM_SECONDS):
+    with errors_of(claim.path):
+        is_claimed = claim.claim(CLAIM_SECONDS)
+    if not is_claimed:
         raise Failed(f"process {claim.holder()} serves there; end it with `askcli serve --stop`.")
     try:
         services = prepare(settings, OF_THE_LOCAL_SERVER)
-        sock = _listen(path)
+        with errors_of(path):
+            sock = _listen(path)
         role = LocalServer(path, claim, services, settings.idle_seconds)
         try:
             run(services, settings, sock, ready, role)
