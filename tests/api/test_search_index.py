@@ -5,14 +5,16 @@ from __future__ import annotations
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import delete, insert, text
 
 from askcli.search_terms import terms
 from askcli.services.clock import new_id, now
+from askcli.store import listing, migrations
+from askcli.store.database import Database
 from askcli.store.tables import questions
-from tests.support.databases import NewDatabase, database_of
+from tests.support.databases import NewDatabase, database_of, migrated
 from tests.support.fake_anthropic import FakeAnthropic
-from tests.support.people import Person
+from tests.support.people import Person, new_user
 from tests.support.processes import ServerProcess
 from tests.support.search_cases import search_ids, store_question
 
@@ -59,9 +61,6 @@ def test_a_text_as_long_as_can_be_is_found(server: ServerProcess, alice: Person)
 def test_what_was_stored_before_the_index_is_found(new_database: NewDatabase) -> None:
     from alembic import command
 
-    from askcli.store import listing, migrations
-    from askcli.store.database import Database
-
     for kind in ("sqlite", "postgres"):
         database = Database(new_database(kind))
         with database.transaction() as connection:
@@ -89,3 +88,27 @@ def test_what_was_stored_before_the_index_is_found(new_database: NewDatabase) ->
             assert [r["id"] for r in page.rows] == [row["id"]]
             command.downgrade(migrations.config(connection), "0002")
         database.close()
+
+
+def test_an_index_of_an_older_version_is_made_anew(new_database: NewDatabase) -> None:
+    """And with it what an older version needs to find the same questions again."""
+    from alembic import command
+
+    database = Database(migrated(new_database("sqlite")))
+    with database.transaction() as connection:
+        people = [new_user(connection, f"{name}@example.org") for name in "ab"]
+        ids = [store_question(connection, str(person), "a quagga", "") for person in people]
+        command.downgrade(migrations.config(connection), "0007")
+        match = text("SELECT count(*) FROM question_index WHERE question_index MATCH :query")
+        query = f"owner : {people[0].hex} AND quagga"
+        assert connection.execute(match, {"query": query}).scalar() == 1
+        connection.execute(delete(questions).where(questions.c.id == UUID(ids.pop())))
+        command.upgrade(migrations.config(connection), "head")
+        pages = [
+            listing.search_page(connection, person, terms("quag*"), listing.Filter(limit=5))
+            for person in people
+        ]
+        assert [str(row["id"]) for page in pages if page for row in page.rows] == ids
+        check = "INSERT INTO question_index (question_index, rank) VALUES ('integrity-check', 1)"
+        connection.exec_driver_sql(check)
+    database.close()

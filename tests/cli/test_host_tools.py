@@ -69,6 +69,10 @@ def rows_of(server: ServerProcess, person: Person) -> dict[str, int]:
         orphaned = words.c.question_id.not_in(select(metadata.tables["questions"].c.id))
         count = select(func.count()).select_from(words).where(orphaned)
         assert connection.execute(count).scalar() == 0  # what finds a question goes with it
+        if "question_index_owners" in index:
+            owners = table("question_index_owners", column("user_id", Uuid))
+            query = select(owners).where(owners.c.user_id == UUID(person.id))
+            counts["question_index_owners"] = len(connection.execute(query).all())
     return counts
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import bcrypt
 import httpx2
+from sqlalchemy import Connection
 
 from askcli.services.clock import new_id, now
 from askcli.store import users
@@ -82,17 +83,24 @@ NewPerson = Callable[[ServerProcess], Person]
 def add_user(server: HasDatabase, email: str = "") -> str:
     """Put a user into a server's database; returns the email. Registering has its own tests."""
     email = email or f"{uuid4().hex}@example.org"
+    with database_of(server) as connection:
+        new_user(connection, email)
+    return email
+
+
+def new_user(connection: Connection, email: str) -> UUID:
+    """Put a user into a database; returns the id."""
+    user_id = new_id()
     row = {
-        "id": new_id(),
+        "id": user_id,
         "name": "A person",
         "email": email,
         "email_key": email,
         "password_hash": _HASH,
         "created_at": now(),
     }
-    with database_of(server) as connection:
-        users.add(connection, row)
-    return email
+    users.add(connection, row)
+    return user_id
 
 
 def logged_in(cli: Cli, server: HasDatabase) -> Cli:

@@ -1,8 +1,8 @@
 """Full-text search in questions and answers, one interface for both databases.
 
-`askcli.search_terms` splits texts into words; the databases store and find the words. The owner's
-id is in the index too, so a search reads only the user's part of it; and like every query, each of
-these names the user.
+`askcli.search_terms` splits texts into words; the databases store and find the words. A search
+reads the user's own words alone, so neither its results nor its time depend on other users; and
+like every query, each of these names the user.
 """
 
 from __future__ import annotations
