@@ -27,7 +27,10 @@ def test_a_stopping_server_finishes_or_keeps_its_answers(
     drain: str,
     status: str,
 ) -> None:
-    server = serving(tmp_path, fake, new_database("sqlite"), ASKCLI_DRAIN_SECONDS=drain)
+    url = new_database("sqlite")
+    # All at once: one user has three quarters of these slots.
+    settings = {"ASKCLI_DRAIN_SECONDS": drain, "ASKCLI_MAX_RUNNING": "70"}
+    server = serving(tmp_path, fake, url, **settings)
     person = new_person(server)
     marker = uuid4().hex
     reply = fake.on(marker, "begun", " and ended", hold_after=1)
