@@ -1,4 +1,4 @@
-"""Searches are bounded in time and in number; what else is asked of the database goes on."""
+"""Searches are bounded in time, searches and listings in number; users take turns at both."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import pytest
 from sqlalchemy import text
 
 from askcli.errors import Unavailable
-from askcli.services.questions.history import SEARCHES, SEARCHES_WAITING, Filters, History
+from askcli.services.questions.history import (
+    LISTINGS,
+    LISTINGS_WAITING,
+    SEARCHES,
+    SEARCHES_WAITING,
+    Filters,
+    History,
+)
 from askcli.store import listing, search
 from askcli.store.database import Database
 from tests.support.databases import NewDatabase
@@ -39,35 +46,48 @@ def test_a_search_that_takes_too_long_ends(
 
 
 class HeldDatabase:
-    """A database whose searches end when they are let go."""
+    """A database whose work of one kind ends when it is let go."""
 
-    def __init__(self) -> None:
-        self.searching: list[UUID] = []
+    def __init__(self, held: Any) -> None:
+        self._held = held
+        self.reading: list[UUID] = []
         self.go_on = asyncio.Event()
 
     async def read(self, work: Any, user_id: UUID, *_: Any) -> listing.Page:
-        if work is listing.search_page:
-            self.searching.append(user_id)
+        if work is self._held:
+            self.reading.append(user_id)
             await self.go_on.wait()
         return listing.Page([], None)
 
 
-def test_many_searches_of_one_user_leave_room_for_others() -> None:
+SEARCHING, LISTING = Filters(limit=20, search="word"), Filters(limit=20)
+
+
+@pytest.mark.parametrize(
+    ("work", "filters", "others", "slots", "waiting"),
+    [
+        (listing.search_page, SEARCHING, LISTING, SEARCHES, SEARCHES_WAITING),
+        (listing.page, LISTING, SEARCHING, LISTINGS, LISTINGS_WAITING),
+    ],
+)
+def test_many_pages_of_one_user_leave_room_for_others(
+    work: Any, filters: Filters, others: Filters, slots: int, waiting: int
+) -> None:
     async def scenario() -> None:
-        database, alice, bob = HeldDatabase(), uuid4(), uuid4()
+        database, alice, bob = HeldDatabase(work), uuid4(), uuid4()
         history = History(cast(Database, database))
-        searching = Filters(limit=20, search="word")
-        hers = [asyncio.create_task(history.page(alice, searching)) for _ in range(24)]
+        count = slots + waiting
+        hers = [asyncio.create_task(history.page(alice, filters)) for _ in range(count)]
         await asyncio.sleep(0)
-        his = asyncio.create_task(history.page(bob, searching))
+        his = asyncio.create_task(history.page(bob, filters))
         await asyncio.sleep(0)
-        await history.page(alice, Filters(limit=20))  # a page without a search waits for nothing
-        assert database.searching == [alice] * (SEARCHES - 1) + [bob]
+        await history.page(alice, others)  # listings do not wait for searches, nor they for these
+        assert database.reading == [alice] * (slots - 1) + [bob]
         database.go_on.set()
         assert (await his)["items"] == []
         ended = await asyncio.gather(*hers, return_exceptions=True)
         refused = [error for error in ended if isinstance(error, Unavailable)]
-        assert len(refused) == 24 - (SEARCHES - 1) - SEARCHES_WAITING // 4
+        assert len(refused) == count - (slots - 1) - waiting // 4
         assert all(error.retry_after for error in refused)
 
     asyncio.run(scenario())

@@ -19,13 +19,15 @@ from askcli.store.listing import Filter
 # Rows deleted in one transaction: other requests write too.
 DELETE_BATCH = 100
 
-# At once, so that the other threads of the store are free for everything else; users take turns.
-SEARCHES = 4
-SEARCHES_WAITING = 32
+# At once; users take turns. Searches, which take up to seconds, leave half of the store's threads
+# to everything else.
+SEARCHES, SEARCHES_WAITING = 4, 32
+LISTINGS, LISTINGS_WAITING = 4, 256
 
-_too_many_searches = partial(
-    Unavailable, "Too many searches are under way; try again shortly.", retry_after=2
-)
+
+def _queue(slots: int, waiting: int, name: str) -> FairQueue:
+    detail = f"Too many {name} are under way; try again shortly."
+    return FairQueue(slots, waiting, partial(Unavailable, detail, retry_after=2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class History:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._searches = FairQueue(SEARCHES, SEARCHES_WAITING, _too_many_searches)
+        self._searches = _queue(SEARCHES, SEARCHES_WAITING, "searches")
+        self._listings = _queue(LISTINGS, LISTINGS_WAITING, "listings")
 
     async def page(self, user_id: UUID, filters: Filters) -> QuestionPage:
         """Return the user's questions: newest first, or the best matches of a search first.
@@ -56,7 +59,9 @@ class History:
         """
         query = _query(filters)
         if filters.search is None:
-            return _page(await self._database.read(listing.page, user_id, query))
+            with self._listings.reserve(str(user_id)) as place:
+                await place.slot()
+                return _page(await self._database.read(listing.page, user_id, query))
         search_terms = terms(filters.search)
         if not search_terms:
             return QuestionPage(items=[], next_cursor=None)
