@@ -15,8 +15,7 @@ from uuid import UUID
 
 from askcli.errors import Unavailable
 from askcli.services.fair_queue import FairQueue
-from askcli.store import questions, search
-from askcli.store.database import Database
+from askcli.store import search
 from askcli.store.search import Entry
 
 # Texts up to this length are split at once, which takes less time than a change of threads.
@@ -34,8 +33,8 @@ _full = partial(
 class Indexing:
     """Makes index entries."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, dialect: str) -> None:
+        self._dialect = dialect
         self._new = FairQueue(1, MAX_WAITING, _full)
         self._ended = FairQueue(1, sys.maxsize, _full)  # as many as there are runs; none is refused
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="indexing")
@@ -51,15 +50,8 @@ class Indexing:
         """Return the entry of a question with its whole answer."""
         return await self._entry(self._ended, user_id, question, answer)
 
-    async def update(self, question_id: UUID) -> None:
-        """Index a question as it is stored; does nothing when it was deleted."""
-        row = await self._database.read(questions.texts, question_id)
-        if row is not None:
-            entry = await self.ended(row["user_id"], row["question"], row["answer"])
-            await self._database.write(questions.index, question_id, entry)
-
     async def _entry(self, queue: FairQueue, user_id: UUID, question: str, answer: str) -> Entry:
-        make = partial(search.entry, self._database.dialect, user_id, question, answer)
+        make = partial(search.entry, self._dialect, user_id, question, answer)
         if len(question) + len(answer) <= SHORT_CHARACTERS:
             return make()
         with queue.reserve(str(user_id)) as place:

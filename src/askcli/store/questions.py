@@ -1,7 +1,7 @@
 """Queries on questions; those that add or end one also store its entry of the search index.
 
 Every query that serves a user filters by that user. Only the runs' own bookkeeping (change,
-finish, answering, interrupt, and texts and index for the search index) goes by the question's id.
+finish, answering, interrupt, and texts for the search index) goes by the question's id.
 """
 
 from __future__ import annotations
@@ -113,15 +113,16 @@ def finish(
 
 
 def complete_cancelled(
-    connection: Connection, question_id: UUID, run_id: UUID, answer: str
+    connection: Connection, question_id: UUID, run_id: UUID, answer: str, entry: search.Entry
 ) -> None:
-    """Store the text that a run had when it learned that its question was cancelled elsewhere."""
+    """Store and index the text that a run had when its question was cancelled elsewhere."""
     statement = update(questions).where(
         questions.c.id == question_id,
         questions.c.run_id == run_id,
         questions.c.status == "cancelled",
     )
-    connection.execute(statement.values(answer=answer))
+    if connection.execute(statement.values(answer=answer)).rowcount == 1:
+        search.put(connection, question_id, entry)
 
 
 def has_other_run(connection: Connection, question_id: UUID, run_id: UUID) -> bool:
@@ -137,14 +138,6 @@ def texts(connection: Connection, question_id: UUID) -> RowMapping | None:
     return connection.execute(query).mappings().first()
 
 
-def index(connection: Connection, question_id: UUID, entry: search.Entry) -> None:
-    """Store a question's entry of the search index; does nothing when it was deleted."""
-    query = select(questions.c.id).where(questions.c.id == question_id)
-    # Locked, so that it is not deleted before it is indexed.
-    if connection.execute(query.with_for_update(read=True, key_share=True)).first():
-        search.put(connection, question_id, entry)
-
-
 def answering(connection: Connection) -> Sequence[RowMapping]:
     """Return the ids and heartbeats of the questions of all users that are being answered."""
     query = select(questions.c.id, questions.c.heartbeat_at)
@@ -153,16 +146,23 @@ def answering(connection: Connection) -> Sequence[RowMapping]:
 
 
 def interrupt(
-    connection: Connection, question_id: UUID, heartbeat: datetime, now: datetime
+    connection: Connection,
+    question_id: UUID,
+    heartbeat: datetime,
+    now: datetime,
+    entry: search.Entry,
 ) -> bool:
-    """Mark a question as interrupted; False if its heartbeat is no longer this one."""
+    """Mark a question as interrupted and index it; False if its heartbeat is no longer this one."""
     statement = update(questions).where(
         questions.c.id == question_id,
         questions.c.status == "answering",
         questions.c.heartbeat_at == heartbeat,
     )
     values = {"status": "interrupted", "error": "interrupted", "answered_at": now}
-    return connection.execute(statement.values(**values)).rowcount == 1
+    is_orphan = connection.execute(statement.values(**values)).rowcount == 1
+    if is_orphan:
+        search.put(connection, question_id, entry)
+    return is_orphan
 
 
 def cancel(connection: Connection, user_id: UUID, question_id: UUID, timestamp: datetime) -> bool:

@@ -7,8 +7,8 @@ from contextlib import suppress
 from uuid import UUID
 
 from askcli.contract.shapes import Question
-from askcli.errors import DatabaseUnavailable, NotFound
-from askcli.services.runs.stream import AnswerStream, stored_error
+from askcli.errors import DatabaseUnavailable
+from askcli.services.runs.stream import AnswerStream, deletion_error, stored_error
 from askcli.services.shapes import as_question
 from askcli.store import questions
 from askcli.store.database import Database
@@ -28,8 +28,7 @@ async def feed(stream: AnswerStream, database: Database) -> None:
 
 def _update(stream: AnswerStream, question: Question | None) -> None:
     if question is None:
-        deleted = NotFound(detail="The question was deleted while it was being answered.")
-        stream.end(stream.question, deleted)
+        stream.end(stream.question, deletion_error())
         return
     if text := question["answer"][len(stream.text) :]:
         stream.append(text)

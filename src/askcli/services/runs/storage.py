@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -21,13 +22,12 @@ from askcli.errors import (
     Cancelled,
     DatabaseUnavailable,
     Interrupted,
-    NotFound,
     Unavailable,
 )
 from askcli.services.clock import now, rfc3339
 from askcli.services.indexing import Indexing
 from askcli.services.runs.run import Run
-from askcli.services.runs.stream import stored_error, wait_for_event
+from askcli.services.runs.stream import deletion_error, stored_error, wait_for_event
 from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Metering, Outcome
 from askcli.store import questions
@@ -40,7 +40,6 @@ CHECKPOINT_SECONDS = 0.5  # so that a crash loses less than a second of text, wr
 RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 30.0
 
 T = TypeVar("T")
-P = ParamSpec("P")
 
 _STORED_FIELDS = frozenset(
     {
@@ -105,24 +104,19 @@ class AnswerStorage:
         values: dict[str, Any] = {"answered_at": answered_at}
         values |= {name: value for name, value in question.items() if name in _STORED_FIELDS}
         error = outcome.error
-        if not await self._persist(run, self._end, run, values, outcome, entry):
+        store = partial(self._database.write, self._end, run, values, outcome, entry)
+        if not await self._persist(run, store):
             question, error = await self._end_in_row(run, question, error)
         if error is not None:
             error.question_id, error.question_status = question["id"], question["status"]
         run.stream.end(question, error)
 
-    async def _persist(
-        self,
-        run: Run,
-        work: Callable[Concatenate[Connection, P], T],
-        *args: P.args,
-        **more: P.kwargs,
-    ) -> T:
-        """Do the work in a transaction, however often it takes: the answer is paid for."""
+    async def _persist(self, run: Run, work: Callable[[], Awaitable[T]]) -> T:
+        """Do the work on the database, however often it takes: the answer is paid for."""
         pause = RETRY_SECONDS
         while True:
             try:
-                return await self._database.write(work, *args, **more)
+                return await work()
             except DatabaseUnavailable:
                 pause = RETRY_SECONDS
             except Exception:
@@ -143,7 +137,7 @@ class AnswerStorage:
             self._metering.settle(connection, outcome)
             return True
         if not questions.has_other_run(connection, run.question_id, run.id):
-            questions.complete_cancelled(connection, run.question_id, run.id, outcome.text)
+            questions.complete_cancelled(connection, run.question_id, run.id, outcome.text, entry)
             self._metering.settle(connection, outcome)
         return False
 
@@ -151,14 +145,13 @@ class AnswerStorage:
         self, run: Run, question: Question, error: AskcliError | None
     ) -> tuple[Question, AskcliError | None]:
         """Return the end that is stored in place of this run's."""
-        row = await self._persist(run, questions.by_id, run.user_id, run.question_id)
+        read = partial(self._database.read, questions.by_id, run.user_id, run.question_id)
+        row = await self._persist(run, read)
         if row is None:
-            deleted = NotFound(detail="The question was deleted while it was being answered.")
-            return run.stream.question, deleted
+            return run.stream.question, deletion_error()
         stored = as_question(row)
         if row["run_id"] != run.id:
             return stored, Unavailable("Another server answers this question; rejoin it.")
-        await self._indexing.update(run.question_id)
         if stored["status"] == question["status"]:  # stored, and the database's reply was lost
             return stored, error
         return stored, stored_error(stored)

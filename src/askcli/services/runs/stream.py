@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from askcli.contract.shapes import Question
-from askcli.errors import AskcliError
+from askcli.errors import AskcliError, NotFound
 from askcli.problems import BY_CODE
 
 
@@ -103,3 +103,8 @@ def stored_error(question: Question) -> AskcliError | None:
         question_id=question["id"],
         question_status=question["status"],
     )
+
+
+def deletion_error() -> AskcliError:
+    """Return the error that ends the stream of a question whose row is gone."""
+    return NotFound(detail="The question was deleted while it was being answered.")

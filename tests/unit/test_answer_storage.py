@@ -1,0 +1,73 @@
+"""How answers end in the database, whatever the database does meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from askcli.answerers.base import Piece, Request
+from askcli.errors import Cancelled, DatabaseUnavailable
+from askcli.server.bootstrap import Services, build
+from askcli.services.clock import now
+from askcli.services.questions.ask import Ask
+from askcli.services.questions.history import Filters
+from askcli.services.runs import storage
+from askcli.settings import Settings
+from askcli.store import questions
+from tests.support.databases import migrated
+from tests.support.people import new_user
+from tests.support.secrets import SECRET
+
+
+@asynccontextmanager
+async def services_of(tmp_path: Path) -> AsyncIterator[tuple[Services, UUID]]:
+    """The services of a server without its HTTP, and a user."""
+    url = migrated(f"sqlite:///{tmp_path / 'askcli.db'}")
+    services = build(Settings(db_conn_string=url, jwt_secret=SECRET, answerer="scripted"))
+    try:
+        yield services, await services.database.write(new_user, "somebody@example.org")
+    finally:
+        await services.close()
+
+
+async def endless_answer(_request: Request) -> AsyncGenerator[Piece, None]:
+    yield "unmistakable"
+    await asyncio.Event().wait()
+
+
+def test_an_outage_at_the_end_of_a_cancelled_answer_changes_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process has cancelled it; the text that this one has is kept, and found."""
+    monkeypatch.setattr(storage, "RETRY_SECONDS", 0)
+    failures = [DatabaseUnavailable()]
+
+    async def scenario() -> None:
+        async with services_of(tmp_path) as (services, user_id):
+            database, read = services.database, services.database.read
+
+            async def failing_read(*args: Any) -> Any:
+                if failures:
+                    raise failures.pop()
+                return await read(*args)
+
+            monkeypatch.setattr(services.answerer, "stream", endless_answer)
+            stream = await services.questions.ask(user_id, Ask("hello"), None)
+            await anext(stream.follow())
+            question_id = UUID(stream.question["id"])
+            monkeypatch.setattr(database, "read", failing_read)
+            await database.write(questions.cancel, user_id, question_id, now())
+            await stream.wait()
+            assert not failures
+            assert isinstance(stream.error, Cancelled)
+            assert stream.question["answer"] == "unmistakable"
+            found = await services.history.page(user_id, Filters(10, search="unmistakable"))
+            assert [item["id"] for item in found["items"]] == [stream.question["id"]]
+
+    asyncio.run(scenario())
