@@ -20,7 +20,21 @@ SHELLS = {
                        printf '%s\\n' "${{COMPREPLY[@]}}"; }}
         {calls}""",
     "fish": "source {script}; {calls}",
+    "zsh": """
+        zmodload zsh/zpty
+        zpty terminal zsh -i
+        zpty -n -w terminal {calls}$'\\t'
+        zpty -r terminal screen "*END*"
+        cat offered; rm offered""",
 }
+# A terminal's zsh, in which what a Tab offers goes to a file.
+ZSHRC = """
+autoload -Uz compinit; compinit -C
+source ~/completion.zsh
+compadd() { local -a found; builtin compadd -A found "$@"; print -rl -- $found >> ~/offered }
+offer() { touch ~/offered; _main_complete; print END }
+zle -C offer complete-word offer; bindkey '^I' offer
+"""
 
 
 def completed(cli: Cli, shell: str, *words: str) -> set[str]:
@@ -28,10 +42,12 @@ def completed(cli: Cli, shell: str, *words: str) -> set[str]:
     path = cli.home / f"completion.{shell}"
     if not path.exists():
         path.write_text(cli.in_process("completion", shell).out)
-    if shell == "bash":
-        calls = "complete_ " + " ".join(f"'{word}'" for word in words)
-    else:
-        calls = f"complete -C '{' '.join(words)}'"
+    (cli.home / ".zshrc").write_text(ZSHRC)
+    calls = {
+        "bash": "complete_ " + " ".join(f"'{word}'" for word in words),
+        "fish": f"complete -C '{' '.join(words)}'",
+        "zsh": f"'{' '.join(words)}'",
+    }[shell]
     script = SHELLS[shell].format(script=path, calls=calls)
     done = subprocess.run(
         [shell, "-c", script],
@@ -45,7 +61,7 @@ def completed(cli: Cli, shell: str, *words: str) -> set[str]:
     return {line.split("\t")[0] for line in done.stdout.splitlines() if line}
 
 
-@pytest.mark.parametrize("shell", ["bash", "fish"])
+@pytest.mark.parametrize("shell", SHELLS)
 def test_completion_offers_commands_ids_models_and_profiles(
     new_cli: NewCli, sqlite_server: ServerProcess, shell: str
 ) -> None:
@@ -60,17 +76,22 @@ def test_completion_offers_commands_ids_models_and_profiles(
     assert {"ask", "history", "config"} <= completed(cli, shell, "askcli", "")
     assert completed(cli, shell, "askcli", "hi") == {"history"}
     assert {"show", "search", "export"} <= completed(cli, shell, "askcli", "history", "")
-    assert question_id in completed(cli, shell, "askcli", "history", "show", question_id[:3])
+    shown = completed(cli, shell, "askcli", "history", "show", "")
+    assert question_id in shown
+    assert not {"list", "--limit"} & shown  # these are of the command above it
     assert completed(cli, shell, "askcli", "ask", "--retry", "") == {question_id}
     assert "claude-haiku-5-5" in completed(cli, shell, "askcli", "ask", "-m", "")
     assert completed(cli, shell, "askcli", "ask", "--profile", "") == {"work"}
+    joined = ["--profile", "=", "w"] if shell == "bash" else ["--profile=w"]  # as bash splits it
+    assert {"work", "--profile=work"} & completed(cli, shell, "askcli", "ask", *joined)
     assert {"--rejoin", "--retry"} == completed(cli, shell, "askcli", "ask", "--re")
     formats = completed(cli, shell, "askcli", "history", "export", "--format", "")
     assert formats == {"json", "jsonl", "csv", "markdown"}
     assert "smollm2-135m" in completed(cli, shell, "askcli", "models", "pull", "smol")
     assert completed(cli, shell, "askcli", "config", "set", "serv") == {"server"}
     (cli.home / "rows.jsonl").touch()
-    if shell == "fish":  # bash itself offers files where the script offers nothing
+    assert "rows.jsonl" not in completed(cli, shell, "askcli", "whoami", "")
+    if shell != "bash":  # bash itself offers files where the script offers nothing
         assert "rows.jsonl" in completed(cli, shell, "askcli", "batch", "ro")
     else:
         assert completed(cli, shell, "askcli", "batch", "") == set()

@@ -72,14 +72,17 @@ _askcli_cached() {{
     if [[ $COMP_TYPE == 63 && ${{#COMPREPLY[@]}} -gt 1 ]]; then COMPREPLY=("${{shown[@]}}"); fi
 }}
 _askcli() {{
-    local current=${{COMP_WORDS[COMP_CWORD]}} path=askcli i
+    local current=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}} path=askcli i
     COMPREPLY=()
+    # bash splits --option=value into three words.
+    if [[ $current == "=" ]]; then current=
+    elif [[ $before == "=" ]]; then before=${{COMP_WORDS[COMP_CWORD - 2]}}; fi
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "$path ${{COMP_WORDS[i]}}" in
         {paths}) path="$path ${{COMP_WORDS[i]}}" ;;
         esac
     done
-    case "${{COMP_WORDS[COMP_CWORD - 1]}}" in
+    case "$before" in
         {values}
     esac
     case "$path" in
@@ -104,13 +107,14 @@ _askcli_cached() {{
     compadd -l -d shown -a -- values
 }}
 _askcli() {{
-    local path_="askcli" i
+    local before="${{words[CURRENT - 1]}}" path_="askcli" i
+    if [[ $PREFIX == --*=* ]]; then before="${{PREFIX%%=*}}"; compset -P '*='; fi
     for ((i = 2; i < CURRENT; i++)); do
         case "$path_ ${{words[i]}}" in
         {paths}) path_="$path_ ${{words[i]}}" ;;
         esac
     done
-    case "${{words[CURRENT - 1]}}" in
+    case "$before" in
         {values}
     esac
     case "$path_" in
@@ -122,15 +126,18 @@ if [[ $funcstack[1] == _askcli ]]; then _askcli "$@"; else compdef _askcli askcl
 
 
 def _fish(commands: Sequence[Command]) -> str:
-    lines = [_FISH]
+    paths = " ".join(_quoted(command.name) for command in commands)
+    lines = [_FISH.format(paths=paths)]
     for command in commands:
-        at = f"complete -c askcli -n '__askcli_at {' '.join(command.path[1:])}'"
+        at = f"complete -c askcli -n '__askcli_at {command.name}'"
         inner = {c.path[-1]: c.summary for c in commands if c.path[:-1] == command.path}
-        lines += [f"{at} -f -a {n} -d {_quoted(summary)}" for n, summary in inner.items()]
+        lines += [f"{at} -a {name} -d {_quoted(summary)}" for name, summary in inner.items()]
         if kind := completed.ARGUMENTS.get(command.name):
-            lines.append(f"{at} -f -a '(__askcli_cached {kind})'")
-        if words := completed.ARGUMENT_WORDS.get(command.name):
-            lines.append(f"{at} -f -a '{' '.join(words)}'")
+            lines.append(f"{at} -a '(__askcli_cached {kind})'")
+        elif words := completed.ARGUMENT_WORDS.get(command.name):
+            lines.append(f"{at} -a '{' '.join(words)}'")
+        elif command.arguments:
+            lines.append(f"{at} -F")
         for option in command.options:
             lines.append(f"{at} {_fish_option(option.names)} {_fish_value(option)}".rstrip())
     return "\n".join(lines) + "\n"
@@ -149,7 +156,7 @@ def _fish_value(option: Option) -> str:
     elif option.choices:
         value = f"-x -a '{' '.join(option.choices)}' "
     else:
-        value = "-r " if option.value else ""
+        value = "-r -F " if option.value else ""
     return f"{value}-d {_quoted(option.help)}"
 
 
@@ -159,18 +166,17 @@ def _quoted(text: str) -> str:
 
 _FISH = """\
 # fish completion for askcli: put it into ~/.config/fish/completions/askcli.fish.
+set -g __askcli_paths {paths}
 function __askcli_cached
     set -l root $XDG_CACHE_HOME
     test -n "$root"; or set root ~/.cache
     test -r $root/askcli/completion/$argv[1]; and cat $root/askcli/completion/$argv[1]
 end
 function __askcli_at
-    set -l tokens (commandline -opc)[2..-1]
-    set -l words
-    for word in $tokens
-        string match -q -- '-*' $word; or set -a words $word
+    set -l path askcli
+    for word in (commandline -opc)[2..-1]
+        contains -- "$path $word" $__askcli_paths; and set path "$path $word"
     end
-    test "$words[1..-1]" = "$argv"; or begin
-        test (count $argv) -gt 0; and test "$words[1..$(count $argv)]" = "$argv"
-    end
-end"""
+    test "$path" = "$argv"
+end
+complete -c askcli -f"""
