@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ from sqlalchemy import RowMapping, select, update
 from askcli.services import background
 from askcli.services.clock import new_id, now
 from askcli.store.tables import questions
+from tests.support.cli import Cli
 from tests.support.databases import NewDatabase, database_of, migrated
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
@@ -95,6 +97,41 @@ def test_an_earlier_run_overwrites_nothing_of_a_later_one(
     row = stored(server, held.marker)
     assert (row["status"], row["answer"]) == ("answering", "of the later run")
     change(server, row["id"], status="interrupted", error="interrupted", answered_at=now())
+
+
+def test_the_command_follows_a_later_run_whose_text_replaces_none(
+    server: ServerProcess, cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    reply = fake.on(marker, "never shown", hold_after=-1)
+    process = cli.start("ask", marker, stderr=-1)
+    assert reply.reached.wait(30)
+    row = stored(server, marker)
+    change(server, row["id"], run_id=new_id(), answer="of the ")
+    assert process.stdout
+    assert os.read(process.stdout.fileno(), 100) == b"of the "
+    end = {"status": "answered", "answered_at": now(), "stop_reason": "end_turn"}
+    change(server, row["id"], answer="of the later run", **end)
+    out, err = process.communicate(timeout=60)
+    assert (out, process.returncode) == (b"later run\n", 0), err
+    reply.release()
+
+
+def test_the_command_adds_no_later_runs_text_to_what_is_shown(
+    server: ServerProcess, cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    reply = fake.on(marker, "begun", " and ended", hold_after=1)
+    process = cli.start("ask", marker, stderr=-1)
+    assert process.stdout
+    assert os.read(process.stdout.fileno(), 100) == b"begun"
+    row = stored(server, marker)
+    change(server, row["id"], run_id=new_id(), answer="another answer")
+    out, err = process.communicate(timeout=60)
+    assert (out.strip(), process.returncode) == (b"", 5)
+    assert f"askcli ask --rejoin {row['id']}" in err.decode()
+    change(server, row["id"], status="interrupted", error="interrupted", answered_at=now())
+    reply.release()
 
 
 def test_a_statement_that_fails_in_mid_answer_loses_nothing(

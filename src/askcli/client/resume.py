@@ -70,7 +70,7 @@ class Asking:
                             return
                 raise Unreachable("the connection closed before the answer was whole.")
             except AskcliError as error:
-                if not _is_temporary(error) or self._is_out_of_attempts():
+                if not self._is_temporary(error) or self._is_out_of_attempts():
                     raise
                 self._pause(error)
 
@@ -85,7 +85,7 @@ class Asking:
         Raises the error of an `error` event that a retry may mend.
         """
         self._failures = 0
-        if (error := event.error()) and _is_temporary(error):
+        if (error := event.error()) and self._is_temporary(error):
             raise error
         if event.name == EVENT_DELTA:
             self._advance(event)
@@ -104,6 +104,22 @@ class Asking:
         if not is_next or self._characters > MAX_ANSWER_CHARACTERS:
             raise BadResponse()
 
+    def _is_temporary(self, error: AskcliError) -> bool:
+        """Return whether a retry may succeed: a question stored as failed stays failed."""
+        if isinstance(error, Unreachable):
+            return True
+        if (error.retry_after or 0) > LONGEST_WAIT_SECONDS:
+            return False
+        is_stored_end = error.question_id is not None and not self._may_follow_another_run(error)
+        return error.status in RETRIED_STATUSES and not is_stored_end
+
+    def _may_follow_another_run(self, error: AskcliError) -> bool:
+        """Return whether the question goes on, or has been answered, in another run.
+
+        Its text replaces none that is here already.
+        """
+        return error.question_status in ("answering", "answered") and not self._characters
+
     def _is_out_of_attempts(self) -> bool:
         return self.question_id is None and self._failures + 1 >= UNACKNOWLEDGED_ATTEMPTS
 
@@ -115,12 +131,3 @@ class Asking:
         self._failures += 1
         passing.info("Trying again in %.1f s: %s", pause, error.detail)
         time.sleep(pause)
-
-
-def _is_temporary(error: AskcliError) -> bool:
-    """Return whether a retry may succeed: a question stored as failed stays failed."""
-    if isinstance(error, Unreachable):
-        return True
-    if (error.retry_after or 0) > LONGEST_WAIT_SECONDS:
-        return False
-    return error.status in RETRIED_STATUSES and error.question_id is None

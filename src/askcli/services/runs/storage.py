@@ -151,7 +151,8 @@ class AnswerStorage:
             return run.stream.question, deletion_error()
         stored = as_question(row)
         if row["run_id"] != run.id:
-            return stored, Unavailable("Another server answers this question; rejoin it.")
+            taken = Unavailable("Another server answers this question; rejoin it.")
+            return stored, stored_error(stored) or taken
         if stored["status"] == question["status"]:  # stored, and the database's reply was lost
             return stored, error
         return stored, stored_error(stored)

@@ -57,7 +57,7 @@ def print_events(
         raise
     except AskcliError as error:
         error.question_id = error.question_id or asking.question_id
-        if error is timeout and asking.question_id:
+        if asking.question_id and (error is timeout or error.question_status == "answering"):
             log.info("askcli: follow it with: askcli ask --rejoin %s", asking.question_id)
         raise
 
