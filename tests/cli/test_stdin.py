@@ -53,6 +53,55 @@ def test_a_silent_stdin_is_waited_for_with_a_hint(sqlite_cli: Cli, fake: FakeAnt
     assert sqlite_cli("ask", "--no-stdin", "-").code == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["ask", "-"], "stdin did not end within 1 s"),
+        (["ask", "hi"], "stdin did not end within 1 s"),
+        (["batch", "-"], "the batch did not end within 1 s"),
+    ],
+)
+def test_a_stdin_that_never_ends_is_waited_for_until_the_time_out(
+    sqlite_cli: Cli, words: list[str], said: str
+) -> None:
+    pipes: Any = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = sqlite_cli.start(*words, "--timeout", "1", **pipes)
+    assert process.stdin
+    assert process.stderr
+    process.stdin.write(b'"begun"')
+    process.stdin.flush()
+    code = process.wait(30)
+    *_, error = process.stderr.read().decode().splitlines()
+    assert (code, error.startswith(f"askcli: error: {said}")) == (6, True), error
+    process.communicate()
+
+
+@pytest.mark.parametrize("stdin", ["0>file", "<&-"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ask -",
+        "ask hi -f -",
+        "batch -",
+        "config set server -",
+        "login --with-token",
+        "login --email a@b.example --password-stdin",
+    ],
+)
+def test_a_stdin_that_cannot_be_read_is_a_usage_error(
+    sqlite_cli: Cli, words: str, stdin: str
+) -> None:
+    done = sqlite_cli.shell(f"askcli {words} {stdin}")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), done
+    assert "reads stdin, which" in done.err
+
+
+def test_a_stdin_that_cannot_be_read_can_be_left_out(sqlite_cli: Cli) -> None:
+    done = sqlite_cli.shell("askcli ask hi 0>file")
+    assert (done.code, "--no-stdin" in done.err) == (2, True), done
+    assert sqlite_cli.shell("askcli ask hi --no-stdin 0>file").code == 0
+
+
 def test_quiet_says_nothing_but_errors(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
     pipes: Any = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = sqlite_cli.start("ask", "-q", "hello", **pipes)

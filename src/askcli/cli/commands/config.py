@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from askcli import settings
-from askcli.cli.input import options, prompts
+from askcli.cli.input import options, stdin
 from askcli.cli.output import console
 from askcli.cli.reference import groups
 from askcli.errors import Failed, Misused
@@ -61,7 +61,7 @@ def set_(
     """Set a setting; flags and environment variables override it."""
     _check_name(name)
     if value == "-":
-        value = prompts.secret_line("-").strip()
+        value = stdin.line("`-`").strip()
     elif _is_secret(name):  # all users of the machine can read command lines
         raise Misused(f"{name} is a secret: give it through stdin, askcli config set {name} -")
     if not value:

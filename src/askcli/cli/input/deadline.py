@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 
 from askcli.errors import AskcliError
+
+_LEAST_SECONDS = 0.001  # zero would stop the timer
 
 
 class _OutOfTimeError(BaseException):
@@ -15,21 +18,36 @@ class _OutOfTimeError(BaseException):
 
 
 @contextmanager
-def within(seconds: float, error: AskcliError) -> Iterator[None]:
-    """Raise `error` when the block takes longer than `seconds`.
+def within(seconds: float | None, error: AskcliError) -> Iterator[None]:
+    """Raise `error` when the block takes longer than `seconds`, or than a block around it may.
 
-    By a signal, because the pings of a stream keep the connection's time-outs from expiring.
+    None is no limit of its own. By a signal, because the pings of a stream keep the connection's
+    time-outs from expiring.
     """
+    outer_seconds, _ = signal.getitimer(signal.ITIMER_REAL)
+    is_outer_earlier = seconds is None or 0 < outer_seconds < seconds
+    try:
+        with nullcontext() if is_outer_earlier else _alarm(seconds or 0, outer_seconds):
+            yield
+    except _OutOfTimeError:
+        raise error from None
+
+
+@contextmanager
+def _alarm(seconds: float, outer_seconds: float) -> Iterator[None]:
+    """Raise _OutOfTimeError in the block after `seconds`; then restore the alarm around it."""
 
     def on_alarm(_number: int, _frame: FrameType | None) -> None:
         raise _OutOfTimeError
 
+    begin = time.monotonic()
     previous_handler = signal.signal(signal.SIGALRM, on_alarm)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
         yield
-    except _OutOfTimeError:
-        raise error from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous_handler)
+        if outer_seconds:
+            left = outer_seconds - (time.monotonic() - begin)
+            signal.setitimer(signal.ITIMER_REAL, max(left, _LEAST_SECONDS))

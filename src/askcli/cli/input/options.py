@@ -29,7 +29,7 @@ Timeout = Annotated[
         "--timeout",
         high=86_400,
         metavar="SECONDS",
-        help_="Time limit for the whole answer, in seconds.",
+        help_="Time limit for the whole command, in seconds.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

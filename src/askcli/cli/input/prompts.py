@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
+from askcli.cli.input import stdin
 from askcli.cli.output import console
 from askcli.contract.limits import MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS
 from askcli.errors import Misused
@@ -13,14 +12,14 @@ from askcli.errors import Misused
 
 def value(label: str, flag: str) -> str:
     """Prompt for a value. Raises Misused without a terminal, naming the flag to use instead."""
-    if not at_terminal():
+    if not stdin.is_terminal():
         raise Misused(f"{label.lower()} is missing: give it with {flag}.")
     return str(typer.prompt(label, err=True)).strip()
 
 
 def new_password(*, from_stdin: bool, label: str = "Password") -> str:
     """Return a password to set: its rules are shown before it is typed, twice."""
-    if not from_stdin and at_terminal():
+    if not from_stdin and stdin.is_terminal():
         console.note(
             f"A password has {MIN_PASSWORD_CHARACTERS} characters or more, "
             f"{MAX_PASSWORD_BYTES} bytes at most, and is no common one."
@@ -31,22 +30,15 @@ def new_password(*, from_stdin: bool, label: str = "Password") -> str:
 def password(*, from_stdin: bool, label: str = "Password", twice: bool = False) -> str:
     """Return a password: the next line of stdin, or typed without echo."""
     if from_stdin:
-        return secret_line("--password-stdin")
-    if not at_terminal():
+        return stdin.line("--password-stdin")
+    if not stdin.is_terminal():
         raise Misused("the password is missing: give it with --password-stdin.")
     return str(typer.prompt(label, hide_input=True, confirmation_prompt=twice, err=True))
 
 
-def secret_line(flag: str) -> str:
-    """Return the next line of stdin, as `flag` asks for."""
-    if sys.stdin is None:
-        raise Misused(f"{flag} reads stdin, which is closed.")
-    return sys.stdin.readline().rstrip("\r\n")
-
-
 def check_confirmable(flag: str, *, is_given: bool) -> None:
     """Raise Misused where a confirmation is needed and there is no terminal to ask at."""
-    if not is_given and not at_terminal():
+    if not is_given and not stdin.is_terminal():
         raise Misused(f"this cannot be undone; add {flag} to confirm.")
 
 
@@ -54,8 +46,3 @@ def confirm(question: str, flag: str) -> None:
     """Ask for confirmation. Raises Misused without a terminal, Abort when refused."""
     check_confirmable(flag, is_given=False)
     typer.confirm(question, abort=True, err=True)
-
-
-def at_terminal() -> bool:
-    """Whether stdin is a terminal."""
-    return sys.stdin is not None and sys.stdin.isatty()

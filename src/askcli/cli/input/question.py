@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import select
 import sys
 from pathlib import Path
 
-from askcli.cli.input import attachments
+from askcli.cli.input import attachments, stdin
+from askcli.cli.input.deadline import within
 from askcli.cli.output import transient
 from askcli.contract.limits import MAX_QUESTION_CHARACTERS
-from askcli.errors import Misused, PayloadTooLarge
+from askcli.errors import Misused, PayloadTooLarge, TimedOut
 
 log = logging.getLogger("askcli.notices")
 
@@ -19,17 +19,25 @@ HINT_SECONDS = 1.0
 STDIN = Path("-")
 
 
-def read(words: list[str], files: list[Path], *, stdin: bool = True) -> str:
-    """Return the question. Raises Misused for an empty one, PayloadTooLarge for a too long one.
+def read(
+    words: list[str], files: list[Path], *, read_stdin: bool = True, seconds: int | None = None
+) -> str:
+    """Return the question, for which stdin is waited for `seconds` (None: to its end).
 
     `-` is stdin alone; otherwise stdin, where it is not a terminal, follows the words and the
     files after an empty line. The file `-` is stdin as a file.
+
+    Raises Misused for an empty one, PayloadTooLarge for a too long one, and TimedOut.
     """
     is_stdin_alone, is_stdin_file = words == ["-"], STDIN in files
-    if (is_stdin_alone or is_stdin_file) and not stdin:
+    if (is_stdin_alone or is_stdin_file) and not read_stdin:
         raise Misused("`-` reads stdin, which --no-stdin excludes.")
     text = "" if is_stdin_alone else " ".join(words)
-    piped = _stdin(is_required=is_stdin_alone or is_stdin_file) if stdin else ""
+    late = TimedOut(
+        f"stdin did not end within {seconds} s; end it, raise --timeout, or say --no-stdin."
+    )
+    with within(seconds, late):
+        piped = _stdin(is_required=is_stdin_alone or is_stdin_file) if read_stdin else ""
     attached = attachments.read(files, piped if is_stdin_file else None)
     parts = (text, *attached, "" if is_stdin_file else piped)
     question = "\n\n".join(part for part in parts if part.strip())
@@ -49,25 +57,22 @@ def _check(question: str) -> None:
 
 
 def _stdin(*, is_required: bool) -> str:
-    if sys.stdin is None or (sys.stdin.isatty() and not is_required):
+    if not is_required and (sys.stdin is None or stdin.is_terminal()):
         return ""
     _hint_when_silent()
-    content = sys.stdin.buffer.read(attachments.MAX_BYTES + 1)
+    reader = "`-`" if is_required else "`ask` without --no-stdin"
+    content = stdin.content(reader, attachments.MAX_BYTES + 1)
     if len(content) > attachments.MAX_BYTES:
         raise PayloadTooLarge(_too_long())
     return attachments.decoded(content, "stdin")
 
 
 def _hint_when_silent() -> None:
-    if sys.stdin.isatty():
+    if stdin.is_terminal():
         transient.clear()  # the typed text takes the place of the spinner
         log.info("askcli: type the question; Ctrl-D on a line of its own ends it.")
         return
-    try:
-        readable, _, _ = select.select([sys.stdin], [], [], HINT_SECONDS)
-    except (OSError, ValueError):  # cannot be waited for: reading it raises the reason
-        return
-    if not readable:
+    if stdin.is_silent(HINT_SECONDS):
         log.info(
             "askcli: waiting for stdin, which is open but sends nothing; "
             "end it with Ctrl-D, or say --no-stdin."

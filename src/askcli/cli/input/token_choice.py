@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from askcli.cli.input import prompts
+from askcli.cli.input import stdin
 
 
 def keep(count: int, *, is_given: bool) -> bool:
@@ -12,7 +12,7 @@ def keep(count: int, *, is_given: bool) -> bool:
 
     Not is the safe default: whoever knew the old password may have made them.
     """
-    if is_given or not count or not prompts.at_terminal():
+    if is_given or not count or not stdin.is_terminal():
         return is_given
     return not typer.confirm(f"Revoke the API tokens too ({count})?", default=True, err=True)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from askcli.cli.input import options, prompts, token_choice
+from askcli.cli.input import options, prompts, stdin, token_choice
 from askcli.cli.output import console
 from askcli.cli.reference import completion_cache
 from askcli.client.api import Api
@@ -29,7 +29,7 @@ def register(
     """Create an account and log in to it."""
     connection = _new(server, profile)
     with connection.open() as api:
-        if prompts.at_terminal() and invite is None:
+        if stdin.is_terminal() and invite is None:
             _check_registration(api)
         name = name or prompts.value("Name", "--name")
         email = email or prompts.value("Email", "--email")
@@ -82,7 +82,7 @@ def login(
 
 
 def _greet_token(connection: Connection, *, as_json: bool) -> None:
-    token = prompts.secret_line("--with-token").strip()
+    token = stdin.line("--with-token").strip()
     if not token:
         raise Misused("stdin has no token: askcli login --with-token < FILE")
     with connection.with_token(token).open() as api:

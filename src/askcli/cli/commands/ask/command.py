@@ -11,13 +11,14 @@ from uuid import uuid4
 
 from askcli.cli.commands.ask.answering import opened, print_events
 from askcli.cli.input import options, question, question_ids
+from askcli.cli.input.deadline import within
 from askcli.cli.input.last_conversation import Terminal
 from askcli.cli.output import notices, output_file
 from askcli.cli.output.answer import Printer, printer
 from askcli.client.api import Api
 from askcli.client.resume import Asking
 from askcli.client.target import Connection
-from askcli.errors import Misused
+from askcli.errors import Misused, TimedOut
 
 log = logging.getLogger("askcli.notices")
 
@@ -35,6 +36,7 @@ class NewQuestion:
     conversation: str | None
     go_on: bool
     read_stdin: bool
+    seconds: int | None  # to wait for stdin
 
     @property
     def has_text(self) -> bool:
@@ -68,11 +70,14 @@ def ask(
     if quiet:
         notices.silence()
     settings = {"system": system, "model": model, "max_tokens": max_tokens}
-    new = NewQuestion(words or [], files or [], settings, conversation, go_on, not no_stdin)
+    new = NewQuestion(
+        words or [], files or [], settings, conversation, go_on, not no_stdin, timeout
+    )
     _check_alone(rejoin, retry, new)
     connection = options.connection(server, profile, timeout)
     show = printer(as_json=as_json, ndjson=ndjson, raw=raw)
-    with output_file.replaced(output):
+    late = TimedOut(f"the command did not end within {timeout} s; raise --timeout.")
+    with within(timeout, late), output_file.replaced(output):
         if rejoin:
             _rejoin(connection, rejoin, show)
         elif retry:
@@ -93,7 +98,7 @@ def _check_alone(rejoin: str | None, retry: str | None, new: NewQuestion) -> Non
 
 def _ask(connection: Connection, new: NewQuestion, show: Printer) -> None:
     """Ask a new question."""
-    text = question.read(new.words, new.files, stdin=new.read_stdin)
+    text = question.read(new.words, new.files, read_stdin=new.read_stdin, seconds=new.seconds)
     with opened(connection) as api:
         conversation_id = _conversation(connection, api, new)
         body = new.settings | {"question": text, "conversation_id": conversation_id}

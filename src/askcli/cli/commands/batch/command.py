@@ -13,10 +13,11 @@ from askcli.cli.commands.batch import failures, rows
 from askcli.cli.commands.batch.pool import Asked, ask_all
 from askcli.cli.commands.models import ensure_local_model
 from askcli.cli.input import options
+from askcli.cli.input.deadline import within
 from askcli.cli.input.numbers import number
 from askcli.cli.output import console, notices
 from askcli.cli.output.progress import RowProgress
-from askcli.errors import AskcliError
+from askcli.errors import AskcliError, TimedOut
 
 log = logging.getLogger("askcli.notices")
 
@@ -66,7 +67,8 @@ def batch(
     connection = options.connection(server, profile, timeout)
     fields = {"model": model, "system": system}
     defaults = {name: value for name, value in fields.items() if value is not None}
-    with rows.opened(path) as source:
+    late = TimedOut(f"the batch did not end within {timeout} s; the same command resumes.")
+    with within(timeout, late), rows.opened(path) as source:
         checked = rows.CheckedRows(source, run, defaults)
         total = len(checked)
         if connection.is_local:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import tempfile
 from array import array
 from collections import Counter
@@ -15,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from askcli.cli.input import stdin
 from askcli.contract.limits import MAX_QUESTION_CHARACTERS, MAX_SYSTEM_CHARACTERS
 from askcli.errors import Failed, Misused
 
@@ -55,7 +55,7 @@ def opened(path: Path | None) -> Iterator[BinaryIO]:
     except OSError as error:
         raise Misused(f"cannot read {path}: {error.strerror}.") from None
     with tempfile.TemporaryFile() as copy:
-        while sys.stdin and (chunk := sys.stdin.buffer.read(1 << 20)):
+        for chunk in stdin.chunks("`-`"):
             copy.write(chunk)
         yield copy
 
