@@ -7,15 +7,20 @@ import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from uuid import uuid4
 
 import httpx2
 import psutil
 
+from askcli.server.http.unsent import MAX_UNSENT_BYTES
+from tests.support import raw_http
+from tests.support.databases import database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
 from tests.support.proxy import Proxy
+from tests.support.search_cases import store_question
 from tests.support.servers import metric
 from tests.support.soak import report
 from tests.support.streams import STREAM, Seen, ask_until_cut
@@ -106,6 +111,45 @@ def test_slow_readers_cost_nobody_anything(
     assert grown < 150 * 2**20
     for reader in readers:
         reader.close()
+
+
+def test_readers_that_stop_fill_no_memory(
+    sqlite_server: ServerProcess, new_person: NewPerson
+) -> None:
+    """Those of one user cost no other user's response."""
+    alice, bob = new_person(sqlite_server), new_person(sqlite_server)
+    with database_of(sqlite_server) as connection:
+        for person in (alice, bob):
+            store_question(connection, person.id, "long", "x" * 4_000_000)
+    process = psutil.Process(sqlite_server.pid)
+    memory = process.memory_info().rss
+    with ExitStack() as readers:
+
+        def begin_to_read(person: Person) -> socket.socket:
+            reader = readers.enter_context(raw_http.connection(sqlite_server, window=4096))
+            token = person.tokens["access_token"].encode()
+            reader.sendall(
+                b"GET /api/users/me/questions HTTP/1.1\r\nhost: localhost\r\n"
+                b"x-access-token: %s\r\n\r\n" % token
+            )
+            assert reader.recv(12) == b"HTTP/1.1 200"
+            return reader
+
+        his = begin_to_read(bob)
+        hers = [begin_to_read(alice) for _ in range(40)]
+        grown = process.memory_info().rss - memory
+        report(f"40 stalled readers of 4 MB each: {grown / 2**20:.1f} MiB more")
+
+        def are_open() -> list[bool]:
+            return [raw_http.is_open(sqlite_server, reader) for reader in hers]
+
+        eventually(lambda: sum(are_open()) <= MAX_UNSENT_BYTES // 4_000_000)
+        assert are_open() == sorted(are_open())  # those that have stalled for the longest are cut
+        body = b""
+        while not body.endswith(b'"next_cursor":null}'):
+            body += his.recv(2**20)
+        assert body.count(b"x") > 4_000_000
+    assert grown < 150 * 2**20
 
 
 def test_a_slow_and_a_stalled_connection_lose_nothing(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,11 +19,10 @@ from askcli.server import problems
 from askcli.server.http import trusted_hosts
 from askcli.server.http.activity import Activity
 from askcli.server.http.trusted_hosts import Hosts
+from askcli.server.http.unsent import Unsent
 from askcli.services import request_info
 from askcli.services.clock import new_id
 from askcli.services.request_info import RequestInfo
-
-PART_BYTES = 65_536
 
 Refusal = Callable[[], AskcliError | None]
 
@@ -37,6 +37,7 @@ class Envelope:
         self._process_refusal = refusal
         self._activity = activity
         self._allowed = allowed
+        self._unsent = Unsent()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -51,7 +52,8 @@ class Envelope:
         if len(scope["path"]) > 1:
             scope["path"] = scope["path"].rstrip("/") or "/"
         with self._activity.request():
-            send_with_headers = _add_headers(send, info)
+            send_in_parts = partial(self._unsent.send, send=send, state=scope["state"])
+            send_with_headers = _add_headers(send_in_parts, info)
             if scope["method"] == "HEAD":
                 scope, send_with_headers = {**scope, "method": "GET"}, _head(send_with_headers)
             if error := self._refusal(headers):
@@ -107,19 +109,9 @@ def _add_headers(send: Send, info: RequestInfo) -> Send:
                 headers["ratelimit"] = f'"{limit.name}";r={limit.remaining};t={limit.reset}'
             if message["status"] == 204:
                 del headers["content-type"]
-        for part in _parts(message):
-            await send(part)
+        await send(message)
 
     return send_with_headers
-
-
-def _parts(message: Message) -> Iterator[Message]:
-    """Split a long body, so that the rest of it waits for the client, and the request with it."""
-    body = memoryview(message.get("body", b""))
-    while len(body) > PART_BYTES:
-        yield {**message, "body": body[:PART_BYTES], "more_body": True}
-        body = body[PART_BYTES:]
-    yield {**message, "body": body} if body else message
 
 
 def _head(send: Send) -> Send:

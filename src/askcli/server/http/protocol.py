@@ -166,10 +166,11 @@ class BoundedProtocol(HttpToolsProtocol):
         is_stream = self._responding is not None and self._responding.chunked_encoding
         return STREAM_WRITE_SECONDS if is_stream else WRITE_SECONDS
 
-    def _abort_if_stalled(self) -> None:
-        """Abort a connection whose client does not read its response."""
+    def _abort_if_stalled(self) -> bool:
+        """Abort the connection if its client does not take its response; return whether so."""
         if self.flow.write_paused:
             self.transport.abort()
+        return self.flow.write_paused
 
     def _count(self, header: bytes) -> None:
         self._header_bytes += len(header)
