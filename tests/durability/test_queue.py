@@ -5,13 +5,61 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from signal import SIGKILL, SIGTERM
 from uuid import uuid4
 
-from tests.support.databases import NewDatabase
+import httpx2
+import pytest
+
+from tests.support.databases import NewDatabase, migrated
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson
 from tests.support.servers import metric, serving
+from tests.support.streams import Seen, ask_until_cut
 from tests.support.waiting import eventually
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [("sqlite", SIGKILL), ("postgres", SIGKILL), ("sqlite", SIGTERM)],
+)
+def test_what_waited_when_its_server_ended_costs_nothing_and_is_asked_under_its_key(
+    new_database: NewDatabase,
+    fake: FakeAnthropic,
+    new_person: NewPerson,
+    tmp_path: Path,
+    kind: str,
+    number: int,
+) -> None:
+    settings = {"MAX_RUNNING": "1", "ORPHAN_SECONDS": "2", "DRAIN_SECONDS": "0"}
+    more = {f"ASKCLI_{name}": value for name, value in settings.items()}
+    server = serving(tmp_path, fake, migrated(new_database(kind)), **more)
+    person = new_person(server)
+    sent, waiting = Seen(f"{uuid4().hex} sent"), Seen(f"{uuid4().hex} waiting")
+    reply = fake.on(sent.key, "begun", " and ended", hold_after=1)
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(ask_until_cut, person, server, sent)
+        assert reply.reached.wait(30)
+        pool.submit(ask_until_cut, person, server, waiting)
+        eventually(lambda: waiting.question_id)
+        server.stop(number)
+    reply.release()
+    server = server.again()
+    with person.at(server) as http:
+        eventually(lambda: {row["status"] for row in person.questions(http)} == {"interrupted"})
+        (usage,) = http.get("/api/users/me/usage").json()["items"]
+        first, second = (ask_with_key(http, seen.key) for seen in (sent, waiting))
+        (after,) = http.get("/api/users/me/usage").json()["items"]
+    assert (first.status_code, first.json()["code"]) == (502, "interrupted")
+    assert (second.status_code, second.json()["id"]) == (201, waiting.question_id)
+    assert (len(fake.asked(sent.key)), len(fake.asked(waiting.key))) == (1, 1)
+    assert after["input_tokens"] - usage["input_tokens"] == second.json()["input_tokens"]
+    assert server.stop() == 0
+
+
+def ask_with_key(http: httpx2.Client, key: str) -> httpx2.Response:
+    headers = {"idempotency-key": key}
+    return http.post("/api/questions", json={"question": key}, headers=headers)
 
 
 def test_users_take_turns_and_a_full_queue_is_told(

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -14,10 +14,15 @@ import pytest
 from askcli.answerers.base import Piece, Request
 from askcli.errors import Cancelled, DatabaseUnavailable
 from askcli.server.bootstrap import Services, build
-from askcli.services.clock import now
+from askcli.services.clock import new_id, now
+from askcli.services.fair_queue import Place
 from askcli.services.questions.ask import Ask
+from askcli.services.questions.ask import row as new_row
 from askcli.services.questions.history import Filters
 from askcli.services.runs import storage
+from askcli.services.runs.run import Run
+from askcli.services.runs.storage import AnswerStorage
+from askcli.services.usage.metering import Metering
 from askcli.settings import Settings
 from askcli.store import questions
 from tests.support.databases import migrated
@@ -69,5 +74,30 @@ def test_an_outage_at_the_end_of_a_cancelled_answer_changes_nothing_of_it(
             assert stream.question["answer"] == "unmistakable"
             found = await services.history.page(user_id, Filters(10, search="unmistakable"))
             assert [item["id"] for item in found["items"]] == [stream.question["id"]]
+
+    asyncio.run(scenario())
+
+
+def test_a_question_that_left_the_queue_is_sent_only_while_it_is_the_runs_own(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with services_of(tmp_path) as (services, user_id):
+            database = services.database
+            request = Request("scripted", (), None, 10)
+            row = new_row(user_id, Ask("hello"), request)
+            row |= {"request_hash": "", "is_queued": True}
+            entry = await services.indexing.new(user_id, "hello")
+            await database.write(questions.add, row, entry)
+            run = Run(row, request, Place(lambda _: None))
+            answers = AnswerStorage(database, cast(Metering, None), services.indexing)
+            await answers.dequeue(run)
+            stored = await database.read(questions.orphan, run.question_id)
+            assert stored is not None
+            assert not stored["is_queued"]
+            values = {"run_id": new_id()}
+            await database.write(questions.change, run.question_id, run.id, values)
+            with pytest.raises(Cancelled):
+                await answers.dequeue(run)
 
     asyncio.run(scenario())

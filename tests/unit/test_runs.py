@@ -6,12 +6,10 @@ import asyncio
 import json
 from pathlib import Path
 from typing import Any, cast
-from uuid import uuid4
 
 import pytest
 
 from askcli.answerers.base import Request
-from askcli.contract.shapes import Question
 from askcli.errors import ProviderOverloaded, ShuttingDown
 from askcli.server.bootstrap import build
 from askcli.server.http.activity import Activity
@@ -19,6 +17,7 @@ from askcli.server.http.middleware import Envelope
 from askcli.services.clock import new_id, now
 from askcli.services.fair_queue import FairQueue, Place
 from askcli.services.questions.ask import Ask
+from askcli.services.questions.ask import row as new_row
 from askcli.services.runs import registry
 from askcli.services.runs.generation import Generator
 from askcli.services.runs.registry import Runs
@@ -63,28 +62,27 @@ class NoIndexing:
         return None
 
 
-def answering() -> Question:
-    fields = dict.fromkeys(Question.__annotations__) | {"status": "answering", "answer": ""}
-    ids = {name: str(uuid4()) for name in ("id", "user_id", "conversation_id")}
-    return cast(Question, fields | ids)
+def new_run(place: Place) -> Run:
+    """A run of a question that is queued or not, as its place is."""
+    request = Request("model", (), None, 10)
+    row = new_row(new_id(), Ask("hello"), request) | {"is_queued": not place.is_granted}
+    return Run(row, request, place)
 
 
 def test_a_repeated_request_that_comes_before_its_run_hides_no_run() -> None:
     """It finds the stored row and follows it, and the run starts beside it."""
 
     async def scenario() -> None:
-        generator, question = HeldGenerator(), answering()
+        generator, run = HeldGenerator(), new_run(Place(lambda _: None))
         runs = Runs(cast(Database, GoneDatabase()), cast(Generator, generator))
         this = {asyncio.current_task()}
-        runs.join(question)
+        runs.join(run.stream.question)
         following = asyncio.all_tasks() - this
-        started = runs.start(
-            uuid4(), question, Request("model", (), None, 10), Place(lambda _: None)
-        )
+        started = runs.start(run)
         generating = asyncio.all_tasks() - this - following
         await asyncio.wait(following)
         assert runs.active == 1
-        assert runs.join(question) is started
+        assert runs.join(run.stream.question) is started
         generator.go_on.set()
         await asyncio.wait(generating)
         assert not any(task.exception() for task in following | generating)
@@ -97,7 +95,7 @@ def test_a_question_that_loses_its_place_in_line_fails_and_was_not_sent() -> Non
     async def scenario() -> None:
         turns = FairQueue(1, 4, ProviderOverloaded)
         turns.reserve("somebody")
-        run = Run(uuid4(), answering(), Request("model", (), None, 10), turns.reserve("greedy"))
+        run = new_run(turns.reserve("greedy"))
         nothing = cast(Any, None)
         storage = AnswerStorage(cast(Database, WritingDatabase()), nothing, cast(Any, NoIndexing()))
         generator = Generator(nothing, nothing, storage)
@@ -152,8 +150,7 @@ def test_who_waits_for_an_answer_that_cannot_be_stored_is_told_of_the_stop(
 
     async def scenario() -> None:
         runs = Runs(cast(Database, GoneDatabase()), cast(Generator, HeldGenerator()))
-        place = Place(lambda _: None)
-        stream = runs.start(uuid4(), answering(), Request("model", (), None, 10), place)
+        stream = runs.start(new_run(Place(lambda _: None)))
         await asyncio.sleep(0)  # it begins to generate
         await runs.drain(0)
         assert stream.ended

@@ -24,6 +24,11 @@ class Place:
     def __exit__(self, *_: object) -> None:
         self._leave(self)
 
+    @property
+    def is_granted(self) -> bool:
+        """Whether it has the slot."""
+        return self._is_decided.is_set() and self.refusal is None
+
     def grant(self) -> None:
         """Give it the slot."""
         self._is_decided.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -20,7 +21,7 @@ def as_user(row: RowMapping | dict[str, Any]) -> User:
     )
 
 
-def as_question(row: RowMapping | dict[str, Any]) -> Question:
+def as_question(row: Mapping[Any, Any]) -> Question:
     """Return a question's row as the contract shows it."""
     return Question(
         id=str(row["id"]),

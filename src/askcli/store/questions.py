@@ -1,7 +1,7 @@
 """Queries on questions; those that add or end one also store its entry of the search index.
 
 Every query that serves a user filters by that user. Only the runs' own bookkeeping (change,
-finish, answering, interrupt, and texts for the search index) goes by the question's id.
+finish, answering, interrupt, and orphan) goes by the question's id.
 """
 
 from __future__ import annotations
@@ -131,10 +131,10 @@ def has_other_run(connection: Connection, question_id: UUID, run_id: UUID) -> bo
     return connection.execute(query).scalar() not in (None, run_id)
 
 
-def texts(connection: Connection, question_id: UUID) -> RowMapping | None:
-    """Return a question's texts and its owner, for the search index; None when it was deleted."""
+def orphan(connection: Connection, question_id: UUID) -> RowMapping | None:
+    """Return a question's owner and texts, and whether it is queued; None when it was deleted."""
     c = questions.c
-    query = select(c.user_id, c.question, c.answer).where(c.id == question_id)
+    query = select(c.user_id, c.question, c.answer, c.is_queued).where(c.id == question_id)
     return connection.execute(query).mappings().first()
 
 
@@ -159,7 +159,7 @@ def interrupt(
         questions.c.heartbeat_at == heartbeat,
     )
     values = {"status": "interrupted", "error": "interrupted", "answered_at": now}
-    is_orphan = connection.execute(statement.values(**values)).rowcount == 1
+    is_orphan = connection.execute(statement.values(**values, is_queued=False)).rowcount == 1
     if is_orphan:
         search.put(connection, question_id, entry)
     return is_orphan

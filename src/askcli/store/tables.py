@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
 )
 from sqlalchemy import Column as C  # noqa: N817 - a table reads better with short columns
 
@@ -112,6 +113,9 @@ questions = Table(
     C("cost_usd", Float),
     C("created_at", UtcDateTime, nullable=False),
     C("answered_at", UtcDateTime),
+    # Whether it waits for its turn, and nothing of it was sent to the provider; false where that is
+    # not known, as of questions of earlier versions.
+    C("is_queued", Boolean, nullable=False, server_default=false()),
     # Heartbeat of a running answer; an `answering` row whose heartbeat stops is an orphan.
     C("heartbeat_at", UtcDateTime, nullable=False),
     C("idempotency_key", String(200)),

@@ -21,6 +21,7 @@ from askcli.services.questions.ask import Ask
 from askcli.services.questions.ask import row as new_row
 from askcli.services.questions.conversations import Conversation
 from askcli.services.runs.registry import Runs
+from askcli.services.runs.run import Run
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Metering
@@ -71,6 +72,7 @@ class Questions:
             request = self._request(complete, model, conversation.messages)
             row = new_row(user_id, complete, request)
             row |= {"idempotency_key": key, "request_hash": ask.digest}
+            row["is_queued"] = not place.is_granted
             if earlier:
                 row |= {name: earlier[name] for name in ("id", "conversation_id", "created_at")}
                 is_stored = await self._database.write(self._start_again, row, request)
@@ -82,7 +84,7 @@ class Questions:
                     raise NotFound("question")
                 return self._replay(same)
             reserved.pop_all()  # the place is the run's from here on
-            return self._runs.start(row["run_id"], as_question(row), request, place)
+            return self._runs.start(Run(row, request, place))
 
     async def _earlier(self, user_id: UUID, ask: Ask, key: str | None) -> RowMapping | None:
         """Return the question that was asked with this key. Raises KeyReused if it is another."""

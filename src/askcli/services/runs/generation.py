@@ -46,6 +46,7 @@ class Generator:
         try:
             with run.place, run.stoppable():
                 await run.place.slot()
+                await self._storage.dequeue(run)
                 return await self._read_answer(run)
         except AskcliError as error:
             return run.outcome(error=error)

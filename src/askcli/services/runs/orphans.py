@@ -72,16 +72,17 @@ class Orphans:
                 await self._interrupt(question_id, heartbeat)
 
     async def _interrupt(self, question_id: UUID, heartbeat: datetime) -> None:
-        texts = await self._database.read(questions.texts, question_id)
-        if texts is None:
+        row = await self._database.read(questions.orphan, question_id)
+        if row is None:
             return
-        # The text is the stored one for as long as the heartbeat is: each checkpoint changes both.
-        entry = await self._indexing.ended(texts["user_id"], texts["question"], texts["answer"])
+        # The row is the stored one for as long as the heartbeat is: a run changes both together.
+        entry = await self._indexing.ended(row["user_id"], row["question"], row["answer"])
 
         def interrupt(connection: Connection) -> bool:
             is_orphan = questions.interrupt(connection, question_id, heartbeat, now(), entry)
             if is_orphan:
-                self._metering.settle_orphan(connection, question_id)
+                is_sent = not row["is_queued"]
+                self._metering.settle_orphan(connection, question_id, is_sent=is_sent)
             return is_orphan
 
         if await self._database.write(interrupt):

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from askcli.answerers.base import Request
 from askcli.contract.shapes import Question
 from askcli.errors import AskcliError, Cancelled, Interrupted, ShuttingDown
 from askcli.services.clock import now
-from askcli.services.fair_queue import Place
 from askcli.services.runs import remote
 from askcli.services.runs.generation import Generator
 from askcli.services.runs.run import Run
@@ -88,15 +86,12 @@ class Runs:
             self._arriving.discard(has_arrived)
             has_arrived.set_result(None)
 
-    def start(
-        self, run_id: UUID, question: Question, request: Request, place: Place
-    ) -> AnswerStream:
-        """Start to answer a stored question, in its place in the queue for the model."""
-        run = Run(run_id, question, request, place)
+    def start(self, run: Run) -> AnswerStream:
+        """Start to answer a stored question."""
         if self._interrupting:
             run.stop(_interrupted())
         work = self._work(run.stream, self._generator.generate(run), self._own)
-        self._own[question["id"]] = _OwnJob(run.stream, asyncio.create_task(work), run)
+        self._own[str(run.question_id)] = _OwnJob(run.stream, asyncio.create_task(work), run)
         return run.stream
 
     def join(self, question: Question) -> AnswerStream:

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 from askcli.answerers.base import Begin, Finish, Request
-from askcli.contract.shapes import Question
 from askcli.errors import AskcliError
 from askcli.services.fair_queue import Place
 from askcli.services.runs.stream import AnswerStream
+from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Outcome
 
 
 class Run:
     """One answer in generation; its text is in `stream`."""
 
-    def __init__(self, run_id: UUID, question: Question, request: Request, place: Place) -> None:
-        self.id = run_id
-        self.stream = AnswerStream(question)
+    def __init__(self, row: Mapping[str, Any], request: Request, place: Place) -> None:
+        """Answer the stored question of a row, in its place in the queue for the model."""
+        self.id: UUID = row["run_id"]
+        self.question_id: UUID = row["id"]
+        self.user_id: UUID = row["user_id"]
+        self.is_queued: bool = row["is_queued"]  # as its row says
+        self.stream = AnswerStream(as_question(row))
         self.request = request
         self.place = place  # left when the generation ends
-        self.question_id, self.user_id = UUID(question["id"]), UUID(question["user_id"])
         self.begin: Begin | None = None
         self.is_sent = False  # to the provider, which may bill it from then on
         self._stop_error: AskcliError | None = None

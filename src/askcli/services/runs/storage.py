@@ -92,6 +92,18 @@ class AnswerStorage:
             except Exception:  # the answer goes on in memory and is stored at its end
                 log.exception("run %s: its text could not be stored", run.question_id)
 
+    async def dequeue(self, run: Run) -> None:
+        """Store that the run is no longer queued, before its request is sent.
+
+        Raises Cancelled where the question is no longer this run's.
+        """
+        if not run.is_queued:
+            return
+        values = {"is_queued": False, "heartbeat_at": now()}
+        change = partial(questions.change, question_id=run.question_id, run_id=run.id)
+        if not await self._persist(run, partial(self._database.write, change, values=values)):
+            raise Cancelled()  # how it ends is in its row
+
     async def entry(self, run: Run, outcome: Outcome) -> Entry:
         """Return the entry of the search index for the whole answer."""
         question = run.stream.question["question"]
@@ -101,7 +113,7 @@ class AnswerStorage:
         """Store the end of the answer, and end its stream with what is stored."""
         answered_at = now()
         question = _ended(run.stream.question, outcome, answered_at, cost)
-        values: dict[str, Any] = {"answered_at": answered_at}
+        values: dict[str, Any] = {"answered_at": answered_at, "is_queued": False}
         values |= {name: value for name, value in question.items() if name in _STORED_FIELDS}
         error = outcome.error
         store = partial(self._database.write, self._end, run, values, outcome, entry)
@@ -112,7 +124,7 @@ class AnswerStorage:
         run.stream.end(question, error)
 
     async def _persist(self, run: Run, work: Callable[[], Awaitable[T]]) -> T:
-        """Do the work on the database, however often it takes: the answer is paid for."""
+        """Do the work on the database, however often it takes."""
         pause = RETRY_SECONDS
         while True:
             try:
@@ -120,7 +132,7 @@ class AnswerStorage:
             except DatabaseUnavailable:
                 pause = RETRY_SECONDS
             except Exception:
-                log.exception("run %s: its end could not be stored yet", run.question_id)
+                log.exception("run %s: its state could not be stored yet", run.question_id)
                 pause = min(LONGEST_RETRY_SECONDS, 2 * pause)
             await asyncio.sleep(pause)
 

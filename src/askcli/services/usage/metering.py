@@ -107,7 +107,7 @@ class Metering:
         """
         model = str(reservation["model"])
         if not outcome.may_be_billed:
-            return _columns(Finish("", model, 0, 0), 0.0)
+            return _nothing(model)
         finish, input_tokens = outcome.finish, outcome.input_tokens
         output_tokens = finish.output_tokens if finish else None
         counted = Finish(
@@ -121,13 +121,15 @@ class Metering:
             cost = self._price(replace(counted, model=model))
         return _columns(counted, cost)
 
-    def settle_orphan(self, connection: Connection, question_id: UUID) -> None:
-        """Settle an answer whose process died, by an estimate."""
+    def settle_orphan(self, connection: Connection, question_id: UUID, *, is_sent: bool) -> None:
+        """Settle an answer whose process died: by an estimate, if its request was sent."""
         row = usage.unfinished(connection, question_id)
-        if row is not None:
-            output_tokens = estimate_tokens(row["answer"])
-            finish = Finish("", row["model"], row["input_tokens"], output_tokens)
-            usage.settle(connection, question_id, _columns(finish, self._price(finish)))
+        if row is None:
+            return
+        output_tokens = estimate_tokens(row["answer"])
+        finish = Finish("", row["model"], row["input_tokens"], output_tokens)
+        cost = _columns(finish, self._price(finish)) if is_sent else _nothing(row["model"])
+        usage.settle(connection, question_id, cost)
 
 
 def estimate_tokens(text: str | None) -> int:
@@ -138,6 +140,10 @@ def estimate_tokens(text: str | None) -> int:
     Nothing smaller holds for all texts: digits, code and CJK come close to it.
     """
     return len((text or "").encode("utf-8", "surrogatepass")) + MESSAGE_TOKENS
+
+
+def _nothing(model: str) -> dict[str, Any]:
+    return _columns(Finish("", model, 0, 0), 0.0)
 
 
 def _columns(finish: Finish, cost: float | None) -> dict[str, Any]:
