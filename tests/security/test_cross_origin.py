@@ -6,7 +6,13 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
 
+from askcli.server.http import cross_origin
+from askcli.server.http.activity import Activity
+from askcli.server.http.middleware import Envelope
+from askcli.server.http.refusals import Refusals
 from tests.support import plain_http
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
@@ -59,6 +65,51 @@ def test_a_page_of_an_allowed_origin_may_call_the_api(open_server: ServerProcess
     }  # fmt: skip
     for each in (response, problem):
         assert "access-control-allow-credentials" not in each.headers
+
+
+REFUSED: dict[str, tuple[int, dict[str, str], bytes]] = {
+    "another host": (421, {"host": "elsewhere.example"}, b""),
+    "a malformed host": (400, {"host": "a b"}, b""),
+    "a huge header": (431, {"authorization": "x" * 70_000}, b""),
+    "a long body": (413, {}, b"x" * 70_000),
+    "another type": (415, {"content-type": "text/plain"}, b"{}"),
+    "a compressed body": (415, {"content-encoding": "gzip"}, b"{}"),
+    "no JSON": (400, {}, b"{"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_page_can_read_why_its_request_is_refused(open_server: ServerProcess, what: str) -> None:
+    status, headers, body = REFUSED[what]
+    for origin in (PAGE, OTHER):
+        response = httpx2.post(
+            f"{open_server.url}/api/auth/login",
+            content=body,
+            headers={"origin": origin, "content-type": "application/json"} | headers,
+            trust_env=False,
+        )
+        assert (response.status_code, response.json()["status"]) == (status, status)
+        allowed = response.headers.get("access-control-allow-origin")
+        assert allowed == (PAGE if origin == PAGE else None)
+        assert (
+            origin == OTHER or "x-request-id" in response.headers["access-control-expose-headers"]
+        )
+
+
+def test_a_page_can_read_that_the_server_failed() -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    app.add_middleware(Refusals, allowed=None, refusal=lambda: None)
+    cross_origin.install(app, [PAGE])
+    app.add_middleware(Envelope, activity=Activity())
+    with TestClient(app, raise_server_exceptions=False) as http:
+        response = http.get("/", headers={"origin": PAGE})
+    assert (response.status_code, response.json()["code"]) == (500, "server_error")
+    assert response.headers["access-control-allow-origin"] == PAGE
 
 
 @pytest.mark.parametrize("origin", [OTHER, "null", "http://app.example.org", f"{PAGE}.evil.org"])

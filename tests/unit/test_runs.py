@@ -14,6 +14,7 @@ from askcli.errors import ProviderOverloaded, ShuttingDown
 from askcli.server.bootstrap import build
 from askcli.server.http.activity import Activity
 from askcli.server.http.middleware import Envelope
+from askcli.server.http.refusals import Refusals
 from askcli.services.clock import new_id, now
 from askcli.services.fair_queue import FairQueue, Place
 from askcli.services.questions.ask import Ask
@@ -173,7 +174,7 @@ def test_a_request_that_a_stop_cuts_off_gets_a_problem() -> None:
             sent.append(message)
 
         scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"a")]}
-        envelope = Envelope(app, Activity(), None, lambda: None)
+        envelope = Envelope(Refusals(app, None, lambda: None), Activity())
         request = asyncio.create_task(envelope(scope, cast(Any, None), send))
         await is_waiting.wait()
         request.cancel()

@@ -17,7 +17,8 @@ from askcli.server import openapi, problems
 from askcli.server.bootstrap import Services
 from askcli.server.http import cross_origin, etag
 from askcli.server.http.activity import Activity
-from askcli.server.http.middleware import Envelope, Refusal
+from askcli.server.http.middleware import Envelope
+from askcli.server.http.refusals import Refusal, Refusals
 from askcli.server.http.trusted_hosts import Hosts
 from askcli.server.routes import auth, health, history, models, questions, sessions, tokens, users
 
@@ -57,8 +58,9 @@ def create_app(
             etag.add(route)
     problems.install(app)
     openapi.install(app, services.questions.models()[1])
+    app.add_middleware(Refusals, allowed=allowed, refusal=refusal)  # each is around those before
     cross_origin.install(app, origins)
-    app.add_middleware(Envelope, activity=activity, allowed=allowed, refusal=refusal)
+    app.add_middleware(Envelope, activity=activity)
     return app
 
 

@@ -131,7 +131,7 @@ def _message(detail: Any) -> str:
     return str(detail["msg"]).removeprefix("Value error, ")
 
 
-_UNEXPECTED = "The server failed; its log has the request id."
+UNEXPECTED = "The server failed; its log has the request id."
 _DETAILS = {
     400: "The body cannot be read as JSON.",
     404: "Nothing is served at this path; /docs lists the paths.",
@@ -163,4 +163,4 @@ def _methods(request: Request) -> list[str]:
 async def _handle_unexpected(request: Request, error: Exception) -> Response:
     request_id = request.state.request_id
     log.error("request %s failed: %s", request_id, type(error).__name__)
-    return response(AskcliError(_UNEXPECTED), request_id)
+    return response(AskcliError(UNEXPECTED), request_id)

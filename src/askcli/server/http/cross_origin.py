@@ -29,8 +29,20 @@ _SENT = (
 _READ = (HEADER_REQUEST_ID, HEADER_IDEMPOTENCY_REPLAYED, "retry-after", "location")
 
 
+def headers(origins: Sequence[str], origin: str | None) -> dict[str, str]:
+    """Return the headers with which a page of `origin` may read a response that no route makes."""
+    if origin not in origins or origin is None:
+        return {}
+    return {
+        "access-control-allow-origin": origin,
+        "access-control-expose-headers": ", ".join(_READ),
+        "vary": "Origin",
+    }
+
+
 def install(app: FastAPI, origins: Sequence[str]) -> None:
     """Allow the pages of these origins to call `app`; without any, nothing is added to it."""
+    app.state.allowed_origins = origins
     if origins:
         app.add_middleware(
             CORSMiddleware,

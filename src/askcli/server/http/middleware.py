@@ -1,42 +1,32 @@
-"""ASGI middleware for every request: its id, Host check, trailing slash, HEAD, headers.
+"""ASGI middleware for every request: its id, trailing slash, HEAD, headers.
 
 Pure ASGI: three of Starlette's BaseHTTPMiddleware would cost six sevenths of the throughput.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Callable
 from functools import partial
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_REPLAYED, HEADER_REQUEST_ID
-from askcli.errors import AskcliError, ShuttingDown
-from askcli.server import problems
-from askcli.server.http import trusted_hosts
 from askcli.server.http.activity import Activity
-from askcli.server.http.trusted_hosts import Hosts
 from askcli.server.http.unsent import Unsent
 from askcli.services import request_info
 from askcli.services.clock import new_id
 from askcli.services.request_info import RequestInfo
 
-Refusal = Callable[[], AskcliError | None]
-
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
 class Envelope:
-    """Binds the request's information, checks its host and counts it."""
+    """Binds the request's information and counts it."""
 
-    def __init__(self, app: ASGIApp, activity: Activity, allowed: Hosts, refusal: Refusal) -> None:
+    def __init__(self, app: ASGIApp, activity: Activity) -> None:
         self._app = app
-        self._process_refusal = refusal
         self._activity = activity
-        self._allowed = allowed
         self._unsent = Unsent()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,31 +46,7 @@ class Envelope:
             send_with_headers = _add_headers(send_in_parts, info)
             if scope["method"] == "HEAD":
                 scope, send_with_headers = {**scope, "method": "GET"}, _head(send_with_headers)
-            if error := self._refusal(headers):
-                await problems.response(error, info.request_id)(scope, receive, send_with_headers)
-                return
-            await self._respond(scope, receive, send_with_headers, info.request_id)
-
-    async def _respond(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
-        """Pass the request on; one that a stop of the server cuts off still gets a problem."""
-        has_begun = False
-
-        async def send_noting(message: Message) -> None:
-            nonlocal has_begun
-            has_begun = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_noting)
-        except asyncio.CancelledError:
-            if has_begun:
-                raise
-            await problems.response(ShuttingDown(), request_id)(scope, receive, send)
-
-    def _refusal(self, headers: Headers) -> AskcliError | None:
-        if error := trusted_hosts.problem(headers.getlist("host"), self._allowed):
-            return error
-        return self._process_refusal()
+            await self._app(scope, receive, send_with_headers)
 
 
 def _request_id(headers: Headers) -> str:

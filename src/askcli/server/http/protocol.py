@@ -12,15 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 import httptools
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from askcli.errors import AskcliError, HeadersTooLarge, MalformedRequest, TooSlow
-from askcli.server import problems
-from askcli.server.http import upgrades
-from askcli.server.http.writing import WriteDeadline, unchunked
-from askcli.services.clock import new_id
+from askcli.server.http import cross_origin, upgrades
+from askcli.server.http.writing import WriteDeadline, encoded, unchunked
 
 HEADER_SECONDS = 10.0
 MAX_HEADER_BYTES = 65_536
@@ -203,14 +202,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False  # uvicorn closes the connection after the response
             return
         if not self._is_responding() or not self.cycle.response_started:
-            self.transport.write(_encode(error))
+            self.transport.write(encoded(error, self._cross_origin_headers()))
         self._writing.start(WRITE_SECONDS)
         self.transport.close()
 
-
-def _encode(error: AskcliError) -> bytes:
-    """Return the error as the bytes of an HTTP response."""
-    response = problems.response(error, str(new_id()), {"connection": "close"})
-    lines = [f"HTTP/1.1 {error.status} {error.title}".encode()]
-    lines += [name + b": " + value for name, value in response.raw_headers]
-    return b"\r\n".join([*lines, b"", bytes(response.body)])
+    def _cross_origin_headers(self) -> dict[str, str]:
+        app: Any = self.config.app
+        origin = Headers(raw=self.headers).get("origin") if self._in_headers else None
+        return cross_origin.headers(app.state.allowed_origins, origin)

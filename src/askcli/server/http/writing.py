@@ -1,4 +1,4 @@
-"""Writing of responses: the deadline for a client to take them, and HTTP/1.0 without chunks."""
+"""Writing of responses: the deadline for a client to take them, HTTP/1.0 without chunks, errors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import asyncio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from askcli.errors import AskcliError
+from askcli.server import problems
+from askcli.services.clock import new_id
 
 
 class WriteDeadline:
@@ -57,3 +61,11 @@ def unchunked(app: ASGIApp, cycle: RequestResponseCycle) -> ASGIApp:
         await app(scope, receive, send_unchunked)
 
     return unchunked
+
+
+def encoded(error: AskcliError, headers: dict[str, str]) -> bytes:
+    """Return the error as the bytes of an HTTP response."""
+    response = problems.response(error, str(new_id()), {"connection": "close"} | headers)
+    lines = [f"HTTP/1.1 {error.status} {error.title}".encode()]
+    lines += [name + b": " + value for name, value in response.raw_headers]
+    return b"\r\n".join([*lines, b"", bytes(response.body)])

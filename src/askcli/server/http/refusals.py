@@ -1,0 +1,66 @@
+"""ASGI middleware for requests that get their response from no route: refused, failed, cut off.
+
+It stands inside the middleware for cross-origin requests, so that pages can read these responses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from askcli.errors import AskcliError, ShuttingDown
+from askcli.server import problems
+from askcli.server.http import trusted_hosts
+from askcli.server.http.trusted_hosts import Hosts
+
+Refusal = Callable[[], AskcliError | None]
+
+
+class Refusals:
+    """Responds with a problem where the host is wrong, the process refuses, or the app fails."""
+
+    def __init__(self, app: ASGIApp, allowed: Hosts, refusal: Refusal) -> None:
+        self._app = app
+        self._allowed = allowed
+        self._process_refusal = refusal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif error := self._refusal(Headers(scope=scope)):
+            await _respond(error, scope, receive, send)
+        else:
+            await self._pass_on(scope, receive, send)
+
+    def _refusal(self, headers: Headers) -> AskcliError | None:
+        if error := trusted_hosts.problem(headers.getlist("host"), self._allowed):
+            return error
+        return self._process_refusal()
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; one that fails, or that a stop cuts off, still gets a problem."""
+        has_begun = False
+
+        async def send_noting(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting)
+        except asyncio.CancelledError:
+            if has_begun:
+                raise
+            await _respond(ShuttingDown(), scope, receive, send)
+        except Exception:
+            if not has_begun:
+                await _respond(AskcliError(problems.UNEXPECTED), scope, receive, send)
+            raise  # to be logged
+
+
+async def _respond(error: AskcliError, scope: Scope, receive: Receive, send: Send) -> None:
+    response = problems.response(error, scope["state"]["request_id"])
+    await response(scope, receive, send)
