@@ -109,7 +109,7 @@ def test_ctrl_c_at_any_moment_is_130(sqlite_cli: Cli, fake: FakeAnthropic) -> No
     # As users have it: with warnings as errors, an interrupted import complains of its open file.
     del sqlite_cli.environment["PYTHONWARNINGS"]
     for moment in (0.04, 0.08, 0.12, 0.16, 0.2, 0.3):
-        process = sqlite_cli.start("ask", marker, stderr=-1)
+        process = sqlite_cli.fresh_start("ask", marker, stderr=-1)
         try:
             process.wait(moment)
         except subprocess.TimeoutExpired:

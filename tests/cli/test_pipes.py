@@ -133,7 +133,7 @@ def test_a_disk_that_fills_in_the_middle_of_a_write_is_an_error(
     fake.on(marker, LONG)
     sqlite_cli.environment["PYTHONUNBUFFERED"] = unbuffered
     with (tmp_path / "answer").open("wb") as file:
-        process = sqlite_cli.start(
+        process = sqlite_cli.fresh_start(
             "ask",
             marker,
             stdout=file,
@@ -169,7 +169,7 @@ def test_no_command_writes_a_part_and_ends_with_0(
         assert sqlite_cli.in_process("ask", marker).code == 0
     sqlite_cli.environment["PYTHONUNBUFFERED"] = "1"
     with (sqlite_cli.home / "out").open("wb") as file:
-        process = sqlite_cli.start(
+        process = sqlite_cli.fresh_start(
             *words,
             stdout=file,
             stderr=subprocess.DEVNULL,

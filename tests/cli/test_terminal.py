@@ -26,20 +26,20 @@ def seen(terminal: pexpect.spawn, columns: int, rows: int = 24) -> list[str]:
 
 def test_something_is_seen_before_anything_is_loaded(sqlite_cli: Cli) -> None:
     sqlite_cli.environment["PYTHONPROFILEIMPORTTIME"] = "1"
-    written = sqlite_cli.terminal("ask", "hello").read()
+    written = sqlite_cli.fresh_terminal("ask", "hello").read()
     begun = written.index("Asking")
     for module in ("typer", "httpx2", "askcli.cli.app", "rich", "json"):
         assert written.index(f" {module}\r") > begun, module
     first = written[:begun]
     assert first.count("import time:") < 80
     del sqlite_cli.environment["PYTHONPROFILEIMPORTTIME"]  # it writes into the middle of lines
-    written = sqlite_cli.terminal("ask", "hello").read()
+    written = sqlite_cli.fresh_terminal("ask", "hello").read()
     assert "Asking" in written
     assert "Asking" not in "\n".join(lines(written))  # and it is gone in the end
 
 
 def test_ctrl_c_before_anything_is_loaded_leaves_nothing_behind(sqlite_cli: Cli) -> None:
-    terminal = sqlite_cli.terminal("ask", "hello")
+    terminal = sqlite_cli.fresh_terminal("ask", "hello")
     terminal.expect("Asking")
     written = terminal.before + terminal.after
     terminal.sendintr()

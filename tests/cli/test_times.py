@@ -25,9 +25,9 @@ def test_what_a_terminal_shows_can_be_typed_again(sqlite_cli: Cli, zone: str) ->
     assert head[0].startswith(local_time)
     assert question["created_at"] in sqlite_cli("history").out
     assert question["created_at"] in sqlite_cli("history", "export", "--format", "csv").out
-    of_day = sqlite_cli.fresh("history", "list", "--since", local_time.replace(" ", "T")).out
+    of_day = sqlite_cli("history", "list", "--since", local_time.replace(" ", "T")).out
     assert question["id"] in of_day
-    assert sqlite_cli.fresh("history", "list", "--until", local_time.replace(" ", "T")).out == ""
+    assert sqlite_cli("history", "list", "--until", local_time.replace(" ", "T")).out == ""
     sessions = sqlite_cli("whoami", "--sessions").out
     assert re.search(r"since \d{4}-\d\d-\d\dT[0-9:.]+Z", sessions)
     on_terminal = lines(sqlite_cli.terminal("whoami", "--sessions").read(), 200)

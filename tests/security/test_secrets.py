@@ -37,9 +37,9 @@ def test_no_process_list_shows_a_secret(
     cli = logged_in(new_cli(server), server)
     token = cli("token", "create", "x").out.strip()
     login = account(cli, server)
-    waiting = cli.start("login", "--email", "a@b", "--password-stdin", stdin=subprocess.PIPE)
+    waiting = cli.fresh_start("login", "--email", "a@b", "--password-stdin", stdin=subprocess.PIPE)
     with_token = new_cli(server, ASKCLI_TOKEN=token)
-    asking = with_token.start("ask", "-", stdin=subprocess.PIPE)
+    asking = with_token.fresh_start("ask", "-", stdin=subprocess.PIPE)
     processes = command_lines()
     assert processes.count("askcli") >= 3
     for secret in (PASSWORD, KEY, SECRET, token, login["access_token"], login["refresh_token"]):

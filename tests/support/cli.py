@@ -12,11 +12,11 @@ from typing import Any, Protocol
 import pexpect
 
 from tests.support import in_process
-from tests.support.forking import ForkedProcess
+from tests.support.forked_terminal import ForkedTerminal
+from tests.support.forking import SECONDS, ForkedProcess
 from tests.support.processes import ASKCLI, ServerProcess, can_fork, environment
 
 SHOW_SECRETS = {"create", "reset-password"}
-SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,15 @@ class Cli:
         self._note_output(done.err if SHOW_SECRETS & set(arguments) else done.out + done.err)
         return done
 
-    def start(self, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:
-        """Start a command whose output is a pipe."""
+    def start(self, *arguments: str, **more: int) -> ForkedProcess | subprocess.Popen[bytes]:
+        """Start a command whose output is a pipe, forked where that is as good."""
+        if not can_fork(self.environment):
+            return self.fresh_start(*arguments, **more)
+        streams: Any = {"stdout": subprocess.PIPE} | more
+        return ForkedProcess([ASKCLI, *arguments], env=self.environment, cwd=self.home, **streams)
+
+    def fresh_start(self, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:
+        """Start a command as a shell would, with a pipe for its output."""
         streams: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE} | more
         return subprocess.Popen(
             [ASKCLI, *arguments], env=self.environment, cwd=self.home, **streams
@@ -110,8 +117,13 @@ class Cli:
         return Done(done.returncode, done.stdout, done.stderr)
 
     def terminal(self, *arguments: str, columns: int = 80, rows: int = 24) -> pexpect.spawn:
-        """Run a command in a pseudo-terminal."""
-        return self._spawn(ASKCLI, list(arguments), self.environment, columns, rows)
+        """Run a command in a pseudo-terminal, forked where that is as good."""
+        spawn = ForkedTerminal if can_fork(self.environment) else pexpect.spawn
+        return self._spawn(ASKCLI, list(arguments), self.environment, columns, rows, spawn)
+
+    def fresh_terminal(self, *arguments: str) -> pexpect.spawn:
+        """Run a command in a pseudo-terminal as a shell would."""
+        return self._spawn(ASKCLI, list(arguments), self.environment, 80, 24)
 
     def terminal_shell(self, script: str, columns: int = 80, rows: int = 24) -> pexpect.spawn:
         """Run a shell script, in which `askcli` is the command, in a pseudo-terminal."""
@@ -119,9 +131,15 @@ class Cli:
         return self._spawn("bash", words, self._shell_environment(), columns, rows)
 
     def _spawn(
-        self, command: str, words: list[str], variables: dict[str, str], columns: int, rows: int
+        self,
+        command: str,
+        words: list[str],
+        variables: dict[str, str],
+        columns: int,
+        rows: int,
+        spawn: type[pexpect.spawn] = pexpect.spawn,
     ) -> pexpect.spawn:
-        return pexpect.spawn(
+        return spawn(
             command,
             words,
             env=variables,

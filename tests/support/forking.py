@@ -10,12 +10,16 @@ import socket
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).parents[2]
+SECONDS = 120  # longer than any command of the suite takes
 AVAILABLE = sys.platform == "linux"
 ZYGOTE_ENVIRONMENT = {"PYTHONWARNINGS": "error", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT)}
 
@@ -35,13 +39,21 @@ class ForkedProcess:
         stdin: int = subprocess.DEVNULL,
         stdout: int = subprocess.DEVNULL,
         stderr: int = subprocess.DEVNULL,
+        terminal: bool = False,
     ) -> None:
+        """`terminal`: whether stdin is a terminal that is to control the command, as in a shell."""
         self.args = list(arguments)
         self.returncode: int | None = None
         self._connection = _connected(_socket_path())
+        weakref.finalize(self, self._connection.close)  # of a command that nobody waited for
         ends = [_Stream(stdin, "wb"), _Stream(stdout, "rb"), _Stream(stderr, "rb")]
         self.stdin, self.stdout, self.stderr = (end.ours for end in ends)
-        request = {"arguments": self.args, "environment": dict(env), "directory": str(cwd)}
+        request = {
+            "arguments": self.args,
+            "environment": dict(env),
+            "directory": str(cwd),
+            "terminal": terminal,
+        }
         data = json.dumps(request).encode()
         socket.send_fds(self._connection, [data], [end.theirs for end in ends])
         for end in ends:
@@ -66,6 +78,21 @@ class ForkedProcess:
             self._connection.close()
         return self.returncode
 
+    def communicate(self, stdin: bytes = b"", timeout: float = SECONDS) -> tuple[bytes, bytes]:
+        """Write all of stdin, read stdout and stderr to their ends, and wait for the command's."""
+        with ThreadPoolExecutor() as pool:
+            reads = [pool.submit(_read_all, stream) for stream in (self.stdout, self.stderr)]
+            try:
+                if self.stdin:
+                    with suppress(BrokenPipeError), self.stdin:
+                        self.stdin.write(stdin)
+                self.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+            out, err = (read.result() for read in reads)
+        return out, err
+
     def send_signal(self, number: int) -> None:
         """Send a signal, unless the command has ended."""
         if self.poll() is None:
@@ -74,6 +101,13 @@ class ForkedProcess:
     def kill(self) -> None:
         """Send SIGKILL, unless the command has ended."""
         self.send_signal(signal.SIGKILL)
+
+
+def _read_all(stream: IO[bytes] | None) -> bytes:
+    if stream is None:  # no pipe
+        return b""
+    with stream:
+        return stream.read()
 
 
 class _Stream:

@@ -106,7 +106,7 @@ def new_user(connection: Connection, email: str) -> UUID:
 def logged_in(cli: Cli, server: HasDatabase) -> Cli:
     """Log this user in to a server, with an account of their own."""
     words = ("login", "--email", add_user(server), "--password-stdin")
-    done = cli(*words, stdin=PASSWORD + "\n")
+    done = cli.in_process(*words, stdin=PASSWORD + "\n")
     assert done.code == 0, done
     config = Path(cli.environment.get("ASKCLI_CONFIG_DIR", cli.home / ".config/askcli"))
     content = (config / "credentials.json").read_text()

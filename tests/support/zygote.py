@@ -12,6 +12,7 @@ connection without a request keeps the zygote alive; it ends when the last one i
 from __future__ import annotations
 
 import atexit
+import fcntl
 import gc
 import importlib
 import json
@@ -21,7 +22,9 @@ import shutil
 import signal
 import socket
 import sys
+import termios
 import threading
+import time
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
@@ -51,6 +54,7 @@ class Request:
     arguments: list[str]
     environment: dict[str, str]
     directory: str
+    terminal: bool  # whether stdin is the terminal that controls it
     streams: list[int]  # stdin, stdout, stderr
 
     def become(self) -> None:
@@ -58,11 +62,15 @@ class Request:
         for number, stream in enumerate(self.streams):
             os.dup2(stream, number)
         os.closerange(3, 2**16)
+        if self.terminal:
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         sys.stdin = _stream(0, "r", "surrogateescape")
         sys.stdout = _stream(1, "w", "surrogateescape")
         sys.stderr = _stream(2, "w", "backslashreplace")
         os.environ.clear()
         os.environ.update(self.environment)
+        time.tzset()
         os.chdir(self.directory)
         sys.argv = self.arguments
 
@@ -96,7 +104,10 @@ class Zygote:
         self._selector.register(connection, selectors.EVENT_READ, self._receive)
 
     def _receive(self, connection: socket.socket) -> Request | None:
-        data, streams, _flags, _address = socket.recv_fds(connection, PACKET, 3)
+        try:
+            data, streams, _flags, _address = socket.recv_fds(connection, PACKET, 3)
+        except ConnectionResetError:  # closed by one who has not read the exit code
+            data, streams = b"", []
         if not data:
             self._close(connection)
             return None

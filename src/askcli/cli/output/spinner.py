@@ -25,9 +25,9 @@ _ERASE = "\r\x1b[K"
 class Spinner(transient.Transient):
     """One row: a mark that turns, a text, and a counter of seconds where it ends with `…`."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._start = time.monotonic()
+    def __init__(self) -> None:
+        self._text = ""
+        self._start = 0.0
         self._step = 0
         self._is_shown = False
         self._is_animated = False
@@ -93,12 +93,13 @@ class Spinner(transient.Transient):
         return f"\r{mark}{self._text[: _columns() - 10]}{counter}"
 
 
-_spinner = Spinner("Asking…")
+_spinner = Spinner()
 
 
 def begin(arguments: list[str]) -> None:
     """Show the spinner for `askcli ask` on a terminal."""
     if arguments[:1] == ["ask"] and not {"-q", "--quiet", "-h", "--help"} & set(arguments):
+        _spinner.say("Asking…")
         _show()
 
 
