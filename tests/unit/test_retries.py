@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import cast
 
 import pytest
@@ -19,7 +19,7 @@ from askcli.errors import (
     ProviderTimeout,
 )
 from askcli.services.runs import retries
-from askcli.services.runs.retries import RetryPolicy
+from askcli.services.runs.retries import Attempts, RetryPolicy
 
 REQUEST = Request("model", (), None, 100)
 FINISH = Finish("end_turn", "model", 1, 2)
@@ -55,6 +55,8 @@ def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def answer(
     script: Scripted,
+    attempts: Attempts | None = None,
+    /,
     *,
     first_token: float = FOREVER,
     between_tokens: float = FOREVER,
@@ -64,7 +66,8 @@ def answer(
     policy = RetryPolicy(first_token, between_tokens, total, attempts=3)
 
     async def collect() -> list[Piece]:
-        async with aclosing(policy.stream(cast(Answerer, script), REQUEST)) as pieces:
+        stream = policy.stream(cast(Answerer, script), REQUEST, attempts or Attempts())
+        async with aclosing(stream) as pieces:
             return [piece async for piece in pieces]
 
     return asyncio.run(collect())
@@ -83,6 +86,26 @@ def test_a_failure_before_the_answer_began_is_tried_again(
     script = Scripted([failure()], [failure()], ["", "here", FINISH])
     assert answer(script) == ["", "here", FINISH]
     assert script.made == 3
+
+
+@pytest.mark.parametrize(
+    ("script", "billable"),
+    [
+        ([[Interrupted()], ["here", FINISH]], 2),
+        ([[Interrupted()], [ProviderOverloaded()], [ProviderFailed()]], 1),
+        ([[ProviderOverloaded()]], 0),
+        ([[ProviderOverloaded()], [Begin("a-model", 11), ProviderOverloaded()]], 1),
+        ([[Interrupted()], [ProviderTimeout()]], 2),
+        ([[ProviderRejected()]], 0),
+    ],
+)
+def test_every_attempt_that_may_be_billed_is_counted(
+    script: list[list[Step]], billable: int
+) -> None:
+    attempts = Attempts()
+    with suppress(AskcliError):
+        answer(Scripted(*script), attempts)
+    assert attempts.billable == billable
 
 
 def test_what_has_begun_without_text_is_never_tried_again() -> None:

@@ -56,10 +56,10 @@ class Generator:
             return run.outcome(error=failure)
 
     async def _read_answer(self, run: Run) -> Outcome:
-        run.is_sent = True
         text = StorableText()
+        stream = self._retries.stream(self._answerer, run.request, run.attempts)
         # Closed at once when the answer is too long: the provider stops, and bills no more.
-        async with aclosing(self._retries.stream(self._answerer, run.request)) as pieces:
+        async with aclosing(stream) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Finish):
                     _append(run.stream, text.end())

@@ -32,6 +32,13 @@ FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 20.0
 
 
+@dataclass(slots=True)
+class Attempts:
+    """The number of attempts at one answer that the provider may bill: not those it refused."""
+
+    billable: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """The deadlines in seconds, and the number of attempts for one answer."""
@@ -41,12 +48,18 @@ class RetryPolicy:
     total: float
     attempts: int
 
-    async def stream(self, answerer: Answerer, request: Request) -> AsyncGenerator[Piece, None]:
-        """Stream an answer within the deadlines. Raises a ProviderFailed or Interrupted."""
+    async def stream(
+        self, answerer: Answerer, request: Request, attempts: Attempts
+    ) -> AsyncGenerator[Piece, None]:
+        """Stream an answer within the deadlines, and count the attempts.
+
+        Raises a ProviderFailed or Interrupted.
+        """
         clock = asyncio.get_running_loop().time
         deadline, first_deadline = clock() + self.total, clock() + self.first_token
         for attempt in range(1, self.attempts + 1):
             has_begun = False
+            attempts.billable += 1
             try:
                 async with aclosing(self._attempt(answerer, request, deadline)) as pieces:
                     async for piece in pieces:
@@ -54,6 +67,7 @@ class RetryPolicy:
                         yield piece
                 return
             except AskcliError as error:
+                attempts.billable -= not has_begun and not _may_be_billed(error)
                 delay = _retry_delay(error, attempt)
                 if has_begun or delay is None or attempt == self.attempts:
                     raise
@@ -83,6 +97,11 @@ class RetryPolicy:
                 yield piece
                 if isinstance(piece, Finish):
                     return
+
+
+def _may_be_billed(error: AskcliError) -> bool:
+    """Return whether the provider may have begun an answer of which nothing has arrived."""
+    return isinstance(error, Interrupted | ProviderTimeout)
 
 
 def _is_text(piece: Piece) -> bool:

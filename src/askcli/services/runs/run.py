@@ -11,6 +11,7 @@ from uuid import UUID
 from askcli.answerers.base import Begin, Finish, Request
 from askcli.errors import AskcliError
 from askcli.services.fair_queue import Place
+from askcli.services.runs.retries import Attempts
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Outcome
@@ -29,7 +30,7 @@ class Run:
         self.request = request
         self.place = place  # left when the generation ends
         self.begin: Begin | None = None
-        self.is_sent = False  # to the provider, which may bill it from then on
+        self.attempts = Attempts()
         self._stop_error: AskcliError | None = None
         self._stoppable: asyncio.Task[Any] | None = None
 
@@ -57,5 +58,5 @@ class Run:
 
     def outcome(self, finish: Finish | None = None, error: AskcliError | None = None) -> Outcome:
         """Return the outcome of the run when it ends now."""
-        text = self.stream.text
-        return Outcome(self.question_id, self.begin, finish, text, error, self.is_sent)
+        text, attempts = self.stream.text, self.attempts.billable
+        return Outcome(self.question_id, self.begin, finish, text, error, attempts)

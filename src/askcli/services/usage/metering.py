@@ -18,10 +18,7 @@ from askcli.answerers.base import Begin, Finish, Request
 from askcli.errors import (
     AccountDisabled,
     AskcliError,
-    Cancelled,
-    Interrupted,
     NotFound,
-    ProviderTimeout,
 )
 from askcli.services.clock import now
 from askcli.services.usage import quotas
@@ -38,7 +35,7 @@ Price = Callable[[Finish], float | None]
 class Outcome:
     """The end of an answer: its text, what the provider reported, and the error that ended it.
 
-    `is_sent` says that the request was sent to the provider, which may bill it from then on.
+    `attempts` is the number of those that the provider may bill.
     """
 
     question_id: UUID
@@ -46,14 +43,7 @@ class Outcome:
     finish: Finish | None
     text: str
     error: AskcliError | None
-    is_sent: bool
-
-    @property
-    def may_be_billed(self) -> bool:
-        """Whether the provider may bill an answer of which it has reported nothing."""
-        has_begun = self.finish is not None or self.begin is not None
-        could_begin = isinstance(self.error, Cancelled | Interrupted | ProviderTimeout)
-        return has_begun or (self.is_sent and could_begin)
+    attempts: int
 
     @property
     def input_tokens(self) -> int | None:
@@ -106,14 +96,16 @@ class Metering:
         Otherwise those who always disconnect before the report would pay nothing.
         """
         model = str(reservation["model"])
-        if not outcome.may_be_billed:
+        if outcome.attempts == 0:
             return _nothing(model)
         finish, input_tokens = outcome.finish, outcome.input_tokens
+        if input_tokens is None:
+            input_tokens = reservation["input_tokens"]
         output_tokens = finish.output_tokens if finish else None
         counted = Finish(
             "",
             finish.model if finish else model,
-            reservation["input_tokens"] if input_tokens is None else input_tokens,
+            input_tokens * outcome.attempts,  # each attempt is billed for the whole input
             estimate_tokens(outcome.text) if output_tokens is None else output_tokens,
         )
         cost = self._price(counted)
