@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -17,6 +19,11 @@ INTERVAL_SECONDS = 3600.0
 # Ended sessions are kept this long: their networks count as known to the user's account, and their
 # stolen refresh tokens are told apart from strings that never were tokens.
 SESSION_DAYS = 90
+
+# Rows deleted in one transaction: other requests write too.
+BATCH = 500
+
+T = TypeVar("T")
 
 log = logging.getLogger("askcli.housekeeping")
 
@@ -33,13 +40,20 @@ class Housekeeping:
         await background.repeat(self._clean, INTERVAL_SECONDS)
 
     async def _clean(self) -> None:
-        await self._database.write(self._delete_expired)
-
-    def _delete_expired(self, connection: Connection) -> None:
         timestamp = now()
-        limits.prune(connection, time.time_ns() // 1000)
-        invites.prune(connection, timestamp - timedelta(days=SESSION_DAYS))
-        ended = sessions.prune(connection, timestamp - timedelta(days=SESSION_DAYS))
-        entries = audit.prune(connection, timestamp - timedelta(days=self._audit_days))
+        old = timestamp - timedelta(days=SESSION_DAYS)
+        await self._prune(limits.prune, time.time_ns() // 1000)
+        await self._prune(invites.prune, old)
+        await self._prune(sessions.prune_tokens, old)
+        ended = await self._prune(sessions.prune, old)
+        entries = await self._prune(audit.prune, timestamp - timedelta(days=self._audit_days))
         if ended or entries:
             log.info("deleted %d old sessions and %d audit entries", ended, entries)
+
+    async def _prune(self, prune: Callable[[Connection, T, int], int], before: T) -> int:
+        """Delete batch by batch; return the number of rows."""
+        deleted = batch = await self._database.write(prune, before, BATCH)
+        while batch == BATCH:
+            batch = await self._database.write(prune, before, BATCH)
+            deleted += batch
+        return deleted

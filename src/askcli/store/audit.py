@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select
+from sqlalchemy import Connection, RowMapping, insert, select
 
+from askcli.store import batches
 from askcli.store.tables import audit
 
 
@@ -29,6 +30,6 @@ def newest(
     return connection.execute(query).mappings().all()
 
 
-def prune(connection: Connection, before: datetime) -> int:
-    """Delete entries from before this time; return how many."""
-    return connection.execute(delete(audit).where(audit.c.at < before)).rowcount
+def prune(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete at most `limit` entries from before this time; return how many."""
+    return batches.remove(connection, audit.c.id, audit.c.at < before, limit)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     update,
 )
 
+from askcli.store import batches
 from askcli.store.tables import invites
 
 
@@ -57,6 +58,6 @@ def remove(connection: Connection, invite_id: UUID) -> bool:
     return connection.execute(delete(invites).where(invites.c.id == invite_id)).rowcount == 1
 
 
-def prune(connection: Connection, before: datetime) -> int:
-    """Delete invites that expired before this time; return how many."""
-    return connection.execute(delete(invites).where(invites.c.expires_at < before)).rowcount
+def prune(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete at most `limit` invites that expired before this time; return how many."""
+    return batches.remove(connection, invites.c.id, invites.c.expires_at < before, limit)

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from askcli.store import batches
 from askcli.store.tables import limits
 
 
@@ -47,6 +48,6 @@ def reset(connection: Connection, key: str) -> None:
     connection.execute(delete(limits).where(limits.c.key == key))
 
 
-def prune(connection: Connection, now: int) -> int:
-    """Delete limits that are full again; return how many."""
-    return connection.execute(delete(limits).where(limits.c.full_at < now)).rowcount
+def prune(connection: Connection, now: int, limit: int) -> int:
+    """Delete at most `limit` limits that are full again; return how many."""
+    return batches.remove(connection, limits.c.key, limits.c.full_at < now, limit)

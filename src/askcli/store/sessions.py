@@ -7,8 +7,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, Select, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    insert,
+    or_,
+    select,
+    update,
+)
 
+from askcli.store import batches
 from askcli.store.tables import refresh_tokens, sessions, users
 
 
@@ -122,9 +132,19 @@ def end_all(
     return connection.execute(statement.values(ended_at=now)).rowcount
 
 
-def prune(connection: Connection, before: datetime) -> int:
-    """Delete sessions that ended or expired before this time; return how many."""
-    statement = delete(sessions).where(
-        (sessions.c.ended_at < before) | (sessions.c.expires_at < before)
-    )
-    return connection.execute(statement).rowcount
+def prune_tokens(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete at most `limit` tokens of the sessions that `prune` deletes; return how many.
+
+    A session may have thousands, which its own deletion would delete all at once.
+    """
+    is_old = refresh_tokens.c.session_id.in_(select(sessions.c.id).where(_is_old(before)))
+    return batches.remove(connection, refresh_tokens.c.token_hash, is_old, limit)
+
+
+def prune(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete at most `limit` sessions that ended or expired before this time; return how many."""
+    return batches.remove(connection, sessions.c.id, _is_old(before), limit)
+
+
+def _is_old(before: datetime) -> ColumnElement[bool]:
+    return or_(sessions.c.ended_at < before, sessions.c.expires_at < before)

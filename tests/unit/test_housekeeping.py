@@ -1,0 +1,81 @@
+"""What has expired is deleted, in batches, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Table, func, insert, select
+
+from askcli.services import housekeeping
+from askcli.services.clock import new_id, now
+from askcli.services.housekeeping import SESSION_DAYS, Housekeeping
+from askcli.store.database import Database
+from askcli.store.tables import audit, invites, limits, refresh_tokens, sessions
+from tests.support.databases import NewDatabase, migrated
+from tests.support.people import new_user
+
+TABLES = (audit, invites, limits, refresh_tokens, sessions)
+BATCH = 3
+
+
+def count(connection: Connection, table: Table) -> int:
+    number: int = connection.execute(select(func.count()).select_from(table)).scalar_one()
+    return number
+
+
+class CountingDatabase(Database):
+    """A database that notes how many rows each transaction deletes."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.deleted: list[int] = []
+
+    async def write(self, work: Any, *args: Any, **kwargs: Any) -> Any:
+        def counted(connection: Connection) -> Any:
+            before = sum(count(connection, table) for table in TABLES)
+            result = work(connection, *args, **kwargs)
+            self.deleted.append(before - sum(count(connection, table) for table in TABLES))
+            return result
+
+        return await super().write(counted)
+
+
+def add_rows(connection: Connection, days: int) -> None:
+    """Add a row of each table, and seven refresh tokens of the session, of so many days ago."""
+    then, long = now() - timedelta(days=days), "x" * 20
+    user_id, session_id = new_user(connection, f"{new_id()}@example.org"), new_id()
+    session = {
+        "id": session_id, "user_id": user_id, "client": long, "used_generation": 0,
+        "created_at": then, "last_used_at": then, "expires_at": then,
+    }  # fmt: skip
+    connection.execute(insert(sessions).values(session))
+    for number in range(7):
+        token = {"token_hash": new_id().hex, "session_id": session_id, "generation": number}
+        connection.execute(insert(refresh_tokens).values(**token, created_at=then))
+    invite = {"id": new_id(), "code_hash": new_id().hex, "note": "", "uses_left": 1}
+    connection.execute(insert(invites).values(**invite, created_at=then, expires_at=then))
+    full_at = time.time_ns() // 1000 + (-1 if days > 0 else 1) * 10**12
+    connection.execute(insert(limits).values(key=new_id().hex, full_at=full_at))
+    connection.execute(insert(audit).values(id=new_id(), at=then, event="login"))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_what_has_expired_is_deleted_in_batches(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(housekeeping, "BATCH", BATCH)
+    database = CountingDatabase(migrated(new_database(kind)))
+    with database.transaction() as connection:
+        for _ in range(5):
+            add_rows(connection, SESSION_DAYS + 10)
+        add_rows(connection, -1)
+    asyncio.run(Housekeeping(database, audit_days=SESSION_DAYS)._clean())
+    with database.transaction() as connection:
+        left = {table.name: count(connection, table) for table in TABLES}
+    database.close()
+    assert left == dict.fromkeys(left, 1) | {"refresh_tokens": 7}
+    assert max(database.deleted) == BATCH
