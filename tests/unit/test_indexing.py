@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from askcli.errors import Unavailable
 from askcli.search_terms import Word, words
@@ -19,7 +20,8 @@ from askcli.server.bootstrap import Services, build
 from askcli.services.indexing import MAX_WAITING, SHORT_CHARACTERS
 from askcli.services.questions.ask import Ask
 from askcli.settings import Settings
-from askcli.store import search
+from askcli.store import questions, search
+from askcli.store.search import LONG_CHARACTERS
 from askcli.store.tables import users
 from tests.support.databases import database_of, migrated
 from tests.support.people import add_user
@@ -97,6 +99,62 @@ def test_a_long_text_that_is_being_split_holds_up_nobody(
             await (await long).wait()
 
     asyncio.run(scenario())
+
+
+class HeldWriter:
+    """A unit of work that ends when it is let go; notes what is split and stored meanwhile."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        self.split, self.stored = threading.Semaphore(0), list[str]()
+        self._make_entry, self._add = search.entry, questions.add
+        patch.setattr(search, "entry", self._entry)
+        patch.setattr(questions, "add", self._add_noting)
+
+    def hold(self, _connection: Connection) -> None:
+        self.reached.set()
+        assert self.go_on.wait(60)
+
+    def _entry(self, *texts: Any) -> search.Entry:
+        entry = self._make_entry(*texts)
+        self.split.release()
+        return entry
+
+    def _add_noting(self, connection: Connection, row: dict[str, Any], entry: search.Entry) -> None:
+        self.stored.append(row["question"])
+        self._add(connection, row, entry)
+
+
+def test_short_questions_are_stored_between_long_ones(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """However many long ones had queued up before."""
+    writer, long, short = HeldWriter(monkeypatch), "long " * LONG_CHARACTERS, "short"
+
+    async def scenario() -> None:
+        people = [database.new_user() for _ in range(4)]
+        async with services_on(database, tmp_path) as services:
+            holding = asyncio.create_task(services.database.write(writer.hold))
+            try:
+                assert await asyncio.to_thread(writer.reached.wait, 60)
+                asks = []
+                for person, text in zip(people, (long, long, long, short), strict=True):
+                    ask = services.questions.ask(person, Ask(text), None)
+                    asks.append(asyncio.create_task(ask))
+                    assert await asyncio.to_thread(writer.split.acquire, timeout=60)
+                await settle()
+            finally:
+                writer.go_on.set()
+            await asyncio.gather(holding, *asks)
+
+    asyncio.run(scenario())
+    assert [len(text) for text in writer.stored] == [len(long), len(short), len(long), len(long)]
+
+
+async def settle() -> None:
+    """Let every task that can go on do so."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 def test_one_users_long_texts_do_not_take_the_room_of_others(

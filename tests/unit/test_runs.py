@@ -52,7 +52,7 @@ class GoneDatabase:
 class WritingDatabase:
     """A database that takes whatever is written."""
 
-    async def write(self, *_: Any) -> bool:
+    async def write_entry(self, *_: Any) -> bool:
         return True
 
 
@@ -120,7 +120,7 @@ def test_a_drain_waits_for_a_question_that_was_let_in_before_it(
 
     async def scenario() -> str:
         services = build(settings)
-        write, is_storing, go_on = services.database.write, asyncio.Event(), asyncio.Event()
+        write, is_storing, go_on = services.database.write_entry, asyncio.Event(), asyncio.Event()
 
         async def held_write(*args: Any) -> Any:
             is_storing.set()
@@ -129,8 +129,8 @@ def test_a_drain_waits_for_a_question_that_was_let_in_before_it(
 
         user_id = new_id()
         user = {"id": user_id, "email": "a@b.example", "email_key": "a@b.example", "name": "A"}
-        await write(users.add, user | {"password_hash": "", "created_at": now()})
-        monkeypatch.setattr(services.database, "write", held_write)
+        await services.database.write(users.add, user | {"password_hash": "", "created_at": now()})
+        monkeypatch.setattr(services.database, "write_entry", held_write)
         asking = asyncio.create_task(services.questions.ask(user_id, Ask("hello"), None))
         await is_storing.wait()
         draining = asyncio.create_task(services.runs.drain(seconds))

@@ -14,7 +14,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from askcli.errors import DatabaseUnavailable, Failed
-from askcli.store import deadline, engines
+from askcli.store import deadline, engines, search
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -35,6 +35,8 @@ UNIT_SECONDS = {"postgresql": 4.0, "sqlite": 10.0}
 GRACE_SECONDS = 0.7
 
 RETRY_AFTER_SECONDS = 2
+
+_ANY_TIME = nullcontext()
 
 log = logging.getLogger("askcli.store")
 
@@ -53,6 +55,7 @@ class Database:
         # SQLite has one writer at a time in any case: a queue before one thread is fair, and cannot
         # fail with "database is locked".
         self._writers = ThreadPoolExecutor(1) if self.is_sqlite else self._readers
+        self._long_entries = asyncio.Lock()
         # On PostgreSQL, units that wait for a lock have threads of their own: those that need no
         # lock, or another one, do not wait behind them.
         self._waiters = ThreadPoolExecutor(engines.WAITERS)
@@ -77,14 +80,35 @@ class Database:
         """
         return await self._run(self._writers, "BEGIN IMMEDIATE", lambda c: work(c, *args, **kwargs))
 
+    async def write_entry(
+        self,
+        entry: search.Entry,
+        work: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Like `write`, for work that stores an entry of the search index.
+
+        Long entries, which take tenths of a second, are stored one at a time: other units wait for
+        one of them, and not for all that have queued.
+        """
+        turn = self._long_entries if search.is_long(entry) else _ANY_TIME
+        return await self._run(
+            self._writers, "BEGIN IMMEDIATE", lambda c: work(c, *args, **kwargs), turn
+        )
+
     async def _run(
-        self, pool: ThreadPoolExecutor, begin: str, work: Callable[[Connection], T]
+        self,
+        pool: ThreadPoolExecutor,
+        begin: str,
+        work: Callable[[Connection], T],
+        turn: AbstractAsyncContextManager[None] = _ANY_TIME,
     ) -> T:
         context = contextvars.copy_context()  # the work may need the request's information
         context.run(deadline.start, self._unit_seconds)
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self._unit_seconds + GRACE_SECONDS):
+            async with asyncio.timeout(self._unit_seconds + GRACE_SECONDS), turn:
                 while True:
                     try:
                         return await loop.run_in_executor(

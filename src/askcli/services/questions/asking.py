@@ -101,7 +101,7 @@ class Questions:
         """Store a new question; False where its key was used meanwhile."""
         entry = await self._indexing.new(row["user_id"], row["question"])
         try:
-            await self._database.write(self._add, row, entry, request)
+            await self._database.write_entry(entry, self._add, row, entry, request)
         except IntegrityError:
             if row["idempotency_key"] is None:
                 raise

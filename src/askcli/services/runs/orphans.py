@@ -85,5 +85,5 @@ class Orphans:
                 self._metering.settle_orphan(connection, question_id, is_sent=is_sent)
             return is_orphan
 
-        if await self._database.write(interrupt):
+        if await self._database.write_entry(entry, interrupt):
             log.warning("question %s was orphaned and is now interrupted", question_id)

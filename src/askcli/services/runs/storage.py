@@ -116,7 +116,8 @@ class AnswerStorage:
         values: dict[str, Any] = {"answered_at": answered_at, "is_queued": False}
         values |= {name: value for name, value in question.items() if name in _STORED_FIELDS}
         error = outcome.error
-        store = partial(self._database.write, self._end, run, values, outcome, entry)
+        write = partial(self._database.write_entry, entry)
+        store = partial(write, self._end, run, values, outcome, entry)
         if not await self._persist(run, store):
             question, error = await self._end_in_row(run, question, error)
         if error is not None:

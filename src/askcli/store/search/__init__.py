@@ -24,6 +24,9 @@ from askcli.store.tables import questions
 # A search may take so long: common words in long texts are counted for the order of the results.
 SECONDS = 2.0
 
+# An entry with more characters than this takes some ten milliseconds or more to store.
+LONG_CHARACTERS = 20_000
+
 # Indexed characters of each of the two texts.
 MAX_CHARACTERS = 400_000
 
@@ -73,6 +76,11 @@ def entry(dialect: str, user_id: UUID, question: str, answer: str) -> Entry:
     Up to a second of work for the longest texts: never within a transaction that others wait for.
     """
     return schema(dialect).entry(user_id, _words(question), _words(answer))
+
+
+def is_long(entry_: Entry) -> bool:
+    """Whether the entry takes long to store."""
+    return sum(len(value) for value in entry_.values()) > LONG_CHARACTERS
 
 
 def put(connection: Connection, question_id: UUID, entry_: Entry) -> None:
