@@ -30,7 +30,8 @@ from tests.support.waiting import eventually
 def test_two_hundred_clients_that_go_lose_nothing(
     sqlite_server: ServerProcess, new_person: NewPerson, fake: FakeAnthropic
 ) -> None:
-    person = new_person(sqlite_server)
+    people = [new_person(sqlite_server) for _ in range(4)]
+    person = people[0]
     marker = uuid4().hex
     reply = fake.on(marker, "begun", " and ended", hold_after=1)
     assert person.ask("first, so that all is loaded").status_code == 201
@@ -40,15 +41,17 @@ def test_two_hundred_clients_that_go_lose_nothing(
 
     async def ask_and_go(http: httpx2.AsyncClient, number: int) -> None:
         body = {"question": f"{marker} {number}"}
-        async with http.stream("POST", "/api/questions", json=body, headers=STREAM) as response:
+        token = {"x-access-token": people[number % 4].tokens["access_token"]}
+        async with http.stream(
+            "POST", "/api/questions", json=body, headers=STREAM | token
+        ) as response:
             async for _ in httpx2.EventSource(response):
                 return  # the question is acknowledged: go
 
     async def all_of_them() -> None:
         limits = httpx2.Limits(max_connections=None)
         async with httpx2.AsyncClient(
-            base_url=person.http.base_url, headers=person.http.headers, limits=limits,
-            timeout=60, trust_env=False,
+            base_url=person.http.base_url, limits=limits, timeout=60, trust_env=False,
         ) as http:  # fmt: skip
             await asyncio.gather(*(ask_and_go(http, number) for number in range(200)))
 
@@ -56,7 +59,7 @@ def test_two_hundred_clients_that_go_lose_nothing(
     asyncio.run(all_of_them())
     reply.release()
     eventually(lambda: metric(sqlite_server, "askcli_answers_running") == 0)
-    rows = person.questions()
+    rows = [row for each in people for row in each.questions()]
     assert len(rows) == 200
     assert {(row["status"], row["answer"]) for row in rows} == {("answered", "begun and ended")}
     eventually(lambda: metric(sqlite_server, "askcli_tasks") <= before + 1)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import httpx2
 import psutil
 import pytest
 
 from askcli.server.http import protocol
+from askcli.services.runs.open_streams import MOST_OF_A_USER
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
@@ -18,6 +22,7 @@ from tests.support.processes import ServerProcess
 from tests.support.raw_http import answer_to, connection, is_open, read_all
 from tests.support.servers import metric, serving
 from tests.support.soak import report
+from tests.support.streams import STREAM
 from tests.support.waiting import eventually
 
 MEBIBYTE = 2**20
@@ -44,11 +49,10 @@ def test_pipelined_requests_whose_responses_nobody_reads_fill_no_memory(
 def impatient(
     fake: FakeAnthropic, new_database: NewDatabase, tmp_path: Path
 ) -> Iterator[ServerProcess]:
-    """A server on which a response must be taken within a second, as a rule thirty."""
+    """A server on which a response must be begun within a second, as a rule thirty."""
     assert (protocol.WRITE_SECONDS, protocol.STREAM_WRITE_SECONDS) == (30, 300)
     (tmp_path / "sitecustomize.py").write_text(
-        "from askcli.server.http import protocol\n"
-        "protocol.WRITE_SECONDS = protocol.STREAM_WRITE_SECONDS = 1.0\n"
+        "from askcli.server.http import protocol\nprotocol.WRITE_SECONDS = 1.0\n"
     )
     more = {"PYTHONPATH": str(tmp_path), "PYTHONWARNINGS": ""}
     server = serving(tmp_path, fake, new_database("sqlite"), **more)
@@ -78,6 +82,50 @@ def test_a_response_that_nobody_takes_is_cut(
             assert sock.recv(10) == b"HTTP/1.1 2"
             eventually(lambda sock=sock: not is_open(impatient, sock))  # type: ignore[misc]
             assert len(read_all(sock)) < 900_000  # the rest is gone
+
+
+def test_a_stream_whose_client_has_stopped_reading_has_more_time(
+    impatient: ServerProcess, new_person: NewPerson, fake: FakeAnthropic
+) -> None:
+    person = new_person(impatient)
+    fake.on("at length", *["x" * 100_000] * 10)
+    path = f"/api/questions/{person.ask('at length').json()['id']}/events"
+    token = person.tokens["access_token"]
+    request = f"GET {path} HTTP/1.1\r\nhost: localhost\r\nx-access-token: {token}\r\n\r\n"
+    with connection(impatient, window=4096) as stopped, connection(impatient, 4096) as unread:
+        stopped.sendall(request.encode())
+        received = 0
+        while received < 300_000:
+            received += len(stopped.recv(65_536))
+        unread.sendall(request.encode())
+        eventually(lambda: not is_open(impatient, unread))
+        assert is_open(impatient, stopped)
+
+
+def test_a_user_has_a_number_of_open_streams_and_no_more(
+    sqlite_server: ServerProcess, new_person: NewPerson, fake: FakeAnthropic
+) -> None:
+    alice, bob = new_person(sqlite_server), new_person(sqlite_server)
+    marker = uuid4().hex
+    reply = fake.on(marker, "begun", " and ended", hold_after=1)
+    ask: Any = {"url": "/api/questions", "json": {"question": marker}, "headers": STREAM}
+    with ExitStack() as streams, alice.at(sqlite_server) as http:  # a client has 100 connections
+        asked = streams.enter_context(alice.http.stream("POST", **ask))
+        events = iter(httpx2.EventSource(asked))  # kept: its end closes the response
+        question = json.loads(next(events).data)
+        path = f"/api/questions/{question['id']}/events"
+        for _ in range(MOST_OF_A_USER - 1):
+            follower = streams.enter_context(alice.http.stream("GET", path))
+            assert follower.status_code == 200
+        for refused in (http.get(path), http.post(**ask)):
+            assert (refused.status_code, refused.json()["code"]) == (429, "too_many_streams")
+            assert int(refused.headers["retry-after"]) > 0
+        assert len(alice.questions(http)) == 1
+        assert http.post("/api/questions", json={"question": "no stream"}).status_code == 201
+        with bob.http.stream("POST", **ask) as his:
+            assert his.status_code == 200
+        reply.release()
+    eventually(lambda: alice.http.get(path).status_code == 200)
 
 
 @pytest.mark.parametrize("what", ["questions/{id}/events", "users/me/questions"])

@@ -10,7 +10,7 @@ AskcliError 500, exit 5
 ├─ ProviderFailed 502 (ProviderRejected, ProviderOverloaded 503, ProviderTimeout 504 exit 6,
 │     AnswerTooLong)
 ├─ Unavailable 503 (DatabaseUnavailable, ShuttingDown), Interrupted 502
-├─ RateLimited 429 (QuotaExceeded), exit 7
+├─ RateLimited 429 (TooManyStreams, QuotaExceeded), exit 7
 └─ Misused exit 2, Failed exit 1, Unreachable exit 6, TimedOut exit 6,
       BadResponse exit 5: never over HTTP
 """

@@ -66,5 +66,9 @@ class RateLimited(AskcliError):
     code, title, status, exit_code = "rate_limited", "Too many requests", 429, 7
 
 
+class TooManyStreams(RateLimited):
+    code, title = "too_many_streams", "Too many event streams are open"
+
+
 class QuotaExceeded(RateLimited):
     code, title = "quota_exceeded", "The quota is used up"

@@ -26,6 +26,7 @@ from askcli.services.questions.asking import Questions
 from askcli.services.questions.history import History
 from askcli.services.readiness import ReadinessCheck
 from askcli.services.runs.generation import Generator
+from askcli.services.runs.open_streams import OpenStreams
 from askcli.services.runs.orphans import Orphans
 from askcli.services.runs.registry import Runs
 from askcli.services.runs.retries import RetryPolicy
@@ -57,6 +58,7 @@ class Services:
     questions: Questions
     history: History
     runs: Runs
+    streams: OpenStreams
     queue: FairQueue
     indexing: Indexing
     orphans: Orphans
@@ -108,6 +110,7 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
         orphans=Orphans(database, runs, metering, indexing, settings.orphan_seconds),
         housekeeping=Housekeeping(database, settings.audit_days),
         runs=runs,
+        streams=OpenStreams(),
         passwords=passwords,
         readiness=ReadinessCheck(database, runs, registration),
     )

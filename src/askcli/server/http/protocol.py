@@ -27,7 +27,8 @@ MAX_PIPELINED = 8
 # The parser does not stop between two requests: what it is fed at once bounds how many it finds.
 PARSED_BYTES = 1024
 WRITE_SECONDS = 30.0
-STREAM_WRITE_SECONDS = 300.0  # somebody may have paused their terminal
+# Of a stream whose client has been seen to read: somebody may have paused their terminal.
+STREAM_WRITE_SECONDS = 300.0
 
 
 class _Flow(FlowControl):
@@ -54,6 +55,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unparsed = memoryview(b"")
         self._is_refused = False
         self._responding: RequestResponseCycle | None = None
+        self._is_reading = False  # the client has taken part of this response after a pause
         self._writing: WriteDeadline
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -137,7 +139,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
-        self._responding = cycle
+        self._responding, self._is_reading = cycle, False
         if not self.flow.write_paused:
             self._writing.stop()
         if cycle.scope["http_version"] == "1.0":
@@ -160,10 +162,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._writing.stop()
+        self._is_reading = True
 
     def _write_seconds(self) -> float:
         is_stream = self._responding is not None and self._responding.chunked_encoding
-        return STREAM_WRITE_SECONDS if is_stream else WRITE_SECONDS
+        return STREAM_WRITE_SECONDS if is_stream and self._is_reading else WRITE_SECONDS
 
     def _abort_if_stalled(self) -> bool:
         """Abort the connection if its client does not take its response; return whether so."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from askcli.contract.shapes import Question
 from askcli.server.dependencies import Anybody, Asker, Owner, Reader, ServicesHere
@@ -26,9 +28,20 @@ _FOLLOWS: Responses = {
 }
 
 
+async def _count_stream(request: Request, services: ServicesHere) -> AsyncIterator[None]:
+    """Count the response as an event stream of the caller until it is sent, if it is to be one.
+
+    Raises TooManyStreams.
+    """
+    is_stream = request.method == "GET" or wants_stream(request.headers.get("accept"))
+    with services.streams.one(request.state.caller.user_id) if is_stream else nullcontext():
+        yield
+
+
 @router.post(
     "",
     status_code=201,
+    dependencies=[Depends(_count_stream)],
     response_model=Question,
     responses=_ANSWERS | problems(400, 401, 403, 404, 409, 413, 415, 429, 502, 503, 504),
 )
@@ -62,7 +75,8 @@ async def get_question(question_id: UUID, caller: Reader, services: ServicesHere
 @router.get(
     "/{question_id}/events",
     response_class=Response,  # FastAPI would take EventSourceResponse for a generator's
-    responses=_FOLLOWS | problems(401, 403, 404),
+    dependencies=[Depends(_count_stream)],
+    responses=_FOLLOWS | problems(401, 403, 404, 429),
 )
 async def follow_answer(
     question_id: UUID,
