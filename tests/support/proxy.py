@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 
@@ -21,6 +22,8 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._cut_after: int | None = None
         self._lost_replies = 0
+        self._awaited_words: tuple[bytes, ...] = ()
+        self._doomed: set[asyncio.StreamWriter] = set()
         self.pause = 0.0  # before each piece, in both directions
         self.reply_pause = 0.0  # before each piece that the server sends
         self.connections = 0
@@ -54,6 +57,10 @@ class Proxy:
     def lose_replies(self, count: int) -> None:
         """Reset each of the next `count` connections when the server begins to reply."""
         self._lost_replies = count
+
+    def lose_the_reply_to(self, *words: bytes) -> None:
+        """Cut the connection on which all these are sent, in this order, when a reply comes."""
+        self._awaited_words = words
 
     def stall(self) -> None:
         """Pass nothing on, in either direction, until `flow`."""
@@ -104,8 +111,8 @@ class Proxy:
         if self._lost_replies:
             self._lost_replies, cut_after = self._lost_replies - 1, 1
         await asyncio.gather(
-            self._pump(reader, there[1], None),
-            self._pump(there[0], writer, cut_after, is_reply=True),
+            self._pump(self._watched(reader, writer), there[1], None),
+            self._pump(self._read(there[0]), writer, cut_after, is_reply=True),
         )
         self._writers -= {writer, there[1]}
 
@@ -115,9 +122,27 @@ class Proxy:
         address = urlsplit(self._target)
         return await asyncio.open_connection(address.hostname, address.port)
 
+    @staticmethod
+    async def _read(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+        while data := await reader.read(65536):
+            yield data
+
+    async def _watched(
+        self, reader: asyncio.StreamReader, client: asyncio.StreamWriter
+    ) -> AsyncIterator[bytes]:
+        """What a client sends; its connection is cut once the awaited words were in it."""
+        seen = 0
+        async for data in self._read(reader):
+            if seen < len(self._awaited_words) and self._awaited_words[seen] in data:
+                seen += 1
+                if seen == len(self._awaited_words):
+                    self._awaited_words = ()
+                    self._doomed.add(client)
+            yield data
+
     async def _pump(
         self,
-        reader: asyncio.StreamReader,
+        pieces: AsyncIterator[bytes],
         writer: asyncio.StreamWriter,
         limit: int | None,
         *,
@@ -125,8 +150,11 @@ class Proxy:
     ) -> None:
         passed = 0
         try:
-            while data := await reader.read(65536):
+            async for data in pieces:
                 await self._flowing.wait()
+                if writer in self._doomed:
+                    self._abort()
+                    return
                 if limit is not None and passed + len(data) >= limit:
                     writer.write(data[: limit - passed])
                     await writer.drain()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from askcli.errors.base import AskcliError
 
 
@@ -11,6 +13,11 @@ class Unavailable(AskcliError):
 
 class DatabaseUnavailable(Unavailable):
     code, title = "database_unavailable", "The database is not available"
+
+    def __init__(self, detail: str = "", *, may_be_done: bool = False, **fields: Any) -> None:
+        """`may_be_done` is whether the transaction may have been committed all the same."""
+        super().__init__(detail, **fields)
+        self.may_be_done = may_be_done
 
 
 class ShuttingDown(Unavailable):

@@ -119,7 +119,9 @@ class Database:
         except TimeoutError:
             log.warning("the database does not answer")
             raise DatabaseUnavailable(
-                "The database does not answer. Try again shortly.", retry_after=RETRY_AFTER_SECONDS
+                "The database does not answer. Try again shortly.",
+                may_be_done=True,
+                retry_after=RETRY_AFTER_SECONDS,
             ) from None
 
     def _work(self, begin: str, work: Callable[[Connection], T]) -> T:
@@ -164,7 +166,9 @@ class _Locked(Exception):
 def _unavailable(reason: str, *, is_committing: bool = False) -> DatabaseUnavailable:
     outcome = "the change may have been made" if is_committing else "nothing was changed"
     return DatabaseUnavailable(
-        f"The database {reason}; {outcome}. Try again shortly.", retry_after=RETRY_AFTER_SECONDS
+        f"The database {reason}; {outcome}. Try again shortly.",
+        may_be_done=is_committing,
+        retry_after=RETRY_AFTER_SECONDS,
     )
 
 

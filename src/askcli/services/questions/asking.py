@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from askcli.answerers import prices
 from askcli.answerers.base import Answerer, Message, Request
 from askcli.contract.shapes import Model, Question
-from askcli.errors import KeyReused, NotFound, UnknownModel
+from askcli.errors import DatabaseUnavailable, KeyReused, NotFound, UnknownModel
 from askcli.services import request_info
 from askcli.services.fair_queue import FairQueue
 from askcli.services.indexing import Indexing
@@ -75,16 +75,21 @@ class Questions:
             row["is_queued"] = not place.is_granted
             if earlier:
                 row |= {name: earlier[name] for name in ("id", "conversation_id", "created_at")}
-                is_stored = await self._database.write(self._start_again, row, request)
-            else:
-                is_stored = await self._store(row, request)
+            run = Run(row, request, place)
+            try:
+                is_stored = await self._store(row, request, is_new=earlier is None)
+            except DatabaseUnavailable as error:
+                if error.may_be_done:
+                    reserved.pop_all()
+                    self._runs.start_unconfirmed(run, is_wanted=key is not None)
+                raise
             if not is_stored:  # the same key, at the same moment
                 same = await self._earlier(user_id, ask, key)
                 if same is None:
                     raise NotFound("question")
                 return self._replay(same)
             reserved.pop_all()  # the place is the run's from here on
-            return self._runs.start(Run(row, request, place))
+            return self._runs.start(run)
 
     async def _earlier(self, user_id: UUID, ask: Ask, key: str | None) -> RowMapping | None:
         """Return the question that was asked with this key. Raises KeyReused if it is another."""
@@ -97,8 +102,10 @@ class Questions:
         request_info.current().is_replay = True
         return self._runs.join(as_question(row))
 
-    async def _store(self, row: dict[str, Any], request: Request) -> bool:
-        """Store a new question; False where its key was used meanwhile."""
+    async def _store(self, row: dict[str, Any], request: Request, *, is_new: bool) -> bool:
+        """Store a question to be answered; False where its key was used meanwhile."""
+        if not is_new:
+            return await self._database.write(self._start_again, row, request)
         entry = await self._indexing.new(row["user_id"], row["question"])
         try:
             await self._database.write_entry(entry, self._add, row, entry, request)

@@ -94,6 +94,17 @@ class Runs:
         self._own[str(run.question_id)] = _OwnJob(run.stream, asyncio.create_task(work), run)
         return run.stream
 
+    def start_unconfirmed(self, run: Run, *, is_wanted: bool) -> None:
+        """Start a run whose row may have been stored: the database's reply was lost.
+
+        Nothing is sent before its row is found. It ends without being sent where it is not wanted:
+        its asker was told of a failure, and cannot ask for it again without a key.
+        """
+        run.is_queued = True
+        if not is_wanted:
+            run.stop(Interrupted("The question was stored, and could not be answered; ask again."))
+        self.start(run)
+
     def join(self, question: Question) -> AnswerStream:
         """Return the stream of a question's answer, whichever process generates it."""
         for jobs in (self._own, self._followed):

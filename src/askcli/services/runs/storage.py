@@ -37,6 +37,7 @@ from askcli.store.search import Entry
 log = logging.getLogger("askcli.storage")
 
 CHECKPOINT_SECONDS = 0.5  # so that a crash loses less than a second of text, writing it included
+LONGEST_OUTAGE_SECONDS = 60.0  # before an answer begins: then nobody waits for it any more
 RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 30.0
 
 T = TypeVar("T")
@@ -95,13 +96,21 @@ class AnswerStorage:
     async def dequeue(self, run: Run) -> None:
         """Store that the run is no longer queued, before its request is sent.
 
-        Raises Cancelled where the question is no longer this run's.
+        Raises Cancelled where the question is no longer this run's, or was not stored;
+        DatabaseUnavailable after LONGEST_OUTAGE_SECONDS.
         """
         if not run.is_queued:
             return
         values = {"is_queued": False, "heartbeat_at": now()}
         change = partial(questions.change, question_id=run.question_id, run_id=run.id)
-        if not await self._persist(run, partial(self._database.write, change, values=values)):
+        try:
+            async with asyncio.timeout(LONGEST_OUTAGE_SECONDS):
+                is_own = await self._persist(
+                    run, partial(self._database.write, change, values=values)
+                )
+        except TimeoutError:
+            raise DatabaseUnavailable() from None
+        if not is_own:
             raise Cancelled()  # how it ends is in its row
 
     async def entry(self, run: Run, outcome: Outcome) -> Entry:
