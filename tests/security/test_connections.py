@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -145,52 +144,6 @@ def test_a_response_that_nobody_takes_ends_with_its_session(
         assert alice.http.post("/api/auth/logout").status_code == 204
         eventually(lambda: not is_open(server, sock), 20)
         assert len(read_all(sock)) < 900_000
-
-
-def unfinished(path: bytes, declared: int, sent: int, *headers: bytes) -> bytes:
-    """A request whose body does not end."""
-    lines = [b"POST %s HTTP/1.1" % path, b"host: localhost", b"content-type: application/json"]
-    return b"\r\n".join([*lines, b"content-length: %d" % declared, *headers, b"", b"a" * sent])
-
-
-def test_nobodys_body_is_read_before_it_is_known_whose_it_is(sqlite_server: ServerProcess) -> None:
-    ask, large = b"/api/questions", 2_000_000
-    for headers, status in (([], b"401"), ([b"x-access-token: nobody"], b"401")):
-        with connection(sqlite_server) as sock:
-            sock.sendall(unfinished(ask, large, 10, *headers))
-            assert sock.recv(12) == b"HTTP/1.1 " + status
-    for path in (b"/api/users", b"/api/auth/login", b"/api/auth/refresh"):
-        with connection(sqlite_server) as sock:
-            sock.sendall(unfinished(path, 65_537, 10))
-            assert sock.recv(12) == b"HTTP/1.1 413"
-
-
-def test_strangers_unfinished_bodies_fill_no_memory(
-    sqlite_server: ServerProcess, new_person: NewPerson
-) -> None:
-    process = psutil.Process(sqlite_server.pid)
-    before = process.memory_info().rss
-    with ExitStack() as strangers:
-        for _ in range(200):
-            sock = strangers.enter_context(connection(sqlite_server))
-            sock.sendall(unfinished(b"/api/users", 65_000, 64_000))
-        with connection(sqlite_server) as sock:
-            sock.sendall(unfinished(b"/api/auth/login", 65_000, 64_000))
-            received = sock.recv(65_536)
-        assert received.startswith(b"HTTP/1.1 503 ")
-        assert b"retry-after: " in received
-        assert new_person(sqlite_server).ask("hello").status_code == 201  # whole bodies get in
-        grown = (process.memory_info().rss - before) / MEBIBYTE
-    report(f"200 unfinished bodies of strangers: {grown:.1f} MiB more")
-    assert grown < 40
-
-    def are_forgotten() -> bool:
-        with connection(sqlite_server) as sock:
-            sock.sendall(unfinished(b"/api/auth/login", 65_000, 64_000))
-            sock.sendall(b"a" * 1000)
-            return sock.recv(12) == b"HTTP/1.1 400"
-
-    eventually(are_forgotten)
 
 
 def test_a_request_for_another_protocol_is_answered_in_this_one(

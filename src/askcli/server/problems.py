@@ -29,6 +29,8 @@ from askcli.services import request_info
 
 _BEARER = 'Bearer realm="askcli"'
 RETRY_SECONDS = 10  # Retry-After of errors that set none
+MAX_ERRORS = 20  # reported of one request
+MAX_FIELD_CHARACTERS = 100
 
 log = logging.getLogger("askcli.server")
 
@@ -87,14 +89,16 @@ def from_validation(details: Sequence[Any]) -> AskcliError:
     if any(detail["type"] == "json_invalid" for detail in details):
         return MalformedBody("The body is not valid JSON.")
     errors = [
-        {
-            "field": ".".join(map(str, detail["loc"][1:])) or str(detail["loc"][0]),
-            "message": _message(detail),
-        }
-        for detail in details
+        {"field": _field(detail), "message": _message(detail)} for detail in details[:MAX_ERRORS]
     ]
     first = errors[0]
     return InvalidInput(f"{first['field']}: {first['message']}.", errors=errors)
+
+
+def _field(detail: Any) -> str:
+    """Return the path of the field, cut where the client has made it very long."""
+    path = ".".join(map(str, detail["loc"][1:])) or str(detail["loc"][0])
+    return path if len(path) <= MAX_FIELD_CHARACTERS else path[: MAX_FIELD_CHARACTERS - 1] + "…"
 
 
 # By pydantic's type of error; its own messages are for programmers.

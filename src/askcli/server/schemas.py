@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from askcli.contract.limits import (
     MAX_PAGE,
@@ -23,6 +24,8 @@ from askcli.contract.shapes import Scope
 from askcli.search_terms import terms
 from askcli.services.questions.ask import Ask
 from askcli.services.questions.history import Filters
+
+MAX_UNKNOWN_FIELDS = 10
 
 A_TIME = re.compile(
     r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
@@ -92,9 +95,19 @@ def _example(body: dict[str, Any]) -> ConfigDict:
 
 
 class Body(BaseModel):
-    """A JSON body; unknown fields are errors."""
+    """A JSON body; unknown fields are errors, of which the first ten are reported."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_excess(cls, body: object) -> object:
+        """Drop what would be further errors: pydantic builds them all, in ten times the memory."""
+        if not isinstance(body, dict):
+            return body
+        known = [name for name in cls.model_fields if name in body]
+        unknown = islice((name for name in body if name not in known), MAX_UNKNOWN_FIELDS)
+        return {name: body[name] for name in (*known, *unknown)}
 
 
 class NewUser(Body):

@@ -1,0 +1,92 @@
+"""Request bodies: unfinished ones, and those that are wrong in very many places."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import psutil
+
+from askcli.contract.limits import MAX_BODY_BYTES
+from tests.support.people import NewPerson
+from tests.support.processes import ServerProcess
+from tests.support.raw_http import connection
+from tests.support.soak import report
+from tests.support.waiting import eventually
+
+MEBIBYTE = 2**20
+FOR_STRANGERS = ("/api/users", "/api/auth/login", "/api/auth/refresh")
+
+
+def unfinished(path: bytes, declared: int, sent: int, *headers: bytes) -> bytes:
+    """A request whose body does not end."""
+    lines = [b"POST %s HTTP/1.1" % path, b"host: localhost", b"content-type: application/json"]
+    return b"\r\n".join([*lines, b"content-length: %d" % declared, *headers, b"", b"a" * sent])
+
+
+def test_nobodys_body_is_read_before_it_is_known_whose_it_is(sqlite_server: ServerProcess) -> None:
+    ask, large = b"/api/questions", 2_000_000
+    for headers, status in (([], b"401"), ([b"x-access-token: nobody"], b"401")):
+        with connection(sqlite_server) as sock:
+            sock.sendall(unfinished(ask, large, 10, *headers))
+            assert sock.recv(12) == b"HTTP/1.1 " + status
+    for path in (b"/api/users", b"/api/auth/login", b"/api/auth/refresh"):
+        with connection(sqlite_server) as sock:
+            sock.sendall(unfinished(path, 65_537, 10))
+            assert sock.recv(12) == b"HTTP/1.1 413"
+
+
+def test_strangers_unfinished_bodies_fill_no_memory(
+    sqlite_server: ServerProcess, new_person: NewPerson
+) -> None:
+    process = psutil.Process(sqlite_server.pid)
+    before = process.memory_info().rss
+    with ExitStack() as strangers:
+        for _ in range(200):
+            sock = strangers.enter_context(connection(sqlite_server))
+            sock.sendall(unfinished(b"/api/users", 65_000, 64_000))
+        with connection(sqlite_server) as sock:
+            sock.sendall(unfinished(b"/api/auth/login", 65_000, 64_000))
+            received = sock.recv(65_536)
+        assert received.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: " in received
+        assert new_person(sqlite_server).ask("hello").status_code == 201  # whole bodies get in
+        grown = (process.memory_info().rss - before) / MEBIBYTE
+    report(f"200 unfinished bodies of strangers: {grown:.1f} MiB more")
+    assert grown < 40
+
+    def are_forgotten() -> bool:
+        with connection(sqlite_server) as sock:
+            sock.sendall(unfinished(b"/api/auth/login", 65_000, 64_000))
+            sock.sendall(b"a" * 1000)
+            return sock.recv(12) == b"HTTP/1.1 400"
+
+    eventually(are_forgotten)
+
+
+def large_bodies(size: int) -> list[bytes]:
+    """Bodies of about this size: very many unknown fields, a very long one, very many items."""
+    fields = ",".join(f'"{number:06}":1' for number in range(size // 11 - 1))
+    items = ",".join("1" * (size // 2 - 20))
+    bodies = [f"{{{fields}}}", f'{{"{"a" * (size - 10)}":1}}', f'{{"scopes":[{items}]}}']
+    assert all(size * 0.9 < len(body) <= size for body in bodies)
+    return [body.encode() for body in bodies]
+
+
+def test_a_refusal_is_small_whatever_the_body_says(
+    sqlite_server: ServerProcess, new_person: NewPerson
+) -> None:
+    """One error for each unknown field was ten times the body, and held the event loop up."""
+    http = new_person(sqlite_server).http
+    endpoints = [
+        (method, path)
+        for path, methods in http.get("/openapi.json").json()["paths"].items()
+        for method, operation in methods.items()
+        if "requestBody" in operation
+    ]
+    assert len(endpoints) == 6
+    for method, path in endpoints:
+        for body in large_bodies(65_536 if path in FOR_STRANGERS else MAX_BODY_BYTES):
+            headers = {"content-type": "application/json"}
+            answer = http.request(method, path, content=body, headers=headers)
+            assert answer.status_code == 422, path
+            assert len(answer.content) < 4096, path
