@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from askcli.services.clock import new_id
-from askcli.services.usage.quotas import period_starts
+from askcli.services.usage.quotas import periods
 from askcli.store.tables import usage
 from tests.support.cli import Cli, NewCli
 from tests.support.databases import database_of
@@ -88,15 +88,16 @@ def test_each_kind_of_quota_counts(alice: Person, host: Cli, flag: str) -> None:
 
 
 def test_a_day_and_a_month_begin_in_utc() -> None:
-    day, month = period_starts(datetime(2026, 3, 31, 23, 59, 59, 5, tzinfo=UTC))
-    assert day == datetime(2026, 3, 31, tzinfo=UTC)
-    assert month == datetime(2026, 3, 1, tzinfo=UTC)
+    day, month = periods(datetime(2026, 3, 31, 23, 59, 59, 5, tzinfo=UTC))
+    end = datetime(2026, 4, 1, tzinfo=UTC)
+    assert day == (datetime(2026, 3, 31, tzinfo=UTC), end)
+    assert month == (datetime(2026, 3, 1, tzinfo=UTC), end)
 
 
 def test_yesterday_and_last_month_do_not_count_today(
     server: ServerProcess, alice: Person, host: Cli
 ) -> None:
-    day, month = period_starts(datetime.now(UTC))
+    (day, _), (month, _) = periods(datetime.now(UTC))
     row = {"user_id": UUID(alice.id), "model": "m", "output_tokens": 0, "cost_usd": 1.0}
     with database_of(server) as connection:
         for moment, tokens in ((month.replace(year=month.year - 1), 1000), (month, 10), (day, 1)):
@@ -106,6 +107,23 @@ def test_yesterday_and_last_month_do_not_count_today(
     assert quotas["tokens_month"]["used"] == 11
     assert quotas["tokens_day"]["used"] == (11 if day == month else 1)
     assert quotas["usd_day"] == {"limit": None, "used": 2.0 if day == month else 1.0}
+
+
+def test_what_is_dated_after_today_counts_on_its_own_day(
+    server: ServerProcess, alice: Person, host: Cli
+) -> None:
+    """As questions are that were asked while the clock was ahead."""
+    row = {"user_id": UUID(alice.id), "model": "m", "output_tokens": 0, "cost_usd": 1.0}
+    with database_of(server) as connection:
+        for days, tokens in ((400, 1000), (0, 1)):
+            moment = datetime.now(UTC) + timedelta(days=days)
+            times = {"question_id": new_id(), "created_at": moment, "settled": True}
+            connection.execute(insert(usage).values(**row, **times, input_tokens=tokens))
+    quotas = json.loads(host.in_process("users", "quota", alice.email, "--json").out)
+    assert [quotas[name]["used"] for name in ("tokens_day", "tokens_month")] == [1, 1]
+    users = json.loads(host.in_process("users", "list", "--spending", "--json").out)["items"]
+    (listed,) = (user["quota"] for user in users if user["email"] == alice.email)
+    assert listed["tokens_day"]["used"] == 1
 
 
 def test_a_hundred_questions_at_once_overspend_by_one_at_most(

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from askcli.errors import AskcliError
 from askcli.server.bootstrap import Services, build
@@ -18,8 +18,10 @@ from askcli.services.auth.passwords import Passwords
 from askcli.services.request_info import RequestInfo
 from askcli.settings import Rate, Settings
 from askcli.store import users
+from askcli.store.tables import limits
 from tests.support import plain_http
 from tests.support.cli import NewCli
+from tests.support.databases import database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.limits import DEFAULT, an_address, coming_from, login
 from tests.support.people import add_user
@@ -155,6 +157,20 @@ def test_an_address_has_so_many_tries_at_anything(
         assert [answer.status_code for answer in answers] == [401] * 4 + [429] * 2
         assert login(http, "somebody@example.org", PASSWORD).status_code == 429
     assert process.stop() == 0
+
+
+def test_a_clock_that_was_ahead_locks_nobody_out(limited: ServerProcess) -> None:
+    day = 86_400 * 1_000_000
+    email, address = add_user(limited), an_address()
+    with coming_from(limited, address) as http:
+        tokens = login(http, email, PASSWORD).json()
+        with database_of(limited) as connection:  # as a clock that was a day ahead leaves them
+            connection.execute(update(limits).values(full_at=limits.c.full_at + day))
+        refresh = http.post("/api/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+        assert refresh.status_code == 200
+        for number in range(10):
+            assert login(http, email, f"guess {number} at it").status_code == 401
+        assert login(http, email, "one more guess").status_code == 429
 
 
 class Guesses:

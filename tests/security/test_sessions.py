@@ -72,6 +72,16 @@ def test_reuse_ends_the_session_on_another_process(
     assert events(server, alice) == ["login", "rotated", "reuse"]
 
 
+def test_reuse_of_a_token_used_while_the_clock_was_ahead_ends_the_session(
+    server: ServerProcess, alice: Person
+) -> None:
+    stolen = alice.tokens["refresh_token"]
+    successor = refresh(alice.http, stolen).json()
+    use_long_ago(server, stolen, -86_400)
+    assert refresh(alice.http, successor["refresh_token"]).status_code == 200
+    assert refresh(alice.http, stolen).json()["code"] == "session_ended"
+
+
 @pytest.mark.parametrize("use", ["access", "refresh"])
 def test_a_lost_reply_can_be_had_again_until_its_tokens_are_used(
     server: ServerProcess, twin: ServerProcess, alice: Person, use: str

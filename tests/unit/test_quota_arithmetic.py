@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from askcli.services.usage.quotas import UNLIMITED, Quota, columns, from_settings, period_starts
+from askcli.services.usage.quotas import UNLIMITED, Quota, columns, from_settings, periods
 from askcli.settings import Settings
 
 NAMES = ("tokens_day", "tokens_month", "usd_day", "usd_month")
@@ -51,5 +51,5 @@ def test_a_day_and_a_month_begin_at_midnight_in_utc(
     day: tuple[int, int, int],
     month: tuple[int, int, int],
 ) -> None:
-    starts = period_starts(datetime(*timestamp, tzinfo=UTC))
+    starts = tuple(start for start, _ in periods(datetime(*timestamp, tzinfo=UTC)))
     assert starts == (datetime(*day, tzinfo=UTC), datetime(*month, tzinfo=UTC))

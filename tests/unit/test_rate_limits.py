@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from askcli.services.auth.login_limits import FREE_TRIES, FREE_TRIES_OF_A_SITE, 
 from askcli.services.auth.rate_limits import Limit, RateLimits
 from askcli.services.request_info import RequestInfo
 from askcli.settings import Rate, Settings
+from askcli.store import limits as queries
 from askcli.store.database import Database
 from tests.support.databases import migrated
 
@@ -69,6 +71,50 @@ def test_a_limit_is_used_up_and_grows_back_one_by_one(connection: Connection, cl
     clock.seconds += 30
     for _ in range(3):
         limits.take(connection, limit)
+
+
+@pytest.mark.parametrize("seconds", [200, 86_400, 86_400 * 3650])
+def test_a_clock_that_is_set_back_refuses_nobody_for_longer_than_the_limit(
+    connection: Connection, clock: Clock, seconds: int
+) -> None:
+    come_from("10.0.0.1")
+    limits, limit = RateLimits(SETTINGS), Limit("login", Rate(3, 30), "somebody")
+    clock.seconds += seconds
+    for _ in range(3):
+        limits.take(connection, limit)
+    with pytest.raises(RateLimited):
+        limits.take(connection, limit)
+    clock.seconds -= seconds
+    limits.check(limit)
+    for _ in range(3):
+        limits.take(connection, limit)
+    with pytest.raises(RateLimited) as refusal:
+        limits.take(connection, limit)
+    assert refusal.value.retry_after == 10
+
+
+def test_clocks_that_differ_by_seconds_give_nobody_more_uses(
+    connection: Connection, clock: Clock
+) -> None:
+    come_from("10.0.0.1")
+    limit, granted = Limit("login", Rate(3, 30), "somebody"), 0
+    for seconds in (5, -5) * 5:  # a server ahead, and one behind
+        clock.seconds += seconds
+        with suppress(RateLimited):
+            RateLimits(SETTINGS).take(connection, limit)
+            granted += 1
+    assert granted == 3
+
+
+def test_limits_further_ahead_than_any_can_be_are_deleted(
+    connection: Connection, clock: Clock
+) -> None:
+    now, century = time.time_ns() // 1000, 100 * 366 * 86_400 * 1_000_000
+    for key, full_at in {"full": now - 1, "in use": now + 1, "ahead": now + century}.items():
+        queries.take(connection, key, full_at - 1, 1, 1)
+    queries.prune(connection, now, 10)
+    left = {key for key in ("full", "in use", "ahead") if queries.full_at(connection, key)}
+    assert left == {"in use"}
 
 
 def test_off_is_no_limit_and_this_machines_own_user_has_none(

@@ -45,7 +45,7 @@ def list_all(connection: Connection, quota: Quota | None = None) -> list[dict[st
     listed = [_shape(row) | {"questions": row["questions"]} for row in rows]
     if quota is None:
         return listed
-    spent = usage.spent_by_user(connection, *quotas.period_starts(now()))
+    spent = usage.spent_by_user(connection, *quotas.periods(now()))
     return [
         user | {"quota": _quota(quota.of(row), spent[row["id"]])}
         for user, row in zip(listed, rows, strict=True)
@@ -55,7 +55,7 @@ def list_all(connection: Connection, quota: Quota | None = None) -> list[dict[st
 def show(connection: Connection, who: str, quota: Quota) -> dict[str, Any]:
     """Return a user with sessions, tokens, spending and quota; `quota` is the server's."""
     user = find(connection, who)
-    spent = usage.spent(connection, user["id"], *quotas.period_starts(now()))
+    spent = usage.spent(connection, user["id"], *quotas.periods(now()))
     own = sessions.of_user(connection, user["id"], now())
     return _shape(user) | {
         "sessions": [as_session(row, is_current=False) for row in own],

@@ -3,6 +3,9 @@
 A row holds the time at which all uses of a limit are available again. Each use adds the interval of
 one use; a use that would exceed the window is refused. One statement checks and updates, so the
 limit holds for any number of processes on one database.
+
+A row that is further ahead than all uses could put it was left by a clock that was wrong: it counts
+as full, or its limit would be refused until that clock's time.
 """
 
 from __future__ import annotations
@@ -15,6 +18,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from askcli.store import batches
 from askcli.store.tables import limits
 
+# In microseconds. Clocks of servers differ by less: with more, they refuse each other's tokens.
+MAX_SKEW = 60 * 1_000_000
+# A setting of a limit has seconds of at most seven digits.
+MAX_WINDOW = 10**7 * 1_000_000
+
 
 def take(connection: Connection, key: str, now: int, interval: int, window: int) -> int | None:
     """Use a limit once; return the time when it is full again, None when it is used up.
@@ -23,7 +31,8 @@ def take(connection: Connection, key: str, now: int, interval: int, window: int)
     """
     dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
     insertion = dialect.insert(limits).values(key=key, full_at=now + interval)
-    moved = case((limits.c.full_at > now, limits.c.full_at), else_=now) + interval
+    is_ahead = limits.c.full_at.between(now, now + window + MAX_SKEW)
+    moved = case((is_ahead, limits.c.full_at), else_=now) + interval
     statement = insertion.on_conflict_do_update(
         index_elements=[limits.c.key], set_={"full_at": moved}, where=moved <= now + window
     )
@@ -49,5 +58,6 @@ def reset(connection: Connection, key: str) -> None:
 
 
 def prune(connection: Connection, now: int, limit: int) -> int:
-    """Delete at most `limit` limits that are full again; return how many."""
-    return batches.remove(connection, limits.c.key, limits.c.full_at < now, limit)
+    """Delete at most `limit` rows: full again, or further ahead than any; return how many."""
+    is_needless = (limits.c.full_at < now) | (limits.c.full_at > now + MAX_WINDOW + MAX_SKEW)
+    return batches.remove(connection, limits.c.key, is_needless, limit)

@@ -27,6 +27,9 @@ from sqlalchemy import (
 
 from askcli.store.tables import questions, usage, users
 
+# Its start, and the start of the next.
+Period = tuple[datetime, datetime]
+
 
 def reserve(connection: Connection, values: Mapping[str, Any]) -> None:
     """Insert a reservation: the most that a question may cost."""
@@ -54,26 +57,34 @@ def release(connection: Connection, question_id: UUID) -> None:
     connection.execute(delete(usage).where(usage.c.question_id == question_id))
 
 
-def spent(connection: Connection, user_id: UUID, day: datetime, month: datetime) -> RowMapping:
-    """Return what the user has spent or reserved since the start of the day and of the month.
+def spent(connection: Connection, user_id: UUID, day: Period, month: Period) -> RowMapping:
+    """Return what the user has spent or reserved in the day and in the month.
 
     `tokens_day`, `tokens_month`, `usd_day`, `usd_month`.
     """
-    own = usage.c.user_id == user_id, usage.c.created_at >= month
-    query = select(*_sums(day)).where(*own)
+    query = select(*_sums(day)).where(usage.c.user_id == user_id, _within(month))
     return connection.execute(query).mappings().one()
 
 
-def spent_by_user(connection: Connection, day: datetime, month: datetime) -> dict[UUID, RowMapping]:
+def spent_by_user(connection: Connection, day: Period, month: Period) -> dict[UUID, RowMapping]:
     """Return what `spent` does, for all users by their ids."""
-    this_month = and_(usage.c.user_id == users.c.id, usage.c.created_at >= month)
+    this_month = and_(usage.c.user_id == users.c.id, _within(month))
     joined = select(users.c.id, *_sums(day)).outerjoin(usage, this_month).group_by(users.c.id)
     return {row["id"]: row for row in connection.execute(joined).mappings()}
 
 
-def _sums(day: datetime) -> list[ColumnElement[Any]]:
+def _within(period: Period) -> ColumnElement[bool]:
+    """Return the condition that a question was asked in the period.
+
+    Not what is dated after it, while the clock was ahead: that would count each day until then.
+    """
+    start, end = period
+    return and_(usage.c.created_at >= start, usage.c.created_at < end)
+
+
+def _sums(day: Period) -> list[ColumnElement[Any]]:
     tokens, cost = usage.c.input_tokens + usage.c.output_tokens, usage.c.cost_usd
-    today = usage.c.created_at >= day
+    today = _within(day)
     return [
         # PostgreSQL's sum of integers is a decimal.
         cast(func.coalesce(func.sum(amount), 0), kind).label(name)

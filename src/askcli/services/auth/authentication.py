@@ -92,7 +92,7 @@ class Authentication:
         if row["disabled_at"]:
             raise AccountDisabled()
         last_used_at = row["last_used_at"]
-        if last_used_at is None or timestamp - last_used_at > LAST_USED_RESOLUTION:
+        if last_used_at is None or abs(timestamp - last_used_at) > LAST_USED_RESOLUTION:
             await self._database.write(api_tokens.use, row["id"], timestamp)
         scopes = TOKEN_SCOPES & set(row["scopes"].split())
         return Caller(row["user_id"], frozenset(scopes), token_id=row["id"])

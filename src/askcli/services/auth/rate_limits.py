@@ -67,8 +67,10 @@ class RateLimits:
         """Raise RateLimited for a limit that is known to be used up, without a query."""
         timestamp = _microseconds()
         for limit in _applicable(required):
-            if self._exhausted.get(limit.key, 0) > timestamp:
-                raise _refusal(limit, self._exhausted[limit.key], timestamp)
+            free_at = self._exhausted.get(limit.key, 0)
+            # One that is later was noted before the clock was set back.
+            if timestamp < free_at <= timestamp + limit.interval + limits.MAX_SKEW:
+                raise _refusal(limit, free_at, timestamp)
 
     def take(self, connection: Connection, *required: Limit) -> None:
         """Use each limit once. Raises RateLimited when one is used up: then none is used."""

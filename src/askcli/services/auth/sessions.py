@@ -127,7 +127,8 @@ class Sessions:
         token = sessions.token(connection, hash_token(refresh_token))  # as it is under the lock
         if token is None or token["used_at"] is None:
             return None
-        is_late = now() - token["used_at"] > self._grace
+        # A time in the future is that of a clock that was ahead: no grace until it has passed.
+        is_late = abs(now() - token["used_at"]) > self._grace
         if is_late and token["used_generation"] > token["generation"]:
             return None
         candidates = self._tokens.successors(refresh_token)

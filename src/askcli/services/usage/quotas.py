@@ -16,6 +16,7 @@ from askcli.errors import QuotaExceeded, Unpriced
 from askcli.services.clock import now, rfc3339
 from askcli.settings import Settings
 from askcli.store import usage
+from askcli.store.usage import Period
 
 # A user's own quota that lifts the server's; the users table stores it as -1.
 UNLIMITED = math.inf
@@ -66,7 +67,7 @@ def check(connection: Connection, user_id: UUID, quota: Quota, *, is_priced: boo
         return
     if not is_priced and any(name.startswith("usd") for name in limits):
         raise Unpriced("Your quota is in dollars and this model's price is unknown; ask another.")
-    spent = usage.spent(connection, user_id, *period_starts(now()))
+    spent = usage.spent(connection, user_id, *periods(now()))
     for name, limit in limits.items():
         if spent[name] >= limit:
             raise _exceeded(name, limit, spent[name])
@@ -75,7 +76,8 @@ def check(connection: Connection, user_id: UUID, quota: Quota, *, is_priced: boo
 def _exceeded(name: str, limit: float, used: float) -> QuotaExceeded:
     unit, _, period = name.partition("_")
     timestamp = now()
-    resets_at = _next_period(timestamp, period)
+    day, month = periods(timestamp)
+    resets_at = (day if period == "day" else month)[1]
     quota = QuotaLeft(
         unit="usd" if unit == "usd" else "tokens",
         period="day" if period == "day" else "month",
@@ -93,14 +95,8 @@ def _exceeded(name: str, limit: float, used: float) -> QuotaExceeded:
     )
 
 
-def period_starts(timestamp: datetime) -> tuple[datetime, datetime]:
-    """Return the start of the day and of the month, in UTC."""
+def periods(timestamp: datetime) -> tuple[Period, Period]:
+    """Return the day and the month in UTC, each as its start and the start of the next."""
     day = timestamp.replace(hour=0, minute=0, second=0, microsecond=0)
-    return day, day.replace(day=1)
-
-
-def _next_period(timestamp: datetime, period: str) -> datetime:
-    day, month = period_starts(timestamp)
-    if period == "day":
-        return day + timedelta(days=1)
-    return (month + timedelta(days=32)).replace(day=1)
+    month = day.replace(day=1)
+    return (day, day + timedelta(days=1)), (month, (month + timedelta(days=32)).replace(day=1))
