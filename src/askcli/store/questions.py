@@ -1,7 +1,7 @@
 """Queries on questions; those that add or end one also store its entry of the search index.
 
 Every query that serves a user filters by that user. Only the runs' own bookkeeping (change,
-finish, answering, interrupt, and orphan) goes by the question's id.
+finish, answering, touch, interrupt, and orphan) goes by the question's id.
 """
 
 from __future__ import annotations
@@ -143,6 +143,14 @@ def answering(connection: Connection) -> Sequence[RowMapping]:
     query = select(questions.c.id, questions.c.heartbeat_at)
     running = query.where(questions.c.status == "answering")
     return connection.execute(running).mappings().all()
+
+
+def touch(connection: Connection, question_id: UUID) -> bool:
+    """Write a question that is being answered, without a change: whether that is possible."""
+    statement = update(questions).where(
+        questions.c.id == question_id, questions.c.status == "answering"
+    )
+    return connection.execute(statement.values(status="answering")).rowcount == 1
 
 
 def interrupt(

@@ -1,19 +1,22 @@
 """Orphans: questions whose process died in mid-answer. Any server marks them interrupted.
 
-A question is an orphan when its heartbeat has not changed for a while by this process's own clock.
-Comparing the heartbeat with a clock would take running answers for dead ones when clocks differ, or
-after an outage of the database.
+A question is an orphan when its heartbeat is the same at several checks in a row, between which
+this process could write. Comparing the heartbeat with a clock would take running answers for dead
+ones when clocks differ, after an outage of the database, or after a pause of the whole machine.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection
 
+from askcli.errors import DatabaseUnavailable
 from askcli.services import background
 from askcli.services.clock import now
 from askcli.services.indexing import Indexing
@@ -42,34 +45,49 @@ class Orphans:
         self._runs = runs
         self._metering = metering
         self._indexing = indexing
-        self._timeout = timeout
-        # The last heartbeat of each question, and when it was first read here.
-        self._heartbeats: dict[UUID, tuple[datetime, float]] = {}
+        self._interval, self._longest_wait = timeout / CHECKS_PER_TIMEOUT, timeout / 2
+        # The heartbeat of each question at the last check, and at how many before it was the same.
+        self._heartbeats: dict[UUID, tuple[datetime, int]] = {}
 
     async def run(self) -> None:
         """Check until cancelled."""
-        await background.repeat(self._check, self._timeout / CHECKS_PER_TIMEOUT)
+        await background.repeat(self.check, self._interval)
 
-    async def _check(self) -> None:
+    async def check(self) -> None:
+        """Compare the heartbeats with those of the last check, and interrupt the orphans."""
         try:
-            await self._compare_heartbeats()
+            await self._read_heartbeats()
+            silent = {id_: of for id_, of in self._heartbeats.items() if of[1]}
+            if silent:
+                touch = partial(questions.touch, question_id=next(iter(silent)))
+                await self._database.write(self._at_once(touch))
+            for question_id, (heartbeat, checks) in silent.items():
+                if checks >= CHECKS_PER_TIMEOUT:
+                    await self._interrupt(question_id, heartbeat)
         except Exception:
             self._heartbeats.clear()  # they could not change during an outage
             raise
 
-    async def _compare_heartbeats(self) -> None:
-        own_ids, clock = self._runs.own_ids(), time.monotonic()
+    async def _read_heartbeats(self) -> None:
+        own_ids = self._runs.own_ids()
         previous, self._heartbeats = self._heartbeats, {}
         for row in await self._database.read(questions.answering):
             question_id, heartbeat = row["id"], row["heartbeat_at"]
-            if question_id in own_ids:
-                continue
-            last, since = previous.get(question_id, (heartbeat, clock))
-            if last != heartbeat:
-                since = clock
-            self._heartbeats[question_id] = (heartbeat, since)
-            if clock - since > self._timeout:
-                await self._interrupt(question_id, heartbeat)
+            if question_id not in own_ids:
+                last, checks = previous.get(question_id, (None, 0))
+                self._heartbeats[question_id] = heartbeat, checks + 1 if last == heartbeat else 0
+
+    def _at_once(self, work: Callable[[Connection], bool]) -> Callable[[Connection], bool]:
+        """Return the work such that it fails after a wait, in which no heartbeat may be written."""
+        start = time.monotonic()
+
+        def work_at_once(connection: Connection) -> bool:
+            result = work(connection)
+            if time.monotonic() - start > self._longest_wait:
+                raise DatabaseUnavailable()
+            return result
+
+        return work_at_once
 
     async def _interrupt(self, question_id: UUID, heartbeat: datetime) -> None:
         row = await self._database.read(questions.orphan, question_id)
@@ -85,5 +103,5 @@ class Orphans:
                 self._metering.settle_orphan(connection, question_id, is_sent=is_sent)
             return is_orphan
 
-        if await self._database.write_entry(entry, interrupt):
+        if await self._database.write_entry(entry, self._at_once(interrupt)):
             log.warning("question %s was orphaned and is now interrupted", question_id)
