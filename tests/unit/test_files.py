@@ -7,13 +7,16 @@ import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from askcli.cli.output import output_file
 from askcli.client import local_server
-from askcli.errors import Failed, TimedOut
+from askcli.errors import Failed, Misused, TimedOut
 from askcli.files import (
     Replacement,
+    belongs_to_another_sharer,
     create_private,
     is_trusted_directory,
     locked,
@@ -161,3 +164,36 @@ def test_a_deleted_or_replaced_file_is_noticed(tmp_path: Path) -> None:
     assert not files.are_intact()
     files.unlink(path)
     assert path.exists()
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_what_another_user_puts_into_a_shared_directory_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_link: bool
+) -> None:
+    path = tmp_path / "answer"
+    if is_link:
+        path.symlink_to("elsewhere")
+    else:
+        path.write_text("")
+    tmp_path.chmod(0o1777)
+    assert not belongs_to_another_sharer(path)
+    assert not belongs_to_another_sharer(tmp_path / "new")
+    lstat = Path.lstat
+    foreign = SimpleNamespace(st_uid=os.getuid() + 1)  # only root could make such a file
+    monkeypatch.setattr(Path, "lstat", lambda self: foreign if self == path else lstat(self))
+    assert belongs_to_another_sharer(path)
+    tmp_path.chmod(0o755)
+    assert not belongs_to_another_sharer(path)
+
+
+def test_an_output_follows_no_link_of_another_user_in_a_shared_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output_file, "belongs_to_another_sharer", lambda path: path.is_symlink())
+    (tmp_path / "link").symlink_to("target")
+    with pytest.raises(Misused):
+        output_file.checked(tmp_path / "link")
+    output = output_file.checked(tmp_path / "new")
+    (tmp_path / "new").symlink_to("target")  # after the check
+    output.write(b"answer")
+    assert ((tmp_path / "new").read_bytes(), (tmp_path / "target").exists()) == (b"answer", False)

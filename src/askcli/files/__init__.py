@@ -49,6 +49,20 @@ def _is_own_directory(path: Path) -> bool:
     return stat.S_ISDIR(status.st_mode) and owners == {os.getuid()}
 
 
+def belongs_to_another_sharer(path: Path) -> bool:
+    """Return whether another user put it there, in a directory where all may, such as /tmp.
+
+    A link's own owner counts: Linux's protected_symlinks does not hold for links that a program
+    resolves, and may be off.
+    """
+    try:
+        directory, owner = path.parent.stat(), path.lstat().st_uid
+    except OSError:
+        return False
+    is_shared = directory.st_mode & stat.S_ISVTX and directory.st_mode & 0o022
+    return bool(is_shared) and owner not in (os.getuid(), directory.st_uid)
+
+
 @contextlib.contextmanager
 def errors_of(path: Path) -> Iterator[None]:
     """Raise Failed, with the path and the reason, for an OSError of the block."""

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from askcli.cli.commands.batch import failures, rows
+from askcli.cli.commands.batch import rows
+from askcli.cli.commands.batch.failures import FailuresFile
 from askcli.cli.commands.batch.pool import Asked, ask_all
 from askcli.cli.commands.models import ensure_local_model
 from askcli.cli.input import options
@@ -38,7 +39,7 @@ Run = Annotated[
     str,
     typer.Option("--run", metavar="NAME", help="Name of the run; a new name asks all rows again."),
 ]
-FailuresFile = Annotated[
+FailuresPath = Annotated[
     Path | None,
     typer.Option("--failures", metavar="FILE", help="File for the rows that failed."),
 ]
@@ -51,7 +52,7 @@ def batch(
     model: Model = None,
     system: System = None,
     run: Run = "",
-    failures_file: FailuresFile = None,
+    failures_path: FailuresPath = None,
     quiet: Quiet = False,
     server: options.Server = None,
     profile: options.Profile = None,
@@ -63,7 +64,7 @@ def batch(
     string. Each answer is a line on stdout, in the same order: {"row", "row_id"?, …as in history}.
     """
     path = None if str(file) == "-" else file
-    failures_path = failures.path(failures_file, path)
+    failures = FailuresFile(failures_path, path)
     connection = options.connection(server, profile, timeout)
     fields = {"model": model, "system": system}
     defaults = {name: value for name, value in fields.items() if value is not None}
@@ -76,7 +77,7 @@ def batch(
         with connection.open() as api, RowProgress(total, is_quiet=quiet) as progress:
             answers = ask_all(api, iter(checked), concurrency)
             failed = _print(answers, progress)
-    failures.report(failed, total, failures_path)
+    failures.report(failed, total)
 
 
 def _print(answers: Iterator[Asked], progress: RowProgress) -> list[Asked]:

@@ -1,53 +1,113 @@
-"""The file of a batch's failed rows: checked before anything is asked, written at the end."""
+"""The file of a batch's failed rows: checked before anything is asked, written at the end.
+
+Without --failures its name is known in advance, so that a cloned repository or another user of a
+shared directory could have put a link or another file there. Only a file of failed rows is replaced
+under that name, and only such a file is ever removed.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from askcli.cli.commands.batch.pool import Asked
-from askcli.cli.output import output_file
+from askcli.cli.output import console, output_file
+from askcli.cli.output.output_file import OutputFile
 from askcli.errors import AskcliError, Failed, Misused, ProviderFailed
 from askcli.files.pid_file import file_identity
 
 STDIN, STDOUT = 0, 1
 
 
-def path(named: Path | None, rows: Path | None) -> Path:
-    """Return the path of the file for the rows of a file, None being stdin.
+class FailuresFile:
+    """The file for the rows of a batch that failed."""
 
-    Raises Misused when it cannot be written, or is the file of the rows or of the answers.
-    """
-    default = rows.with_suffix(".failed.jsonl") if rows else Path("batch.failed.jsonl")
-    chosen = named or default
-    try:
-        output_file.check(chosen)
-    except Misused as error:
-        raise Misused(f"{error.detail} Name another file with --failures.") from None
-    others = {file_identity(rows or STDIN), file_identity(STDOUT)}
-    if chosen.is_file() and file_identity(chosen) in others:
-        raise Misused(
-            f"{chosen} holds the rows or takes the answers: name another file with --failures."
+    def __init__(self, named: Path | None, rows: Path | None) -> None:
+        """`named` is the user's choice, None the default; `rows` the file of rows, None stdin.
+
+        Raises Misused when it cannot be written, or is the file of the rows or of the answers.
+        """
+        default = rows.with_suffix(".failed.jsonl") if rows else Path("batch.failed.jsonl")
+        self._is_default = named is None
+        try:
+            self._output = output_file.checked(named or default, follows_link=named is not None)
+            self._check_content()
+        except Misused as error:
+            raise Misused(f"{error.detail} Name another file with --failures.") from None
+        self._check_identity(rows)
+
+    def report(self, failed: Sequence[Asked], total: int) -> None:
+        """Write the rows that failed. Raises ProviderFailed when there are any."""
+        path = self._output.path
+        try:
+            if not failed:
+                _remove(self._output)  # of an earlier run, whose failed rows are answered now
+                return
+            self._check_content()
+            self._output.write("".join(_line(asked) for asked in failed).encode("utf-8", "replace"))
+        except Misused as error:
+            raise Failed(f"cannot write the rows that failed: {error.detail}") from None
+        except OSError as error:
+            raise Failed(f"cannot write {path}: {error.strerror}.") from error
+        raise ProviderFailed(
+            f"{len(failed):,} of {total:,} rows failed: they are in {path}, with their errors. "
+            + _what_follows(failed)
         )
-    return chosen
+
+    def _check_content(self) -> None:
+        path = self._output.path
+        if self._is_default and os.path.lexists(path) and not _holds_failures(path):
+            raise Misused(f"{path} is there already and is not a file of failed rows of yours.")
+
+    def _check_identity(self, rows: Path | None) -> None:
+        path = self._output.path
+        others = {file_identity(rows or STDIN), file_identity(STDOUT)}
+        if path.is_file() and file_identity(path) in others:
+            raise Misused(
+                f"{path} holds the rows or takes the answers: name another file with --failures."
+            )
 
 
-def report(failed: Sequence[Asked], total: int, to: Path) -> None:
-    """Write the rows that failed. Raises ProviderFailed when there are any."""
+def _remove(output: OutputFile) -> None:
+    """Remove a file of failed rows, or the link to one; anything else stays. Raises OSError."""
+    if not output.is_device and _holds_failures(output.target):
+        output.path.unlink()
+
+
+def _holds_failures(path: Path) -> bool:
+    """Return whether it is an ordinary file of this user's, with failed rows and nothing else."""
     try:
-        if not failed:
-            output_file.remove(to)  # of an earlier run, whose failed rows are answered now
-            return
-        lines = (json.dumps(_failure(asked), ensure_ascii=False) + "\n" for asked in failed)
-        output_file.write(to, "".join(lines).encode())
-    except OSError as error:
-        raise Failed(f"cannot write {to}: {error.strerror}.") from error
-    raise ProviderFailed(
-        f"{len(failed):,} of {total:,} rows failed: they are in {to}, with their errors. "
-        + _what_follows(failed)
-    )
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
+            return False
+        return status.st_size > 0 and all(_is_failure(line) for line in file)
+
+
+def _is_failure(line: bytes) -> bool:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(row, dict) and "question" in row and isinstance(row.get("error"), dict)
+
+
+def _line(asked: Asked) -> str:
+    error = asked.error or AskcliError("unknown")
+    fields: dict[str, Any] = {
+        "code": error.code,
+        "detail": error.detail,
+        "question_id": error.question_id,
+    }
+    row = asked.row.fields | {"error": {k: v for k, v in fields.items() if v is not None}}
+    return console.as_json(row) + "\n"
 
 
 def _what_follows(failed: Sequence[Asked]) -> str:
@@ -60,9 +120,3 @@ def _what_follows(failed: Sequence[Asked]) -> str:
         "or ask all rows anew with --run NAME."
         + (f" The same command asks the other {again:,} again, and only them." if again else "")
     )
-
-
-def _failure(asked: Asked) -> dict[str, Any]:
-    error = asked.error or AskcliError("unknown")
-    fields = {"code": error.code, "detail": error.detail, "question_id": error.question_id}
-    return asked.row.fields | {"error": {k: v for k, v in fields.items() if v is not None}}
