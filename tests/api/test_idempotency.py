@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from askcli.services.usage.metering import MESSAGE_TOKENS
+from tests.support.cli import Cli
 from tests.support.fake_anthropic import FAULT, FakeAnthropic
 from tests.support.people import Person
 from tests.support.processes import ServerProcess
@@ -90,3 +91,18 @@ def test_a_question_that_no_provider_took_is_asked_again_under_its_key(
     assert (stored["id"], stored["status"]) == (first.json()["question_id"], "answered")
     (usage,) = alice.http.get("/api/users/me/usage").json()["items"]
     assert (usage["questions"], usage["input_tokens"], usage["output_tokens"]) == (1, 11, 7)
+
+
+def test_a_repeated_request_is_not_refused_for_what_its_first_one_reserved(
+    alice: Person, twin: ServerProcess, host: Cli, fake: FakeAnthropic
+) -> None:
+    assert host.in_process("users", "quota", alice.email, "--tokens-day", "100").code == 0
+    reply = fake.on(key := uuid4().hex, "begun", " and ended", hold_after=1)
+    with alice.at(twin) as elsewhere, ThreadPoolExecutor(12) as pool:
+        asks = [pool.submit(ask, alice.http if n % 2 else elsewhere, key) for n in range(12)]
+        assert reply.reached.wait(30)
+        assert ask(alice.http, uuid4().hex).status_code == 429  # the quota is reserved
+        reply.release()
+        statuses = [future.result().status_code for future in asks]
+    assert statuses == [201] * 12
+    assert len(fake.asked(key)) == 1

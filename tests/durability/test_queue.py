@@ -62,6 +62,26 @@ def ask_with_key(http: httpx2.Client, key: str) -> httpx2.Response:
     return http.post("/api/questions", json={"question": key}, headers=headers)
 
 
+def test_a_full_queue_refuses_no_repetition_of_what_is_in_it(
+    new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
+) -> None:
+    more = {"ASKCLI_MAX_RUNNING": "1", "ASKCLI_MAX_WAITING": "4"}  # one place for each user
+    server = serving(tmp_path, fake, new_database("sqlite"), **more)
+    person, key = new_person(server), uuid4().hex
+    reply = fake.on(f"{key} first", "begun", " and ended", hold_after=1)
+    with ThreadPoolExecutor(13) as pool:
+        first = pool.submit(person.ask, f"{key} first")
+        assert reply.reached.wait(30)
+        same = [pool.submit(ask_with_key, person.http, key) for _ in range(12)]
+        eventually(lambda: metric(server, "askcli_answers_waiting") == 1)
+        assert person.ask("another").status_code == 503
+        reply.release()
+        statuses = [future.result().status_code for future in (first, *same)]
+    assert statuses == [201] * 13
+    assert len(person.questions()) == 2
+    assert server.stop() == 0
+
+
 def test_users_take_turns_and_a_full_queue_is_told(
     new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
 ) -> None:

@@ -12,7 +12,16 @@ from sqlalchemy.exc import IntegrityError
 from askcli.answerers import prices
 from askcli.answerers.base import Answerer, Message, Request
 from askcli.contract.shapes import Model, Question
-from askcli.errors import DatabaseUnavailable, KeyReused, NotFound, UnknownModel
+from askcli.errors import (
+    DatabaseUnavailable,
+    KeyReused,
+    NotFound,
+    ProviderOverloaded,
+    QuotaExceeded,
+    ShuttingDown,
+    Unavailable,
+    UnknownModel,
+)
 from askcli.services import request_info
 from askcli.services.fair_queue import FairQueue
 from askcli.services.indexing import Indexing
@@ -64,6 +73,24 @@ class Questions:
         earlier = await self._earlier(user_id, ask, key)
         if earlier and not earlier["may_start_again"]:
             return self._replay(earlier)  # before any limit: it was accepted already
+        try:
+            return await self._start(user_id, ask, key, earlier)
+        except (DatabaseUnavailable, ShuttingDown):
+            raise
+        except (QuotaExceeded, ProviderOverloaded, Unavailable):
+            if key is None:
+                raise
+            # What leaves no room for it may be the first request with this key.
+            await self._runs.arrivals()
+            same = await self._earlier(user_id, ask, key)
+            if same is None or same["may_start_again"]:
+                raise
+            return self._replay(same)
+
+    async def _start(
+        self, user_id: UUID, ask: Ask, key: str | None, earlier: RowMapping | None
+    ) -> AnswerStream:
+        """Store the question, or the `earlier` one once more, and start its answer."""
         with self._runs.arrival(), ExitStack() as reserved:
             place = reserved.enter_context(self._queue.reserve(str(user_id)))
             conversation = await self._conversation(user_id, ask)

@@ -86,6 +86,11 @@ class Runs:
             self._arriving.discard(has_arrived)
             has_arrived.set_result(None)
 
+    async def arrivals(self) -> None:
+        """Wait until the questions that are being let in are stored, or refused."""
+        if self._arriving:
+            await asyncio.wait(set(self._arriving))
+
     def start(self, run: Run) -> AnswerStream:
         """Start to answer a stored question."""
         if self._interrupting:
