@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.cli import Cli, Done, NewCli
 from tests.support.databases import NewDatabase
-from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.fake_anthropic import FAULT, FakeAnthropic
 from tests.support.people import NewPerson, logged_in
 from tests.support.processes import ServerProcess
 from tests.support.servers import serving
@@ -48,6 +48,11 @@ def text_after_the_end(events: Events) -> Events:
 def two_ends(events: Events) -> Events:
     """The end comes twice."""
     return [*events, events[-1]]
+
+
+def fault_after_the_end(events: Events) -> Events:
+    """The fault comes after everything."""
+    return [*events, FAULT]
 
 
 def text_without_a_block(events: Events) -> Events:
@@ -88,6 +93,18 @@ FAULTS: dict[str, tuple[dict[str, Any], int]] = {
     "sends text with the start of a block": ({"edit": text_in_the_start}, 1),
     "sends text after the end": ({"edit": text_after_the_end}, 1),
     "sends the end twice": ({"edit": two_ends}, 1),
+    "resets the connection after the end": (
+        {"fault": "reset", "fault_after": 9, "edit": fault_after_the_end},
+        1,
+    ),
+    "keeps the connection open after the end": (
+        {"fault": "stall", "fault_after": 9, "edit": fault_after_the_end},
+        1,
+    ),
+    "is overloaded after the end": (
+        {"fault": "overloaded", "fault_after": 9, "edit": fault_after_the_end},
+        1,
+    ),
     "sends text outside of any block": ({"edit": text_without_a_block}, 1),
     "sends an event without an end": ({"fault": "endless", "fault_after": 1}, 1),
     "sends a compressed answer": ({"headers": {"content-encoding": "gzip"}}, 3),

@@ -26,7 +26,7 @@ class MessageEvents:
         self._stopped_blocks: set[int] = set()
         self._stop_reason: str | None = None
         self._output_tokens: int | None = None
-        self._is_complete = False
+        self.is_complete = False
 
     def read(self, event: Any) -> Piece:
         """Return the piece of an event: a Begin, or its text, empty for an event without text.
@@ -34,7 +34,7 @@ class MessageEvents:
         Unknown types are skipped, as the API asks of its clients. Raises ProviderFailed for an
         event that may not come now.
         """
-        _check(not self._is_complete)
+        _check(not self.is_complete)
         _check((self._begin is None) == (event.type == "message_start"))
         handler = self._HANDLERS.get(event.type)
         return handler(self, event) if handler else ""
@@ -42,7 +42,7 @@ class MessageEvents:
     def finish(self) -> Finish:
         """Return the Finish, at the end of the stream. Raises Interrupted if it ended early."""
         _check(self._begin is not None)
-        if self._begin is None or not self._is_complete or self._stop_reason is None:
+        if self._begin is None or not self.is_complete or self._stop_reason is None:
             # The SDK reports no error for a connection that closed early.
             raise Interrupted()
         begin = self._begin
@@ -86,7 +86,7 @@ class MessageEvents:
         return ""
 
     def _message_stop(self, _event: Any) -> Piece:
-        self._is_complete = True
+        self.is_complete = True
         return ""
 
     _HANDLERS: ClassVar[dict[str, Callable[[MessageEvents, Any], Piece]]] = {

@@ -14,7 +14,7 @@ import math
 import re
 import time
 import traceback
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("askcli.provider")
 
 MAX_RETRY_AFTER_SECONDS = 3600
+# From the last event to the end of the response; shorter than any deadline for a piece of text.
+END_SECONDS = 0.5
 
 
 class MessagesClient:
@@ -92,9 +94,32 @@ class MessagesClient:
 async def _pieces(client: AsyncAnthropic, request: Request) -> AsyncGenerator[Piece, None]:
     reader = MessageEvents(request.model)
     async with await client.messages.create(**_arguments(request), stream=True) as events:
-        async for event in events:
+        remaining = aiter(events)
+        async for event in remaining:
             yield reader.read(event)
+            if reader.is_complete:
+                await _read_to_the_end(remaining, reader)
+                break
     yield reader.finish()
+
+
+async def _read_to_the_end(events: AsyncIterator[Any], reader: MessageEvents) -> None:
+    """Read what follows a whole answer. Raises an error for events, which may not follow.
+
+    A connection that fails or stays open takes nothing from the answer, nor does the provider's
+    report of an error: it has been received, and is billed.
+    """
+    import anthropic
+
+    try:
+        async with asyncio.timeout(END_SECONDS):
+            async for event in events:
+                reader.read(event)
+    except anthropic.APIStatusError as error:
+        log.info("an error was reported after the end of an answer: %s", _status(error))
+    except Exception as error:
+        if isinstance(error, AskcliError) or not isinstance(translate(error), Interrupted):
+            raise
 
 
 def _arguments(request: Request) -> dict[str, Any]:
