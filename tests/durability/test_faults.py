@@ -25,7 +25,7 @@ TABLE = Path(__file__).parents[2] / "docs/faults.md"
 PATIENCE = {
     "ASKCLI_CONNECT_SECONDS": "1",
     "ASKCLI_FIRST_TOKEN_SECONDS": "6",
-    "ASKCLI_BETWEEN_TOKENS_SECONDS": "1",
+    "ASKCLI_BETWEEN_TOKENS_SECONDS": "2",
     "ASKCLI_UPSTREAM_ATTEMPTS": "3",
 }
 

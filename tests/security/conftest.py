@@ -9,16 +9,26 @@ import pytest
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.limits import DEFAULT
 from tests.support.processes import ServerProcess
-from tests.support.servers import serving
+from tests.support.servers import server_settings, serving
 
 
 @pytest.fixture(scope="module")
 def limited(
-    server: ServerProcess, fake: FakeAnthropic, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    server: ServerProcess,
+    fake: FakeAnthropic,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[ServerProcess]:
-    """A server on the same database, with the limits as they are unless set otherwise."""
+    """A server on the same database, with the limits as they are unless set otherwise.
+
+    A module's `SERVER` says how it is started.
+    """
+    home, start = (
+        tmp_path_factory.mktemp("limited"),
+        getattr(request.module, "SERVER", ServerProcess),
+    )
     more = DEFAULT | {"ASKCLI_TRUSTED_PROXIES": "127.0.0.3", "ASKCLI_ANSWERER": "anthropic"}
-    process = serving(tmp_path_factory.mktemp("limited"), fake, server.database_url, **more)
+    process = start(home, **server_settings(fake, server.database_url, **more))
     yield process
     assert process.stop() == 0
 

@@ -13,14 +13,18 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from askcli.store import users
+from tests.support.databases import database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.limits import an_address, coming_from, login
 from tests.support.people import NewPerson, add_user
-from tests.support.processes import ServerProcess
+from tests.support.processes import FreshServer, ServerProcess
 from tests.support.secrets import PASSWORD
 from tests.support.soak import SOAK, report
 
 pytestmark = pytest.mark.xdist_group("limits")
+
+SERVER = FreshServer  # the cost of passwords is what these tests are about
 
 
 def test_no_site_can_take_all_of_the_time_for_passwords(limited: ServerProcess) -> None:
@@ -71,6 +75,10 @@ def test_wrong_email_and_wrong_password_take_the_same_time(
     with coming_from(limited, an_address()) as http:
         body = {"name": "A", "email": email, "password": PASSWORD}
         assert http.post("/api/users", json=body).status_code == 201
+        with database_of(limited) as connection:
+            row = users.by_email(connection, email)
+            assert row
+            assert row["password_hash"].startswith("$2b$12$")
 
         def seconds(tried: str) -> float:
             began = time.monotonic()

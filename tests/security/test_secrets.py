@@ -19,15 +19,11 @@ from tests.support.secrets import KEY, PASSWORD, SECRET, SECRETS, Secrets
 from tests.support.servers import server_settings
 
 
-def command_lines() -> str:
-    """What `ps` shows to everybody of every process."""
-    columns = []
-    for process in psutil.process_iter():
-        try:
-            columns.append(" ".join(process.cmdline()))
-        except psutil.Error:  # it has ended meanwhile
-            continue
-    return "\n".join(columns)
+def command_lines(*pids: int) -> list[str]:
+    """What `ps` shows to everybody of these processes and their children."""
+    parents = [psutil.Process(pid) for pid in pids]
+    children = [child for parent in parents for child in parent.children(recursive=True)]
+    return [" ".join(process.cmdline()) for process in parents + children]
 
 
 def test_no_process_list_shows_a_secret(
@@ -40,8 +36,9 @@ def test_no_process_list_shows_a_secret(
     waiting = cli.fresh_start("login", "--email", "a@b", "--password-stdin", stdin=subprocess.PIPE)
     with_token = new_cli(server, ASKCLI_TOKEN=token)
     asking = with_token.fresh_start("ask", "-", stdin=subprocess.PIPE)
-    processes = command_lines()
-    assert processes.count("askcli") >= 3
+    lines = command_lines(with_settings.pid, waiting.pid, asking.pid)
+    assert all("askcli" in line for line in lines)
+    processes = "\n".join(lines)
     for secret in (PASSWORD, KEY, SECRET, token, login["access_token"], login["refresh_token"]):
         assert secret not in processes
     for process in (waiting, asking):

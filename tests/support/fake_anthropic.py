@@ -155,7 +155,7 @@ class FakeAnthropic:
             await response.write(b"event: content_block_delta\ndata: {not json\n\n")
         elif reply.fault == "endless":
             while True:  # until the reader leaves
-                await response.write(b"data: " + b"x" * 65_536 + b"\n")
+                await response.write(b"data: " + b"x" * 2**20 + b"\n")
         elif reply.fault == "overloaded":
             error = {"type": "overloaded_error", "message": "SECRET upstream words"}
             data = json.dumps({"type": "error", "error": error})

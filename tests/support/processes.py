@@ -93,7 +93,7 @@ class ServerProcess:
 
 
 class FreshServer(ServerProcess):
-    """A server started as a host starts it: for tests of the start itself and of what is loaded."""
+    """A server started as a host starts it, which also hashes passwords at their real cost."""
 
     fresh = True
 

@@ -64,15 +64,9 @@ def sock() -> Iterator[socket.socket]:
 
 
 def run(sock: socket.socket, starts: Starts, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run one worker; SIGTERM comes when one lives that stays."""
+    """Run one worker."""
     monkeypatch.setattr(server_process, "start", starts.start)
     monkeypatch.setattr(workers, "FIRST_PAUSE_SECONDS", 0.01)
-
-    def stop() -> None:
-        assert starts.lives.wait(30)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=stop, daemon=True).start()
     Workers(sock, 1, []).run(lambda: None)
 
 
@@ -80,7 +74,16 @@ def test_a_worker_that_dies_while_the_database_is_away_comes_back_with_it(
     sock: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    run(sock, Starts(FATES), monkeypatch)
+    starts = Starts(FATES)
+
+    def stop() -> None:
+        assert starts.lives.wait(60)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    run(sock, starts, monkeypatch)
+    stopping.join()
     assert [REASON in line for line in caplog.messages] == [False, True, True]
 
 

@@ -26,9 +26,6 @@ COST = 12
 MAX_WAITING = 32
 NICENESS = 10
 
-# Compared against when the email is unknown, so that both failures take the same time.
-_DUMMY_HASH = bcrypt.hashpw(b"nobody's password", bcrypt.gensalt(4)).replace(b"$04$", b"$12$")
-
 _full = partial(Unavailable, "Too many people log in just now; try again.", retry_after=5)
 
 
@@ -50,7 +47,7 @@ class Passwords:
 
         Raises Unavailable when too many comparisons wait, in all or from this site.
         """
-        expected = password_hash.encode() if password_hash else _DUMMY_HASH
+        expected = password_hash.encode() if password_hash else _dummy_hash()
         data = password.encode()[:MAX_PASSWORD_BYTES]
         is_equal = await self._run(lambda: _has_hash(data, expected))
         is_short = len(password.encode()) <= MAX_PASSWORD_BYTES
@@ -70,6 +67,13 @@ class Passwords:
 def hash_password(password: str) -> str:
     """Return the bcrypt hash of a password: a quarter of a second of work for each guess."""
     return bcrypt.hashpw(password.encode(), bcrypt.gensalt(COST)).decode()
+
+
+@cache
+def _dummy_hash() -> bytes:
+    """A hash for unknown emails to be compared with, so that both failures take the same time."""
+    cheap = bcrypt.hashpw(b"nobody's password", bcrypt.gensalt(4))
+    return cheap.replace(b"$04$", b"$%02d$" % COST)
 
 
 def _has_hash(password: bytes, expected: bytes) -> bool:
