@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,12 +19,13 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 
+from tests.support.cli import NewCli
 from tests.support.databases import NewDatabase, migrated, postgres_in
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
 from tests.support.proxy import Proxy
-from tests.support.secrets import PASSWORD
+from tests.support.secrets import PASSWORD, SECRET
 from tests.support.servers import serving
 from tests.support.waiting import eventually
 
@@ -109,6 +111,50 @@ def test_a_database_that_hangs_is_503_and_comes_back_without_a_restart(
         assert eventually(lambda: _statuses(pool, person) == {201}, seconds=120)
     with hang(own_postgres):
         assert server.stop() == 0
+
+
+# While the connection is made, and while the server looks at the tables.
+@pytest.mark.parametrize("replied_bytes", [100, 1000])
+def test_a_database_that_hangs_at_the_start_is_one_error(
+    own_postgres: Postgres, new_cli: NewCli, replied_bytes: int
+) -> None:
+    cli = new_cli(ASKCLI_ANSWERER="scripted", DB_CONN_STRING=own_postgres.url, JWT_SECRET=SECRET)
+    own_postgres.proxy.stall_after(replied_bytes)
+    process = cli.start("serve", "--port", "0", stderr=subprocess.PIPE)
+    try:
+        code = process.wait(60)
+    finally:
+        own_postgres.proxy.flow()
+        process.kill()
+        _, error = process.communicate()
+    assert (code, error.count(b"\n")) == (1, 1), error
+    assert error.startswith(b"askcli: error: cannot use the database postgresql://"), error
+
+
+def test_a_database_that_takes_no_changes_is_not_ready(
+    postgres_server: ServerProcess, new_person: NewPerson
+) -> None:
+    import psycopg
+
+    person = new_person(postgres_server)
+    with psycopg.connect(postgres_server.database_url, autocommit=True) as other:
+        name = other.execute("SELECT quote_ident(current_database())").fetchone()
+        assert name
+        database = f"ALTER DATABASE {name[0]}"
+        end_others = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        assert _ready(person).status_code == 200
+        other.execute(f"{database} SET default_transaction_read_only = on".encode())
+        other.execute(end_others.encode())
+        problem = _ready(person)
+        other.execute(b"SET default_transaction_read_only = off")
+        other.execute(f"{database} RESET default_transaction_read_only".encode())
+        other.execute(end_others.encode())
+    assert (problem.status_code, problem.json()["code"]) == (503, "database_unavailable")
+    assert "default_transaction_read_only is on" in problem.json()["detail"]
+    assert eventually(lambda: _ready(person).status_code == 200)
 
 
 def _statuses(pool: ThreadPoolExecutor, person: Person) -> set[int]:

@@ -21,6 +21,7 @@ class Proxy:
         self._flowing: asyncio.Event
         self._writers: set[asyncio.StreamWriter] = set()
         self._cut_after: int | None = None
+        self._stall_after: int | None = None
         self._lost_replies = 0
         self._awaited_words: tuple[bytes, ...] = ()
         self._doomed: set[asyncio.StreamWriter] = set()
@@ -66,8 +67,13 @@ class Proxy:
         """Pass nothing on, in either direction, until `flow`."""
         self._call(self._flowing.clear)
 
+    def stall_after(self, count: int) -> None:
+        """Stall once the server has sent so many bytes through a connection from here on."""
+        self._stall_after = count
+
     def flow(self) -> None:
         """Pass on again."""
+        self._stall_after = None
         self._call(self._flowing.set)
 
     def _call(self, what: object) -> None:
@@ -151,6 +157,8 @@ class Proxy:
         passed = 0
         try:
             async for data in pieces:
+                if is_reply and self._stall_after is not None and passed >= self._stall_after:
+                    self._flowing.clear()
                 await self._flowing.wait()
                 if writer in self._doomed:
                     self._abort()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
 from askcli import __version__
 from askcli.contract import health
 from askcli.contract.health import Readiness
-from askcli.errors import Unavailable
+from askcli.errors import DatabaseUnavailable, Unavailable
 from askcli.services.runs.registry import Runs
 from askcli.settings.registration import Registration
 from askcli.store import migrations
+from askcli.store.checks import read_only_reason
 from askcli.store.database import Database
 
 
@@ -25,7 +28,9 @@ class ReadinessCheck:
     async def check(self) -> Readiness:
         """Return the server's state. Raises Unavailable or a subclass when it is not ready."""
         self._runs.check_open()
-        version = await self._database.read(migrations.current)
+        version, reason = await self._database.read(_state)
+        if reason:
+            raise DatabaseUnavailable(f"The server is not ready: {reason}.")
         if error := migrations.problem(version):
             raise Unavailable(f"The server is not ready: {error.detail}")
         return Readiness(
@@ -34,3 +39,7 @@ class ReadinessCheck:
             database="sqlite" if self._database.is_sqlite else "postgresql",
             registration=self._registration,
         )
+
+
+def _state(connection: Connection) -> tuple[str | None, str | None]:
+    return migrations.current(connection), read_only_reason(connection)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
@@ -22,7 +21,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from askcli.errors import DatabaseUnavailable, Failed
+from askcli.errors import DatabaseUnavailable
 from askcli.store import deadline, engines, search
 
 T = TypeVar("T")
@@ -198,23 +197,3 @@ def _is_locked(error: Exception) -> bool:
 def _is_our_fault(error: DBAPIError) -> bool:
     """Whether a constraint or a statement is wrong, rather than the database unavailable."""
     return type(error).__name__ in ("IntegrityError", "DataError", "ProgrammingError")
-
-
-def check_reachable(database: Database) -> None:
-    """Raise Failed, with the reason but no password, when the database cannot be opened."""
-    with connection_errors(database), database.engine.connect():
-        pass
-
-
-@contextmanager
-def connection_errors(database: Database) -> Iterator[None]:
-    """Raise Failed, with the reason but no password, for errors of the database."""
-    try:
-        yield
-    except DBAPIError as error:
-        reason = str(error.orig).splitlines()[0]
-        file = Path(database.url.database or "")
-        if database.is_sqlite and file.exists() and not os.access(file, os.W_OK):
-            reason = "the file is read-only"
-        url = engines.shown(database.url)
-        raise Failed(f"cannot use the database {url}: {reason}") from None

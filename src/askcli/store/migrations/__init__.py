@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, text
 
 from askcli.errors import Failed, Misused
-from askcli.store.database import Database, check_reachable, connection_errors
+from askcli.store.checks import bounded, check_reachable, connection_errors
+from askcli.store.database import Database
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -95,7 +96,7 @@ def make_ready(database: Database) -> None:
 
 def check(database: Database) -> None:
     """Raise Failed or Misused unless the database is at this package's version."""
-    with connection_errors(database), database.engine.connect() as connection:
+    with bounded(database), database.engine.connect() as connection:
         error = problem(current(connection))
     if error:
         raise error

@@ -25,7 +25,8 @@ def database(*, create: bool = False) -> Iterator[Database]:
     Raises Failed when there is none, unless it is to be created.
     """
     from askcli.store import engines
-    from askcli.store.database import Database, check_reachable
+    from askcli.store.checks import check_reachable
+    from askcli.store.database import Database
 
     url = settings.load(dotenv=True).database_url
     parsed = engines.parse_url(url)
@@ -48,7 +49,7 @@ def transaction_on(database: Database, begin: str = "BEGIN IMMEDIATE") -> Iterat
     where a server of another version may be running.
     """
     from askcli.store import migrations
-    from askcli.store.database import connection_errors
+    from askcli.store.checks import connection_errors
 
     migrations.check(database)
     with connection_errors(database), database.transaction(begin) as connection:

@@ -66,7 +66,7 @@ def _serve(options: Settings, workers: int) -> None:
 def migrate() -> None:
     """Bring the database's schema to this version."""
     from askcli.store import migrations
-    from askcli.store.database import connection_errors
+    from askcli.store.checks import connection_errors
 
     with database.database(create=True) as opened, connection_errors(opened):
         before, after = migrations.upgrade(opened)

@@ -1,0 +1,67 @@
+"""Checks of a database before a server or a command uses it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from askcli.errors import Failed
+from askcli.store import deadline, engines
+from askcli.store.database import Database
+
+# A database may take connections and answer nothing.
+CHECK_SECONDS = 5.0
+
+
+def read_only_reason(connection: Connection) -> str | None:
+    """Return why a PostgreSQL takes no changes, None when it takes them, and for SQLite."""
+    if connection.dialect.name == "sqlite":
+        return None
+    is_standby, is_read_only = connection.execute(
+        text("SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'")
+    ).one()
+    if is_standby:
+        return "its database is a standby, which takes no changes"
+    if is_read_only:
+        return "its database takes no changes (default_transaction_read_only is on)"
+    return None
+
+
+def check_reachable(database: Database) -> None:
+    """Raise Failed, with the reason but no password, when the database cannot be opened."""
+    with bounded(database), database.engine.connect():
+        pass
+
+
+@contextmanager
+def bounded(database: Database) -> Iterator[None]:
+    """Raise Failed for errors of the database, and after CHECK_SECONDS."""
+    with deadline.within(CHECK_SECONDS):
+        try:
+            with connection_errors(database):
+                yield
+        except Exception:
+            if not deadline.has_passed():
+                raise
+            raise Failed(
+                f"cannot use the database {engines.shown(database.url)}: it does not answer"
+            ) from None
+
+
+@contextmanager
+def connection_errors(database: Database) -> Iterator[None]:
+    """Raise Failed, with the reason but no password, for errors of the database."""
+    try:
+        yield
+    except DBAPIError as error:
+        reason = str(error.orig).splitlines()[0]
+        file = Path(database.url.database or "")
+        if database.is_sqlite and file.exists() and not os.access(file, os.W_OK):
+            reason = "the file is read-only"
+        url = engines.shown(database.url)
+        raise Failed(f"cannot use the database {url}: {reason}") from None
