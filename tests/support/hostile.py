@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,12 +14,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Response:
-    """A response; `endless` is sent after the body until the client leaves."""
+    """A response; `endless` is sent after the body until the client leaves, after each `pause`."""
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     endless: bytes = b""
+    dripping_head: bytes = b""  # sent instead of a response, in the same way
+    pause: float = 0.0
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of clients that have left."""
 
 
 class HostileServer:
@@ -29,6 +37,10 @@ class HostileServer:
             def _answer(self) -> None:
                 self.rfile.read(int(self.headers.get("content-length", 0)))
                 response = respond(self.command, self.path.partition("?")[0])
+                with suppress(OSError):
+                    while response.dripping_head:
+                        self.wfile.write(response.dripping_head)
+                        time.sleep(response.pause)
                 self.send_response(response.status)
                 for name, value in response.headers.items():
                     self.send_header(name, value)
@@ -38,6 +50,7 @@ class HostileServer:
                 with suppress(OSError):  # the client has left
                     self.wfile.write(response.body)
                     while response.endless:
+                        time.sleep(response.pause)
                         self.wfile.write(response.endless)
 
             do_GET = do_POST = do_DELETE = _answer  # noqa: N815
@@ -45,7 +58,7 @@ class HostileServer:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 

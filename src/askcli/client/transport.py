@@ -11,6 +11,7 @@ import httpx2
 from askcli import __version__
 from askcli.client import bounded, events
 from askcli.client.address import Address
+from askcli.client.deadline import within_at_most
 from askcli.client.events import Events
 from askcli.client.reviving import RevivingTransport
 from askcli.contract.protocol import EVENT_STREAM, parse_whole_number
@@ -62,9 +63,10 @@ class Transport:
     ) -> T:
         """Return the JSON of the response, checked for the shape; NoneType is an empty body.
 
-        Raises the server's problem, or BadResponse.
+        It may take the time-out as a whole, however little of it comes at a time. Raises the
+        server's problem, BadResponse or Unreachable.
         """
-        with self._raising():
+        with within_at_most(self.timeout, self._late()), self._raising():
             response = self._http.request(
                 method, path, json=body, params=params, auth=login, timeout=self._limited(seconds)
             )
@@ -104,16 +106,21 @@ class Transport:
         seconds = min(seconds, self.timeout)
         return httpx2.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
 
+    @property
+    def _name(self) -> str:
+        return "the local server" if self.address.socket else self.address.url
+
+    def _late(self) -> Unreachable:
+        return Unreachable(f"{self._name} did not answer in time; try again, or raise --timeout.")
+
     @contextmanager
     def _raising(self) -> Iterator[None]:
         """Raise httpx2's errors as Unreachable."""
-        server = "the local server" if self.address.socket else self.address.url
+        server = self._name
         try:
             yield
         except httpx2.TimeoutException:
-            raise Unreachable(
-                f"{server} did not answer in time; try again, or raise --timeout."
-            ) from None
+            raise self._late() from None
         except httpx2.ConnectError:
             raise Unreachable(
                 f"cannot reach {server}: check that it runs and that --server is right."

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from askcli.cli.commands.models import ensure_local_model
-from askcli.cli.input.deadline import within
 from askcli.cli.input.last_conversation import Terminal
 from askcli.cli.output import spinner
 from askcli.cli.output.answer import Printer, check_whole
 from askcli.cli.reference import completion_cache
 from askcli.client import local_server
 from askcli.client.api import Api
+from askcli.client.deadline import within
 from askcli.client.events import Event
 from askcli.client.resume import Asking
 from askcli.client.target import Connection

@@ -11,11 +11,11 @@ from uuid import uuid4
 
 from askcli.cli.commands.ask.answering import opened, print_events
 from askcli.cli.input import options, question, question_ids
-from askcli.cli.input.deadline import within
 from askcli.cli.input.last_conversation import Terminal
 from askcli.cli.output import notices, output_file
 from askcli.cli.output.answer import Printer, printer
 from askcli.client.api import Api
+from askcli.client.deadline import within
 from askcli.client.resume import Asking
 from askcli.client.target import Connection
 from askcli.errors import Misused, TimedOut

@@ -14,10 +14,10 @@ from askcli.cli.commands.batch.failures import FailuresFile
 from askcli.cli.commands.batch.pool import Asked, ask_all
 from askcli.cli.commands.models import ensure_local_model
 from askcli.cli.input import options
-from askcli.cli.input.deadline import within
 from askcli.cli.input.numbers import number
 from askcli.cli.output import console, notices
 from askcli.cli.output.progress import RowProgress
+from askcli.client.deadline import within
 from askcli.errors import AskcliError, TimedOut
 
 log = logging.getLogger("askcli.notices")

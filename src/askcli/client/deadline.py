@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -31,6 +32,21 @@ def within(seconds: float | None, error: AskcliError) -> Iterator[None]:
             yield
     except _OutOfTimeError:
         raise error from None
+
+
+@contextmanager
+def within_at_most(seconds: float, error: AskcliError) -> Iterator[None]:
+    """Like `within`, but an earlier deadline stays that of the block around, with its error.
+
+    Only in the main thread, which alone takes signals; elsewhere there is no limit.
+    """
+    outer_seconds, _ = signal.getitimer(signal.ITIMER_REAL)
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or 0 < outer_seconds < seconds:
+        yield
+        return
+    with within(seconds, error):
+        yield
 
 
 @contextmanager
