@@ -136,6 +136,7 @@ def test_an_unreachable_server(new_cli: NewCli) -> None:
     assert (done.code, done.out) == (6, "")
     assert "cannot reach http://127.0.0.1:9" in done.err
     assert "Trying again" in done.err
+    assert "has not confirmed the question" in done.err
     assert cli("whoami").code == 6
     assert cli("ask", "hello", "--server", "nonsense").code == 2
 

@@ -22,6 +22,7 @@ from tests.support.people import Person, logged_in
 from tests.support.processes import ServerProcess
 from tests.support.proxy import Proxy
 from tests.support.streams import STREAM
+from tests.support.waiting import eventually
 
 TEXT = "Zwölf 👩‍🚀 words\nand\ttwo."
 
@@ -226,6 +227,57 @@ def test_ctrl_c_stops_the_answer_and_names_it(sqlite_cli: Cli, fake: FakeAnthrop
     reply.release()
 
 
+@pytest.mark.parametrize(("is_stalled", "status"), [(False, "cancelled"), (True, "answering")])
+def test_ctrl_c_says_stopped_only_of_an_answer_that_the_server_has_stopped(
+    sqlite_server: ServerProcess,
+    new_cli: NewCli,
+    fake: FakeAnthropic,
+    is_stalled: bool,
+    status: str,
+) -> None:
+    """Over a slow network, and over one on which nothing arrives, until a second Ctrl-C."""
+    reply = fake.on(marker := uuid4().hex, "begun", " and ended", hold_after=1)
+    with Proxy(sqlite_server.url) as proxy:
+        cli = logged_in(new_cli(ASKCLI_SERVER=proxy.url), sqlite_server)
+        process = cli.start("ask", marker, stderr=-1)
+        assert process.stdout
+        assert os.read(process.stdout.fileno(), 100) == b"begun"
+        connections = proxy.connections
+        if is_stalled:
+            proxy.stall()
+        proxy.reply_pause = 0.4
+        process.send_signal(signal.SIGINT)
+        eventually(lambda: proxy.connections > connections)
+        if is_stalled:
+            process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+        proxy.reply_pause = 0
+        proxy.cut()  # or what stood still would arrive after all
+        proxy.flow()
+        notice = err.decode()
+        assert process.returncode == 130
+        assert ("stopped" in notice, "not confirmed" in notice) == (not is_stalled, is_stalled)
+        shown = cli("history", "show", notice.split()[-1], "--json")
+        assert json.loads(shown.out)["status"] == status
+    reply.release()
+
+
+def test_ctrl_c_before_the_server_has_confirmed_the_question_says_that_it_may_be_answered(
+    sqlite_server: ServerProcess, new_cli: NewCli, fake: FakeAnthropic
+) -> None:
+    reply = fake.on(marker := uuid4().hex, "whole", hold_after=0)
+    with Proxy(sqlite_server.url) as proxy:
+        cli = logged_in(new_cli(ASKCLI_SERVER=proxy.url), sqlite_server)
+        proxy.reply_pause = 600
+        process = cli.start("ask", marker, stderr=-1)
+        assert reply.reached.wait(30)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    reply.release()
+    assert process.returncode == 130
+    assert b"may be answered" in err
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
 def test_a_closed_terminal_does_not_stop_the_answer(
     sqlite_cli: Cli, fake: FakeAnthropic, number: signal.Signals
@@ -266,5 +318,30 @@ def test_a_timeout_leaves_the_answer_to_be_rejoined(sqlite_cli: Cli, fake: FakeA
     done = sqlite_cli("ask", "--timeout", "2", marker)
     assert (done.code, done.out) == (6, "begun")
     reply.release()
+    assert "the server continues it" in done.err
     words = done.err.split("askcli ask ")[1].split()[:2]
     assert sqlite_cli("ask", *words).out == "begun and ended\n"
+
+
+def test_a_timeout_says_nothing_of_a_server_that_it_does_not_know(
+    sqlite_server: ServerProcess, new_cli: NewCli, fake: FakeAnthropic
+) -> None:
+    """Before the question is confirmed, and after the connection is lost."""
+    reply = fake.on(marker := uuid4().hex, "begun", " and ended", hold_after=1)
+    with Proxy(sqlite_server.url) as proxy:
+        cli = logged_in(new_cli(ASKCLI_SERVER=proxy.url), sqlite_server)
+        proxy.stall()
+        unconfirmed = cli("ask", "--timeout", "1", "hello")
+        proxy.flow()
+        process = cli.start("ask", "--timeout", "3", marker, stderr=-1)
+        assert process.stdout
+        assert os.read(process.stdout.fileno(), 100) == b"begun"
+        proxy.cut_after(0)
+        proxy.cut()
+        _, lost = process.communicate(timeout=30)
+    reply.release()
+    assert (unconfirmed.code, process.returncode) == (6, 6)
+    assert "the server has not confirmed the question" in unconfirmed.err
+    assert "complete after 3 s; the last try: the connection to" in " ".join(lost.decode().split())
+    assert b"--rejoin" in lost
+    assert b"continues it" not in unconfirmed.err.encode() + lost

@@ -40,6 +40,7 @@ class Asking:
         self._api = api
         self.question_id = question_id
         self._characters = 0
+        self.failure: AskcliError | None = None  # of the last try, until an event has come
         self._failures = 0
         self._acknowledged = False
 
@@ -84,7 +85,7 @@ class Asking:
 
         Raises the error of an `error` event that a retry may mend.
         """
-        self._failures = 0
+        self._failures, self.failure = 0, None
         if (error := event.error()) and self._is_temporary(error):
             raise error
         if event.name == EVENT_DELTA:
@@ -128,6 +129,6 @@ class Asking:
         pause = random.uniform(longest / 2, longest)  # noqa: S311 - jitter is no secret
         if error.retry_after is not None:
             pause = max(pause, error.retry_after)
-        self._failures += 1
+        self._failures, self.failure = self._failures + 1, error
         passing.info("Trying again in %.1f s: %s", pause, error.detail)
         time.sleep(pause)

@@ -22,7 +22,15 @@ from askcli.errors import AskcliError, Unreachable
 
 log = logging.getLogger("askcli.notices")
 
-CANCEL_SECONDS = 0.2
+# Time for a new connection over a slow network, and for the reply; a second Ctrl-C ends it.
+CANCEL_SECONDS = 2.0
+
+# By the status of the question after the request to cancel it.
+_STOPPED = {
+    "cancelled": "stopped; the text so far is kept",
+    "answering": "the stop is not confirmed, and the answer may go on",
+}
+_ENDED = "the answer had ended"
 
 
 @contextmanager
@@ -43,10 +51,7 @@ def print_events(
     connection: Connection, api: Api, asking: Asking, events: Iterator[Event], show: Printer
 ) -> None:
     """Print the answer within --timeout. Ctrl-C cancels it; a time-out leaves it running."""
-    seconds = connection.settings.timeout
-    timeout = Unreachable(
-        f"the answer was not complete after {seconds} s; the server continues it."
-    )
+    seconds, timeout = connection.settings.timeout, Unreachable()
     try:
         with within(seconds, timeout):
             finished = show(_remembering(connection, events))
@@ -56,6 +61,8 @@ def print_events(
         _cancel(api, asking.question_id)
         raise
     except AskcliError as error:
+        if error is timeout:
+            error.detail = _progress(asking, seconds)
         error.question_id = error.question_id or asking.question_id
         if asking.question_id and (error is timeout or error.question_status == "answering"):
             log.info("askcli: follow it with: askcli ask --rejoin %s", asking.question_id)
@@ -71,10 +78,22 @@ def _remembering(connection: Connection, events: Iterator[Event]) -> Iterator[Ev
         yield event
 
 
+def _progress(asking: Asking, seconds: int) -> str:
+    """Return what is known of a question whose time is up."""
+    failure = asking.failure
+    if asking.question_id is None:
+        reason = f": {failure.detail}" if failure else "; see `askcli history`, or ask again."
+        return f"the server has not confirmed the question after {seconds} s{reason}"
+    reason = f"the last try: {failure.detail}" if failure else "the server continues it."
+    return f"the answer was not complete after {seconds} s; {reason}"
+
+
 def _cancel(api: Api, question_id: str | None) -> None:
-    """Cancel the answer, without keeping the user waiting for the server."""
+    """Cancel the answer, without keeping the user waiting for the server for long."""
     if question_id is None:
+        log.info("askcli: the question was not confirmed, and may be answered: askcli history")
         return
+    status = "answering"
     with suppress(AskcliError, KeyboardInterrupt), within(CANCEL_SECONDS, Unreachable("late")):
-        api.cancel(question_id)
-    log.info("askcli: stopped; the text so far is kept: askcli history show %s", question_id)
+        status = api.cancel(question_id)["status"]
+    log.info("askcli: %s: askcli history show %s", _STOPPED.get(status, _ENDED), question_id)
