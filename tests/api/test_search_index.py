@@ -112,3 +112,16 @@ def test_an_index_of_an_older_version_is_made_anew(new_database: NewDatabase) ->
         check = "INSERT INTO question_index (question_index, rank) VALUES ('integrity-check', 1)"
         connection.exec_driver_sql(check)
     database.close()
+
+
+def test_an_older_index_of_postgresql_gets_words_at_once(new_database: NewDatabase) -> None:
+    from alembic import command
+
+    database = Database(migrated(new_database("postgres")))
+    options = "SELECT reloptions FROM pg_class WHERE relname = 'ix_question_words_words'"
+    with database.transaction() as connection:
+        command.downgrade(migrations.config(connection), "0009")
+        assert connection.exec_driver_sql(options).scalar() is None
+        command.upgrade(migrations.config(connection), "head")
+        assert connection.exec_driver_sql(options).scalar() == ["fastupdate=off"]
+    database.close()
