@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
+import psutil
 import pytest
+from sqlalchemy import Connection, select, update
 
 from askcli.services.clock import now
-from askcli.store import questions
+from askcli.store import listing, migrations, questions, sizes
+from askcli.store.database import Database
 from askcli.store.sizes import MAX_BYTES
+from askcli.store.tables import questions as questions_table
 from tests.support.cli import NewCli
-from tests.support.databases import database_of
-from tests.support.people import Person
+from tests.support.databases import NewDatabase, database_of, migrated
+from tests.support.people import Person, new_user
 from tests.support.processes import ServerProcess
 from tests.support.search_cases import store_question
 
@@ -42,6 +47,52 @@ def test_a_page_ends_where_its_texts_are_large_and_the_next_one_follows(
             break
     assert sizes == [1, 1, 2, 1]
     assert asked == [f"bulky {number}" for number in (4, 3, 2, 1, 0)]
+
+
+def test_sqlite_reads_the_texts_of_a_page_and_no_others(new_database: NewDatabase) -> None:
+    """Neither to choose those of a page nor to choose those to delete."""
+    database = Database(migrated(new_database("sqlite")))
+    with database.transaction() as connection:
+        user_id = new_user(connection, "a@example.org")
+        for number in range(6):
+            store_question(connection, str(user_id), str(number), LONG)
+    process = psutil.Process()
+
+    def texts_read(work: Callable[[Connection], object]) -> float:
+        database.engine.dispose()  # and with it what the connection has read before
+        with database.transaction("BEGIN IMMEDIATE") as connection:
+            before = process.io_counters().read_chars
+            work(connection)
+            return float(process.io_counters().read_chars - before) / len(LONG.encode())
+
+    filter_ = listing.Filter(limit=10)
+    later = now() + timedelta(hours=1)
+    assert texts_read(lambda connection: listing.page(connection, user_id, filter_)) < 2.5
+    assert texts_read(lambda c: questions.remove_older(c, user_id, later, 10)) < 4.5
+    database.close()
+
+
+def test_sizes_of_questions_asked_before_are_known(new_database: NewDatabase) -> None:
+    """And follow what is asked, answered and deleted after it, also on an older version again."""
+    from alembic import command
+
+    database = Database(migrated(new_database("sqlite")))
+    with database.transaction() as connection:
+        user_id = new_user(connection, "a@example.org")
+        command.downgrade(migrations.config(connection), "0010")
+        store_question(connection, str(user_id), "é", "1")
+        command.upgrade(migrations.config(connection), "head")
+        store_question(connection, str(user_id), "two", "")
+        deleted = store_question(connection, str(user_id), "three", "")
+        questions.remove(connection, user_id, UUID(deleted))
+        change = update(questions_table).where(questions_table.c.question == "two")
+        connection.execute(change.values(answer="éé", system="s"))
+        known = select(questions_table.c.id, sizes.of_texts(connection))
+        in_order = known.order_by(questions_table.c.id)
+        assert [size for _, size in connection.execute(in_order)] == [3, 8]
+        count = connection.exec_driver_sql("SELECT count(*) FROM question_sizes").scalar()
+        assert count == 2
+    database.close()
 
 
 def test_commands_follow_the_pages_however_few_questions_are_in_one(

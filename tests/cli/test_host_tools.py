@@ -58,18 +58,19 @@ def rows_of(server: ServerProcess, person: Person) -> dict[str, int]:
     counts = {}
     with database_of(server) as connection:
         tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
-        index = {name for name in tables if name.startswith(("question_words", "question_index"))}
-        assert tables - index == set(metadata.tables)
+        derived = {name for name in tables if name.startswith("question_")}
+        assert tables - derived == set(metadata.tables)
         for name, kind in metadata.tables.items():
             key = kind.c.id if name == "users" else kind.c.get("user_id")
             if key is not None:
                 rows = connection.execute(select(key).where(key == UUID(person.id))).all()
                 counts[name] = len(rows)
-        words = table("question_words", column("question_id", Uuid))
-        orphaned = words.c.question_id.not_in(select(metadata.tables["questions"].c.id))
-        count = select(func.count()).select_from(words).where(orphaned)
-        assert connection.execute(count).scalar() == 0  # what finds a question goes with it
-        if "question_index_owners" in index:
+        for name in derived & {"question_words", "question_sizes"}:
+            index = table(name, column("question_id", Uuid))
+            orphaned = index.c.question_id.not_in(select(metadata.tables["questions"].c.id))
+            count = select(func.count()).select_from(index).where(orphaned)
+            assert connection.execute(count).scalar() == 0  # it goes with its question
+        if "question_index_owners" in derived:
             owners = table("question_index_owners", column("user_id", Uuid))
             query = select(owners).where(owners.c.user_id == UUID(person.id))
             counts["question_index_owners"] = len(connection.execute(query).all())

@@ -5,29 +5,53 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, cast, func
+from sqlalchemy import ColumnElement, Connection, Integer, Row, Uuid, column, func, select, table
 
 from askcli.store.tables import questions
 
-# Texts of one page, or deleted in one transaction, in bytes as UTF-8.
+# Texts of one page, and those deleted in one transaction, in bytes as UTF-8.
 MAX_BYTES = 4_194_304
+MAX_DELETED_BYTES = 1_048_576  # their words are deleted too, which takes a tenth of a second
+
+# PostgreSQL knows the size of a text without reading it, SQLite only from version 3.43 on, which
+# most Pythons do not have. There the sizes have a table of their own: a column after the texts
+# would be found only by reading through them.
+SQLITE_FILL = """INSERT OR REPLACE INTO question_sizes SELECT id, length(CAST(question AS BLOB))
+    + length(CAST(answer AS BLOB)) + length(CAST(coalesce(system, '') AS BLOB)) FROM questions"""
+SQLITE_CREATE = (
+    """CREATE TABLE question_sizes (
+        question_id CHAR(32) PRIMARY KEY REFERENCES questions (id) ON DELETE CASCADE,
+        bytes INTEGER NOT NULL) WITHOUT ROWID""",
+    f"""CREATE TRIGGER question_sizes_added AFTER INSERT ON questions
+        BEGIN {SQLITE_FILL} WHERE id = new.id; END""",
+    f"""CREATE TRIGGER question_sizes_changed AFTER UPDATE OF question, answer, system ON questions
+        BEGIN {SQLITE_FILL} WHERE id = new.id; END""",
+)
+SQLITE_DROP = (
+    "DROP TRIGGER question_sizes_added",
+    "DROP TRIGGER question_sizes_changed",
+    "DROP TABLE question_sizes",
+)
+
+_sizes = table("question_sizes", column("question_id", Uuid), column("bytes", Integer))
 
 
 def of_texts(connection: Connection) -> ColumnElement[int]:
     """Return the expression of the size of a question's texts, as UTF-8."""
     c = questions.c
-    texts = (c.question, c.answer, func.coalesce(c.system, ""))
     if connection.dialect.name == "sqlite":
-        one, two, three = (func.length(cast(text, LargeBinary)) for text in texts)
-    else:  # which knows the size without reading the text
-        one, two, three = (func.octet_length(text) for text in texts)
+        size = select(_sizes.c.bytes).where(_sizes.c.question_id == c.id)
+        return size.correlate(questions).scalar_subquery()
+    one, two, three = (
+        func.octet_length(text) for text in (c.question, c.answer, func.coalesce(c.system, ""))
+    )
     return one + two + three
 
 
-def fitting(candidates: Iterable[Row[UUID, int]]) -> list[UUID]:
+def fitting(candidates: Iterable[Row[UUID, int]], limit: int = MAX_BYTES) -> list[UUID]:
     """Return the ids of the first of these (id, bytes) that fit; the very first in any case."""
     ids: list[UUID] = []
-    remaining = MAX_BYTES
+    remaining = limit
     for question_id, size in candidates:
         remaining -= size
         if ids and remaining < 0:
