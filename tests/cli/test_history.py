@@ -315,12 +315,28 @@ def test_a_question_is_shown_with_its_answer_model_and_cost(
 
 
 def test_a_spreadsheet_computes_nothing_of_an_export(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
-    markers = [uuid4().hex for _ in range(6)]
-    for marker, begin in zip(markers, "=+-@\t\r", strict=True):
+    begins = "=+-@\t\r\n＝＋－＠"  # noqa: RUF001 - spreadsheets take the wide signs, too
+    markers = [uuid4().hex for _ in begins]
+    for marker, begin in zip(markers, begins, strict=True):
         fake.on(marker, f'{begin}HYPERLINK("http://evil.example")')
     asked(sqlite_cli, *markers)
     exported = sqlite_cli.in_process("history", "export", "--format", "csv").out
-    answers = [row["answer"] for row in csv.DictReader(io.StringIO(exported))]
-    assert len(answers) == 6
+    answers = [row["answer"] for row in csv.DictReader(io.StringIO(exported, newline=""))]
+    assert len(answers) == len(begins)
     assert all(answer.startswith("'") for answer in answers), answers
     assert "'" not in sqlite_cli.in_process("history", "export").out
+
+
+def test_a_json_object_is_one_line_to_every_reader(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    good, bad = uuid4().hex, uuid4().hex
+    ends = "\v \f \x1c \x1d \x1e \x85 \u2028 \u2029"
+    fake.on(good, f"answer {ends}")
+    fake.on(bad, "", status=400, error_type="invalid_request_error")
+    rows = "".join(json.dumps(f"{marker} {ends}") + "\n" for marker in (good, bad))
+    batch = sqlite_cli.in_process("batch", "-q", "-", stdin=rows).out
+    export = sqlite_cli.in_process("history", "export").out
+    events = sqlite_cli.in_process("ask", "--ndjson", good).out
+    failed = (sqlite_cli.home / "batch.failed.jsonl").read_text()
+    for output, count in ((batch, 1), (export, 2), (failed, 1), (events, None)):
+        objects = [json.loads(line) for line in output.splitlines()]
+        assert count is None or [ends in row["question"] for row in objects] == [True] * count

@@ -29,7 +29,8 @@ _HARMLESS = (
     # What reverses or hides the text around it, and line ends that are none in a terminal.
     | dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029), 0xFFFD)
 )
-_JSON_HARMLESS = {code: f"\\u{code:04x}" for code in (0x7F, *range(0x80, 0xA0))}
+# And what ends a line to readers that go by Unicode, though not to JSON.
+_JSON_HARMLESS = {code: f"\\u{code:04x}" for code in (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029)}
 
 
 def harmless(text: str) -> str:

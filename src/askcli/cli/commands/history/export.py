@@ -17,7 +17,7 @@ from askcli.cli.output import console, output_file
 from askcli.contract.shapes import Question
 
 # How a cell begins that a spreadsheet takes for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
 
 
 class Format(StrEnum):
