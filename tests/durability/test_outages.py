@@ -129,17 +129,19 @@ def test_a_full_disk_is_told_and_got_over(
         server = serving(tmp_path / "home", fake, f"sqlite:///{disk / 'askcli.db'}")
         person = new_person(server)
         stored = person.ask("kept").json()["id"]
-        filler = disk / "filler"
+        filler, marker = disk / "filler", uuid4().hex
         with filler.open("wb", buffering=0) as file:
             while True:
                 try:
                     file.write(b"x" * 4096)
                 except OSError:
                     break
-        refused = eventually(lambda: _refused(person))
+        refused = eventually(lambda: _refused(person, marker))
         assert refused
         assert refused.json()["code"] == "database_unavailable"
-        assert "disk" in refused.json()["detail"]
+        assert "has no disk space left; nothing was changed" in refused.json()["detail"]
+        accepted = [row for row in person.questions() if marker in row["question"]]
+        assert len(fake.asked(marker)) == len(accepted)
         assert person.http.get(f"/api/questions/{stored}").json()["answer"]
         filler.unlink()
         assert person.ask("there is room again").status_code == 201
@@ -147,8 +149,8 @@ def test_a_full_disk_is_told_and_got_over(
         assert server.stop() == 0
 
 
-def _refused(person: Person) -> httpx2.Response | None:
-    answer = person.ask("x" * 50_000)
+def _refused(person: Person, marker: str) -> httpx2.Response | None:
+    answer = person.ask(marker + "x" * 50_000)
     return answer if answer.status_code == 503 else None
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
@@ -140,7 +141,8 @@ class Database:
             if _is_locked(error) and not deadline.has_passed():
                 raise _Locked from error
             log.warning("the database failed: %s", str(error).splitlines()[0])
-            raise _unavailable(_reason(error), is_committing=is_committing) from error
+            may_be_done = is_committing and not _is_undone(error)
+            raise _unavailable(_reason(error), may_be_done=may_be_done) from error
 
     @contextmanager
     def transaction(self, begin: str = "BEGIN IMMEDIATE") -> Iterator[Connection]:
@@ -162,11 +164,11 @@ class _Locked(Exception):
     """A lock was not free in time: the unit was rolled back, and can run again."""
 
 
-def _unavailable(reason: str, *, is_committing: bool = False) -> DatabaseUnavailable:
-    outcome = "the change may have been made" if is_committing else "nothing was changed"
+def _unavailable(reason: str, *, may_be_done: bool = False) -> DatabaseUnavailable:
+    outcome = "the change may have been made" if may_be_done else "nothing was changed"
     return DatabaseUnavailable(
         f"The database {reason}; {outcome}. Try again shortly.",
-        may_be_done=is_committing,
+        may_be_done=may_be_done,
         retry_after=RETRY_AFTER_SECONDS,
     )
 
@@ -187,6 +189,16 @@ def _reason(error: Exception) -> str:
         if words in str(error):
             return reason
     return "is not available just now"
+
+
+# SQLite's errors with which a COMMIT has changed nothing. After another, such as a failed fsync,
+# the change may be found in the log when the database is opened again.
+_UNDONE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY)
+
+
+def _is_undone(error: Exception) -> bool:
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _UNDONE  # without the extension
 
 
 def _is_locked(error: Exception) -> bool:
