@@ -221,3 +221,18 @@ def test_forty_questions_at_once_are_all_answered_and_stored(alice: Person) -> N
     stored = alice.http.get("/api/users/me/questions", params={"limit": "100"}).json()["items"]
     assert {item["status"] for item in stored} == {"answered"}
     assert len(stored) == 40
+
+
+@pytest.mark.parametrize("word", ["odd\ud800", "odd\0"], ids=["half of a pair", "NUL"])
+def test_words_of_the_provider_that_no_database_stores_are_replaced(
+    alice: Person, fake: FakeAnthropic, word: str
+) -> None:
+    def rename(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        events[0]["message"]["model"] = word
+        return events
+
+    fake.on(marker := uuid4().hex, "a whole answer", stop_reason=word, edit=rename)
+    ask: dict[str, Any] = {"json": {"question": marker}, "timeout": 20}
+    question = alice.http.post("/api/questions", **ask).json()
+    assert (question["status"], question["answer"]) == ("answered", "a whole answer")
+    assert (question["model"], question["stop_reason"]) == ("odd\ufffd", "odd\ufffd")

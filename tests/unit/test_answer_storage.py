@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from askcli.answerers.base import Piece, Request
+from askcli.answerers.base import Begin, Finish, Piece, Request
 from askcli.errors import Cancelled, DatabaseUnavailable
 from askcli.server.bootstrap import Services, build
 from askcli.services.clock import new_id, now
@@ -74,6 +74,26 @@ def test_an_outage_at_the_end_of_a_cancelled_answer_changes_nothing_of_it(
             assert stream.question["answer"] == "unmistakable"
             found = await services.history.page(user_id, Filters(10, search="unmistakable"))
             assert [item["id"] for item in found["items"]] == [stream.question["id"]]
+
+    asyncio.run(scenario())
+
+
+async def unstorable_answer(_request: Request) -> AsyncGenerator[Piece, None]:
+    yield Begin("a model \ud800", 11)
+    yield "a whole answer"
+    yield Finish("end_turn \ud800", "a model \ud800", 11, 7)
+
+
+def test_an_end_that_cannot_be_stored_is_stored_without_the_providers_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with services_of(tmp_path) as (services, user_id):
+            monkeypatch.setattr(services.answerer, "stream", unstorable_answer)
+            stream = await services.questions.ask(user_id, Ask("hello"), None)
+            question = await asyncio.wait_for(stream.result(), 10)
+            assert (question["status"], question["answer"]) == ("answered", "a whole answer")
+            assert (question["model"], question["stop_reason"]) == ("scripted", None)
 
     asyncio.run(scenario())
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from askcli.answerers.base import Begin, Finish, Piece
+from askcli.answerers.storable_text import storable
 from askcli.errors import Interrupted, ProviderFailed
 
 NO_ANSWER = "The model's provider sent something that is not an answer."
@@ -110,4 +111,4 @@ def _count(value: Any) -> int | None:
 
 
 def _word(value: Any) -> str | None:
-    return value[:50] if isinstance(value, str) else None
+    return storable(value[:50]) if isinstance(value, str) else None

@@ -9,6 +9,7 @@ import logging
 from contextlib import aclosing
 
 from askcli.answerers.base import Answerer, Begin, Finish
+from askcli.answerers.storable_text import StorableText
 from askcli.contract.limits import MAX_ANSWER_CHARACTERS
 from askcli.errors import (
     AnswerTooLong,
@@ -18,7 +19,6 @@ from askcli.errors import (
 )
 from askcli.services.runs.retries import RetryPolicy
 from askcli.services.runs.run import Run
-from askcli.services.runs.storable_text import StorableText
 from askcli.services.runs.storage import AnswerStorage
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.usage.metering import Outcome

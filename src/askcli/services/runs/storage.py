@@ -10,11 +10,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DataError
 
 from askcli.contract.shapes import Question, Status
 from askcli.errors import (
@@ -120,6 +122,15 @@ class AnswerStorage:
 
     async def end(self, run: Run, outcome: Outcome, cost: float | None, entry: Entry) -> None:
         """Store the end of the answer, and end its stream with what is stored."""
+        try:
+            await self._store(run, outcome, cost, entry)
+        except (DataError, UnicodeError):
+            log.exception(
+                "run %s: its end is stored without the provider's report", run.question_id
+            )
+            await self._store(run, replace(outcome, begin=None, finish=None), None, entry)
+
+    async def _store(self, run: Run, outcome: Outcome, cost: float | None, entry: Entry) -> None:
         answered_at = now()
         question = _ended(run.stream.question, outcome, answered_at, cost)
         values: dict[str, Any] = {"answered_at": answered_at, "is_queued": False}
@@ -134,13 +145,15 @@ class AnswerStorage:
         run.stream.end(question, error)
 
     async def _persist(self, run: Run, work: Callable[[], Awaitable[T]]) -> T:
-        """Do the work on the database, however often it takes."""
+        """Do the work however often it takes; raise DataError and UnicodeError, which stay."""
         pause = RETRY_SECONDS
         while True:
             try:
                 return await work()
             except DatabaseUnavailable:
                 pause = RETRY_SECONDS
+            except (DataError, UnicodeError):
+                raise
             except Exception:
                 log.exception("run %s: its state could not be stored yet", run.question_id)
                 pause = min(LONGEST_RETRY_SECONDS, 2 * pause)

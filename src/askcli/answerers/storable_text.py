@@ -1,4 +1,4 @@
-"""The text of an answer as a database stores it."""
+"""What an answerer sends, as a database stores it."""
 
 from __future__ import annotations
 
@@ -28,3 +28,9 @@ class StorableText:
     def _decode(self, piece: str, *, is_last: bool = False) -> str:
         data = piece.encode("utf-16-le", "surrogatepass")
         return self._decoder.decode(data, is_last).replace("\0", "\ufffd")
+
+
+def storable(text: str) -> str:
+    """Return the storable form of a whole text."""
+    whole = StorableText()
+    return whole.add(text) + whole.end()
