@@ -142,8 +142,12 @@ def test_a_full_disk_is_told_and_got_over(
         assert "has no disk space left; nothing was changed" in refused.json()["detail"]
         accepted = [row for row in person.questions() if marker in row["question"]]
         assert len(fake.asked(marker)) == len(accepted)
+        readiness = person.http.get("/readyz")
+        assert readiness.status_code == 503
+        assert "disk has no space left" in readiness.json()["detail"]
         assert person.http.get(f"/api/questions/{stored}").json()["answer"]
         filler.unlink()
+        assert person.http.get("/readyz").status_code == 200
         assert person.ask("there is room again").status_code == 201
         assert len({row["id"] for row in person.questions()} & {stored}) == 1
         assert server.stop() == 0

@@ -11,7 +11,7 @@ from askcli.errors import DatabaseUnavailable, Unavailable
 from askcli.services.runs.registry import Runs
 from askcli.settings.registration import Registration
 from askcli.store import migrations
-from askcli.store.checks import read_only_reason
+from askcli.store.checks import unwritable_reason
 from askcli.store.database import Database
 
 
@@ -42,4 +42,4 @@ class ReadinessCheck:
 
 
 def _state(connection: Connection) -> tuple[str | None, str | None]:
-    return migrations.current(connection), read_only_reason(connection)
+    return migrations.current(connection), unwritable_reason(connection)

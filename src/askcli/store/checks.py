@@ -17,11 +17,14 @@ from askcli.store.database import Database
 # A database may take connections and answer nothing.
 CHECK_SECONDS = 5.0
 
+# With less, a disk may take a short question, and not its answer.
+LEAST_FREE_BYTES = 256 * 1024
 
-def read_only_reason(connection: Connection) -> str | None:
-    """Return why a PostgreSQL takes no changes, None when it takes them, and for SQLite."""
+
+def unwritable_reason(connection: Connection) -> str | None:
+    """Return why the database takes no changes, None when it takes them as far as can be seen."""
     if connection.dialect.name == "sqlite":
-        return None
+        return _full_disk_reason(Path(connection.engine.url.database or ""))
     is_standby, is_read_only = connection.execute(
         text("SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'")
     ).one()
@@ -30,6 +33,17 @@ def read_only_reason(connection: Connection) -> str | None:
     if is_read_only:
         return "its database takes no changes (default_transaction_read_only is on)"
     return None
+
+
+def _full_disk_reason(file: Path) -> str | None:
+    try:
+        disk = os.statvfs(file)
+    except OSError:
+        return None
+    blocks = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail  # some are kept for root
+    is_known = disk.f_blocks > 0  # a file system in user space may tell nothing
+    is_full = is_known and blocks * disk.f_frsize < LEAST_FREE_BYTES
+    return "its database's disk has no space left" if is_full else None
 
 
 def check_reachable(database: Database) -> None:

@@ -45,5 +45,5 @@ async def get_metrics(services: ServicesHere) -> PlainTextResponse:
 
 @router.get("/readyz", responses=problems(503))
 async def get_readiness(services: ServicesHere) -> Readiness:
-    """The database is reachable and migrated, and the server is not stopping: send requests."""
+    """The database is reachable, migrated and takes changes, and the server is not stopping."""
     return await services.readiness.check()
