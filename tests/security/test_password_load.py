@@ -22,7 +22,12 @@ from tests.support.processes import FreshServer, ServerProcess
 from tests.support.secrets import PASSWORD
 from tests.support.soak import SOAK, report
 
-pytestmark = pytest.mark.xdist_group("limits")
+# What is measured does not depend on the database.
+KINDS = ["sqlite", "postgres"] if SOAK else ["sqlite"]
+pytestmark = [
+    pytest.mark.xdist_group("limits"),
+    pytest.mark.parametrize("database_url", KINDS, indirect=True, scope="session"),
+]
 
 SERVER = FreshServer  # the cost of passwords is what these tests are about
 

@@ -26,6 +26,7 @@ def command_lines(*pids: int) -> list[str]:
     return [" ".join(process.cmdline()) for process in parents + children]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")
 def test_no_process_list_shows_a_secret(
     server: ServerProcess, new_cli: NewCli, fake: FakeAnthropic, tmp_path: Path
 ) -> None:
