@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -293,6 +294,18 @@ def test_the_pager_only_where_it_overflows(sqlite_cli: Cli) -> None:
     assert "cannot run PAGER" in terminal.read()
     terminal.wait()
     assert terminal.exitstatus == 2
+
+
+def test_no_pager_of_the_working_directory_is_run(sqlite_cli: Cli, tmp_path: Path) -> None:
+    asked(sqlite_cli, *(f"question {n}" for n in range(30)))
+    for directory, text in ((sqlite_cli.home, "PLANTED"), (tmp_path, "INSTALLED")):
+        (directory / "less").write_text(f"#!/bin/sh\necho {text}; wc -l\n")
+        (directory / "less").chmod(0o755)
+    rest = f"{tmp_path}:{sqlite_cli.environment['PATH']}"
+    for directories, pager in ((".", {}), ("", {}), (".", {"PAGER": "less -R"})):
+        sqlite_cli.environment |= {"PATH": f"{directories}:{rest}"} | pager
+        output = sqlite_cli.terminal("history", "-n", "30").read()
+        assert ("PLANTED" in output, "INSTALLED" in output) == (False, True), output
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])

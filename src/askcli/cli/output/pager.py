@@ -13,6 +13,7 @@ from itertools import chain
 
 from askcli.cli.output import console, transient
 from askcli.errors import Misused
+from askcli.files import programs
 
 # As git does: less quits if all fits, keeps colours and leaves the text on the screen.
 LESS = "FRX"
@@ -44,9 +45,12 @@ def _pager() -> list[str] | None:
         command = shlex.split(variable or "less")
     except ValueError:
         raise Misused(f"PAGER is not a command: {variable!r}.") from None
-    if variable is None and not shutil.which("less"):
+    program = programs.path_of(command[0])
+    if command == ["cat"] or (variable is None and not program):
         return None
-    return None if command == ["cat"] else command
+    if not program:
+        raise Misused(f"cannot run PAGER {command[0]!r}: there is no such program on PATH.")
+    return [program, *command[1:]]
 
 
 def _as_many_as_fit(lines: Iterator[str]) -> list[str]:
