@@ -11,23 +11,26 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from sqlalchemy import select
 
-from askcli.answerers.base import Request
+from askcli.answerers.base import Message, Request
 from askcli.errors import DatabaseUnavailable
-from askcli.server.bootstrap import build
+from askcli.server.bootstrap import Services, build
+from askcli.services import admin
 from askcli.services.questions.ask import Ask
 from askcli.services.questions.ask import row as new_row
 from askcli.services.runs.orphans import CHECKS_PER_TIMEOUT, Orphans
 from askcli.services.usage import quotas
-from askcli.services.usage.metering import Metering
+from askcli.services.usage.metering import MESSAGE_TOKENS, Metering
 from askcli.settings import Settings
-from askcli.store import questions
+from askcli.store import questions, tables, usage
 from askcli.store.database import Database
 from tests.support.databases import NewDatabase, migrated
 from tests.support.people import new_user
 from tests.support.secrets import SECRET
 
 TIMEOUT = 0.6
+REQUEST = Request("scripted", (Message("user", "hello"),), None, 4000)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -39,6 +42,7 @@ def url(request: pytest.FixtureRequest, new_database: NewDatabase) -> str:
 class Silent:
     """A question of another process that gives no sign of life, and what checks it."""
 
+    services: Services
     database: Database
     orphans: Orphans
     user_id: UUID
@@ -51,18 +55,19 @@ class Silent:
 
 
 @asynccontextmanager
-async def silent_question(url: str) -> AsyncIterator[Silent]:
+async def silent_question(url: str, *, is_queued: bool = False) -> AsyncIterator[Silent]:
     settings = Settings(db_conn_string=url, jwt_secret=SECRET, answerer="scripted")
     services = build(settings)
     database, indexing = services.database, services.indexing
     metering = Metering(quotas.from_settings(settings), services.answerer.cost_usd)
     orphans = Orphans(database, services.runs, metering, indexing, TIMEOUT)
     user_id = await database.write(new_user, "somebody@example.org")
-    row = new_row(user_id, Ask("hello"), Request("scripted", (), None, 10))
-    row |= {"request_hash": "", "is_queued": False}
+    row = new_row(user_id, Ask("hello"), REQUEST)
+    row |= {"request_hash": "", "is_queued": is_queued, "answer": "begun"}
+    await database.write(metering.reserve, row, REQUEST)
     await database.write(questions.add, row, await indexing.new(user_id, "hello"))
     try:
-        yield Silent(database, orphans, user_id, row["id"])
+        yield Silent(services, database, orphans, user_id, row["id"])
     finally:
         await services.close()
 
@@ -111,5 +116,33 @@ def test_processes_that_were_paused_together_find_no_orphans_when_they_go_on(url
             await asyncio.sleep(2 * TIMEOUT)  # paused: no check is made, and no heartbeat written
             await silent.orphans.check()
             assert await silent.status() == "answering"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("is_queued", [False, True])
+@pytest.mark.parametrize("end", ["cancel", "cancel and delete", "delete", "disable"])
+def test_what_a_dead_process_reserved_is_settled_whatever_ended_its_question(
+    url: str, end: str, is_queued: bool
+) -> None:
+    async def scenario() -> None:
+        async with silent_question(url, is_queued=is_queued) as silent:
+            database, user_id, question_id = silent.database, silent.user_id, silent.question_id
+            if "cancel" in end:
+                await silent.services.questions.cancel(user_id, question_id)
+            if "delete" in end:
+                await silent.services.history.remove(user_id, question_id)
+            if end == "disable":
+                await database.write(admin.disable, str(user_id))
+            assert await database.read(usage.reserved, question_id)
+            for _ in range(CHECKS_PER_TIMEOUT + 1):
+                await silent.orphans.check()
+            assert await database.read(usage.reserved, question_id) is None
+            ((tokens,),) = await database.read(
+                lambda connection: connection.execute(
+                    select(tables.usage.c.input_tokens + tables.usage.c.output_tokens)
+                ).all()
+            )
+            assert tokens == (0 if is_queued else len("hello" + "begun") + 3 * MESSAGE_TOKENS)
 
     asyncio.run(scenario())

@@ -75,7 +75,7 @@ def test_many_pages_of_one_user_leave_room_for_others(
 ) -> None:
     async def scenario() -> None:
         database, alice, bob = HeldDatabase(work), uuid4(), uuid4()
-        history = History(cast(Database, database))
+        history = History(cast(Database, database), cast(Any, None))
         count = slots + waiting
         hers = [asyncio.create_task(history.page(alice, filters)) for _ in range(count)]
         await asyncio.sleep(0)

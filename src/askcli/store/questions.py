@@ -202,11 +202,14 @@ def remove(connection: Connection, user_id: UUID, question_id: UUID) -> bool:
 def remove_older(connection: Connection, user_id: UUID, until: datetime, limit: int) -> int:
     """Delete at most `limit` of the user's questions asked before `until`; return how many.
 
-    Fewer where they are long, whose deletion takes time; those that are being answered stay.
+    Fewer where they are long, whose deletion takes time. Those that are being answered stay, and
+    those whose cost is not settled yet.
     """
     c = questions.c
-    query = select(c.id, sizes.of_texts(connection)).where(
-        c.user_id == user_id, c.created_at < until, c.status != "answering"
+    query = (
+        select(c.id, sizes.of_texts(connection))
+        .where(c.user_id == user_id, c.created_at < until, c.status != "answering")
+        .where(~usage.is_reserved(c.id))
     )
     oldest = query.order_by(c.id).limit(limit)
     # Not all at once: where SQLite reads a row's time it reads through the texts before it.

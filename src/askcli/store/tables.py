@@ -142,6 +142,13 @@ usage = Table(
     C("settled", Boolean, nullable=False),
     Index("ix_usage_user_id_created_at", "user_id", "created_at"),
 )
+_is_unsettled = usage.c.settled.is_(False)
+Index(
+    "ix_usage_unsettled",
+    usage.c.question_id,
+    sqlite_where=_is_unsettled,
+    postgresql_where=_is_unsettled,
+)
 
 # Rate limits: the time, in microseconds, at which all uses are available again (the GCRA's
 # "theoretical arrival time"). `key` is a SHA-256.

@@ -52,6 +52,11 @@ def is_unbilled(question_id: ColumnElement[UUID]) -> ColumnElement[bool]:
     )
 
 
+def is_reserved(question_id: ColumnElement[UUID]) -> ColumnElement[bool]:
+    """Return the condition that a question's cost is not settled."""
+    return exists().where(usage.c.question_id == question_id, usage.c.settled.is_(False))
+
+
 def release(connection: Connection, question_id: UUID) -> None:
     """Delete a question's cost, before it is reserved anew."""
     connection.execute(delete(usage).where(usage.c.question_id == question_id))
@@ -103,9 +108,22 @@ def reserved(connection: Connection, question_id: UUID) -> RowMapping | None:
     return connection.execute(query).mappings().first()
 
 
+def reduce(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> None:
+    """Change a question's reservation, which stays one."""
+    statement = update(usage).where(usage.c.question_id == question_id, usage.c.settled.is_(False))
+    connection.execute(statement.values(**values))
+
+
+def abandoned(connection: Connection) -> Sequence[UUID]:
+    """Return the questions, of all users, that have ended or were deleted and are not settled."""
+    query = select(usage.c.question_id).outerjoin(questions, questions.c.id == usage.c.question_id)
+    has_ended = questions.c.status.is_distinct_from("answering")
+    return connection.execute(query.where(usage.c.settled.is_(False), has_ended)).scalars().all()
+
+
 def unfinished(connection: Connection, question_id: UUID) -> RowMapping | None:
-    """Return an unsettled question's reservation, with the text of its answer so far."""
-    joined = select(usage, questions.c.answer).join(
+    """Return an unsettled question's reservation, its text so far and whether it is queued."""
+    joined = select(usage, questions.c.answer, questions.c.is_queued).join(
         questions, questions.c.id == usage.c.question_id
     )
     query = joined.where(usage.c.question_id == question_id, usage.c.settled.is_(False))

@@ -7,11 +7,14 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from askcli.contract.shapes import QuestionPage, Usage
 from askcli.errors import NotFound, Unavailable
 from askcli.search_terms import terms
 from askcli.services.fair_queue import FairQueue
 from askcli.services.shapes import as_question, as_usage
+from askcli.services.usage.metering import Metering
 from askcli.store import listing, questions, usage
 from askcli.store.database import Database
 from askcli.store.listing import Filter
@@ -46,8 +49,9 @@ class Filters:
 class History:
     """The users' stored questions."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, metering: Metering) -> None:
         self._database = database
+        self._metering = metering
         self._searches = _queue(SEARCHES, SEARCHES_WAITING, "searches")
         self._listings = _queue(LISTINGS, LISTINGS_WAITING, "listings")
 
@@ -74,8 +78,16 @@ class History:
 
     async def remove(self, user_id: UUID, question_id: UUID) -> None:
         """Delete the user's question. Raises NotFound."""
-        if not await self._database.write(questions.remove, user_id, question_id):
+        if not await self._database.write(self._remove, user_id, question_id):
             raise NotFound("question")
+
+    def _remove(self, connection: Connection, user_id: UUID, question_id: UUID) -> bool:
+        """Delete the question, and note the cost of its text so far: its process may be dead."""
+        estimate = self._metering.estimate(connection, question_id)
+        is_removed = questions.remove(connection, user_id, question_id)
+        if is_removed and estimate:
+            usage.reduce(connection, question_id, estimate)
+        return is_removed
 
     async def remove_older(self, user_id: UUID, until: datetime) -> int:
         """Delete the user's questions asked before `until`; returns how many.

@@ -1,5 +1,7 @@
 """Orphans: questions whose process died in mid-answer. Any server marks them interrupted.
 
+One that was cancelled or deleted meanwhile has its cost settled, which its process would have done.
+
 A question is an orphan when its heartbeat is the same at several checks in a row, between which
 this process could write. Comparing the heartbeat with a clock would take running answers for dead
 ones when clocks differ, after an outage of the database, or after a pause of the whole machine.
@@ -22,7 +24,7 @@ from askcli.services.clock import now
 from askcli.services.indexing import Indexing
 from askcli.services.runs.registry import Runs
 from askcli.services.usage.metering import Metering
-from askcli.store import questions
+from askcli.store import questions, usage
 from askcli.store.database import Database
 
 log = logging.getLogger("askcli.orphans")
@@ -47,14 +49,14 @@ class Orphans:
         self._indexing = indexing
         self._interval, self._longest_wait = timeout / CHECKS_PER_TIMEOUT, timeout / 2
         # The heartbeat of each question at the last check, and at how many before it was the same.
-        self._heartbeats: dict[UUID, tuple[datetime, int]] = {}
+        self._heartbeats: dict[UUID, tuple[datetime | None, int]] = {}
 
     async def run(self) -> None:
         """Check until cancelled."""
         await background.repeat(self.check, self._interval)
 
     async def check(self) -> None:
-        """Compare the heartbeats with those of the last check, and interrupt the orphans."""
+        """Compare the heartbeats with those of the last check; interrupt or settle the orphans."""
         try:
             await self._read_heartbeats()
             silent = {id_: of for id_, of in self._heartbeats.items() if of[1]}
@@ -62,7 +64,12 @@ class Orphans:
                 touch = partial(questions.touch, question_id=next(iter(silent)))
                 await self._database.write(self._at_once(touch))
             for question_id, (heartbeat, checks) in silent.items():
-                if checks >= CHECKS_PER_TIMEOUT:
+                if checks < CHECKS_PER_TIMEOUT:
+                    continue
+                if heartbeat is None:
+                    settle = partial(self._metering.settle_abandoned, question_id=question_id)
+                    await self._database.write(settle)
+                else:
                     await self._interrupt(question_id, heartbeat)
         except Exception:
             self._heartbeats.clear()  # they could not change during an outage
@@ -71,10 +78,9 @@ class Orphans:
     async def _read_heartbeats(self) -> None:
         own_ids = self._runs.own_ids()
         previous, self._heartbeats = self._heartbeats, {}
-        for row in await self._database.read(questions.answering):
-            question_id, heartbeat = row["id"], row["heartbeat_at"]
+        for question_id, heartbeat in (await self._database.read(_heartbeats)).items():
             if question_id not in own_ids:
-                last, checks = previous.get(question_id, (None, 0))
+                last, checks = previous.get(question_id, (heartbeat, -1))
                 self._heartbeats[question_id] = heartbeat, checks + 1 if last == heartbeat else 0
 
     def _at_once(self, work: Callable[[Connection], bool]) -> Callable[[Connection], bool]:
@@ -105,3 +111,12 @@ class Orphans:
 
         if await self._database.write_entry(entry, self._at_once(interrupt)):
             log.warning("question %s was orphaned and is now interrupted", question_id)
+
+
+def _heartbeats(connection: Connection) -> dict[UUID, datetime | None]:
+    """Return the heartbeats of all questions that are being answered.
+
+    None for those that have ended, or were deleted, and whose cost is not settled.
+    """
+    heartbeats = {row["id"]: row["heartbeat_at"] for row in questions.answering(connection)}
+    return dict.fromkeys(usage.abandoned(connection)) | heartbeats

@@ -116,12 +116,27 @@ class Metering:
     def settle_orphan(self, connection: Connection, question_id: UUID, *, is_sent: bool) -> None:
         """Settle an answer whose process died: by an estimate, if its request was sent."""
         row = usage.unfinished(connection, question_id)
-        if row is None:
-            return
+        if row is not None:
+            usage.settle(connection, question_id, self._estimate(row, is_sent=is_sent))
+
+    def settle_abandoned(self, connection: Connection, question_id: UUID) -> None:
+        """Settle a question that ended, or was deleted, while its process was dead already.
+
+        A deleted one costs what its reservation was reduced to.
+        """
+        usage.settle(connection, question_id, self.estimate(connection, question_id) or {})
+
+    def estimate(self, connection: Connection, question_id: UUID) -> dict[str, Any] | None:
+        """Return the cost of an unsettled question by its text so far; None for any other."""
+        row = usage.unfinished(connection, question_id)
+        return None if row is None else self._estimate(row, is_sent=not row["is_queued"])
+
+    def _estimate(self, row: Mapping[Any, Any], *, is_sent: bool) -> dict[str, Any]:
+        if not is_sent:
+            return _nothing(row["model"])
         output_tokens = estimate_tokens(row["answer"])
         finish = Finish("", row["model"], row["input_tokens"], output_tokens)
-        cost = _columns(finish, self._price(finish)) if is_sent else _nothing(row["model"])
-        usage.settle(connection, question_id, cost)
+        return _columns(finish, self._price(finish))
 
 
 def estimate_tokens(text: str | None) -> int:
