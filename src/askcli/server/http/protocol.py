@@ -86,6 +86,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._unparsed = self._unparsed[self._feed(self._unparsed[:PARSED_BYTES]) :]
         if self._unparsed:
             self.flow.pause_reading()
+        else:
+            self._unparsed = memoryview(b"")  # an empty slice would keep all that was read
 
     def _feed(self, data: memoryview) -> int:
         """Feed the parser; returns how many bytes it has taken."""
