@@ -125,6 +125,8 @@ def test_what_a_server_names_is_never_run(new_cli: NewCli, monkeypatch: pytest.M
     (cli.home / ".cache/askcli/completion/models").write_text("\n".join(evil) + "\n")
     assert "$(touch owned)" in completed(cli, "bash", "askcli", "ask", "-m", "")
     assert not (cli.home / "owned").exists()
+    for word in ("", "7"):  # bash splits the name at its colon, and inserts what follows it
+        assert completed(cli, "bash", "askcli", "ask", "-m", "good", ":", word) == {"7b"}
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

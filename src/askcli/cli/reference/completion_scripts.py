@@ -66,17 +66,21 @@ _askcli_cached() {{
     local -a shown
     [[ -r $file ]] || return
     while IFS=$'\\t' read -r line words; do
-        [[ $line == "$current"* ]] && COMPREPLY+=("$line") && shown+=("$line${{words:+  $words}}")
+        [[ $line == "$current"* ]] && COMPREPLY+=("${{line#"$cut"}}") && shown+=("$line${{words:+  $words}}")
     done < "$file"
     # When bash lists several, their words say which is which; what it inserts is their common part.
     if [[ $COMP_TYPE == 63 && ${{#COMPREPLY[@]}} -gt 1 ]]; then COMPREPLY=("${{shown[@]}}"); fi
 }}
 _askcli() {{
-    local current=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}} path=askcli i
+    local current=${{COMP_WORDS[COMP_CWORD]}} before cut= path=askcli i=$COMP_CWORD
     COMPREPLY=()
-    # bash splits --option=value into three words.
+    # bash splits words at : and =, and inserts what comes after them.
+    while [[ i -gt 1 && (${{COMP_WORDS[i]}} == : || ${{COMP_WORDS[i - 1]}} == :) ]]; do
+        current=${{COMP_WORDS[--i]}}$current cut=${{current%"${{current##*:}}"}}
+    done
+    before=${{COMP_WORDS[i - 1]}}
     if [[ $current == "=" ]]; then current=
-    elif [[ $before == "=" ]]; then before=${{COMP_WORDS[COMP_CWORD - 2]}}; fi
+    elif [[ $before == "=" ]]; then before=${{COMP_WORDS[i - 2]}}; fi
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "$path ${{COMP_WORDS[i]}}" in
         {paths}) path="$path ${{COMP_WORDS[i]}}" ;;
