@@ -21,11 +21,18 @@ from tests.support.people import NewPerson, Person, add_user, logged_in
 from tests.support.processes import ServerProcess
 from tests.support.secrets import PASSWORD, SECRETS
 from tests.support.servers import serving
+from tests.support.soak import SOAK
 
 # A shell starts background jobs with SIGINT ignored, and their child processes inherit that:
 # tests of Ctrl-C would fail in such a run.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+if SOAK:
+    import hypothesis
+
+    hypothesis.settings.register_profile("soak", max_examples=2000, deadline=None, print_blob=True)
+    hypothesis.settings.load_profile("soak")
 
 
 @pytest.fixture(scope="session", autouse=True)

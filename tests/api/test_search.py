@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ from tests.support.databases import database_of
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
 from tests.support.search_cases import CASES, STORED, search_ids, store_question
+from tests.support.soak import SOAK, report, seeded
 
 pytestmark = pytest.mark.xdist_group("search")
 
@@ -54,6 +56,34 @@ def test_the_best_comes_first_and_of_equals_the_newest(
     assert ranked == ["often", "newer", "older", "in the answer"]
     assert search_ids(person, "quokka", until="2020-01-01T00:00:00Z") == []
     assert len(search_ids(person, "quokka", since="2020-01-01T00:00:00Z")) == 4
+
+
+def test_wide_searches_of_many_users_leave_room_for_others(
+    server: ServerProcess, people: NewPerson
+) -> None:
+    random, searchers = seeded(), [people(server) for _ in range(12 if SOAK else 2)]
+    words = [f"{random.randrange(16**4):04x}" for _ in range(5000 if SOAK else 500)]
+    with database_of(server) as connection:
+        for person in searchers:
+            for _ in range(300 if SOAK else 10):
+                text = " ".join(random.choices(words, k=200))
+                store_question(connection, person.id, text, text)
+
+    def search(person: Person) -> int:
+        begun = random.sample("0123456789abcdef", 4)
+        params = {"search": " ".join(f"{digit}{digit}*" for digit in begun)}
+        answer = person.http.get("/api/users/me/questions", params=params)
+        assert answer.status_code == 200 or answer.headers["retry-after"]
+        return answer.status_code
+
+    other = people(server)
+    with ThreadPoolExecutor(8 * len(searchers)) as pool:
+        searching = [pool.submit(search, person) for person in searchers * (40 if SOAK else 8)]
+        asked = [other.ask("is there room?").status_code for _ in range(5)]
+    statuses = [future.result() for future in searching]
+    report(f"{len(statuses)} wide searches at once: {statuses.count(200)} answered")
+    assert set(statuses) <= {200, 503}
+    assert asked == [201] * 5
 
 
 def test_a_search_has_pages(server: ServerProcess, people: NewPerson) -> None:

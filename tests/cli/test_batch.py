@@ -19,10 +19,11 @@ from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import logged_in
 from tests.support.screen import lines
 from tests.support.servers import serving
-from tests.support.soak import SOAK
+from tests.support.soak import SOAK, seeded
 
 ROWS = 1000 if SOAK else 300
 DIFFERENT = ROWS * 9 // 10  # the others repeat one of these
+EDITS = [b"y", b"\n", b'"', b"\\", b"\xff", b'"\n"one more"\n']
 
 
 def written(cli: Cli, rows: list[Any]) -> Path:
@@ -249,6 +250,28 @@ def test_an_input_that_changes_meanwhile_is_an_error(
     assert process.returncode == 1
     assert b"the input changed while it was asked" in err
     assert len(fake.asked(marker)) <= 20
+
+
+def test_an_input_that_changes_anywhere_is_an_error_or_makes_no_difference(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    random = seeded()
+    for _ in range(30 if SOAK else 2):
+        fake.on(marker := uuid4().hex, "answer", pause=0.01)
+        path = written(sqlite_cli, [f"{marker} {n} {'x' * 4000}" for n in range(40)])
+        counted = {json.loads(line) for line in path.read_text().splitlines()}
+        process = sqlite_cli.start("batch", "-q", str(path), stderr=subprocess.PIPE)
+        assert process.stdout
+        answers = [process.stdout.readline() for _ in range(random.randrange(1, 20))]
+        with path.open("r+b") as file:
+            file.seek(random.randrange(path.stat().st_size))
+            file.truncate() if random.random() < 0.3 else file.write(random.choice(EDITS))
+        out, err = process.communicate(timeout=60)
+        rows = len(answers) + out.count(b"\n")
+        assert (process.returncode, rows) == (0, 40) or (
+            process.returncode == 1 and b"the input changed while it was asked" in err
+        ), (process.returncode, rows, err)
+        assert {request["messages"][-1]["content"] for request in fake.asked(marker)} <= counted
 
 
 def test_a_row_whose_server_was_killed_in_mid_answer_fails_and_is_asked_again(

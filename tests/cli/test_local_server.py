@@ -17,6 +17,7 @@ import pytest
 from askcli import settings
 from askcli.client.target import resolve
 from tests.support.cli import Cli, NewCli
+from tests.support.soak import SOAK, seeded
 from tests.support.waiting import eventually
 
 
@@ -127,6 +128,14 @@ def test_a_server_whose_files_are_deleted_is_replaced(local: Cli) -> None:
     assert "after" in local("history").out  # kept in a database that is there
     third = pids(local)
     assert third != second
+    random, data = seeded(), local.home / ".local/share/askcli"
+    for number in range(40 if SOAK else 0):
+        parts = [runtime(local), data, *runtime(local).glob("*"), *data.glob("*")]
+        part = random.choice(sorted(parts))
+        shutil.rmtree(part) if part.is_dir() else part.unlink()
+        assert local("ask", f"again {number}").code == 0, part
+        assert f"again {number}" in local("history").out, part
+    third = pids(local)
     shutil.rmtree(runtime(local))
     eventually(lambda: not any(map(psutil.pid_exists, first + second + third)))
 

@@ -7,6 +7,8 @@ import resource
 import select
 import signal
 import subprocess
+import time
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,6 +16,7 @@ import pytest
 
 from tests.support.cli import Cli
 from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.soak import SOAK, seeded
 
 NOT_IN_A_PIPE = {
     "alembic", "anthropic", "click", "fastapi", "pydantic", "pygments", "rich", "sqlalchemy",
@@ -114,14 +117,20 @@ def test_a_slow_non_blocking_pipe_gets_all_of_the_answer(
     marker = uuid4().hex
     fake.on(marker, LONG)
     sqlite_cli.environment["PYTHONUNBUFFERED"] = unbuffered
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    process = sqlite_cli.start("ask", marker, stdout=writer)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        select.select([pipe], [], [])  # the pipe is filled before anything is read
-        assert pipe.read().decode() == LONG
-    assert process.wait(30) == 0
+    random = seeded()
+    for _ in range(30 if SOAK else 1):
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        process = sqlite_cli.start("ask", marker, stdout=writer)
+        os.close(writer)
+        received = b""
+        with os.fdopen(reader, "rb", buffering=0) as pipe:
+            select.select([pipe], [], [])  # the pipe is filled before anything is read
+            while piece := pipe.read(random.randrange(1, 200_000)):
+                received += piece
+                time.sleep(random.choice([0, 0, 0.01]) if SOAK else 0)
+        assert received.decode() == LONG
+        assert process.wait(30) == 0
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -132,19 +141,16 @@ def test_a_disk_that_fills_in_the_middle_of_a_write_is_an_error(
     marker = uuid4().hex
     fake.on(marker, LONG)
     sqlite_cli.environment["PYTHONUNBUFFERED"] = unbuffered
-    with (tmp_path / "answer").open("wb") as file:
-        process = sqlite_cli.fresh_start(
-            "ask",
-            marker,
-            stdout=file,
-            stderr=subprocess.PIPE,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
-        )
-        assert process.stderr
-        error = process.stderr.read().decode()
-        process.stderr.close()
+    random = seeded()
+    for room in [100_000, *(random.randrange(len(LONG) + 1) for _ in range(30 if SOAK else 0))]:
+        limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (room, room))
+        with (tmp_path / "answer").open("wb") as file:
+            process = sqlite_cli.fresh_start(
+                "ask", marker, stdout=file, stderr=subprocess.PIPE, preexec_fn=limit
+            )
+            error = process.communicate()[1].decode()
         assert process.wait(30) == 1
-    assert "cannot write the output: File too large" in error
+        assert "cannot write the output: File too large" in error
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,7 @@ from tests.support.fake_anthropic import FAULT, FakeAnthropic
 from tests.support.people import NewPerson, logged_in
 from tests.support.processes import ServerProcess
 from tests.support.servers import serving
+from tests.support.soak import SOAK, seeded
 
 TABLE = Path(__file__).parents[2] / "docs/faults.md"
 
@@ -166,6 +168,23 @@ def test_a_fault_ends_as_the_document_says(
     assert row == told_row(fault)
     if done.code == 0:
         assert done.out == whole(reply.pieces) + "\n"
+
+
+def test_a_text_that_is_cut_within_its_characters_is_whole(
+    faulty: ServerProcess, new_cli: NewCli, fake: FakeAnthropic
+) -> None:
+    """Anywhere in their UTF-16 form, which is what JSON escapes."""
+    cli, random = logged_in(new_cli(faulty), faulty), seeded()
+    for _ in range(500 if SOAK else 5):
+        data = "".join(random.choices("aé葛\U0001f600\u200d\U000e0041", k=20)).encode("utf-16-le")
+        cuts = sorted(2 * random.randrange(len(data) // 2) for _ in range(10))
+        pieces = [
+            data[start:end].decode("utf-16-le", "surrogatepass")
+            for start, end in pairwise([0, *cuts, len(data)])
+        ]
+        fake.on(marker := uuid4().hex, *pieces)
+        done = cli.in_process("ask", "--json", marker)
+        assert json.loads(done.out)["answer"] == data.decode("utf-16-le"), pieces
 
 
 def whole(pieces: list[str]) -> str:

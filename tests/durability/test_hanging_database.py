@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -27,8 +29,10 @@ from tests.support.processes import ServerProcess
 from tests.support.proxy import Proxy
 from tests.support.secrets import PASSWORD, SECRET
 from tests.support.servers import serving
+from tests.support.soak import SOAK, report, seeded
 from tests.support.waiting import eventually
 
+HANGS, LOST_REPLIES = (4, 200) if SOAK else (1, 5)
 THREADS = 12  # more requests at once than the server has threads for its database
 
 
@@ -96,19 +100,17 @@ def test_a_database_that_hangs_is_503_and_comes_back_without_a_restart(
 ) -> None:
     server = serving(tmp_path, fake, own_postgres.url, ASKCLI_DRAIN_SECONDS="1")
     person = new_person(server)
+    calls = [_ask, _whoami, _ready]
+    random = seeded()
     with ThreadPoolExecutor(THREADS) as pool:
-        with hang(own_postgres):
-            for call in (_ask, _whoami, _ready):
-                begin = time.monotonic()
-                calls = [pool.submit(call, person) for _ in range(THREADS)]
-                for answer in (one.result() for one in calls):
-                    assert answer.status_code == 503
-                    assert answer.json()["code"] == "database_unavailable"
-                    assert int(answer.headers["retry-after"]) > 0
-                assert time.monotonic() - begin < 20  # five, on a machine with nothing else to do
-            assert person.http.get("/healthz").status_code == 200
-        # Not at the first try: the proxy resets all connections when one of the old ones breaks.
-        assert eventually(lambda: _statuses(pool, person) == {201}, seconds=120)
+        for _ in range(HANGS):
+            with hang(own_postgres):
+                for call in calls:
+                    _refused(pool, person, call)
+                assert person.http.get("/healthz").status_code == 200
+            # Not at the first try: the proxy resets all connections when an old one breaks.
+            assert eventually(lambda: _statuses(pool, person) == {201}, seconds=120)
+            random.shuffle(calls)
     with hang(own_postgres):
         assert server.stop() == 0
 
@@ -157,14 +159,58 @@ def test_a_database_that_takes_no_changes_is_not_ready(
     assert eventually(lambda: _ready(person).status_code == 200)
 
 
+def _refused(
+    pool: ThreadPoolExecutor, person: Person, call: Callable[[Person], httpx2.Response]
+) -> None:
+    """Call as often at once as takes every thread; each call is refused in time."""
+    begin = time.monotonic()
+    calls = [pool.submit(call, person) for _ in range(THREADS)]
+    for answer in (one.result() for one in calls):
+        assert answer.status_code == 503
+        assert answer.json()["code"] == "database_unavailable"
+        assert int(answer.headers["retry-after"]) > 0
+    assert time.monotonic() - begin < 20  # five, on a machine with nothing else to do
+
+
+def test_a_reply_of_the_database_that_is_lost_repeats_nothing(
+    own_postgres: Postgres, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
+) -> None:
+    """Its connections break after any number of bytes: a commit may have happened all the same."""
+    server = serving(tmp_path, fake, own_postgres.url)
+    person, random = new_person(server), seeded()
+    refusals = Counter[str]()
+    for key in (keys := [uuid4().hex for _ in range(LOST_REPLIES)]):
+        own_postgres.proxy.cut_after(random.randrange(500, 8000))
+        own_postgres.proxy.cut()
+        while (answer := _ask(person, key)).status_code != 201:
+            refusals[answer.json()["code"]] += 1
+            assert answer.status_code == 503, answer.text
+            own_postgres.proxy.cut_after(random.randrange(500, 8000))
+        assert answer.json()["answer"] == f"You asked: {key}"
+    own_postgres.proxy.cut_after(None)
+    own_postgres.proxy.cut()
+    rows = eventually(lambda: _rows(person))
+    assert sorted(row["question"] for row in rows) == sorted(keys)
+    assert {row["status"] for row in rows} == {"answered"}
+    assert [len(fake.asked(key)) for key in keys] == [1] * len(keys)
+    report(f"{LOST_REPLIES} asks on connections that break: {dict(refusals)}, none twice")
+    assert server.stop() == 0
+
+
+def _rows(person: Person) -> list[dict[str, Any]]:
+    """The user's questions, once the database is reached again."""
+    return person.questions() if _ready(person).status_code == 200 else []
+
+
 def _statuses(pool: ThreadPoolExecutor, person: Person) -> set[int]:
     """The statuses of as many asks at once as take every thread and connection."""
     asking = [pool.submit(_ask, person) for _ in range(THREADS)]
     return {one.result().status_code for one in asking}
 
 
-def _ask(person: Person) -> httpx2.Response:
-    return person.ask("is there a database?")
+def _ask(person: Person, key: str = "") -> httpx2.Response:
+    headers = {"idempotency-key": key or uuid4().hex}
+    return person.http.post("/api/questions", json={"question": key or "here?"}, headers=headers)
 
 
 def _whoami(person: Person) -> httpx2.Response:

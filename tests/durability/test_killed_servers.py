@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
 from tests.support.servers import serving
-from tests.support.soak import SOAK, report
+from tests.support.soak import SOAK, report, seeded
 from tests.support.streams import Seen, ask_until_cut
 from tests.support.waiting import eventually
 
@@ -38,16 +37,20 @@ def test_a_killed_server_loses_no_question(
     server = serving(tmp_path, fake, url, **more)
     person = new_person(server)
     counts = {"acknowledged": 0, "answered": 0, "interrupted": 0}
-    rounds = 50 if SOAK else 1
+    rounds, random = 50 if SOAK else 1, seeded()
     for _ in range(rounds):
-        server = one_round(server, person, fake, counts)
+        server = one_round(server, person, fake, counts, random.uniform(0, 2.7))
     assert server.stop() == 0
     assert counts["acknowledged"] > 0
     report(f"{rounds} rounds on {kind}: {counts}")
 
 
 def one_round(
-    server: ServerProcess, person: Person, fake: FakeAnthropic, counts: dict[str, int]
+    server: ServerProcess,
+    person: Person,
+    fake: FakeAnthropic,
+    counts: dict[str, int],
+    seconds: float,
 ) -> ServerProcess:
     """20 asks in flight, SIGKILL, restart; check them all. The server that runs then."""
     asks = [Seen(uuid4().hex) for _ in range(20)]
@@ -58,7 +61,7 @@ def one_round(
         for ask in asks:
             pool.submit(ask_until_cut, person, server, ask)
         eventually(lambda: any(ask.question_id for ask in asks))
-        time.sleep(random.uniform(0, 2.7))
+        time.sleep(seconds)
         killed = time.monotonic()
         server.stop(9)
     server = server.again()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import tempfile
@@ -15,14 +17,17 @@ from typing import Any
 from uuid import uuid4
 
 import httpx2
+import psutil
 import pytest
 
 from tests.support.cli import NewCli
-from tests.support.databases import NewDatabase, postgres_in
+from tests.support.databases import NewDatabase, migrated, postgres_in
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
+from tests.support.processes import FreshServer
+from tests.support.secrets import SECRET
 from tests.support.servers import serving
-from tests.support.soak import SOAK
+from tests.support.soak import SOAK, seeded
 from tests.support.streams import Seen, ask_until_cut
 from tests.support.waiting import eventually
 
@@ -68,6 +73,34 @@ def test_a_database_that_goes_away_comes_back_to_everything(
     (row,) = rows
     assert (row["status"], row["answer"]) == ("answered", "begun and ended")
     assert server.stop() == 0
+
+
+if SOAK:  # workers of their own take long to start
+
+    def test_workers_killed_while_the_database_is_away_come_back_with_it(
+        own_postgres: Any, new_person: NewPerson, tmp_path: Path
+    ) -> None:
+        url, random = migrated(own_postgres.get_uri()), seeded()
+        settings = {"DB_CONN_STRING": url, "JWT_SECRET": SECRET, "ASKCLI_ANSWERER": "scripted"}
+        server = FreshServer(tmp_path, "--workers", "2", **settings)
+        person, parent = new_person(server), psutil.Process(server.pid)
+        for _ in range(8):
+            own_postgres.stop()
+            logged = len(server.log)
+            workers = {child.pid for child in parent.children()}
+            for pid in random.sample(sorted(workers), random.randint(1, 2)):
+                os.kill(pid, signal.SIGKILL)
+            eventually(lambda logged=logged: "did not start" in "".join(server.log[logged:]))  # type: ignore[misc]
+            own_postgres.start()
+            eventually(lambda: _answers(person))
+        assert server.stop() == 0
+
+
+def _answers(person: Person) -> bool:
+    try:
+        return person.ask("now?").status_code == 201
+    except httpx2.TransportError:  # its worker has been killed
+        return False
 
 
 def _settled(person: Person) -> list[dict[str, Any]] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import signal
 import time
 from collections.abc import Callable
@@ -28,7 +27,7 @@ from tests.support.people import (
 )
 from tests.support.processes import ServerProcess
 from tests.support.proxy import Proxy
-from tests.support.soak import SOAK, report
+from tests.support.soak import SOAK, report, seeded
 from tests.support.waiting import eventually
 
 PROCESSES = 32 if SOAK else 12
@@ -69,12 +68,14 @@ def test_a_command_repeats_a_refresh_whose_reply_was_lost(
     with Proxy(server.url) as proxy:
         behind = ServerBehindProxy(proxy.url, server.database_url)
         cli = logged_in(new_cli(ASKCLI_SERVER=proxy.url), behind)
-        tokens = account(cli, behind)
-        expire(cli, behind)
-        proxy.lose_replies(2)
-        done = cli("whoami")
-    assert (done.code, done.err) == (0, "")
-    assert rotations(server, tokens) == 1
+        random = seeded()
+        for number in range(1, ROUNDS + 1):
+            expire(cli, behind)
+            proxy.reply_pause = random.uniform(0, 0.2)
+            proxy.lose_replies(2 if number == 1 else random.randrange(3))
+            done = cli("whoami")
+            assert (done.code, done.err) == (0, "")
+            assert rotations(server, account(cli, behind)) == number
 
 
 def test_a_command_waits_for_anothers_refresh_no_longer_than_its_time_out(
@@ -102,7 +103,7 @@ def test_a_kill_during_the_refresh_loses_no_login(
     with Proxy(server.url) as proxy:
         behind = ServerBehindProxy(proxy.url, server.database_url)
         cli = logged_in(new_cli(ASKCLI_SERVER=proxy.url), behind)
-        killed_after_commit = 0
+        killed_after_commit, random = 0, seeded()
         for _ in range(KILLS):
             tokens = account(cli, behind)
             before = rotations(server, tokens)

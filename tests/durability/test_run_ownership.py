@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
@@ -23,6 +26,8 @@ from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
 from tests.support.servers import serving
+from tests.support.soak import SOAK, seeded
+from tests.support.streams import Seen, ask_until_cut
 from tests.support.waiting import eventually
 
 
@@ -83,6 +88,41 @@ def test_an_answer_that_was_found_interrupted_stays_so(
     assert (response.status_code, response.json()["code"]) == (502, "interrupted")
     row = stored(server, held.marker)
     assert (row["status"], row["answer"]) == ("interrupted", "begun")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"] if SOAK else ["sqlite"])
+def test_a_stopped_process_that_comes_back_changes_nothing_that_was_found(
+    new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path, kind: str
+) -> None:
+    url, random = migrated(new_database(kind)), seeded()
+    servers = [
+        serving(tmp_path / name, fake, url, ASKCLI_ORPHAN_SECONDS="2") for name in ("one", "two")
+    ]
+    person, words = new_person(servers[0]), [f"word{number} " for number in range(120)]
+    for _ in range(20 if SOAK else 1):
+        fake.on(marker := uuid4().hex, *words, pause=0.02)
+        shown = random.randrange(1, 500)
+        with ThreadPoolExecutor(1) as pool, person.at(servers[1]) as elsewhere:
+            asking = pool.submit(ask_until_cut, person, servers[0], seen := Seen(marker))
+            eventually(lambda seen=seen, shown=shown: seen.text and seen.text[-1][1] >= shown)  # type: ignore[misc]
+            os.kill(servers[0].pid, signal.SIGSTOP)
+            try:
+                found = eventually(partial(_ended, elsewhere, seen.question_id))
+            finally:
+                os.kill(servers[0].pid, signal.SIGCONT)
+            asking.result()
+        assert found
+        assert found["status"] == "interrupted"
+        assert "".join(words).startswith(found["answer"])
+        assert person.http.get(f"/api/questions/{seen.question_id}").json() == found
+        assert len(fake.asked(marker)) == 1
+    assert [server.stop() for server in servers] == [0, 0]
+
+
+def _ended(http: httpx2.Client, question_id: str) -> dict[str, Any] | None:
+    """The question, if its answer has ended."""
+    question: dict[str, Any] = http.get(f"/api/questions/{question_id}").json()
+    return question if question["status"] in ("interrupted", "answered") else None
 
 
 def test_an_earlier_run_overwrites_nothing_of_a_later_one(

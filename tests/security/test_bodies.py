@@ -40,6 +40,7 @@ def test_strangers_unfinished_bodies_fill_no_memory(
     sqlite_server: ServerProcess, new_person: NewPerson
 ) -> None:
     process, random = psutil.Process(sqlite_server.pid), seeded()
+    assert new_person(sqlite_server).ask("first, so that all is loaded").status_code == 201
     before = process.memory_info().rss
     with ExitStack() as strangers:
         for _ in range(STRANGERS):

@@ -19,7 +19,7 @@ from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
 from tests.support.raw_http import answer_to, connection, read_all
 from tests.support.servers import serving
-from tests.support.soak import report
+from tests.support.soak import SOAK, report, seeded
 
 MEBIBYTE = 2**20
 
@@ -156,6 +156,38 @@ def test_what_is_no_http_is_a_problem_and_the_process_lives(
     if response:
         assert b"application/problem+json" in response
     assert plain_http.get(f"{sqlite_server.url}/healthz").status_code == 200
+
+
+MUTABLE = [
+    b"POST /api/auth/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    b'content-length: 35\r\n\r\n{"email": "a@b.c", "password": "pa"}',
+    b"POST /api/auth/refresh HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nx-trailer: 1\r\n\r\n",
+    b'GET /openapi.json HTTP/1.1\r\nhost: localhost\r\nif-none-match: "a"\r\n\r\n'
+    b"HEAD /api/users/me?x=%e2%82 HTTP/1.1\r\nhost: [::1]:80\r\naccept: a/b;q=0.1, */*\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade, http2-settings\r\n"
+    b"upgrade: h2c\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\nabcGET / HTTP/1.0\r\n\r\n",
+]
+
+
+def test_requests_with_bytes_lost_repeated_or_changed_end_without_a_failure(
+    sqlite_server: ServerProcess,
+) -> None:
+    random, logged = seeded(), len(sqlite_server.log)
+    for _ in range(5000 if SOAK else 50):
+        raw = random.choice(MUTABLE)
+        for _ in range(random.randrange(1, 6)):
+            start, end = sorted(random.choices(range(len(raw) + 1), k=2))
+            part = random.choice([b"", raw[start:end] * 2, random.randbytes(2), b"\r\n", b"0"])
+            raw = raw[:start] + part + raw[random.choice([start, start + 1, end]) :]
+        with connection(sqlite_server) as sock:
+            sock.sendall(raw)
+            sock.shutdown(socket.SHUT_WR)
+            response = read_all(sock)
+        assert response == b"" or response.startswith(b"HTTP/1.1 "), raw
+        assert b"HTTP/1.1 5" not in response, (raw, response)
+    assert plain_http.get(f"{sqlite_server.url}/healthz").status_code == 200
+    assert "Traceback" not in "".join(sqlite_server.log[logged:])
 
 
 def test_one_connection_carries_many_requests_all_the_same(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine
+from contextlib import suppress
 
 import pytest
+from hypothesis import given, strategies
 
 from askcli.errors import ProviderOverloaded
-from askcli.services.fair_queue import FairQueue
+from askcli.services.fair_queue import FairQueue, Place
 
 
 def queue(slots: int = 1, waiting: int = 8) -> FairQueue:
@@ -182,3 +185,33 @@ def test_a_place_counts_from_its_reservation_to_its_end() -> None:
         await asyncio.wait_for(turns.reserve("g").slot(), 10)
 
     run(scenario())
+
+
+# Users who ask; the numbers of places that end.
+STEPS = strategies.lists(strategies.sampled_from("aaabbcdefgh") | strategies.integers(0, 11))
+
+
+@given(STEPS)
+def test_the_bounds_hold_in_any_order_of_reservations_and_ends(
+    steps: list[str | int],
+) -> None:
+    turns, places = queue(slots=4, waiting=8), list[tuple[str, Place]]()
+    for step in steps:
+        if isinstance(step, str):
+            with suppress(ProviderOverloaded):
+                places.append((step, turns.reserve(step)))
+        elif step < len(places):
+            with places.pop(step)[1]:
+                pass
+        places = [(user, place) for user, place in places if place.refusal is None]
+        running = Counter(user for user, place in places if place._is_decided.is_set())
+        waiting = Counter(user for user, _ in places) - running
+        assert max(running.values(), default=0) <= 3
+        assert max(waiting.values(), default=0) <= 2
+        assert turns.waiting == waiting.total() <= 8
+        # A slot is free only if those who wait may hold no more.
+        assert running.total() == 4 or all(running[user] == 3 for user in waiting)
+    for _, place in places:
+        with place:
+            pass
+    assert (turns.waiting, turns._free, turns._held) == (0, 4, {})

@@ -66,7 +66,9 @@ _askcli_cached() {{
     local -a shown
     [[ -r $file ]] || return
     while IFS=$'\\t' read -r line words; do
-        [[ $line == "$current"* ]] && COMPREPLY+=("${{line#"$cut"}}") && shown+=("$line${{words:+  $words}}")
+        [[ $line == "$current"* ]] || continue
+        COMPREPLY+=("${{line#"$cut"}}")
+        shown+=("$line${{words:+  $words}}")
     done < "$file"
     # When bash lists several, their words say which is which; what it inserts is their common part.
     if [[ $COMP_TYPE == 63 && ${{#COMPREPLY[@]}} -gt 1 ]]; then COMPREPLY=("${{shown[@]}}"); fi
