@@ -57,6 +57,11 @@ def fault_after_the_end(events: Events) -> Events:
     return [*events, FAULT]
 
 
+def fault_before_the_message(events: Events) -> Events:
+    """The fault comes after the response's head and before its message."""
+    return [{"type": "ping"}, FAULT]
+
+
 def text_without_a_block(events: Events) -> Events:
     """A piece comes before its block has started."""
     message, start, first, *rest = events
@@ -69,6 +74,11 @@ FAULTS: dict[str, tuple[dict[str, Any], int]] = {
     "stalls in mid-answer": ({"fault": "stall", "fault_after": 1}, 1),
     "resets the connection before the first word": ({"fault": "reset"}, 1),
     "resets the connection in mid-answer": ({"fault": "reset", "fault_after": 1}, 1),
+    "resets the connection before the answer begins": (
+        {"fault": "reset", "edit": fault_before_the_message},
+        1,
+    ),
+    "ends before the answer begins": ({"fault": "end", "edit": fault_before_the_message}, 1),
     "ends in mid-answer as if it were the end": ({"fault": "end", "fault_after": 1}, 1),
     "sends a malformed event": ({"fault": "malformed", "fault_after": 1}, 1),
     "sends HTML with status 200": ({"html": True}, 3),

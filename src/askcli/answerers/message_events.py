@@ -40,9 +40,12 @@ class MessageEvents:
         handler = self._HANDLERS.get(event.type)
         return handler(self, event) if handler else ""
 
-    def finish(self) -> Finish:
-        """Return the Finish, at the end of the stream. Raises Interrupted if it ended early."""
-        _check(self._begin is not None)
+    def finish(self, *, is_stream: bool) -> Finish:
+        """Return the Finish, at the end of the response.
+
+        Raises Interrupted if it ended early; ProviderFailed if it never was a stream of events.
+        """
+        _check(is_stream or self._begin is not None)
         if self._begin is None or not self.is_complete or self._stop_reason is None:
             # The SDK reports no error for a connection that closed early.
             raise Interrupted()

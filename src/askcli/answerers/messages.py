@@ -100,7 +100,8 @@ async def _pieces(client: AsyncAnthropic, request: Request) -> AsyncGenerator[Pi
             if reader.is_complete:
                 await _read_to_the_end(remaining, reader)
                 break
-    yield reader.finish()
+        media_type = events.response.headers.get("content-type", "")
+    yield reader.finish(is_stream="text/event-stream" in media_type)
 
 
 async def _read_to_the_end(events: AsyncIterator[Any], reader: MessageEvents) -> None:

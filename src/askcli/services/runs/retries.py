@@ -2,9 +2,10 @@
 
 Four deadlines: to connect (the SDK's, set by the answerer), until the first text (each event
 without text, such as thinking, restarts it), between two pieces of text, and in all. An attempt
-that failed before the answer began is repeated with backoff and jitter, or when the provider says
-so, if that is before the deadline of the first text. An attempt that has begun is never repeated:
-the provider bills it, and text that was shown cannot be taken back.
+that failed before a response began is repeated with backoff and jitter, or when the provider says
+so, if that is before the deadline of the first text. An attempt that has begun, or that broke off
+after the head of its response, is never repeated: the provider may bill it, and text that was shown
+cannot be taken back.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def _timeout(*, has_text: bool, is_total: bool) -> ProviderTimeout:
 
 def _retry_delay(error: AskcliError, attempt: int) -> float | None:
     """Seconds until the next attempt, None when another one cannot help."""
-    if isinstance(error, ProviderRejected) or not isinstance(error, ProviderFailed | Interrupted):
+    if isinstance(error, ProviderRejected) or not isinstance(error, ProviderFailed):
         return None
     if isinstance(error, ProviderTimeout):
         return None  # it has used up its deadline
