@@ -7,6 +7,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from askcli.answerers.base import Request
+from askcli.services.clock import new_id
+from askcli.services.questions.ask import Ask
+from askcli.services.questions.ask import row as new_row
+from askcli.store import search
+from askcli.store.questions import add
 from askcli.store.tables import questions
 from tests.support.databases import database_of
 from tests.support.fake_anthropic import FakeAnthropic
@@ -47,6 +53,26 @@ def test_a_conversation_carries_on_its_system_prompt_and_model(
     assert sent(fake, f"{marker} 4")[:2] == (None, "claude-opus-5-5")
     ask(alice, f"{marker} 5")
     assert sent(fake, f"{marker} 5")[:2] == (None, "claude-sonnet-5-5")
+
+
+def test_turns_stay_in_their_order_when_the_clock_goes_back(
+    alice: Person, server: ServerProcess, fake: FakeAnthropic, marker: str
+) -> None:
+    """The first question was asked when the clock was an hour ahead."""
+    with database_of(server) as connection:
+        later = UUID(int=new_id().int + (3_600_000 << 80))  # a UUIDv7 begins with milliseconds
+        request = Request("claude-sonnet-5-5", (), "Rhyme.", 10)
+        row = new_row(UUID(alice.id), Ask(f"{marker} 1", system="Rhyme."), request)
+        row |= {"id": later, "request_hash": "", "status": "answered", "answer": "one"}
+        entry = search.entry(connection.dialect.name, UUID(alice.id), "", "")
+        add(connection, row, entry)
+    id_ = str(row["conversation_id"])
+    fake.on(f"{marker} 2", "two")
+    ask(alice, f"{marker} 2", id_, system="")
+    ask(alice, f"{marker} 3", id_)
+    system, _, texts = sent(fake, f"{marker} 3")
+    assert texts == [f"{marker} 1", "one", f"{marker} 2", "two", f"{marker} 3"]
+    assert system is None
 
 
 def test_a_conversation_carries_on_the_length_of_its_answers(

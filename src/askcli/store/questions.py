@@ -55,10 +55,10 @@ def start_again(connection: Connection, values: Mapping[str, Any]) -> bool:
 def latest(connection: Connection, user_id: UUID, conversation_id: UUID) -> RowMapping | None:
     """Return what the last question of a user's conversation passes on, None where there is none.
 
-    `system`, `requested_model` and `max_tokens`, without its texts.
+    `id`, `system`, `requested_model` and `max_tokens`, without its texts.
     """
     c = questions.c
-    query = select(c.system, c.requested_model, c.max_tokens).where(
+    query = select(c.id, c.system, c.requested_model, c.max_tokens).where(
         questions.c.user_id == user_id, questions.c.conversation_id == conversation_id
     )
     newest_first = query.order_by(questions.c.id.desc()).limit(1)

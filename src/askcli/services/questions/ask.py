@@ -34,11 +34,14 @@ class Ask:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def row(user_id: UUID, ask: Ask, request: Request) -> dict[str, Any]:
-    """Return the row of a question that is about to be answered, without its idempotency key."""
+def row(user_id: UUID, ask: Ask, request: Request, after: UUID | None = None) -> dict[str, Any]:
+    """Return the row of a question that is about to be answered, without its idempotency key.
+
+    Its id sorts after that of the question `after`.
+    """
     timestamp = now()
     return {
-        "id": new_id(),
+        "id": new_id(after),
         "run_id": new_id(),
         "user_id": user_id,
         "conversation_id": ask.conversation_id or new_id(),

@@ -97,7 +97,7 @@ class Questions:
             complete = conversation.complete(ask)
             model = self._model(complete.model, is_carried=ask.model is None)
             request = self._request(complete, model, conversation.messages)
-            row = new_row(user_id, complete, request)
+            row = new_row(user_id, complete, request, conversation.last_id)
             row |= {"idempotency_key": key, "request_hash": ask.digest}
             row["is_queued"] = not place.is_granted
             if earlier:

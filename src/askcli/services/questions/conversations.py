@@ -29,6 +29,7 @@ class Conversation:
     system: str | None = None
     model: str | None = None
     max_tokens: int | None = None
+    last_id: UUID | None = None
 
     def complete(self, ask: Ask) -> Ask:
         """Return the question with the conversation's fields where it has none of its own."""
@@ -54,6 +55,7 @@ def read(connection: Connection, user_id: UUID, conversation_id: UUID) -> Conver
         latest["system"],
         latest["requested_model"],
         latest["max_tokens"],
+        latest["id"],
     )
 
 
