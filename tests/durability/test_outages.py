@@ -85,6 +85,7 @@ if SOAK:  # workers of their own take long to start
         server = FreshServer(tmp_path, "--workers", "2", **settings)
         person, parent = new_person(server), psutil.Process(server.pid)
         for _ in range(8):
+            eventually(lambda: len(parent.children()) == 2)
             own_postgres.stop()
             logged = len(server.log)
             workers = {child.pid for child in parent.children()}
