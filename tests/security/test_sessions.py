@@ -82,25 +82,53 @@ def test_reuse_of_a_token_used_while_the_clock_was_ahead_ends_the_session(
     assert refresh(alice.http, stolen).json()["code"] == "session_ended"
 
 
+def at_work(person: Person, access_token: str) -> httpx2.Response:
+    return person.http.get("/api/users/me", headers={"x-access-token": access_token})
+
+
 @pytest.mark.parametrize("use", ["access", "refresh"])
 def test_a_lost_reply_can_be_had_again_until_its_tokens_are_used(
     server: ServerProcess, twin: ServerProcess, alice: Person, use: str
 ) -> None:
     """However long ago it was: a machine may have slept meanwhile."""
     old = alice.tokens["refresh_token"]
-    lost = refresh(alice.http, old).json()
+    refresh(alice.http, old)
     use_long_ago(server, old, seconds=100_000)
     with alice.at(twin) as elsewhere:
-        again = refresh(elsewhere, old).json()
-        assert again["refresh_token"] == lost["refresh_token"]
+        again, parallel = refresh(elsewhere, old).json(), refresh(alice.http, old).json()
+        assert again["refresh_token"] == parallel["refresh_token"]
+        use_long_ago(server, old)
         if use == "refresh":
             assert refresh(alice.http, again["refresh_token"]).status_code == 200
         else:
-            token = {"x-access-token": again["access_token"]}
-            assert alice.http.get("/api/users/me", headers=token).status_code == 200
+            assert at_work(alice, parallel["access_token"]).status_code == 200
+            assert at_work(alice, alice.tokens["access_token"]).status_code == 200
         assert refresh(elsewhere, old).json()["code"] == "session_ended"
-        assert refresh(elsewhere, lost["refresh_token"]).json()["code"] == "session_ended"
-    assert count_tokens(server, alice) == 2 + (use == "refresh")
+        assert refresh(elsewhere, again["refresh_token"]).json()["code"] == "session_ended"
+    assert events(server, alice)[-1] == "reuse"
+
+
+@pytest.mark.parametrize("use", ["access", "refresh"])
+def test_a_thief_who_rotates_first_and_waits_is_noticed(
+    server: ServerProcess, twin: ServerProcess, alice: Person, use: str
+) -> None:
+    """Before, the owner got the thief's tokens, and both used the session for good."""
+    owned = alice.tokens["refresh_token"]
+    with alice.at(twin) as thief:
+        for _ in range(2):
+            stolen = refresh(thief, owned).json()
+            use_long_ago(server, owned)
+            tokens = refresh(alice.http, owned).json()
+            assert stolen["refresh_token"] != tokens["refresh_token"]
+            assert at_work(alice, tokens["access_token"]).status_code == 200
+            owned = tokens["refresh_token"]
+        if use == "refresh":
+            assert refresh(thief, stolen["refresh_token"]).json()["code"] == "session_ended"
+        else:
+            assert at_work(alice, stolen["access_token"]).json()["code"] == "session_ended"
+    assert refresh(alice.http, owned).json()["code"] == "session_ended"
+    assert at_work(alice, tokens["access_token"]).json()["code"] == "session_ended"
+    assert events(server, alice) == ["login", *["rotated", "rotated_again"] * 2, "reuse"]
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

@@ -60,6 +60,18 @@ def live(connection: Connection, session_id: UUID, now: datetime) -> RowMapping 
     return connection.execute(query).mappings().first()
 
 
+def live_with_token(
+    connection: Connection, session_id: UUID, generation: int, now: datetime
+) -> RowMapping | None:
+    """Return the same with the `superseded_at` of the session's tokens of this generation."""
+    superseded_at = select(refresh_tokens.c.superseded_at).where(
+        refresh_tokens.c.session_id == sessions.c.id, refresh_tokens.c.generation == generation
+    )
+    query = _open(now).where(sessions.c.id == session_id)
+    query = query.add_columns(superseded_at.scalar_subquery().label("superseded_at"))
+    return connection.execute(query).mappings().first()
+
+
 def filter_live(connection: Connection, ids: Collection[UUID], now: datetime) -> set[UUID]:
     """Return which of these sessions are live, their users not disabled."""
     query = _open(now).where(sessions.c.id.in_(ids), users.c.disabled_at.is_(None))
@@ -79,15 +91,26 @@ def has_network(connection: Connection, email_key: str, network: str | None) -> 
     return bool(connection.execute(select(query.exists())).scalar())
 
 
-def use_token(connection: Connection, token_hash: str, now: datetime) -> bool:
-    """Mark a refresh token as used; return False when it is unknown or was used before.
+def use_token(connection: Connection, token_hash: str, now: datetime) -> None:
+    """Set the time at which a refresh token got its newest successor."""
+    statement = update(refresh_tokens).where(refresh_tokens.c.token_hash == token_hash)
+    connection.execute(statement.values(used_at=now))
 
-    One statement, so that of any number of callers at once exactly one gets True.
-    """
-    statement = update(refresh_tokens).where(
-        refresh_tokens.c.token_hash == token_hash, refresh_tokens.c.used_at.is_(None)
+
+def supersede_token(connection: Connection, token_hash: str, now: datetime) -> None:
+    """Mark a refresh token as superseded, and the access tokens of its generation with it."""
+    statement = update(refresh_tokens).where(refresh_tokens.c.token_hash == token_hash)
+    connection.execute(statement.values(superseded_at=now))
+
+
+def successor(connection: Connection, session_id: UUID, generation: int) -> RowMapping | None:
+    """Return the refresh token that follows this generation and is not superseded."""
+    query = select(refresh_tokens).where(
+        refresh_tokens.c.session_id == session_id,
+        refresh_tokens.c.generation > generation,
+        refresh_tokens.c.superseded_at.is_(None),
     )
-    return connection.execute(statement.values(used_at=now)).rowcount == 1
+    return connection.execute(query.order_by(refresh_tokens.c.generation)).mappings().first()
 
 
 def token(connection: Connection, token_hash: str) -> RowMapping | None:

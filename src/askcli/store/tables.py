@@ -54,15 +54,19 @@ sessions = Table(
 )
 
 # One row for each refresh token of a session, with its SHA-256 only; `generation` counts them from
-# 0. Use of a used one whose successor is in use shows that one of the two users stole it.
+# 0. Use of a superseded one, or of a used one whose successor is in use, shows that one of the two
+# users stole it.
 refresh_tokens = Table(
     "refresh_tokens",
     metadata,
     C("token_hash", String(64), primary_key=True),
-    owned_by("sessions", index=True),
+    owned_by("sessions"),
     C("generation", Integer, nullable=False),
     C("created_at", UtcDateTime, nullable=False),
-    C("used_at", UtcDateTime),
+    C("used_at", UtcDateTime),  # by the newest of its successors
+    # When another token replaced it that was derived from the same one, whose response was lost.
+    C("superseded_at", UtcDateTime),
+    Index("ix_refresh_tokens_session_id_generation", "session_id", "generation", unique=True),
 )
 
 # Tokens for scripts, as SHA-256 too. `scopes` are separated by blanks.

@@ -22,7 +22,7 @@ async def log_in(body: Login, services: ServicesHere) -> Tokens:
 
 @router.post("/refresh", responses=_problems)
 async def refresh_tokens(body: Refresh, services: ServicesHere) -> Tokens:
-    """Rotate the refresh token; a retry within the grace period gets the same one."""
+    """Rotate the refresh token; a retry within the grace period gets the same successor."""
     return await services.sessions.refresh(body.refresh_token)
 
 

@@ -12,7 +12,7 @@ from askcli.contract.protocol import API_TOKEN_PREFIX
 from askcli.contract.shapes import ApiToken, NewApiToken
 from askcli.errors import Conflict, NotFound
 from askcli.services import audit
-from askcli.services.auth.sessions import lock_user
+from askcli.services.auth.rotation import lock_user
 from askcli.services.auth.tokens import Login, hash_token, random_token
 from askcli.services.clock import new_id, now
 from askcli.services.shapes import as_api_token

@@ -15,6 +15,7 @@ from uuid import UUID
 from askcli.contract.protocol import API_TOKEN_PREFIX
 from askcli.errors import AccountDisabled, InvalidToken, SessionEnded
 from askcli.services import background
+from askcli.services.auth.rotation import use_access_token
 from askcli.services.auth.tokens import Tokens, hash_token
 from askcli.services.clock import now
 from askcli.store import api_tokens, sessions
@@ -76,13 +77,18 @@ class Authentication:
         if token.startswith(API_TOKEN_PREFIX):
             return await self._by_api_token(token)
         login, generation = self._tokens.verify(token)
-        session = await self._database.read(sessions.live, login.session_id, now())
+        session = await self._database.read(
+            sessions.live_with_token, login.session_id, generation, now()
+        )
         if session is None or session["user_id"] != login.user_id:
             raise SessionEnded()
         if session["disabled_at"]:
             raise AccountDisabled()
-        if generation > session["used_generation"]:  # one write for each rotation
-            await self._database.write(sessions.use_generation, login.session_id, generation)
+        if session["superseded_at"] or generation > session["used_generation"]:
+            # One write for each rotation.
+            error = await self._database.write(use_access_token, login, generation)
+            if error:
+                raise error
         return Caller(login.user_id, ALL_SCOPES, session_id=login.session_id)
 
     async def _by_api_token(self, token: str) -> Caller:

@@ -19,7 +19,8 @@ from askcli.services.auth.accounts import email_key
 from askcli.services.auth.login_limits import LoginLimits
 from askcli.services.auth.passwords import Passwords
 from askcli.services.auth.rate_limits import Limit
-from askcli.services.auth.sessions import Sessions, check_unchanged, lock_user
+from askcli.services.auth.rotation import lock_user
+from askcli.services.auth.sessions import Sessions, check_unchanged
 from askcli.services.auth.tokens import Login
 from askcli.services.clock import now
 from askcli.store import api_tokens, sessions, users

@@ -76,18 +76,19 @@ class Tokens:
         except (jwt.InvalidTokenError, ValueError):
             raise InvalidToken() from None
 
-    def successors(self, refresh_token: str) -> list[str]:
+    def successors(self, refresh_token: str, attempt: int) -> list[str]:
         """Return the refresh tokens that may follow this one, by the secret and the previous one.
 
         Derived with a secret and not random, so that the retry of a rotation gets the same
-        successor although only hashes are stored.
+        successor although only hashes are stored. Each `attempt`, from 0, has another one.
         """
         keys = [key for key in (self._secret, self._previous) if key]
-        return [_derived(key, refresh_token) for key in keys]
+        return [_derived(key, refresh_token, attempt) for key in keys]
 
 
-def _derived(key: str, refresh_token: str) -> str:
-    digest = hmac.digest(key.encode(), b"refresh:" + refresh_token.encode(), "sha256")
+def _derived(key: str, refresh_token: str, attempt: int) -> str:
+    purpose = f"refresh:{attempt}:" if attempt else "refresh:"
+    digest = hmac.digest(key.encode(), f"{purpose}{refresh_token}".encode(), "sha256")
     return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 

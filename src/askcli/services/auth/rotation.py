@@ -1,0 +1,137 @@
+"""Rotation of refresh tokens: their successors, and what shows that one was stolen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping
+
+from askcli.contract.shapes import User
+from askcli.errors import AccountDisabled, AskcliError, InvalidToken, SessionEnded
+from askcli.services import audit
+from askcli.services.auth.rate_limits import RateLimits
+from askcli.services.auth.tokens import Login, Tokens, hash_token
+from askcli.services.clock import now
+from askcli.services.shapes import as_user
+from askcli.store import sessions, users
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """The refresh token that follows the one that was rotated, with its generation."""
+
+    login: Login
+    user: User
+    successor: str
+    generation: int
+
+
+class Rotation:
+    """Rotates refresh tokens.
+
+    A used token gives its successor again for the grace period. After it, the token gives another
+    successor as long as the one before was not used, by itself or by an access token issued with
+    it; that one is superseded. Any other use of a used token, and any use of a superseded one, ends
+    the session: one of its two users has stolen it.
+    """
+
+    def __init__(
+        self, tokens: Tokens, limits: RateLimits, refresh_life: timedelta, grace: timedelta
+    ) -> None:
+        self._tokens = tokens
+        self._limits = limits
+        self._refresh_life = refresh_life
+        self._grace = grace
+
+    def rotate(self, connection: Connection, refresh_token: str) -> Rotated | AskcliError:
+        """Return an error, not raise it, where its transaction must be committed all the same."""
+        token_hash = hash_token(refresh_token)
+        token = sessions.token(connection, token_hash)
+        if token is None:
+            raise InvalidToken("The refresh token is not valid; log in again.")
+        login = Login(token["user_id"], token["session_id"])
+        user = lock_user(connection, login)
+        self._limits.take(connection, self._limits.refresh(str(login.session_id)))
+        token = sessions.token(connection, token_hash)  # as it is under the lock
+        successor = token and self._successor(connection, token, refresh_token)
+        if token is None or successor is None:
+            return end_stolen(connection, login)
+        _record(connection, "rotated_again" if token["used_at"] else "rotated", login)
+        return Rotated(login, as_user(user), *successor)
+
+    def _successor(
+        self, connection: Connection, token: RowMapping, refresh_token: str
+    ) -> tuple[str, int] | None:
+        """Return the successor of a token and its generation, None for a stolen token."""
+        if token["superseded_at"]:
+            return None
+        if token["used_at"] is None:
+            return self._create(connection, token, refresh_token, token["generation"] + 1)
+        latest = sessions.successor(connection, token["session_id"], token["generation"])
+        if latest is None:
+            return None
+        # A time in the future is that of a clock that was ahead: no grace until it has passed.
+        if abs(now() - token["used_at"]) <= self._grace:
+            candidates = self._candidates(token, refresh_token, latest["generation"])
+            same = (t for t in candidates if hash_token(t) == latest["token_hash"])
+            return next(((t, latest["generation"]) for t in same), None)
+        if token["used_generation"] > token["generation"]:
+            return None
+        sessions.supersede_token(connection, latest["token_hash"], now())
+        return self._create(connection, token, refresh_token, latest["generation"] + 1)
+
+    def _create(
+        self, connection: Connection, token: RowMapping, refresh_token: str, generation: int
+    ) -> tuple[str, int]:
+        """Store a new successor, and that the token is in use."""
+        successor, timestamp = self._candidates(token, refresh_token, generation)[0], now()
+        session_id = token["session_id"]
+        sessions.use_token(connection, token["token_hash"], timestamp)
+        sessions.use_generation(connection, session_id, token["generation"])
+        sessions.add_token(connection, session_id, hash_token(successor), generation, timestamp)
+        sessions.renew(connection, session_id, timestamp, timestamp + self._refresh_life)
+        return successor, generation
+
+    def _candidates(self, token: RowMapping, refresh_token: str, generation: int) -> list[str]:
+        return self._tokens.successors(refresh_token, generation - token["generation"] - 1)
+
+
+def use_access_token(connection: Connection, login: Login, generation: int) -> SessionEnded | None:
+    """Note that an access token of this generation is in use; return the error of a stolen one.
+
+    Under the lock of a rotation, which supersedes a generation if and only if it is not in use.
+    """
+    lock_user(connection, login)
+    session = sessions.live_with_token(connection, login.session_id, generation, now())
+    if session and session["superseded_at"]:
+        return end_stolen(connection, login)
+    sessions.use_generation(connection, login.session_id, generation)
+    return None
+
+
+def end_stolen(connection: Connection, login: Login) -> SessionEnded:
+    """End a session of which a token was stolen; return the error of its tokens."""
+    sessions.end(connection, login.user_id, login.session_id, now())
+    _record(connection, "reuse", login)
+    return SessionEnded()
+
+
+def lock_user(connection: Connection, login: Login) -> RowMapping:
+    """Lock and return the user of a live session; what would end it waits for this transaction.
+
+    The user is locked before anything of theirs, here and wherever more than one row changes, so
+    that no two transactions wait for each other. Raises SessionEnded or AccountDisabled.
+    """
+    user = users.lock(connection, login.user_id)
+    session = sessions.live(connection, login.session_id, now())
+    if user is None or session is None or session["user_id"] != login.user_id:
+        raise SessionEnded()
+    if user["disabled_at"]:
+        raise AccountDisabled()
+    return user
+
+
+def _record(connection: Connection, event: Any, login: Login) -> None:
+    audit.record(connection, event, user_id=login.user_id, session_id=login.session_id)
