@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from select import select
 
 import psutil
 
 from askcli.contract.limits import MAX_BODY_BYTES
+from tests.support import plain_http
 from tests.support.people import NewPerson
 from tests.support.processes import ServerProcess
 from tests.support.raw_http import connection
 from tests.support.soak import SOAK, report, seeded
-from tests.support.waiting import eventually
 
 MEBIBYTE = 2**20
 STRANGERS = 2000 if SOAK else 600
@@ -43,26 +44,56 @@ def test_strangers_unfinished_bodies_fill_no_memory(
     assert new_person(sqlite_server).ask("first, so that all is loaded").status_code == 201
     before = process.memory_info().rss
     with ExitStack() as strangers:
-        for _ in range(STRANGERS):
-            sock = strangers.enter_context(connection(sqlite_server))
+        sent = [strangers.enter_context(connection(sqlite_server)) for _ in range(STRANGERS)]
+        for sock in sent[:-1]:
             sock.sendall(unfinished(b"/api/users", 65_000, random.randrange(63_000, 64_001)))
-        with connection(sqlite_server) as sock:
-            sock.sendall(unfinished(b"/api/auth/login", 65_000, 64_000))
-            received = sock.recv(65_536)
+        sent[-1].sendall(unfinished(b"/api/users", 65_000, 64_000))
+        received = sent[0].recv(65_536)  # room was made for later ones
         assert received.startswith(b"HTTP/1.1 503 ")
         assert b"retry-after: " in received
-        assert new_person(sqlite_server).ask("hello").status_code == 201  # whole bodies get in
+        sent[-1].sendall(b"a" * 1000)
+        assert sent[-1].recv(12) == b"HTTP/1.1 400"
+        assert new_person(sqlite_server).ask("hello").status_code == 201
         grown = (process.memory_info().rss - before) / MEBIBYTE
     report(f"{STRANGERS} unfinished bodies of strangers: {grown:.1f} MiB more")
     assert grown < 20 + STRANGERS / 100
 
-    def are_forgotten() -> bool:
-        with connection(sqlite_server) as sock:
-            sock.sendall(unfinished(b"/api/auth/login", 65_000, 64_000))
-            sock.sendall(b"a" * 1000)
-            return sock.recv(12) == b"HTTP/1.1 400"
 
-    eventually(are_forgotten)
+def test_strangers_unfinished_bodies_keep_no_other_site_out(sqlite_server: ServerProcess) -> None:
+    login = b'{"email": "nobody@example.org", "password": "nothing at all"}'
+    head, blanks = unfinished(b"/api/auth/login", len(login) + 2000, 0), b" " * 2000
+    with ExitStack() as sites:
+        early = sites.enter_context(connection(sqlite_server, source="127.1.1.1"))
+        early.sendall(head + blanks[:10])
+        strangers = [
+            sites.enter_context(connection(sqlite_server, source=f"127.1.2.{number + 1}"))
+            for number in range(209)
+        ]
+        for sock in strangers[:129]:  # what is held is 8 MiB
+            sock.sendall(unfinished(b"/api/users", 65_536, 65_535))
+        assert select(strangers, [], [], 30)[0]  # one was refused
+        for sock in strangers[129:]:
+            sock.sendall(unfinished(b"/api/users", 65_536, 1000))
+        late = sites.enter_context(connection(sqlite_server, source="127.1.3.1"))
+        late.sendall(head + blanks[:1900])
+        assert plain_http.get(f"{sqlite_server.url}/healthz").status_code == 200  # it has read that
+        for sock, rest in ((late, blanks[1900:]), (early, blanks[10:])):
+            sock.sendall(rest + login)
+            assert sock.recv(12) == b"HTTP/1.1 401"
+
+
+def test_one_users_unfinished_bodies_keep_no_other_user_out(
+    sqlite_server: ServerProcess, new_person: NewPerson
+) -> None:
+    attacker, victim = new_person(sqlite_server), new_person(sqlite_server)
+    token = b"x-access-token: " + attacker.tokens["access_token"].encode()
+    large = unfinished(b"/api/questions", MAX_BODY_BYTES, MAX_BODY_BYTES - 1, token)
+    with ExitStack() as connections:
+        sent = [connections.enter_context(connection(sqlite_server)) for _ in range(65)]
+        for sock in sent:  # what is held is 128 MiB
+            sock.sendall(large)
+        assert select(sent, [], [], 30)[0]  # one was refused
+        assert victim.ask("word " * 78_000).status_code == 201
 
 
 def large_bodies(size: int) -> list[bytes]:

@@ -9,12 +9,16 @@ import psutil
 from tests.support.processes import ServerProcess
 
 
-def connection(server: ServerProcess, window: int | None = None) -> socket.socket:
-    """A connection; `window` is about how many bytes wait for its reader in the kernel."""
+def connection(
+    server: ServerProcess, window: int | None = None, source: str | None = None
+) -> socket.socket:
+    """A connection from `source`; `window` is about how many bytes wait for its reader."""
     host, port = server.url.removeprefix("http://").split(":")
     sock = socket.socket()
     if window is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+    if source is not None:
+        sock.bind((source, 0))
     sock.settimeout(30)
     sock.connect((host, int(port)))
     return sock

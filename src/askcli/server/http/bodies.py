@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Hashable
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -12,20 +14,27 @@ from askcli.contract.limits import MAX_BODY_BYTES
 from askcli.contract.protocol import parse_whole_number
 
 BODY_SECONDS = 60.0
+_TOO_MANY = "Too many requests are arriving; try again shortly."
 
 
 class Bodies:
-    """The largest body of some callers, and the memory for those that are still arriving."""
+    """The largest body of some callers, and the memory for those that are still arriving.
+
+    When that is used up, unfinished bodies are refused: of the owner with the most bytes in them,
+    and of these the oldest.
+    """
 
     def __init__(self, largest: int, together: int) -> None:
         self._largest = largest
-        self._free = together
+        self._together = together
+        self._unfinished: dict[_Body, None] = {}  # the oldest first
+        self._sizes = Counter[Hashable]()  # by owner
 
-    def bounded(self, request: Request) -> Request:
+    def bounded(self, request: Request, owner: Hashable) -> Request:
         """Return the request with its body bounded. Raises HTTPException (413)."""
         declared = parse_whole_number(request.headers.get("content-length", "")) or 0
         self.check(declared)
-        return Request(request.scope, _Body(self, request).receive, request._send)
+        return Request(request.scope, _Body(self, request, owner).receive, request._send)
 
     def check(self, size: int) -> None:
         """Raise HTTPException (413) for a body of this size, if it is too large."""
@@ -33,49 +42,67 @@ class Bodies:
         if size > self._largest:
             raise HTTPException(413)
 
-    def hold(self, size: int) -> None:
-        """Reserve bytes for a part of a body. Raises HTTPException (503)."""
-        if size > self._free:
-            raise HTTPException(503, "Too many requests are arriving; try again shortly.")
-        self._free -= size
+    def hold(self, body: _Body, size: int) -> None:
+        """Count bytes of an unfinished body, and refuse bodies if there are too many."""
+        self._unfinished[body] = None
+        self._sizes[body.owner] += size
+        while self._sizes.total() > self._together:
+            ((largest, _),) = self._sizes.most_common(1)
+            next(body for body in self._unfinished if body.owner == largest).refuse()
 
-    def release(self, size: int) -> None:
-        """Free the bytes of a body that has ended."""
-        self._free += size
+    def release(self, body: _Body, size: int) -> None:
+        """Forget a body, of which so many bytes were counted."""
+        if body in self._unfinished:
+            del self._unfinished[body]
+            self._sizes[body.owner] -= size
+            if not self._sizes[body.owner]:
+                del self._sizes[body.owner]
 
 
 class _Body:
     """One body on its way; while it is not whole, its pieces are counted."""
 
-    def __init__(self, bodies: Bodies, request: Request) -> None:
+    def __init__(self, bodies: Bodies, request: Request, owner: Hashable) -> None:
+        self.owner = owner
         self._bodies = bodies
         self._receive = request.receive
         self._deadline = asyncio.get_running_loop().time() + BODY_SECONDS
         self._held = 0
+        self._waiting: asyncio.Timeout | None = None
+        self._is_refused = False
 
     async def receive(self) -> Message:
         try:
-            async with asyncio.timeout_at(self._deadline):
+            async with asyncio.timeout_at(self._deadline) as self._waiting:
                 message = await self._receive()
             self._count(message)
         except BaseException as error:
             self._release()
+            if self._is_refused:
+                raise HTTPException(503, _TOO_MANY) from None
             if isinstance(error, TimeoutError):
                 raise HTTPException(408) from None
             raise
         return message
 
+    def refuse(self) -> None:
+        """Read no more of it: the wait for its next piece ends with HTTPException (503)."""
+        self._is_refused = True
+        self._release()
+        if self._waiting and not self._waiting.expired():
+            self._waiting.reschedule(0)
+
     def _count(self, message: Message) -> None:
         size = len(message.get("body", b""))
         self._bodies.check(self._held + size)
         if message.get("more_body", False):
-            self._bodies.hold(size)
             self._held += size
+            self._bodies.hold(self, size)
         else:
             self._release()
 
     def _release(self) -> None:
-        self._bodies.release(self._held)
+        self._bodies.release(self, self._held)
         self._held = 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from typing import Any
 
 from fastapi import Request, Response
@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from askcli.errors import UnsupportedMedia
 from askcli.server.dependencies import admit, get_caller
 from askcli.server.http import bodies
+from askcli.services import request_info
 
 
 class Route(APIRoute):
@@ -30,11 +31,12 @@ class Route(APIRoute):
         limits = bodies.OF_CALLERS if callers else bodies.OF_STRANGERS
 
         async def check_and_handle(request: Request) -> Response:
+            owner: Hashable = request_info.current().site
             for caller in callers:
-                await admit(request, caller.own_oauth_scopes or ())
+                owner = (await admit(request, caller.own_oauth_scopes or ())).user_id
             if self.body_field is not None:
                 _check_json(request)
-                request = limits.bounded(request)
+                request = limits.bounded(request, owner)
             return await handle(request)
 
         return check_and_handle
