@@ -142,6 +142,12 @@ def test_registrations_and_refreshes_are_limited(
         ]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[-1].headers["ratelimit-policy"] == '"refresh";q=2;w=60'
+    site, statuses = an_address().rpartition(".")[0], []
+    refused = {"name": "A", "email": "a@example.org", "password": "password123"}  # a common one
+    for number in range(1, 12):
+        with coming_from(process, f"{site}.{number}") as http:
+            statuses += [http.post("/api/users", json=refused).status_code for _ in range(3)]
+    assert statuses == [422] * 30 + [429] * 3  # what all addresses of a site share
     assert process.stop() == 0
 
 

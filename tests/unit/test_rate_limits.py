@@ -197,6 +197,23 @@ def test_a_try_whose_password_was_not_compared_counts_for_its_address(
         limits.take(connection, "bob@example.org")
 
 
+@pytest.mark.parametrize("address", ["10.0.1.{}", "2001:db8:1:{}::7"])
+def test_the_addresses_of_a_site_share_ten_times_the_limit_of_one(
+    connection: Connection, clock: Clock, address: str
+) -> None:
+    settings = Settings(address_limit=Rate(2, 60), register_limit=Rate(2, 60))
+    for name in ("addresses", "registrations"):
+        limits, granted = RateLimits(settings), 0
+        for number in range(30):
+            come_from(address.format(number))
+            with suppress(RateLimited):
+                limits.take(connection, *getattr(limits, name)())
+                granted += 1
+        assert granted == 20
+        come_from("10.0.2.1")
+        limits.take(connection, *getattr(limits, name)())
+
+
 def test_subjects_and_names_have_keys_of_their_own() -> None:
     rate = Rate(1, 1)
     keys = {Limit(name, rate, subject).key for name, subject in [("a", "b"), ("b", "a"), ("a", "")]}

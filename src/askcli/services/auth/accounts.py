@@ -53,7 +53,7 @@ class Accounts:
         return await self._add(row, password, invite)
 
     async def _count(self) -> None:
-        limits = self._limits.address(), self._limits.register()
+        limits = [*self._limits.addresses(), *self._limits.registrations()]
         self._limits.check(*limits)
         await self._database.write(self._limits.take, *limits)
 

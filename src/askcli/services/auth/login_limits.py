@@ -35,14 +35,14 @@ class LoginLimits:
 
     def check(self, account: str) -> None:
         """Raise RateLimited for a limit that is known to be used up, without a query."""
-        self._limits.check(self._limits.address(), self._here(account))
+        self._limits.check(*self._limits.addresses(), self._here(account))
 
     def take(self, connection: Connection, account: str) -> list[Limit]:
         """Count a try at the account's password; return the limits that were used for it.
 
         Raises RateLimited.
         """
-        taken = [self._limits.address(), self._here(account)]
+        taken = [*self._limits.addresses(), self._here(account)]
         self._limits.take(connection, *taken)
         network = request_info.current().network
         is_known = sessions.has_network(connection, account, network)
@@ -64,10 +64,10 @@ class LoginLimits:
     def give_back(self, connection: Connection, taken: list[Limit]) -> None:
         """Take back the count of a try that was no guess: right, or not compared.
 
-        Except for that of the address: what is refused for want of room costs its sender, too.
+        Except for those of the address: what is refused for want of room costs its sender, too.
         """
-        address = self._limits.address()
-        self._limits.give_back(connection, [limit for limit in taken if limit != address])
+        addresses = self._limits.addresses()
+        self._limits.give_back(connection, [limit for limit in taken if limit not in addresses])
 
     def _here(self, account: str) -> Limit:
         network = request_info.current().network

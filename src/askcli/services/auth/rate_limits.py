@@ -17,6 +17,8 @@ from askcli.store import limits
 
 MICROSECONDS = 1_000_000
 MAX_CACHED = 10_000
+# A site has the limit of so many of its networks together; an IPv6 site has 65,536 networks.
+NETWORKS_OF_A_SITE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,13 @@ class RateLimits:
         # Limits that are used up, and until when: refusing a flood of guesses costs no write.
         self._exhausted: dict[str, int] = {}
 
-    def address(self) -> Limit:
-        """Limit on all logins, registrations and refreshes from one network."""
-        return Limit("address", self._settings.address_limit, _network())
+    def addresses(self) -> list[Limit]:
+        """Limits on all logins, registrations and refreshes from one network, and from its site."""
+        return _of_network_and_site("address", self._settings.address_limit)
 
-    def register(self) -> Limit:
-        """Limit on registrations from one network."""
-        return Limit("register", self._settings.register_limit, _network())
+    def registrations(self) -> list[Limit]:
+        """Limits on registrations from one network, and from its site."""
+        return _of_network_and_site("register", self._settings.register_limit)
 
     def refresh(self, session: str) -> Limit:
         """Limit on refreshes of one session."""
@@ -106,8 +108,13 @@ class RateLimits:
         self._exhausted[key] = free_at
 
 
-def _network() -> str:
-    return request_info.current().network or ""
+def _of_network_and_site(name: str, rate: Rate) -> list[Limit]:
+    """The limit of a network, and ten times that for all networks of its site together."""
+    request, of_site = request_info.current(), Rate(rate.count * NETWORKS_OF_A_SITE, rate.seconds)
+    return [
+        Limit(name, rate, request.network or ""),
+        Limit(f"{name}_of_site", of_site, request.site or ""),
+    ]
 
 
 def _applicable(required: Iterable[Limit]) -> list[Limit]:

@@ -72,9 +72,9 @@ class Sessions:
         Raises InvalidToken for one that was never issued, RateLimited, and SessionEnded when its
         session is over, also because this use of the token shows that it was stolen.
         """
-        address = self._limits.address()
-        self._limits.check(address)
-        await self._database.write(self._limits.take, address)
+        addresses = self._limits.addresses()
+        self._limits.check(*addresses)
+        await self._database.write(self._limits.take, *addresses)
         rotated = await self._database.write(self._rotation.rotate, refresh_token)
         if isinstance(rotated, AskcliError):
             raise rotated
