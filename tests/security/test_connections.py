@@ -50,15 +50,29 @@ def test_pipelined_requests_whose_responses_nobody_reads_fill_no_memory(
     assert grown < 20 + UNREAD
 
 
+# The kernel's buffer is small, so that the server notices each pause of a reader.
+IMPATIENCE = """
+import socket
+from askcli.server.http import protocol
+
+protocol.WRITE_SECONDS = 1.0
+bind = socket.socket.bind
+
+def bind_with_small_buffer(sock, address):
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    bind(sock, address)
+
+socket.socket.bind = bind_with_small_buffer
+"""
+
+
 @pytest.fixture
 def impatient(
     fake: FakeAnthropic, new_database: NewDatabase, tmp_path: Path
 ) -> Iterator[ServerProcess]:
     """A server on which a response must be begun within a second, as a rule thirty."""
     assert (protocol.WRITE_SECONDS, protocol.STREAM_WRITE_SECONDS) == (30, 300)
-    (tmp_path / "sitecustomize.py").write_text(
-        "from askcli.server.http import protocol\nprotocol.WRITE_SECONDS = 1.0\n"
-    )
+    (tmp_path / "sitecustomize.py").write_text(IMPATIENCE)
     more = {"PYTHONPATH": str(tmp_path), "PYTHONWARNINGS": ""}
     server = serving(tmp_path, fake, new_database("sqlite"), **more)
     yield server

@@ -16,6 +16,9 @@ from askcli.client.transport import Transport
 from askcli.errors import Misused
 from askcli.settings import Settings
 
+# Of the time-out: who waits for another process is told so before the request's own deadline.
+LOCK_SHARE = 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -73,7 +76,8 @@ def resolve(settings: Settings) -> Connection:
 
     Raises Misused for an unknown profile.
     """
-    credentials = Credentials(settings.config_dir, settings.profile, settings.timeout)
+    lock_seconds = LOCK_SHARE * settings.timeout
+    credentials = Credentials(settings.config_dir, settings.profile, lock_seconds)
     server = settings.server or (credentials.server() if settings.profile else None)
     if server:
         return Connection(settings, parse_address(server), credentials)
