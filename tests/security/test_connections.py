@@ -235,3 +235,37 @@ def test_http_1_0_gets_no_chunks(sqlite_server: ServerProcess, new_person: NewPe
         assert b"transfer-encoding" not in head
         assert body.startswith((b"event: question\n", b'{"status":'))
         assert body.endswith((b"\n\n", b"}"))
+
+
+@pytest.fixture
+def small(
+    fake: FakeAnthropic, new_database: NewDatabase, tmp_path: Path
+) -> Iterator[ServerProcess]:
+    """A server that may have 64 files open, and 128 if it asks for them."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 128))\n"
+    )
+    more = {"PYTHONPATH": str(tmp_path), "PYTHONWARNINGS": ""}
+    server = serving(tmp_path, fake, new_database("sqlite"), **more)
+    yield server
+    assert server.stop() == 0
+    assert "Traceback" not in "".join(server.log)
+
+
+def test_idle_connections_keep_nobody_out(small: ServerProcess, new_person: NewPerson) -> None:
+    """The files that a process may have open are for the database, too."""
+    person = new_person(small)
+    with ExitStack() as sites:
+        early = sites.enter_context(connection(small, source="127.1.1.1"))
+        early.sendall(GET)
+        assert early.recv(12) == b"HTTP/1.1 200"
+        for number in range(200):
+            sock = sites.enter_context(connection(small, source=f"127.1.2.{number + 1}"))
+            sock.sendall(GET)
+            assert sock.recv(12) == b"HTTP/1.1 200"
+        assert len(psutil.Process(small.pid).net_connections("tcp")) <= 97
+        assert is_open(small, early)
+        assert person.ask("hello").status_code == 201
+        late = sites.enter_context(connection(small, source="127.1.3.1"))
+        late.sendall(GET)
+        assert late.recv(12) == b"HTTP/1.1 200"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from askcli.errors import (
     ScopeMissing,
     SessionEnded,
     TokenExpired,
+    Unavailable,
 )
 from askcli.problems import BY_STATUS, to_problem
 from askcli.services import request_info
@@ -71,6 +73,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(AskcliError, _handle_ours)
     app.add_exception_handler(RequestValidationError, _handle_validation)
     app.add_exception_handler(HTTPException, _handle_http)
+    app.add_exception_handler(OSError, _handle_os_error)
     app.add_exception_handler(Exception, _handle_unexpected)
 
 
@@ -162,6 +165,15 @@ def _methods(request: Request) -> list[str]:
     methods = {method for route in matching for method in getattr(route, "methods", None) or ()}
     methods = methods or {"GET"}  # of a file
     return sorted(methods | {"HEAD"} if "GET" in methods else methods)
+
+
+async def _handle_os_error(request: Request, error: Exception) -> Response:
+    """Respond that the server is busy when it has too many files open; raise any other error."""
+    if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
+        raise error
+    log.error("request %s failed: too many open files", request.state.request_id)
+    busy = Unavailable("The server has too many files open; try again shortly.")
+    return response(busy, request.state.request_id)
 
 
 async def _handle_unexpected(request: Request, error: Exception) -> Response:

@@ -45,26 +45,32 @@ class RequestInfo:
     @property
     def network(self) -> str | None:
         """The network that rate limits count: an IPv4 address, or the /64 of an IPv6 one."""
-        return self._network(32, 64)
+        return _network(self.address, 32, 64)
 
     @property
     def site(self) -> str | None:
         """The networks that one organization often has: the /24 of IPv4, the /48 of IPv6."""
-        return self._network(24, 48)
+        return site_of(self.address)
 
-    def _network(self, ipv4_bits: int, ipv6_bits: int) -> str | None:
-        if self.address is None:
-            return None
-        try:
-            address: IPv4Address | IPv6Address = ip_address(self.address)
-        except ValueError:  # what a trusted proxy passed on may be anything
-            return self.address[:MAX_ADDRESS_CHARACTERS]
-        if isinstance(address, IPv6Address):
-            address = address.ipv4_mapped or address
-        bits = ipv4_bits if isinstance(address, IPv4Address) else ipv6_bits
-        if bits == address.max_prefixlen:
-            return str(address)
-        return str(ip_network((address, bits), strict=False))
+
+def site_of(address: str | None) -> str | None:
+    """Return the site of an address, None for none."""
+    return _network(address, 24, 48)
+
+
+def _network(text: str | None, ipv4_bits: int, ipv6_bits: int) -> str | None:
+    if text is None:
+        return None
+    try:
+        address: IPv4Address | IPv6Address = ip_address(text)
+    except ValueError:  # what a trusted proxy passed on may be anything
+        return text[:MAX_ADDRESS_CHARACTERS]
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    bits = ipv4_bits if isinstance(address, IPv4Address) else ipv6_bits
+    if bits == address.max_prefixlen:
+        return str(address)
+    return str(ip_network((address, bits), strict=False))
 
 
 _current: ContextVar[RequestInfo | None] = ContextVar("request_info", default=None)

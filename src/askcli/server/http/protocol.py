@@ -8,18 +8,19 @@ would hold a connection for ever, and one that sends without end would fill the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import httptools
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from askcli.errors import AskcliError, HeadersTooLarge, MalformedRequest, TooSlow
+from askcli.errors import AskcliError, HeadersTooLarge, MalformedRequest, TooSlow, Unavailable
 from askcli.server.http import cross_origin, upgrades
+from askcli.server.http.connections import Connections
+from askcli.server.http.flow import Flow
 from askcli.server.http.writing import WriteDeadline, encoded, unchunked
+from askcli.services import request_info
 
 HEADER_SECONDS = 10.0
 MAX_HEADER_BYTES = 65_536
@@ -29,18 +30,6 @@ PARSED_BYTES = 1024
 WRITE_SECONDS = 30.0
 # Of a stream whose client has been seen to read: somebody may have paused their terminal.
 STREAM_WRITE_SECONDS = 300.0
-
-
-class _Flow(FlowControl):
-    """Flow control that reads no more while bytes that were read wait to be parsed."""
-
-    def __init__(self, transport: asyncio.Transport, may_read: Callable[[], bool]) -> None:
-        super().__init__(transport)
-        self._may_read = may_read
-
-    def resume_reading(self) -> None:
-        if self._may_read():
-            super().resume_reading()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -57,14 +46,21 @@ class BoundedProtocol(HttpToolsProtocol):
         self._responding: RequestResponseCycle | None = None
         self._is_reading = False  # the client has taken part of this response after a pause
         self._writing: WriteDeadline
+        app: Any = self.config.app
+        self._connections: Connections = app.state.connections
+        self.site: str | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.flow = _Flow(transport, lambda: not self._unparsed)
+        self.site = request_info.site_of(self.client and self.client[0])
+        self.flow = Flow(transport, lambda: not self._unparsed)
         self._writing = WriteDeadline(transport, self.loop)
         self._start_deadline()
+        if not self._connections.add(self):
+            self._refuse(Unavailable("The server has too many connections; try again shortly."))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
         self._stop_deadline()
         self._writing.stop()
         self.pipeline.clear()
@@ -148,7 +144,13 @@ class BoundedProtocol(HttpToolsProtocol):
             app = unchunked(app, cycle)
         super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]
 
+    def is_idle(self) -> bool:
+        """Whether it serves no request of an authenticated caller."""
+        cycle = self._responding
+        return cycle is None or cycle.response_complete or "caller" not in cycle.scope["state"]
+
     def on_response_complete(self) -> None:
+        self._connections.has_responded(self)
         self._writing.start(self._write_seconds())
         if self._responding is not None:
             self._responding.body.clear()  # of a body that nobody has read

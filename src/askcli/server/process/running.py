@@ -15,8 +15,9 @@ from askcli.server.app import create_app
 from askcli.server.bootstrap import Services, build
 from askcli.server.http import trusted_hosts
 from askcli.server.http.activity import Activity
+from askcli.server.http.connections import Connections
 from askcli.server.http.protocol import BoundedProtocol
-from askcli.server.process import log_config
+from askcli.server.process import file_limit, log_config
 from askcli.server.process.uvicorn_server import Server
 from askcli.settings import Settings
 from askcli.settings.registration import Registration
@@ -107,8 +108,10 @@ def _config(
     services: Services, settings: Settings, sock: socket.socket, role: Role
 ) -> uvicorn.Config:
     allowed = trusted_hosts.allowed(settings, sock)
+    app = create_app(services, role.activity, allowed, role.refusal, settings.allowed_origins)
+    app.state.connections = Connections(file_limit.connections())
     return uvicorn.Config(
-        create_app(services, role.activity, allowed, role.refusal, settings.allowed_origins),
+        app,
         loop="uvloop",
         http=BoundedProtocol,
         ws="none",
