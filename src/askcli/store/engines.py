@@ -26,10 +26,23 @@ _DRIVERS = {
 }
 INSTRUCTIONS_PER_CHECK = 10_000  # of SQLite's machine, between two looks at the deadline
 
-# PostgreSQL's own time-outs. A unit that waits longer for a lock is rolled back and runs again
-# elsewhere; a statement whose unit is over does not go on for long.
-LOCK_MILLISECONDS = 100
-STATEMENT_MILLISECONDS = 4_000
+# PostgreSQL's own time-outs, in milliseconds. A unit that waits longer for a lock is rolled back
+# and runs again elsewhere; a statement whose unit is over does not go on for long; a transaction
+# whose server was killed, paused or cut off, and whose unit is over, keeps its locks no longer.
+TIMEOUTS = {
+    "lock_timeout": 100,
+    "statement_timeout": 4_000,
+    "idle_in_transaction_session_timeout": 5_000,
+}
+
+# For PostgreSQL to notice a server that is gone without having closed its connections. They have
+# no effect on Unix sockets.
+SERVER_KEEPALIVES = {
+    "tcp_keepalives_idle": 10,  # seconds
+    "tcp_keepalives_interval": 3,
+    "tcp_keepalives_count": 2,
+    "tcp_user_timeout": 3_000,  # milliseconds
+}
 
 # To notice a server or a network that is gone: also on idle connections, before they are used.
 _POSTGRESQL = {
@@ -137,14 +150,14 @@ def postgresql(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: BoundedConnection, _record: Any) -> None:
         # Not as libpq's `options`, which PgBouncer refuses.
-        connection.execute(f"SET lock_timeout = {LOCK_MILLISECONDS}")
-        connection.execute(f"SET statement_timeout = {STATEMENT_MILLISECONDS}")
+        for name, value in (TIMEOUTS | SERVER_KEEPALIVES).items():
+            connection.execute(f"SET {name} = {value}")
         connection.commit()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         if deadline.remaining() is None:
-            connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
-            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            for name in TIMEOUTS:
+                connection.exec_driver_sql(f"SET LOCAL {name} = 0")
 
     return engine
