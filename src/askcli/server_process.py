@@ -7,6 +7,7 @@ import select
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from askcli.errors import Failed
 
@@ -62,7 +63,10 @@ def wait_until_ready(process: subprocess.Popen[bytes], ready: int) -> None:
 
 
 class ReadyPipe:
-    """The server's end of the pipe: takes one report, the first."""
+    """The server's end of the pipe: takes one report, the first.
+
+    Nobody reads it when the command that started the server has ended; the server serves on.
+    """
 
     def __init__(self, fd: int) -> None:
         self._fd: int | None = fd
@@ -77,6 +81,7 @@ class ReadyPipe:
 
     def _report(self, report: bytes) -> None:
         if self._fd is not None:
-            os.write(self._fd, report)
-            os.close(self._fd)
-            self._fd = None
+            fd, self._fd = self._fd, None
+            with suppress(BrokenPipeError):
+                os.write(fd, report)
+            os.close(fd)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import stat
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from unittest.mock import patch
 import psutil
 import pytest
 
-from askcli import settings
+from askcli import server_process, settings
+from askcli.client import local_server
 from askcli.client.target import resolve
 from tests.support.cli import Cli, NewCli
 from tests.support.soak import SOAK, seeded
@@ -113,6 +115,18 @@ def test_a_killed_server_is_replaced(local: Cli) -> None:
     assert local("ask", "hello").code == 0
     os.kill(pids(local)[0], 9)
     assert local("ask", "hello").code == 0
+
+
+def test_a_server_whose_command_goes_before_it_is_ready_serves_on(local: Cli) -> None:
+    with patch.dict(os.environ, local.environment, clear=True):
+        path = local_server.socket_path(settings.load())
+        process, ready = server_process.start(["--socket", str(path)], output=subprocess.DEVNULL)
+    os.close(ready)  # as the end of the command does
+    eventually(lambda: local_server.listens(path))
+    assert local("ask", "hello").code == 0
+    assert pids(local) == [process.pid]
+    _stop(local)
+    assert process.wait() == 0
 
 
 def test_a_server_whose_files_are_deleted_is_replaced(local: Cli) -> None:
