@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 from uuid import uuid4
@@ -122,6 +123,19 @@ def test_an_answer_at_every_width_with_and_without_colour(
     assert 'return "a line of code that is certainly longer than forty' in together
     assert bool(COLOURS.search(written)) == (not environment)
     assert ("\x1b" in written) == ("TERM" not in environment)
+
+
+def test_no_entity_hides_or_reverses_the_text_of_an_answer(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    fake.on(marker, "only &#x202e;eldnac on od, x&#x200", "b;y <http://a.example/%E2%80%AE>\n")
+    asked = sqlite_cli.terminal("ask", marker).read()
+    stored = json.loads(sqlite_cli.in_process("history", "export").out.splitlines()[0])
+    shown = sqlite_cli.terminal("history", "show", stored["id"]).read()
+    for written in (asked, shown):
+        assert "only <U+202E>eldnac on od, x<U+200B>y http://a.example/%E2%80%AE" in written
+        assert not re.search("[\u200b\u202e]", written)
 
 
 def test_what_is_printed_is_never_touched_again(sqlite_cli: Cli, fake: FakeAnthropic) -> None:

@@ -21,6 +21,7 @@ from askcli.cli.output.console import as_json, visible
         ("l\u200dl\u200c", "l<U+200D>l<U+200C>"),
         ("👍\ufe0f\ufe01\ufe02", "👍\ufe0f<U+FE01><U+FE02>"),
         ("👩\u200d\u200d", "👩\u200d<U+200D>"),
+        ("\udcc2\udc9b", "<U+DCC2><U+DC9B>"),
         ("x\ufe0f \U000e0101\u3164", "x<U+FE0F> <U+E0101><U+3164>"),
     ],
 )
@@ -44,9 +45,14 @@ def test_what_writing_needs_is_left_alone(text: str) -> None:
     assert as_json(text) == f'"{text}"'
 
 
-@given(st.text(st.sampled_from("a👩🏽क❤ \u200d\u200c\u200b\ufe0f\u202e\U000e0041\U000e0101葛")))
+@given(
+    st.text(
+        st.sampled_from("a👩🏽क❤ \u200d\u200c\u200b\ufe0f\u202e\U000e0041\U000e0101葛\udcc2\udc9b")
+    )
+)
 def test_pieces_are_shown_as_the_whole_and_json_loses_nothing(text: str) -> None:
     pieces = [visible(char, text[index - 1] if index else "") for index, char in enumerate(text)]
     assert "".join(pieces) == visible(text)
     assert json.loads(as_json(text)) == text
     assert "\u202e" not in as_json(text)
+    as_json(text).encode()  # raises an exception for half of a surrogate pair

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -99,6 +100,10 @@ MARKS = st.sampled_from(
         "</b>",
         "<!--",
         "&amp;",
+        "&#x202e;",
+        "&#13;",
+        "&#8232;",
+        "&ZeroWidthSpace;",
         "![",
         "---\n",
         "===\n",
@@ -177,6 +182,52 @@ def test_whatever_comes_however_it_is_cut(text: str, data: Any) -> None:
     whole = written([text], columns, rows=10)
     note(f"{text!r} {pieces!r}")
     assert without_end(lines(output, columns, 10)) == without_end(lines(whole, columns, 10))
+
+
+PLACES = [
+    "a {} b **{}**\n",
+    "# a {}\n",
+    "> - {}\n",
+    "| {} |\n| --- |\n| {} |\n",
+    "[{}](http://a.example/{})\n",
+    "![{}](http://a.example/{})\n",
+    "<http://a.example/{}>\n",
+    "```{}\n{}\n```\n",
+    "- a\n\n  ```{}\n  {}\n  ```\n",
+]
+# An entity of HTML, a percent-encoded address and the host of an international domain.
+DECODED = {
+    "\u202e": ["&#x202e;", "&#8238;", "%E2%80%AE"],
+    "\u200b": ["&#X200B;", "&#8203;", "&ZeroWidthSpace;", "%E2%80%8B"],
+    "\u200e": ["&#x200e;", "&#8206;", "&lrm;"],
+    "\xad": ["&#xad;", "&#173;", "&shy;"],
+    "\U000e0041": ["&#xE0041;", "&#917569;", "%F3%A0%81%81"],
+    "\u2028": ["&#x2028;", "&#8232;"],
+    "\u2066": ["&#x2066;", "&#8294;"],
+    "\x0c": ["&#xc;", "&#12;", "%0C"],
+    "\r": ["&#xd;", "&#13;", "%0D"],
+}
+
+
+@pytest.mark.parametrize("char", DECODED)
+def test_a_character_that_markdown_decodes_is_no_less_visible(char: str) -> None:
+    for spelling in DECODED[char]:
+        text = "\n".join(place.replace("{}", spelling) for place in PLACES)
+        output = written([text])
+        assert char not in OURS.sub("", output).replace("\r\n", "\n"), (spelling, output)
+        assert not CONTROL.search(OURS.sub("", output)), (spelling, output)
+
+
+def test_a_bare_address_is_shown_as_it_is_written() -> None:
+    address = "http://xn--80ak6aa92e.com/%61%E2%80%AE"  # Cyrillic letters that look like "apple"
+    assert address in written([f"See <{address}>, and\n\n| a |\n| - |\n| <{address}> |\n"])
+
+
+@pytest.mark.parametrize(
+    "text", ["👩&zwj;👩", "می&zwnj;خواهم", "&#x1F468;&#x200d;&#x1F4BB; 1&#xFE0F;"]
+)
+def test_an_entity_that_writing_needs_is_decoded(text: str) -> None:
+    assert html.unescape(text) in written([text])
 
 
 LONG_COMMAND = "git log --oneline --graph " + "".join(f"--flag-{n} " for n in range(12)) + "end"

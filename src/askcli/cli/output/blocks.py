@@ -7,8 +7,20 @@ from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
 
+
+class _Parser(MarkdownIt):
+    """A parser that leaves a bare address as it is written.
+
+    Decoded (`xn--`, `%E2%80%AE`) it could show letters that look like another host's.
+    """
+
+    def normalizeLinkText(self, link: str) -> str:  # noqa: N802 - the name of the method replaced
+        """Return the address."""
+        return link
+
+
 # Without HTML and link definitions, which a terminal does not show: they are plain text.
-parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+parser = _Parser("commonmark", {"html": False}).enable(["table", "strikethrough"])
 parser.disable(["reference", "html_block", "html_inline"])
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([^\s`{]*)[^\n`]*\n")

@@ -21,6 +21,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from askcli.cli.output import blocks
+from askcli.cli.output.console import visible
 from askcli.cli.output.rows import Line
 
 # The terminal's own sixteen colours, readable on dark and light backgrounds.
@@ -121,13 +122,18 @@ class Document(Markdown):
 
 
 def _as_text(tokens: list[Token]) -> list[Token]:
-    """Replace images by text with their address, and show bare addresses once."""
+    """Replace images by text with their address, and show bare addresses once.
+
+    What the parser has decoded (`&#x202e;`) becomes visible here.
+    """
     result: list[Token] = []
     for token in tokens:
         if token.type == "image":
             result.append(Token("text", "", 0, content=f"{token.content} ({token.attrs['src']})"))
         elif token.info != "auto":  # an <address>, whose text is the address
             result.append(token)
+    for token in result:
+        token.content = visible(token.content)
     return result
 
 
