@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import socket
+import struct
 
 import psutil
 
 from tests.support.processes import ServerProcess
+
+_SO_ATTACH_FILTER = 26
 
 
 def connection(
@@ -50,3 +54,10 @@ def is_open(server: ServerProcess, sock: socket.socket) -> bool:
     port = sock.getsockname()[1]
     connections = psutil.Process(server.pid).net_connections("tcp")
     return any(connection.raddr and connection.raddr.port == port for connection in connections)
+
+
+def lose(sock: socket.socket) -> None:
+    """Let nothing arrive at the socket any more, as when its machine has left the network."""
+    drop_all = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))
+    program = struct.pack("HP", 1, ctypes.addressof(drop_all))
+    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)

@@ -18,7 +18,7 @@ from askcli.client.api import Api
 from askcli.client.events import Event, Events
 from askcli.contract.limits import MAX_ANSWER_CHARACTERS
 from askcli.contract.protocol import EVENT_DELTA, EVENT_QUESTION
-from askcli.errors import AskcliError, BadResponse, Unreachable
+from askcli.errors import AskcliError, BadResponse, TooManyStreams, Unreachable
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 10.0
@@ -71,7 +71,7 @@ class Asking:
                             return
                 raise Unreachable("the connection closed before the answer was whole.")
             except AskcliError as error:
-                if not self._is_temporary(error) or self._is_out_of_attempts():
+                if not self._is_temporary(error) or self._is_out_of_attempts(error):
                     raise
                 self._pause(error)
 
@@ -111,6 +111,8 @@ class Asking:
             return True
         if (error.retry_after or 0) > LONGEST_WAIT_SECONDS:
             return False
+        if isinstance(error, TooManyStreams):  # streams end, as answers do
+            return True
         is_stored_end = error.question_id is not None and not self._may_follow_another_run(error)
         return error.status in RETRIED_STATUSES and not is_stored_end
 
@@ -121,14 +123,17 @@ class Asking:
         """
         return error.question_status in ("answering", "answered") and not self._characters
 
-    def _is_out_of_attempts(self) -> bool:
-        return self.question_id is None and self._failures + 1 >= UNACKNOWLEDGED_ATTEMPTS
+    def _is_out_of_attempts(self, error: AskcliError) -> bool:
+        is_limited = self.question_id is None and not isinstance(error, TooManyStreams)
+        return is_limited and self._failures + 1 >= UNACKNOWLEDGED_ATTEMPTS
 
     def _pause(self, error: AskcliError) -> None:
         longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self._failures)
         pause = random.uniform(longest / 2, longest)  # noqa: S311 - jitter is no secret
         if error.retry_after is not None:
             pause = max(pause, error.retry_after)
-        self._failures, self.failure = self._failures + 1, error
+        self.failure = error
+        if not isinstance(error, TooManyStreams):  # which has no limit of attempts
+            self._failures += 1
         passing.info("Trying again in %.1f s: %s", pause, error.detail)
         time.sleep(pause)

@@ -19,6 +19,7 @@ from askcli.errors import AskcliError, HeadersTooLarge, MalformedRequest, TooSlo
 from askcli.server.http import cross_origin, upgrades
 from askcli.server.http.connections import Connections
 from askcli.server.http.flow import Flow
+from askcli.server.http.taking import Taking
 from askcli.server.http.writing import WriteDeadline, encoded, unchunked
 from askcli.services import request_info
 
@@ -46,6 +47,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._responding: RequestResponseCycle | None = None
         self._is_reading = False  # the client has taken part of this response after a pause
         self._writing: WriteDeadline
+        self._taking: Taking
         app: Any = self.config.app
         self._connections: Connections = app.state.connections
         self.site: str | None = None
@@ -55,6 +57,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.site = request_info.site_of(self.client and self.client[0])
         self.flow = Flow(transport, lambda: not self._unparsed)
         self._writing = WriteDeadline(transport, self.loop)
+        self._taking = Taking(transport, self.flow)
         self._start_deadline()
         if not self._connections.add(self):
             self._refuse(Unavailable("The server has too many connections; try again shortly."))
@@ -108,7 +111,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._in_headers, self._header_bytes, self._partial_bytes = True, 0, 0
         super().on_message_begin()
-        self.scope["state"]["abort_if_stalled"] = self._abort_if_stalled
+        self.scope["state"]["abort_if_stalled"] = self._taking.abort_if_stalled
+        self.scope["state"]["abort_if_untaken"] = self._taking.abort_if_untaken
 
     def on_url(self, url: bytes) -> None:
         self._count(url)
@@ -171,12 +175,6 @@ class BoundedProtocol(HttpToolsProtocol):
     def _write_seconds(self) -> float:
         is_stream = self._responding is not None and self._responding.chunked_encoding
         return STREAM_WRITE_SECONDS if is_stream and self._is_reading else WRITE_SECONDS
-
-    def _abort_if_stalled(self) -> bool:
-        """Abort the connection if its client does not take its response; return whether so."""
-        if self.flow.write_paused:
-            self.transport.abort()
-        return self.flow.write_paused
 
     def _count(self, header: bytes) -> None:
         self._header_bytes += len(header)

@@ -33,8 +33,10 @@ async def _count_stream(request: Request, services: ServicesHere) -> AsyncIterat
 
     Raises TooManyStreams.
     """
+    state = request.state
     is_stream = request.method == "GET" or wants_stream(request.headers.get("accept"))
-    with services.streams.one(request.state.caller.user_id) if is_stream else nullcontext():
+    one = services.streams.one(state.caller.user_id, state.abort_if_untaken)
+    with one if is_stream else nullcontext():
         yield
 
 

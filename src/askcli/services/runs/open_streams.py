@@ -5,8 +5,8 @@ A stream keeps its text in memory until its client has taken it.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -14,26 +14,51 @@ from askcli.errors import TooManyStreams
 
 # A batch opens 64 at most; shells and pages of the same user have the rest.
 MOST_OF_A_USER = 100
+RETRY_AFTER_SECONDS = 2
+
+# Ends a stream if its client takes nothing of it; returns whether so.
+EndIfUntaken = Callable[[], bool]
 
 
 class OpenStreams:
-    """Counts the open streams of each user."""
+    """The open streams of each user, up to a number.
+
+    Beyond it a new one takes the place of the oldest whose client takes nothing. That client, if
+    it is still there, rejoins; no two that read can end each other's streams.
+    """
 
     def __init__(self, most: int = MOST_OF_A_USER) -> None:
         self._most = most
-        self._counts = Counter[UUID]()
+        # The keys are those of the streams, the oldest first.
+        self._streams = defaultdict[UUID, dict[object, EndIfUntaken]](dict)
 
     @contextmanager
-    def one(self, user_id: UUID) -> Iterator[None]:
+    def one(self, user_id: UUID, end_if_untaken: EndIfUntaken) -> Iterator[None]:
         """Count a stream of the user during the block. Raises TooManyStreams."""
-        if self._counts[user_id] >= self._most:
-            raise TooManyStreams(
-                f"You have {self._most} event streams open here, which is the most; end some first."
-            )
-        self._counts[user_id] += 1
+        self._make_room(user_id)
+        key = object()
+        self._streams[user_id][key] = end_if_untaken
         try:
             yield
         finally:
-            self._counts[user_id] -= 1
-            if not self._counts[user_id]:
-                del self._counts[user_id]
+            self._discard(user_id, key)
+
+    def _make_room(self, user_id: UUID) -> None:
+        streams = self._streams.get(user_id, {})
+        if len(streams) < self._most:
+            return
+        untaken = next((key for key, end_if_untaken in streams.items() if end_if_untaken()), None)
+        if untaken is None:
+            most = f"{self._most} event streams"
+            raise TooManyStreams(
+                f"You have {most} open here, which is the most; end some first.",
+                retry_after=RETRY_AFTER_SECONDS,
+            )
+        self._discard(user_id, untaken)
+
+    def _discard(self, user_id: UUID, key: object) -> None:
+        """Remove a stream, which may have been removed before its end."""
+        streams = self._streams[user_id]
+        streams.pop(key, None)
+        if not streams:
+            del self._streams[user_id]
