@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -23,6 +24,7 @@ from askcli.services.runs.orphans import CHECKS_PER_TIMEOUT, Orphans
 from askcli.services.usage import quotas
 from askcli.services.usage.metering import MESSAGE_TOKENS, Metering
 from askcli.settings import Settings
+from askcli.store import database as database_module
 from askcli.store import questions, tables, usage
 from askcli.store.database import Database
 from tests.support.databases import NewDatabase, migrated
@@ -45,31 +47,51 @@ class Silent:
     services: Services
     database: Database
     orphans: Orphans
+    metering: Metering
     user_id: UUID
     question_id: UUID
 
-    async def status(self) -> str:
-        row = await self.database.read(questions.by_id, self.user_id, self.question_id)
+    async def status(self, question_id: UUID | None = None) -> str:
+        id_ = question_id or self.question_id
+        row = await self.database.read(questions.by_id, self.user_id, id_)
         assert row
         return str(row["status"])
+
+    async def another(self) -> UUID:
+        """Store another question of the dead process."""
+        return await _stored(self.services, self.metering, self.user_id, is_queued=False)
+
+    async def checks(self) -> None:
+        """Check as often as it takes to find an orphan."""
+        for _ in range(CHECKS_PER_TIMEOUT + 1):
+            with suppress(DatabaseUnavailable):
+                await self.orphans.check()
 
 
 @asynccontextmanager
 async def silent_question(url: str, *, is_queued: bool = False) -> AsyncIterator[Silent]:
     settings = Settings(db_conn_string=url, jwt_secret=SECRET, answerer="scripted")
     services = build(settings)
-    database, indexing = services.database, services.indexing
+    database = services.database
     metering = Metering(quotas.from_settings(settings), services.answerer.cost_usd)
-    orphans = Orphans(database, services.runs, metering, indexing, TIMEOUT)
+    orphans = Orphans(database, services.runs, metering, services.indexing, TIMEOUT)
     user_id = await database.write(new_user, "somebody@example.org")
-    row = new_row(user_id, Ask("hello"), REQUEST)
-    row |= {"request_hash": "", "is_queued": is_queued, "answer": "begun"}
-    await database.write(metering.reserve, row, REQUEST)
-    await database.write(questions.add, row, await indexing.new(user_id, "hello"))
+    question_id = await _stored(services, metering, user_id, is_queued=is_queued)
     try:
-        yield Silent(services, database, orphans, user_id, row["id"])
+        yield Silent(services, database, orphans, metering, user_id, question_id)
     finally:
         await services.close()
+
+
+async def _stored(
+    services: Services, metering: Metering, user_id: UUID, *, is_queued: bool
+) -> UUID:
+    row = new_row(user_id, Ask("hello"), REQUEST)
+    row |= {"request_hash": "", "is_queued": is_queued, "answer": "begun"}
+    await services.database.write(metering.reserve, row, REQUEST)
+    entry = await services.indexing.new(user_id, "hello")
+    await services.database.write(questions.add, row, entry)
+    return UUID(str(row["id"]))
 
 
 @contextmanager
@@ -105,6 +127,55 @@ def test_answers_whose_heartbeats_could_not_be_written_are_no_orphans(url: str) 
                     with suppress(DatabaseUnavailable):
                         await silent.orphans.check()
                     await asyncio.sleep(TIMEOUT / CHECKS_PER_TIMEOUT)
+
+    asyncio.run(scenario())
+
+
+def test_a_locked_row_is_no_orphan_and_holds_up_no_other(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that lives cannot write its heartbeat either while its row is locked."""
+    monkeypatch.setattr(database_module, "UNIT_SECONDS", {"postgresql": 0.5})
+    url = migrated(new_database("postgres"))
+
+    async def scenario() -> None:
+        async with silent_question(url) as silent:
+            other = await silent.another()
+            with psycopg.connect(url) as connection:
+                query = "SELECT id FROM questions WHERE id = %s FOR UPDATE"
+                connection.execute(query, [silent.question_id])
+                await silent.checks()
+                assert await silent.status(other) == "interrupted"
+                connection.rollback()
+            await silent.orphans.check()
+            assert await silent.status() == "answering"
+            await silent.checks()
+            assert await silent.status() == "interrupted"
+
+    asyncio.run(scenario())
+
+
+def test_an_orphan_that_cannot_be_ended_holds_up_no_other(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settle_orphan = Metering.settle_orphan
+
+    async def scenario() -> None:
+        async with silent_question(url) as silent:
+
+            def failing(*arguments: Any, is_sent: bool) -> None:
+                if silent.question_id in arguments:
+                    raise ValueError("a row that cannot be settled")
+                settle_orphan(*arguments, is_sent=is_sent)
+
+            monkeypatch.setattr(Metering, "settle_orphan", failing)
+            other = await silent.another()
+            for _ in range(2 * CHECKS_PER_TIMEOUT):
+                with suppress(ValueError):
+                    await silent.orphans.check()
+            assert await silent.status(other) == "interrupted"
+            assert await silent.status() == "answering"
+            assert str(silent.question_id) in caplog.text
 
     asyncio.run(scenario())
 

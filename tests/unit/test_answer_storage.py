@@ -24,7 +24,7 @@ from askcli.services.runs.run import Run
 from askcli.services.runs.storage import AnswerStorage
 from askcli.services.usage.metering import Metering
 from askcli.settings import Settings
-from askcli.store import questions
+from askcli.store import orphans, questions
 from tests.support.databases import migrated
 from tests.support.people import new_user
 from tests.support.secrets import SECRET
@@ -112,7 +112,7 @@ def test_a_question_that_left_the_queue_is_sent_only_while_it_is_the_runs_own(
             run = Run(row, request, Place(lambda _: None))
             answers = AnswerStorage(database, cast(Metering, None), services.indexing)
             await answers.dequeue(run)
-            stored = await database.read(questions.orphan, run.question_id)
+            stored = await database.read(orphans.by_id, run.question_id)
             assert stored is not None
             assert not stored["is_queued"]
             values = {"run_id": new_id()}

@@ -1,7 +1,7 @@
 """Queries on questions; those that add or end one also store its entry of the search index.
 
-Every query that serves a user filters by that user. Only the runs' own bookkeeping (change,
-finish, answering, touch, interrupt, and orphan) goes by the question's id.
+Every query that serves a user filters by that user. Only the runs' own bookkeeping (change and
+finish) goes by the question's id, as that of orphans does (`store.orphans`).
 """
 
 from __future__ import annotations
@@ -129,48 +129,6 @@ def has_other_run(connection: Connection, question_id: UUID, run_id: UUID) -> bo
     """Whether the question was started again: another run answers it, or has answered it."""
     query = select(questions.c.run_id).where(questions.c.id == question_id)
     return connection.execute(query).scalar() not in (None, run_id)
-
-
-def orphan(connection: Connection, question_id: UUID) -> RowMapping | None:
-    """Return a question's owner and texts, and whether it is queued; None when it was deleted."""
-    c = questions.c
-    query = select(c.user_id, c.question, c.answer, c.is_queued).where(c.id == question_id)
-    return connection.execute(query).mappings().first()
-
-
-def answering(connection: Connection) -> Sequence[RowMapping]:
-    """Return the ids and heartbeats of the questions of all users that are being answered."""
-    query = select(questions.c.id, questions.c.heartbeat_at)
-    running = query.where(questions.c.status == "answering")
-    return connection.execute(running).mappings().all()
-
-
-def touch(connection: Connection, question_id: UUID) -> bool:
-    """Write a question that is being answered, without a change: whether that is possible."""
-    statement = update(questions).where(
-        questions.c.id == question_id, questions.c.status == "answering"
-    )
-    return connection.execute(statement.values(status="answering")).rowcount == 1
-
-
-def interrupt(
-    connection: Connection,
-    question_id: UUID,
-    heartbeat: datetime,
-    now: datetime,
-    entry: search.Entry,
-) -> bool:
-    """Mark a question as interrupted and index it; False if its heartbeat is no longer this one."""
-    statement = update(questions).where(
-        questions.c.id == question_id,
-        questions.c.status == "answering",
-        questions.c.heartbeat_at == heartbeat,
-    )
-    values = {"status": "interrupted", "error": "interrupted", "answered_at": now}
-    is_orphan = connection.execute(statement.values(**values, is_queued=False)).rowcount == 1
-    if is_orphan:
-        search.put(connection, question_id, entry)
-    return is_orphan
 
 
 def cancel(connection: Connection, user_id: UUID, question_id: UUID, timestamp: datetime) -> bool:

@@ -2,9 +2,10 @@
 
 One that was cancelled or deleted meanwhile has its cost settled, which its process would have done.
 
-A question is an orphan when its heartbeat is the same at several checks in a row, between which
-this process could write. Comparing the heartbeat with a clock would take running answers for dead
-ones when clocks differ, after an outage of the database, or after a pause of the whole machine.
+A question is an orphan when its heartbeat is the same at several checks in a row, at each of which
+this process could write, and nobody held a lock of the row. Comparing the heartbeat with a clock
+would take running answers for dead ones when clocks differ, after an outage of the database, or
+after a pause of the whole machine.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -24,12 +26,14 @@ from askcli.services.clock import now
 from askcli.services.indexing import Indexing
 from askcli.services.runs.registry import Runs
 from askcli.services.usage.metering import Metering
-from askcli.store import questions, usage
+from askcli.store import orphans, usage
 from askcli.store.database import Database
 
 log = logging.getLogger("askcli.orphans")
 
 CHECKS_PER_TIMEOUT = 4
+
+T = TypeVar("T")
 
 
 class Orphans:
@@ -59,21 +63,13 @@ class Orphans:
         """Compare the heartbeats with those of the last check; interrupt or settle the orphans."""
         try:
             await self._read_heartbeats()
-            silent = {id_: of for id_, of in self._heartbeats.items() if of[1]}
-            if silent:
-                touch = partial(questions.touch, question_id=next(iter(silent)))
-                await self._database.write(self._at_once(touch))
-            for question_id, (heartbeat, checks) in silent.items():
-                if checks < CHECKS_PER_TIMEOUT:
-                    continue
-                if heartbeat is None:
-                    settle = partial(self._metering.settle_abandoned, question_id=question_id)
-                    await self._database.write(settle)
-                else:
-                    await self._interrupt(question_id, heartbeat)
+            await self._drop_unwritable()
         except Exception:
             self._heartbeats.clear()  # they could not change during an outage
             raise
+        for question_id, (heartbeat, checks) in list(self._heartbeats.items()):
+            if checks >= CHECKS_PER_TIMEOUT:
+                await self._end(question_id, heartbeat)
 
     async def _read_heartbeats(self) -> None:
         own_ids = self._runs.own_ids()
@@ -83,11 +79,24 @@ class Orphans:
                 last, checks = previous.get(question_id, (heartbeat, -1))
                 self._heartbeats[question_id] = heartbeat, checks + 1 if last == heartbeat else 0
 
-    def _at_once(self, work: Callable[[Connection], bool]) -> Callable[[Connection], bool]:
+    async def _drop_unwritable(self) -> None:
+        """Forget the silent heartbeats whose rows are locked: they could not change either.
+
+        Raises DatabaseUnavailable where nothing can be written.
+        """
+        silent = {id_: of[0] for id_, of in self._heartbeats.items() if of[1]}
+        if not silent:
+            return
+        answering = {id_ for id_, heartbeat in silent.items() if heartbeat}
+        touch = partial(orphans.touch, question_ids=answering)
+        for question_id in answering - await self._database.write(self._at_once(touch)):
+            del self._heartbeats[question_id]
+
+    def _at_once(self, work: Callable[[Connection], T]) -> Callable[[Connection], T]:
         """Return the work such that it fails after a wait, in which no heartbeat may be written."""
         start = time.monotonic()
 
-        def work_at_once(connection: Connection) -> bool:
+        def work_at_once(connection: Connection) -> T:
             result = work(connection)
             if time.monotonic() - start > self._longest_wait:
                 raise DatabaseUnavailable()
@@ -95,15 +104,28 @@ class Orphans:
 
         return work_at_once
 
+    async def _end(self, question_id: UUID, heartbeat: datetime | None) -> None:
+        """Interrupt or settle an orphan. One for which that fails holds up no other."""
+        try:
+            if heartbeat is None:
+                settle = partial(self._metering.settle_abandoned, question_id=question_id)
+                await self._database.write(settle)
+            else:
+                await self._interrupt(question_id, heartbeat)
+        except Exception as error:
+            del self._heartbeats[question_id]
+            if not isinstance(error, DatabaseUnavailable):
+                log.exception("question %s is an orphan, which could not be ended", question_id)
+
     async def _interrupt(self, question_id: UUID, heartbeat: datetime) -> None:
-        row = await self._database.read(questions.orphan, question_id)
+        row = await self._database.read(orphans.by_id, question_id)
         if row is None:
             return
         # The row is the stored one for as long as the heartbeat is: a run changes both together.
         entry = await self._indexing.ended(row["user_id"], row["question"], row["answer"])
 
         def interrupt(connection: Connection) -> bool:
-            is_orphan = questions.interrupt(connection, question_id, heartbeat, now(), entry)
+            is_orphan = orphans.interrupt(connection, question_id, heartbeat, now(), entry)
             if is_orphan:
                 is_sent = not row["is_queued"]
                 self._metering.settle_orphan(connection, question_id, is_sent=is_sent)
@@ -118,5 +140,5 @@ def _heartbeats(connection: Connection) -> dict[UUID, datetime | None]:
 
     None for those that have ended, or were deleted, and whose cost is not settled.
     """
-    heartbeats = {row["id"]: row["heartbeat_at"] for row in questions.answering(connection)}
+    heartbeats = {row["id"]: row["heartbeat_at"] for row in orphans.answering(connection)}
     return dict.fromkeys(usage.abandoned(connection)) | heartbeats
