@@ -13,9 +13,9 @@ import pytest
 
 from askcli.answerers.base import Begin, Finish, Piece, Request
 from askcli.errors import Cancelled, DatabaseUnavailable
+from askcli.fair_queue import Place
 from askcli.server.bootstrap import Services, build
 from askcli.services.clock import new_id, now
-from askcli.services.fair_queue import Place
 from askcli.services.questions.ask import Ask
 from askcli.services.questions.ask import row as new_row
 from askcli.services.questions.history import Filters

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, strategies
 
 from askcli.errors import ProviderOverloaded
-from askcli.services.fair_queue import FairQueue, Place
+from askcli.fair_queue import FairQueue, Place
 
 
 def queue(slots: int = 1, waiting: int = 8) -> FairQueue:

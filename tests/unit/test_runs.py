@@ -11,12 +11,12 @@ import pytest
 
 from askcli.answerers.base import Request
 from askcli.errors import ProviderOverloaded, ShuttingDown
+from askcli.fair_queue import FairQueue, Place
 from askcli.server.bootstrap import build
 from askcli.server.http.activity import Activity
 from askcli.server.http.middleware import Envelope
 from askcli.server.http.refusals import Refusals
 from askcli.services.clock import new_id, now
-from askcli.services.fair_queue import FairQueue, Place
 from askcli.services.questions.ask import Ask
 from askcli.services.questions.ask import row as new_row
 from askcli.services.runs import registry

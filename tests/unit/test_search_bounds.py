@@ -18,7 +18,7 @@ from askcli.services.questions.history import (
     Filters,
     History,
 )
-from askcli.store import listing, search
+from askcli.store import listing, search, usage
 from askcli.store.database import Database
 from tests.support.databases import NewDatabase
 
@@ -53,38 +53,48 @@ class HeldDatabase:
         self.reading: list[UUID] = []
         self.go_on = asyncio.Event()
 
-    async def read(self, work: Any, user_id: UUID, *_: Any) -> listing.Page:
+    async def read(self, work: Any, user_id: UUID, *_: Any) -> Any:
         if work is self._held:
             self.reading.append(user_id)
             await self.go_on.wait()
-        return listing.Page([], None)
+        return [] if work is usage.by_day else listing.Page([], None)
 
 
-SEARCHING, LISTING = Filters(limit=20, search="word"), Filters(limit=20)
+def search_page(history: History, user_id: UUID) -> Any:
+    return history.page(user_id, Filters(limit=20, search="word"))
+
+
+def page(history: History, user_id: UUID) -> Any:
+    return history.page(user_id, Filters(limit=20))
+
+
+def usage_by_day(history: History, user_id: UUID) -> Any:
+    return history.usage(user_id, None, None)
 
 
 @pytest.mark.parametrize(
-    ("work", "filters", "others", "slots", "waiting"),
+    ("work", "read", "other", "slots", "waiting"),
     [
-        (listing.search_page, SEARCHING, LISTING, SEARCHES, SEARCHES_WAITING),
-        (listing.page, LISTING, SEARCHING, LISTINGS, LISTINGS_WAITING),
+        (listing.search_page, search_page, page, SEARCHES, SEARCHES_WAITING),
+        (listing.page, page, search_page, LISTINGS, LISTINGS_WAITING),
+        (usage.by_day, usage_by_day, search_page, LISTINGS, LISTINGS_WAITING),
     ],
 )
 def test_many_pages_of_one_user_leave_room_for_others(
-    work: Any, filters: Filters, others: Filters, slots: int, waiting: int
+    work: Any, read: Any, other: Any, slots: int, waiting: int
 ) -> None:
     async def scenario() -> None:
         database, alice, bob = HeldDatabase(work), uuid4(), uuid4()
         history = History(cast(Database, database), cast(Any, None))
         count = slots + waiting
-        hers = [asyncio.create_task(history.page(alice, filters)) for _ in range(count)]
+        hers = [asyncio.create_task(read(history, alice)) for _ in range(count)]
         await asyncio.sleep(0)
-        his = asyncio.create_task(history.page(bob, filters))
+        his = asyncio.create_task(read(history, bob))
         await asyncio.sleep(0)
-        await history.page(alice, others)  # listings do not wait for searches, nor they for these
+        await other(history, alice)  # listings do not wait for searches, nor they for these
         assert database.reading == [alice] * (slots - 1) + [bob]
         database.go_on.set()
-        assert (await his)["items"] == []
+        await his
         ended = await asyncio.gather(*hers, return_exceptions=True)
         refused = [error for error in ended if isinstance(error, Unavailable)]
         assert len(refused) == count - (slots - 1) - waiting // 4

@@ -9,6 +9,7 @@ from functools import partial
 from askcli.answerers import factory
 from askcli.answerers.base import Answerer
 from askcli.errors import ProviderOverloaded
+from askcli.fair_queue import FairQueue
 from askcli.services.auth.accounts import Accounts
 from askcli.services.auth.api_tokens import ApiTokens
 from askcli.services.auth.authentication import Authentication
@@ -19,7 +20,6 @@ from askcli.services.auth.rate_limits import RateLimits
 from askcli.services.auth.sessions import Sessions
 from askcli.services.auth.signing_key import signing_secrets
 from askcli.services.auth.tokens import Tokens
-from askcli.services.fair_queue import FairQueue
 from askcli.services.housekeeping import Housekeeping
 from askcli.services.indexing import Indexing
 from askcli.services.questions.asking import Questions

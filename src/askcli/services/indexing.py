@@ -14,7 +14,7 @@ from functools import partial
 from uuid import UUID
 
 from askcli.errors import Unavailable
-from askcli.services.fair_queue import FairQueue
+from askcli.fair_queue import FairQueue
 from askcli.store import search
 from askcli.store.search import Entry
 

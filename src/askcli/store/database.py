@@ -13,7 +13,6 @@ import contextvars
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -24,6 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from askcli.errors import DatabaseUnavailable
 from askcli.store import deadline, engines, search
+from askcli.store.pool import Pool
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -51,14 +51,14 @@ class Database:
         self.is_sqlite = self.dialect == "sqlite"
         self.engine = engines.sqlite(self.url) if self.is_sqlite else engines.postgresql(self.url)
         self._unit_seconds = UNIT_SECONDS[self.dialect]
-        self._readers = ThreadPoolExecutor(engines.READERS, thread_name_prefix="store")
-        # SQLite has one writer at a time in any case: a queue before one thread is fair, and cannot
-        # fail with "database is locked".
-        self._writers = ThreadPoolExecutor(1) if self.is_sqlite else self._readers
+        self._readers = Pool(engines.READERS, "store")
+        # SQLite has one writer at a time in any case: a queue before one thread cannot fail with
+        # "database is locked".
+        self._writers = Pool(1, "writer") if self.is_sqlite else self._readers
         self._long_entries = asyncio.Lock()
         # On PostgreSQL, units that wait for a lock have threads of their own: those that need no
         # lock, or another one, do not wait behind them.
-        self._waiters = ThreadPoolExecutor(engines.WAITERS)
+        self._waiters = Pool(engines.WAITERS, "waiters")
 
     @property
     def file(self) -> Path | None:
@@ -99,24 +99,30 @@ class Database:
 
     async def _run(
         self,
-        pool: ThreadPoolExecutor,
+        pool: Pool,
         begin: str,
         work: Callable[[Connection], T],
         turn: AbstractAsyncContextManager[None] = _ANY_TIME,
     ) -> T:
         context = contextvars.copy_context()  # the work may need the request's information
         context.run(deadline.start, self._unit_seconds)
-        loop = asyncio.get_running_loop()
+        has_begun = False
+
+        def work_in_thread() -> T:
+            nonlocal has_begun
+            has_begun = True
+            return context.run(self._work, begin, work)
+
         try:
             async with asyncio.timeout(self._unit_seconds + GRACE_SECONDS), turn:
                 while True:
                     try:
-                        return await loop.run_in_executor(
-                            pool, context.run, self._work, begin, work
-                        )
+                        return await pool.run(work_in_thread)
                     except _Locked:
                         pool = self._waiters
         except TimeoutError:
+            if not has_begun:
+                raise _unavailable("is too busy") from None
             log.warning("the database does not answer")
             raise DatabaseUnavailable(
                 "The database does not answer. Try again shortly.",
@@ -156,7 +162,7 @@ class Database:
     def close(self) -> None:
         """Wait for the units in progress, which have deadlines, and close; others are forgotten."""
         for pool in (self._writers, self._readers, self._waiters):
-            pool.shutdown(cancel_futures=True)
+            pool.close()
         self.engine.dispose()
 
 

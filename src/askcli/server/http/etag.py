@@ -10,12 +10,18 @@ from starlette.routing import Route
 
 
 def add(route: Route) -> None:
-    """Let the route's responses have an entity tag, and be 304 for a client that has it."""
-    endpoint = route.endpoint
+    """Let the route's document have an entity tag; the response is 304 for a client that has it.
+
+    The document is made once: anybody may request it, any number of times.
+    """
+    endpoint, document, tag = route.endpoint, b"", ""
 
     async def conditional(request: Request) -> Response:
-        response: Response = await endpoint(request)
-        tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
+        nonlocal document, tag
+        if not document:
+            document = (await endpoint(request)).body
+            tag = f'"{hashlib.sha256(document).hexdigest()[:32]}"'
+        response = Response(document, media_type="application/json")
         if _names(request.headers.get("if-none-match", ""), tag):
             response = Response(status_code=304)
         response.headers["etag"] = tag

@@ -17,6 +17,7 @@ from askcli.server.http.unsent import Unsent
 from askcli.services import request_info
 from askcli.services.clock import new_id
 from askcli.services.request_info import RequestInfo
+from askcli.store import pool
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
@@ -38,6 +39,7 @@ class Envelope:
             _request_id(headers), headers.get("user-agent", "unknown"), _address(scope)
         )
         request_info.bind(info)
+        pool.take_turns_as(f"site {info.site}")
         scope.setdefault("state", {})["request_id"] = info.request_id
         if len(scope["path"]) > 1:
             scope["path"] = scope["path"].rstrip("/") or "/"

@@ -18,7 +18,7 @@ from askcli.services import background
 from askcli.services.auth.rotation import use_access_token
 from askcli.services.auth.tokens import Tokens, hash_token
 from askcli.services.clock import now
-from askcli.store import api_tokens, sessions
+from askcli.store import api_tokens, pool, sessions
 from askcli.store.database import Database
 
 # Scopes of API tokens, and those of a login besides.
@@ -26,6 +26,7 @@ TOKEN_SCOPES = frozenset({"ask", "read"})
 ALL_SCOPES = TOKEN_SCOPES | {"account"}
 
 WATCH_SECONDS = 1.0
+MAX_REMEMBERED = 10_000
 # `last_used_at` of an API token is that coarse: a write for each request would be too many.
 LAST_USED_RESOLUTION = timedelta(minutes=1)
 
@@ -68,6 +69,8 @@ class Authentication:
         self._database = database
         self._tokens = tokens
         self._watches: set[Watch] = set()
+        # Of API tokens that were valid: for whose turn it is at the database, and nothing else.
+        self._users: dict[str, str] = {}
 
     async def authenticate(self, token: str) -> Caller:
         """Return the caller of a token.
@@ -77,6 +80,7 @@ class Authentication:
         if token.startswith(API_TOKEN_PREFIX):
             return await self._by_api_token(token)
         login, generation = self._tokens.verify(token)
+        pool.take_turns_as(str(login.user_id))
         session = await self._database.read(
             sessions.live_with_token, login.session_id, generation, now()
         )
@@ -92,16 +96,26 @@ class Authentication:
         return Caller(login.user_id, ALL_SCOPES, session_id=login.session_id)
 
     async def _by_api_token(self, token: str) -> Caller:
-        row, timestamp = await self._database.read(api_tokens.by_hash, hash_token(token)), now()
+        token_hash, timestamp = hash_token(token), now()
+        if user_id := self._users.get(token_hash):
+            pool.take_turns_as(user_id)
+        row = await self._database.read(api_tokens.by_hash, token_hash)
         if row is None or row["expires_at"] <= timestamp:
             raise InvalidToken("The API token is not valid: it is wrong, revoked or expired.")
         if row["disabled_at"]:
             raise AccountDisabled()
+        self._remember(token_hash, str(row["user_id"]))
         last_used_at = row["last_used_at"]
         if last_used_at is None or abs(timestamp - last_used_at) > LAST_USED_RESOLUTION:
             await self._database.write(api_tokens.use, row["id"], timestamp)
         scopes = TOKEN_SCOPES & set(row["scopes"].split())
         return Caller(row["user_id"], frozenset(scopes), token_id=row["id"])
+
+    def _remember(self, token_hash: str, user_id: str) -> None:
+        pool.take_turns_as(user_id)
+        if len(self._users) >= MAX_REMEMBERED:
+            self._users.clear()
+        self._users[token_hash] = user_id
 
     @contextmanager
     def watching(self, caller: Caller, on_end: Callable[[], None]) -> Iterator[Watch]:

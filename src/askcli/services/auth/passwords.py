@@ -16,8 +16,8 @@ import bcrypt
 
 from askcli.contract.limits import MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS
 from askcli.errors import InvalidInput, Unavailable
+from askcli.fair_queue import FairQueue
 from askcli.services import request_info
-from askcli.services.fair_queue import FairQueue
 
 T = TypeVar("T")
 

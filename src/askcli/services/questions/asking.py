@@ -22,8 +22,8 @@ from askcli.errors import (
     Unavailable,
     UnknownModel,
 )
+from askcli.fair_queue import FairQueue
 from askcli.services import request_info
-from askcli.services.fair_queue import FairQueue
 from askcli.services.indexing import Indexing
 from askcli.services.questions import conversations
 from askcli.services.questions.ask import Ask

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from askcli.contract.shapes import QuestionPage, Usage
 from askcli.errors import NotFound, Unavailable
+from askcli.fair_queue import FairQueue
 from askcli.search_terms import terms
-from askcli.services.fair_queue import FairQueue
 from askcli.services.shapes import as_question, as_usage
 from askcli.services.usage.metering import Metering
 from askcli.store import listing, questions, usage
@@ -23,7 +23,7 @@ from askcli.store.listing import Filter
 DELETE_BATCH = 100
 
 # At once; users take turns. Searches, which take up to seconds, leave half of the store's threads
-# to everything else.
+# to everything else. Usage, whose days are added up from all rows, counts as a listing.
 SEARCHES, SEARCHES_WAITING = 4, 32
 LISTINGS, LISTINGS_WAITING = 4, 256
 
@@ -104,8 +104,13 @@ class History:
     async def usage(
         self, user_id: UUID, since: datetime | None, until: datetime | None
     ) -> list[Usage]:
-        """Return the user's usage by day (UTC) and model, newest day first."""
-        rows = await self._database.read(usage.by_day, user_id, since, until)
+        """Return the user's usage by day (UTC) and model, newest day first.
+
+        Raises Unavailable when too many wait, as for a page.
+        """
+        with self._listings.reserve(str(user_id)) as place:
+            await place.slot()
+            rows = await self._database.read(usage.by_day, user_id, since, until)
         return [as_usage(row) for row in rows]
 
 

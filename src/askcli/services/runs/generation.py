@@ -22,6 +22,7 @@ from askcli.services.runs.run import Run
 from askcli.services.runs.storage import AnswerStorage
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.usage.metering import Outcome
+from askcli.store import pool
 
 log = logging.getLogger("askcli.generation")
 
@@ -36,6 +37,7 @@ class Generator:
 
     async def generate(self, run: Run) -> None:
         """Generate the run's answer and store its end; `run.stop` ends it early."""
+        pool.take_turns_as(None)  # what stores an answer does not wait behind its user's requests
         async with self._storage.checkpoints(run):
             outcome = await self._outcome(run)
             entry = await self._storage.entry(run, outcome)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from askcli.answerers.base import Begin, Finish, Request
 from askcli.errors import AskcliError
-from askcli.services.fair_queue import Place
+from askcli.fair_queue import Place
 from askcli.services.runs.retries import Attempts
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question

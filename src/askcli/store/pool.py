@@ -1,0 +1,49 @@
+"""Threads for units of work, in which the users take turns."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from typing import TypeVar
+
+from askcli.errors import DatabaseUnavailable
+from askcli.fair_queue import FairQueue
+
+T = TypeVar("T")
+
+_owner: ContextVar[str | None] = ContextVar("owner", default=None)
+
+
+def take_turns_as(owner: str | None) -> None:
+    """Let the units of this context, which asyncio tasks inherit, take turns as this owner's.
+
+    An owner is a user, or the site of a request whose user is not known. Units without an owner
+    wait for no turn: those that store answers and those that the server repeats are few.
+    """
+    _owner.set(owner)
+
+
+class Pool:
+    """A number of threads; of four or more, one owner has at most three quarters."""
+
+    def __init__(self, threads: int, name: str) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        # A second slot for a single thread, which then finds its next unit when one has ended. How
+        # many may wait is not bounded here: a connection has one request at a time.
+        self._turns = FairQueue(max(2, threads), sys.maxsize, DatabaseUnavailable)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Return `work()`, run in one of the threads when it is its owner's turn."""
+        loop, owner = asyncio.get_running_loop(), _owner.get()
+        if owner is None:
+            return await loop.run_in_executor(self._threads, work)
+        with self._turns.reserve(owner) as place:
+            await place.slot()
+            return await loop.run_in_executor(self._threads, work)
+
+    def close(self) -> None:
+        """Wait for the units in progress; others are forgotten."""
+        self._threads.shutdown(cancel_futures=True)

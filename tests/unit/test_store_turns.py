@@ -1,0 +1,234 @@
+"""Users take turns at the store's threads; what stores answers waits for no turn."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+
+from askcli.server.app import create_app
+from askcli.server.bootstrap import Services, build
+from askcli.server.http.activity import Activity
+from askcli.services import request_info
+from askcli.services.questions.ask import Ask
+from askcli.services.request_info import RequestInfo
+from askcli.settings import Settings
+from askcli.store import engines, pool, users
+from askcli.store.pool import Pool, take_turns_as
+from tests.support.databases import NewDatabase, migrated
+from tests.support.people import new_user
+from tests.support.secrets import SECRET
+
+SCRIPT = {"name": "script", "scopes": ["read"], "expires_in_days": 1}
+
+MANY = 60
+FEW = 20  # more than are under way at once, fewer than are queued
+
+
+@asynccontextmanager
+async def services_on(url: str) -> AsyncIterator[Services]:
+    services = build(Settings(db_conn_string=migrated(url), jwt_secret=SECRET, answerer="scripted"))
+    try:
+        yield services
+    finally:
+        await services.close()
+
+
+@asynccontextmanager
+async def client_of(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of the whole application, without a socket."""
+    app = create_app(services, Activity(), None, lambda: None, [])
+
+    async def connection(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "state": {"abort_if_stalled": lambda: False}}, receive, send)
+
+    transport = httpx2.ASGITransport(connection, client=("192.0.2.1", 1))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+async def access_token(services: Services, email: str) -> dict[str, str]:
+    """The header of a new user who is logged in."""
+    user_id = await services.database.write(new_user, email)
+    user = await services.database.read(users.by_id, user_id)
+    assert user
+    request_info.bind(RequestInfo("id", "client", None))
+    tokens = await services.sessions.open(user)
+    return {"authorization": f"Bearer {tokens['access_token']}"}
+
+
+@asynccontextmanager
+async def held(services: Services) -> AsyncIterator[Callable[[int], Any]]:
+    """Keep all threads of the store busy; yields what waits until so many units have queued."""
+    database, go_on, queued = services.database, threading.Event(), asyncio.Condition()
+    run, count = database._run, 0
+
+    async def counted(*args: Any) -> Any:
+        nonlocal count
+        count += 1
+        async with queued:
+            queued.notify_all()
+        return await run(*args)
+
+    async def until(number: int) -> None:
+        async with queued:
+            await queued.wait_for(lambda: count >= number)
+
+    busy = [database.read(lambda _: go_on.wait(60)) for _ in range(engines.READERS)]
+    if database.is_sqlite:
+        busy.append(database.write(lambda _: go_on.wait(60)))
+    holding = asyncio.gather(*busy)
+    await asyncio.sleep(0)  # they are queued
+    database._run = counted  # type: ignore[method-assign, assignment]
+    try:
+        yield until
+    finally:
+        go_on.set()
+        await holding
+
+
+async def order_of(
+    services: Services, many: Callable[[], Any], one: Callable[[], Any]
+) -> tuple[int, list[int]]:
+    """Make many requests and one after them; returns the one's place among those that ended."""
+    order, statuses = list[str](), list[int]()
+
+    async def request(name: str, send: Callable[[], Any]) -> None:
+        response = await send()
+        statuses.append(response.status_code)
+        order.append(name)
+
+    async with held(services) as queued:
+        tasks = [asyncio.create_task(request("many", many)) for _ in range(MANY)]
+        await queued(MANY)
+        tasks.append(asyncio.create_task(request("one", one)))
+        await queued(MANY + 1)
+    await asyncio.gather(*tasks)
+    return order.index("one"), statuses
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_many_requests_of_one_user_delay_another_by_a_few(
+    new_database: NewDatabase, kind: str
+) -> None:
+    async def scenario() -> None:
+        async with services_on(new_database(kind)) as services, client_of(services) as client:
+            alice, bob = [await access_token(services, f"{name}@example.org") for name in "ab"]
+
+            def create(header: dict[str, str]) -> Any:
+                return client.post("/api/tokens", headers=header, json=SCRIPT)
+
+            place, statuses = await order_of(services, lambda: create(alice), lambda: create(bob))
+            assert statuses == [201] * (MANY + 1)
+            assert place < FEW
+
+    asyncio.run(scenario())
+
+
+def test_many_requests_of_an_api_token_delay_another_by_a_few(
+    new_database: NewDatabase,
+) -> None:
+    """Of users at one address, where the token has been used before."""
+
+    async def scenario() -> None:
+        async with services_on(new_database("sqlite")) as services, client_of(services) as client:
+            scripts = []
+            for name in "ab":
+                header = await access_token(services, f"{name}@example.org")
+                made = await client.post("/api/tokens", headers=header, json=SCRIPT)
+                scripts.append({"authorization": f"Bearer {made.json()['token']}"})
+            alice, bob = scripts
+
+            def read(header: dict[str, str]) -> Any:
+                return client.get("/api/users/me", headers=header)
+
+            await asyncio.gather(read(alice), read(bob))
+            place, statuses = await order_of(services, lambda: read(alice), lambda: read(bob))
+            assert statuses == [200] * (MANY + 1)
+            assert place < FEW
+
+    asyncio.run(scenario())
+
+
+def test_strangers_of_a_site_delay_no_user(new_database: NewDatabase) -> None:
+    async def scenario() -> None:
+        async with services_on(new_database("sqlite")) as services, client_of(services) as client:
+            alice = await access_token(services, "a@example.org")
+            wrong = {"authorization": "Bearer askcli_wrong"}
+
+            def read(header: dict[str, str]) -> Any:
+                return client.get("/api/users/me", headers=header)
+
+            place, statuses = await order_of(services, lambda: read(wrong), lambda: read(alice))
+            assert sorted(statuses) == [200] + [401] * MANY
+            assert place < FEW
+
+    asyncio.run(scenario())
+
+
+def test_units_without_an_owner_wait_for_no_turn() -> None:
+    async def scenario() -> None:
+        threads, go_on, order = Pool(1, "test"), threading.Event(), list[str]()
+        take_turns_as("alice")
+        first = asyncio.create_task(threads.run(lambda: go_on.wait(60)))
+        hers = [
+            asyncio.create_task(threads.run(lambda: order.append("alice"))) for _ in range(MANY)
+        ]
+        await asyncio.sleep(0)
+        take_turns_as(None)
+        own = asyncio.create_task(threads.run(lambda: order.append("own")))
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(first, own, *hers)
+        assert order.index("own") == 1  # after the one that is ready
+        threads.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_unit_that_need_not_wait_is_in_a_thread_at_once() -> None:
+    async def scenario() -> None:
+        threads, submitted = Pool(1, "test"), list[Any]()
+        submit = threads._threads.submit
+
+        def note(*args: Any) -> Any:
+            submitted.append(args)
+            return submit(*args)
+
+        threads._threads.submit = note  # type: ignore[method-assign, assignment]
+        take_turns_as("alice")
+        unit = asyncio.create_task(threads.run(threading.get_ident))
+        await asyncio.sleep(0)  # the task's first step
+        assert len(submitted) == 1
+        assert await unit != threading.get_ident()
+        threads.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_stores_an_answer_has_no_owner(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners: list[str | None] = []
+
+    async def scenario() -> None:
+        async with services_on(new_database("sqlite")) as services:
+            user_id = await services.database.write(new_user, "a@example.org")
+            write_entry = services.database.write_entry
+
+            async def noted(*args: Any) -> Any:
+                owners.append(pool._owner.get())
+                return await write_entry(*args)
+
+            monkeypatch.setattr(services.database, "write_entry", noted)
+            take_turns_as("alice")
+            stream = await services.questions.ask(user_id, Ask("why?"), None)
+            await stream.wait()
+            assert owners == ["alice", None]  # the question, and its answer's end
+
+    asyncio.run(scenario())
