@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tracemalloc
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from askcli.cli.commands.batch.rows import MAX_LINE_BYTES
+from askcli.cli.output.console import as_json
+from askcli.contract.limits import MAX_QUESTION_CHARACTERS, MAX_SYSTEM_CHARACTERS
 from tests.support.cli import Cli
 from tests.support.fake_anthropic import FakeAnthropic
 
@@ -69,6 +73,31 @@ def test_a_pipe_of_the_default_name_is_not_waited_for(sqlite_cli: Cli) -> None:
     os.mkfifo(sqlite_cli.home / name)
     done = sqlite_cli(*command, stdin='"never asked"\n')
     assert (done.code, "--failures" in done.err) == (2, True), done
+
+
+@pytest.mark.parametrize("name", ["batch.failed.jsonl", "rows.jsonl"])
+@pytest.mark.parametrize(("content", "size"), [(b"", 40 * 2**20), (b"[" + b"[]," * 2**20, 0)])
+def test_a_line_that_is_no_row_takes_little_memory(
+    sqlite_cli: Cli, name: str, content: bytes, size: int
+) -> None:
+    file = sqlite_cli.home / name
+    file.write_bytes(content + b"0]")
+    os.truncate(file, max(size, len(content) + 2))
+    rows = name if name == "rows.jsonl" else "-"
+    tracemalloc.start()
+    done = sqlite_cli.in_process("batch", "-q", rows, stdin='"never asked"\n')
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (done.code, done.err.count("\n")) == (2, 1), done
+    assert peak < 4 * MAX_LINE_BYTES
+
+
+def test_the_longest_row_is_one_of_a_file_of_failures(sqlite_cli: Cli) -> None:
+    char = "\U000e0041"  # twelve bytes as JSON
+    row = {"question": char * MAX_QUESTION_CHARACTERS, "system": char * MAX_SYSTEM_CHARACTERS}
+    (sqlite_cli.home / "batch.failed.jsonl").write_text(as_json(row | {"error": {}}) + "\n")
+    assert sqlite_cli.in_process("batch", "-q", "-", stdin='"hello"\n').code == 0
+    assert not (sqlite_cli.home / "batch.failed.jsonl").exists()
 
 
 def test_a_file_of_failures_is_replaced_and_removed(sqlite_cli: Cli, fake: FakeAnthropic) -> None:

@@ -7,7 +7,6 @@ under that name, and only such a file is ever removed.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Sequence
@@ -15,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from askcli.cli.commands.batch.pool import Asked
+from askcli.cli.commands.batch.rows import lines
 from askcli.cli.output import console, output_file
 from askcli.cli.output.output_file import OutputFile
+from askcli.client import server_json
 from askcli.errors import AskcliError, Failed, Misused, ProviderFailed
 from askcli.files.pid_file import file_identity
 
@@ -88,12 +89,15 @@ def _holds_failures(path: Path) -> bool:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
             return False
-        return status.st_size > 0 and all(_is_failure(line) for line in file)
+        try:
+            return status.st_size > 0 and all(_is_failure(line) for line in lines(file))
+        except Misused:  # a line longer than any row
+            return False
 
 
 def _is_failure(line: bytes) -> bool:
     try:
-        row = json.loads(line)
+        row = server_json.parse(line)
     except (ValueError, RecursionError):
         return False
     return isinstance(row, dict) and "question" in row and isinstance(row.get("error"), dict)

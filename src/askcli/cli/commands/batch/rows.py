@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from askcli.cli.input import stdin
+from askcli.client import server_json
 from askcli.contract.limits import MAX_QUESTION_CHARACTERS, MAX_SYSTEM_CHARACTERS
 from askcli.errors import Failed, Misused
 
@@ -28,6 +29,8 @@ _FIELDS: dict[str, type] = {
 }
 _LONGEST = {"question": MAX_QUESTION_CHARACTERS, "system": MAX_SYSTEM_CHARACTERS}
 _NOT_ASKED = ("id", "error")
+# JSON may take twelve bytes for a character; the last term is for all other fields.
+MAX_LINE_BYTES = 12 * (MAX_QUESTION_CHARACTERS + MAX_SYSTEM_CHARACTERS) + 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,14 @@ class CheckedRows:
             raise _changed(None) from None
 
 
+def lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a file. Raises Misused for one that is longer than any row."""
+    for number, line in enumerate(iter(partial(file.readline, MAX_LINE_BYTES + 1), b""), 1):
+        if len(line) > MAX_LINE_BYTES:
+            raise Misused(f"line {number} is too long for a row.")
+        yield line
+
+
 def _digest(row: Row) -> int:
     """Return a number of eight bytes, so that a million rows take eight megabytes."""
     return int.from_bytes(hashlib.blake2b(row.name.encode(), digest_size=8).digest())
@@ -108,7 +119,7 @@ def read(file: BinaryIO, run: str, defaults: Mapping[str, str]) -> Iterator[Row]
     counts: Counter[str] = Counter()
     file.seek(0)
     number = 0
-    for line_number, line in enumerate(file, 1):
+    for line_number, line in enumerate(lines(file), 1):
         if not line.strip():
             continue
         number += 1
@@ -122,7 +133,7 @@ def read(file: BinaryIO, run: str, defaults: Mapping[str, str]) -> Iterator[Row]
 
 def _parse(line: bytes, number: int) -> dict[str, Any]:
     try:
-        fields = json.loads(line)
+        fields = server_json.parse(line.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise Misused(f"line {number} is not JSON: each line is one row.") from None
     if isinstance(fields, str):
