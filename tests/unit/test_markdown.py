@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -309,6 +310,17 @@ def test_no_word_is_lost_in_the_rendering(parts: list[str]) -> None:
         assert output.count("w") >= text.count("w") - text.count("www."), (text, output)
         if columns == 80:
             assert [word for word in words if word not in output] == []
+
+
+@pytest.mark.parametrize("columns", [10, 20, 80])
+@pytest.mark.parametrize("place", ["", "> ", "- "])
+def test_a_table_wider_than_the_terminal_shows_all_of_its_text(columns: int, place: str) -> None:
+    for count in (1, 2, 4, 5, 7, 18, 20, 26, 38, 300):
+        rows = ["".join(f"|{row}{n}語SECRET" for n in range(count)) for row in "ab"]
+        text = "\n".join((rows[0], "|-" * count, rows[1])).replace("\n", "\n" + " " * len(place))
+        output = "".join(lines(written([place + text], columns), columns))
+        assert Counter(output)["語"] == 2 * count
+        assert all(Counter(output)[letter] >= 2 * count for letter in "SRCT"), (count, output)
 
 
 def test_a_long_text_without_a_break_is_no_burden() -> None:

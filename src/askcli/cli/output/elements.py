@@ -19,6 +19,7 @@ from rich.markdown import (
 from rich.segment import Segment
 from rich.syntax import Syntax
 from rich.table import Table
+from rich.text import Text
 
 from askcli.cli.output import blocks
 from askcli.cli.output.console import visible
@@ -26,6 +27,9 @@ from askcli.cli.output.rows import Line
 
 # The terminal's own sixteen colours, readable on dark and light backgrounds.
 THEME = "ansi_dark"
+
+# Of a table: two for text, which a wide character takes, and two between it and the next cell.
+COLUMNS_PER_CELL = 4
 
 
 class _Heading(Heading):
@@ -86,16 +90,24 @@ def _prefixed(
 
 
 class _Table(TableElement):
-    """A table whose cells are never cut: long words are wrapped."""
+    """A table whose cells are never cut: long words are wrapped.
+
+    With more columns than fit, each of its rows is a line of cells: rich would leave columns out.
+    """
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        table = Table(box=box.SIMPLE, pad_edge=False, collapse_padding=True)
         header = self.header.row.cells if self.header and self.header.row else []
+        rows = self.body.rows if self.body else []
+        if len(header) * COLUMNS_PER_CELL > options.max_width:
+            for cells in (header, *(row.cells for row in rows)):
+                yield Text(" | ").join(cell.content for cell in cells)
+            return
+        table = Table(box=box.SIMPLE, pad_edge=False, collapse_padding=True)
         for column in header:
             heading = column.content.copy()
             heading.stylize("markdown.table.header")
             table.add_column(heading, overflow="fold")
-        for row in self.body.rows if self.body else []:
+        for row in rows:
             table.add_row(*(cell.content for cell in row.cells))
         yield table
 
