@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from askcli.cli.output.console import as_json, visible
+from askcli.cli.output.progress import RowProgress
+from tests.support.screen import Terminal
 
 
 @pytest.mark.parametrize(
@@ -56,3 +59,13 @@ def test_pieces_are_shown_as_the_whole_and_json_loses_nothing(text: str) -> None
     assert json.loads(as_json(text)) == text
     assert "\u202e" not in as_json(text)
     as_json(text).encode()  # raises an exception for half of a surrogate pair
+
+
+def test_a_notice_above_a_bar_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    notice = "bad\u200b :wales: [red]row[/red] :x:"
+    with RowProgress(1, is_quiet=False) as progress:
+        progress.write(notice)
+    assert visible(notice) in terminal.getvalue()

@@ -110,7 +110,9 @@ class RowProgress:
     def write(self, text: str) -> None:
         """Write a notice above the bar."""
         if self._terminal:
-            self._bar.bar.console.print(console.visible(text), markup=False, highlight=False)
+            self._bar.bar.console.print(
+                console.visible(text), markup=False, emoji=False, highlight=False
+            )
         elif not self._is_quiet:
             console.note(text)
 
