@@ -22,7 +22,8 @@ from askcli.errors import AskcliError, BadResponse, TooManyStreams, Unreachable
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 10.0
-# Until the server has the question, the address may be wrong; afterwards retries have no limit.
+# Until the server has the question, or has said that the user's streams are all open, the address
+# may be wrong; afterwards retries have no limit.
 UNACKNOWLEDGED_ATTEMPTS = 7
 # What a server may ask to wait with Retry-After; for longer, the user decides.
 LONGEST_WAIT_SECONDS = 300
@@ -43,6 +44,7 @@ class Asking:
         self.failure: AskcliError | None = None  # of the last try, until an event has come
         self._failures = 0
         self._acknowledged = False
+        self._waits_for_stream = False
 
     def ask(self, body: Mapping[str, Any], key: str) -> Iterator[Event]:
         """Ask, and yield the events up to `done` or `error`.
@@ -71,7 +73,8 @@ class Asking:
                             return
                 raise Unreachable("the connection closed before the answer was whole.")
             except AskcliError as error:
-                if not self._is_temporary(error) or self._is_out_of_attempts(error):
+                self._waits_for_stream |= isinstance(error, TooManyStreams)
+                if not self._is_temporary(error) or self._is_out_of_attempts():
                     raise
                 self._pause(error)
 
@@ -123,8 +126,8 @@ class Asking:
         """
         return error.question_status in ("answering", "answered") and not self._characters
 
-    def _is_out_of_attempts(self, error: AskcliError) -> bool:
-        is_limited = self.question_id is None and not isinstance(error, TooManyStreams)
+    def _is_out_of_attempts(self) -> bool:
+        is_limited = self.question_id is None and not self._waits_for_stream
         return is_limited and self._failures + 1 >= UNACKNOWLEDGED_ATTEMPTS
 
     def _pause(self, error: AskcliError) -> None:
@@ -132,8 +135,6 @@ class Asking:
         pause = random.uniform(longest / 2, longest)  # noqa: S311 - jitter is no secret
         if error.retry_after is not None:
             pause = max(pause, error.retry_after)
-        self.failure = error
-        if not isinstance(error, TooManyStreams):  # which has no limit of attempts
-            self._failures += 1
+        self._failures, self.failure = self._failures + 1, error
         passing.info("Trying again in %.1f s: %s", pause, error.detail)
         time.sleep(pause)
