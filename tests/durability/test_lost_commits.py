@@ -1,18 +1,28 @@
-"""Transactions that were committed, and whose reply was lost."""
+"""Transactions whose commit, or the reply to it, was lost or came late."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+import psycopg
 import pytest
 
+from askcli.errors import DatabaseUnavailable
+from askcli.server.bootstrap import build
+from askcli.services.questions.ask import Ask
+from askcli.services.questions.history import Filters
+from askcli.services.runs import storage
+from askcli.settings import Settings
+from askcli.store import database as database_module
 from tests.support.databases import NewDatabase, migrated
 from tests.support.fake_anthropic import FakeAnthropic
-from tests.support.people import NewPerson, Person
+from tests.support.people import NewPerson, Person, new_user
 from tests.support.proxy import Proxy
+from tests.support.secrets import SECRET
 from tests.support.servers import serving
 from tests.support.waiting import eventually
 
@@ -60,3 +70,51 @@ def test_a_question_whose_commit_was_not_confirmed_is_answered_once_for_its_key(
     assert len(fake.asked(marker)) == (1 if is_keyed else 0)
     (usage,) = person.http.get("/api/users/me/usage").json()["items"]
     assert (usage["questions"], usage["input_tokens"]) == (1, 11 if is_keyed else 0)
+
+
+@pytest.mark.parametrize("end", ["committed", "rolled back", "committed without a key"])
+def test_a_commit_that_comes_late_is_waited_for(
+    proxy: Proxy, new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(database_module, "UNIT_SECONDS", {"postgresql": 0.5})
+    monkeypatch.setattr(storage, "CHECKPOINT_SECONDS", 0.01)
+    url = migrated(new_database("postgres"))
+    key = None if "without" in end else uuid4().hex
+
+    async def scenario() -> None:
+        through_proxy = f"postgresql://postgres@{urlsplit(proxy.url).netloc}{urlsplit(url).path}"
+        settings = Settings(db_conn_string=through_proxy, jwt_secret=SECRET, answerer="scripted")
+        services = build(settings)
+        try:
+            user_id = await services.database.write(new_user, "somebody@example.org")
+            proxy.hold(b"INSERT INTO questions", b"COMMIT")
+            with pytest.raises(DatabaseUnavailable):
+                await services.questions.ask(user_id, Ask("hello"), key)
+            await asyncio.to_thread(eventually, lambda: waits(url) or not services.runs.active)
+            if end == "rolled back":
+                proxy.cut()
+            else:
+                proxy.release()
+            while services.runs.active:
+                await asyncio.sleep(0.02)
+            if end == "rolled back":
+                assert not (await services.history.page(user_id, Filters(10)))["items"]
+                await (await services.questions.ask(user_id, Ask("hello"), key)).result()
+            (question,) = (await services.history.page(user_id, Filters(10)))["items"]
+            assert question["status"] == ("answered" if key else "interrupted")
+            (usage,) = await services.history.usage(user_id, None, None)
+            assert (usage["questions"], usage["input_tokens"] > 0) == (1, key is not None)
+        finally:
+            await services.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
+def waits(url: str) -> bool:
+    """Whether a transaction on this database waits for another one."""
+    with psycopg.connect(url) as connection:
+        query = (
+            "SELECT FROM pg_stat_activity "
+            "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return connection.execute(query).rowcount > 0

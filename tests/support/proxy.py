@@ -24,6 +24,8 @@ class Proxy:
         self._stall_after: int | None = None
         self._lost_replies = 0
         self._awaited_words: tuple[bytes, ...] = ()
+        self._is_held = False  # what has the last of the awaited words
+        self._released: asyncio.Event
         self._doomed: set[asyncio.StreamWriter] = set()
         self.pause = 0.0  # before each piece, in both directions
         self.reply_pause = 0.0  # before each piece that the server sends
@@ -63,6 +65,15 @@ class Proxy:
         """Cut the connection on which all these are sent, in this order, when a reply comes."""
         self._awaited_words = words
 
+    def hold(self, *words: bytes) -> None:
+        """Keep back what has the last of these, sent on one connection in this order."""
+        self._awaited_words, self._is_held = words, True
+
+    def release(self) -> None:
+        """Pass on what was held."""
+        self._is_held = False
+        self._call(self._released.set)
+
     def stall(self) -> None:
         """Pass nothing on, in either direction, until `flow`."""
         self._call(self._flowing.clear)
@@ -98,6 +109,7 @@ class Proxy:
     async def _open(self) -> None:
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._released = asyncio.Event()
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
@@ -143,7 +155,11 @@ class Proxy:
                 seen += 1
                 if seen == len(self._awaited_words):
                     self._awaited_words = ()
-                    self._doomed.add(client)
+                    if self._is_held:
+                        self._released.clear()
+                        await self._released.wait()
+                    else:
+                        self._doomed.add(client)
             yield data
 
     async def _pump(

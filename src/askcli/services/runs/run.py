@@ -26,6 +26,7 @@ class Run:
         self.question_id: UUID = row["id"]
         self.user_id: UUID = row["user_id"]
         self.is_queued: bool = row["is_queued"]  # as its row says
+        self.is_confirmed = True  # whether its row is known to be stored
         self.stream = AnswerStream(as_question(row))
         self.request = request
         self.place = place  # left when the generation ends

@@ -11,28 +11,27 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
-from askcli.contract.shapes import Question, Status
+from askcli.contract.shapes import Question
 from askcli.errors import (
     AskcliError,
     Cancelled,
     DatabaseUnavailable,
-    Interrupted,
     Unavailable,
 )
-from askcli.services.clock import now, rfc3339
+from askcli.services.clock import now
 from askcli.services.indexing import Indexing
+from askcli.services.runs.endings import STORED_FIELDS, ended
 from askcli.services.runs.run import Run
 from askcli.services.runs.stream import deletion_error, stored_error, wait_for_event
 from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Metering, Outcome
-from askcli.store import questions
+from askcli.store import questions, users
 from askcli.store.database import Database
 from askcli.store.search import Entry
 
@@ -43,19 +42,6 @@ LONGEST_OUTAGE_SECONDS = 60.0  # before an answer begins: then nobody waits for 
 RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 30.0
 
 T = TypeVar("T")
-
-_STORED_FIELDS = frozenset(
-    {
-        "answer",
-        "status",
-        "stop_reason",
-        "error",
-        "model",
-        "input_tokens",
-        "output_tokens",
-        "cost_usd",
-    }
-)
 
 
 class AnswerStorage:
@@ -85,9 +71,10 @@ class AnswerStorage:
             if text != stored:  # a long answer is not written again while its model thinks
                 values["answer"] = text
             try:
-                if not await self._database.write(
-                    questions.change, run.question_id, run.id, values
-                ):
+                change = partial(questions.change, values=values)
+                if await self._database.write(change, run.question_id, run.id):
+                    run.is_confirmed = True
+                elif run.is_confirmed:
                     run.stop(Cancelled())  # how it ends is in its row
                 stored = text
             except DatabaseUnavailable:
@@ -103,13 +90,9 @@ class AnswerStorage:
         """
         if not run.is_queued:
             return
-        values = {"is_queued": False, "heartbeat_at": now()}
-        change = partial(questions.change, question_id=run.question_id, run_id=run.id)
         try:
             async with asyncio.timeout(LONGEST_OUTAGE_SECONDS):
-                is_own = await self._persist(
-                    run, partial(self._database.write, change, values=values)
-                )
+                is_own = await self._persist(run, partial(self._database.write, _dequeue, run))
         except TimeoutError:
             raise DatabaseUnavailable() from None
         if not is_own:
@@ -132,9 +115,9 @@ class AnswerStorage:
 
     async def _store(self, run: Run, outcome: Outcome, cost: float | None, entry: Entry) -> None:
         answered_at = now()
-        question = _ended(run.stream.question, outcome, answered_at, cost)
+        question = ended(run.stream.question, outcome, answered_at, cost)
         values: dict[str, Any] = {"answered_at": answered_at, "is_queued": False}
-        values |= {name: value for name, value in question.items() if name in _STORED_FIELDS}
+        values |= {name: value for name, value in question.items() if name in STORED_FIELDS}
         error = outcome.error
         write = partial(self._database.write_entry, entry)
         store = partial(write, self._end, run, values, outcome, entry)
@@ -168,6 +151,7 @@ class AnswerStorage:
         entry: Entry,
     ) -> bool:
         """Store the end; False where the question has ended otherwise, and the cost counts."""
+        _resolve_doubt(connection, run)
         if questions.finish(connection, run.question_id, run.id, values, entry):
             self._metering.settle(connection, outcome)
             return True
@@ -193,28 +177,16 @@ class AnswerStorage:
         return stored, stored_error(stored)
 
 
-def _ended(
-    question: Question, outcome: Outcome, answered_at: datetime, cost: float | None
-) -> Question:
-    ended = Question(**question)
-    ended["answer"] = outcome.text
-    ended["status"] = _status(outcome.error)
-    ended["error"] = outcome.error.code if outcome.error else None
-    ended["answered_at"] = rfc3339(answered_at)
-    ended["cost_usd"] = cost
-    if begin := outcome.begin:  # an answer that broke off has cost its input at least
-        ended["model"], ended["input_tokens"] = begin.model, begin.input_tokens
-    if finish := outcome.finish:
-        ended["stop_reason"] = finish.stop_reason
-        ended["model"] = finish.model
-        ended["input_tokens"] = finish.input_tokens
-        ended["output_tokens"] = finish.output_tokens
-    return ended
+def _dequeue(connection: Connection, run: Run) -> bool:
+    _resolve_doubt(connection, run)
+    values = {"is_queued": False, "heartbeat_at": now()}
+    return questions.change(connection, run.question_id, run.id, values)
 
 
-def _status(error: AskcliError | None) -> Status:
-    if error is None:
-        return "answered"
-    if isinstance(error, Cancelled):
-        return "cancelled"
-    return "interrupted" if isinstance(error, Interrupted) else "failed"
+def _resolve_doubt(connection: Connection, run: Run) -> None:
+    """Wait for the transaction that stores the run's row, where its commit was not confirmed.
+
+    It holds the lock of the user until it ends. Then the row is there, or never will be.
+    """
+    if not run.is_confirmed:
+        users.lock(connection, run.user_id)
