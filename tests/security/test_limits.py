@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import pytest
 from sqlalchemy import event, update
 
@@ -163,6 +164,38 @@ def test_an_address_has_so_many_tries_at_anything(
         assert [answer.status_code for answer in answers] == [401] * 4 + [429] * 2
         assert login(http, "somebody@example.org", PASSWORD).status_code == 429
     assert process.stop() == 0
+
+
+def test_a_few_addresses_of_a_site_keep_none_of_its_people_out(
+    server: ServerProcess, fake: FakeAnthropic, tmp_path: Path
+) -> None:
+    more = DEFAULT | {"ASKCLI_ADDRESS_LIMIT": "2/3600"}
+    process = serving(tmp_path, fake, server.database_url, **more)
+    email, site = add_user(process), an_address().rpartition(".")[0]
+
+    def refresh(http: httpx2.Client, token: str) -> httpx2.Response:
+        return http.post("/api/auth/refresh", json={"refresh_token": token})
+
+    with coming_from(process, f"{site}.1") as person:
+        tokens = login(person, email, PASSWORD).json()
+        statuses = []
+        for number in range(2, 14):
+            with coming_from(process, f"{site}.{number}") as http:
+                statuses += [refresh(http, f"guess {number}").status_code for _ in range(2)]
+        assert statuses == [401] * 20 + [429] * 4
+        for _ in range(5):  # more than an address has of tries
+            answer = refresh(person, tokens["refresh_token"])
+            assert answer.status_code == 200
+            tokens = answer.json()
+        assert login(person, email, PASSWORD).status_code == 200
+        assert login(person, email, PASSWORD).status_code == 429  # for what it has done itself
+        assert person.post("/api/auth/logout", headers=_token(tokens)).status_code == 204
+        assert refresh(person, tokens["refresh_token"]).status_code == 429  # of an ended session
+    assert process.stop() == 0
+
+
+def _token(tokens: dict[str, str]) -> dict[str, str]:
+    return {"x-access-token": tokens["access_token"]}
 
 
 def test_a_clock_that_was_ahead_locks_nobody_out(limited: ServerProcess) -> None:

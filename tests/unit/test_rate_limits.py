@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,14 @@ from askcli.errors import RateLimited
 from askcli.services import request_info
 from askcli.services.auth.login_limits import FREE_TRIES, FREE_TRIES_OF_A_SITE, LoginLimits
 from askcli.services.auth.rate_limits import Limit, RateLimits
+from askcli.services.clock import new_id, now
 from askcli.services.request_info import RequestInfo
 from askcli.settings import Rate, Settings
 from askcli.store import limits as queries
+from askcli.store import sessions
 from askcli.store.database import Database
 from tests.support.databases import migrated
+from tests.support.people import new_user
 
 SETTINGS = Settings(login_limit=Rate(3, 30), account_limit=Rate(5, 100), address_limit=Rate(0, 1))
 
@@ -171,6 +175,34 @@ def test_the_addresses_of_a_site_share_their_free_tries(
     granted = [tries(limits, connection, address.format(number)) for number in range(20)]
     assert sum(granted) == FREE_TRIES_OF_A_SITE.count
     assert tries(limits, connection, "10.0.2.1") == FREE_TRIES.count
+
+
+def test_a_sites_limit_is_on_wrong_passwords_and_none_where_the_account_is_known(
+    connection: Connection, clock: Clock
+) -> None:
+    limits = login_limits(address_limit=Rate(3, 600))
+    for number in range(40):  # right ones, of ever another address
+        come_from(f"10.0.1.{number}")
+        taken = limits.take(connection, f"{number}@example.org")
+        limits.succeeded(connection, f"{number}@example.org", taken)
+    come_from("10.0.1.200")
+    user_id, day = new_user(connection, "ada@example.org"), timedelta(days=1)
+    times = {"created_at": now(), "last_used_at": now(), "expires_at": now() + day}
+    session = {"id": new_id(), "user_id": user_id, "client": "", "network": "10.0.1.200"}
+    sessions.add(connection, session | times, "hash", now())
+    granted = 0
+    for number in range(60):
+        come_from(f"10.0.1.{number}")
+        with suppress(RateLimited):
+            limits.take(connection, f"{number}@example.org")
+            granted += 1
+    assert granted == 30
+    assert tries(limits, connection, "10.0.1.201") == 0
+    with pytest.raises(RateLimited):
+        limits.check_site(connection, "ada@example.org")
+    come_from("10.0.1.200")
+    limits.check_site(connection, "ada@example.org")
+    assert tries(limits, connection, "10.0.1.200") == 3  # the address has its own limit
 
 
 def test_a_try_whose_password_was_not_compared_is_given_back(

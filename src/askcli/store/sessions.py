@@ -72,6 +72,15 @@ def live_with_token(
     return connection.execute(query).mappings().first()
 
 
+def live_of_token(connection: Connection, token_hash: str, now: datetime) -> RowMapping | None:
+    """Return the live session of a refresh token, its user not disabled."""
+    session_id = select(refresh_tokens.c.session_id).where(
+        refresh_tokens.c.token_hash == token_hash
+    )
+    query = _open(now).where(sessions.c.id.in_(session_id), users.c.disabled_at.is_(None))
+    return connection.execute(query).mappings().first()
+
+
 def filter_live(connection: Connection, ids: Collection[UUID], now: datetime) -> set[UUID]:
     """Return which of these sessions are live, their users not disabled."""
     query = _open(now).where(sessions.c.id.in_(ids), users.c.disabled_at.is_(None))

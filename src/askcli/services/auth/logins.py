@@ -88,6 +88,7 @@ class Logins:
 
     async def _count(self, account: str) -> list[Limit]:
         self._limits.check(account)
+        await self._database.read(self._limits.check_site, account)
         try:
             return await self._database.write(self._limits.take, account)
         except RateLimited:

@@ -54,12 +54,21 @@ class RateLimits:
         self._exhausted: dict[str, int] = {}
 
     def addresses(self) -> list[Limit]:
-        """Limits on all logins, registrations and refreshes from one network, and from its site."""
-        return _of_network_and_site("address", self._settings.address_limit)
+        """Limits on logins, registrations and unknown refresh tokens of a network, and its site."""
+        return [self.address(), self.site()]
+
+    def address(self) -> Limit:
+        """That of the network."""
+        return _of_network("address", self._settings.address_limit)
+
+    def site(self) -> Limit:
+        """That of its site."""
+        return _of_site("address", self._settings.address_limit)
 
     def registrations(self) -> list[Limit]:
         """Limits on registrations from one network, and from its site."""
-        return _of_network_and_site("register", self._settings.register_limit)
+        rate = self._settings.register_limit
+        return [_of_network("register", rate), _of_site("register", rate)]
 
     def refresh(self, session: str) -> Limit:
         """Limit on refreshes of one session."""
@@ -108,13 +117,14 @@ class RateLimits:
         self._exhausted[key] = free_at
 
 
-def _of_network_and_site(name: str, rate: Rate) -> list[Limit]:
-    """The limit of a network, and ten times that for all networks of its site together."""
-    request, of_site = request_info.current(), Rate(rate.count * NETWORKS_OF_A_SITE, rate.seconds)
-    return [
-        Limit(name, rate, request.network or ""),
-        Limit(f"{name}_of_site", of_site, request.site or ""),
-    ]
+def _of_network(name: str, rate: Rate) -> Limit:
+    return Limit(name, rate, request_info.current().network or "")
+
+
+def _of_site(name: str, rate: Rate) -> Limit:
+    """Ten times the limit of a network, for all networks of its site together."""
+    of_site = Rate(rate.count * NETWORKS_OF_A_SITE, rate.seconds)
+    return Limit(f"{name}_of_site", of_site, request_info.current().site or "")
 
 
 def _applicable(required: Iterable[Limit]) -> list[Limit]:

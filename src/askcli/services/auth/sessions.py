@@ -17,7 +17,7 @@ from askcli.services.auth.rotation import Rotation
 from askcli.services.auth.tokens import Login, Tokens, hash_token, random_token
 from askcli.services.clock import new_id, now
 from askcli.services.shapes import as_session, as_user
-from askcli.store import sessions, users
+from askcli.store import pool, sessions, users
 from askcli.store.database import Database
 
 MAX_CLIENT_CHARACTERS = 200
@@ -71,10 +71,20 @@ class Sessions:
 
         Raises InvalidToken for one that was never issued, RateLimited, and SessionEnded when its
         session is over, also because this use of the token shows that it was stolen.
+
+        The limits of addresses are on guesses. A token of a live session has its session's limit,
+        so that nobody else at the address or its site can use it up.
         """
-        addresses = self._limits.addresses()
-        self._limits.check(*addresses)
-        await self._database.write(self._limits.take, *addresses)
+        session = await self._database.read(
+            sessions.live_of_token, hash_token(refresh_token), now()
+        )
+        if session is None:
+            addresses = self._limits.addresses()
+            self._limits.check(*addresses)
+            await self._database.write(self._limits.take, *addresses)
+        else:
+            pool.take_turns_as(str(session["user_id"]))
+            self._limits.check(self._limits.refresh(str(session["id"])))
         rotated = await self._database.write(self._rotation.rotate, refresh_token)
         if isinstance(rotated, AskcliError):
             raise rotated
