@@ -38,9 +38,9 @@ def test_the_newest_ids_are_kept_first(cache: Path) -> None:
 
 
 def test_a_question_is_one_short_harmless_line(cache: Path) -> None:
-    completion_cache.questions([question(1, "one\ntwo\t\x1b[2J " + "x" * 100)])
+    completion_cache.questions([question(1, "one\ntwo\t\x1b[2J\u200b\xad " + "x" * 100)])
     (line,) = (cache / "ids").read_text().splitlines()
-    assert line.startswith("00000001\tone two ␛[2J x")
+    assert line.startswith("00000001\tone two ␛[2J<U+200B><U+00AD> x")
     assert len(line) == 9 + 60
 
 

@@ -48,7 +48,7 @@ def forget_questions(ids: Iterable[str] | None = None) -> None:
 
 
 def _described(question: Question) -> str:
-    text = " ".join(console.harmless(question["question"]).split())
+    text = " ".join(console.visible(question["question"]).split())
     return f"{question['id']}\t{text[:60]}"
 
 
