@@ -48,8 +48,13 @@ def text_after_the_end(events: Events) -> Events:
 
 
 def two_ends(events: Events) -> Events:
-    """The end comes twice."""
-    return [*events, events[-1]]
+    """The reason of the stop and the end come twice."""
+    return [*events, *events[-2:]]
+
+
+def unknown_after_the_end(events: Events) -> Events:
+    """An event that the API does not have comes after everything."""
+    return [*events, {"type": "weather_report"}]
 
 
 def fault_after_the_end(events: Events) -> Events:
@@ -105,6 +110,11 @@ FAULTS: dict[str, tuple[dict[str, Any], int]] = {
     "sends text with the start of a block": ({"edit": text_in_the_start}, 1),
     "sends text after the end": ({"edit": text_after_the_end}, 1),
     "sends the end twice": ({"edit": two_ends}, 1),
+    "sends an unknown event after the end": ({"edit": unknown_after_the_end}, 1),
+    "sends a malformed event after the end": (
+        {"fault": "malformed", "fault_after": 9, "edit": fault_after_the_end},
+        1,
+    ),
     "resets the connection after the end": (
         {"fault": "reset", "fault_after": 9, "edit": fault_after_the_end},
         1,

@@ -1,8 +1,8 @@
 """The events of one streamed answer of the Messages API, accepted in their order alone.
 
 `message_start`, then blocks of content (each started, continued and stopped by its index), then
-`message_delta` with the stop reason, then `message_stop`, then nothing. The SDK does not check it;
-an answer whose events come in another order may lack text, or have it twice.
+`message_delta` with the stop reason, then `message_stop`, then no more content. The SDK does not
+check it; an answer whose events come in another order may lack text, or have it twice.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class MessageEvents:
         self._stop_reason: str | None = None
         self._output_tokens: int | None = None
         self.is_complete = False
+        self._has_more = False  # content after the end
 
     def read(self, event: Any) -> Piece:
         """Return the piece of an event: a Begin, or its text, empty for an event without text.
@@ -35,7 +36,9 @@ class MessageEvents:
         Unknown types are skipped, as the API asks of its clients. Raises ProviderFailed for an
         event that may not come now.
         """
-        _check(not self.is_complete)
+        if self.is_complete:
+            self._has_more = self._has_more or str(event.type).startswith("content_block_")
+            return ""
         _check((self._begin is None) == (event.type == "message_start"))
         handler = self._HANDLERS.get(event.type)
         return handler(self, event) if handler else ""
@@ -43,8 +46,10 @@ class MessageEvents:
     def finish(self, *, is_stream: bool) -> Finish:
         """Return the Finish, at the end of the response.
 
-        Raises Interrupted if it ended early; ProviderFailed if it never was a stream of events.
+        Raises Interrupted if it ended early; ProviderFailed if content followed its end, or if it
+        never was a stream of events.
         """
+        _check(not self._has_more)
         _check(is_stream or self._begin is not None)
         if self._begin is None or not self.is_complete or self._stop_reason is None:
             # The SDK reports no error for a connection that closed early.
