@@ -67,6 +67,11 @@ def fault_before_the_message(events: Events) -> Events:
     return [{"type": "ping"}, FAULT]
 
 
+def text_before_the_message(events: Events) -> Events:
+    """A piece comes before everything."""
+    return [events[2], *events]
+
+
 def text_without_a_block(events: Events) -> Events:
     """A piece comes before its block has started."""
     message, start, first, *rest = events
@@ -86,8 +91,17 @@ FAULTS: dict[str, tuple[dict[str, Any], int]] = {
     "ends before the answer begins": ({"fault": "end", "edit": fault_before_the_message}, 1),
     "ends in mid-answer as if it were the end": ({"fault": "end", "fault_after": 1}, 1),
     "sends a malformed event": ({"fault": "malformed", "fault_after": 1}, 1),
+    "sends a malformed event before the answer begins": (
+        {"fault": "malformed", "edit": fault_before_the_message},
+        1,
+    ),
+    "sends text before the answer begins": ({"edit": text_before_the_message}, 1),
     "sends HTML with status 200": ({"html": True}, 3),
     "is overloaded in mid-answer": ({"fault": "overloaded", "fault_after": 1}, 1),
+    "is overloaded before the answer begins": (
+        {"fault": "overloaded", "edit": fault_before_the_message},
+        3,
+    ),
     "400 invalid request": ({"status": 400, "error_type": "invalid_request_error"}, 1),
     "401 wrong key": ({"status": 401, "error_type": "authentication_error"}, 1),
     "403 key without permission": ({"status": 403, "error_type": "permission_error"}, 1),
@@ -129,7 +143,7 @@ FAULTS: dict[str, tuple[dict[str, Any], int]] = {
     ),
     "sends text outside of any block": ({"edit": text_without_a_block}, 1),
     "sends an event without an end": ({"fault": "endless", "fault_after": 1}, 1),
-    "sends a compressed answer": ({"headers": {"content-encoding": "gzip"}}, 3),
+    "sends a compressed answer": ({"headers": {"content-encoding": "gzip"}}, 1),
     "gives a longer answer than is kept": ({"pieces": ["x" * 1_000_000] * 5}, 1),
 }
 

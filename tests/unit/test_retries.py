@@ -93,6 +93,7 @@ def test_a_failure_before_the_answer_began_is_tried_again(
     [
         ([[ProviderFailed()], ["here", FINISH]], 1),
         ([[Interrupted()]], 1),
+        ([[ProviderFailed(may_be_billed=True)]], 1),
         ([[ProviderOverloaded()]], 0),
         ([[ProviderOverloaded()], [Begin("a-model", 11), ProviderOverloaded()]], 1),
         ([[ProviderOverloaded()], [ProviderTimeout()]], 1),

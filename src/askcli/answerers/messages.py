@@ -94,14 +94,32 @@ class MessagesClient:
 async def _pieces(client: AsyncAnthropic, request: Request) -> AsyncGenerator[Piece, None]:
     reader = MessageEvents(request.model)
     async with await client.messages.create(**_arguments(request), stream=True) as events:
+        is_stream = "text/event-stream" in events.response.headers.get("content-type", "")
         remaining = aiter(events)
-        async for event in remaining:
-            yield reader.read(event)
-            if reader.is_complete:
-                await _read_to_the_end(remaining, reader)
-                break
-        media_type = events.response.headers.get("content-type", "")
-    yield reader.finish(is_stream="text/event-stream" in media_type)
+        try:
+            async for event in remaining:
+                yield reader.read(event)
+                if reader.is_complete:
+                    await _read_to_the_end(remaining, reader)
+                    break
+        except Exception as error:
+            raise (_of_stream(error) if is_stream else error) from error
+    yield reader.finish(is_stream=is_stream)
+
+
+def _of_stream(error: Exception) -> Exception:
+    """Return our error for one after the head of a stream of events, which may be billed.
+
+    An error that the provider reports as an event of the stream is as good as a status.
+    """
+    import anthropic
+
+    if isinstance(error, anthropic.APIStatusError):
+        return error
+    failure = error if isinstance(error, AskcliError) else translate(error)
+    if isinstance(failure, ProviderFailed):
+        failure.may_be_billed = True
+    return failure
 
 
 async def _read_to_the_end(events: AsyncIterator[Any], reader: MessageEvents) -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from askcli.errors.base import AskcliError
 
 
 class ProviderFailed(AskcliError):
     code, title, status = "provider_failed", "The model failed", 502
+
+    def __init__(self, detail: str = "", *, may_be_billed: bool = False, **fields: Any) -> None:
+        """`may_be_billed` is whether the provider had begun to send what is no answer."""
+        super().__init__(detail, **fields)
+        self.may_be_billed = may_be_billed
 
 
 class ProviderRejected(ProviderFailed):

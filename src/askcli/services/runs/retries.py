@@ -102,6 +102,8 @@ class RetryPolicy:
 
 def _may_be_billed(error: AskcliError) -> bool:
     """Return whether the provider may have begun an answer of which nothing has arrived."""
+    if isinstance(error, ProviderFailed) and error.may_be_billed:
+        return True
     return isinstance(error, Interrupted | ProviderTimeout)
 
 
@@ -125,8 +127,8 @@ def _retry_delay(error: AskcliError, attempt: int) -> float | None:
     """Seconds until the next attempt, None when another one cannot help."""
     if isinstance(error, ProviderRejected) or not isinstance(error, ProviderFailed):
         return None
-    if isinstance(error, ProviderTimeout):
-        return None  # it has used up its deadline
+    if isinstance(error, ProviderTimeout) or error.may_be_billed:
+        return None  # the one has used up its deadline, the other would be paid for twice
     if isinstance(error, ProviderOverloaded) and error.retry_after is not None:
         return float(error.retry_after)
     longest = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**attempt)
