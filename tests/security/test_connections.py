@@ -28,6 +28,11 @@ from tests.support.waiting import eventually
 MEBIBYTE = 2**20
 UNREAD = 60 if SOAK else 1
 PATHS = [b"/healthz", b"/openapi.json", b"/nowhere", b"/api/users/me"]
+_BODY = b'{"email": "nobody@example.org", "password": "a guess at it"}'
+LOGIN = (
+    b"POST /api/auth/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    b"content-length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
+)
 GET = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
@@ -259,6 +264,9 @@ def test_idle_connections_keep_nobody_out(small: ServerProcess, new_person: NewP
         early = sites.enter_context(connection(small, source="127.1.1.1"))
         early.sendall(GET)
         assert early.recv(12) == b"HTTP/1.1 200"
+        logins = [sites.enter_context(connection(small, source="127.1.2.1")) for _ in range(4)]
+        for sock in logins:  # of the same site as those below: they wait for the slow hash
+            sock.sendall(LOGIN)
         for number in range(200):
             sock = sites.enter_context(connection(small, source=f"127.1.2.{number + 1}"))
             sock.sendall(GET)
@@ -269,3 +277,4 @@ def test_idle_connections_keep_nobody_out(small: ServerProcess, new_person: NewP
         late = sites.enter_context(connection(small, source="127.1.3.1"))
         late.sendall(GET)
         assert late.recv(12) == b"HTTP/1.1 200"
+        assert [sock.recv(12) for sock in logins] == [b"HTTP/1.1 401"] * 4

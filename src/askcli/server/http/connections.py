@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
 from typing import Protocol
+
+from askcli.services import request_info
+
+# The site of all trusted proxies. Others' connections take none of theirs, which are many people's.
+PROXIES = "trusted proxies"
 
 
 class Connection(Protocol):
-    """A connection; `site` is None on a Unix socket."""
+    """A connection; `client` is its address and port, None on a Unix socket."""
 
-    site: str | None
+    client: tuple[str, int] | None
     transport: asyncio.Transport
 
     def is_idle(self) -> bool:
-        """Whether it serves no request of an authenticated caller."""
+        """Whether it waits for its client, and serves no request of an authenticated caller."""
 
 
 class Connections:
@@ -24,33 +31,85 @@ class Connections:
     the most connections first, and of none that has fewer than the new one's.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, proxies: Sequence[str] = ()) -> None:
+        """`proxies` are the addresses and networks of the trusted ones."""
         self._limit = limit
-        self._connections: dict[Connection, None] = {}  # the longest without a response first
+        self._proxies = [ip_network(proxy) for proxy in proxies]
+        self._sites: dict[Connection, str | None] = {}
+        self._counts = Counter[str | None]()  # of connections, by site
+        # Those that may be idle, by site, the longest without a response first. One that is looked
+        # at and found busy is left out until its next response.
+        self._idle: dict[str | None, dict[Connection, None]] = {}
+        # Sites with such connections, but for the proxies, by their number of connections.
+        self._ranks: dict[int, dict[str | None, None]] = {}
+        self._rank_of: dict[str | None, int] = {}
 
     def add(self, connection: Connection) -> bool:
         """Add a new connection; return False, and do not add it, if there is no room for it."""
-        if len(self._connections) >= self._limit:
-            idle = self._longest_idle(connection.site)
+        site = self._site(connection)
+        if len(self._sites) >= self._limit:
+            idle = self._longest_idle(site)
             if idle is None:
                 return False
             self.discard(idle)
             idle.transport.abort()
-        self._connections[connection] = None
+        self._sites[connection] = site
+        self._counts[site] += 1
+        self._idle.setdefault(site, {})[connection] = None
+        self._rank(site)
         return True
 
-    def has_responded(self, connection: Connection) -> None:
-        """Note that the connection is idle from now on."""
-        if connection in self._connections:
-            del self._connections[connection]
-            self._connections[connection] = None
+    def is_waiting(self, connection: Connection) -> None:
+        """Note that the connection is idle from now on, or that its client does not read."""
+        if connection in self._sites:
+            self._leave_out(connection)
+            site = self._sites[connection]
+            self._idle.setdefault(site, {})[connection] = None
+            self._rank(site)
 
     def discard(self, connection: Connection) -> None:
         """Remove a connection that has ended."""
-        self._connections.pop(connection, None)
+        if connection in self._sites:
+            self._leave_out(connection)
+            site = self._sites.pop(connection)
+            self._counts -= Counter([site])  # without those who have none
+            self._rank(site)
+
+    def _leave_out(self, connection: Connection) -> None:
+        site = self._sites[connection]
+        if connection in self._idle.get(site, ()):
+            del self._idle[site][connection]
+            if not self._idle[site]:
+                del self._idle[site]
+
+    def _rank(self, site: str | None) -> None:
+        """Note the site's number of connections, if some may be idle."""
+        rank = self._counts[site] if site in self._idle and site != PROXIES else 0
+        before = self._rank_of.pop(site, 0)
+        if before:
+            del self._ranks[before][site]
+            if not self._ranks[before]:
+                del self._ranks[before]
+        if rank:
+            self._ranks.setdefault(rank, {})[site] = None
+            self._rank_of[site] = rank
 
     def _longest_idle(self, site: str | None) -> Connection | None:
-        counts = Counter(connection.site for connection in self._connections)
-        idle = [c for c in self._connections if counts[c.site] > counts[site] and c.is_idle()]
-        idle = idle or [c for c in self._connections if c.site == site and c.is_idle()]
-        return max(idle, key=lambda connection: counts[connection.site], default=None)
+        """Each look at a connection ends the search or leaves it out: a few, on average."""
+        count = 0 if site == PROXIES else self._counts[site]
+        while True:
+            most = max(self._ranks, default=0)  # of few: sites have few different numbers
+            chosen = next(iter(self._ranks[most])) if most > count else site
+            connection = next(iter(self._idle.get(chosen, ())), None)
+            if connection is None or connection.is_idle():
+                return connection
+            self._leave_out(connection)
+            self._rank(chosen)
+
+    def _site(self, connection: Connection) -> str | None:
+        address = connection.client and connection.client[0]
+        if address and self._proxies:
+            parsed = ip_address(address)
+            if any(parsed in network for network in self._proxies):
+                return PROXIES
+        return request_info.site_of(address)

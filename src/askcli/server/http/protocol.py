@@ -21,7 +21,6 @@ from askcli.server.http.connections import Connections
 from askcli.server.http.flow import Flow
 from askcli.server.http.taking import Taking
 from askcli.server.http.writing import WriteDeadline, encoded, unchunked
-from askcli.services import request_info
 
 HEADER_SECONDS = 10.0
 MAX_HEADER_BYTES = 65_536
@@ -50,11 +49,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._taking: Taking
         app: Any = self.config.app
         self._connections: Connections = app.state.connections
-        self.site: str | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.site = request_info.site_of(self.client and self.client[0])
         self.flow = Flow(transport, lambda: not self._unparsed)
         self._writing = WriteDeadline(transport, self.loop)
         self._taking = Taking(transport, self.flow)
@@ -149,12 +146,14 @@ class BoundedProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]
 
     def is_idle(self) -> bool:
-        """Whether it serves no request of an authenticated caller."""
-        cycle = self._responding
-        return cycle is None or cycle.response_complete or "caller" not in cycle.scope["state"]
+        """Whether it waits for its client, and serves no request of an authenticated caller."""
+        if (cycle := self._responding) is None or cycle.response_complete:
+            return True
+        waits = cycle.more_body or self.flow.write_paused
+        return waits and "caller" not in cycle.scope["state"]
 
     def on_response_complete(self) -> None:
-        self._connections.has_responded(self)
+        self._connections.is_waiting(self)
         self._writing.start(self._write_seconds())
         if self._responding is not None:
             self._responding.body.clear()  # of a body that nobody has read
@@ -165,6 +164,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
+        self._connections.is_waiting(self)
         self._writing.start(self._write_seconds())
 
     def resume_writing(self) -> None:
