@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,11 +23,11 @@ from askcli.store.pool import Pool, take_turns_as
 from tests.support.databases import NewDatabase, migrated
 from tests.support.people import new_user
 from tests.support.secrets import SECRET
+from tests.support.turns import MANY, order_of
 
 SCRIPT = {"name": "script", "scopes": ["read"], "expires_in_days": 1}
 
-MANY = 60
-FEW = 20  # more than are under way at once, fewer than are queued
+FEW = engines.READERS  # as many as are under way at once
 
 
 @asynccontextmanager
@@ -60,56 +60,6 @@ async def access_token(services: Services, email: str) -> dict[str, str]:
     request_info.bind(RequestInfo("id", "client", None))
     tokens = await services.sessions.open(user)
     return {"authorization": f"Bearer {tokens['access_token']}"}
-
-
-@asynccontextmanager
-async def held(services: Services) -> AsyncIterator[Callable[[int], Any]]:
-    """Keep all threads of the store busy; yields what waits until so many units have queued."""
-    database, go_on, queued = services.database, threading.Event(), asyncio.Condition()
-    run, count = database._run, 0
-
-    async def counted(*args: Any) -> Any:
-        nonlocal count
-        count += 1
-        async with queued:
-            queued.notify_all()
-        return await run(*args)
-
-    async def until(number: int) -> None:
-        async with queued:
-            await queued.wait_for(lambda: count >= number)
-
-    busy = [database.read(lambda _: go_on.wait(60)) for _ in range(engines.READERS)]
-    if database.is_sqlite:
-        busy.append(database.write(lambda _: go_on.wait(60)))
-    holding = asyncio.gather(*busy)
-    await asyncio.sleep(0)  # they are queued
-    database._run = counted  # type: ignore[method-assign, assignment]
-    try:
-        yield until
-    finally:
-        go_on.set()
-        await holding
-
-
-async def order_of(
-    services: Services, many: Callable[[], Any], one: Callable[[], Any]
-) -> tuple[int, list[int]]:
-    """Make many requests and one after them; returns the one's place among those that ended."""
-    order, statuses = list[str](), list[int]()
-
-    async def request(name: str, send: Callable[[], Any]) -> None:
-        response = await send()
-        statuses.append(response.status_code)
-        order.append(name)
-
-    async with held(services) as queued:
-        tasks = [asyncio.create_task(request("many", many)) for _ in range(MANY)]
-        await queued(MANY)
-        tasks.append(asyncio.create_task(request("one", one)))
-        await queued(MANY + 1)
-    await asyncio.gather(*tasks)
-    return order.index("one"), statuses
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

@@ -1,0 +1,81 @@
+"""In which order the units of work of several users get the store's threads."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from askcli.server.bootstrap import Services
+from askcli.store import engines
+from askcli.store.pool import take_turns_as
+
+MANY = 60
+
+asker: ContextVar[str] = ContextVar("asker")
+
+
+class Order:
+    """Whose units of work were given to a thread, in their order, and how many have queued."""
+
+    def __init__(self, services: Services) -> None:
+        self.given: list[str] = []
+        self._run, self._queued, self._change = services.database._run, 0, asyncio.Condition()
+        services.database._run = self._note  # type: ignore[method-assign, assignment]
+        loop: Any = asyncio.get_running_loop()
+        self._give, loop.run_in_executor = loop.run_in_executor, self._note_given
+
+    def _note_given(self, *args: Any) -> Any:
+        self.given.append(asker.get())
+        return self._give(*args)
+
+    async def _note(self, *args: Any) -> Any:
+        self._queued += 1
+        async with self._change:
+            self._change.notify_all()
+        return await self._run(*args)
+
+    async def queued(self, number: int) -> None:
+        """Wait until so many units have queued."""
+        async with self._change:
+            await self._change.wait_for(lambda: self._queued >= number)
+
+
+@asynccontextmanager
+async def busy(services: Services) -> AsyncIterator[None]:
+    """Keep all threads of the store busy during the block."""
+    database, go_on = services.database, threading.Event()
+    take_turns_as(None)
+    holding = [database.read(lambda _: go_on.wait(60)) for _ in range(engines.READERS)]
+    if database.is_sqlite:
+        holding.append(database.write(lambda _: go_on.wait(60)))
+    held = asyncio.gather(*holding)
+    await asyncio.sleep(0)  # they are queued
+    try:
+        yield
+    finally:
+        go_on.set()
+        await held
+
+
+async def order_of(
+    services: Services, many: Callable[[], Any], one: Callable[[], Any]
+) -> tuple[int, list[int]]:
+    """Make many requests and one after them; returns its place at the store, and all statuses."""
+
+    async def status(name: str, send: Callable[[], Any]) -> int:
+        asker.set(name)
+        response = await send()
+        return int(response.status_code)
+
+    async with busy(services):
+        order = Order(services)
+        tasks = [asyncio.create_task(status("many", many)) for _ in range(MANY)]
+        await order.queued(MANY)
+        tasks.append(asyncio.create_task(status("one", one)))
+        await order.queued(MANY + 1)
+    statuses = await asyncio.gather(*tasks)
+    return order.given.index("one"), statuses
