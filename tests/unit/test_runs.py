@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from askcli.services.clock import new_id, now
 from askcli.services.questions.ask import Ask
 from askcli.services.questions.ask import row as new_row
 from askcli.services.runs import registry
+from askcli.services.runs import storage as storage_module
 from askcli.services.runs.generation import Generator
 from askcli.services.runs.registry import Runs
 from askcli.services.runs.run import Run
@@ -28,6 +30,7 @@ from askcli.settings import Settings
 from askcli.store import users
 from askcli.store.database import Database
 from tests.support.databases import migrated
+from tests.support.people import new_user
 from tests.support.secrets import SECRET
 
 
@@ -183,3 +186,45 @@ def test_a_request_that_a_stop_cuts_off_gets_a_problem() -> None:
     asyncio.run(scenario())
     assert sent[0]["status"] == 503
     assert json.loads(bytes(sent[1]["body"]))["code"] == "shutting_down"
+
+
+def test_an_answer_has_heartbeats_until_its_end_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process would take it for an orphan while its end cannot be stored."""
+    monkeypatch.setattr(storage_module, "CHECKPOINT_SECONDS", 0.01)
+    url = migrated(f"sqlite:///{tmp_path / 'askcli.db'}")
+
+    async def scenario() -> None:
+        services = build(Settings(db_conn_string=url, jwt_secret=SECRET, answerer="scripted"))
+        user_id = await services.database.write(new_user, "a@example.org")
+        write, write_entry = services.database.write, services.database.write_entry
+        is_ending, has_beaten = asyncio.Event(), asyncio.Event()
+
+        async def noted(*args: Any, **more: Any) -> Any:
+            done = await write(*args, **more)
+            if is_ending.is_set():
+                has_beaten.set()
+            return done
+
+        async def held(*args: Any) -> Any:
+            is_ending.set()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(has_beaten.wait(), 5)
+            return await write_entry(*args)
+
+        run = services.runs.start
+
+        def start(*args: Any, **more: Any) -> Any:  # the question is stored
+            monkeypatch.setattr(services.database, "write_entry", held)
+            return run(*args, **more)
+
+        monkeypatch.setattr(services.database, "write", noted)
+        monkeypatch.setattr(services.runs, "start", start)
+        stream = await services.questions.ask(user_id, Ask("hello"), None)
+        await stream.wait()
+        assert has_beaten.is_set()
+        assert stream.question["status"] == "answered"
+        await services.close()
+
+    asyncio.run(scenario())

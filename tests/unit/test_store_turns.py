@@ -19,6 +19,7 @@ from askcli.services.questions.ask import Ask
 from askcli.services.request_info import RequestInfo
 from askcli.settings import Settings
 from askcli.store import engines, pool, users
+from askcli.store.database import Database
 from askcli.store.pool import Pool, take_turns_as
 from tests.support.databases import NewDatabase, migrated
 from tests.support.people import new_user
@@ -180,5 +181,57 @@ def test_what_stores_an_answer_has_no_owner(
             stream = await services.questions.ask(user_id, Ask("why?"), None)
             await stream.wait()
             assert owners == ["alice", None]  # the question, and its answer's end
+
+    asyncio.run(scenario())
+
+
+def test_the_end_of_a_long_answer_waits_behind_no_line_of_a_user(
+    new_database: NewDatabase,
+) -> None:
+    """Nor behind that user's own long questions, which wait for their turn."""
+    database, long = Database(migrated(new_database("sqlite"))), {"question": "w" * 50_000}
+    order: list[str] = []
+
+    def note(_: Any, what: str) -> None:
+        order.append(what)
+
+    async def scenario() -> None:
+        go_on = threading.Event()
+        holding = asyncio.create_task(database.write(lambda _: go_on.wait(60)))
+        take_turns_as("alice")
+        hers = [asyncio.create_task(database.write(note, "short")) for _ in range(MANY)]
+        hers += [asyncio.create_task(database.write_entry(long, note, "long")) for _ in range(9)]
+        await asyncio.sleep(0)
+        take_turns_as(None)
+        end = asyncio.create_task(database.write_entry(long, note, "end"))
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(holding, end, *hers)
+
+    asyncio.run(scenario())
+    database.close()
+    assert order.index("end") < FEW
+    assert len(order) == MANY + 10
+
+
+def test_an_api_token_that_is_no_longer_valid_takes_no_turns_of_its_user(
+    new_database: NewDatabase,
+) -> None:
+    async def scenario() -> None:
+        async with services_on(new_database("sqlite")) as services, client_of(services) as client:
+            alice = await access_token(services, "a@example.org")
+            made = (await client.post("/api/tokens", headers=alice, json=SCRIPT)).json()
+            script = {"authorization": f"Bearer {made['token']}"}
+            assert (await client.get("/api/users/me", headers=script)).status_code == 200
+            revoked = await client.delete(f"/api/tokens/{made['id']}", headers=alice)
+            assert revoked.status_code == 204
+            assert (await client.get("/api/users/me", headers=script)).status_code == 401
+
+            def use(header: dict[str, str]) -> Any:
+                return client.get("/api/users/me", headers=header)
+
+            place, statuses = await order_of(services, lambda: use(script), lambda: use(alice))
+            assert sorted(statuses) == [200, *[401] * MANY]
+            assert place < FEW
 
     asyncio.run(scenario())

@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from askcli.errors import DatabaseUnavailable
 from askcli.store import deadline, engines, search
-from askcli.store.pool import Pool
+from askcli.store.pool import LongUnits, Pool
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -55,7 +55,7 @@ class Database:
         # SQLite has one writer at a time in any case: a queue before one thread cannot fail with
         # "database is locked".
         self._writers = Pool(1, "writer") if self.is_sqlite else self._readers
-        self._long_entries = asyncio.Lock()
+        self._long_entries = LongUnits()
         # On PostgreSQL, units that wait for a lock have threads of their own: those that need no
         # lock, or another one, do not wait behind them.
         self._waiters = Pool(engines.WAITERS, "waiters")
@@ -92,7 +92,7 @@ class Database:
         Long entries, which take tenths of a second, are stored one at a time: other units wait for
         one of them, and not for all that have queued.
         """
-        turn = self._long_entries if search.is_long(entry) else _ANY_TIME
+        turn = self._long_entries.turn() if search.is_long(entry) else _ANY_TIME
         return await self._run(
             self._writers, "BEGIN IMMEDIATE", lambda c: work(c, *args, **kwargs), turn
         )
@@ -117,9 +117,9 @@ class Database:
             async with asyncio.timeout(self._unit_seconds + GRACE_SECONDS), turn:
                 while True:
                     try:
-                        return await pool.run(work_in_thread)
+                        return await pool.run(work_in_thread, has_turn=turn is not _ANY_TIME)
                     except _Locked:
-                        pool = self._waiters
+                        pool, has_begun = self._waiters, False
         except TimeoutError:
             if not has_begun:
                 raise _unavailable("is too busy") from None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
@@ -35,10 +36,10 @@ class Pool:
         # many may wait is not bounded here: a connection has one request at a time.
         self._turns = FairQueue(max(2, threads), sys.maxsize, DatabaseUnavailable)
 
-    async def run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T], *, has_turn: bool = False) -> T:
         """Return `work()`, run in one of the threads when it is its owner's turn."""
         loop, owner = asyncio.get_running_loop(), _owner.get()
-        if owner is None:
+        if owner is None or has_turn:
             return await loop.run_in_executor(self._threads, work)
         with self._turns.reserve(owner) as place:
             await place.slot()
@@ -47,3 +48,26 @@ class Pool:
     def close(self) -> None:
         """Wait for the units in progress; others are forgotten."""
         self._threads.shutdown(cancel_futures=True)
+
+
+class LongUnits:
+    """Turns for long units: one of a request at a time, and one of those without an owner.
+
+    Who has such a turn takes none of the pool's: others would wait for both.
+    """
+
+    def __init__(self) -> None:
+        self._turns = FairQueue(1, sys.maxsize, DatabaseUnavailable)
+        self._without_owner = asyncio.Lock()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for the turn, and have it during the block."""
+        owner = _owner.get()
+        if owner is None:
+            async with self._without_owner:
+                yield
+            return
+        with self._turns.reserve(owner) as place:
+            await place.slot()
+            yield

@@ -72,7 +72,9 @@ class Connections:
         if connection in self._sites:
             self._leave_out(connection)
             site = self._sites.pop(connection)
-            self._counts -= Counter([site])  # without those who have none
+            self._counts[site] -= 1
+            if not self._counts[site]:
+                del self._counts[site]
             self._rank(site)
 
     def _leave_out(self, connection: Connection) -> None:

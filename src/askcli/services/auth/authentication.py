@@ -101,6 +101,7 @@ class Authentication:
             pool.take_turns_as(user_id)
         row = await self._database.read(api_tokens.by_hash, token_hash)
         if row is None or row["expires_at"] <= timestamp:
+            self._users.pop(token_hash, None)  # whoever has it now takes no turns of its user
             raise InvalidToken("The API token is not valid: it is wrong, revoked or expired.")
         if row["disabled_at"]:
             raise AccountDisabled()

@@ -38,11 +38,12 @@ class Generator:
     async def generate(self, run: Run) -> None:
         """Generate the run's answer and store its end; `run.stop` ends it early."""
         pool.take_turns_as(None)  # what stores an answer does not wait behind its user's requests
+        # Until its end is stored: without heartbeats meanwhile it would be taken for an orphan.
         async with self._storage.checkpoints(run):
             outcome = await self._outcome(run)
             entry = await self._storage.entry(run, outcome)
-        cost = self._answerer.cost_usd(outcome.finish) if outcome.finish else None
-        await self._storage.end(run, outcome, cost, entry)
+            cost = self._answerer.cost_usd(outcome.finish) if outcome.finish else None
+            await self._storage.end(run, outcome, cost, entry)
 
     async def _outcome(self, run: Run) -> Outcome:
         try:

@@ -61,7 +61,7 @@ class AnswerStorage:
             yield
         finally:
             is_over.set()
-            await task  # not cancelled: a checkpoint under way must not be written after the end
+            await task
 
     async def _checkpoint(self, run: Run, is_over: asyncio.Event) -> None:
         stored = ""
