@@ -35,9 +35,9 @@ LONGEST_BACKOFF_SECONDS = 20.0
 
 @dataclass(slots=True)
 class Attempts:
-    """The number of attempts at one answer that the provider may bill: not those it refused."""
+    """Whether the provider may bill one of the attempts at an answer: such a one is the last."""
 
-    billable: int = 0
+    billable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class RetryPolicy:
     async def stream(
         self, answerer: Answerer, request: Request, attempts: Attempts
     ) -> AsyncGenerator[Piece, None]:
-        """Stream an answer within the deadlines, and count the attempts.
+        """Stream an answer within the deadlines, and note whether it may be billed.
 
         Raises a ProviderFailed or Interrupted.
         """
@@ -60,7 +60,7 @@ class RetryPolicy:
         deadline, first_deadline = clock() + self.total, clock() + self.first_token
         for attempt in range(1, self.attempts + 1):
             has_begun = False
-            attempts.billable += 1
+            attempts.billable = True
             try:
                 async with aclosing(self._attempt(answerer, request, deadline)) as pieces:
                     async for piece in pieces:
@@ -68,9 +68,9 @@ class RetryPolicy:
                         yield piece
                 return
             except AskcliError as error:
-                attempts.billable -= not has_begun and not _may_be_billed(error)
+                attempts.billable = has_begun or _may_be_billed(error)
                 delay = _retry_delay(error, attempt)
-                if has_begun or delay is None or attempt == self.attempts:
+                if attempts.billable or delay is None or attempt == self.attempts:
                     raise
                 if clock() + delay >= first_deadline:
                     raise
@@ -127,8 +127,6 @@ def _retry_delay(error: AskcliError, attempt: int) -> float | None:
     """Seconds until the next attempt, None when another one cannot help."""
     if isinstance(error, ProviderRejected) or not isinstance(error, ProviderFailed):
         return None
-    if isinstance(error, ProviderTimeout) or error.may_be_billed:
-        return None  # the one has used up its deadline, the other would be paid for twice
     if isinstance(error, ProviderOverloaded) and error.retry_after is not None:
         return float(error.retry_after)
     longest = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**attempt)

@@ -59,5 +59,5 @@ class Run:
 
     def outcome(self, finish: Finish | None = None, error: AskcliError | None = None) -> Outcome:
         """Return the outcome of the run when it ends now."""
-        text, attempts = self.stream.text, self.attempts.billable
-        return Outcome(self.question_id, self.begin, finish, text, error, attempts)
+        text, is_billable = self.stream.text, self.attempts.billable
+        return Outcome(self.question_id, self.begin, finish, text, error, is_billable)

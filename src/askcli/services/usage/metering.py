@@ -35,7 +35,7 @@ Price = Callable[[Finish], float | None]
 class Outcome:
     """The end of an answer: its text, what the provider reported, and the error that ended it.
 
-    `attempts` is the number of those that the provider may bill.
+    `is_billable` says that the provider may bill it.
     """
 
     question_id: UUID
@@ -43,7 +43,7 @@ class Outcome:
     finish: Finish | None
     text: str
     error: AskcliError | None
-    attempts: int
+    is_billable: bool
 
     @property
     def input_tokens(self) -> int | None:
@@ -96,7 +96,7 @@ class Metering:
         Otherwise those who always disconnect before the report would pay nothing.
         """
         model = str(reservation["model"])
-        if outcome.attempts == 0:
+        if not outcome.is_billable:
             return _nothing(model)
         finish, input_tokens = outcome.finish, outcome.input_tokens
         if input_tokens is None:
@@ -105,7 +105,7 @@ class Metering:
         counted = Finish(
             "",
             finish.model if finish else model,
-            input_tokens * outcome.attempts,  # each attempt is billed for the whole input
+            input_tokens,
             estimate_tokens(outcome.text) if output_tokens is None else output_tokens,
         )
         cost = self._price(counted)
