@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 
 from askcli.errors import AskcliError
@@ -83,6 +84,13 @@ class FairQueue:
             self._make_room(user_id)
         self._queues.setdefault(user_id, deque()).append(place)
         return place
+
+    @asynccontextmanager
+    async def turn(self, user_id: str) -> AsyncIterator[None]:
+        """Wait for a slot, and have it during the block. Raises the error of `full`."""
+        with self.reserve(user_id) as place:
+            await place.slot()
+            yield
 
     def _count(self, user_id: str) -> int:
         return len(self._queues.get(user_id, ()))

@@ -54,8 +54,7 @@ class Indexing:
         make = partial(search.entry, self._dialect, user_id, question, answer)
         if len(question) + len(answer) <= SHORT_CHARACTERS:
             return make()
-        with queue.reserve(str(user_id)) as place:
-            await place.slot()
+        async with queue.turn(str(user_id)):
             return await asyncio.get_running_loop().run_in_executor(self._thread, make)
 
     def close(self) -> None:

@@ -36,8 +36,6 @@ GRACE_SECONDS = 0.7
 
 RETRY_AFTER_SECONDS = 2
 
-_ANY_TIME = nullcontext()
-
 log = logging.getLogger("askcli.store")
 
 
@@ -92,7 +90,7 @@ class Database:
         Long entries, which take tenths of a second, are stored one at a time: other units wait for
         one of them, and not for all that have queued.
         """
-        turn = self._long_entries.turn() if search.is_long(entry) else _ANY_TIME
+        turn = self._long_entries.turn() if search.is_long(entry) else None
         return await self._run(
             self._writers, "BEGIN IMMEDIATE", lambda c: work(c, *args, **kwargs), turn
         )
@@ -102,7 +100,7 @@ class Database:
         pool: Pool,
         begin: str,
         work: Callable[[Connection], T],
-        turn: AbstractAsyncContextManager[None] = _ANY_TIME,
+        turn: AbstractAsyncContextManager[None] | None = None,
     ) -> T:
         context = contextvars.copy_context()  # the work may need the request's information
         context.run(deadline.start, self._unit_seconds)
@@ -114,10 +112,13 @@ class Database:
             return context.run(self._work, begin, work)
 
         try:
-            async with asyncio.timeout(self._unit_seconds + GRACE_SECONDS), turn:
+            async with (
+                asyncio.timeout(self._unit_seconds + GRACE_SECONDS),
+                turn or nullcontext(),
+            ):
                 while True:
                     try:
-                        return await pool.run(work_in_thread, has_turn=turn is not _ANY_TIME)
+                        return await pool.run(work_in_thread, has_turn=turn is not None)
                     except _Locked:
                         pool, has_begun = self._waiters, False
         except TimeoutError:

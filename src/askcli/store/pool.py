@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from typing import TypeVar
 
@@ -41,8 +41,7 @@ class Pool:
         loop, owner = asyncio.get_running_loop(), _owner.get()
         if owner is None or has_turn:
             return await loop.run_in_executor(self._threads, work)
-        with self._turns.reserve(owner) as place:
-            await place.slot()
+        async with self._turns.turn(owner):
             return await loop.run_in_executor(self._threads, work)
 
     def close(self) -> None:
@@ -60,14 +59,7 @@ class LongUnits:
         self._turns = FairQueue(1, sys.maxsize, DatabaseUnavailable)
         self._without_owner = asyncio.Lock()
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    def turn(self) -> AbstractAsyncContextManager[None]:
         """Wait for the turn, and have it during the block."""
         owner = _owner.get()
-        if owner is None:
-            async with self._without_owner:
-                yield
-            return
-        with self._turns.reserve(owner) as place:
-            await place.slot()
-            yield
+        return self._without_owner if owner is None else self._turns.turn(owner)

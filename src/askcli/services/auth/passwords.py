@@ -55,8 +55,7 @@ class Passwords:
 
     async def _run(self, work: Callable[[], T]) -> T:
         site = request_info.current().site or ""
-        with self._queue.reserve(site) as place:
-            await place.slot()
+        async with self._queue.turn(site):
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def close(self) -> None:

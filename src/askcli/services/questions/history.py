@@ -63,14 +63,12 @@ class History:
         """
         query = _query(filters)
         if filters.search is None:
-            with self._listings.reserve(str(user_id)) as place:
-                await place.slot()
+            async with self._listings.turn(str(user_id)):
                 return _page(await self._database.read(listing.page, user_id, query))
         search_terms = terms(filters.search)
         if not search_terms:
             return QuestionPage(items=[], next_cursor=None)
-        with self._searches.reserve(str(user_id)) as place:
-            await place.slot()
+        async with self._searches.turn(str(user_id)):
             page = await self._database.read(listing.search_page, user_id, search_terms, query)
         if page is None:
             raise NotFound(detail="The question of this cursor is gone; begin the search again.")
@@ -108,8 +106,7 @@ class History:
 
         Raises Unavailable when too many wait, as for a page.
         """
-        with self._listings.reserve(str(user_id)) as place:
-            await place.slot()
+        async with self._listings.turn(str(user_id)):
             rows = await self._database.read(usage.by_day, user_id, since, until)
         return [as_usage(row) for row in rows]
 
