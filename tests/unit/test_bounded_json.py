@@ -1,4 +1,4 @@
-"""JSON from a server: bounded in the values that it has."""
+"""JSON from outside: bounded in the values that it has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from askcli.client import server_json
+from askcli.client import bounded_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.sampled_from('a"\\,[]{}:é😀\n')),
@@ -19,21 +19,21 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_what_fits_is_read_as_it_is(value: object) -> None:
     for text in (json.dumps(value), json.dumps(value, ensure_ascii=False)):
-        assert server_json.parse(text.encode()) == value
+        assert bounded_json.parse(text.encode()) == value
 
 
 @pytest.mark.parametrize("item", ["[]", '""', "7", "{}", '"[\\""'])
 def test_more_values_than_a_page_has_are_refused(
     monkeypatch: pytest.MonkeyPatch, item: str
 ) -> None:
-    monkeypatch.setattr(server_json, "MAX_STRUCTURE_CHARACTERS", 300)
-    assert server_json.parse(f"[{item},{item}]")
+    monkeypatch.setattr(bounded_json, "MAX_STRUCTURE_CHARACTERS", 300)
+    assert bounded_json.parse(f"[{item},{item}]")
     with pytest.raises(ValueError, match="too many"):
-        server_json.parse("[" + ",".join([item] * 310) + "]")
-    assert server_json.parse('["' + ",[]" * 310 + '"]')  # of one text
+        bounded_json.parse("[" + ",".join([item] * 310) + "]")
+    assert bounded_json.parse('["' + ",[]" * 310 + '"]')  # of one text
 
 
 @pytest.mark.parametrize("content", [b"\xff", '"a"'.encode("utf-16"), b'"a', b'\xef\xbb\xbf"a"'])
 def test_what_is_no_json_in_utf_8_is_refused(content: bytes) -> None:
     with pytest.raises((UnicodeDecodeError, json.JSONDecodeError)):
-        server_json.parse(content)
+        bounded_json.parse(content)

@@ -1,4 +1,4 @@
-"""JSON from a server, parsed only if its values take little memory.
+"""JSON from outside, parsed only if its values take little memory.
 
 An empty list is two characters of text and 64 bytes in memory: the size of the text is no bound.
 """
@@ -23,7 +23,7 @@ def parse(content: bytes | str) -> Any:
 
 
 def _check_structure(text: str) -> None:
-    """Raise ValueError when there are more characters outside of strings than any response has."""
+    """Raise ValueError when more is outside of strings than any response or row has there."""
     if len(text) <= MAX_STRUCTURE_CHARACTERS:
         return
     size = end = 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 
-from askcli.client import server_json
+from askcli.client import bounded_json
 from askcli.contract.limits import MAX_RESPONSE_BYTES
 from askcli.contract.protocol import (
     EVENT_DELTA,
@@ -59,7 +59,7 @@ def read(response: httpx2.Response) -> Iterator[Event]:
 
 def _parsed(event: httpx2.ServerSentEvent) -> Event:
     try:
-        data = server_json.parse(event.data)
+        data = bounded_json.parse(event.data)
     except (ValueError, RecursionError):
         data = None
     if not fits(_SHAPES[event.event], data):

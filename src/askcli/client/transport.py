@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import httpx2
 
 from askcli import __version__
-from askcli.client import bounded, events, server_json
+from askcli.client import bounded, bounded_json, events
 from askcli.client.address import Address
 from askcli.client.deadline import within_at_most
 from askcli.client.events import Events
@@ -153,7 +153,7 @@ def error_of(response: httpx2.Response) -> AskcliError:
         location = response.headers.get("location", "elsewhere")[:200]
         return Misused(f"the server has moved to {location}: use that as --server.")
     try:
-        document = server_json.parse(response.content)
+        document = bounded_json.parse(response.content)
     except (ValueError, RecursionError):
         document = {}
     error = from_problem(response.status_code, document if isinstance(document, dict) else {})
@@ -163,7 +163,7 @@ def error_of(response: httpx2.Response) -> AskcliError:
 
 def _json(response: httpx2.Response, shape: type[T]) -> T:
     try:
-        value: Any = server_json.parse(response.content) if response.content else None
+        value: Any = bounded_json.parse(response.content) if response.content else None
     except (ValueError, RecursionError):
         value = None
     if not fits(shape, value):

@@ -17,7 +17,7 @@ from askcli.cli.commands.batch.pool import Asked
 from askcli.cli.commands.batch.rows import lines
 from askcli.cli.output import console, output_file
 from askcli.cli.output.output_file import OutputFile
-from askcli.client import server_json
+from askcli.client import bounded_json
 from askcli.errors import AskcliError, Failed, Misused, ProviderFailed
 from askcli.files.pid_file import file_identity
 
@@ -97,7 +97,7 @@ def _holds_failures(path: Path) -> bool:
 
 def _is_failure(line: bytes) -> bool:
     try:
-        row = server_json.parse(line)
+        row = bounded_json.parse(line)
     except (ValueError, RecursionError):
         return False
     return isinstance(row, dict) and "question" in row and isinstance(row.get("error"), dict)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from askcli.cli.input import stdin
-from askcli.client import server_json
+from askcli.client import bounded_json
 from askcli.contract.limits import MAX_QUESTION_CHARACTERS, MAX_SYSTEM_CHARACTERS
 from askcli.errors import Failed, Misused
 
@@ -133,7 +133,7 @@ def read(file: BinaryIO, run: str, defaults: Mapping[str, str]) -> Iterator[Row]
 
 def _parse(line: bytes, number: int) -> dict[str, Any]:
     try:
-        fields = server_json.parse(line.decode("utf-8-sig"))
+        fields = bounded_json.parse(line.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise Misused(f"line {number} is not JSON: each line is one row.") from None
     if isinstance(fields, str):
