@@ -127,6 +127,13 @@ def test_a_bad_row_is_told_before_anything_is_asked(
     assert fake.asked(marker) == []
 
 
+@pytest.mark.parametrize("name", [".", "..", "/"])
+def test_a_directory_is_no_file_of_rows(new_cli: NewCli, name: str) -> None:
+    outcome = new_cli().in_process("batch", name)
+    assert outcome.code == 2
+    assert outcome.err == f"askcli: error: cannot read {name}: Is a directory.\n"
+
+
 def test_where_failures_go_is_looked_at_first(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
     marker = uuid4().hex
     done = sqlite_cli.in_process(

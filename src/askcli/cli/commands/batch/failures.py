@@ -32,10 +32,10 @@ class FailuresFile:
 
         Raises Misused when it cannot be written, or is the file of the rows or of the answers.
         """
-        default = rows.with_suffix(".failed.jsonl") if rows else Path("batch.failed.jsonl")
         self._is_default = named is None
+        path = named or _default_path(rows)
         try:
-            self._output = output_file.checked(named or default, follows_link=named is not None)
+            self._output = output_file.checked(path, follows_link=named is not None)
             self._check_content()
         except Misused as error:
             raise Misused(f"{error.detail} Name another file with --failures.") from None
@@ -71,6 +71,12 @@ class FailuresFile:
             raise Misused(
                 f"{path} holds the rows or takes the answers: name another file with --failures."
             )
+
+
+def _default_path(rows: Path | None) -> Path:
+    """Return the path beside the rows; "/" and "." have no name, nor has stdin."""
+    directory, stem = (rows.parent, rows.stem) if rows else (Path(), "")
+    return directory / f"{stem or 'batch'}.failed.jsonl"
 
 
 def _remove(output: OutputFile) -> None:
