@@ -2,7 +2,8 @@
 
 Starting `askcli serve` takes about three seconds of CPU, nearly all of it imports. A forked command
 is a process like any other, with its own pid, signals, streams, environment and working directory;
-only its imports are done. The zygote has one thread and no event loop, so that forking is safe.
+only its imports are done and its command tree is built. The zygote has one thread and no event
+loop, so that forking is safe.
 
 It serves a Unix socket. A request is one packet: a JSON object, and the three standard streams as
 file descriptors. The answers are the pid and, when the command has ended, its exit code. A
@@ -197,6 +198,7 @@ def main() -> None:
     for name in PRELOADED:
         importlib.import_module(name)
     _make_passwords_cheap()
+    importlib.import_module("tests.support.built_commands").build()
     gc.collect()
     gc.freeze()  # the forks share these objects' memory
     tasks = Path("/proc/self/task")
