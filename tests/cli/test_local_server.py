@@ -204,7 +204,7 @@ def test_neither_a_foreign_checkout_nor_its_env_file_is_trusted(local: Cli) -> N
     (local.home / "askcli/__init__.py").write_text("raise SystemExit('executed')")
     (local.home / "fastapi.py").write_text("raise SystemExit('executed')")
     (local.home / ".env").write_text("ASKCLI_ANSWERER=anthropic\nANTHROPIC_API_KEY=stolen\n")
-    done = local("ask", "hello")
+    done = local.fresh("ask", "hello")  # nothing is loaded, in the server as little
     assert done.code == 0
     assert "scripted" in done.out
 

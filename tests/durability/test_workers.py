@@ -14,14 +14,11 @@ from tests.support.processes import FreshServer, ServerProcess
 from tests.support.secrets import SECRET
 from tests.support.waiting import eventually
 
+SETTINGS = {"ASKCLI_ANSWERER": "scripted", "JWT_SECRET": SECRET}
+
 
 def two_workers(home: Path, *flags: str, **more: str) -> ServerProcess:
-    settings = {"ASKCLI_ANSWERER": "scripted", "JWT_SECRET": SECRET}
-    return FreshServer(home, "--workers", "2", *flags, **settings, **more)
-
-
-def workers(server: ServerProcess) -> set[int]:
-    return {child.pid for child in psutil.Process(server.pid).children()}
+    return ServerProcess(home, "--workers", "2", *flags, **SETTINGS, **more)
 
 
 def test_workers_share_a_port_are_replaced_and_stop_together(home: Path, new_cli: NewCli) -> None:
@@ -29,14 +26,14 @@ def test_workers_share_a_port_are_replaced_and_stop_together(home: Path, new_cli
     cli = new_cli(server)
     words = ("register", "--name", "A", "--email", "a@b.example", "--password-stdin")
     assert cli(*words, stdin="correct horse battery\n").code == 0
-    first = workers(server)
+    first = server.workers()
     assert len(first) == 2
     with plain_http.client() as http:
         assert http.get(f"{server.url}/readyz").json()["status"] == "ok"
     os.kill(min(first), signal.SIGKILL)
-    eventually(lambda: len(workers(server)) == 2 and workers(server) != first)
+    eventually(lambda: len(server.workers()) == 2 and server.workers() != first)
     assert cli("ask", "hello").code == 0
-    all_of_them = workers(server)
+    all_of_them = server.workers()
     assert server.stop() == 0
     eventually(lambda: not any(map(psutil.pid_exists, all_of_them)))
 
@@ -53,18 +50,20 @@ def test_a_stop_signal_to_every_process_interrupts_no_answer(home: Path, new_cli
     asking = cli.start("ask", "slow")
     assert asking.stdout
     assert asking.stdout.read(1) == b"a"
-    both = workers(server)
+    both = server.workers()
     for pid in both:
         os.kill(pid, signal.SIGTERM)
-    eventually(lambda: workers(server) != both)  # the idle one has ended, so both have noticed
+    eventually(lambda: server.workers() != both)  # the idle one has ended, so both have noticed
     assert server.stop() == 0
     assert asking.communicate()[0] == b"bc\n"
     assert asking.returncode == 0
 
 
 def test_workers_leave_when_their_parent_is_killed(home: Path) -> None:
-    server = two_workers(home)
-    all_of_them = workers(server)
+    # Really started: what a worker inherits, such as an end of its parent's pipe, is seen only so.
+    server = FreshServer(home, "--workers", "2", **SETTINGS)
+    all_of_them = server.workers()
+    assert len(all_of_them) == 2
     assert server.stop(signal.SIGKILL) == -signal.SIGKILL
     eventually(lambda: not any(map(psutil.pid_exists, all_of_them)))
 

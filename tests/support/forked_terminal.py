@@ -34,7 +34,7 @@ class _Terminal(ptyprocess.PtyProcess):  # type: ignore[misc]
         """Start the command; `stream` is its end of the terminal."""
         streams = dict.fromkeys(("stdin", "stdout", "stderr"), stream)
         self._process = ForkedProcess(
-            arguments, env=variables, cwd=Path(cwd), terminal=True, **streams
+            arguments, env=variables, cwd=Path(cwd), session=True, terminal=True, **streams
         )
         self.pid = self._process.pid
 

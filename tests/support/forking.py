@@ -14,9 +14,12 @@ import weakref
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, ClassVar
+
+from tests.support.fork_request import ForkRequest
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120  # longer than any command of the suite takes
@@ -30,6 +33,8 @@ class ForkedProcess:
     The streams are file descriptors, or `subprocess.PIPE` or `DEVNULL`.
     """
 
+    zygote: ClassVar[str | None] = None  # its socket; without one, this run's is started
+
     def __init__(
         self,
         arguments: Sequence[str],
@@ -39,23 +44,18 @@ class ForkedProcess:
         stdin: int = subprocess.DEVNULL,
         stdout: int = subprocess.DEVNULL,
         stderr: int = subprocess.DEVNULL,
-        terminal: bool = False,
+        **more: Any,
     ) -> None:
-        """`terminal`: whether stdin is a terminal that is to control the command, as in a shell."""
+        """`more` is what the `ForkRequest` says else."""
         self.args = list(arguments)
         self.returncode: int | None = None
-        self._connection = _connected(_socket_path())
+        self._connection = _connected(self.zygote or _socket_path())
         weakref.finalize(self, self._connection.close)  # of a command that nobody waited for
         ends = [_Stream(stdin, "wb"), _Stream(stdout, "rb"), _Stream(stderr, "rb")]
         self.stdin, self.stdout, self.stderr = (end.ours for end in ends)
-        request = {
-            "arguments": self.args,
-            "environment": dict(env),
-            "directory": str(cwd),
-            "terminal": terminal,
-        }
-        data = json.dumps(request).encode()
-        socket.send_fds(self._connection, [data], [end.theirs for end in ends])
+        request = ForkRequest(self.args, dict(env), str(cwd), **more)
+        descriptors = [*(end.theirs for end in ends), *request.pass_fds]
+        socket.send_fds(self._connection, [json.dumps(asdict(request)).encode()], descriptors)
         for end in ends:
             end.hand_over()
         self.pid = int(self._connection.recv(32))
@@ -101,6 +101,13 @@ class ForkedProcess:
     def kill(self) -> None:
         """Send SIGKILL, unless the command has ended."""
         self.send_signal(signal.SIGKILL)
+
+
+def started_by(pid: int) -> set[int]:
+    """The running processes that a forked one has started from the zygote."""
+    with _connected(_socket_path()) as connection:
+        connection.send(str(pid).encode())
+        return set(json.loads(connection.recv(2**16)))
 
 
 def _read_all(stream: IO[bytes] | None) -> bytes:

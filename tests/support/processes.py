@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+import psutil
+
 from tests.support import forking
 from tests.support.forking import ForkedProcess
 
@@ -76,6 +78,12 @@ class ServerProcess:
     def pid(self) -> int:
         """The server's process."""
         return self._process.pid
+
+    def workers(self) -> set[int]:
+        """The running worker processes that it has started."""
+        if isinstance(self._process, ForkedProcess):
+            return forking.started_by(self.pid)
+        return {child.pid for child in psutil.Process(self.pid).children()}
 
     def again(self) -> Self:
         """The same server, started again on the same port after it has ended."""

@@ -5,15 +5,18 @@ is a process like any other, with its own pid, signals, streams, environment and
 only its imports are done and its command tree is built. The zygote has one thread and no event
 loop, so that forking is safe.
 
-It serves a Unix socket. A request is one packet: a JSON object, and the three standard streams as
-file descriptors. The answers are the pid and, when the command has ended, its exit code. A
-connection without a request keeps the zygote alive; it ends when the last one is closed.
+It serves a Unix socket. A request is one packet: a JSON object, and the command's file descriptors.
+The answers are the pid and, when the command has ended, its exit code. A pid as a request is
+answered with those of the running processes that it has asked for. A connection without a request
+keeps the zygote alive; it ends when the last one is closed.
+
+A command that starts `python -m askcli.server` gets that from here too: a process with a session,
+descriptors, environment and end like those of a started one. Only its parent is another.
 """
 
 from __future__ import annotations
 
 import atexit
-import fcntl
 import gc
 import importlib
 import json
@@ -23,18 +26,18 @@ import shutil
 import signal
 import socket
 import sys
-import termios
 import threading
-import time
 import traceback
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any
+
+from tests.support import forked_servers
+from tests.support.fork_request import ForkRequest
 
 PRELOADED = (
     "askcli.cli.app",
-    "askcli.server.process.serve",
+    "askcli.server.__main__",
     "alembic.command",
     "anthropic",
     "anthropic.types",
@@ -46,34 +49,7 @@ PRELOADED = (
     "uvloop",
 )
 PACKET = 2**18  # bytes: what one request may take
-
-
-@dataclass
-class Request:
-    """A command to run."""
-
-    arguments: list[str]
-    environment: dict[str, str]
-    directory: str
-    terminal: bool  # whether stdin is the terminal that controls it
-    streams: list[int]  # stdin, stdout, stderr
-
-    def become(self) -> None:
-        """Make this process, a fork, the one that was asked for."""
-        for number, stream in enumerate(self.streams):
-            os.dup2(stream, number)
-        os.closerange(3, 2**16)
-        if self.terminal:
-            os.setsid()
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-        sys.stdin = _stream(0, "r", "surrogateescape")
-        sys.stdout = _stream(1, "w", "surrogateescape")
-        sys.stderr = _stream(2, "w", "backslashreplace")
-        os.environ.clear()
-        os.environ.update(self.environment)
-        time.tzset()
-        os.chdir(self.directory)
-        sys.argv = self.arguments
+MAX_DESCRIPTORS = 8
 
 
 class Zygote:
@@ -85,8 +61,9 @@ class Zygote:
         self._selector.register(listener, selectors.EVENT_READ, self._accept)
         self._connections: set[socket.socket] = set()
         self._children: dict[int, int] = {}  # pid by pidfd
+        self._starters: dict[int, int] = {}  # who asked for it, by pid
 
-    def serve(self) -> Request | None:
+    def serve(self) -> ForkRequest | None:
         """Serve requests; returns one in each fork, and None in the zygote at its end."""
         while True:
             for key, _ in self._selector.select():
@@ -104,30 +81,44 @@ class Zygote:
         self._connections.add(connection)
         self._selector.register(connection, selectors.EVENT_READ, self._receive)
 
-    def _receive(self, connection: socket.socket) -> Request | None:
+    def _receive(self, connection: socket.socket) -> ForkRequest | None:
         try:
-            data, streams, _flags, _address = socket.recv_fds(connection, PACKET, 3)
+            data, received, *_ = socket.recv_fds(connection, PACKET, MAX_DESCRIPTORS)
         except ConnectionResetError:  # closed by one who has not read the exit code
-            data, streams = b"", []
+            data, received = b"", []
         if not data:
             self._close(connection)
             return None
-        request = Request(**json.loads(data), streams=streams)
+        if data.isdigit():
+            self._tell_started_by(int(data), connection)
+            return None
+        request = ForkRequest(**json.loads(data) | {"received": received})
         if (pid := os.fork()) == 0:
             self._let_go()
             return request
-        for stream in streams:
-            os.close(stream)
-        handle = os.pidfd_open(pid)
-        self._children[handle] = pid
-        self._selector.register(
-            handle, selectors.EVENT_READ, lambda handle: self._reap(handle, connection)
-        )
+        for descriptor in received:
+            os.close(descriptor)
+        self._watch(pid, connection)
         _send(connection, pid)
         return None
 
+    def _tell_started_by(self, starter: int, connection: socket.socket) -> None:
+        pids = [pid for pid in self._children.values() if self._starters[pid] == starter]
+        connection.send(json.dumps(pids).encode())
+
+    def _watch(self, pid: int, connection: socket.socket) -> None:
+        handle = os.pidfd_open(pid)
+        self._children[handle] = pid
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        self._starters[pid] = int.from_bytes(credentials[:4], sys.byteorder)
+        self._selector.register(
+            handle, selectors.EVENT_READ, lambda handle: self._reap(handle, connection)
+        )
+
     def _reap(self, handle: int, connection: socket.socket) -> None:
-        _pid, status = os.waitpid(self._children.pop(handle), 0)
+        pid = self._children.pop(handle)
+        _pid, status = os.waitpid(pid, 0)
+        del self._starters[pid]
         self._selector.unregister(handle)
         os.close(handle)
         _send(connection, os.waitstatus_to_exitcode(status))
@@ -144,30 +135,19 @@ class Zygote:
         connection.close()
 
 
-def _stream(number: int, mode: str, errors: str) -> TextIO:
-    """A standard stream as Python opens it at its start."""
-    buffering = 1 if number == 2 else -1
-    stream = open(  # noqa: SIM115
-        number, mode, buffering, encoding="utf-8", errors=errors, closefd=False
-    )
-    return cast(TextIO, stream)
-
-
 def _send(connection: socket.socket, number: int) -> None:
     with suppress(OSError):  # nobody waits for it any more
         connection.send(str(number).encode())
 
 
-def _run_to_end() -> None:
+def _run_to_end(module: str) -> None:
     """Run the command, and end as Python does, except for taking all modules apart.
 
     That would touch, and so copy, all the memory that the forks share: most of a command's time.
     """
-    from askcli.__main__ import main as command
-
     code = 0
     try:
-        command()
+        importlib.import_module(module).main()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
     except BaseException:  # noqa: BLE001 - as Python itself does at the end
@@ -191,6 +171,14 @@ def _make_passwords_cheap() -> None:
     passwords.COST = 4
 
 
+def _fork_servers_too(base: str) -> None:
+    """Let commands get the servers that they start from here as well."""
+    from askcli import server_process
+
+    forked_servers.Popen.zygote = f"{base}/socket"
+    server_process.subprocess = forked_servers  # type: ignore[attr-defined]
+
+
 def main() -> None:
     """Load, serve, and in each fork run the command."""
     if os.fork():
@@ -198,6 +186,7 @@ def main() -> None:
     for name in PRELOADED:
         importlib.import_module(name)
     _make_passwords_cheap()
+    _fork_servers_too(sys.argv[2])
     importlib.import_module("tests.support.built_commands").build()
     gc.collect()
     gc.freeze()  # the forks share these objects' memory
@@ -207,7 +196,7 @@ def main() -> None:
     zygote = Zygote(listener)
     if request := zygote.serve():
         request.become()
-        _run_to_end()
+        _run_to_end(request.module)
     listener.close()
     shutil.rmtree(sys.argv[2])
 
