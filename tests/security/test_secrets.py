@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import given, settings, strategies
 
 from tests.support import plain_http
 from tests.support.cli import Cli, NewCli
@@ -15,8 +16,10 @@ from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.hostile import always
 from tests.support.people import Person, account, logged_in, token_file
 from tests.support.processes import FreshServer, ServerProcess
-from tests.support.secrets import KEY, PASSWORD, SECRET, SECRETS, Secrets
+from tests.support.secrets import KEY, PASSWORD, SECRET, SECRETS, Secrets, without_runs
 from tests.support.servers import server_settings
+
+LENGTHS = strategies.sampled_from([1, 2, 9, 20])
 
 
 def command_lines(*pids: int) -> list[str]:
@@ -84,6 +87,24 @@ def test_the_search_finds_what_is_there() -> None:
     ):
         plain_http.get(server.url)
     assert set(SECRETS.found_in(f"a {PASSWORD} b {KEY}")) == {PASSWORD, KEY}
+
+
+@settings(max_examples=20)
+@given(
+    runs=strategies.lists(strategies.tuples(strategies.sampled_from("ab"), LENGTHS), max_size=6),
+    longest=strategies.integers(1, 5),
+)
+def test_a_text_without_its_long_runs_has_the_same_parts(
+    runs: list[tuple[str, int]], longest: int
+) -> None:
+    whole = "".join(character * count for character, count in runs)
+
+    def parts(text: str) -> set[str]:
+        starts = range(len(text))
+        return {text[start : start + size] for start in starts for size in range(longest + 1)}
+
+    assert parts(without_runs(whole, longest)) == parts(whole)
+    assert len(without_runs("a" * 10_000, longest)) <= 2 * longest
 
 
 def test_debug_shows_where_and_not_what(cli: Cli, server: ServerProcess) -> None:
