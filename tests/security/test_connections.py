@@ -71,11 +71,12 @@ socket.socket.bind = bind_with_small_buffer
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def impatient(
-    fake: FakeAnthropic, new_database: NewDatabase, tmp_path: Path
+    fake: FakeAnthropic, new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
     """A server on which a response must be begun within a second, as a rule thirty."""
+    tmp_path = tmp_path_factory.mktemp("impatient")
     assert (protocol.WRITE_SECONDS, protocol.STREAM_WRITE_SECONDS) == (30, 300)
     (tmp_path / "sitecustomize.py").write_text(IMPATIENCE)
     more = {"PYTHONPATH": str(tmp_path), "PYTHONWARNINGS": ""}
