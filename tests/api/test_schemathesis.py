@@ -21,7 +21,7 @@ ST = str(Path(sys.executable).with_name("st"))
 
 
 SUPPORT = Path(__file__).parents[1] / "support" / "schemathesis"
-EXAMPLES, PHASES = ("300", 4) if SOAK else ("3", 3)
+EXAMPLES, PHASES = ("300", 4) if SOAK else ("2", 3)
 # What covers each constraint of the document once and twice is the soak's: it is most of the time.
 MORE = [] if SOAK else ["--phases", "examples,fuzzing,stateful"]
 

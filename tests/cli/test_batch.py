@@ -21,7 +21,7 @@ from tests.support.screen import lines
 from tests.support.servers import serving
 from tests.support.soak import SOAK, seeded
 
-ROWS = 1000 if SOAK else 300
+ROWS = 1000 if SOAK else 150
 DIFFERENT = ROWS * 9 // 10  # the others repeat one of these
 EDITS = [b"y", b"\n", b'"', b"\\", b"\xff", b'"\n"one more"\n']
 
@@ -79,7 +79,7 @@ def test_what_fails_is_reported_and_asked_again_alone(cli: Cli, fake: FakeAnthro
     good, bad = uuid4().hex, uuid4().hex
     fake.on(bad, "now it works", status=400, error_type="invalid_request_error", failures=2)
     path = written(cli, [good, {"question": bad, "id": "x"}, f"{good} 2", {"question": bad}])
-    done = cli("batch", "-j", "2", str(path))
+    done = cli.in_process("batch", "-j", "2", str(path))
     assert done.code == 5
     assert [answer["row"] for answer in told(done.out)] == [1, 3]
     failed = cli.home / "questions.failed.jsonl"
@@ -88,7 +88,7 @@ def test_what_fails_is_reported_and_asked_again_alone(cli: Cli, fake: FakeAnthro
     assert [row["question"] for row in rows] == [bad, bad]
     assert rows[0]["id"] == "x"
     assert {row["error"]["code"] for row in rows} == {"provider_rejected"}
-    again = cli("batch", str(path))
+    again = cli.in_process("batch", str(path))
     assert (again.code, len(told(again.out))) == (0, 4), again
     assert not failed.exists()
     assert len(fake.asked(good)) == 2
@@ -99,8 +99,8 @@ def test_the_file_of_what_failed_is_a_batch_itself(sqlite_cli: Cli, fake: FakeAn
     bad = uuid4().hex
     fake.on(bad, "better", status=400, error_type="invalid_request_error", failures=1)
     path = written(sqlite_cli, [f"{bad}"])
-    assert sqlite_cli("batch", "--failures", "f.jsonl", str(path)).code == 5
-    done = sqlite_cli("batch", "f.jsonl")
+    assert sqlite_cli.in_process("batch", "--failures", "f.jsonl", str(path)).code == 5
+    done = sqlite_cli.in_process("batch", "f.jsonl")
     assert (done.code, told(done.out)[0]["answer"]) == (0, "better")
 
 
@@ -197,12 +197,12 @@ def test_what_follows_a_failure_is_said_for_each_kind(sqlite_cli: Cli, fake: Fak
     fake.on(bad, "", status=400, error_type="invalid_request_error")
     fake.on(cut, "a part", stop_reason="max_tokens")
     fake.on(refused, "no", stop_reason="refusal")
-    alone = sqlite_cli("batch", "-q", "-", stdin=f'"{cut}"\n"{refused}"\n')
+    alone = sqlite_cli.in_process("batch", "-q", "-", stdin=f'"{cut}"\n"{refused}"\n')
     assert "2 of them, cut off, refused" in alone.err
     assert "The same command" not in alone.err
     path = written(sqlite_cli, [bad, cut, refused])
     for times in (1, 2):
-        done = sqlite_cli("batch", "-q", str(path))
+        done = sqlite_cli.in_process("batch", "-q", str(path))
         assert "The same command asks the other 1 again, and only them." in done.err
         assert (done.code, len(fake.asked(bad))) == (5, times)
     assert (len(fake.asked(cut)), len(fake.asked(refused))) == (1, 1)
@@ -214,10 +214,12 @@ def test_rows_have_their_own_model_and_system_or_the_commands(
     marker = uuid4().hex
     rows = [{"question": marker, "system": "Be brief."}, marker]
     stdin = "".join(json.dumps(row) + "\n" for row in rows)
-    done = sqlite_cli("batch", "-", "-s", "Be kind.", "-j", "1", stdin=stdin)
+    done = sqlite_cli.in_process("batch", "-", "-s", "Be kind.", "-j", "1", stdin=stdin)
     assert done.code == 0, done
     assert [r["system"] for r in fake.asked(marker)] == ["Be brief.", "Be kind."]
-    again = sqlite_cli("batch", "-", "-s", "Be kind.", "--run", "two", "-j", "1", stdin=stdin)
+    again = sqlite_cli.in_process(
+        "batch", "-", "-s", "Be kind.", "--run", "two", "-j", "1", stdin=stdin
+    )
     assert again.code == 0
     assert len(fake.asked(marker)) == 4
 
@@ -228,7 +230,7 @@ def test_no_more_than_so_many_at_once(sqlite_cli: Cli, fake: FakeAnthropic) -> N
     path = written(sqlite_cli, [f"{marker} {n}" for n in range(6)])
     process = sqlite_cli.start("batch", "-q", "-j", "2", str(path))
     assert held.reached.wait(30)
-    listed = json.loads(sqlite_cli("history", "search", marker, "--json").out)["items"]
+    listed = json.loads(sqlite_cli.in_process("history", "search", marker, "--json").out)["items"]
     assert 1 <= len(listed) <= 2
     held.release()
     out, _ = process.communicate(timeout=60)
@@ -300,7 +302,7 @@ def test_a_row_whose_server_was_killed_in_mid_answer_fails_and_is_asked_again(
     assert process.returncode == 5
     assert b"1 of 2 rows failed" in err
     held.release()
-    done = cli("batch", "-q", str(path))
+    done = cli.in_process("batch", "-q", str(path))
     assert [answer["answer"] for answer in told(done.out)] == ["answered", "begun and ended"]
     assert [len(fake.asked(marker)) for marker in (whole, broken)] == [1, 2]
     assert server.stop() == 0
@@ -321,7 +323,7 @@ def test_ctrl_c_stops_at_once_and_says_how_to_go_on(sqlite_cli: Cli, fake: FakeA
 
 def test_what_would_befall_every_row_ends_the_batch(new_cli: NewCli) -> None:
     cli = new_cli(ASKCLI_SERVER="http://127.0.0.1:9", ASKCLI_TOKEN="any")
-    done = cli("batch", "-", "--timeout", "1", stdin='"one"\n"two"\n')
+    done = cli.in_process("batch", "-", "--timeout", "1", stdin='"one"\n"two"\n')
     assert (done.code, done.out) == (6, "")
     assert "the same command resumes" in done.err
 
