@@ -52,9 +52,9 @@ def test_logout_and_login_again(cli: Cli, server: ServerProcess) -> None:
 
 def test_login_with_a_wrong_password(cli: Cli, server: ServerProcess) -> None:
     email = account(cli, server)["user"]["email"]
-    done = cli("login", "--email", email, "--password-stdin", stdin="wrong password\n")
+    done = cli.in_process("login", "--email", email, "--password-stdin", stdin="wrong password\n")
     assert (done.code, done.err) == (4, "askcli: error: Wrong email or password.\n")
-    assert cli("whoami").code == 0  # the login that was there still is
+    assert cli.in_process("whoami").code == 0  # the login that was there still is
 
 
 @pytest.mark.parametrize("stdin", ["", None])
@@ -106,7 +106,7 @@ def test_a_new_password_says_what_becomes_of_api_tokens(
 
 @pytest.mark.parametrize("answer", ["y", "n"])
 def test_a_new_password_asks_at_a_terminal_whether_api_tokens_stay(cli: Cli, answer: str) -> None:
-    assert cli("token", "create", "ci").code == 0
+    assert cli.in_process("token", "create", "ci").code == 0
     terminal = cli.terminal("passwd")
     for label, text in (
         ("Current password: ", PASSWORD),
@@ -119,7 +119,7 @@ def test_a_new_password_asks_at_a_terminal_whether_api_tokens_stay(cli: Cli, ans
     terminal.expect_exact("are revoked" if answer == "y" else "stay valid")
     terminal.wait()
     assert terminal.exitstatus == 0
-    assert cli("token", "list").out.count("\n") == (answer == "n")
+    assert cli.in_process("token", "list").out.count("\n") == (answer == "n")
 
 
 def test_an_email_is_taken_whatever_its_case(cli: Cli, server: ServerProcess) -> None:
@@ -144,13 +144,13 @@ def test_an_expired_token_is_refreshed_once_for_all(cli: Cli, server: ServerProc
     assert [process.communicate() and process.returncode for process in running] == [0] * 6
     after = account(cli, server)
     assert after["refresh_token"] != before["refresh_token"]
-    assert cli("whoami").code == 0
+    assert cli.in_process("whoami").code == 0
     assert account(cli, server) == after
 
 
 def test_a_token_that_the_server_refuses_is_refreshed(cli: Cli, server: ServerProcess) -> None:
     change_account(cli, server, access_token="tampered.with.it")
-    assert cli("whoami").code == 0
+    assert cli.in_process("whoami").code == 0
     assert account(cli, server)["access_token"] != "tampered.with.it"
 
 
@@ -158,15 +158,15 @@ def test_a_given_token_is_used_and_nothing_is_kept(
     cli: Cli, new_cli: NewCli, server: ServerProcess
 ) -> None:
     other = new_cli(server, ASKCLI_TOKEN=account(cli, server)["access_token"])
-    assert other("whoami").out == cli("whoami").out
+    assert other.in_process("whoami").out == cli.in_process("whoami").out
     assert not token_file(other).exists()
     other.environment["ASKCLI_TOKEN"] = "tampered"
-    assert other("whoami").code == 4
+    assert other.in_process("whoami").code == 4
 
 
 def test_loose_permissions_are_tightened(cli: Cli) -> None:
     token_file(cli).chmod(0o644)
-    assert cli("whoami").code == 0
+    assert cli.in_process("whoami").code == 0
     assert stat.S_IMODE(token_file(cli).stat().st_mode) == 0o600
 
 
@@ -206,12 +206,12 @@ def test_a_config_directory_that_cannot_be_written(
     cli = new_cli(sqlite_server)
     cli.environment["ASKCLI_CONFIG_DIR"] = "/proc/askcli"  # not even root can write there
     words = ("register", "--name", "X", "--email", "nodir@example.org", "--password-stdin")
-    done = cli(*words, stdin=PASSWORD)
+    done = cli.in_process(*words, stdin=PASSWORD)
     assert done.code == 1
     assert "/proc/askcli" in done.err
     # Nothing was changed: the account was not made without a place for its tokens.
     del cli.environment["ASKCLI_CONFIG_DIR"]
-    assert cli(*words, stdin=PASSWORD).code == 0
+    assert cli.in_process(*words, stdin=PASSWORD).code == 0
 
 
 def test_a_full_disk_on_the_token_write_loses_nothing(cli: Cli, server: ServerProcess) -> None:
@@ -227,4 +227,4 @@ def test_a_full_disk_on_the_token_write_loses_nothing(cli: Cli, server: ServerPr
     assert token_file(cli).read_bytes() == before
     assert [path.name for path in token_file(cli).parent.iterdir() if path.name[0] == "."] == []
     change_account(cli, server, expires_at=time.time() - 10)
-    assert cli("whoami").code == 0  # the refresh token had not been spent
+    assert cli.in_process("whoami").code == 0  # the refresh token had not been spent

@@ -113,8 +113,8 @@ def test_escape_sequences_are_harmless_and_unchanged_only_raw(
     marker = uuid4().hex
     evil = "red \x1b[31m, title \x1b]0;owned\x07, c1 \x9b31m, back\rspace \x08\x7f end"
     fake.on(marker, evil[:5], evil[5:30], evil[30:])
-    assert sqlite_cli("ask", "--raw", marker).out == evil
-    piped = sqlite_cli("ask", marker).out
+    assert sqlite_cli.in_process("ask", "--raw", marker).out == evil
+    piped = sqlite_cli.in_process("ask", marker).out
     assert piped == "red ␛[31m, title ␛]0;owned␇, c1 �31m, backspace ␈␡ end\n"
     for flags in ([], ["--raw"], ["--json"], ["--ndjson"]):
         terminal = sqlite_cli.terminal("ask", *flags, marker)
@@ -124,7 +124,10 @@ def test_escape_sequences_are_harmless_and_unchanged_only_raw(
         terminal.wait()
         for sequence in ("\x1b[31m", "\x1b]0;", "\x07", "\x9b", "\x08", "\x7f"):
             assert sequence not in output, (flags, sequence)
-    output = sqlite_cli("history", "list").out + sqlite_cli("history", "list", "--json").out
+    output = (
+        sqlite_cli.in_process("history", "list").out
+        + sqlite_cli.in_process("history", "list", "--json").out
+    )
     assert "\x1b" not in output
     assert "\x9b" not in output
 
@@ -132,13 +135,13 @@ def test_escape_sequences_are_harmless_and_unchanged_only_raw(
 def test_an_unreachable_server(new_cli: NewCli) -> None:
     cli = new_cli(ASKCLI_SERVER="http://127.0.0.1:9")
     cli.environment["ASKCLI_TOKEN"] = "any"
-    done = cli("ask", "--timeout", "1", "hello")
+    done = cli.in_process("ask", "--timeout", "1", "hello")
     assert (done.code, done.out) == (6, "")
     assert "cannot reach http://127.0.0.1:9" in done.err
     assert "Trying again" in done.err
     assert "has not confirmed the question" in done.err
-    assert cli("whoami").code == 6
-    assert cli("ask", "hello", "--server", "nonsense").code == 2
+    assert cli.in_process("whoami").code == 6
+    assert cli.in_process("ask", "hello", "--server", "nonsense").code == 2
 
 
 def test_who_is_not_logged_in_is_told_how(new_cli: NewCli, sqlite_server: ServerProcess) -> None:

@@ -71,8 +71,8 @@ def test_completion_offers_commands_ids_models_and_profiles(
     logged_in(cli, sqlite_server)
     cli.environment["ASKCLI_PROFILE"] = "work"
     logged_in(cli, sqlite_server)
-    question_id = json.loads(cli("ask", "--json", "hello").out)["id"]
-    assert cli("models").code == 0
+    question_id = json.loads(cli.in_process("ask", "--json", "hello").out)["id"]
+    assert cli.in_process("models").code == 0
     assert {"ask", "history", "config"} <= completed(cli, shell, "askcli", "")
     assert completed(cli, shell, "askcli", "hi") == {"history"}
     assert {"show", "search", "export"} <= completed(cli, shell, "askcli", "history", "")
@@ -96,7 +96,7 @@ def test_completion_offers_commands_ids_models_and_profiles(
     else:
         assert completed(cli, shell, "askcli", "batch", "") == set()
     del cli.environment["ASKCLI_PROFILE"]
-    assert cli("logout").code == 0
+    assert cli.in_process("logout").code == 0
     assert question_id not in completed(cli, shell, "askcli", "ask", "--retry", "")
 
 

@@ -65,10 +65,10 @@ def test_history_show_of_what_is_not_there(
 def test_history_show_of_another_users_question(
     cli: Cli, new_cli: NewCli, server: ServerProcess
 ) -> None:
-    assert cli("ask", "mine").code == 0
-    question_id = cli("history").out.split()[0]
+    assert cli.in_process("ask", "mine").code == 0
+    question_id = cli.in_process("history").out.split()[0]
     other = logged_in(new_cli(server), server)
-    done = other("history", "show", question_id)
+    done = other.in_process("history", "show", question_id)
     assert (done.code, done.out) == (1, "")
     assert "no such question" in done.err
 
@@ -100,7 +100,7 @@ def test_version_and_help(sqlite_cli: Cli) -> None:
 def asked(cli: Cli, *questions: str) -> list[str]:
     """Ask these at once; their ids, in their order."""
     stdin = "".join(json.dumps(question) + "\n" for question in questions)
-    done = cli("batch", "-q", "-j", "1", "-", stdin=stdin)
+    done = cli.in_process("batch", "-q", "-j", "1", "-", stdin=stdin)
     assert done.code == 0, done
     return [json.loads(line)["id"] for line in done.out.splitlines()]
 
@@ -112,15 +112,17 @@ def test_the_beginning_of_an_id_names_a_question(cli: Cli) -> None:
     assert len(short[0]) < 36
     assert [second.startswith(short[0]), first.startswith(short[1])] == [True, True]
     for given in (short[1], short[1].upper(), first):
-        assert json.loads(cli("history", "show", given, "--json").out)["id"] == first
+        assert json.loads(cli.in_process("history", "show", given, "--json").out)["id"] == first
     shared = first[: next(n for n in range(36) if first[n] != second[n])]
-    ambiguous = cli("history", "show", shared)
+    ambiguous = cli.in_process("history", "show", shared)
     assert (ambiguous.code, "several ids" in ambiguous.err) == (2, True)
-    assert cli("history", "show", "ffffffff").code == 1
-    retried = json.loads(cli("ask", "--retry", short[1], "--json").out)
+    assert cli.in_process("history", "show", "ffffffff").code == 1
+    retried = json.loads(cli.in_process("ask", "--retry", short[1], "--json").out)
     assert retried["question"] == "one"
-    gone_on = cli("ask", "--conversation", short[0], "--json", "three")
-    of_second = json.loads(cli("history", "show", second, "--json").out)["conversation_id"]
+    gone_on = cli.in_process("ask", "--conversation", short[0], "--json", "three")
+    of_second = json.loads(cli.in_process("history", "show", second, "--json").out)[
+        "conversation_id"
+    ]
     assert json.loads(gone_on.out)["conversation_id"] == of_second
     assert f"continuing conversation {of_second}" in gone_on.err
 
@@ -129,17 +131,19 @@ def test_search_is_ranked_paged_marked_and_filtered(cli: Cli, fake: FakeAnthropi
     word = f"w{uuid4().hex[:12]}"
     fake.on(f"{word} none", f"Long before it there is text, and then the {word} at last.")
     asked(cli, f"nothing of the kind {word} none", f"{word}!", "unrelated")
-    questions = [line.split("\t")[3] for line in cli("history", "search", word).out.splitlines()]
+    questions = [
+        line.split("\t")[3] for line in cli.in_process("history", "search", word).out.splitlines()
+    ]
     assert questions == [f"{word}!", f"nothing of the kind {word} none"]
-    as_json = json.loads(cli("history", "search", word, "-n", "1", "--json").out)
+    as_json = json.loads(cli.in_process("history", "search", word, "-n", "1", "--json").out)
     assert [item["question"] for item in as_json["items"]] == [f"{word}!"]
     assert as_json["next_cursor"] == as_json["items"][0]["id"]
-    assert cli("history", "search", word, "--until", "1h").out == ""
-    assert len(cli("history", "search", word, "--since", "1h").out.splitlines()) == 2
-    assert cli("history", "search", f"{word} kind").out.count("\n") == 1
-    assert cli("history", "search", f'"{word} kind"').out == ""
-    assert cli("history", "search", "--", word, "-kind").out.count("\n") == 1
-    nothing = cli("history", "search", "no-such-word-anywhere")
+    assert cli.in_process("history", "search", word, "--until", "1h").out == ""
+    assert len(cli.in_process("history", "search", word, "--since", "1h").out.splitlines()) == 2
+    assert cli.in_process("history", "search", f"{word} kind").out.count("\n") == 1
+    assert cli.in_process("history", "search", f'"{word} kind"').out == ""
+    assert cli.in_process("history", "search", "--", word, "-kind").out.count("\n") == 1
+    nothing = cli.in_process("history", "search", "no-such-word-anywhere")
     assert (nothing.code, nothing.out) == (0, "")
     assert "No question matches" in nothing.err
     dashed = cli.in_process("history", "search", "commit", "-foo")
@@ -170,16 +174,23 @@ def test_times_as_people_say_them(sqlite_cli: Cli) -> None:
 
 def test_delete_by_id_by_age_and_never_by_mistake(cli: Cli) -> None:
     ids = asked(cli, "one", "two", "three", "four")
-    assert cli("history", "delete", ids[0]).code == 2  # nobody to ask whether it is meant
-    assert cli("history", "delete", "--yes").code == 2
-    assert cli("history", "delete", ids[0], "--older-than", "1d", "--yes").code == 2
-    wrong = cli("history", "delete", ids[0], "01890000-0000-7000-8000-000000000000", "--yes")
+    assert (
+        cli.in_process("history", "delete", ids[0]).code == 2
+    )  # nobody to ask whether it is meant
+    assert cli.in_process("history", "delete", "--yes").code == 2
+    assert cli.in_process("history", "delete", ids[0], "--older-than", "1d", "--yes").code == 2
+    wrong = cli.in_process(
+        "history", "delete", ids[0], "01890000-0000-7000-8000-000000000000", "--yes"
+    )
     assert wrong.code == 1
-    assert len(cli("history").out.splitlines()) == 4  # all or nothing
-    done = cli("history", "delete", ids[0], ids[0], ids[1], "--yes", "--json")
+    assert len(cli.in_process("history").out.splitlines()) == 4  # all or nothing
+    done = cli.in_process("history", "delete", ids[0], ids[0], ids[1], "--yes", "--json")
     assert json.loads(done.out) == {"deleted": 2}
-    assert cli("history", "delete", "--older-than", "1h", "--yes").err == "Deleted 0 questions.\n"
-    assert len(cli("history").out.splitlines()) == 2
+    assert (
+        cli.in_process("history", "delete", "--older-than", "1h", "--yes").err
+        == "Deleted 0 questions.\n"
+    )
+    assert len(cli.in_process("history").out.splitlines()) == 2
     terminal = cli.terminal("history", "delete", ids[2])
     terminal.expect_exact('Delete "three"?')
     terminal.sendline("n")
@@ -189,8 +200,8 @@ def test_delete_by_id_by_age_and_never_by_mistake(cli: Cli) -> None:
     terminal.sendline("y")
     terminal.expect("Deleted 2 questions")
     terminal.wait()
-    assert cli("history").out == ""
-    assert json.loads(cli("usage", "--json").out)["items"][0]["questions"] == 4
+    assert cli.in_process("history").out == ""
+    assert json.loads(cli.in_process("usage", "--json").out)["items"][0]["questions"] == 4
 
 
 def test_export_is_the_whole_history_in_each_format(cli: Cli, fake: FakeAnthropic) -> None:
@@ -229,7 +240,7 @@ def test_an_export_needs_no_memory_for_many_rows(
     sqlite_cli: Cli, sqlite_server: ServerProcess
 ) -> None:
     """What 10,000 questions take beyond 100 is less than a quarter of what they are."""
-    user_id = json.loads(sqlite_cli("whoami", "--json").out)["id"]
+    user_id = json.loads(sqlite_cli.in_process("whoami", "--json").out)["id"]
     script = "/usr/bin/env python3 -c '{}' askcli history export"
     peak = (
         "import os,resource,subprocess,sys;"

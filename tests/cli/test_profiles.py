@@ -14,7 +14,7 @@ from tests.support.secrets import PASSWORD
 
 def login(cli: Cli, email: str, *more: str) -> None:
     words = ("login", "--email", email, "--password-stdin", *more)
-    assert cli(*words, stdin=PASSWORD).code == 0
+    assert cli.in_process(*words, stdin=PASSWORD).code == 0
 
 
 def test_a_profile_is_a_server_and_an_account(
@@ -118,7 +118,7 @@ def test_a_server_that_hangs_keeps_nobody_from_another(
             assert hanging.poll() is None
         hanging.kill()
         hanging.communicate()
-    assert cli("whoami").code == 0
+    assert cli.in_process("whoami").code == 0
 
 
 def test_the_local_server_has_no_password_to_change(new_cli: NewCli) -> None:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_status_tells_all_and_the_truth(cli: Cli, server: ServerProcess) -> None:
-    status = json.loads(cli("status", "--json").out)
+    status = json.loads(cli.in_process("status", "--json").out)
     assert status["state"] == "ready"
     assert status["server_version"] == status["version"]
     kind = "sqlite" if server.database_url.startswith("sqlite") else "postgresql"
@@ -81,7 +81,7 @@ def test_usage_counts_by_day_and_model(cli: Cli, fake: FakeAnthropic) -> None:
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_usage_is_a_bar_chart(sqlite_cli: Cli, columns: int) -> None:
     for model in ("claude-haiku-5-5", "claude-haiku-5-5", "claude-sonnet-5-5"):
-        assert sqlite_cli("ask", "-m", model, "hello").code == 0
+        assert sqlite_cli.in_process("ask", "-m", model, "hello").code == 0
     views = lines(sqlite_cli.terminal("usage", columns=columns).read(), columns)
     bars = {line.split()[0]: line.count("█") for line in views if "█" in line}
     assert all(len(line) <= columns for line in views)
@@ -94,7 +94,7 @@ def test_usage_is_a_bar_chart(sqlite_cli: Cli, columns: int) -> None:
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_every_view_at_every_width_with_and_without_colour(sqlite_cli: Cli, columns: int) -> None:
     question = "why is the sky blue and the evening red, 漢字 " * 3
-    question_id = json.loads(sqlite_cli("ask", "--json", question).out)["id"]
+    question_id = json.loads(sqlite_cli.in_process("ask", "--json", question).out)["id"]
     views = (
         ("ask", "--help"),
         ("history",),

@@ -17,7 +17,7 @@ def test_an_endless_stdin_is_refused_at_once(sqlite_cli: Cli) -> None:
     done = sqlite_cli.shell("set +o pipefail; yes | askcli ask summarize; exit ${PIPESTATUS[1]}")
     assert done.code == 2
     assert "too long" in done.err
-    assert json.loads(sqlite_cli("history", "--json").out)["items"] == []
+    assert json.loads(sqlite_cli.in_process("history", "--json").out)["items"] == []
 
 
 def test_two_gigabytes_of_stdin_are_not_read(sqlite_cli: Cli) -> None:
@@ -50,7 +50,7 @@ def test_a_silent_stdin_is_waited_for_with_a_hint(sqlite_cli: Cli, fake: FakeAnt
     assert silent.stdout.read().decode() == f"You asked: {marker}\n"
     assert silent.wait(30) == 0
     silent.communicate()
-    assert sqlite_cli("ask", "--no-stdin", "-").code == 2
+    assert sqlite_cli.in_process("ask", "--no-stdin", "-").code == 2
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_quiet_says_nothing_but_errors(sqlite_cli: Cli, fake: FakeAnthropic) -> 
     assert err == b""
     failing = uuid4().hex
     fake.on(failing, status=400, error_type="invalid_request_error")
-    assert sqlite_cli("ask", "-q", failing).err.startswith("askcli: error: ")
+    assert sqlite_cli.in_process("ask", "-q", failing).err.startswith("askcli: error: ")
 
 
 def test_files_go_along_under_their_names(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
