@@ -25,7 +25,8 @@ def _body(content: Any) -> dict[str, Any]:
 BAD_BODIES = [
     (_body(b'{"question'), "malformed_json"),
     (_body(b"\xff\xfe"), "malformed_json"),
-    (_body(b"[" * 100_000), "malformed_json"),
+    (_body(b"[" * 4_000), "malformed_json"),
+    (_body(b"[" * 100_000), "invalid_request"),
     ({"content": b"question=why"}, "unsupported_media_type"),
     ({"content": b"{}", "headers": {"content-type": "text/plain"}}, "unsupported_media_type"),
     (_body(b"a" * 3_000_000), "payload_too_large"),

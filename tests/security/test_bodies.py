@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from select import select
 
 import psutil
+import pytest
 
 from askcli.contract.limits import MAX_BODY_BYTES
 from tests.support import plain_http
@@ -52,7 +54,7 @@ def test_strangers_unfinished_bodies_fill_no_memory(
         assert received.startswith(b"HTTP/1.1 503 ")
         assert b"retry-after: " in received
         sent[-1].sendall(b"a" * 1000)
-        assert sent[-1].recv(12) == b"HTTP/1.1 400"
+        assert sent[-1].recv(12) == b"HTTP/1.1 422"
         assert new_person(sqlite_server).ask("hello").status_code == 201
         grown = (process.memory_info().rss - before) / MEBIBYTE
     report(f"{STRANGERS} unfinished bodies of strangers: {grown:.1f} MiB more")
@@ -124,3 +126,28 @@ def test_a_refusal_is_small_whatever_the_body_says(
             answer = http.request(method, path, content=body, headers=headers)
             assert answer.status_code == 422, path
             assert len(answer.content) < 4096, path
+
+
+@pytest.mark.parametrize("path", ["/api/questions", "/api/auth/login"])
+@pytest.mark.parametrize("item", ["[]", '""', "7", "{}"])
+def test_a_body_of_many_values_is_refused_before_it_is_parsed(
+    sqlite_server: ServerProcess, new_person: NewPerson, path: str, item: str
+) -> None:
+    """Half a second of the event loop for each one, meanwhile nobody else was served."""
+    items = ",".join([item] * (60_000 // (len(item) + 1)))
+    headers = {"content-type": "application/json"}
+    http = new_person(sqlite_server).http
+    answer = http.post(path, content=f'{{"question":[{items}]}}', headers=headers)
+    assert answer.status_code == 422
+    assert "more values" in answer.json()["detail"]
+
+
+def test_a_body_may_be_indented_and_begin_with_a_mark(
+    sqlite_server: ServerProcess, new_person: NewPerson
+) -> None:
+    """Of the order of its bytes, as some programs write it; and have any text."""
+    question, http = '[],"\\' * 10_000, new_person(sqlite_server).http
+    content = json.dumps({"question": question, "max_tokens": 7}, indent=40).encode("utf-8-sig")
+    headers = {"content-type": "application/json"}
+    answer = http.post("/api/questions", content=content, headers=headers)
+    assert (answer.status_code, answer.json()["question"]) == (201, question)

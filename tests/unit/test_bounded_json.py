@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from askcli.client import bounded_json
+from askcli.contract import bounded_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.sampled_from('a"\\,[]{}:é😀\n')),
@@ -23,14 +23,20 @@ def test_what_fits_is_read_as_it_is(value: object) -> None:
 
 
 @pytest.mark.parametrize("item", ["[]", '""', "7", "{}", '"[\\""'])
-def test_more_values_than_a_page_has_are_refused(
-    monkeypatch: pytest.MonkeyPatch, item: str
-) -> None:
-    monkeypatch.setattr(bounded_json, "MAX_STRUCTURE_CHARACTERS", 300)
-    assert bounded_json.parse(f"[{item},{item}]")
-    with pytest.raises(ValueError, match="too many"):
-        bounded_json.parse("[" + ",".join([item] * 310) + "]")
-    assert bounded_json.parse('["' + ",[]" * 310 + '"]')  # of one text
+def test_more_values_than_a_page_has_are_refused(item: str) -> None:
+    assert bounded_json.parse(f"[{item},{item}]", 300)
+    with pytest.raises(bounded_json.TooManyValues):
+        bounded_json.parse("[" + ",".join([item] * 310) + "]", 300)
+    assert bounded_json.parse('["' + ",[]" * 310 + '"]', 300)  # of one text
+
+
+@pytest.mark.parametrize("end", ["", "\\", "\\\n"])
+def test_a_string_without_an_end_is_read_once(end: str) -> None:
+    """Not once for each quote in it: that would take hours."""
+    with pytest.raises(json.JSONDecodeError):
+        bounded_json.parse('"' + r"\"" * 1_000_000 + end)
+    with pytest.raises(bounded_json.TooManyValues):  # nor are strings that nothing is between
+        bounded_json.parse('""' * 1_000_000)
 
 
 @pytest.mark.parametrize("content", [b"\xff", '"a"'.encode("utf-16"), b'"a', b'\xef\xbb\xbf"a"'])

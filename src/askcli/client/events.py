@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 
-from askcli.client import bounded_json
+from askcli.contract import bounded_json
 from askcli.contract.limits import MAX_RESPONSE_BYTES
 from askcli.contract.protocol import (
     EVENT_DELTA,

@@ -9,11 +9,12 @@ from typing import Any, TypeVar, cast
 import httpx2
 
 from askcli import __version__
-from askcli.client import bounded, bounded_json, events
+from askcli.client import bounded, events
 from askcli.client.address import Address
 from askcli.client.deadline import within_at_most
 from askcli.client.events import Events
 from askcli.client.reviving import RevivingTransport
+from askcli.contract import bounded_json
 from askcli.contract.protocol import EVENT_STREAM, parse_whole_number
 from askcli.contract.validation import fits
 from askcli.errors import AskcliError, BadResponse, Misused, Unreachable

@@ -9,6 +9,8 @@ MAX_SYSTEM_CHARACTERS: Final = 100_000
 MIN_PASSWORD_CHARACTERS: Final = 10
 MAX_PASSWORD_BYTES: Final = 72  # all that bcrypt reads; a longer one is refused and never cut
 MAX_BODY_BYTES: Final = 2_097_152
+# Outside of a body's strings: a dozen fields, however they are indented, have some hundreds.
+MAX_BODY_STRUCTURE: Final = 4096
 MAX_PAGE: Final = 100
 MAX_SEARCH_CHARACTERS: Final = 500
 MAX_SEARCH_WORDS: Final = 100

@@ -1,20 +1,24 @@
-"""Request bodies: bounded in size and time each, and in memory all together."""
+"""Request bodies: bounded in size, values and time each, and in memory all together."""
 
 from __future__ import annotations
 
 import asyncio
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Hashable
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
 
-from askcli.contract.limits import MAX_BODY_BYTES
+from askcli.contract import bounded_json
+from askcli.contract.limits import MAX_BODY_BYTES, MAX_BODY_STRUCTURE
 from askcli.contract.protocol import parse_whole_number
 
 BODY_SECONDS = 60.0
 _TOO_MANY = "Too many requests are arriving; try again shortly."
+_TOO_MANY_VALUES = "The body is no JSON, or has more values or blanks than any request has."
 
 
 class Bodies:
@@ -34,7 +38,7 @@ class Bodies:
         """Return the request with its body bounded. Raises HTTPException (413)."""
         declared = parse_whole_number(request.headers.get("content-length", "")) or 0
         self.check(declared)
-        return Request(request.scope, _Body(self, request, owner).receive, request._send)
+        return _Request(request.scope, _Body(self, request, owner).receive, request._send)
 
     def check(self, size: int) -> None:
         """Raise HTTPException (413) for a body of this size, if it is too large."""
@@ -57,6 +61,17 @@ class Bodies:
             self._sizes[body.owner] -= size
             if not self._sizes[body.owner]:
                 del self._sizes[body.owner]
+
+
+class _Request(Request):
+    """A request whose body is parsed only if that takes little of the event loop's time."""
+
+    async def json(self) -> Any:
+        body = await self.body()
+        try:
+            return bounded_json.parse(body.removeprefix(BOM_UTF8), MAX_BODY_STRUCTURE)
+        except bounded_json.TooManyValues:
+            raise HTTPException(422, _TOO_MANY_VALUES) from None
 
 
 class _Body:

@@ -17,7 +17,7 @@ from askcli.cli.commands.batch.pool import Asked
 from askcli.cli.commands.batch.rows import lines
 from askcli.cli.output import console, output_file
 from askcli.cli.output.output_file import OutputFile
-from askcli.client import bounded_json
+from askcli.contract import bounded_json
 from askcli.errors import AskcliError, Failed, Misused, ProviderFailed
 from askcli.files.pid_file import file_identity
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from askcli.cli.input import stdin
-from askcli.client import bounded_json
+from askcli.contract import bounded_json
 from askcli.contract.limits import MAX_QUESTION_CHARACTERS, MAX_SYSTEM_CHARACTERS
 from askcli.errors import Failed, Misused
 
