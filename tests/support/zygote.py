@@ -34,20 +34,8 @@ from typing import Any
 
 from tests.support import forked_servers
 from tests.support.fork_request import ForkRequest
+from tests.support.preloaded import PRELOADED
 
-PRELOADED = (
-    "askcli.cli.app",
-    "askcli.server.__main__",
-    "alembic.command",
-    "anthropic",
-    "anthropic.types",
-    "psycopg",
-    "sqlalchemy.dialects.postgresql.psycopg",
-    "sqlalchemy.dialects.sqlite.pysqlite",
-    "uvicorn.lifespan.on",
-    "uvicorn.loops.uvloop",
-    "uvloop",
-)
 PACKET = 2**18  # bytes: what one request may take
 MAX_DESCRIPTORS = 8
 
