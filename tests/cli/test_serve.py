@@ -74,8 +74,8 @@ def test_a_short_secret_is_refused(new_cli: NewCli) -> None:
 
 def test_without_a_secret_one_is_made_kept_and_told(tmp_path: Path) -> None:
     secrets = []
-    for _ in range(2):
-        server = FreshServer(tmp_path, ASKCLI_ANSWERER="scripted")
+    for kind in (FreshServer, ServerProcess):
+        server = kind(tmp_path, ASKCLI_ANSWERER="scripted")
         assert server.stop() == 0
         secret_file = tmp_path / ".local/share/askcli/jwt_secret"
         assert stat.S_IMODE(secret_file.stat().st_mode) == 0o600
@@ -88,7 +88,7 @@ def test_without_a_secret_one_is_made_kept_and_told(tmp_path: Path) -> None:
 def test_a_dotenv_and_the_environment_configure_the_host(tmp_path: Path) -> None:
     lines = "ASKCLI_ANSWERER=scripted\nJWT_SECRET=short\nPORT=1\nPATH=/nowhere\nASKCLI_MODEL=\n"
     (tmp_path / ".env").write_text(lines + "ASKCLI_DRAIN_SECONDS=3\n")
-    server = FreshServer(tmp_path, JWT_SECRET=SECRET)  # the environment goes before the file
+    server = ServerProcess(tmp_path, JWT_SECRET=SECRET)  # the environment goes before the file
     log_lines = [line for line in server.log if ".env" in line]
     assert log_lines == ["Read .env: ASKCLI_ANSWERER, ASKCLI_DRAIN_SECONDS.\n"]
     assert plain_http.get(f"{server.url}/healthz").status_code == 200

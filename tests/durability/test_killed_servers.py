@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +11,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from tests.support.databases import NewDatabase
+from tests.support.databases import NewDatabase, migrated
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
@@ -28,11 +25,7 @@ from tests.support.waiting import eventually
 def test_a_killed_server_loses_no_question(
     new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path, kind: str
 ) -> None:
-    url = new_database(kind)
-    subprocess.run(
-        [str(Path(sys.executable).with_name("askcli")), "migrate"],
-        env=os.environ | {"DB_CONN_STRING": url}, check=True, capture_output=True,
-    )  # fmt: skip
+    url = migrated(new_database(kind))
     more = {"ASKCLI_ORPHAN_SECONDS": "2"}
     server = serving(tmp_path, fake, url, **more)
     person = new_person(server)

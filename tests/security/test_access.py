@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx2
 import jwt
 import pytest
 
@@ -182,13 +183,14 @@ class World:
     """The users and tokens that the matrix is tried with."""
 
     server: ServerProcess
+    http: httpx2.Client  # with no token of its own
     alice: Owned
     refused: dict[str, str]
     disabled_token: str
 
 
 @pytest.fixture(scope="module")
-def world(server: ServerProcess, people: NewPerson) -> World:
+def world(server: ServerProcess, people: NewPerson) -> Iterator[World]:
     alice = owning(people(server))
     refused = {name: forge(alice) for name, forge in FORGED.items()}
     refused |= {f"without {claim}": without(alice, claim) for claim in WITHOUT}
@@ -207,15 +209,15 @@ def world(server: ServerProcess, people: NewPerson) -> World:
         admin.disable(connection, disabled.email)
     refused["a disabled user"] = disabled.tokens["access_token"]
     alice.before = everything(alice.person)
-    return World(server, alice, refused, disabled_token)
+    with plain_http.client(server.url) as http:
+        yield World(server, http, alice, refused, disabled_token)
 
 
 def send(world: World, operation: tuple[str, str], ids: dict[str, str], token: str | None) -> int:
     method, path = operation
     headers = {"authorization": f"Bearer {token}"} if token else {}
-    with plain_http.client(world.server.url) as http:
-        body: dict[str, Any] | None = {} if method == "POST" else None
-        answer = http.request(method, path.format(**ids), headers=headers, json=body)
+    body: dict[str, Any] | None = {} if method == "POST" else None
+    answer = world.http.request(method, path.format(**ids), headers=headers, json=body)
     if answer.status_code >= 400:
         assert answer.headers["content-type"].startswith("application/problem+json")
     return answer.status_code
