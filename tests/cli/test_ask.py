@@ -88,11 +88,11 @@ def test_json_is_one_object_and_ndjson_the_events(cli: Cli, fake: FakeAnthropic)
 
 def test_an_error_under_json_is_json_on_stderr(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
     marker = uuid4().hex
-    fake.on(marker, status=529, error_type="overloaded_error")
+    fake.on(marker, status=400, error_type="invalid_request_error")
     done = sqlite_cli.in_process("ask", "--json", marker)
     assert (done.code, done.out) == (5, "")
     error = json.loads(done.err)["error"]
-    assert error["code"] == "provider_overloaded"
+    assert error["code"] == "provider_rejected"
     assert json.loads(sqlite_cli.in_process("history", "show", error["question_id"], "--json").out)
 
 

@@ -20,7 +20,7 @@ from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
 from tests.support.raw_http import answer_to, connection, is_open, read_all
-from tests.support.servers import metric, serving
+from tests.support.servers import customized, metric, serving
 from tests.support.soak import SOAK, report, seeded
 from tests.support.streams import STREAM
 from tests.support.waiting import eventually
@@ -78,8 +78,7 @@ def impatient(
     """A server on which a response must be begun within a second, as a rule thirty."""
     tmp_path = tmp_path_factory.mktemp("impatient")
     assert (protocol.WRITE_SECONDS, protocol.STREAM_WRITE_SECONDS) == (30, 300)
-    (tmp_path / "sitecustomize.py").write_text(IMPATIENCE)
-    more = {"PYTHONPATH": str(tmp_path), "PYTHONWARNINGS": ""}
+    more = customized(tmp_path, IMPATIENCE)
     server = serving(tmp_path, fake, new_database("sqlite"), **more)
     yield server
     assert server.stop() == 0
@@ -248,10 +247,8 @@ def small(
     fake: FakeAnthropic, new_database: NewDatabase, tmp_path: Path
 ) -> Iterator[ServerProcess]:
     """A server that may have 64 files open, and 128 if it asks for them."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 128))\n"
-    )
-    more = {"PYTHONPATH": str(tmp_path), "PYTHONWARNINGS": ""}
+    few_files = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 128))\n"
+    more = customized(tmp_path, few_files)
     server = serving(tmp_path, fake, new_database("sqlite"), **more)
     yield server
     assert server.stop() == 0

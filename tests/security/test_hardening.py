@@ -18,7 +18,7 @@ from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
 from tests.support.raw_http import answer_to, connection, read_all
-from tests.support.servers import serving
+from tests.support.servers import customized, serving
 from tests.support.soak import SOAK, report, seeded
 
 MEBIBYTE = 2**20
@@ -232,11 +232,11 @@ def impatient(
 ) -> Iterator[ServerProcess]:
     """A server whose ten seconds for headers and minute for a body are a second each."""
     assert (protocol.HEADER_SECONDS, bodies.BODY_SECONDS) == (10, 60)
-    (tmp_path / "sitecustomize.py").write_text(
+    more = customized(
+        tmp_path,
         "from askcli.server.http import bodies, protocol\n"
-        "protocol.HEADER_SECONDS = bodies.BODY_SECONDS = 1.0\n"
+        "protocol.HEADER_SECONDS = bodies.BODY_SECONDS = 1.0\n",
     )
-    more = {"PYTHONPATH": str(tmp_path), "PYTHONWARNINGS": "", "ASKCLI_ANSWERER": "scripted"}
     server = serving(tmp_path, fake, new_database("sqlite"), **more)
     yield server
     assert server.stop() == 0

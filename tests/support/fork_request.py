@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib
 import os
 import sys
 import termios
@@ -43,6 +44,15 @@ class ForkRequest:
         time.tzset()
         os.chdir(self.directory)
         sys.argv = self.arguments
+        if directory := self.environment.get("PYTHONPATH"):
+            _customize(directory)
+
+
+def _customize(directory: str) -> None:
+    """Run the directory's `sitecustomize`, as Python does at its start."""
+    sys.path.insert(0, directory)
+    sys.modules.pop("sitecustomize", None)  # the zygote's own
+    importlib.import_module("sitecustomize")
 
 
 def _place(descriptors: Sequence[int], numbers: Sequence[int]) -> None:

@@ -37,8 +37,12 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
 
 
 def can_fork(variables: Mapping[str, str]) -> bool:
-    """Whether a forked command is as good as a fresh one: Python reads its own variables once."""
+    """Whether a forked command is as good as a fresh one: Python reads its own variables once.
+
+    PYTHONPATH is here the directory of a `sitecustomize` and nothing else: see `customized`.
+    """
     own = {name: value for name, value in variables.items() if name.startswith("PYTHON")}
+    own.pop("PYTHONPATH", None)
     return forking.AVAILABLE and own == {"PYTHONWARNINGS": "error"}
 
 

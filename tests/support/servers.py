@@ -31,6 +31,12 @@ def server_settings(fake: FakeAnthropic, url: str, **settings: str) -> dict[str,
     return defaults | settings
 
 
+def customized(directory: Path, code: str) -> dict[str, str]:
+    """The setting of a command that runs this code first, as what no setting changes may need."""
+    (directory / "sitecustomize.py").write_text(code)
+    return {"PYTHONPATH": str(directory)}
+
+
 def metric(server: ServerProcess, name: str) -> float:
     """One of the server's metrics."""
     lines = plain_http.get(f"{server.url}/metrics").text.splitlines()
