@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from askcli.contract.shapes import Tokens
 from askcli.server.dependencies import Owner, ServicesHere, login_of
@@ -21,9 +21,9 @@ async def log_in(body: Login, services: ServicesHere) -> Tokens:
 
 
 @router.post("/refresh", responses=_problems)
-async def refresh_tokens(body: Refresh, services: ServicesHere) -> Tokens:
+async def refresh_tokens(body: Refresh, services: ServicesHere, request: Request) -> Tokens:
     """Rotate the refresh token; a retry within the grace period gets the same successor."""
-    return await services.sessions.refresh(body.refresh_token)
+    return await services.sessions.refresh(body.refresh_token, request.is_disconnected)
 
 
 @router.post("/logout", status_code=204, responses=problems(401, 403))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, RowMapping
 
 from askcli.contract.shapes import Session, User
 from askcli.contract.shapes import Tokens as TokensShape
-from askcli.errors import AccountDisabled, AskcliError, InvalidCredentials, NotFound
+from askcli.errors import AccountDisabled, AskcliError, Interrupted, InvalidCredentials, NotFound
 from askcli.services import audit, request_info
 from askcli.services.auth.rate_limits import RateLimits
 from askcli.services.auth.rotation import Rotation
@@ -66,11 +67,14 @@ class Sessions:
         audit.record(connection, "login", user_id=user["id"], session_id=session["id"])
         return Login(user["id"], session["id"])
 
-    async def refresh(self, refresh_token: str) -> TokensShape:
+    async def refresh(
+        self, refresh_token: str, is_client_gone: Callable[[], Awaitable[bool]]
+    ) -> TokensShape:
         """Rotate a refresh token, or repeat its rotation, whose response may have been lost.
 
         Raises InvalidToken for one that was never issued, RateLimited, and SessionEnded when its
-        session is over, also because this use of the token shows that it was stolen.
+        session is over, also because this use of the token shows that it was stolen. Nothing is
+        rotated or ended for a client that is gone: Interrupted.
 
         The limits of addresses are on guesses. A token of a live session has its session's limit,
         so that nobody else at the address or its site can use it up.
@@ -85,6 +89,10 @@ class Sessions:
         else:
             pool.take_turns_as(str(session["user_id"]))
             self._limits.check(self._limits.refresh(str(session["id"])))
+        # After a read, so that the end of the connection has been seen. A paused process finds
+        # requests whose clients have repeated them elsewhere, long ago: they would look like theft.
+        if await is_client_gone():
+            raise Interrupted("The client has closed the connection; nothing was changed.")
         rotated = await self._database.write(self._rotation.rotate, refresh_token)
         if isinstance(rotated, AskcliError):
             raise rotated
