@@ -12,7 +12,9 @@ from sqlalchemy import (
     Connection,
     RowMapping,
     Select,
+    case,
     insert,
+    literal,
     or_,
     select,
     update,
@@ -141,9 +143,15 @@ def use_generation(connection: Connection, session_id: UUID, generation: int) ->
 
 
 def renew(connection: Connection, session_id: UUID, now: datetime, expires_at: datetime) -> None:
-    """Set a session's time of last use, and extend it."""
+    """Set a session's time of last use, and extend it.
+
+    Never shorten it: the clock may be behind, and what it stored would end the session once the
+    clock is set.
+    """
+    until = literal(expires_at, sessions.c.expires_at.type)
+    latest = case((sessions.c.expires_at > until, sessions.c.expires_at), else_=until)
     statement = update(sessions).where(sessions.c.id == session_id)
-    connection.execute(statement.values(last_used_at=now, expires_at=expires_at))
+    connection.execute(statement.values(last_used_at=now, expires_at=latest))
 
 
 def end(connection: Connection, user_id: UUID, session_id: UUID, now: datetime) -> bool:
