@@ -21,6 +21,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from askcli.store import checks, database
 from tests.support.cli import NewCli
 from tests.support.databases import NewDatabase, migrated, postgres_in
 from tests.support.fake_anthropic import FakeAnthropic
@@ -28,9 +29,16 @@ from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
 from tests.support.proxy import Proxy
 from tests.support.secrets import PASSWORD, SECRET
-from tests.support.servers import serving
+from tests.support.servers import customized, serving
 from tests.support.soak import SOAK, report, seeded
 from tests.support.waiting import eventually
+
+# Instead of 4 and 5, so that each refusal comes sooner.
+IMPATIENCE = """
+from askcli.store import checks, database
+
+database.UNIT_SECONDS["postgresql"] = checks.CHECK_SECONDS = 1.5
+"""
 
 HANGS, LOST_REPLIES = (4, 200) if SOAK else (1, 5)
 THREADS = 12  # more requests at once than the server has threads for its database
@@ -98,7 +106,9 @@ def test_a_database_that_hangs_is_503_and_comes_back_without_a_restart(
     tmp_path: Path,
     hang: Hang,
 ) -> None:
-    server = serving(tmp_path, fake, own_postgres.url, ASKCLI_DRAIN_SECONDS="1")
+    assert (database.UNIT_SECONDS["postgresql"], checks.CHECK_SECONDS) == (4, 5)
+    more = customized(tmp_path, IMPATIENCE) | {"ASKCLI_DRAIN_SECONDS": "1"}
+    server = serving(tmp_path, fake, own_postgres.url, **more)
     person = new_person(server)
     calls = [_ask, _whoami, _ready]
     random = seeded()
@@ -118,9 +128,10 @@ def test_a_database_that_hangs_is_503_and_comes_back_without_a_restart(
 # While the connection is made, and while the server looks at the tables.
 @pytest.mark.parametrize("replied_bytes", [100, 1000])
 def test_a_database_that_hangs_at_the_start_is_one_error(
-    own_postgres: Postgres, new_cli: NewCli, replied_bytes: int
+    own_postgres: Postgres, new_cli: NewCli, tmp_path: Path, replied_bytes: int
 ) -> None:
-    cli = new_cli(ASKCLI_ANSWERER="scripted", DB_CONN_STRING=own_postgres.url, JWT_SECRET=SECRET)
+    more = customized(tmp_path, IMPATIENCE) | {"ASKCLI_ANSWERER": "scripted"}
+    cli = new_cli(DB_CONN_STRING=own_postgres.url, JWT_SECRET=SECRET, **more)
     own_postgres.proxy.stall_after(replied_bytes)
     process = cli.start("serve", "--port", "0", stderr=subprocess.PIPE)
     try:

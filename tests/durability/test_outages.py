@@ -20,13 +20,14 @@ import httpx2
 import psutil
 import pytest
 
+from askcli.store import database, engines
 from tests.support.cli import NewCli
 from tests.support.databases import NewDatabase, migrated, postgres_in
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
 from tests.support.processes import FreshServer
 from tests.support.secrets import SECRET
-from tests.support.servers import serving
+from tests.support.servers import customized, serving
 from tests.support.soak import SOAK, seeded
 from tests.support.streams import Seen, ask_until_cut
 from tests.support.waiting import eventually
@@ -111,11 +112,20 @@ def _settled(person: Person) -> list[dict[str, Any]] | None:
     return rows if all(row["status"] != "answering" for row in rows) else None
 
 
+# Instead of 10 and 5, so that who waits for the lock learns sooner that it is not let go.
+IMPATIENCE = """
+from askcli.store import database, engines
+
+database.UNIT_SECONDS["sqlite"], engines.BUSY_SECONDS = 2.0, 1
+"""
+
+
 def test_a_locked_sqlite_is_waited_for_and_told(
     new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
 ) -> None:
+    assert (database.UNIT_SECONDS["sqlite"], engines.BUSY_SECONDS) == (10, 5)
     url = new_database("sqlite")
-    server = serving(tmp_path, fake, url)
+    server = serving(tmp_path, fake, url, **customized(tmp_path, IMPATIENCE))
     person = new_person(server)
     marker = uuid4().hex
     reply = fake.on(marker, "begun", " and ended", hold_after=1)
