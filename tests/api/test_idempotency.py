@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import uuid4
 
 import httpx2
+import pytest
 
 from askcli.services.usage.metering import MESSAGE_TOKENS
 from tests.support.cli import Cli
@@ -44,12 +46,15 @@ def test_a_stored_failure_is_replayed_without_retry_after(
     assert len(fake.asked(key)) == 1
 
 
+@pytest.mark.parametrize(
+    "loss", [{"fault": "reset", "edit": lambda _: [PING, FAULT]}, {"raw": b"HTTP/1.1 200 OK\r\nc"}]
+)
 def test_an_attempt_that_was_lost_before_the_answer_began_is_charged(
-    alice: Person, fake: FakeAnthropic
+    alice: Person, fake: FakeAnthropic, loss: dict[str, Any]
 ) -> None:
     """The provider had taken the request, and may bill it."""
     key = uuid4().hex
-    fake.on(key, "whole", fault="reset", edit=lambda _: [PING, FAULT])
+    fake.on(key, "whole", **loss)
     first, again = ask(alice.http, key), ask(alice.http, key)
     assert (first.status_code, again.status_code) == (502, 502)
     assert replayed(again) == ("true", None)

@@ -80,6 +80,12 @@ def text_without_a_block(events: Events) -> Events:
 
 # What is wrong → what the fake does, and how often it is asked.
 FAULTS: dict[str, tuple[dict[str, Any], int]] = {
+    "closes the connection before it responds": ({"raw": b""}, 1),
+    "closes the connection in the head of its response": (
+        {"raw": b"HTTP/1.1 200 OK\r\ncontent-ty"},
+        1,
+    ),
+    "redirects to itself": ({"status": 307, "headers": {"location": "/v1/messages"}}, 1),
     "stalls before the first word": ({"fault": "stall"}, 1),
     "stalls in mid-answer": ({"fault": "stall", "fault_after": 1}, 1),
     "resets the connection before the first word": ({"fault": "reset"}, 1),

@@ -23,7 +23,7 @@ class Reply:
     `release`; `fault_after` does
     the `fault` there: reset, end, stall, malformed, overloaded, endless. `edit` changes the list of
     events. `status` fails the request instead, always or the first `failures` times; `html` answers
-    something else altogether.
+    something else altogether; `raw` is all that is sent before the connection is closed.
     """
 
     pieces: list[str]
@@ -35,6 +35,7 @@ class Reply:
     pause: float = 0.0
     input_tokens: Any = 11
     html: bool = False
+    raw: bytes | None = None
     status: int = 200
     failures: int | None = None
     error_type: str | None = None
@@ -108,6 +109,10 @@ class FakeAnthropic:
         body = await request.json()
         self.requests.append(body | {"key": request.headers.get("authorization")})
         reply = self._reply(body["messages"][-1]["content"])
+        if reply.raw is not None:
+            assert request.transport
+            request.transport.write(reply.raw)
+            request.transport.close()
         if reply.html:
             return web.Response(text="<html>A hotel's login page</html>", content_type="text/html")
         if reply.status != 200 and reply.failures != 0:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from askcli.answerers import messages
+from askcli.answerers import failures
 
 NOW = 1_800_000_000.0
 
@@ -35,4 +35,4 @@ def test_a_providers_retry_after_is_seconds_a_fraction_or_a_date(
 ) -> None:
     monkeypatch.setattr("time.time", lambda: NOW)
     error = SimpleNamespace(response=SimpleNamespace(headers={"retry-after": text}))
-    assert messages._retry_after(error) == seconds
+    assert failures._retry_after(error) == seconds

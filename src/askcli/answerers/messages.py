@@ -10,26 +10,17 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-import math
-import re
-import time
-import traceback
 from collections.abc import AsyncGenerator, AsyncIterator
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import httpx2
+
 from askcli.answerers.base import Piece, Request
 from askcli.answerers.bounded import bound
-from askcli.answerers.message_events import NO_ANSWER, MessageEvents
-from askcli.errors import (
-    AskcliError,
-    Interrupted,
-    ProviderFailed,
-    ProviderOverloaded,
-    ProviderRejected,
-    ProviderTimeout,
-)
+from askcli.answerers.failures import translate
+from askcli.answerers.message_events import MessageEvents
+from askcli.errors import AskcliError, ProviderFailed
 from askcli.settings.loopback import is_loopback
 
 if TYPE_CHECKING:
@@ -38,9 +29,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("askcli.provider")
 
-MAX_RETRY_AFTER_SECONDS = 3600
 # From the last event to the end of the response; shorter than any deadline for a piece of text.
 END_SECONDS = 0.5
+# Of an idle connection: far shorter than any provider keeps one. A request on a connection that the
+# provider closes at that moment cannot be told from one that it has taken.
+IDLE_SECONDS = 5.0
 
 
 class MessagesClient:
@@ -70,6 +63,9 @@ class MessagesClient:
                     http_client=sdk.DefaultAioHttpClient(
                         trust_env=not is_loopback(urlsplit(self._base_url or "").hostname or ""),
                         event_hooks={"response": [bound]},
+                        # A redirected request may have been taken, and the key is for one address.
+                        follow_redirects=False,
+                        limits=httpx2.Limits(max_connections=1000, keepalive_expiry=IDLE_SECONDS),
                     ),
                 )
             return self._client
@@ -140,79 +136,3 @@ def _arguments(request: Request) -> dict[str, Any]:
     turns = [{"role": turn.role, "content": turn.content} for turn in request.messages]
     arguments = {"model": request.model, "max_tokens": request.max_tokens, "messages": turns}
     return arguments | ({"system": request.system} if request.system else {})
-
-
-def translate(error: Exception) -> AskcliError:
-    """Return our error for one of the SDK's, without its text, which may quote the response."""
-    import anthropic
-
-    # Time-outs too: the SDK's only time-out is that of the connection.
-    if isinstance(error, anthropic.APIConnectionError):
-        return ProviderFailed("The model's provider cannot be reached; try again later.")
-    if isinstance(error, anthropic.APIStatusError):
-        return _from_status(_status(error), _retry_after(error))
-    if isinstance(error, ValueError | AssertionError | AttributeError | TypeError):
-        # The provider's fault or the SDK's or our own: the log has the place, never the text.
-        place = traceback.extract_tb(error.__traceback__)[-1:]
-        where = ", ".join(f"{frame.filename}:{frame.lineno}" for frame in place)
-        log.warning("the answer could not be read: %s in %s", type(error).__name__, where)
-        return ProviderFailed(NO_ANSWER)
-    return Interrupted("The connection to the model broke off; ask again.")
-
-
-# An error event in mid-stream arrives as status 200; its type says what it is.
-_STATUS_OF_TYPE = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
-
-
-def _status(error: Any) -> int:
-    body = error.body if isinstance(error.body, dict) else {}
-    inner = body.get("error")
-    kind = inner.get("type") if isinstance(inner, dict) else None
-    if error.status_code != 200:
-        return int(error.status_code)
-    return _STATUS_OF_TYPE.get(str(kind), 500)
-
-
-def _retry_after(error: Any) -> int | None:
-    """Return the seconds of Retry-After, at most an hour; None for what is none of its forms.
-
-    A fraction, which some providers send, is rounded up; a date is one of HTTP.
-    """
-    text = error.response.headers.get("retry-after", "")
-    try:
-        if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", text, re.ASCII):
-            seconds = float(text)
-        else:
-            seconds = parsedate_to_datetime(text).timestamp() - time.time()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return max(0, min(MAX_RETRY_AFTER_SECONDS, math.ceil(seconds)))
-
-
-def _from_status(status: int, retry_after: int | None) -> AskcliError:
-    if status in (401, 403):
-        return ProviderRejected(
-            "The model's provider refused this server's key; its host must check ANTHROPIC_API_KEY."
-        )
-    if status == 404:
-        return ProviderRejected("The model's provider does not know this model; choose another.")
-    if status in (400, 413, 422):
-        return ProviderRejected(
-            "The model's provider refused the question; it may be too long for the model."
-        )
-    if status in (429, 529):
-        return ProviderOverloaded(
-            "The model is overloaded; try again shortly.", retry_after=retry_after
-        )
-    if status in (408, 504):
-        return ProviderTimeout("The model did not answer in time; try again.")
-    return ProviderFailed(f"The model's provider failed ({status}); try again later.")
