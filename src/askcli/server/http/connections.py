@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 from typing import Protocol
 
+from askcli.server.http.heads import Held
 from askcli.services import request_info
 
 # The site of all trusted proxies. Others' connections take none of theirs, which are many people's.
@@ -33,6 +34,7 @@ class Connections:
 
     def __init__(self, limit: int, proxies: Sequence[str] = ()) -> None:
         """`proxies` are the addresses and networks of the trusted ones."""
+        self.held = Held()
         self._limit = limit
         self._proxies = [ip_network(proxy) for proxy in proxies]
         self._sites: dict[Connection, str | None] = {}

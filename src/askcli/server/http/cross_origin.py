@@ -6,8 +6,10 @@ Without credentials mode: a page sends its token in a header, and a browser adds
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from fastapi import FastAPI
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 
 from askcli.contract.protocol import (
@@ -29,9 +31,10 @@ _SENT = (
 _READ = (HEADER_REQUEST_ID, HEADER_IDEMPOTENCY_REPLAYED, "retry-after", "location")
 
 
-def headers(origins: Sequence[str], origin: str | None) -> dict[str, str]:
-    """Return the headers with which a page of `origin` may read a response that no route makes."""
-    if origin not in origins or origin is None:
+def headers(app: Any, received: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return the headers with which a request's page may read a response that no route makes."""
+    origin = Headers(raw=received).get("origin")
+    if origin is None or origin not in app.state.allowed_origins:
         return {}
     return {
         "access-control-allow-origin": origin,

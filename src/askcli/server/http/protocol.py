@@ -1,7 +1,7 @@
 """HTTP protocol with the limits that uvicorn does not have.
 
-Headers and trailers have a deadline and a maximum size, few pipelined requests are read ahead, and
-a client must take its responses. Without that, a client that sends a byte a minute or reads nothing
+Headers and trailers have a deadline and a maximum size, one pipelined request is read ahead, and a
+client must take its responses. Without that, a client that sends a byte a minute or reads nothing
 would hold a connection for ever, and one that sends without end would fill the memory.
 """
 
@@ -11,7 +11,6 @@ import asyncio
 from typing import Any
 
 import httptools
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -19,12 +18,11 @@ from askcli.errors import AskcliError, HeadersTooLarge, MalformedRequest, TooSlo
 from askcli.server.http import cross_origin, upgrades
 from askcli.server.http.connections import Connections
 from askcli.server.http.flow import Flow
+from askcli.server.http.heads import Heads
 from askcli.server.http.taking import Taking
 from askcli.server.http.writing import WriteDeadline, encoded, unchunked
 
 HEADER_SECONDS = 10.0
-MAX_HEADER_BYTES = 65_536
-MAX_PIPELINED = 8
 # The parser does not stop between two requests: what it is fed at once bounds how many it finds.
 PARSED_BYTES = 1024
 WRITE_SECONDS = 30.0
@@ -39,8 +37,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._deadline: asyncio.TimerHandle | None = None
         self._in_headers = False
-        self._header_bytes = 0  # of this request's path, headers and trailers
-        self._partial_bytes = 0  # in which the parser has found no complete element yet
+        self._heads = Heads()
         self._unparsed = memoryview(b"")
         self._is_refused = False
         self._responding: RequestResponseCycle | None = None
@@ -61,6 +58,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
+        self._connections.held.release(self)
         self._stop_deadline()
         self._writing.stop()
         self.pipeline.clear()
@@ -74,8 +72,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._parse()
 
     def _parse(self) -> None:
-        """Parse what was read until enough requests wait; then read no more."""
-        while self._unparsed and len(self.pipeline) < MAX_PIPELINED:
+        """Parse what was read until a request waits for the one before it; then read no more."""
+        while self._unparsed and not self.pipeline:
             if self._is_refused or self.transport.is_closing():
                 self._unparsed = memoryview(b"")
                 return
@@ -84,13 +82,24 @@ class BoundedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
         else:
             self._unparsed = memoryview(b"")  # an empty slice would keep all that was read
+        self._hold()
+
+    def _hold(self) -> None:
+        """Close the connection if all of them hold too much, and this one more than most do."""
+        size = self._heads.size + len(self._unparsed)
+        if self._connections.held.hold(self, size) or self._is_refused:
+            return
+        if self._is_responding():
+            self.transport.abort()
+        else:
+            self._refuse(Unavailable("The server has too much to read; try again shortly."))
 
     def _feed(self, data: memoryview) -> int:
         """Feed the parser; returns how many bytes it has taken."""
         if self._deadline is None and not self._is_responding():
             self._start_deadline()  # a next request, or the rest of a refused one
         self._unset_keepalive_if_required()
-        self._partial_bytes += len(data)
+        self._heads.unread_bytes += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -101,38 +110,39 @@ class BoundedProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(MalformedRequest("This is not an HTTP request that can be read."))
             return len(data)
-        if max(self._header_bytes, self._partial_bytes) > MAX_HEADER_BYTES:
+        if self._heads.is_too_large():
             self._refuse(HeadersTooLarge("The headers are too large; send less."))
         return len(data)
 
     def on_message_begin(self) -> None:
-        self._in_headers, self._header_bytes, self._partial_bytes = True, 0, 0
+        self._heads.begin(is_behind=self._is_responding())
+        self._in_headers = True
         super().on_message_begin()
         self.scope["state"]["abort_if_stalled"] = self._taking.abort_if_stalled
         self.scope["state"]["abort_if_untaken"] = self._taking.abort_if_untaken
 
     def on_url(self, url: bytes) -> None:
-        self._count(url)
+        self._heads.add_path(url)
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(name + value)
+        self._heads.add_header(name, value)
         if self._in_headers:  # trailers are dropped
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade() and upgrades.framing(self.headers):
             upgrades.check(self.headers)  # before the request goes to the app
-        self._in_headers, self._partial_bytes = False, 0
+        self._in_headers, self._heads.unread_bytes = False, 0
         self._stop_deadline()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        self._partial_bytes = 0
+        self._heads.unread_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._partial_bytes = 0
+        self._heads.unread_bytes = 0
         if self.parser.should_upgrade() and upgrades.framing(self.headers):
             return  # its body is still to come
         super().on_message_complete()
@@ -157,6 +167,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._writing.start(self._write_seconds())
         if self._responding is not None:
             self._responding.body.clear()  # of a body that nobody has read
+        self._heads.drop_first()
         super().on_response_complete()
         self._parse()
         if not self.transport.is_closing():
@@ -175,10 +186,6 @@ class BoundedProtocol(HttpToolsProtocol):
     def _write_seconds(self) -> float:
         is_stream = self._responding is not None and self._responding.chunked_encoding
         return STREAM_WRITE_SECONDS if is_stream and self._is_reading else WRITE_SECONDS
-
-    def _count(self, header: bytes) -> None:
-        self._header_bytes += len(header)
-        self._partial_bytes = 0
 
     def _is_responding(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
@@ -207,11 +214,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False  # uvicorn closes the connection after the response
             return
         if not self._is_responding() or not self.cycle.response_started:
-            self.transport.write(encoded(error, self._cross_origin_headers()))
+            headers = self.headers if self._in_headers else []
+            self.transport.write(encoded(error, cross_origin.headers(self.config.app, headers)))
         self._writing.start(WRITE_SECONDS)
         self.transport.close()
-
-    def _cross_origin_headers(self) -> dict[str, str]:
-        app: Any = self.config.app
-        origin = Headers(raw=self.headers).get("origin") if self._in_headers else None
-        return cross_origin.headers(app.state.allowed_origins, origin)
