@@ -142,6 +142,10 @@ def test_a_server_whose_files_are_deleted_is_replaced(local: Cli) -> None:
     assert "after" in local("history").out  # kept in a database that is there
     third = pids(local)
     assert third != second
+    (log,) = local.home.glob(".local/share/askcli/*-wal")
+    log.unlink()
+    assert "after" in local("history").out
+    assert pids(local) != third
     random, data = seeded(), local.home / ".local/share/askcli"
     for number in range(40 if SOAK else 0):
         parts = [runtime(local), data, *runtime(local).glob("*"), *data.glob("*")]

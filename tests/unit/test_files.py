@@ -166,6 +166,16 @@ def test_a_deleted_or_replaced_file_is_noticed(tmp_path: Path) -> None:
     assert path.exists()
 
 
+def test_a_file_that_comes_later_is_known_from_then_on(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    files = FileIdentities([], later=[path])
+    assert files.are_intact()
+    path.touch()
+    assert files.are_intact()
+    path.unlink()
+    assert not files.are_intact()
+
+
 @pytest.mark.parametrize("is_link", [True, False])
 def test_what_another_user_puts_into_a_shared_directory_is_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_link: bool

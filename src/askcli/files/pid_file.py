@@ -110,11 +110,17 @@ def _parse(content: bytes) -> tuple[int, int] | None:
 class FileIdentities:
     """Files as they are now, to notice when one is deleted or replaced."""
 
-    def __init__(self, paths: Iterable[Path]) -> None:
+    def __init__(self, paths: Iterable[Path], *, later: Iterable[Path] = ()) -> None:
+        """The files of `later` may not be there yet: each is known from when it is."""
         self._identities = {path: file_identity(path) for path in paths}
+        self._awaited = set(later)
 
     def are_intact(self) -> bool:
         """Return whether all are still the same files."""
+        for path in list(self._awaited):
+            if identity := file_identity(path):
+                self._identities[path] = identity
+                self._awaited.discard(path)
         return all(file_identity(path) == known for path, known in self._identities.items())
 
     def unlink(self, path: Path) -> None:

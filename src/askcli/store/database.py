@@ -54,6 +54,7 @@ class Database:
         # "database is locked".
         self._writers = Pool(1, "writer") if self.is_sqlite else self._readers
         self._long_entries = LongUnits()
+        self.is_closed = False
         # On PostgreSQL, units that wait for a lock have threads of their own: those that need no
         # lock, or another one, do not wait behind them.
         self._waiters = Pool(engines.WAITERS, "waiters")
@@ -164,6 +165,7 @@ class Database:
         """Wait for the units in progress, which have deadlines, and close; others are forgotten."""
         for pool in (self._writers, self._readers, self._waiters):
             pool.close()
+        self.is_closed = True  # before SQLite removes the files of its log
         self.engine.dispose()
 
 

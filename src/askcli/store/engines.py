@@ -86,6 +86,11 @@ def check_exists(url: URL) -> None:
         )
 
 
+def log_files(database: Path | None) -> list[Path]:
+    """Return SQLite's files with the latest changes, the same while the database is open."""
+    return [database.with_name(database.name + end) for end in ("-wal", "-shm") if database]
+
+
 def sqlite(url: URL) -> Engine:
     """Return an engine for SQLite with WAL, foreign keys, full synchronization, a private file."""
     if not url.database or url.database == ":memory:":

@@ -1,7 +1,8 @@
 """Serves the API on a Unix socket, for one user's commands.
 
-The local server leaves when it is idle, and when its socket, its pid file or its database was
-deleted or replaced: what it stored then would be lost, and `askcli serve --stop` would not find it.
+The local server leaves when it is idle, and when its socket, its pid file or a file of its database
+was deleted or replaced: what it stored then would be lost, and `askcli serve --stop` would not find
+it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from askcli.server.process.running import BACKLOG, CHECK_SECONDS, Role, prepare,
 from askcli.services.runs.stream import wait_for_event
 from askcli.settings import Settings
 from askcli.settings.registration import OF_THE_LOCAL_SERVER
+from askcli.store import engines
 
 log = logging.getLogger("askcli.notices")
 
@@ -57,8 +59,10 @@ class LocalServer(Role):
     def __init__(
         self, socket_path: Path, claim: PidFile, services: Services, idle_seconds: int
     ) -> None:
-        file = services.database.file
-        self._files = FileIdentities([socket_path, claim.path, *([file] if file else [])])
+        database = services.database
+        own = [socket_path, claim.path, *([database.file] if database.file else [])]
+        self._files = FileIdentities(own)
+        self._log_files = FileIdentities([], later=engines.log_files(database.file))
         self._socket_path = socket_path
         self._claim = claim
         self._runs = services.runs
@@ -79,17 +83,23 @@ class LocalServer(Role):
         return ShuttingDown(retry_after=0) if self._has_lost_files() else None
 
     def _has_lost_files(self) -> bool:
-        if not self._is_leaving.is_set() and not self._files.are_intact():
+        if not self._is_leaving.is_set() and not self._are_files_intact():
             log.warning("The local server leaves: its socket or its database was deleted.")
             self._has_lost = True
             self.leaving()
         return self._has_lost
 
+    def _are_files_intact(self) -> bool:
+        return self._files.are_intact() and self._log_files.are_intact()
+
     def leaving(self) -> None:
         """Let another server take over while this one finishes its answers."""
         if not self._is_leaving.is_set():
             self._files.unlink(self._socket_path)
-            self._claim.set_aside(self._runs.active)
+            # Closing the database saves what is in a log without a name, unless another server has
+            # opened it before: that one waits for the claim.
+            if self._log_files.are_intact():
+                self._claim.set_aside(self._runs.active)
             self._is_leaving.set()
 
 

@@ -7,7 +7,6 @@ import logging
 import os
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
 from askcli import __version__
 from askcli.errors import Failed, Unavailable
@@ -19,6 +18,8 @@ from askcli.server.process.workers import Workers
 from askcli.services.auth.signing_key import secret_path
 from askcli.services.runs.stream import wait_for_event
 from askcli.settings import Settings
+from askcli.store import engines
+from askcli.store.database import Database
 
 log = logging.getLogger("askcli.notices")
 server_log = logging.getLogger("askcli.server")
@@ -62,7 +63,7 @@ def _run(
     ready: Callable[[], None],
     life: int | None = None,
 ) -> None:
-    role = PortServer(services.database.file, life)
+    role = PortServer(services.database, life)
     run(services, settings, sock, ready, role)
     if role.has_lost_database():
         raise Failed(f"the server has ended, because {role.loss}.")
@@ -71,14 +72,17 @@ def _run(
 class PortServer(Role):
     """A server on a port, alone or a worker.
 
-    It stops when the file of its SQLite database is deleted or replaced, because what it stored
-    then would be lost, and a worker also when its parent was killed.
+    It stops when the file of its SQLite database, or one of its log, is deleted or replaced,
+    because what it stored then would be lost, and a worker also when its parent was killed.
     """
 
-    def __init__(self, database: Path | None, life: int | None) -> None:
+    def __init__(self, database: Database, life: int | None) -> None:
         """`life` is the end of a pipe whose other end the parent of workers holds."""
-        self.loss = f"its database {database} was deleted or replaced"
-        self._files = FileIdentities([database] if database else [])
+        self.loss = f"its database {database.file} was deleted or replaced"
+        self._remedy = "put the right file in its place"
+        self._files = FileIdentities([database.file] if database.file else [])
+        self._database = database
+        self._log_files = FileIdentities([], later=engines.log_files(database.file))
         self._life = life
         self._has_lost = False
 
@@ -104,15 +108,24 @@ class PortServer(Role):
         )
 
     def has_lost_database(self) -> bool:
-        """Whether the database's file was deleted or replaced; the first time, log it."""
-        if not self._has_lost and not self._files.are_intact():
+        """Whether a file of the database was deleted or replaced; the first time, log it."""
+        if not self._has_lost and not self._are_files_intact():
             self._has_lost = True
             server_log.error(
-                "this server ends, because %s: put the right file in its place, then start it "
-                "again (a worker's parent does)",
+                "this server ends, because %s: %s, then start it again (a worker's parent does)",
                 self.loss,
+                self._remedy,
             )
         return self._has_lost
+
+    def _are_files_intact(self) -> bool:
+        if not self._files.are_intact():
+            return False
+        if self._database.is_closed or self._log_files.are_intact():
+            return True
+        self.loss = f"the -wal or -shm file of its database {self._database.file} was deleted"
+        self._remedy = "let it end, which saves what was in them"
+        return False
 
 
 def _greeting(sock: socket.socket, workers: int = 1) -> str:
