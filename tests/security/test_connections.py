@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -28,11 +27,6 @@ from tests.support.waiting import eventually
 MEBIBYTE = 2**20
 UNREAD = 60 if SOAK else 1
 PATHS = [b"/healthz", b"/openapi.json", b"/nowhere", b"/api/users/me"]
-_BODY = b'{"email": "nobody@example.org", "password": "a guess at it"}'
-LOGIN = (
-    b"POST /api/auth/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-    b"content-length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
-)
 GET = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
@@ -240,39 +234,3 @@ def test_http_1_0_gets_no_chunks(sqlite_server: ServerProcess, new_person: NewPe
         assert b"transfer-encoding" not in head
         assert body.startswith((b"event: question\n", b'{"status":'))
         assert body.endswith((b"\n\n", b"}"))
-
-
-@pytest.fixture
-def small(
-    fake: FakeAnthropic, new_database: NewDatabase, tmp_path: Path
-) -> Iterator[ServerProcess]:
-    """A server that may have 64 files open, and 128 if it asks for them."""
-    few_files = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 128))\n"
-    more = customized(tmp_path, few_files)
-    server = serving(tmp_path, fake, new_database("sqlite"), **more)
-    yield server
-    assert server.stop() == 0
-    assert "Traceback" not in "".join(server.log)
-
-
-def test_idle_connections_keep_nobody_out(small: ServerProcess, new_person: NewPerson) -> None:
-    """The files that a process may have open are for the database, too."""
-    person = new_person(small)
-    with ExitStack() as sites:
-        early = sites.enter_context(connection(small, source="127.1.1.1"))
-        early.sendall(GET)
-        assert early.recv(12) == b"HTTP/1.1 200"
-        logins = [sites.enter_context(connection(small, source="127.1.2.1")) for _ in range(4)]
-        for sock in logins:  # of the same site as those below: they wait for the slow hash
-            sock.sendall(LOGIN)
-        for number in range(200):
-            sock = sites.enter_context(connection(small, source=f"127.1.2.{number + 1}"))
-            sock.sendall(GET)
-            assert sock.recv(12) == b"HTTP/1.1 200"
-        assert len(psutil.Process(small.pid).net_connections("tcp")) <= 97
-        assert is_open(small, early)
-        assert person.ask("hello").status_code == 201
-        late = sites.enter_context(connection(small, source="127.1.3.1"))
-        late.sendall(GET)
-        assert late.recv(12) == b"HTTP/1.1 200"
-        assert [sock.recv(12) for sock in logins] == [b"HTTP/1.1 401"] * 4

@@ -14,6 +14,7 @@ import pytest
 from askcli.server.app import create_app
 from askcli.server.bootstrap import Services, build
 from askcli.server.http.activity import Activity
+from askcli.server.http.connections import Connections
 from askcli.services import request_info
 from askcli.services.questions.ask import Ask
 from askcli.services.request_info import RequestInfo
@@ -44,6 +45,7 @@ async def services_on(url: str) -> AsyncIterator[Services]:
 async def client_of(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of the whole application, without a socket."""
     app = create_app(services, Activity(), None, lambda: None, [])
+    app.state.connections = Connections(1000)
 
     async def connection(scope: Any, receive: Any, send: Any) -> None:
         await app({**scope, "state": {"abort_if_stalled": lambda: False}}, receive, send)

@@ -86,7 +86,10 @@ async def get_caller(
 ) -> AsyncIterator[Caller]:
     """Provide the caller, whose session or token is watched until the response is sent."""
     caller = await admit(request, scopes.scopes)
-    with services.authentication.watching(caller, request.state.abort_if_stalled) as watch:
+    with (
+        request.app.state.connections.serving(caller.user_id),
+        services.authentication.watching(caller, request.state.abort_if_stalled) as watch,
+    ):
         request.state.watch = watch
         yield caller
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
 from typing import Protocol
 
+from askcli.errors import Unavailable
 from askcli.server.http.heads import Held
 from askcli.services import request_info
 
@@ -22,14 +24,15 @@ class Connection(Protocol):
     transport: asyncio.Transport
 
     def is_idle(self) -> bool:
-        """Whether it waits for its client, and serves no request of an authenticated caller."""
+        """Whether it waits for a request, or for a stranger to take a response."""
 
 
 class Connections:
     """The open connections, up to a number.
 
     Beyond it the one that has been idle for the longest is closed for a new one: of the site with
-    the most connections first, and of none that has fewer than the new one's.
+    the most connections first, and of none that has fewer than the new one's. Of one user requests
+    are served on half of them at most.
     """
 
     def __init__(self, limit: int, proxies: Sequence[str] = ()) -> None:
@@ -37,6 +40,7 @@ class Connections:
         self.held = Held()
         self._limit = limit
         self._proxies = [ip_network(proxy) for proxy in proxies]
+        self._served = Counter[Hashable]()  # requests, by user
         self._sites: dict[Connection, str | None] = {}
         self._counts = Counter[str | None]()  # of connections, by site
         # Those that may be idle, by site, the longest without a response first. One that is looked
@@ -78,6 +82,19 @@ class Connections:
             if not self._counts[site]:
                 del self._counts[site]
             self._rank(site)
+
+    @contextmanager
+    def serving(self, user: Hashable) -> Iterator[None]:
+        """Count a request of the user, until it has its response. Raises Unavailable."""
+        if self._served[user] >= self._limit // 2:
+            raise Unavailable("The server answers as many of your requests as it can at once.")
+        self._served[user] += 1
+        try:
+            yield
+        finally:
+            self._served[user] -= 1
+            if not self._served[user]:
+                del self._served[user]
 
     def _leave_out(self, connection: Connection) -> None:
         site = self._sites[connection]

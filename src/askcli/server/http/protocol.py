@@ -156,11 +156,10 @@ class BoundedProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]
 
     def is_idle(self) -> bool:
-        """Whether it waits for its client, and serves no request of an authenticated caller."""
-        if (cycle := self._responding) is None or cycle.response_complete:
+        """Whether it waits for a request, or for a stranger to take a response."""
+        if (cycle := self._responding) is None or cycle.response_complete or cycle.more_body:
             return True
-        waits = cycle.more_body or self.flow.write_paused
-        return waits and "caller" not in cycle.scope["state"]
+        return self.flow.write_paused and "caller" not in cycle.scope["state"]
 
     def on_response_complete(self) -> None:
         self._connections.is_waiting(self)
