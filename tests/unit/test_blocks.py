@@ -45,7 +45,33 @@ def test_each_top_level_element_is_a_block() -> None:
         ("  ```\nindented\n```\n", None),
         ("words\n", None),
         ("```no line end", None),
+        ("~~~~~", None),
+        ("~~~\nx\n~~ ~~~\n~~~x\n ~~~~ \t\ny", Code("", ["x", "~~ ~~~", "~~~x"], True)),
+        ("```a`b\n", None),
+        ("```{.py}\nx\n", Code("", ["x", ""], False)),
     ],
 )
 def test_code_is_parsed_as_far_as_it_has_come(block: str, parsed: Code | None) -> None:
     assert code(block) == parsed
+
+
+LONG = 100_000
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "~" * LONG,
+        "`" * LONG,
+        "~~~" + " \t" * LONG,
+        "~~~" + "a" * LONG + "{" * LONG,
+        "~~~\n" + "~" * LONG + "x",
+        "~~~\n~~~" + " " * LONG + "x",
+        "~" * LONG + "\n" + "~~~~\n" * LONG,
+    ],
+    ids=lambda block: repr(block[:5] + block[-5:]),
+)
+def test_no_line_takes_longer_than_its_length(block: str) -> None:
+    """Or this does not end."""
+    parsed = code(block)
+    assert parsed is None or not parsed.is_closed

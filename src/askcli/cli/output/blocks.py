@@ -23,7 +23,8 @@ class _Parser(MarkdownIt):
 parser = _Parser("commonmark", {"html": False}).enable(["table", "strikethrough"])
 parser.disable(["reference", "html_block", "html_inline"])
 
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([^\s`{]*)[^\n`]*\n")
+# Possessive, as a model may write a line of any length: what a part has matched no other one gets.
+_FENCE = re.compile(r" {0,3}(`{3,}+|~{3,}+)[ \t]*+([^\s`{]*+)[^\n`]*+\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ def code(block: str) -> Code | None:
     opening = _FENCE.match(block)
     if not opening or block.startswith(" "):
         return None
-    fence = re.escape(opening[1])
-    closing = re.compile(rf"^ {{0,3}}{fence}{re.escape(opening[1][0])}*[ \t]*$", re.MULTILINE)
+    fence = f"{opening[1][0]}{{{len(opening[1])},}}+"
+    closing = re.compile(rf"^ {{0,3}}{fence}[ \t]*+$", re.MULTILINE)
     body = block[opening.end() :]
     end = closing.search(body)
     if end:
