@@ -33,6 +33,14 @@ def by_id(connection: Connection, user_id: UUID, question_id: UUID) -> RowMappin
     return connection.execute(query).mappings().first()
 
 
+def is_users(connection: Connection, user_id: UUID, question_id: UUID) -> bool:
+    """Whether the user has this question."""
+    query = select(questions.c.id).where(
+        questions.c.id == question_id, questions.c.user_id == user_id
+    )
+    return connection.execute(query).first() is not None
+
+
 def by_key(connection: Connection, user_id: UUID, key: str) -> RowMapping | None:
     """Return the user's question with this idempotency key, None if there is none.
 

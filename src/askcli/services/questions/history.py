@@ -81,6 +81,8 @@ class History:
 
     def _remove(self, connection: Connection, user_id: UUID, question_id: UUID) -> bool:
         """Delete the question, and note the cost of its text so far: its process may be dead."""
+        if not questions.is_users(connection, user_id, question_id):
+            return False  # before a look at its text, which would take the longer the more there is
         estimate = self._metering.estimate(connection, question_id)
         is_removed = questions.remove(connection, user_id, question_id)
         if is_removed and estimate:

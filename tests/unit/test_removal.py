@@ -1,0 +1,63 @@
+"""The text of a question that is being answered is read for its owner's deletion alone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Connection, insert
+
+from askcli.answerers.base import Request
+from askcli.errors import NotFound
+from askcli.services.questions.ask import Ask, row
+from askcli.services.questions.history import History
+from askcli.store import usage
+from askcli.store.database import Database
+from askcli.store.tables import questions
+from tests.support.people import new_user
+
+
+class Estimates:
+    """Notes the questions whose cost is estimated, from their texts."""
+
+    def __init__(self) -> None:
+        self.questions: list[UUID] = []
+
+    def estimate(self, _connection: Connection, question_id: UUID) -> dict[str, Any]:
+        self.questions.append(question_id)
+        return {"output_tokens": 7}
+
+
+def ask(connection: Connection, email: str) -> tuple[UUID, UUID]:
+    """Store a running question of a new user; returns both ids."""
+    values = row(new_user(connection, email), Ask("q"), Request("m", (), "", 9))
+    connection.execute(insert(questions).values(**values, request_hash="", is_queued=False))
+    reservation = {"question_id": values["id"], "user_id": values["user_id"], "model": "m"}
+    amounts = {"created_at": values["created_at"], "input_tokens": 1, "output_tokens": 9}
+    usage.reserve(connection, reservation | amounts)
+    return values["user_id"], values["id"]
+
+
+def test_anothers_running_question_is_not_looked_at(database_url: str) -> None:
+    database, estimates = Database(database_url), Estimates()
+    history = History(database, cast(Any, estimates))
+    with database.transaction("BEGIN") as connection:
+        alice, question_id = ask(connection, f"{uuid4().hex}@example.org")
+        bob, _ = ask(connection, f"{uuid4().hex}@example.org")
+
+    async def scenario() -> None:
+        for absent in (question_id, uuid4()):
+            with pytest.raises(NotFound):
+                await history.remove(bob, absent)
+        assert not estimates.questions
+        await history.remove(alice, question_id)
+
+    asyncio.run(scenario())
+    assert estimates.questions == [question_id]
+    with database.transaction("BEGIN") as connection:
+        reservation = usage.reserved(connection, question_id)
+    assert reservation is not None
+    assert reservation["output_tokens"] == 7
+    database.close()
