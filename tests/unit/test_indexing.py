@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, select
 
-from askcli.errors import Unavailable
+from askcli.errors import QuotaExceeded, Unavailable
 from askcli.search_terms import Word, words
 from askcli.server.bootstrap import Services, build
 from askcli.services.indexing import MAX_WAITING, SHORT_CHARACTERS
@@ -50,10 +50,17 @@ def database(tmp_path: Path) -> Database:
 
 
 @asynccontextmanager
-async def services_on(database: Database, tmp_path: Path) -> AsyncIterator[Services]:
+async def services_on(
+    database: Database, tmp_path: Path, quota_tokens_day: int | None = None
+) -> AsyncIterator[Services]:
     """The services of a server without its HTTP."""
     services = build(
-        Settings(answerer="scripted", db_conn_string=database.database_url, data_dir=tmp_path)
+        Settings(
+            answerer="scripted",
+            db_conn_string=database.database_url,
+            data_dir=tmp_path,
+            quota_tokens_day=quota_tokens_day,
+        )
     )
     try:
         yield services
@@ -179,3 +186,19 @@ def test_one_users_long_texts_do_not_take_the_room_of_others(
             await asyncio.gather(*tasks)
 
     asyncio.run(scenario())
+
+
+def test_no_long_text_is_split_of_a_user_whose_quota_is_used_up(
+    database: Database, splitting: HeldSplitting, tmp_path: Path
+) -> None:
+    splitting.go_on.set()
+
+    async def scenario() -> None:
+        alice = database.new_user()
+        async with services_on(database, tmp_path, quota_tokens_day=1) as services:
+            await (await services.questions.ask(alice, Ask("short"), None)).wait()
+            with pytest.raises(QuotaExceeded):
+                await services.questions.ask(alice, Ask(LONG), None)
+
+    asyncio.run(scenario())
+    assert not splitting.reached.is_set()

@@ -30,6 +30,11 @@ _full = partial(
 )
 
 
+def is_long(text: str) -> bool:
+    """Whether the text is more work than a look into the database."""
+    return len(text) > SHORT_CHARACTERS
+
+
 class Indexing:
     """Makes index entries."""
 

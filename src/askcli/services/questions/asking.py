@@ -24,7 +24,7 @@ from askcli.errors import (
 )
 from askcli.fair_queue import FairQueue
 from askcli.services import request_info
-from askcli.services.indexing import Indexing
+from askcli.services.indexing import Indexing, is_long
 from askcli.services.questions import conversations
 from askcli.services.questions.ask import Ask
 from askcli.services.questions.ask import row as new_row
@@ -133,6 +133,8 @@ class Questions:
         """Store a question to be answered; False where its key was used meanwhile."""
         if not is_new:
             return await self._database.write(self._start_again, row, request)
+        if is_long(row["question"]):  # no work for those who only send what is refused
+            await self._database.read(self._metering.check, row["user_id"], request)
         entry = await self._indexing.new(row["user_id"], row["question"])
         try:
             await self._database.write_entry(entry, self._add, row, entry, request)

@@ -67,22 +67,29 @@ class Metering:
         unknown; AccountDisabled; NotFound for a user who was deleted meanwhile.
         """
         user = users.lock(connection, row["user_id"])
-        if user is None:
-            raise NotFound("user")
-        if user["disabled_at"]:
-            raise AccountDisabled()
-        input_tokens = sum(estimate_tokens(message.content) for message in request.messages)
-        input_tokens += estimate_tokens(request.system)
-        most = Finish("", request.model, input_tokens, request.max_tokens)
+        most = _most(request)
         cost = self._price(most)
-        quota = self._quota.of(user)
-        quotas.check(connection, row["user_id"], quota, is_priced=cost is not None)
+        self._check(connection, user, is_priced=cost is not None)
         reservation = {
             "question_id": row["id"],
             "user_id": row["user_id"],
             "created_at": now(),
         }
         usage.reserve(connection, reservation | _columns(most, cost))
+
+    def check(self, connection: Connection, user_id: UUID, request: Request) -> None:
+        """Raise what `reserve` would, which decides: before work for a question that is refused."""
+        is_priced = self._price(_most(request)) is not None
+        self._check(connection, users.by_id(connection, user_id), is_priced=is_priced)
+
+    def _check(
+        self, connection: Connection, user: Mapping[Any, Any] | None, *, is_priced: bool
+    ) -> None:
+        if user is None:
+            raise NotFound("user")
+        if user["disabled_at"]:
+            raise AccountDisabled()
+        quotas.check(connection, user["id"], self._quota.of(user), is_priced=is_priced)
 
     def settle(self, connection: Connection, outcome: Outcome) -> None:
         """Replace a question's reservation by what it has cost."""
@@ -147,6 +154,12 @@ def estimate_tokens(text: str | None) -> int:
     Nothing smaller holds for all texts: digits, code and CJK come close to it.
     """
     return len((text or "").encode("utf-8", "surrogatepass")) + MESSAGE_TOKENS
+
+
+def _most(request: Request) -> Finish:
+    input_tokens = sum(estimate_tokens(message.content) for message in request.messages)
+    input_tokens += estimate_tokens(request.system)
+    return Finish("", request.model, input_tokens, request.max_tokens)
 
 
 def _nothing(model: str) -> dict[str, Any]:
