@@ -11,6 +11,7 @@ problems         errors as problem documents (RFC 9457)
 contract         shapes, events and headers of the API
 settings         all settings, read once
 search_terms     splitting of texts and queries for search
+normalization    Unicode normalization of texts of any length
 fair_queue       a queue in which users take turns
 files            private files and locks
 server_process   starting a server process

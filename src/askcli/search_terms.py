@@ -15,8 +15,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from askcli.normalization import MAX_MARKS, composed, with_few_marks
+
+# Indexed of each text; the client looks no further for matches.
+MAX_TEXT_CHARACTERS = 400_000
 # Longer words (a line of base64) are found by their beginning.
 MAX_WORD_CHARACTERS = 64
+# Of a word before it is folded, which removes accents. The rest is no part of the word: folded
+# words are kept in memory, and a text of any length may be one word.
+MAX_FOLDED_CHARACTERS = 8 * MAX_WORD_CHARACTERS
 
 _RUN = re.compile(r"[0-9A-Za-z\u0080-\U0010ffff]+")
 # Each is a word, and folding leaves it as it is: they need no look at each character, which takes
@@ -113,9 +120,11 @@ def _part(char: str) -> str:
 
 
 def _folded(text: str, start: int, end: int) -> Iterator[Word]:
-    word = fold(text[start:end])
-    if word:
-        yield Word(word, start, end)
+    word = text[start:end]
+    if end - start > MAX_MARKS:  # else neither changes it
+        word = with_few_marks(word)[:MAX_FOLDED_CHARACTERS]
+    if folded := fold(word):
+        yield Word(folded, start, end)
 
 
 @lru_cache(10_000)
@@ -143,7 +152,7 @@ def terms(query: str) -> tuple[Term, ...]:
     Never fails: parts without a word are ignored.
     """
     parsed = []
-    for minus, quoted, plain in _QUERY.findall(unicodedata.normalize("NFC", query)):
+    for minus, quoted, plain in _QUERY.findall(composed(query)):
         phrase = quoted or plain
         folded = tuple(word.folded for word in words(phrase))
         if folded:
@@ -154,7 +163,7 @@ def terms(query: str) -> tuple[Term, ...]:
 
 def matches(text: str, search_terms: tuple[Term, ...]) -> list[tuple[int, int]]:
     """Return the matches of the terms in a text as ordered spans (start, end), none overlapping."""
-    text_words = list(words(text))
+    text_words = list(words(text[:MAX_TEXT_CHARACTERS]))
     spans = []
     for index in range(len(text_words)):
         lengths = [
@@ -168,11 +177,13 @@ def matches(text: str, search_terms: tuple[Term, ...]) -> list[tuple[int, int]]:
 
 
 def _at(text_words: list[Word], index: int, term: Term) -> bool:
-    following = [word.folded for word in text_words[index : index + len(term.words)]]
-    if len(following) < len(term.words) or following[:-1] != list(term.words[:-1]):
+    end = index + len(term.words) - 1
+    if end >= len(text_words):
         return False
-    last = term.words[-1]
-    return following[-1].startswith(last) if term.is_prefix else following[-1] == last
+    found, last = text_words[end].folded, term.words[-1]
+    if not (found.startswith(last) if term.is_prefix else found == last):
+        return False
+    return tuple(word.folded for word in text_words[index:end]) == term.words[:-1]
 
 
 def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

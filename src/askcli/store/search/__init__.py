@@ -7,7 +7,6 @@ like every query, each of these names the user.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
@@ -17,7 +16,8 @@ from sqlalchemy import Connection, Subquery, select
 from sqlalchemy.exc import OperationalError
 
 from askcli.errors import Unavailable
-from askcli.search_terms import Term, words
+from askcli.normalization import composed
+from askcli.search_terms import MAX_TEXT_CHARACTERS, Term, words
 from askcli.store.search import postgresql, sqlite
 from askcli.store.tables import questions
 
@@ -26,9 +26,6 @@ SECONDS = 2.0
 
 # An entry with more characters than this takes some ten milliseconds or more to store.
 LONG_CHARACTERS = 20_000
-
-# Indexed characters of each of the two texts.
-MAX_CHARACTERS = 400_000
 
 RETRY_AFTER_SECONDS = 10
 
@@ -120,5 +117,4 @@ def bounded(connection: Connection) -> Iterator[None]:
 
 
 def _words(text: str) -> list[str]:
-    normalized = unicodedata.normalize("NFC", text[:MAX_CHARACTERS])
-    return [word.folded for word in words(normalized)]
+    return [word.folded for word in words(composed(text[:MAX_TEXT_CHARACTERS]))]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from askcli.cli.input import question_ids
 from askcli.cli.output import console
 from askcli.contract.shapes import Question
-from askcli.search_terms import Term, matches, terms
+from askcli.search_terms import MAX_TEXT_CHARACTERS, Term, matches, terms
 
 # Characters of an answer shown around a match.
 AROUND = 60
@@ -56,7 +56,8 @@ def matched_lines(questions: list[Question], query: str) -> Iterator[str]:
         # Only the question is marked: the digits of the id and the time may match too.
         head, faint, text = line.partition(_PLAIN) if _PLAIN in line else ("", "", line)
         yield head + faint + _marked(text, search_terms)
-        if excerpt := _excerpt(console.visible(question["answer"]), search_terms):
+        answer_ = console.visible(question["answer"][:MAX_TEXT_CHARACTERS])
+        if excerpt := _excerpt(answer_, search_terms):
             room = shutil.get_terminal_size().columns - 4
             yield "    " + _marked(cut(excerpt, room), search_terms)
 
