@@ -264,7 +264,7 @@ LONG = b'{"name": "' + b"\\ud83d\\ude00" * 1_000_000 + b'"}'
         (
             ("whoami",),
             "GET /api/users/me",
-            Response(body=gzip.compress(bytes(2**27)), headers={"content-encoding": "gzip"}),
+            Response(body=gzip.compress(bytes(2**25), 1), headers={"content-encoding": "gzip"}),
         ),
         (("whoami",), "GET /api/users/me", Response(endless=b"[" * 65_536)),
         (("whoami",), "GET /api/users/me", Response(500, endless=b" " * 65_536)),

@@ -79,19 +79,3 @@ def test_what_has_expired_is_deleted_in_batches(
     database.close()
     assert left == dict.fromkeys(left, 1) | {"refresh_tokens": 7}
     assert max(database.deleted) == BATCH
-
-
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_a_clock_that_is_ahead_at_the_start_deletes_nothing(
-    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    """Neither the logins nor the audit log, which no clock that is set later brings back."""
-    database = Database(migrated(new_database(kind)))
-    with database.transaction() as connection:
-        add_rows(connection, -1)
-    monkeypatch.setattr(housekeeping, "now", lambda: now() + timedelta(days=10_000))
-    asyncio.run(Housekeeping(database, audit_days=SESSION_DAYS)._clean())
-    with database.transaction() as connection:
-        left = {table.name: count(connection, table) for table in TABLES}
-    database.close()
-    assert left == dict.fromkeys(left, 1) | {"refresh_tokens": 7}

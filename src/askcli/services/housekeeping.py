@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -28,16 +28,6 @@ T = TypeVar("T")
 log = logging.getLogger("askcli.housekeeping")
 
 
-def _latest_certain_time(connection: Connection) -> datetime:
-    """Return the time of the newest audit entry, or the clock's if that is earlier.
-
-    A server may start before its clock is set. While nobody logs in or refreshes, little expires;
-    what a clock that is years ahead deletes is lost.
-    """
-    newest = audit.newest(connection, 1)
-    return min(newest[0]["at"], now()) if newest else now()
-
-
 class Housekeeping:
     """Deletes old sessions, invites, rate limits and audit entries."""
 
@@ -50,7 +40,7 @@ class Housekeeping:
         await background.repeat(self._clean, INTERVAL_SECONDS)
 
     async def _clean(self) -> None:
-        timestamp = await self._database.read(_latest_certain_time)
+        timestamp = now()
         old = timestamp - timedelta(days=SESSION_DAYS)
         await self._prune(limits.prune, time.time_ns() // 1000)
         await self._prune(invites.prune, old)
