@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import socket
 from collections.abc import Iterable
+from pathlib import Path
 
 import httpx2
 import pytest
 
+from askcli.client.address import Address
 from askcli.client.reviving import RevivingTransport
+from askcli.client.transport import Transport
+from askcli.errors import Unreachable
 
 REFUSED, BROKEN = httpx2.ConnectError("refused"), httpx2.ReadError("broken")
 
@@ -46,3 +52,15 @@ def test_a_request_that_no_server_took_is_sent_again(
     else:
         assert transport.handle_request(request).status_code == ended
     assert next(remaining, None) is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_socket_that_nobody_listens_at_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "gone.sock"
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(path))
+    transport = Transport(Address("http://askcli", socket=path), 1.0)
+    with pytest.raises(Unreachable):
+        transport.call("GET", "/healthz", dict)
+    transport.close()
+    gc.collect()

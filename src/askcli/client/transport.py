@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import httpx2
 
 from askcli import __version__
-from askcli.client import bounded, events
+from askcli.client import bounded, events, unix_socket
 from askcli.client.address import Address
 from askcli.client.deadline import within_at_most
 from askcli.client.events import Events
@@ -140,8 +140,10 @@ class Transport:
 
 def _direct(address: Address, revive: Callable[[], object] | None) -> httpx2.BaseTransport:
     """Return a transport without a proxy: loopback traffic must stay on this machine."""
-    socket = str(address.socket) if address.socket else None
-    transport = httpx2.HTTPTransport(uds=socket, verify=address.url.startswith("https:"))
+    if address.socket:
+        transport = unix_socket.transport(address.socket)
+    else:
+        transport = httpx2.HTTPTransport(verify=address.url.startswith("https:"))
     return RevivingTransport(transport, revive) if revive else transport
 
 
