@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -28,6 +27,7 @@ from tests.support.people import NewPerson, Person
 from tests.support.processes import FreshServer
 from tests.support.secrets import SECRET
 from tests.support.servers import customized, serving
+from tests.support.small_disk import fill, small_disk
 from tests.support.soak import SOAK, seeded
 from tests.support.streams import Seen, ask_until_cut
 from tests.support.waiting import eventually
@@ -151,21 +151,6 @@ def test_a_locked_sqlite_is_waited_for_and_told(
     assert server.stop() == 0
 
 
-@contextmanager
-def small_disk(path: Path, size: str) -> Iterator[Path]:
-    """A disk of its own, of this size, which only root can mount."""
-    path.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)], capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("this user cannot mount a tmpfs, and a full disk needs one")
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "-l", str(path)], check=True)
-
-
 def test_a_full_disk_is_told_and_got_over(
     fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
 ) -> None:
@@ -173,13 +158,8 @@ def test_a_full_disk_is_told_and_got_over(
         server = serving(tmp_path / "home", fake, f"sqlite:///{disk / 'askcli.db'}")
         person = new_person(server)
         stored = person.ask("kept").json()["id"]
-        filler, marker = disk / "filler", uuid4().hex
-        with filler.open("wb", buffering=0) as file:
-            while True:
-                try:
-                    file.write(b"x" * 4096)
-                except OSError:
-                    break
+        marker = uuid4().hex
+        filler = fill(disk)
         refused = eventually(lambda: _refused(person, marker))
         assert refused
         assert refused.json()["code"] == "database_unavailable"

@@ -14,6 +14,7 @@ from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson
 from tests.support.servers import serving
+from tests.support.small_disk import fill, small_disk
 from tests.support.streams import Seen, ask_until_cut
 from tests.support.waiting import eventually
 
@@ -75,3 +76,23 @@ def test_a_closed_terminal_is_a_request_to_stop(
         reply.release()
         assert stopping.result() == 0
     assert seen.text[-1][1] == len("begun and ended")
+
+
+def test_answers_that_cannot_be_stored_make_the_stop_a_failure(
+    fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", "2m") as disk:
+        url = f"sqlite:///{disk / 'askcli.db'}"
+        server = serving(tmp_path / "home", fake, url, ASKCLI_DRAIN_SECONDS="1")
+        person = new_person(server)
+        marker = uuid4().hex
+        reply = fake.on(marker, "begun", "x" * 2**20, hold_after=1)
+        seen = Seen(marker)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(ask_until_cut, person, server, seen)
+            eventually(lambda: seen.text)
+            fill(disk)
+            reply.release()
+            eventually(lambda: [line for line in server.log if "database failed" in line])
+            assert server.stop() == 1
+    assert any("error: 1 answer could not be stored to the end" in line for line in server.log)

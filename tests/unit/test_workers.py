@@ -28,10 +28,12 @@ if SOAK:
     FATES[1:-1] = seeded().choices(["ends", "fails"], k=8)
 
 WORKER = f"""
-import os, sys, time
+import os, signal, sys, time
 fate, fd = sys.argv[1], int(sys.argv[2])
 os.write(fd, b"{REASON}" if fate == "fails" else b"ready")
 os.close(fd)
+if fate == "loses":
+    signal.sigwait([signal.SIGTERM])
 time.sleep(60 if fate == "stays" else 0)
 sys.exit(1)
 """
@@ -49,9 +51,12 @@ class Starts:
         fate = next(self._fates)
         ready, end = os.pipe()
         command = [sys.executable, "-S", "-c", WORKER, fate, str(end)]
+        waited_for = [signal.SIGTERM] if fate == "loses" else []
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, waited_for)  # the process inherits it
         process = subprocess.Popen(command, pass_fds=[end])
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(end)
-        if fate == "stays":
+        if fate in ("stays", "loses"):
             self.lives.set()
         return process, ready
 
@@ -73,11 +78,8 @@ def run(sock: socket.socket, starts: Starts, monkeypatch: pytest.MonkeyPatch) ->
     Workers(sock, 1, []).run(lambda: None)
 
 
-def test_a_worker_that_dies_while_the_database_is_away_comes_back_with_it(
-    sock: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("INFO")
-    starts = Starts(FATES)
+def run_and_stop(sock: socket.socket, starts: Starts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run one worker, and ask its parent to stop once it lives."""
 
     def stop() -> None:
         assert starts.lives.wait(60)
@@ -85,8 +87,24 @@ def test_a_worker_that_dies_while_the_database_is_away_comes_back_with_it(
 
     stopping = threading.Thread(target=stop)
     stopping.start()
-    run(sock, starts, monkeypatch)
-    stopping.join()
+    try:
+        run(sock, starts, monkeypatch)
+    finally:
+        stopping.join()
+
+
+def test_a_worker_that_fails_as_it_stops_is_the_parents_failure(
+    sock: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Failed, match="ended with 1"):
+        run_and_stop(sock, Starts(["loses"]), monkeypatch)
+
+
+def test_a_worker_that_dies_while_the_database_is_away_comes_back_with_it(
+    sock: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    run_and_stop(sock, Starts(FATES), monkeypatch)
     assert [REASON in line for line in caplog.messages] == [fate == "fails" for fate in FATES[:-1]]
 
 

@@ -80,7 +80,8 @@ def run(
 ) -> None:
     """Serve on the socket; `ready` is called once requests are served.
 
-    Returns after a signal, or when the role's `watch` returns. Raises Failed.
+    Returns after a signal, or when the role's `watch` returns. Raises Failed, also where answers
+    could not be stored.
     """
     role = role or Role()
     role.activity = Activity()
@@ -102,6 +103,9 @@ def run(
         runner.run(main())
     if not server.started:
         raise Failed("the server could not start; see its log.")
+    if lost := services.runs.unstored:
+        which = "1 answer" if lost == 1 else f"{lost} answers"
+        raise Failed(f"{which} could not be stored to the end; the log has the reason.")
 
 
 def _config(

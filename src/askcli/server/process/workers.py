@@ -83,7 +83,7 @@ class Workers:
         """Run a worker to its end; return how it ended."""
         inherited = [self._sock.fileno(), self._life]
         arguments = [*self._flags, "--fd", str(inherited[0]), "--life-fd", str(inherited[1])]
-        process = None
+        process, has_failed = None, False
         try:
             # In a session of its own: a Ctrl-C reaches the parent alone.
             process, ready_pipe = server_process.start(arguments, inherited=inherited)
@@ -91,11 +91,12 @@ class Workers:
             server_process.wait_until_ready(process, ready_pipe)
             self._events.put(partial(self._on_ready, ready))
             reason = f"worker {process.pid} ended with {process.wait()}."
+            has_failed = process.returncode == 1
         except Failed as error:
             reason = f"a worker did not start: {error.detail}"
         except OSError as error:  # no memory, or too many processes
             reason = f"a worker cannot be started: {error.strerror}."
-        self._events.put(partial(self._on_end, process, reason))
+        self._events.put(partial(self._on_end, process, reason, has_failed))
         return reason
 
     def _on_start(self, process: subprocess.Popen[bytes]) -> None:
@@ -108,10 +109,15 @@ class Workers:
         if self._unready == 0:
             ready()
 
-    def _on_end(self, process: subprocess.Popen[bytes] | None, reason: str) -> None:
+    def _on_end(
+        self, process: subprocess.Popen[bytes] | None, reason: str, has_failed: bool
+    ) -> None:
         if process is not None:
             self._running.discard(process)
-        if self._unready > 0 and not self._stopping.is_set():
+        if self._stopping.is_set():
+            if has_failed:  # such as a worker that could not store its answers
+                self._error = Failed(reason)
+        elif self._unready > 0:
             self._error = Failed(reason)
             self._on_signal(signal.SIGTERM)
 

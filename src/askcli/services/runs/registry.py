@@ -55,6 +55,7 @@ class Runs:
         # Questions that were let in, and whose runs have not started yet.
         self._arriving: set[asyncio.Future[None]] = set()
         self.stopping = False
+        self.unstored = 0  # answers whose ends were given up when the server stopped
         self._interrupting = False
 
     @property
@@ -154,8 +155,7 @@ class Runs:
         await self._wait_for_runs(seconds)
         self.interrupt()
         await self._wait_for_runs(STORE_SECONDS)
-        if self._own:
-            log.error("%d answers could not be stored to their end", len(self._own))
+        self.unstored = max(self.unstored, len(self._own))
         for job in [*self._own.values(), *self._followed.values()]:
             if not job.stream.ended:
                 error = ShuttingDown("The server is stopping; rejoin shortly.")
