@@ -107,6 +107,15 @@ def test_a_text_without_its_long_runs_has_the_same_parts(
     assert len(without_runs("a" * 10_000, longest)) <= 2 * longest
 
 
+@settings(max_examples=50)
+@given(texts=strategies.lists(strategies.text("abc", max_size=30), max_size=4))
+def test_secrets_are_found_wherever_they_are(texts: list[str]) -> None:
+    known = {"abcabcabca", "aabbccaabbcc", "cabcabcabca", "abcabcabcab"}
+    for text in ["aabbccaabbcc".join(texts), "".join(texts)]:
+        found = Secrets(*known).found_in(text)
+        assert sorted(found) == sorted(one for one in known if one in text)
+
+
 def test_debug_shows_where_and_not_what(cli: Cli, server: ServerProcess) -> None:
     login = account(cli, server)
     token_file(cli).chmod(0o600)

@@ -27,19 +27,36 @@ LONG = 4000  # a text that is not kept until the end: thousands of them would fi
 # Of the examples in the OpenAPI document, which the tests send as they stand.
 PUBLISHED = {"engine of analysis", "difference engine", "the refresh_token of your login"}
 SHORTEST = 10  # shorter ones were refused, and are words that any text may have
+# A secret in a text has its last ten characters there, and one of their three parts of this length
+# begins at a position that is a multiple of three.
+PART = 8
+STEP = SHORTEST - PART + 1
 
 
 class Secrets:
     """All secrets of a test process."""
 
     def __init__(self, *known: str) -> None:
-        self._known = set(known)
+        self._known: set[str] = set()
+        self._with_part: dict[str, list[str]] = {}  # the secrets with a part in their ends
+        self._longest = 0
         self._texts: list[str] = []
+        for one in known:
+            self._add(one)
 
     def learn(self, *found: Any) -> None:
         """Remember these, unless any text could have them: short ones, and runs of a letter."""
         texts = [one for one in found if isinstance(one, str) and one not in PUBLISHED]
-        self._known |= {one for one in texts if len(one) >= SHORTEST and len(set(one)) >= 5}
+        for one in texts:
+            if len(one) >= SHORTEST and len(set(one)) >= 5 and one not in self._known:
+                self._add(one)
+
+    def _add(self, secret: str) -> None:
+        self._known.add(secret)
+        self._longest = max(self._longest, len(secret))
+        end = secret[-SHORTEST:]
+        for start in range(STEP):
+            self._with_part.setdefault(end[start : start + PART], []).append(secret)
 
     def learn_from(self, text: str | bytes, names: tuple[str, ...]) -> None:
         """Remember what a JSON object has under these names, however deep."""
@@ -100,9 +117,11 @@ class Secrets:
             self._texts.append(text)
 
     def found_in(self, text: str) -> list[str]:
-        """The secrets that the text holds."""
-        short = without_runs(text, max(map(len, self._known)))
-        return [one for one in self._known if one in short]
+        """The secrets that the text holds: thousands are looked for in one pass."""
+        short = without_runs(text, self._longest)
+        parts = (short[start : start + PART] for start in range(0, len(short), STEP))
+        candidates = [self._with_part[part] for part in self._with_part.keys() & parts]
+        return [one for one in set().union(*candidates) if one in short]
 
     def check(self) -> None:
         """Look through all texts again, now that all secrets are known."""
