@@ -275,7 +275,6 @@ def row_of(user_id: str, answer: str) -> dict[str, Any]:
         "stop_reason": "end_turn",
         "model": "m",
         "created_at": now(),
-        "heartbeat_at": now(),
         "request_hash": "",
     }
 

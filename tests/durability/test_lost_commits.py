@@ -15,7 +15,7 @@ from askcli.errors import DatabaseUnavailable
 from askcli.server.bootstrap import build
 from askcli.services.questions.ask import Ask
 from askcli.services.questions.history import Filters
-from askcli.services.runs import storage
+from askcli.services.runs import answer_log
 from askcli.settings import Settings
 from askcli.store import database as database_module
 from tests.support.databases import NewDatabase, migrated
@@ -77,7 +77,7 @@ def test_a_commit_that_comes_late_is_waited_for(
     proxy: Proxy, new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     monkeypatch.setattr(database_module, "UNIT_SECONDS", {"postgresql": 0.5})
-    monkeypatch.setattr(storage, "CHECKPOINT_SECONDS", 0.01)
+    monkeypatch.setattr(answer_log, "TICK_SECONDS", 0.01)
     url = migrated(new_database("postgres"))
     key = None if "without" in end else uuid4().hex
 

@@ -113,7 +113,6 @@ def store_question(connection: Connection, user_id: str, question: str, answer: 
         "model": "claude-sonnet-5-5",
         "created_at": now(),
         "answered_at": now(),
-        "heartbeat_at": now(),
         "request_hash": "",
     }
     entry = search.entry(connection.dialect.name, UUID(user_id), question, answer)

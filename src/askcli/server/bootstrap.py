@@ -20,11 +20,13 @@ from askcli.services.auth.rate_limits import RateLimits
 from askcli.services.auth.sessions import Sessions
 from askcli.services.auth.signing_key import signing_secrets
 from askcli.services.auth.tokens import Tokens
+from askcli.services.clock import new_id
 from askcli.services.housekeeping import Housekeeping
 from askcli.services.indexing import Indexing
 from askcli.services.questions.asking import Questions
 from askcli.services.questions.history import History
 from askcli.services.readiness import ReadinessCheck
+from askcli.services.runs.answer_log import AnswerLog
 from askcli.services.runs.generation import Generator
 from askcli.services.runs.open_streams import OpenStreams
 from askcli.services.runs.orphans import Orphans
@@ -58,6 +60,7 @@ class Services:
     questions: Questions
     history: History
     runs: Runs
+    answer_log: AnswerLog
     streams: OpenStreams
     queue: FairQueue
     indexing: Indexing
@@ -69,6 +72,7 @@ class Services:
     async def close(self) -> None:
         """Interrupt and store the running answers, then close everything."""
         await self.runs.drain(0)
+        await self.answer_log.close()
         await self.answerer.close()
         self.indexing.close()
         self.passwords.close()
@@ -89,9 +93,9 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
     queue = FairQueue(settings.max_running, settings.max_waiting, _queue_full)
     metering = Metering(quotas.from_settings(settings), answerer.cost_usd)
     indexing = Indexing(database.dialect)
-    storage = AnswerStorage(database, metering, indexing)
-    generator = Generator(answerer, _retry_policy(settings), storage)
-    runs = Runs(database, generator)
+    storage, process_id = AnswerStorage(database, metering, indexing), new_id()
+    answer_log = AnswerLog(database, process_id)
+    runs = Runs(database, Generator(answerer, _retry_policy(settings), storage, answer_log))
     life = timedelta(days=settings.refresh_token_days)
     grace = timedelta(seconds=settings.refresh_grace_seconds)
     sessions = Sessions(database, tokens, limits, refresh_life=life, grace=grace)
@@ -103,13 +107,14 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
         logins=Logins(database, passwords, sessions, LoginLimits(settings, limits)),
         sessions=sessions,
         api_tokens=ApiTokens(database),
-        questions=Questions(database, answerer, runs, queue, metering, indexing),
+        questions=Questions(database, answerer, runs, queue, metering, indexing, process_id),
         history=History(database, metering),
         queue=queue,
         indexing=indexing,
         orphans=Orphans(database, runs, metering, indexing, settings.orphan_seconds),
         housekeeping=Housekeeping(database, settings.audit_days),
         runs=runs,
+        answer_log=answer_log,
         streams=OpenStreams(),
         passwords=passwords,
         readiness=ReadinessCheck(database, runs, registration),

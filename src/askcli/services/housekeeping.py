@@ -12,13 +12,16 @@ from sqlalchemy import Connection
 
 from askcli.services import background
 from askcli.services.clock import now
-from askcli.store import audit, invites, limits, sessions
+from askcli.store import audit, invites, limits, processes, sessions
 from askcli.store.database import Database
 
 INTERVAL_SECONDS = 3600.0
 # Ended sessions are kept this long: their networks count as known to the user's account, and their
 # stolen refresh tokens are told apart from strings that never were tokens.
 SESSION_DAYS = 90
+
+# A process that has died; until its answers are found to be orphans its row stays in any case.
+PROCESS_DAYS = 1
 
 # Rows deleted in one transaction: other requests write too.
 BATCH = 500
@@ -29,7 +32,7 @@ log = logging.getLogger("askcli.housekeeping")
 
 
 class Housekeeping:
-    """Deletes old sessions, invites, rate limits and audit entries."""
+    """Deletes old sessions, invites, rate limits, audit entries and signs of life."""
 
     def __init__(self, database: Database, audit_days: int) -> None:
         self._database = database
@@ -43,6 +46,7 @@ class Housekeeping:
         timestamp = now()
         old = timestamp - timedelta(days=SESSION_DAYS)
         await self._prune(limits.prune, time.time_ns() // 1000)
+        await self._prune(processes.prune, timestamp - timedelta(days=PROCESS_DAYS))
         await self._prune(invites.prune, old)
         await self._prune(sessions.prune_tokens, old)
         ended = await self._prune(sessions.prune, old)

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, RowMapping, Select, and_, or_, select
 
 from askcli.search_terms import Term
-from askcli.store import search, sizes
+from askcli.store import answer_parts, search, sizes
 from askcli.store.tables import questions
 
 
@@ -82,7 +82,8 @@ def _load(connection: Connection, user_id: UUID, query: Select[Any], limit: int)
     # One more than the page: it shows whether there is a next one.
     candidates = connection.execute(query.limit(limit + 1)).all()
     ids = sizes.fitting(candidates[:limit])
-    texts = select(questions).where(questions.c.user_id == user_id, questions.c.id.in_(ids))
+    columns = answer_parts.columns(connection)
+    texts = select(*columns).where(questions.c.user_id == user_id, questions.c.id.in_(ids))
     rows = {row["id"]: row for row in connection.execute(texts).mappings()}
     cursor = ids[-1] if len(ids) < len(candidates) else None
     return Page([rows[question_id] for question_id in ids if question_id in rows], cursor)

@@ -2,59 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, false, select, update
 
-from askcli.store import search
-from askcli.store.tables import questions
+from askcli.store import answer_parts, processes, search
+from askcli.store.tables import answer_parts as parts_table
+from askcli.store.tables import is_answering, questions
+from askcli.store.tables import processes as processes_table
+
+
+class Sign(NamedTuple):
+    """The sign of life of a question's run: its process' heartbeat, None where there is none."""
+
+    run_id: UUID | None
+    process_id: UUID | None
+    heartbeat: datetime | None
 
 
 def by_id(connection: Connection, question_id: UUID) -> RowMapping | None:
-    """Return a question's owner and texts, and whether it is queued; None when it was deleted."""
-    c = questions.c
-    query = select(c.user_id, c.question, c.answer, c.is_queued).where(c.id == question_id)
-    return connection.execute(query).mappings().first()
+    """Return what is needed of a question to end it, None when it was deleted.
 
-
-def answering(connection: Connection) -> Sequence[RowMapping]:
-    """Return the ids and heartbeats of the questions of all users that are being answered."""
-    query = select(questions.c.id, questions.c.heartbeat_at)
-    running = query.where(questions.c.status == "answering")
-    return connection.execute(running).mappings().all()
-
-
-def touch(connection: Connection, question_ids: Collection[UUID]) -> set[UUID]:
-    """Return which of the questions are being answered and could be written; write one of them.
-
-    Those whose rows another transaction has locked are left out. The write changes nothing.
+    `id`, `user_id`, `question`, `answer` with its parts, `is_queued`.
     """
     c = questions.c
-    query = select(c.id).where(c.id.in_(question_ids), c.status == "answering")
-    free = connection.scalars(query.with_for_update(skip_locked=True)).all()
-    # Without a free one it matches no row, and still waits for a lock of the table.
-    statement = update(questions).where(c.id.in_(free[:1]), c.status == "answering")
-    connection.execute(statement.values(status="answering"))
-    return set(free)
+    query = select(c.id, c.user_id, c.question, answer_parts.text_so_far(connection), c.is_queued)
+    return connection.execute(query.where(c.id == question_id)).mappings().first()
+
+
+def answering(connection: Connection) -> dict[UUID, Sign]:
+    """Return the signs of life of the questions of all users that are being answered."""
+    q, p = questions.c, processes_table.c
+    query = select(q.id, q.run_id, q.process_id, p.heartbeat_at).where(is_answering)
+    joined = query.select_from(questions.outerjoin(processes_table, p.id == q.process_id))
+    return {question_id: Sign(*sign) for question_id, *sign in connection.execute(joined)}
+
+
+def touch(connection: Connection, signs: Mapping[UUID, Sign]) -> set[UUID]:
+    """Return which of these questions could be written, and their processes' signs of life.
+
+    Those that another transaction has locked are left out. What is written changes nothing, and
+    waits for a lock of any table that a process writes with its sign of life.
+    """
+    process_ids = {sign.process_id for sign in signs.values() if sign.process_id and sign.heartbeat}
+    locked = process_ids - processes.touch(connection, process_ids)
+    connection.execute(update(parts_table).where(false()).values(text=""))
+    query = select(questions.c.id).where(questions.c.id.in_(signs), is_answering)
+    free = connection.scalars(query.with_for_update(skip_locked=True))
+    return {question_id for question_id in free if signs[question_id].process_id not in locked}
 
 
 def interrupt(
-    connection: Connection,
-    question_id: UUID,
-    heartbeat: datetime,
-    now: datetime,
-    entry: search.Entry,
+    connection: Connection, row: RowMapping, sign: Sign, now: datetime, entry: search.Entry
 ) -> bool:
-    """Mark a question as interrupted and index it; False if its heartbeat is no longer this one."""
-    statement = update(questions).where(
-        questions.c.id == question_id,
-        questions.c.status == "answering",
-        questions.c.heartbeat_at == heartbeat,
-    )
+    """Mark a question, as `by_id` has returned it, as interrupted, and index it.
+
+    False if it has changed since, or if there was another sign of life.
+    """
+    if not _is_orphan(connection, row, sign):
+        return False
     values = {"status": "interrupted", "error": "interrupted", "answered_at": now}
-    is_orphan = connection.execute(statement.values(**values, is_queued=False)).rowcount == 1
-    if is_orphan:
-        search.put(connection, question_id, entry)
-    return is_orphan
+    answer_parts.end(connection, [row["id"]], values | {"is_queued": False})
+    search.put(connection, row["id"], entry)
+    return True
+
+
+def _is_orphan(connection: Connection, row: RowMapping, sign: Sign) -> bool:
+    """Lock the question, and then its process: whose sign of life comes later finds it ended."""
+    c = questions.c
+    running = select(c.id).where(c.id == row["id"], is_answering)
+    is_same = c.run_id.is_not_distinct_from(sign.run_id)
+    if connection.execute(running.where(is_same).with_for_update()).first() is None:
+        return False
+    if not processes.lock_silent(connection, sign.process_id, sign.heartbeat):
+        return False
+    return by_id(connection, row["id"]) == row

@@ -1,7 +1,8 @@
 """Queries on questions; those that add or end one also store its entry of the search index.
 
 Every query that serves a user filters by that user. Only the runs' own bookkeeping (change and
-finish) goes by the question's id, as that of orphans does (`store.orphans`).
+finish) goes by the question's id, as that of orphans does (`store.orphans`). Text that a running
+answer has so far is in its parts (`store.answer_parts`); queries that read or end one see to them.
 """
 
 from __future__ import annotations
@@ -11,10 +12,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, Update, and_, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    delete,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 
-from askcli.store import search, sizes, usage
-from askcli.store.tables import questions
+from askcli.store import answer_parts, search, sizes, usage
+from askcli.store.tables import is_answering, questions
 
 _MAY_START_AGAIN = and_(
     questions.c.status.in_(("failed", "interrupted")), usage.is_unbilled(questions.c.id)
@@ -29,7 +41,9 @@ def add(connection: Connection, values: Mapping[str, Any], entry: search.Entry) 
 
 def by_id(connection: Connection, user_id: UUID, question_id: UUID) -> RowMapping | None:
     """Return the user's question, None if there is none."""
-    query = select(questions).where(questions.c.id == question_id, questions.c.user_id == user_id)
+    query = select(*answer_parts.columns(connection)).where(
+        questions.c.id == question_id, questions.c.user_id == user_id
+    )
     return connection.execute(query).mappings().first()
 
 
@@ -46,7 +60,8 @@ def by_key(connection: Connection, user_id: UUID, key: str) -> RowMapping | None
 
     `may_start_again` is whether it has failed without being billed.
     """
-    query = select(questions, _MAY_START_AGAIN.label("may_start_again")).where(
+    columns = answer_parts.columns(connection)
+    query = select(*columns, _MAY_START_AGAIN.label("may_start_again")).where(
         questions.c.user_id == user_id, questions.c.idempotency_key == key
     )
     return connection.execute(query).mappings().first()
@@ -57,7 +72,10 @@ def start_again(connection: Connection, values: Mapping[str, Any]) -> bool:
     statement = update(questions).where(
         questions.c.id == values["id"], questions.c.user_id == values["user_id"], _MAY_START_AGAIN
     )
-    return connection.execute(statement.values(**values)).rowcount == 1
+    is_started = connection.execute(statement.values(**values)).rowcount == 1
+    if is_started:
+        answer_parts.remove(connection, values["id"])
+    return is_started
 
 
 def latest(connection: Connection, user_id: UUID, conversation_id: UUID) -> RowMapping | None:
@@ -101,7 +119,7 @@ def change(
     statement = update(questions).where(
         questions.c.id == question_id,
         questions.c.run_id == run_id,
-        questions.c.status == "answering",
+        is_answering,
     )
     return connection.execute(statement.values(**values)).rowcount == 1
 
@@ -113,9 +131,13 @@ def finish(
     values: Mapping[str, Any],
     entry: search.Entry,
 ) -> bool:
-    """Store the end of a run's answer and index it; False when it has ended, or was deleted."""
+    """Store the end of a run's answer and index it; False when it has ended, or was deleted.
+
+    The values have the whole answer, in place of its parts.
+    """
     is_changed = change(connection, question_id, run_id, values)
     if is_changed:
+        answer_parts.remove(connection, question_id)
         search.put(connection, question_id, entry)
     return is_changed
 
@@ -141,20 +163,22 @@ def has_other_run(connection: Connection, question_id: UUID, run_id: UUID) -> bo
 
 def cancel(connection: Connection, user_id: UUID, question_id: UUID, timestamp: datetime) -> bool:
     """Mark the user's question as cancelled if it is being answered; its process then stops."""
-    statement = _cancel(user_id, timestamp).where(questions.c.id == question_id)
-    return connection.execute(statement).rowcount == 1
+    return _cancel(connection, user_id, questions.c.id == question_id, timestamp) == 1
 
 
 def cancel_all(connection: Connection, user_id: UUID, timestamp: datetime) -> None:
     """Mark all of a user's questions that are being answered as cancelled."""
-    connection.execute(_cancel(user_id, timestamp))
+    _cancel(connection, user_id, true(), timestamp)
 
 
-def _cancel(user_id: UUID, timestamp: datetime) -> Update:
-    running = update(questions).where(
-        questions.c.user_id == user_id, questions.c.status == "answering"
-    )
-    return running.values(status="cancelled", error="cancelled", answered_at=timestamp)
+def _cancel(
+    connection: Connection, user_id: UUID, condition: ColumnElement[bool], timestamp: datetime
+) -> int:
+    running = select(questions.c.id).where(questions.c.user_id == user_id, condition, is_answering)
+    ids = connection.scalars(running.with_for_update()).all()
+    end = {"status": "cancelled", "error": "cancelled", "answered_at": timestamp}
+    answer_parts.end(connection, ids, end)
+    return len(ids)
 
 
 def remove(connection: Connection, user_id: UUID, question_id: UUID) -> bool:

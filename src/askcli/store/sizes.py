@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Integer, Row, Uuid, column, func, select, table
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    LargeBinary,
+    Row,
+    Uuid,
+    cast,
+    column,
+    func,
+    select,
+    table,
+)
 
-from askcli.store.tables import questions
+from askcli.store.tables import answer_parts, questions
 
 # Texts of one page, and those deleted in one transaction, in bytes as UTF-8.
 MAX_BYTES = 4_194_304
@@ -41,11 +53,19 @@ def of_texts(connection: Connection) -> ColumnElement[int]:
     c = questions.c
     if connection.dialect.name == "sqlite":
         size = select(_sizes.c.bytes).where(_sizes.c.question_id == c.id)
-        return size.correlate(questions).scalar_subquery()
+        in_row = size.correlate(questions).scalar_subquery()
+        return in_row + _of_parts(func.length(cast(answer_parts.c.text, LargeBinary)))
     one, two, three = (
         func.octet_length(text) for text in (c.question, c.answer, func.coalesce(c.system, ""))
     )
-    return one + two + three
+    return one + two + three + _of_parts(func.octet_length(answer_parts.c.text))
+
+
+def _of_parts(size: ColumnElement[int]) -> ColumnElement[int]:
+    """Return the expression of the size of a running answer's parts; no other has any."""
+    total = select(func.sum(size))
+    own = total.where(answer_parts.c.question_id == questions.c.id).correlate(questions)
+    return func.coalesce(own.scalar_subquery(), 0)
 
 
 def fitting(candidates: Iterable[Row[UUID, int]], limit: int = MAX_BYTES) -> list[UUID]:

@@ -1,4 +1,4 @@
-"""The tables: users, sessions and tokens, questions, usage, limits, audit log."""
+"""The tables: users, sessions and tokens, questions and answers, usage, limits, audit log."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Float,
+    ForeignKey,
     Index,
     Integer,
     String,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     false,
+    literal_column,
 )
 from sqlalchemy import Column as C  # noqa: N817 - a table reads better with short columns
 
@@ -112,6 +114,9 @@ questions = Table(
     C("requested_model", String(200)),
     C("max_tokens", Integer),
     C("run_id", Uuid),  # the run that answers it; only this run changes it
+    # The server process of that run, which gives the sign of life. No foreign key: the row of a
+    # process is there only while it gives one.
+    C("process_id", Uuid),
     C("input_tokens", Integer),
     C("output_tokens", Integer),
     C("cost_usd", Float),
@@ -120,15 +125,39 @@ questions = Table(
     # Whether it waits for its turn, and nothing of it was sent to the provider; false where that is
     # not known, as of questions of earlier versions.
     C("is_queued", Boolean, nullable=False, server_default=false()),
-    # Heartbeat of a running answer; an `answering` row whose heartbeat stops is an orphan.
-    C("heartbeat_at", UtcDateTime, nullable=False),
     C("idempotency_key", String(200)),
     C("request_hash", String(64), nullable=False),
     UniqueConstraint("user_id", "idempotency_key"),
     # Ids are UUIDv7, whose order is the order in time: these indexes serve every listing.
     Index("ix_questions_user_id_id", "user_id", "id"),
     Index("ix_questions_user_id_conversation_id_id", "user_id", "conversation_id", "id"),
-    Index("ix_questions_status_heartbeat_at", "status", "heartbeat_at"),
+)
+# A literal: with a parameter SQLite would not see that the index of these rows serves.
+is_answering = questions.c.status == literal_column("'answering'")
+Index(
+    "ix_questions_answering",
+    questions.c.process_id,
+    sqlite_where=is_answering,
+    postgresql_where=is_answering,
+)
+
+# The text of a running answer as it grows, after what `questions.answer` has: `position` is the
+# number of characters of the answer before the part. They are there only while it is running.
+answer_parts = Table(
+    "answer_parts",
+    metadata,
+    C("question_id", Uuid, ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True),
+    C("position", Integer, primary_key=True, autoincrement=False),
+    C("text", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# A server process that answers questions; one whose heartbeat stops has died.
+processes = Table(
+    "processes",
+    metadata,
+    C("id", Uuid, primary_key=True),
+    C("heartbeat_at", UtcDateTime, nullable=False),
 )
 
 # The cost of a question; until it is `settled`, the most that it may cost. No foreign key to the

@@ -25,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 
+from askcli.store import answer_parts
 from askcli.store.tables import questions, usage, users
 
 # Its start, and the start of the next.
@@ -123,7 +124,8 @@ def abandoned(connection: Connection) -> Sequence[UUID]:
 
 def unfinished(connection: Connection, question_id: UUID) -> RowMapping | None:
     """Return an unsettled question's reservation, its text so far and whether it is queued."""
-    joined = select(usage, questions.c.answer, questions.c.is_queued).join(
+    text = answer_parts.text_so_far(connection)
+    joined = select(usage, text, questions.c.is_queued).join(
         questions, questions.c.id == usage.c.question_id
     )
     query = joined.where(usage.c.question_id == question_id, usage.c.settled.is_(False))

@@ -39,7 +39,6 @@ def row(user_id: UUID, ask: Ask, request: Request, after: UUID | None = None) ->
 
     Its id sorts after that of the question `after`.
     """
-    timestamp = now()
     return {
         "id": new_id(after),
         "run_id": new_id(),
@@ -57,7 +56,6 @@ def row(user_id: UUID, ask: Ask, request: Request, after: UUID | None = None) ->
         "input_tokens": None,
         "output_tokens": None,
         "cost_usd": None,
-        "created_at": timestamp,
+        "created_at": now(),
         "answered_at": None,
-        "heartbeat_at": timestamp,
     }

@@ -50,8 +50,10 @@ class Questions:
         queue: FairQueue,
         metering: Metering,
         indexing: Indexing,
+        process_id: UUID,
     ) -> None:
         self._database = database
+        self._process_id = process_id
         self._answerer = answerer
         self._runs = runs
         self._queue = queue
@@ -99,6 +101,7 @@ class Questions:
             request = self._request(complete, model, conversation.messages)
             row = new_row(user_id, complete, request, conversation.last_id)
             row |= {"idempotency_key": key, "request_hash": ask.digest}
+            row["process_id"] = self._process_id
             row["is_queued"] = not place.is_granted
             if earlier:
                 row |= {name: earlier[name] for name in ("id", "conversation_id", "created_at")}

@@ -17,6 +17,7 @@ from askcli.errors import (
     Interrupted,
     ProviderFailed,
 )
+from askcli.services.runs.answer_log import AnswerLog
 from askcli.services.runs.retries import RetryPolicy
 from askcli.services.runs.run import Run
 from askcli.services.runs.storage import AnswerStorage
@@ -30,16 +31,23 @@ log = logging.getLogger("askcli.generation")
 class Generator:
     """Generates answers in this process."""
 
-    def __init__(self, answerer: Answerer, retries: RetryPolicy, storage: AnswerStorage) -> None:
+    def __init__(
+        self,
+        answerer: Answerer,
+        retries: RetryPolicy,
+        storage: AnswerStorage,
+        answer_log: AnswerLog,
+    ) -> None:
         self._answerer = answerer
         self._retries = retries
         self._storage = storage
+        self._answer_log = answer_log
 
     async def generate(self, run: Run) -> None:
         """Generate the run's answer and store its end; `run.stop` ends it early."""
         pool.take_turns_as(None)  # what stores an answer does not wait behind its user's requests
-        # Until its end is stored: without heartbeats meanwhile it would be taken for an orphan.
-        async with self._storage.checkpoints(run):
+        # Until its end is stored: without signs of life it would be taken for an orphan.
+        with self._answer_log.of(run):
             outcome = await self._outcome(run)
             entry = await self._storage.entry(run, outcome)
             cost = self._answerer.cost_usd(outcome.finish) if outcome.finish else None

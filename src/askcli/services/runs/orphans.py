@@ -2,10 +2,10 @@
 
 One that was cancelled or deleted meanwhile has its cost settled, which its process would have done.
 
-A question is an orphan when its heartbeat is the same at several checks in a row, at each of which
-this process could write, and nobody held a lock of the row. Comparing the heartbeat with a clock
-would take running answers for dead ones when clocks differ, after an outage of the database, or
-after a pause of the whole machine.
+A question is an orphan when the heartbeat of its process is the same at several checks in a row, at
+each of which this process could write, and nobody held a lock of either row. Comparing the
+heartbeat with a clock would take running answers for dead ones when clocks differ, after an outage
+of the database, or after a pause of the whole machine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
@@ -28,6 +27,7 @@ from askcli.services.runs.registry import Runs
 from askcli.services.usage.metering import Metering
 from askcli.store import orphans, usage
 from askcli.store.database import Database
+from askcli.store.orphans import Sign
 
 log = logging.getLogger("askcli.orphans")
 
@@ -52,45 +52,50 @@ class Orphans:
         self._metering = metering
         self._indexing = indexing
         self._interval, self._longest_wait = timeout / CHECKS_PER_TIMEOUT, timeout / 2
-        # The heartbeat of each question at the last check, and at how many before it was the same.
-        self._heartbeats: dict[UUID, tuple[datetime | None, int]] = {}
+        # The sign of life of each question at the last check, and at how many before it was the
+        # same; None for one that has ended, or was deleted, and whose cost is not settled.
+        self._signs: dict[UUID, tuple[Sign | None, int]] = {}
 
     async def run(self) -> None:
         """Check until cancelled."""
         await background.repeat(self.check, self._interval)
 
     async def check(self) -> None:
-        """Compare the heartbeats with those of the last check; interrupt or settle the orphans."""
+        """Compare the signs of life with those of the last check; interrupt or settle orphans."""
         try:
-            await self._read_heartbeats()
+            await self._read_signs()
             await self._drop_unwritable()
         except Exception:
-            self._heartbeats.clear()  # they could not change during an outage
+            self._signs.clear()  # they could not change during an outage
             raise
-        for question_id, (heartbeat, checks) in list(self._heartbeats.items()):
+        for question_id, (sign, checks) in list(self._signs.items()):
             if checks >= CHECKS_PER_TIMEOUT:
-                await self._end(question_id, heartbeat)
+                await self._end(question_id, sign)
 
-    async def _read_heartbeats(self) -> None:
+    async def _read_signs(self) -> None:
         own_ids = self._runs.own_ids()
-        previous, self._heartbeats = self._heartbeats, {}
-        for question_id, heartbeat in (await self._database.read(_heartbeats)).items():
+        previous, self._signs = self._signs, {}
+        for question_id, sign in (await self._database.read(_signs)).items():
             if question_id not in own_ids:
-                last, checks = previous.get(question_id, (heartbeat, -1))
-                self._heartbeats[question_id] = heartbeat, checks + 1 if last == heartbeat else 0
+                last, checks = previous.get(question_id, (sign, -1))
+                self._signs[question_id] = sign, checks + 1 if last == sign else 0
 
     async def _drop_unwritable(self) -> None:
-        """Forget the silent heartbeats whose rows are locked: they could not change either.
+        """Forget the silent questions that are locked: their signs could not change either.
 
         Raises DatabaseUnavailable where nothing can be written.
         """
-        silent = {id_: of[0] for id_, of in self._heartbeats.items() if of[1]}
-        if not silent:
+        is_silent = False
+        signs = dict[UUID, Sign]()
+        for question_id, (sign, checks) in self._signs.items():
+            is_silent = is_silent or checks > 0
+            if checks and sign:
+                signs[question_id] = sign
+        if not is_silent:
             return
-        answering = {id_ for id_, heartbeat in silent.items() if heartbeat}
-        touch = partial(orphans.touch, question_ids=answering)
-        for question_id in answering - await self._database.write(self._at_once(touch)):
-            del self._heartbeats[question_id]
+        touch = partial(orphans.touch, signs=signs)
+        for question_id in signs.keys() - await self._database.write(self._at_once(touch)):
+            del self._signs[question_id]
 
     def _at_once(self, work: Callable[[Connection], T]) -> Callable[[Connection], T]:
         """Return the work such that it fails after a wait, in which no heartbeat may be written."""
@@ -104,28 +109,27 @@ class Orphans:
 
         return work_at_once
 
-    async def _end(self, question_id: UUID, heartbeat: datetime | None) -> None:
+    async def _end(self, question_id: UUID, sign: Sign | None) -> None:
         """Interrupt or settle an orphan. One for which that fails holds up no other."""
         try:
-            if heartbeat is None:
+            if sign is None:
                 settle = partial(self._metering.settle_abandoned, question_id=question_id)
                 await self._database.write(settle)
             else:
-                await self._interrupt(question_id, heartbeat)
+                await self._interrupt(question_id, sign)
         except Exception as error:
-            del self._heartbeats[question_id]
+            del self._signs[question_id]
             if not isinstance(error, DatabaseUnavailable):
                 log.exception("question %s is an orphan, which could not be ended", question_id)
 
-    async def _interrupt(self, question_id: UUID, heartbeat: datetime) -> None:
+    async def _interrupt(self, question_id: UUID, sign: Sign) -> None:
         row = await self._database.read(orphans.by_id, question_id)
         if row is None:
             return
-        # The row is the stored one for as long as the heartbeat is: a run changes both together.
         entry = await self._indexing.ended(row["user_id"], row["question"], row["answer"])
 
         def interrupt(connection: Connection) -> bool:
-            is_orphan = orphans.interrupt(connection, question_id, heartbeat, now(), entry)
+            is_orphan = orphans.interrupt(connection, row, sign, now(), entry)
             if is_orphan:
                 is_sent = not row["is_queued"]
                 self._metering.settle_orphan(connection, question_id, is_sent=is_sent)
@@ -135,10 +139,9 @@ class Orphans:
             log.warning("question %s was orphaned and is now interrupted", question_id)
 
 
-def _heartbeats(connection: Connection) -> dict[UUID, datetime | None]:
-    """Return the heartbeats of all questions that are being answered.
+def _signs(connection: Connection) -> dict[UUID, Sign | None]:
+    """Return the signs of life of all questions that are being answered.
 
     None for those that have ended, or were deleted, and whose cost is not settled.
     """
-    heartbeats = {row["id"]: row["heartbeat_at"] for row in orphans.answering(connection)}
-    return dict.fromkeys(usage.abandoned(connection)) | heartbeats
+    return dict.fromkeys(usage.abandoned(connection)) | orphans.answering(connection)

@@ -1,4 +1,4 @@
-"""Stores the answers of this process's runs: the text so far at intervals, and the end.
+"""Stores the ends of this process's runs; their text so far is in `services.runs.answer_log`.
 
 Each statement names the run as well as the question. A question that another process has found
 dead, or has started again, is no longer this run's: nothing of it is overwritten.
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -18,17 +17,12 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
 from askcli.contract.shapes import Question
-from askcli.errors import (
-    AskcliError,
-    Cancelled,
-    DatabaseUnavailable,
-    Unavailable,
-)
+from askcli.errors import AskcliError, Cancelled, DatabaseUnavailable
 from askcli.services.clock import now
 from askcli.services.indexing import Indexing
 from askcli.services.runs.endings import STORED_FIELDS, ended
 from askcli.services.runs.run import Run
-from askcli.services.runs.stream import deletion_error, stored_error, wait_for_event
+from askcli.services.runs.stream import deletion_error, other_run_error, stored_error
 from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Metering, Outcome
 from askcli.store import questions, users
@@ -37,7 +31,6 @@ from askcli.store.search import Entry
 
 log = logging.getLogger("askcli.storage")
 
-CHECKPOINT_SECONDS = 0.5  # so that a crash loses less than a second of text, writing it included
 LONGEST_OUTAGE_SECONDS = 60.0  # before an answer begins: then nobody waits for it any more
 RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 30.0
 
@@ -51,36 +44,6 @@ class AnswerStorage:
         self._database = database
         self._metering = metering
         self._indexing = indexing
-
-    @asynccontextmanager
-    async def checkpoints(self, run: Run) -> AsyncIterator[None]:
-        """Store the text so far at intervals during the block."""
-        is_over = asyncio.Event()
-        task = asyncio.create_task(self._checkpoint(run, is_over))
-        try:
-            yield
-        finally:
-            is_over.set()
-            await task
-
-    async def _checkpoint(self, run: Run, is_over: asyncio.Event) -> None:
-        stored = ""
-        while not await wait_for_event(is_over, CHECKPOINT_SECONDS):
-            text = run.stream.text
-            values: dict[str, Any] = {"heartbeat_at": now()}
-            if text != stored:  # a long answer is not written again while its model thinks
-                values["answer"] = text
-            try:
-                change = partial(questions.change, values=values)
-                if await self._database.write(change, run.question_id, run.id):
-                    run.is_confirmed = True
-                elif run.is_confirmed:
-                    run.stop(Cancelled())  # how it ends is in its row
-                stored = text
-            except DatabaseUnavailable:
-                pass
-            except Exception:  # the answer goes on in memory and is stored at its end
-                log.exception("run %s: its text could not be stored", run.question_id)
 
     async def dequeue(self, run: Run) -> None:
         """Store that the run is no longer queued, before its request is sent.
@@ -170,8 +133,7 @@ class AnswerStorage:
             return run.stream.question, deletion_error()
         stored = as_question(row)
         if row["run_id"] != run.id:
-            taken = Unavailable("Another server answers this question; rejoin it.")
-            return stored, stored_error(stored) or taken
+            return stored, stored_error(stored) or other_run_error()
         if stored["status"] == question["status"]:  # stored, and the database's reply was lost
             return stored, error
         return stored, stored_error(stored)
@@ -179,8 +141,7 @@ class AnswerStorage:
 
 def _dequeue(connection: Connection, run: Run) -> bool:
     _resolve_doubt(connection, run)
-    values = {"is_queued": False, "heartbeat_at": now()}
-    return questions.change(connection, run.question_id, run.id, values)
+    return questions.change(connection, run.question_id, run.id, {"is_queued": False})
 
 
 def _resolve_doubt(connection: Connection, run: Run) -> None:

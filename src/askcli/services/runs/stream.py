@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from askcli.contract.shapes import Question
-from askcli.errors import AskcliError, NotFound
+from askcli.errors import AskcliError, NotFound, Unavailable
 from askcli.problems import BY_CODE
 
 
@@ -26,6 +26,10 @@ class AnswerStream:
     def text(self) -> str:
         """The text so far."""
         return "".join(self._pieces)
+
+    def pieces(self, start: int) -> list[str]:
+        """Return the pieces so far from number `start` on."""
+        return self._pieces[start:]
 
     def append(self, piece: str) -> None:
         """Append a piece and wake the followers."""
@@ -108,3 +112,8 @@ def stored_error(question: Question) -> AskcliError | None:
 def deletion_error() -> AskcliError:
     """Return the error that ends the stream of a question whose row is gone."""
     return NotFound(detail="The question was deleted while it was being answered.")
+
+
+def other_run_error() -> AskcliError:
+    """Return the error that ends the stream of a run in whose place another one answers."""
+    return Unavailable("Another server answers this question; rejoin it.")

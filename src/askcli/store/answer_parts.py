@@ -1,0 +1,110 @@
+"""Queries on the text of running answers: parts that are added, and folded into the row at the end.
+
+An answer's text so far is `questions.answer`, and its parts after that. Whoever ends an answer
+locks its row first: until then its process may add parts, and afterwards none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    String,
+    case,
+    delete,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
+from askcli.store.tables import answer_parts, is_answering, questions
+
+
+def running(
+    connection: Connection, question_ids: Collection[UUID], *, locked: bool = False
+) -> set[UUID]:
+    """Return the runs that answer these questions now.
+
+    Where they are to be `locked`, so that none of them ends, those whose rows another transaction
+    has locked are left out.
+    """
+    if not question_ids:
+        return set()
+    query = select(questions.c.run_id).where(questions.c.id.in_(question_ids), is_answering)
+    if locked:
+        query = query.with_for_update(read=True, skip_locked=True)
+    return set(connection.scalars(query))
+
+
+def add(connection: Connection, parts: Sequence[Mapping[str, Any]]) -> None:
+    """Add parts (`question_id`, `position`, `text`); one at the same position is replaced.
+
+    It is there where the reply to its commit was lost.
+    """
+    if not parts:
+        return
+    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+    insertion = dialect.insert(answer_parts)
+    statement = insertion.on_conflict_do_update(
+        index_elements=[answer_parts.c.question_id, answer_parts.c.position],
+        set_={"text": insertion.excluded.text},
+    )
+    connection.execute(statement, parts)
+
+
+def remove(connection: Connection, question_id: UUID) -> None:
+    """Delete the parts of an answer whose row has its whole text, or begins anew."""
+    connection.execute(delete(answer_parts).where(answer_parts.c.question_id == question_id))
+
+
+def end(connection: Connection, question_ids: Collection[UUID], values: Mapping[str, Any]) -> None:
+    """End answers, whose rows this transaction has locked, with the text that they have so far.
+
+    In a statement of its own: PostgreSQL shows to it what was committed while it waited.
+    """
+    those = update(questions).where(questions.c.id.in_(question_ids))
+    connection.execute(those.values(answer=text_so_far(connection), **values))
+    connection.execute(delete(answer_parts).where(answer_parts.c.question_id.in_(question_ids)))
+
+
+def text_so_far(connection: Connection) -> ColumnElement[str]:
+    """Return the expression of a question's answer with its parts, in one snapshot with its row."""
+    parts = answer_parts.c
+    own = parts.question_id == questions.c.id
+    if connection.dialect.name == "sqlite":
+        # By the order of its rows: its older versions know no order within an aggregate.
+        ordered = select(parts.text).where(own).order_by(parts.position).correlate(questions)
+        text = select(func.group_concat(ordered.subquery().c.text, "", type_=String))
+    else:
+        in_order = aggregate_order_by(parts.text, parts.position)
+        text = select(func.string_agg(in_order, "", type_=String)).where(own).correlate(questions)
+    whole = questions.c.answer.concat(func.coalesce(text.scalar_subquery(), ""))
+    return case((is_answering, whole), else_=questions.c.answer).label("answer")
+
+
+def columns(connection: Connection) -> list[ColumnElement[Any]]:
+    """Return a question's columns, `answer` with its parts."""
+    return [c for c in questions.c if c.name != "answer"] + [text_so_far(connection)]
+
+
+def news(
+    connection: Connection, user_id: UUID, question_id: UUID, position: int
+) -> Sequence[RowMapping]:
+    """Return the state of a user's question and its parts from `position` on, in order.
+
+    `status`, `run_id`, `position` and `text`: a row a part, one without a part where there is
+    none, no row where there is no question.
+    """
+    q, parts = questions.c, answer_parts.c
+    is_new = (parts.question_id == q.id) & (parts.position >= position)
+    query = select(q.status, q.run_id, parts.position, parts.text)
+    joined = query.select_from(questions.outerjoin(answer_parts, is_new))
+    own = joined.where(q.id == question_id, q.user_id == user_id)
+    return connection.execute(own.order_by(parts.position)).mappings().all()
