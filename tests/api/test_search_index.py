@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import delete, insert, text
+from sqlalchemy import column, delete, insert, table, text
 
 from askcli.search_terms import terms
 from askcli.services.clock import new_id, now
@@ -78,7 +78,10 @@ def test_what_was_stored_before_the_index_is_found(new_database: NewDatabase) ->
                 "question": "an old quagga", "answer": "", "status": "answered", "model": "m",
                 "created_at": now(), "heartbeat_at": now(), "request_hash": "",
             }  # fmt: skip
-            connection.execute(insert(questions).values(**row))
+            columns = [
+                column(name, questions.c.get(name, questions.c.created_at).type) for name in row
+            ]
+            connection.execute(insert(table("questions", *columns)).values(**row))
         assert migrations.upgrade(database) == ("0002", migrations.HEAD)
         with database.transaction() as connection:
             page = listing.search_page(

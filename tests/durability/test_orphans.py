@@ -7,25 +7,28 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select, update
 
 from askcli.answerers.base import Message, Request
 from askcli.errors import DatabaseUnavailable
 from askcli.server.bootstrap import Services, build
 from askcli.services import admin
+from askcli.services.clock import new_id, now
 from askcli.services.questions.ask import Ask
 from askcli.services.questions.ask import row as new_row
+from askcli.services.questions.history import Filters
 from askcli.services.runs.orphans import CHECKS_PER_TIMEOUT, Orphans
 from askcli.services.usage import quotas
 from askcli.services.usage.metering import MESSAGE_TOKENS, Metering
 from askcli.settings import Settings
+from askcli.store import answer_parts, processes, questions, tables, usage
 from askcli.store import database as database_module
-from askcli.store import questions, tables, usage
 from askcli.store.database import Database
 from tests.support.databases import NewDatabase, migrated
 from tests.support.people import new_user
@@ -50,6 +53,7 @@ class Silent:
     metering: Metering
     user_id: UUID
     question_id: UUID
+    process_id: UUID
 
     async def status(self, question_id: UUID | None = None) -> str:
         id_ = question_id or self.question_id
@@ -58,8 +62,9 @@ class Silent:
         return str(row["status"])
 
     async def another(self) -> UUID:
-        """Store another question of the dead process."""
-        return await _stored(self.services, self.metering, self.user_id, is_queued=False)
+        """Store a question of another dead process."""
+        stored = await _stored(self.services, self.metering, self.user_id, is_queued=False)
+        return stored["id"]  # type: ignore[no-any-return]
 
     async def checks(self) -> None:
         """Check as often as it takes to find an orphan."""
@@ -69,34 +74,47 @@ class Silent:
 
 
 @asynccontextmanager
-async def silent_question(url: str, *, is_queued: bool = False) -> AsyncIterator[Silent]:
+async def silent_question(
+    url: str, *, is_queued: bool = False, has_beaten: bool = True
+) -> AsyncIterator[Silent]:
     settings = Settings(db_conn_string=url, jwt_secret=SECRET, answerer="scripted")
     services = build(settings)
     database = services.database
     metering = Metering(quotas.from_settings(settings), services.answerer.cost_usd)
     orphans = Orphans(database, services.runs, metering, services.indexing, TIMEOUT)
     user_id = await database.write(new_user, "somebody@example.org")
-    question_id = await _stored(services, metering, user_id, is_queued=is_queued)
+    row = await _stored(services, metering, user_id, is_queued=is_queued, has_beaten=has_beaten)
     try:
-        yield Silent(services, database, orphans, metering, user_id, question_id)
+        ids = user_id, row["id"], row["process_id"]
+        yield Silent(services, database, orphans, metering, *ids)
     finally:
         await services.close()
 
 
 async def _stored(
-    services: Services, metering: Metering, user_id: UUID, *, is_queued: bool
-) -> UUID:
+    services: Services,
+    metering: Metering,
+    user_id: UUID,
+    *,
+    is_queued: bool,
+    has_beaten: bool = True,
+) -> dict[str, Any]:
+    """Store a question as its process does, and the sign of life and the text of its first tick."""
     row = new_row(user_id, Ask("hello"), REQUEST)
-    row |= {"request_hash": "", "is_queued": is_queued, "answer": "begun"}
+    row |= {"request_hash": "", "is_queued": is_queued, "process_id": new_id()}
     await services.database.write(metering.reserve, row, REQUEST)
     entry = await services.indexing.new(user_id, "hello")
     await services.database.write(questions.add, row, entry)
-    return UUID(str(row["id"]))
+    part = {"question_id": row["id"], "position": 0, "text": "begun"}
+    await services.database.write(answer_parts.add, [part])
+    if has_beaten:
+        await services.database.write(processes.beat, row["process_id"], now())
+    return row
 
 
 @contextmanager
-def writes_blocked(url: str) -> Iterator[None]:
-    """Hold a lock of another process that lets others read and not write."""
+def writes_blocked(url: str, table: str) -> Iterator[None]:
+    """Hold a lock of another process that lets others read and not write: of SQLite, or a table."""
     if url.startswith("sqlite"):
         other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -104,18 +122,22 @@ def writes_blocked(url: str) -> Iterator[None]:
         other.close()
     else:
         with psycopg.connect(url) as connection:
-            connection.execute("LOCK TABLE questions IN SHARE MODE")
+            connection.execute(f"LOCK TABLE {table} IN SHARE MODE".encode())
             yield
 
 
-def test_answers_whose_heartbeats_could_not_be_written_are_no_orphans(url: str) -> None:
+@pytest.mark.parametrize("table", ["", "processes", "answer_parts", "questions"])
+def test_answers_whose_heartbeats_could_not_be_written_are_no_orphans(
+    new_database: NewDatabase, table: str
+) -> None:
     """The processes of both wait for the same lock, and the check may get it first."""
+    url = migrated(new_database("postgres" if table else "sqlite"))
 
     async def scenario() -> None:
         async with silent_question(url) as silent:
             for _ in range(CHECKS_PER_TIMEOUT):
                 await silent.orphans.check()
-            with writes_blocked(url):
+            with writes_blocked(url, table):
                 await asyncio.sleep(TIMEOUT)
                 check = asyncio.create_task(silent.orphans.check())
                 await asyncio.wait([check], timeout=TIMEOUT)
@@ -131,10 +153,11 @@ def test_answers_whose_heartbeats_could_not_be_written_are_no_orphans(url: str) 
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("table", ["questions", "processes"])
 def test_a_locked_row_is_no_orphan_and_holds_up_no_other(
-    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
-    """A run that lives cannot write its heartbeat either while its row is locked."""
+    """A process that lives cannot write its heartbeat either while its row is locked."""
     monkeypatch.setattr(database_module, "UNIT_SECONDS", {"postgresql": 0.5})
     url = migrated(new_database("postgres"))
 
@@ -142,8 +165,9 @@ def test_a_locked_row_is_no_orphan_and_holds_up_no_other(
         async with silent_question(url) as silent:
             other = await silent.another()
             with psycopg.connect(url) as connection:
-                query = "SELECT id FROM questions WHERE id = %s FOR UPDATE"
-                connection.execute(query, [silent.question_id])
+                query = f"SELECT id FROM {table} WHERE id = %s FOR UPDATE".encode()
+                key = silent.question_id if table == "questions" else silent.process_id
+                connection.execute(query, [key])
                 await silent.checks()
                 assert await silent.status(other) == "interrupted"
                 connection.rollback()
@@ -215,5 +239,77 @@ def test_what_a_dead_process_reserved_is_settled_whatever_ended_its_question(
                 ).all()
             )
             assert tokens == (0 if is_queued else len("hello" + "begun") + 3 * MESSAGE_TOKENS)
+
+    asyncio.run(scenario())
+
+
+async def ended(silent: Silent) -> tuple[str, str, list[UUID]]:
+    """The question's status and text, and which ones a search for its answer finds."""
+    row = await silent.database.read(questions.by_id, silent.user_id, silent.question_id)
+    found = await silent.services.history.page(silent.user_id, Filters(10, search="begun"))
+    assert row
+    return row["status"], row["answer"], [UUID(item["id"]) for item in found["items"]]
+
+
+@pytest.mark.parametrize("has_beaten", [True, False])
+def test_an_orphan_keeps_the_text_that_was_stored(url: str, has_beaten: bool) -> None:
+    """Also where its process died before its first sign of life."""
+
+    async def scenario() -> None:
+        async with silent_question(url, has_beaten=has_beaten) as silent:
+            await silent.checks()
+            assert await ended(silent) == ("interrupted", "begun", [silent.question_id])
+            parts = await silent.database.read(
+                lambda connection: connection.execute(select(tables.answer_parts)).all()
+            )
+            assert not parts
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("sign", ["heartbeat", "first heartbeat", "text", "sent", "another run"])
+def test_a_sign_of_life_at_the_last_moment_counts(
+    url: str, sign: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes after the check has read everything, while it splits the text for the index."""
+
+    async def scenario() -> None:
+        has_beaten = sign != "first heartbeat"
+        async with silent_question(url, is_queued=True, has_beaten=has_beaten) as silent:
+            write, question_id = silent.database.write, silent.question_id
+            part = {"question_id": question_id, "position": 5, "text": " again"}
+            changes: dict[str, partial[Any]] = {
+                "text": partial(answer_parts.add, parts=[part]),
+                "sent": partial(_change, question_id, is_queued=False),
+                "another run": partial(_change, question_id, run_id=new_id()),
+            }
+            beat = partial(processes.beat, process_id=silent.process_id, timestamp=now())
+            split = silent.services.indexing.ended
+
+            async def late(*args: Any) -> Any:
+                await write(changes.get(sign, beat))
+                return await split(*args)
+
+            monkeypatch.setattr(silent.services.indexing, "ended", late)
+            await silent.checks()
+            assert await silent.status() == "answering"
+
+    asyncio.run(scenario())
+
+
+def _change(question_id: UUID, connection: Connection, **values: Any) -> None:
+    those = update(tables.questions).where(tables.questions.c.id == question_id)
+    connection.execute(those.values(**values))
+
+
+def test_a_process_that_gives_signs_of_life_has_no_orphans(url: str) -> None:
+    async def scenario() -> None:
+        async with silent_question(url) as silent:
+            other = await silent.another()
+            for _ in range(3 * CHECKS_PER_TIMEOUT):
+                await silent.database.write(processes.beat, silent.process_id, now())
+                await silent.orphans.check()
+            assert await silent.status() == "answering"
+            assert await silent.status(other) == "interrupted"
 
     asyncio.run(scenario())

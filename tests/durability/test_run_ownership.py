@@ -19,6 +19,7 @@ from sqlalchemy import RowMapping, select, update
 
 from askcli.services import background
 from askcli.services.clock import new_id, now
+from askcli.store import answer_parts
 from askcli.store.tables import questions
 from tests.support.cli import Cli
 from tests.support.databases import NewDatabase, database_of, migrated
@@ -32,14 +33,17 @@ from tests.support.waiting import eventually
 
 
 def stored(server: ServerProcess, marker: str) -> RowMapping:
-    """The row of the question."""
+    """The row of the question, with its text so far."""
     with database_of(server) as connection:
-        query = select(questions).where(questions.c.question == marker)
+        columns = answer_parts.columns(connection)
+        query = select(*columns).where(questions.c.question == marker)
         return connection.execute(query).mappings().one()
 
 
 def change(server: ServerProcess, question_id: UUID, **values: object) -> None:
+    """Change the question as another process does that ends it, or starts it again."""
     with database_of(server) as connection:
+        answer_parts.end(connection, [question_id], {})
         connection.execute(update(questions).where(questions.c.id == question_id).values(**values))
 
 

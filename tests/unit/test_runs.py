@@ -20,8 +20,8 @@ from askcli.server.http.refusals import Refusals
 from askcli.services.clock import new_id, now
 from askcli.services.questions.ask import Ask
 from askcli.services.questions.ask import row as new_row
-from askcli.services.runs import registry
-from askcli.services.runs import storage as storage_module
+from askcli.services.runs import answer_log, registry
+from askcli.services.runs.answer_log import AnswerLog
 from askcli.services.runs.generation import Generator
 from askcli.services.runs.registry import Runs
 from askcli.services.runs.run import Run
@@ -101,8 +101,9 @@ def test_a_question_that_loses_its_place_in_line_fails_and_was_not_sent() -> Non
         turns.reserve("somebody")
         run = new_run(turns.reserve("greedy"))
         nothing = cast(Any, None)
-        storage = AnswerStorage(cast(Database, WritingDatabase()), nothing, cast(Any, NoIndexing()))
-        generator = Generator(nothing, nothing, storage)
+        database = cast(Database, WritingDatabase())
+        storage = AnswerStorage(database, nothing, cast(Any, NoIndexing()))
+        generator = Generator(nothing, nothing, storage, AnswerLog(database, new_id()))
         generating = asyncio.create_task(generator.generate(run))
         run.place.refuse(ProviderOverloaded(retry_after=10))
         await asyncio.wait_for(generating, 10)
@@ -188,11 +189,11 @@ def test_a_request_that_a_stop_cuts_off_gets_a_problem() -> None:
     assert json.loads(bytes(sent[1]["body"]))["code"] == "shutting_down"
 
 
-def test_an_answer_has_heartbeats_until_its_end_is_stored(
+def test_an_answer_has_signs_of_life_until_its_end_is_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process would take it for an orphan while its end cannot be stored."""
-    monkeypatch.setattr(storage_module, "CHECKPOINT_SECONDS", 0.01)
+    monkeypatch.setattr(answer_log, "TICK_SECONDS", 0.01)
     url = migrated(f"sqlite:///{tmp_path / 'askcli.db'}")
 
     async def scenario() -> None:

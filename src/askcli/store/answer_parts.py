@@ -18,6 +18,7 @@ from sqlalchemy import (
     case,
     delete,
     func,
+    literal_column,
     select,
     update,
 )
@@ -83,8 +84,9 @@ def text_so_far(connection: Connection) -> ColumnElement[str]:
         ordered = select(parts.text).where(own).order_by(parts.position).correlate(questions)
         text = select(func.group_concat(ordered.subquery().c.text, "", type_=String))
     else:
-        in_order = aggregate_order_by(parts.text, parts.position)
-        text = select(func.string_agg(in_order, "", type_=String)).where(own).correlate(questions)
+        separator: Any = aggregate_order_by(literal_column("''"), parts.position)
+        joined = func.string_agg(parts.text, separator, type_=String)
+        text = select(joined).where(own).correlate(questions)
     whole = questions.c.answer.concat(func.coalesce(text.scalar_subquery(), ""))
     return case((is_answering, whole), else_=questions.c.answer).label("answer")
 
