@@ -22,7 +22,7 @@ from askcli.services.questions.ask import row as new_row
 from askcli.services.runs import answer_log
 from askcli.services.runs.answer_log import AnswerLog
 from askcli.services.runs.run import Run
-from askcli.store import answer_parts, questions, search, tables
+from askcli.store import answer_parts, batches, questions, search, tables
 from askcli.store.database import Database
 from tests.support.databases import NewDatabase, migrated
 from tests.support.people import new_user
@@ -136,7 +136,12 @@ def test_each_character_is_written_once(url: str) -> None:
     scenario(url, work)
 
 
-def test_a_tick_of_fifty_answers_is_one_commit(url: str) -> None:
+@pytest.mark.parametrize("ids_of_a_statement", [10_000, 20])
+def test_a_tick_of_fifty_answers_is_one_commit(
+    url: str, monkeypatch: pytest.MonkeyPatch, ids_of_a_statement: int
+) -> None:
+    monkeypatch.setattr(batches, "MAX_IDS", ids_of_a_statement)
+
     async def work(log: Log, user_id: UUID) -> None:
         runs = [await log.run(user_id) for _ in range(50)]
         for _ in range(2):

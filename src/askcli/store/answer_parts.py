@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
+from askcli.store import batches
 from askcli.store.tables import answer_parts, is_answering, questions
 
 
@@ -36,12 +37,13 @@ def running(
     Where they are to be `locked`, so that none of them ends, those whose rows another transaction
     has locked are left out.
     """
-    if not question_ids:
-        return set()
-    query = select(questions.c.run_id).where(questions.c.id.in_(question_ids), is_answering)
-    if locked:
-        query = query.with_for_update(read=True, skip_locked=True)
-    return set(connection.scalars(query))
+    runs = set[UUID]()
+    for ids in batches.of_ids(question_ids):
+        query = select(questions.c.run_id).where(questions.c.id.in_(ids), is_answering)
+        if locked:
+            query = query.with_for_update(read=True, skip_locked=True)
+        runs.update(connection.scalars(query))
+    return runs
 
 
 def add(connection: Connection, parts: Sequence[Mapping[str, Any]]) -> None:

@@ -1,10 +1,21 @@
-"""Deletion in batches, so that a transaction of many rows does not hold up all others."""
+"""Many rows in batches: deleted, so that no transaction holds up all others, or named by ids."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Column, ColumnElement, Connection, delete, select
+
+MAX_IDS = 10_000  # of a statement: both databases bound its parameters
+
+
+def of_ids(ids: Collection[UUID]) -> Iterator[Sequence[UUID]]:
+    """Yield the ids, in as many portions as there are statements."""
+    in_order = list(ids)
+    for start in range(0, len(in_order), MAX_IDS):
+        yield in_order[start : start + MAX_IDS]
 
 
 def remove(

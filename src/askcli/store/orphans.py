@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, false, select, update
 
-from askcli.store import answer_parts, processes, search
+from askcli.store import answer_parts, batches, processes, search
 from askcli.store.tables import answer_parts as parts_table
 from askcli.store.tables import is_answering, questions
 from askcli.store.tables import processes as processes_table
@@ -50,8 +50,10 @@ def touch(connection: Connection, signs: Mapping[UUID, Sign]) -> set[UUID]:
     process_ids = {sign.process_id for sign in signs.values() if sign.process_id and sign.heartbeat}
     locked = process_ids - processes.touch(connection, process_ids)
     connection.execute(update(parts_table).where(false()).values(text=""))
-    query = select(questions.c.id).where(questions.c.id.in_(signs), is_answering)
-    free = connection.scalars(query.with_for_update(skip_locked=True))
+    free = set[UUID]()
+    for ids in batches.of_ids(signs):
+        query = select(questions.c.id).where(questions.c.id.in_(ids), is_answering)
+        free.update(connection.scalars(query.with_for_update(skip_locked=True)))
     return {question_id for question_id in free if signs[question_id].process_id not in locked}
 
 
