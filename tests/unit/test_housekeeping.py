@@ -8,17 +8,26 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy import Connection, Table, func, insert, select, update
 
 from askcli.services import housekeeping
 from askcli.services.clock import new_id, now
 from askcli.services.housekeeping import SESSION_DAYS, Housekeeping
 from askcli.store.database import Database
-from askcli.store.tables import audit, invites, limits, refresh_tokens, sessions
+from askcli.store.tables import (
+    audit,
+    invites,
+    limits,
+    processes,
+    questions,
+    refresh_tokens,
+    sessions,
+)
 from tests.support.databases import NewDatabase, migrated
 from tests.support.people import new_user
+from tests.support.search_cases import store_question
 
-TABLES = (audit, invites, limits, refresh_tokens, sessions)
+TABLES = (audit, invites, limits, processes, refresh_tokens, sessions)
 BATCH = 3
 
 
@@ -61,6 +70,7 @@ def add_rows(connection: Connection, days: int) -> None:
     full_at = time.time_ns() // 1000 + (-1 if days > 0 else 1) * 10**12
     connection.execute(insert(limits).values(key=new_id().hex, full_at=full_at))
     connection.execute(insert(audit).values(id=new_id(), at=then, event="login"))
+    connection.execute(insert(processes).values(id=new_id(), heartbeat_at=then))
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
@@ -79,3 +89,24 @@ def test_what_has_expired_is_deleted_in_batches(
     database.close()
     assert left == dict.fromkeys(left, 1) | {"refresh_tokens": 7}
     assert max(database.deleted) == BATCH
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_dead_process_is_remembered_while_answers_of_it_are_left(
+    new_database: NewDatabase, kind: str
+) -> None:
+    database = Database(migrated(new_database(kind)))
+    with database.transaction() as connection:
+        user_id, process_id = new_user(connection, "a@example.org"), new_id()
+        long_ago = now() - timedelta(days=10)
+        connection.execute(insert(processes).values(id=process_id, heartbeat_at=long_ago))
+        store_question(connection, str(user_id), "hello", "")
+        running = {"process_id": process_id, "status": "answering"}
+        connection.execute(update(questions).values(running))
+    for status, left in (("answering", 1), ("interrupted", 0)):
+        with database.transaction() as connection:
+            connection.execute(update(questions).values(status=status))
+        asyncio.run(Housekeeping(database, audit_days=SESSION_DAYS)._clean())
+        with database.transaction() as connection:
+            assert count(connection, processes) == left
+    database.close()
