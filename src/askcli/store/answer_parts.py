@@ -7,6 +7,7 @@ locks its row first: until then its process may add parts, and afterwards none.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -79,9 +80,19 @@ def end(connection: Connection, question_ids: Collection[UUID], values: Mapping[
 
 def text_so_far(connection: Connection) -> ColumnElement[str]:
     """Return the expression of a question's answer with its parts, in one snapshot with its row."""
+    return _text_so_far(connection.dialect.name)
+
+
+def columns(connection: Connection) -> Sequence[ColumnElement[Any]]:
+    """Return a question's columns, `answer` with its parts."""
+    return _columns(connection.dialect.name)
+
+
+@cache  # making it takes longer than reading an answer
+def _text_so_far(dialect: str) -> ColumnElement[str]:
     parts = answer_parts.c
     own = parts.question_id == questions.c.id
-    if connection.dialect.name == "sqlite":
+    if dialect == "sqlite":
         # By the order of its rows: its older versions know no order within an aggregate.
         ordered = select(parts.text).where(own).order_by(parts.position).correlate(questions)
         text = select(func.group_concat(ordered.subquery().c.text, "", type_=String))
@@ -93,9 +104,9 @@ def text_so_far(connection: Connection) -> ColumnElement[str]:
     return case((is_answering, whole), else_=questions.c.answer).label("answer")
 
 
-def columns(connection: Connection) -> list[ColumnElement[Any]]:
-    """Return a question's columns, `answer` with its parts."""
-    return [c for c in questions.c if c.name != "answer"] + [text_so_far(connection)]
+@cache
+def _columns(dialect: str) -> Sequence[ColumnElement[Any]]:
+    return [*(c for c in questions.c if c.name != "answer"), _text_so_far(dialect)]
 
 
 def news(

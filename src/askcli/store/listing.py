@@ -82,11 +82,24 @@ def _load(connection: Connection, user_id: UUID, query: Select[Any], limit: int)
     # One more than the page: it shows whether there is a next one.
     candidates = connection.execute(query.limit(limit + 1)).all()
     ids = sizes.fitting(candidates[:limit])
-    columns = answer_parts.columns(connection)
-    texts = select(*columns).where(questions.c.user_id == user_id, questions.c.id.in_(ids))
-    rows = {row["id"]: row for row in connection.execute(texts).mappings()}
+    rows = _rows(connection, user_id, ids)
     cursor = ids[-1] if len(ids) < len(candidates) else None
     return Page([rows[question_id] for question_id in ids if question_id in rows], cursor)
+
+
+def _rows(connection: Connection, user_id: UUID, ids: Sequence[UUID]) -> dict[UUID, RowMapping]:
+    """Return the user's questions of these ids; only running ones are read with their parts."""
+    c = questions.c
+    query = select(questions).where(c.user_id == user_id, c.id.in_(ids))
+    rows = {row["id"]: row for row in connection.execute(query).mappings()}
+    running = [question_id for question_id, row in rows.items() if row["status"] == "answering"]
+    if not running:
+        return rows
+    columns = answer_parts.columns(connection)
+    with_parts = select(*columns).where(c.user_id == user_id, c.id.in_(running))
+    for question_id in running:
+        del rows[question_id]  # which may be deleted by now
+    return rows | {row["id"]: row for row in connection.execute(with_parts).mappings()}
 
 
 def _filtered(query: Select[Any], user_id: UUID, filter_: Filter) -> Select[Any]:

@@ -41,10 +41,7 @@ def add(connection: Connection, values: Mapping[str, Any], entry: search.Entry) 
 
 def by_id(connection: Connection, user_id: UUID, question_id: UUID) -> RowMapping | None:
     """Return the user's question, None if there is none."""
-    query = select(*answer_parts.columns(connection)).where(
-        questions.c.id == question_id, questions.c.user_id == user_id
-    )
-    return connection.execute(query).mappings().first()
+    return _one(connection, (questions.c.id == question_id, questions.c.user_id == user_id))
 
 
 def is_users(connection: Connection, user_id: UUID, question_id: UUID) -> bool:
@@ -60,11 +57,21 @@ def by_key(connection: Connection, user_id: UUID, key: str) -> RowMapping | None
 
     `may_start_again` is whether it has failed without being billed.
     """
+    condition = questions.c.user_id == user_id, questions.c.idempotency_key == key
+    return _one(connection, condition, _MAY_START_AGAIN.label("may_start_again"))
+
+
+def _one(
+    connection: Connection,
+    condition: tuple[ColumnElement[bool], ...],
+    *more: ColumnElement[Any],
+) -> RowMapping | None:
+    """Return a question, with its parts and more columns; only a running one is read with both."""
+    row = connection.execute(select(questions, *more).where(*condition)).mappings().first()
+    if row is None or row["status"] != "answering":
+        return row
     columns = answer_parts.columns(connection)
-    query = select(*columns, _MAY_START_AGAIN.label("may_start_again")).where(
-        questions.c.user_id == user_id, questions.c.idempotency_key == key
-    )
-    return connection.execute(query).mappings().first()
+    return connection.execute(select(*columns, *more).where(*condition)).mappings().first()
 
 
 def start_again(connection: Connection, values: Mapping[str, Any]) -> bool:

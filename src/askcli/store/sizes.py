@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from uuid import UUID
 
 from sqlalchemy import (
@@ -50,8 +51,13 @@ _sizes = table("question_sizes", column("question_id", Uuid), column("bytes", In
 
 def of_texts(connection: Connection) -> ColumnElement[int]:
     """Return the expression of the size of a question's texts, as UTF-8."""
+    return _of_texts(connection.dialect.name)
+
+
+@cache  # made once: it is part of every page
+def _of_texts(dialect: str) -> ColumnElement[int]:
     c = questions.c
-    if connection.dialect.name == "sqlite":
+    if dialect == "sqlite":
         size = select(_sizes.c.bytes).where(_sizes.c.question_id == c.id)
         in_row = size.correlate(questions).scalar_subquery()
         return in_row + _of_parts(func.length(cast(answer_parts.c.text, LargeBinary)))
