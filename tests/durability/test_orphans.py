@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 
 from askcli.answerers.base import Message, Request
 from askcli.errors import DatabaseUnavailable
@@ -29,6 +29,7 @@ from askcli.services.usage.metering import MESSAGE_TOKENS, Metering
 from askcli.settings import Settings
 from askcli.store import answer_parts, processes, questions, tables, usage
 from askcli.store import database as database_module
+from askcli.store import orphans as orphans_module
 from askcli.store.database import Database
 from tests.support.databases import NewDatabase, migrated
 from tests.support.people import new_user
@@ -153,6 +154,31 @@ def test_answers_whose_heartbeats_could_not_be_written_are_no_orphans(
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("table", ["", "processes", "answer_parts"])
+def test_a_check_while_no_heartbeat_can_be_written_lets_all_begin_anew(
+    new_database: NewDatabase, table: str
+) -> None:
+    """Also where it ends none: the next one may come before the heartbeats that were held up."""
+    url = migrated(new_database("postgres" if table else "sqlite"))
+
+    async def scenario() -> None:
+        async with silent_question(url) as silent:
+            for _ in range(CHECKS_PER_TIMEOUT - 1):
+                await silent.orphans.check()
+            with writes_blocked(url, table):
+                check = asyncio.create_task(silent.orphans.check())
+                await asyncio.wait([check], timeout=TIMEOUT)
+            with suppress(DatabaseUnavailable):
+                await check
+            for _ in range(CHECKS_PER_TIMEOUT):
+                await silent.orphans.check()
+            assert await silent.status() == "answering"
+            await silent.orphans.check()
+            assert await silent.status() == "interrupted"
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("table", ["questions", "processes"])
 def test_a_locked_row_is_no_orphan_and_holds_up_no_other(
     new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, table: str
@@ -160,6 +186,13 @@ def test_a_locked_row_is_no_orphan_and_holds_up_no_other(
     """A process that lives cannot write its heartbeat either while its row is locked."""
     monkeypatch.setattr(database_module, "UNIT_SECONDS", {"postgresql": 0.5})
     url = migrated(new_database("postgres"))
+    interrupt, tried = orphans_module.interrupt, list[UUID]()
+
+    def noted(connection: Connection, row: RowMapping, *more: Any) -> bool:
+        tried.append(row["id"])
+        return interrupt(connection, row, *more)
+
+    monkeypatch.setattr(orphans_module, "interrupt", noted)
 
     async def scenario() -> None:
         async with silent_question(url) as silent:
@@ -170,6 +203,7 @@ def test_a_locked_row_is_no_orphan_and_holds_up_no_other(
                 connection.execute(query, [key])
                 await silent.checks()
                 assert await silent.status(other) == "interrupted"
+                assert tried == [other]  # for the locked one it would have to wait
                 connection.rollback()
             await silent.orphans.check()
             assert await silent.status() == "answering"

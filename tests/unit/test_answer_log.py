@@ -22,7 +22,8 @@ from askcli.services.questions.ask import row as new_row
 from askcli.services.runs import answer_log
 from askcli.services.runs.answer_log import AnswerLog
 from askcli.services.runs.run import Run
-from askcli.store import answer_parts, batches, questions, search, tables
+from askcli.services.runs.stream import AnswerStream
+from askcli.store import answer_parts, batches, questions, search, tables, usage
 from askcli.store.database import Database
 from tests.support.databases import NewDatabase, migrated
 from tests.support.people import new_user
@@ -117,7 +118,10 @@ def no_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answer_log, "TICK_SECONDS", 3600)
 
 
-def test_each_character_is_written_once(url: str) -> None:
+def test_each_character_is_written_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is the text before it put together for that."""
+    monkeypatch.setattr(AnswerStream, "text", property(lambda _: pytest.fail("all of it")))
+
     async def work(log: Log, user_id: UUID) -> None:
         run, words = await log.run(user_id), [f"é{number} " for number in range(90)]
         for number, word in enumerate(words, 1):
@@ -315,6 +319,29 @@ def test_who_ends_an_answer_has_all_that_was_stored(new_database: NewDatabase) -
             answer_parts.add(connection, [part])
         assert await cancelling
         assert (await log.text(run), await log.parts(run)) == ("text", [])
+
+    scenario(url, work)
+
+
+def test_an_answer_that_ends_or_starts_again_leaves_no_parts(url: str) -> None:
+    async def work(log: Log, user_id: UUID) -> None:
+        run, other = await log.run(user_id), new_id()
+        run.stream.append("text")
+        await log.tick()
+        ids, write = (run.question_id, run.id), log.database.write
+        end = {"answer": "text and its end", "status": "failed", "error": "provider_failed"}
+        entry = search.entry(log.database.dialect, user_id, "hello", "text and its end")
+        assert await write(questions.finish, *ids, end, entry)
+        assert (await log.text(run), await log.parts(run)) == ("text and its end", [])
+        cost = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0, "model": "m"}
+        reservation = {"question_id": run.question_id, "user_id": user_id, "created_at": now()}
+        await write(usage.reserve, reservation | cost)
+        await write(usage.settle, run.question_id, cost)
+        part = {"question_id": run.question_id, "position": 0, "text": "left over"}
+        await write(answer_parts.add, [part])
+        again = {"id": run.question_id, "user_id": user_id, "run_id": other, "answer": ""}
+        assert await write(questions.start_again, again | {"status": "answering"})
+        assert (await log.text(run), await log.parts(run)) == ("", [])
 
     scenario(url, work)
 
