@@ -23,7 +23,8 @@ class Reply:
     `release`; `fault_after` does
     the `fault` there: reset, end, stall, malformed, overloaded, endless. `edit` changes the list of
     events. `status` fails the request instead, always or the first `failures` times; `html` answers
-    something else altogether; `raw` is all that is sent before the connection is closed.
+    something else altogether, with any status; `raw` is all that is sent before the connection is
+    closed.
     """
 
     pieces: list[str]
@@ -114,7 +115,8 @@ class FakeAnthropic:
             request.transport.write(reply.raw)
             request.transport.close()
         if reply.html:
-            return web.Response(text="<html>A hotel's login page</html>", content_type="text/html")
+            page = "<html>A hotel's login page, or a gateway's error</html>"
+            return web.Response(text=page, content_type="text/html", status=reply.status)
         if reply.status != 200 and reply.failures != 0:
             reply.failures = reply.failures and reply.failures - 1
             error = {"type": reply.error_type or "api_error", "message": "SECRET upstream words"}

@@ -10,15 +10,9 @@ import traceback
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from askcli.answerers import statuses
 from askcli.answerers.message_events import NO_ANSWER
-from askcli.errors import (
-    AskcliError,
-    Interrupted,
-    ProviderFailed,
-    ProviderOverloaded,
-    ProviderRejected,
-    ProviderTimeout,
-)
+from askcli.errors import AskcliError, Interrupted, ProviderFailed
 
 log = logging.getLogger("askcli.provider")
 
@@ -32,7 +26,7 @@ def translate(error: Exception) -> AskcliError:
     if isinstance(error, anthropic.APIConnectionError) and _was_not_sent(error):
         return ProviderFailed("The model's provider cannot be reached; try again later.")
     if isinstance(error, anthropic.APIStatusError):
-        return _from_status(_status(error), _retry_after(error))
+        return _from_status(error)
     if isinstance(error, ValueError | AssertionError | AttributeError | TypeError):
         # The provider's fault or the SDK's or our own: the log has the place, never the text.
         place = traceback.extract_tb(error.__traceback__)[-1:]
@@ -62,26 +56,20 @@ def _was_not_sent(error: Exception) -> bool:
     return cause is not None
 
 
-# An error event in mid-stream arrives as status 200; its type says what it is.
-_STATUS_OF_TYPE = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
+def _from_status(error: Any) -> AskcliError:
+    """Return our error for one with a status; an event of a stream has 200, and a type instead."""
+    kind = _type(error.body)
+    status = int(error.status_code)
+    if status == 200:
+        status = statuses.OF_TYPE.get(kind or "", 500)
+    return statuses.failure(status, is_providers=kind is not None, retry_after=_retry_after(error))
 
 
-def _status(error: Any) -> int:
-    body = error.body if isinstance(error.body, dict) else {}
-    inner = body.get("error")
+def _type(body: Any) -> str | None:
+    """Return the type of the error that Anthropic's API describes in its body, None for another."""
+    inner = body.get("error") if isinstance(body, dict) and body.get("type") == "error" else None
     kind = inner.get("type") if isinstance(inner, dict) else None
-    if error.status_code != 200:
-        return int(error.status_code)
-    return _STATUS_OF_TYPE.get(str(kind), 500)
+    return kind if isinstance(kind, str) else None
 
 
 def _retry_after(error: Any) -> int | None:
@@ -98,28 +86,3 @@ def _retry_after(error: Any) -> int | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return max(0, min(MAX_RETRY_AFTER_SECONDS, math.ceil(seconds)))
-
-
-def _from_status(status: int, retry_after: int | None) -> AskcliError:
-    if 300 <= status < 400:
-        return ProviderRejected(
-            "The model's provider redirects to another address; "
-            "this server's host must check ANTHROPIC_BASE_URL."
-        )
-    if status in (401, 403):
-        return ProviderRejected(
-            "The model's provider refused this server's key; its host must check ANTHROPIC_API_KEY."
-        )
-    if status == 404:
-        return ProviderRejected("The model's provider does not know this model; choose another.")
-    if status in (400, 413, 422):
-        return ProviderRejected(
-            "The model's provider refused the question; it may be too long for the model."
-        )
-    if status in (429, 529):
-        return ProviderOverloaded(
-            "The model is overloaded; try again shortly.", retry_after=retry_after
-        )
-    if status in (408, 504):
-        return ProviderTimeout("The model did not answer in time; try again.")
-    return ProviderFailed(f"The model's provider failed ({status}); try again later.")

@@ -3,9 +3,9 @@
 Four deadlines: to connect (the SDK's, set by the answerer), until the first text (each event
 without text, such as thinking, restarts it), between two pieces of text, and in all. An attempt
 that failed before a response began is repeated with backoff and jitter, or when the provider says
-so, if that is before the deadline of the first text. An attempt that has begun, or that broke off
-after the head of its response, is never repeated: the provider may bill it, and text that was shown
-cannot be taken back.
+so, if that is before the deadline of the first text. An attempt that has begun, that broke off
+after the head of its response, or that a gateway may have passed on is never repeated: the provider
+may bill it, and text that was shown cannot be taken back.
 """
 
 from __future__ import annotations
