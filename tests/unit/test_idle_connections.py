@@ -1,0 +1,12 @@
+"""How long connections to a provider are kept open while nothing is asked."""
+
+from __future__ import annotations
+
+import uvicorn
+
+from askcli.answerers.messages import IDLE_SECONDS
+
+
+def test_an_idle_connection_is_closed_well_before_a_self_hosted_provider_does_it() -> None:
+    """One that the provider closes as it is used costs a question, which is not asked again."""
+    assert IDLE_SECONDS <= uvicorn.Config("a:provider").timeout_keep_alive / 2
