@@ -31,9 +31,9 @@ log = logging.getLogger("askcli.provider")
 
 # From the last event to the end of the response; shorter than any deadline for a piece of text.
 END_SECONDS = 0.5
-# Of an idle connection. Many servers that people host themselves (uvicorn, so vLLM and LiteLLM; Node;
-# Apache) close one after five seconds, and a request on a connection that the provider closes at
-# that moment cannot be told from one that it has taken.
+# Of an idle connection. Many servers that people host themselves (uvicorn, so vLLM and LiteLLM;
+# Node; Apache) close one after five seconds, and a request on a connection that the provider closes
+# at that moment cannot be told from one that it has taken.
 IDLE_SECONDS = 2.0
 
 
