@@ -14,6 +14,10 @@ from askcli.errors import Failed
 START_SECONDS = 60
 MAX_REASON_BYTES = 4096  # a pipe takes as much at once, whether it is read or not
 
+# The exit code of a worker whose database was deleted or replaced: no other may be started, because
+# it would use the new files while others finish with the old ones.
+LOST_DATABASE = 3
+
 _READY = b"ready"
 
 

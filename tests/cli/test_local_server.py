@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import stat
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -156,6 +158,22 @@ def test_a_server_whose_files_are_deleted_is_replaced(local: Cli) -> None:
     third = pids(local)
     shutil.rmtree(runtime(local))
     eventually(lambda: not any(map(psutil.pid_exists, first + second + third)))
+
+
+def test_the_log_of_a_database_that_was_replaced_is_not_the_next_servers(local: Cli) -> None:
+    assert local("ask", "in both").code == 0
+    (file,) = local.home.glob(".local/share/askcli/*.db")
+    backup = file.with_name("backup")
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(backup)) as copy:
+        source.backup(copy)
+        for number in range(9):
+            assert local("ask", f"late {number}").code == 0
+        backup.rename(file)
+        assert "late" not in local("history").out
+    assert local("ask", "hello").code == 0
+    assert len(list(file.parent.glob("*-wal.of-replaced-*"))) == 1
+    with closing(sqlite3.connect(file)) as one:
+        assert one.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def test_a_server_that_ends_between_two_requests_is_started_again(local: Cli) -> None:

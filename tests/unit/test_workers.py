@@ -35,7 +35,7 @@ os.close(fd)
 if fate == "loses":
     signal.sigwait([signal.SIGTERM])
 time.sleep(60 if fate == "stays" else 0)
-sys.exit(1)
+sys.exit({server_process.LOST_DATABASE} if fate == "lost" else 1)
 """
 
 
@@ -98,6 +98,13 @@ def test_a_worker_that_fails_as_it_stops_is_the_parents_failure(
 ) -> None:
     with pytest.raises(Failed, match="ended with 1"):
         run_and_stop(sock, Starts(["loses"]), monkeypatch)
+
+
+def test_a_worker_that_has_lost_the_database_has_no_successor(
+    sock: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Failed, match="the database was deleted or replaced"):
+        run(sock, Starts(["lost"]), monkeypatch)
 
 
 def test_a_worker_that_dies_while_the_database_is_away_comes_back_with_it(

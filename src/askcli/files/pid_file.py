@@ -128,6 +128,13 @@ class FileIdentities:
         if file_identity(path) == self._identities[path] is not None:
             path.unlink(missing_ok=True)
 
+    def rename(self, path: Path, suffix: str) -> Path | None:
+        """Add the suffix to the name of one of the files, unless another file has it now."""
+        known = self._identities.get(path)
+        if known is None or file_identity(path) != known:
+            return None
+        return path.rename(path.with_name(path.name + suffix))
+
 
 def file_identity(file: Path | int) -> tuple[int, int] | None:
     """Return the device and inode of a file, None if there is no file."""

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from askcli.errors import Failed, Misused
 from askcli.files import private_directory
+from askcli.files.pid_file import file_identity
 from askcli.store import deadline
 
 READERS = 8
@@ -105,16 +106,17 @@ def sqlite(url: URL) -> Engine:
         hide_parameters=True,  # in errors, which are logged
     )
 
-    has_connected = False
+    identity = None
 
     @event.listens_for(engine, "do_connect")
     def create(*_: Any) -> None:
-        nonlocal has_connected
-        if has_connected and not path.exists():  # SQLite would create another one, empty
-            raise sqlite3.OperationalError("the database file was deleted")
+        nonlocal identity
+        # SQLite would create another one, empty, or join another one with the log of this one.
+        if identity is not None and file_identity(path) != identity:
+            raise sqlite3.OperationalError("the database file was deleted or replaced")
         with suppress(OSError):  # SQLite reports errors of the path better
             path.touch(mode=0o600)  # its WAL file gets the same mode
-        has_connected = True
+        identity = file_identity(path)
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: Any) -> None:

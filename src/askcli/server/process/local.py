@@ -17,11 +17,11 @@ from askcli.errors import Failed, ShuttingDown
 from askcli.files import errors_of, private_directory
 from askcli.files.pid_file import FileIdentities, PidFile
 from askcli.server.bootstrap import Services
+from askcli.server.process.database_files import DatabaseFiles
 from askcli.server.process.running import BACKLOG, CHECK_SECONDS, Role, prepare, run
 from askcli.services.runs.stream import wait_for_event
 from askcli.settings import Settings
 from askcli.settings.registration import OF_THE_LOCAL_SERVER
-from askcli.store import engines
 
 log = logging.getLogger("askcli.notices")
 
@@ -49,6 +49,7 @@ def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> N
             run(services, settings, sock, ready, role)
         finally:
             role.leaving()
+            role.set_log_aside()
     finally:
         claim.release()
 
@@ -60,9 +61,8 @@ class LocalServer(Role):
         self, socket_path: Path, claim: PidFile, services: Services, idle_seconds: int
     ) -> None:
         database = services.database
-        own = [socket_path, claim.path, *([database.file] if database.file else [])]
-        self._files = FileIdentities(own)
-        self._log_files = FileIdentities([], later=engines.log_files(database.file))
+        self._files = FileIdentities([socket_path, claim.path])
+        self._database_files = DatabaseFiles(database.file)
         self._socket_path = socket_path
         self._claim = claim
         self._runs = services.runs
@@ -90,17 +90,25 @@ class LocalServer(Role):
         return self._has_lost
 
     def _are_files_intact(self) -> bool:
-        return self._files.are_intact() and self._log_files.are_intact()
+        database = self._database_files
+        return self._files.are_intact() and database.is_main_intact() and database.is_log_intact()
 
     def leaving(self) -> None:
         """Let another server take over while this one finishes its answers."""
         if not self._is_leaving.is_set():
             self._files.unlink(self._socket_path)
             # Closing the database saves what is in a log without a name, unless another server has
-            # opened it before: that one waits for the claim.
-            if self._log_files.are_intact():
+            # opened it before, and the log of one that was replaced is set aside at the end: the
+            # other server waits for the claim.
+            database = self._database_files
+            if database.is_log_intact() and not database.is_replaced():
                 self._claim.set_aside(self._runs.active)
             self._is_leaving.set()
+
+    def set_log_aside(self) -> None:
+        """Set the log of a database that was replaced aside, once it is closed."""
+        for path in self._database_files.set_log_aside():
+            log.warning("The database was replaced; what the earlier one had last is in %s.", path)
 
 
 def _listen(path: Path) -> socket.socket:

@@ -8,17 +8,16 @@ import os
 import socket
 from collections.abc import Callable
 
-from askcli import __version__
+from askcli import __version__, server_process
 from askcli.errors import Failed, Unavailable
-from askcli.files.pid_file import FileIdentities
 from askcli.server.bootstrap import Services
 from askcli.server.process import announcements
+from askcli.server.process.database_files import DatabaseFiles
 from askcli.server.process.running import BACKLOG, CHECK_SECONDS, Role, prepare, run
 from askcli.server.process.workers import Workers
 from askcli.services.auth.signing_key import secret_path
 from askcli.services.runs.stream import wait_for_event
 from askcli.settings import Settings
-from askcli.store import engines
 from askcli.store.database import Database
 
 log = logging.getLogger("askcli.notices")
@@ -35,11 +34,15 @@ def serve_tcp(settings: Settings) -> None:
         log.info("JWT_SECRET is not set: using the one kept in %s.", path)
     sock = _listen_tcp(settings.host, settings.port)
     announcements.report_registration(settings)
-    _run(services, settings, sock, lambda: log.info(_greeting(sock)))
+    if loss := _run(services, settings, sock, lambda: log.info(_greeting(sock))):
+        raise Failed(loss)
 
 
 def serve_workers(settings: Settings, count: int) -> None:
-    """Serve with `count` worker processes. Raises Failed when a worker does not start."""
+    """Serve with `count` worker processes.
+
+    Raises Failed when a worker does not start, and when one has lost the database.
+    """
     prepare(settings).database.close()  # reports wrong settings once, not by each worker
     sock = _listen_tcp(settings.host, settings.port)
     announcements.report_registration(settings)
@@ -53,7 +56,8 @@ def serve_worker(settings: Settings, fd: int, life: int, ready: Callable[[], Non
     Its parent had a database, so an SQLite file that is missing now is not created again.
     """
     services = prepare(settings, may_create=False)
-    _run(services, settings, socket.socket(fileno=fd), ready, life)
+    if loss := _run(services, settings, socket.socket(fileno=fd), ready, life):
+        raise DatabaseLost(loss)
 
 
 def _run(
@@ -62,11 +66,24 @@ def _run(
     sock: socket.socket,
     ready: Callable[[], None],
     life: int | None = None,
-) -> None:
-    role = PortServer(services.database, life)
-    run(services, settings, sock, ready, role)
-    if role.has_lost_database():
-        raise Failed(f"the server has ended, because {role.loss}.")
+) -> str | None:
+    """Serve until the end; return what became of a lost database."""
+    role, failure = PortServer(services.database, life), ""
+    try:
+        run(services, settings, sock, ready, role)
+    except Failed as error:
+        if not role.has_lost_database():
+            raise
+        failure = f" {error.detail}"
+    if not role.has_lost_database():
+        return None
+    return f"the server has ended, because {role.loss}.{role.aside()}{failure}"
+
+
+class DatabaseLost(Failed):
+    """A worker has lost its database: its parent ends all of them."""
+
+    exit_code = server_process.LOST_DATABASE
 
 
 class PortServer(Role):
@@ -80,9 +97,8 @@ class PortServer(Role):
         """`life` is the end of a pipe whose other end the parent of workers holds."""
         self.loss = f"its database {database.file} was deleted or replaced"
         self._remedy = "put the right file in its place"
-        self._files = FileIdentities([database.file] if database.file else [])
         self._database = database
-        self._log_files = FileIdentities([], later=engines.log_files(database.file))
+        self._files = DatabaseFiles(database.file)
         self._life = life
         self._has_lost = False
 
@@ -112,20 +128,25 @@ class PortServer(Role):
         if not self._has_lost and not self._are_files_intact():
             self._has_lost = True
             server_log.error(
-                "this server ends, because %s: %s, then start it again (a worker's parent does)",
-                self.loss,
-                self._remedy,
+                "this server ends, because %s: %s, then start it again", self.loss, self._remedy
             )
         return self._has_lost
 
     def _are_files_intact(self) -> bool:
-        if not self._files.are_intact():
+        if not self._files.is_main_intact():
             return False
-        if self._database.is_closed or self._log_files.are_intact():
+        if self._database.is_closed or self._files.is_log_intact():
             return True
         self.loss = f"the -wal or -shm file of its database {self._database.file} was deleted"
         self._remedy = "let it end, which saves what was in them"
         return False
+
+    def aside(self) -> str:
+        """Set the log of a replaced database aside, and return where it is."""
+        names = " and ".join(str(path) for path in self._files.set_log_aside())
+        return (
+            names and f" Its latest changes are in {names}, and belong to the file that was there."
+        )
 
 
 def _greeting(sock: socket.socket, workers: int = 1) -> str:

@@ -1,7 +1,8 @@
 """Several worker processes on one port, each a whole server, with one database.
 
-The parent listens, keeps the workers running and passes on the request to stop. A worker holds one
-end of a pipe, so it stops by itself when its parent was killed.
+The parent listens, keeps the workers running and passes on the request to stop. One that has lost
+the database stops all: another would open the new files while the rest still use the old ones. A
+worker holds one end of a pipe, so it stops by itself when its parent was killed.
 """
 
 from __future__ import annotations
@@ -49,11 +50,12 @@ class Workers:
         self._threads = count
         self._unready = count
         self._error: Failed | None = None
+        self._is_lost = False  # the database
 
     def run(self, ready: Callable[[], None]) -> None:
         """Run until stopped by a signal; `ready` is called when all workers serve.
 
-        Raises Failed, with all of them stopped, if one ends before that.
+        Raises Failed, with all of them stopped, if one ends before that or has lost the database.
         """
         for number in handled_signals():
             # Only queued: a handler may interrupt anything, another handler included.
@@ -91,7 +93,11 @@ class Workers:
             server_process.wait_until_ready(process, ready_pipe)
             self._events.put(partial(self._on_ready, ready))
             reason = f"worker {process.pid} ended with {process.wait()}."
-            has_failed = process.returncode == 1
+            has_failed = process.returncode in (1, server_process.LOST_DATABASE)
+            if process.returncode == server_process.LOST_DATABASE:
+                reason = "the database was deleted or replaced; the workers' log has more."
+                self._events.put(self._on_loss)
+                self._stopping.set()  # at once: this thread and the others start no further one
         except Failed as error:
             reason = f"a worker did not start: {error.detail}"
         except OSError as error:  # no memory, or too many processes
@@ -119,6 +125,13 @@ class Workers:
                 self._error = Failed(reason)
         elif self._unready > 0:
             self._error = Failed(reason)
+            self._on_signal(signal.SIGTERM)
+
+    def _on_loss(self) -> None:
+        """Let the others end, too, with their answers finished; that is one request for all."""
+        if not self._is_lost:
+            self._is_lost = True
+            log.warning("A worker has lost the database: all of them end.")
             self._on_signal(signal.SIGTERM)
 
     def _on_signal(self, number: int) -> None:

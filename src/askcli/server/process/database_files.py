@@ -1,0 +1,43 @@
+"""The files of an SQLite database as a process knows them, to notice that they are lost."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from askcli.files.pid_file import FileIdentities
+from askcli.store import engines
+
+
+class DatabaseFiles:
+    """The database's file and the files of its log; none for PostgreSQL."""
+
+    def __init__(self, file: Path | None) -> None:
+        """The file is there; those of the log are known from when they are."""
+        self._file = file
+        self._main = FileIdentities([file] if file else [])
+        self._log = FileIdentities([], later=engines.log_files(file))
+
+    def is_main_intact(self) -> bool:
+        """Return whether the database's file is still the same."""
+        return self._main.are_intact()
+
+    def is_log_intact(self) -> bool:
+        """Return whether the files of the log are still the same, as while it is open."""
+        return self._log.are_intact()
+
+    def is_replaced(self) -> bool:
+        """Return whether another file has the database's name now."""
+        return self._file is not None and self._file.exists() and not self.is_main_intact()
+
+    def set_log_aside(self) -> list[Path]:
+        """Rename the log of a database that was replaced; return its new names.
+
+        SQLite would take it for the new file's, and destroy that. Connections that are open, such
+        as those of another worker, go on with it; none is opened any more.
+        """
+        if not self.is_replaced():
+            return []
+        suffix = f".of-replaced-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+        renamed = [self._log.rename(path, suffix) for path in engines.log_files(self._file)]
+        return [path for path in renamed if path]
