@@ -272,7 +272,9 @@ def test_what_a_dead_process_reserved_is_settled_whatever_ended_its_question(
                     select(tables.usage.c.input_tokens + tables.usage.c.output_tokens)
                 ).all()
             )
-            assert tokens == (0 if is_queued else len("hello" + "begun") + 3 * MESSAGE_TOKENS)
+            assert tokens == (
+                0 if is_queued else len("hello") + 2 * MESSAGE_TOKENS + REQUEST.max_tokens
+            )
 
     asyncio.run(scenario())
 

@@ -1,4 +1,4 @@
-"""The text of a question that is being answered is read for its owner's deletion alone."""
+"""What is reserved for a question that was not sent is released by its owner's deletion alone."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from askcli.store.tables import questions
 from tests.support.people import new_user
 
 
-class Estimates:
-    """Notes the questions whose cost is estimated, from their texts."""
+class Releases:
+    """Notes the questions whose reservations are released."""
 
     def __init__(self) -> None:
         self.questions: list[UUID] = []
 
-    def estimate(self, _connection: Connection, question_id: UUID) -> dict[str, Any]:
+    def release_unsent(self, connection: Connection, question_id: UUID) -> None:
         self.questions.append(question_id)
-        return {"output_tokens": 7}
+        usage.reduce(connection, question_id, {"output_tokens": 7})
 
 
 def ask(connection: Connection, email: str) -> tuple[UUID, UUID]:
@@ -41,8 +41,8 @@ def ask(connection: Connection, email: str) -> tuple[UUID, UUID]:
 
 
 def test_anothers_running_question_is_not_looked_at(database_url: str) -> None:
-    database, estimates = Database(database_url), Estimates()
-    history = History(database, cast(Any, estimates))
+    database, releases = Database(database_url), Releases()
+    history = History(database, cast(Any, releases))
     with database.transaction("BEGIN") as connection:
         alice, question_id = ask(connection, f"{uuid4().hex}@example.org")
         bob, _ = ask(connection, f"{uuid4().hex}@example.org")
@@ -51,11 +51,11 @@ def test_anothers_running_question_is_not_looked_at(database_url: str) -> None:
         for absent in (question_id, uuid4()):
             with pytest.raises(NotFound):
                 await history.remove(bob, absent)
-        assert not estimates.questions
+        assert not releases.questions
         await history.remove(alice, question_id)
 
     asyncio.run(scenario())
-    assert estimates.questions == [question_id]
+    assert releases.questions == [question_id]
     with database.transaction("BEGIN") as connection:
         reservation = usage.reserved(connection, question_id)
     assert reservation is not None

@@ -55,7 +55,7 @@ class AnthropicAnswerer:
         return prices.cost_usd(finish)
 
     def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
-        """Stream a Begin, the text piece by piece, and a Finish. Raises a ProviderFailed."""
+        """Stream the pieces of the answer. Raises a ProviderFailed."""
         return self._client.stream(request)
 
     async def close(self) -> None:

@@ -49,8 +49,21 @@ class Finish:
     output_tokens: int | None
 
 
-# A piece of text (empty for an event without text, such as thinking), the begin or the finish.
-Piece = str | Begin | Finish
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What an answer has cost beside its text, so far.
+
+    `hidden_bytes` is what has arrived of its thinking and its calls of tools, which may be less
+    than the model wrote of them; None where there are none. `output_tokens` is what the provider
+    has reported of the whole answer, None where it has not.
+    """
+
+    hidden_bytes: int | None
+    output_tokens: int | None
+
+
+# A piece of text (empty for an event without any), the begin, the finish, or what is billed beside.
+Piece = str | Begin | Spent | Finish
 
 
 class Answerer(Protocol):
@@ -76,7 +89,7 @@ class Answerer(Protocol):
         ...
 
     def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
-        """Yield a Begin, the text piece by piece, and a Finish.
+        """Yield a Begin, the text piece by piece, a Spent where it changes, and a Finish.
 
         Raises a ProviderFailed or a subclass when the answer is incomplete.
         """

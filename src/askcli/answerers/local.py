@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
-from askcli.answerers.base import Finish, Piece, Request
+from askcli.answerers.base import Begin, Finish, Piece, Request
 from askcli.answerers.messages import MessagesClient
 from askcli.contract.shapes import Model
 from askcli.errors import ProviderFailed
@@ -58,7 +58,7 @@ class LocalAnswerer:
         return 0.0
 
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
-        """Yield a Begin, the text piece by piece, and a Finish. Raises a ProviderFailed."""
+        """Yield the pieces of the answer. Raises a ProviderFailed."""
         client = await self._ready()
         local_request = replace(request, system=request.system or SYSTEM)
         async for piece in client.stream(local_request):
@@ -66,7 +66,9 @@ class LocalAnswerer:
 
     def _named(self, piece: Piece) -> Piece:
         """Replace the model name that llama.cpp reports, which is the file's."""
-        return piece if isinstance(piece, str) else replace(piece, model=self.default_model)
+        if not isinstance(piece, Begin | Finish):
+            return piece
+        return replace(piece, model=self.default_model)
 
     async def close(self) -> None:
         """Close the connections and unload the model."""

@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from askcli.answerers.base import Begin, Finish, Piece
+from askcli.answerers.base import Begin, Finish, Piece, Spent
 from askcli.answerers.storable_text import storable
 from askcli.errors import Interrupted, ProviderFailed
+
+# What a delta of a block that is not text may hold.
+_HIDDEN = ("thinking", "signature", "partial_json")
 
 NO_ANSWER = "The model's provider sent something that is not an answer."
 
@@ -27,11 +30,12 @@ class MessageEvents:
         self._stopped_blocks: set[int] = set()
         self._stop_reason: str | None = None
         self._output_tokens: int | None = None
+        self._hidden_bytes: int | None = None
         self.is_complete = False
         self._has_more = False  # content after the end
 
     def read(self, event: Any) -> Piece:
-        """Return the piece of an event: a Begin, or its text, empty for an event without text.
+        """Return the piece of an event: a Begin, a Spent, or its text, empty where it has none.
 
         Unknown types are skipped, as the API asks of its clients. Raises ProviderFailed for an
         event that may not come now.
@@ -70,12 +74,12 @@ class MessageEvents:
             _check(self._is_open(event.index, block.type) and not text)
         _check(self._stop_reason is None and isinstance(text, str))
         self._blocks[event.index] = block.type
-        return str(text)
+        return str(text) if block.type == "text" else self._spent()
 
     def _block_delta(self, event: Any) -> Piece:
         _check(self._is_open(event.index, self._blocks.get(event.index)))
         if event.delta.type != "text_delta":
-            return ""
+            return "" if self._blocks[event.index] == "text" else self._spent(event.delta)
         _check(self._blocks[event.index] == "text" and isinstance(event.delta.text, str))
         return str(event.delta.text)
 
@@ -92,7 +96,15 @@ class MessageEvents:
         _check(self._blocks.keys() == self._stopped_blocks)
         self._stop_reason = _word(event.delta.stop_reason)
         self._output_tokens = _count(event.usage.output_tokens)
-        return ""
+        return Spent(self._hidden_bytes, self._output_tokens)
+
+    def _spent(self, delta: Any = None) -> Spent:
+        parts = (getattr(delta, name, None) for name in _HIDDEN)
+        size = sum(
+            len(part.encode("utf-8", "surrogatepass")) for part in parts if isinstance(part, str)
+        )
+        self._hidden_bytes = (self._hidden_bytes or 0) + size
+        return Spent(self._hidden_bytes, self._output_tokens)
 
     def _message_stop(self, _event: Any) -> Piece:
         self.is_complete = True

@@ -77,7 +77,7 @@ class MessagesClient:
             await self._client.close()
 
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
-        """Yield a Begin, the text piece by piece, and a Finish. Raises a ProviderFailed."""
+        """Yield the pieces of the answer. Raises a ProviderFailed."""
         client = await self.open()
         try:
             async for piece in _pieces(client, request):

@@ -25,7 +25,6 @@ from sqlalchemy import (
     update,
 )
 
-from askcli.store import answer_parts
 from askcli.store.tables import questions, usage, users
 
 # Its start, and the start of the next.
@@ -122,14 +121,10 @@ def abandoned(connection: Connection) -> Sequence[UUID]:
     return connection.execute(query.where(usage.c.settled.is_(False), has_ended)).scalars().all()
 
 
-def unfinished(connection: Connection, question_id: UUID) -> RowMapping | None:
-    """Return an unsettled question's reservation, its text so far and whether it is queued."""
-    text = answer_parts.text_so_far(connection)
-    joined = select(usage, text, questions.c.is_queued).join(
-        questions, questions.c.id == usage.c.question_id
-    )
-    query = joined.where(usage.c.question_id == question_id, usage.c.settled.is_(False))
-    return connection.execute(query).mappings().first()
+def is_queued(connection: Connection, question_id: UUID) -> bool:
+    """Return whether a question was never sent; False for one that is gone."""
+    query = select(questions.c.is_queued).where(questions.c.id == question_id)
+    return connection.execute(query).scalar() or False
 
 
 def by_day(

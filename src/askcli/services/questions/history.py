@@ -80,14 +80,11 @@ class History:
             raise NotFound("question")
 
     def _remove(self, connection: Connection, user_id: UUID, question_id: UUID) -> bool:
-        """Delete the question, and note the cost of its text so far: its process may be dead."""
+        """Delete the question. Its process, which would settle its cost, may be dead."""
         if not questions.is_users(connection, user_id, question_id):
-            return False  # before a look at its text, which would take the longer the more there is
-        estimate = self._metering.estimate(connection, question_id)
-        is_removed = questions.remove(connection, user_id, question_id)
-        if is_removed and estimate:
-            usage.reduce(connection, question_id, estimate)
-        return is_removed
+            return False
+        self._metering.release_unsent(connection, question_id)
+        return questions.remove(connection, user_id, question_id)
 
     async def remove_older(self, user_id: UUID, until: datetime) -> int:
         """Delete the user's questions asked before `until`; returns how many.

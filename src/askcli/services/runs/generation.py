@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from contextlib import aclosing
 
-from askcli.answerers.base import Answerer, Begin, Finish
+from askcli.answerers.base import Answerer, Begin, Finish, Spent
 from askcli.answerers.storable_text import StorableText
 from askcli.contract.limits import MAX_ANSWER_CHARACTERS
 from askcli.errors import (
@@ -77,6 +77,8 @@ class Generator:
                     return run.outcome(piece, None if run.stream.text else _empty_answer(piece))
                 if isinstance(piece, Begin):
                     run.begin = piece
+                elif isinstance(piece, Spent):
+                    run.spent = piece
                 elif piece:
                     _append(run.stream, text.add(piece))
         raise Interrupted()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from askcli.answerers.base import Begin, Finish, Request
+from askcli.answerers.base import Begin, Finish, Request, Spent
 from askcli.errors import AskcliError
 from askcli.fair_queue import Place
 from askcli.services.runs.retries import Attempts
@@ -31,6 +31,7 @@ class Run:
         self.request = request
         self.place = place  # left when the generation ends
         self.begin: Begin | None = None
+        self.spent: Spent | None = None
         self.attempts = Attempts()
         self._stop_error: AskcliError | None = None
         self._stoppable: asyncio.Task[Any] | None = None
@@ -60,4 +61,6 @@ class Run:
     def outcome(self, finish: Finish | None = None, error: AskcliError | None = None) -> Outcome:
         """Return the outcome of the run when it ends now."""
         text, is_billable = self.stream.text, self.attempts.billable
-        return Outcome(self.question_id, self.begin, finish, text, error, is_billable)
+        return Outcome(
+            self.question_id, self.begin, self.spent, finish, text, error, is_billable=is_billable
+        )

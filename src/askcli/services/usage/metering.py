@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from askcli.answerers.base import Begin, Finish, Request
+from askcli.answerers.base import Begin, Finish, Request, Spent
 from askcli.errors import (
     AccountDisabled,
     AskcliError,
@@ -28,6 +28,8 @@ from askcli.store import usage, users
 # What a model's template adds to a message at most: marks of its begin, its role and its end.
 MESSAGE_TOKENS = 8
 
+_NOTHING = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
+
 Price = Callable[[Finish], float | None]
 
 
@@ -40,6 +42,7 @@ class Outcome:
 
     question_id: UUID
     begin: Begin | None
+    spent: Spent | None
     finish: Finish | None
     text: str
     error: AskcliError | None
@@ -104,46 +107,47 @@ class Metering:
         """
         model = str(reservation["model"])
         if not outcome.is_billable:
-            return _nothing(model)
+            return _NOTHING
         finish, input_tokens = outcome.finish, outcome.input_tokens
         if input_tokens is None:
             input_tokens = reservation["input_tokens"]
         output_tokens = finish.output_tokens if finish else None
-        counted = Finish(
-            "",
-            finish.model if finish else model,
-            input_tokens,
-            estimate_tokens(outcome.text) if output_tokens is None else output_tokens,
-        )
+        if output_tokens is None:
+            output_tokens = _output_tokens(outcome, reservation["output_tokens"])
+        counted = Finish("", finish.model if finish else model, input_tokens, output_tokens)
         cost = self._price(counted)
         if cost is None:  # the provider reports the model under a name of its own
             cost = self._price(replace(counted, model=model))
         return _columns(counted, cost)
 
     def settle_orphan(self, connection: Connection, question_id: UUID, *, is_sent: bool) -> None:
-        """Settle an answer whose process died: by an estimate, if its request was sent."""
-        row = usage.unfinished(connection, question_id)
-        if row is not None:
-            usage.settle(connection, question_id, self._estimate(row, is_sent=is_sent))
+        """Settle an answer whose process died: its reservation is its cost, if it was sent.
+
+        Its text says nothing of what the model has thought.
+        """
+        usage.settle(connection, question_id, {} if is_sent else _NOTHING)
 
     def settle_abandoned(self, connection: Connection, question_id: UUID) -> None:
-        """Settle a question that ended, or was deleted, while its process was dead already.
+        """Settle a question that ended, or was deleted, while its process was dead already."""
+        is_sent = not usage.is_queued(connection, question_id)
+        self.settle_orphan(connection, question_id, is_sent=is_sent)
 
-        A deleted one costs what its reservation was reduced to.
-        """
-        usage.settle(connection, question_id, self.estimate(connection, question_id) or {})
+    def release_unsent(self, connection: Connection, question_id: UUID) -> None:
+        """Reserve nothing any more for a question that was not sent, before it is deleted."""
+        if usage.is_queued(connection, question_id):
+            usage.reduce(connection, question_id, _NOTHING)
 
-    def estimate(self, connection: Connection, question_id: UUID) -> dict[str, Any] | None:
-        """Return the cost of an unsettled question by its text so far; None for any other."""
-        row = usage.unfinished(connection, question_id)
-        return None if row is None else self._estimate(row, is_sent=not row["is_queued"])
 
-    def _estimate(self, row: Mapping[Any, Any], *, is_sent: bool) -> dict[str, Any]:
-        if not is_sent:
-            return _nothing(row["model"])
-        output_tokens = estimate_tokens(row["answer"])
-        finish = Finish("", row["model"], row["input_tokens"], output_tokens)
-        return _columns(finish, self._price(finish))
+def _output_tokens(outcome: Outcome, reserved: int) -> int:
+    """Return a number that the output of an answer without a whole report does not exceed.
+
+    A report in mid-answer has all output until then. Of thinking, little or nothing may be shown.
+    """
+    spent = outcome.spent or Spent(None, None)
+    estimate = estimate_tokens(outcome.text) + (spent.hidden_bytes or 0)
+    if spent.output_tokens is not None:
+        return max(spent.output_tokens, estimate_tokens(outcome.text))
+    return estimate if spent.hidden_bytes is None else max(estimate, reserved)
 
 
 def estimate_tokens(text: str | None) -> int:
@@ -160,10 +164,6 @@ def _most(request: Request) -> Finish:
     input_tokens = sum(estimate_tokens(message.content) for message in request.messages)
     input_tokens += estimate_tokens(request.system)
     return Finish("", request.model, input_tokens, request.max_tokens)
-
-
-def _nothing(model: str) -> dict[str, Any]:
-    return _columns(Finish("", model, 0, 0), 0.0)
 
 
 def _columns(finish: Finish, cost: float | None) -> dict[str, Any]:
