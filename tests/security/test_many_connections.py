@@ -11,9 +11,10 @@ from uuid import uuid4
 import psutil
 import pytest
 
+from tests.support.cli import NewCli
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
-from tests.support.people import NewPerson, Person
+from tests.support.people import NewPerson, Person, logged_in
 from tests.support.processes import ServerProcess
 from tests.support.raw_http import connection, is_open
 from tests.support.servers import customized, serving
@@ -31,8 +32,8 @@ GET = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
 def small(
     fake: FakeAnthropic, new_database: NewDatabase, tmp_path: Path
 ) -> Iterator[ServerProcess]:
-    """A server that may have 64 files open, and 128 if it asks for them."""
-    few_files = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 128))\n"
+    """A server that may have 64 files open, and 200 if it asks for them: 96 for connections."""
+    few_files = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 200))\n"
     more = customized(tmp_path, few_files)
     server = serving(tmp_path, fake, new_database("sqlite"), **more)
     yield server
@@ -116,3 +117,20 @@ def test_requests_of_a_user_take_half_of_the_connections_at_most(
         waiting = [sock for sock in sent if sock not in readable]
         assert [sock.recv(12) for sock in waiting] == [b"HTTP/1.1 201"] * 48
     assert len(attacker.questions()) == 1
+
+
+def test_answers_have_their_connections_where_few_files_may_be_open(
+    fake: FakeAnthropic, new_database: NewDatabase, new_cli: NewCli, tmp_path: Path
+) -> None:
+    few_files = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))\n"
+    more = customized(tmp_path, few_files)
+    server = serving(tmp_path / "server", fake, new_database("sqlite"), **more)
+    cli, marker = logged_in(new_cli(server), server), uuid4().hex
+    fake.on(marker, "a", "b", pause=0.3)
+    rows = "".join(f'{{"question": "{marker} {number}"}}\n' for number in range(64))
+    done = cli("batch", "-j", "64", "-", stdin=rows)
+    assert done.code == 0, done
+    assert len(fake.asked(marker)) == 64
+    assert server.stop() == 0
+    assert any("raise the limit of open files" in line for line in server.log)
+    assert not any(" ERROR " in line for line in server.log)

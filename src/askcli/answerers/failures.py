@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import re
 import time
 import traceback
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -24,6 +26,9 @@ def translate(error: Exception) -> AskcliError:
     import anthropic
 
     if isinstance(error, anthropic.APIConnectionError) and _was_not_sent(error):
+        if _lacks_a_file(error):
+            log.error("no connection to the model's provider: this process has too many files open")
+            return ProviderFailed("The server has too many files open; try again later.")
         return ProviderFailed("The model's provider cannot be reached; try again later.")
     if isinstance(error, anthropic.APIStatusError):
         return _from_status(error)
@@ -33,7 +38,33 @@ def translate(error: Exception) -> AskcliError:
         where = ", ".join(f"{frame.filename}:{frame.lineno}" for frame in place)
         log.warning("the answer could not be read: %s in %s", type(error).__name__, where)
         return ProviderFailed(NO_ANSWER)
+    if not isinstance(error, (anthropic.APIConnectionError, OSError, *_errors_of_transport())):
+        # As above: without the error's text.
+        stack = "".join(traceback.format_tb(error.__traceback__))
+        log.error("unexpected %s of the SDK:\n%s", type(error).__name__, stack)
     return Interrupted("The connection to the model broke off; ask again.")
+
+
+def _errors_of_transport() -> tuple[type[Exception], ...]:
+    import aiohttp
+    import httpx2
+
+    return httpx2.HTTPError, httpx2.StreamError, aiohttp.ClientError
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause = error.__cause__
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def _lacks_a_file(error: Exception) -> bool:
+    """Return whether this process, or its host, has as many files open as it may have."""
+    return any(
+        isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE)
+        for cause in _causes(error)
+    )
 
 
 def _was_not_sent(error: Exception) -> bool:
@@ -50,10 +81,7 @@ def _was_not_sent(error: Exception) -> bool:
         aiohttp.ClientHttpProxyError,
         aiohttp.InvalidURL,
     )
-    cause = error.__cause__
-    while cause is not None and not isinstance(cause, not_sent):
-        cause = cause.__cause__
-    return cause is not None
+    return any(isinstance(cause, not_sent) for cause in _causes(error))
 
 
 def _from_status(error: Any) -> AskcliError:

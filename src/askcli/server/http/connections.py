@@ -16,6 +16,8 @@ from askcli.services import request_info
 # The site of all trusted proxies. Others' connections take none of theirs, which are many people's.
 PROXIES = "trusted proxies"
 
+RETRY_AFTER_SECONDS = 2
+
 
 class Connection(Protocol):
     """A connection; `client` is its address and port, None on a Unix socket."""
@@ -87,7 +89,10 @@ class Connections:
     def serving(self, user: Hashable) -> Iterator[None]:
         """Count a request of the user, until it has its response. Raises Unavailable."""
         if self._served[user] >= self._limit // 2:
-            raise Unavailable("The server answers as many of your requests as it can at once.")
+            raise Unavailable(
+                "The server answers as many of your requests as it can at once.",
+                retry_after=RETRY_AFTER_SECONDS,
+            )
         self._served[user] += 1
         try:
             yield

@@ -113,7 +113,8 @@ def _config(
 ) -> uvicorn.Config:
     allowed = trusted_hosts.allowed(settings, sock)
     app = create_app(services, role.activity, allowed, role.refusal, settings.allowed_origins)
-    app.state.connections = Connections(file_limit.connections(), settings.trusted_proxies)
+    limit = file_limit.connections(settings.max_running)
+    app.state.connections = Connections(limit, settings.trusted_proxies)
     return uvicorn.Config(
         app,
         loop="uvloop",
