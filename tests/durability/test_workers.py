@@ -68,6 +68,12 @@ def test_workers_leave_when_their_parent_is_killed(home: Path) -> None:
     eventually(lambda: not any(map(psutil.pid_exists, all_of_them)))
 
 
+def test_the_parent_of_workers_leaves_nothing_open_of_which_python_warns(home: Path) -> None:
+    server = FreshServer(home, "--workers", "2", **SETTINGS)
+    assert server.stop() == 0
+    assert not [line for line in server.log if "Warning" in line]
+
+
 def test_workers_know_where_their_parent_listens(home: Path, new_cli: NewCli) -> None:
     server = two_workers(home, "--host", "0.0.0.0")
     words = ("register", "--name", "A", "--email", "a@b.example", "--password-stdin")

@@ -44,10 +44,10 @@ def serve_workers(settings: Settings, count: int) -> None:
     Raises Failed when a worker does not start, and when one has lost the database.
     """
     prepare(settings).database.close()  # reports wrong settings once, not by each worker
-    sock = _listen_tcp(settings.host, settings.port)
-    announcements.report_registration(settings)
-    flags = ["--host", settings.host, "--port", str(settings.port)]
-    Workers(sock, count, flags).run(lambda: log.info(_greeting(sock, count)))
+    with _listen_tcp(settings.host, settings.port) as sock:
+        announcements.report_registration(settings)
+        flags = ["--host", settings.host, "--port", str(settings.port)]
+        Workers(sock, count, flags).run(lambda: log.info(_greeting(sock, count)))
 
 
 def serve_worker(settings: Settings, fd: int, life: int, ready: Callable[[], None]) -> None:
