@@ -17,16 +17,12 @@ from rich.markdown import (
     TableElement,
 )
 from rich.segment import Segment
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
 from askcli.cli.output import blocks
 from askcli.cli.output.console import visible
-from askcli.cli.output.rows import Line
-
-# The terminal's own sixteen colours, readable on dark and light backgrounds.
-THEME = "ansi_dark"
+from askcli.cli.output.highlighting import code_lines
 
 # Of a table: two for text, which a wide character takes, and two between it and the next cell.
 COLUMNS_PER_CELL = 4
@@ -147,11 +143,3 @@ def _as_text(tokens: list[Token]) -> list[Token]:
     for token in result:
         token.content = visible(token.content)
     return result
-
-
-def code_lines(terminal: Console, code: str, language: str) -> list[Line]:
-    """Return the highlighted lines of code; plain for an unknown language."""
-    text = Syntax("", language or "text", theme=THEME).highlight(code)
-    if text.plain.endswith("\n") and not code.endswith("\n"):
-        text.right_crop(1)
-    return [list(line.render(terminal)) for line in text.split("\n", allow_blank=True)]

@@ -24,7 +24,10 @@ Show = Callable[[Sequence[str], Sequence[str]], None]
 
 
 def print_markdown(pieces: Iterator[str]) -> None:
-    """Render pieces of text as they come; all text is printed even if the iterator raises."""
+    """Render pieces of text as they come; all text is printed even if the iterator raises.
+
+    Where Ctrl-C breaks off the rendering, which may take long, the rest is printed as it is.
+    """
     region = Region(lambda text: console.write(sys.stdout, text))
     document = _LiveDocument(_terminal(), region.show)
     # Notices belong to stderr, wherever that leads.
@@ -67,6 +70,7 @@ class _LiveDocument:
         self._notice = ""  # shown below the text until more of it comes
         self._has_printed = False  # a block: an empty line comes before the next one
         self._lines_printed = 0  # of the unfinished block of code
+        self._is_plain = False
         self._next = 0.0
 
     def add(self, piece: str) -> None:
@@ -88,6 +92,15 @@ class _LiveDocument:
 
     def draw(self) -> None:
         """Print the finished blocks, and show the rest below."""
+        state = self._pending, self._lines_printed, self._has_printed
+        try:
+            self._draw()
+        except BaseException:  # nothing of it is shown
+            self._pending, self._lines_printed, self._has_printed = state
+            self._is_plain = True
+            raise
+
+    def _draw(self) -> None:
         *finished, last = blocks.split(self._pending)
         printed = [line for block in finished for line in self._finish(block)]
         self._pending = last
@@ -99,10 +112,19 @@ class _LiveDocument:
         self._show(printed, rows)
 
     def end(self) -> None:
-        """Print the rest."""
-        printed = [line for block in blocks.split(self._pending) for line in self._finish(block)]
+        """Print the rest, as it is written where its rendering was broken off."""
+        printed = self._source() if self._is_plain else self._finished()
         self._pending = ""
         self._show(printed, [])
+
+    def _finished(self) -> list[str]:
+        return [line for block in blocks.split(self._pending) for line in self._finish(block)]
+
+    def _source(self) -> list[str]:
+        source = self._pending.strip("\n").split("\n") if self._pending else []
+        # Of the unfinished block of code, whose first line is the fence.
+        rest = source[self._lines_printed + 1 :] if self._lines_printed else source
+        return to_ansi(self._terminal, self._spaced([[Segment(line)] for line in rest]))
 
     def _finish(self, block: str) -> list[str]:
         lines = self._render(block, blocks.code(block))

@@ -8,7 +8,8 @@ from rich.text import Text
 from rich.theme import Theme
 
 from askcli.cli.output import blocks
-from askcli.cli.output.elements import Document, code_lines
+from askcli.cli.output.elements import Document
+from askcli.cli.output.highlighting import code_lines
 from askcli.cli.output.rows import Line
 
 STYLES = Theme({"markdown.code": "cyan", "markdown.code_block": "none"})

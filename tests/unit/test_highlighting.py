@@ -1,0 +1,66 @@
+"""Code that a lexer reads in all ways is shown plain, and an interrupt ends its highlighting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from askcli.cli.output import highlighting, markdown, rendering
+from tests.support.screen import Terminal, lines
+
+HOSTILE = [
+    ("c", "int a" + " " * 100_000 + "!"),
+    ("perl", "m{" * 30_000),
+    ("autohotkey", " \n" * 30_000),
+    ("python", " \n" * 30_000),
+]
+
+
+@pytest.fixture(autouse=True)
+def _credit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(highlighting, "_seconds_left", 0.2)
+
+
+@pytest.mark.parametrize(("language", "code"), HOSTILE)
+def test_code_that_takes_long_to_highlight_is_shown_plain(language: str, code: str) -> None:
+    """The next such block has no time left."""
+    terminal = Console(force_terminal=True, width=80)
+    for _ in range(3):
+        shown = highlighting.code_lines(terminal, code, language)
+        assert ["".join(part.text for part in line) for line in shown] == code.split("\n")
+        assert not any(part.style for line in shown for part in line)
+    assert highlighting._seconds_left == 0
+    assert any(part.style for part in highlighting.code_lines(terminal, "int a;", "c")[0])
+
+
+def test_an_interrupt_while_an_answer_is_drawn_shows_its_rest_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    output, calls = Terminal(), list[str]()
+    monkeypatch.setattr("sys.stdout", output)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    original = rendering.render_code
+
+    def interrupted(*arguments: Any) -> Any:
+        calls.append("")
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(markdown, "render_code", interrupted)
+    monkeypatch.setattr(markdown, "DRAW_RATIO", 0)
+
+    def pieces() -> Iterator[str]:
+        yield "# Title\n\n"
+        yield "```c\nint a;\n"
+        yield "int b;\n"
+        yield "int c;\n```\n\n*end*"
+
+    with pytest.raises(KeyboardInterrupt):
+        markdown.print_markdown(pieces())
+    assert len(calls) == 3  # the rest is not rendered
+    shown = "\n".join(lines(output.getvalue()))
+    assert shown.split() == ["Title", "int", "a;", "int", "b;", "int", "c;", "```", "*end*"]
