@@ -18,7 +18,7 @@ from askcli.client.events import Event
 from askcli.client.resume import Asking
 from askcli.client.target import Connection
 from askcli.contract.protocol import EVENT_QUESTION
-from askcli.errors import AskcliError, Unreachable
+from askcli.errors import AskcliError, NotFound, Unreachable
 
 log = logging.getLogger("askcli.notices")
 
@@ -64,7 +64,8 @@ def print_events(
         if error is timeout:
             error.detail = _progress(asking, seconds)
         error.question_id = error.question_id or asking.question_id
-        if asking.question_id and (error is timeout or error.question_status == "answering"):
+        goes_on = error.question_status == "answering" and not isinstance(error, NotFound)
+        if asking.question_id and (error is timeout or goes_on):
             log.info("askcli: follow it with: askcli ask --rejoin %s", asking.question_id)
         raise
 
