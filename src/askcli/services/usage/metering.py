@@ -21,7 +21,7 @@ from askcli.errors import (
     NotFound,
 )
 from askcli.services.clock import now
-from askcli.services.usage import quotas
+from askcli.services.usage import quotas, unbilled
 from askcli.services.usage.quotas import Quota
 from askcli.store import usage, users
 
@@ -66,13 +66,14 @@ class Metering:
     def reserve(self, connection: Connection, row: Mapping[str, Any], request: Request) -> None:
         """Reserve the most that a question, about to be stored, may cost.
 
-        Raises QuotaExceeded; Unpriced where the quota is in dollars and the model's price is
+        Raises QuotaExceeded; RateLimited where the user has stored much without being billed;
+        Unpriced where the quota is in dollars and the model's price is
         unknown; AccountDisabled; NotFound for a user who was deleted meanwhile.
         """
         user = users.lock(connection, row["user_id"])
         most = _most(request)
         cost = self._price(most)
-        self._check(connection, user, is_priced=cost is not None)
+        self._check(connection, user, most, is_priced=cost is not None)
         reservation = {
             "question_id": row["id"],
             "user_id": row["user_id"],
@@ -82,22 +83,31 @@ class Metering:
 
     def check(self, connection: Connection, user_id: UUID, request: Request) -> None:
         """Raise what `reserve` would, which decides: before work for a question that is refused."""
-        is_priced = self._price(_most(request)) is not None
-        self._check(connection, users.by_id(connection, user_id), is_priced=is_priced)
+        most = _most(request)
+        is_priced = self._price(most) is not None
+        self._check(connection, users.by_id(connection, user_id), most, is_priced=is_priced)
 
     def _check(
-        self, connection: Connection, user: Mapping[Any, Any] | None, *, is_priced: bool
+        self,
+        connection: Connection,
+        user: Mapping[Any, Any] | None,
+        most: Finish,
+        *,
+        is_priced: bool,
     ) -> None:
         if user is None:
             raise NotFound("user")
         if user["disabled_at"]:
             raise AccountDisabled()
         quotas.check(connection, user["id"], self._quota.of(user), is_priced=is_priced)
+        unbilled.check(connection, user["id"], most.input_tokens or 0)
 
     def settle(self, connection: Connection, outcome: Outcome) -> None:
         """Replace a question's reservation by what it has cost."""
         reservation = usage.reserved(connection, outcome.question_id)
         if reservation is not None:
+            if not outcome.is_billable:
+                unbilled.count(connection, reservation["user_id"], reservation["input_tokens"])
             usage.settle(connection, outcome.question_id, self._cost(outcome, reservation))
 
     def _cost(self, outcome: Outcome, reservation: Mapping[Any, Any]) -> dict[str, Any]:

@@ -1,0 +1,59 @@
+"""A limit on what a user stores in a day without being billed for it.
+
+Questions that the provider refuses are kept, and so are those that are cancelled before they are
+sent. They cost no quota, and without a limit could fill the disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from askcli.errors import RateLimited
+from askcli.services import request_info
+from askcli.services.request_info import Allowance
+from askcli.store import limits
+
+BYTES_A_DAY = 64 * 1024 * 1024
+DAY = 86_400 * 1_000_000  # in microseconds
+
+
+def check(connection: Connection, user_id: UUID, size: int) -> None:
+    """Raise RateLimited where there is no room for so many bytes.
+
+    Never for this machine's own user.
+    """
+    request = request_info.current_or_none()
+    if request is None or request.address is None:
+        return
+    timestamp = time.time_ns() // 1000
+    full_at = limits.full_at(connection, key(user_id))
+    # What is further ahead than `count` puts it was left by a clock that was wrong.
+    is_ahead = timestamp < full_at <= timestamp + 2 * DAY + limits.MAX_SKEW
+    wait = full_at + _interval(size) - timestamp - DAY
+    if is_ahead and wait > 0:
+        seconds = -(-wait // 1_000_000)
+        request.allowance = Allowance("unbilled", BYTES_A_DAY, 86_400, remaining=0, reset=seconds)
+        raise RateLimited(
+            "Too many of your questions were refused by the model's provider, or cancelled before "
+            f"they were sent; try again in {seconds} s, or with a shorter question.",
+            retry_after=seconds,
+        )
+
+
+def count(connection: Connection, user_id: UUID, size: int) -> None:
+    """Count so many bytes, also where questions that ran at once leave no room for them."""
+    timestamp = time.time_ns() // 1000
+    limits.take(connection, key(user_id), timestamp, _interval(size), 2 * DAY)
+
+
+def key(user_id: UUID) -> str:
+    """Key of the database row."""
+    return hashlib.sha256(f"unbilled\0{user_id}".encode()).hexdigest()
+
+
+def _interval(size: int) -> int:
+    return size * DAY // BYTES_A_DAY
