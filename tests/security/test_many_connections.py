@@ -127,10 +127,10 @@ def test_answers_have_their_connections_where_few_files_may_be_open(
     server = serving(tmp_path / "server", fake, new_database("sqlite"), **more)
     cli, marker = logged_in(new_cli(server), server), uuid4().hex
     fake.on(marker, "a", "b", pause=0.3)
-    rows = "".join(f'{{"question": "{marker} {number}"}}\n' for number in range(64))
-    done = cli("batch", "-j", "64", "-", stdin=rows)
+    rows = "".join(f'{{"question": "{marker} {number}"}}\n' for number in range(32))
+    done = cli("batch", "-j", "32", "-", stdin=rows)
     assert done.code == 0, done
-    assert len(fake.asked(marker)) == 64
+    assert len(fake.asked(marker)) == 32
     assert server.stop() == 0
     assert any("raise the limit of open files" in line for line in server.log)
     assert not any(" ERROR " in line for line in server.log)
