@@ -2,15 +2,21 @@
 
 It puts the marks on a character in order, in a time that grows with the square of their number, and
 no other thread runs meanwhile. So a text has as many marks in a row as in Unicode's Stream-Safe
-Text Format (UAX #15); those after them, which no writing has, are left out.
+Text Format (UAX #15); those after them, which no writing has, are left out. A long text is
+normalized in pieces, between which other threads run.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 MAX_MARKS = 30
+PIECE_CHARACTERS = 10_000  # which take 5 ms at most
+
+# Vowels and final consonants of Hangul, vowels of Kirat Rai.
+_JOINED_LETTERS = re.compile("[\u1160-\u11ff\U00016d63-\U00016d6a]")
 
 # Where more marks in a row may be: all of them are neither letters nor digits.
 _MAYBE_MARKS = re.compile(rf"[^\w\x00-\x7f]{{{MAX_MARKS + 1},}}")
@@ -18,7 +24,25 @@ _MAYBE_MARKS = re.compile(rf"[^\w\x00-\x7f]{{{MAX_MARKS + 1},}}")
 
 def composed(text: str) -> str:
     """Return the text in NFC, with few marks in a row."""
-    return unicodedata.normalize("NFC", with_few_marks(text))
+    return "".join(unicodedata.normalize("NFC", piece) for piece in _pieces(with_few_marks(text)))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Yield the text in pieces of about PIECE_CHARACTERS, which NFC does not join."""
+    start = 0
+    while len(text) - start > PIECE_CHARACTERS:
+        end = start + PIECE_CHARACTERS
+        while end < len(text) and _may_be_joined(text[end]):
+            end += 1
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+def _may_be_joined(char: str) -> bool:
+    """Whether NFC may join the character with the one before it, or put it before that."""
+    first = unicodedata.normalize("NFD", char)[0]
+    return unicodedata.category(first)[0] == "M" or bool(_JOINED_LETTERS.match(first))
 
 
 def with_few_marks(text: str) -> str:
