@@ -40,11 +40,12 @@ def code_lines(terminal: Console, code: str, language: str) -> list[Line]:
     ordinary, start = len(code) * SECONDS_PER_CHARACTER, process_time()
     try:
         with _limit(ordinary + _seconds_left, language):
-            return _highlighted(terminal, code, language)
+            lines = _highlighted(terminal, code, language)
     except _OutOfTime:
+        _seconds_left = 0.0  # by the timer, whose clock is not quite the other one
         return _highlighted(terminal, code, "text")
-    finally:
-        _seconds_left = max(0.0, _seconds_left - max(0.0, process_time() - start - ordinary))
+    _seconds_left = max(0.0, _seconds_left - max(0.0, process_time() - start - ordinary))
+    return lines
 
 
 def _highlighted(terminal: Console, code: str, language: str) -> list[Line]:
