@@ -18,7 +18,7 @@ test: .venv ## Run the tests
 # Without the downloads of models, in which pip runs for seconds.
 .PHONY: quick
 quick: .venv ## Run what is pure and a thin slice through the front door, on SQLite: half a minute
-	$(BIN)/pytest -n 2 -k "not postgres" --ignore tests/unit/test_model_download.py tests/unit tests/docs/test_architecture.py tests/docs/test_sizes.py $(addprefix tests/,$(SLICE))
+	$(BIN)/pytest -n 3 -k "not postgres" --ignore tests/unit/test_model_download.py tests/unit tests/docs/test_architecture.py tests/docs/test_sizes.py $(addprefix tests/,$(SLICE))
 
 # A question over HTTP and at the command line, accounts, settings.
 SLICE := api/test_accounts.py api/test_questions.py cli/test_ask.py cli/test_config.py

@@ -129,8 +129,8 @@ class Proxy:
         if self._lost_replies:
             self._lost_replies, cut_after = self._lost_replies - 1, 1
         await asyncio.gather(
-            self._pump(self._watched(reader, writer), there[1], None),
-            self._pump(self._read(there[0]), writer, cut_after, is_reply=True),
+            self._pump(self._watched(reader, writer), (there[1], writer), None),
+            self._pump(self._read(there[0]), (writer, there[1]), cut_after, is_reply=True),
         )
         self._writers -= {writer, there[1]}
 
@@ -165,12 +165,13 @@ class Proxy:
     async def _pump(
         self,
         pieces: AsyncIterator[bytes],
-        writer: asyncio.StreamWriter,
+        ends: tuple[asyncio.StreamWriter, asyncio.StreamWriter],
         limit: int | None,
         *,
         is_reply: bool = False,
     ) -> None:
-        passed = 0
+        """Pass the pieces on to the first of the connection's ends."""
+        writer, passed = ends[0], 0
         try:
             async for data in pieces:
                 if is_reply and self._stall_after is not None and passed >= self._stall_after:
@@ -188,7 +189,8 @@ class Proxy:
                 await asyncio.sleep(self.pause + (self.reply_pause if is_reply else 0))
                 writer.write(data)
                 await writer.drain()
-        except OSError:
-            self._abort()
+        except OSError:  # cut meanwhile: connections that are made after a cut are not touched
+            for end in ends:
+                end.transport.abort()
         finally:
             writer.close()
