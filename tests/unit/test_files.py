@@ -207,3 +207,28 @@ def test_an_output_follows_no_link_of_another_user_in_a_shared_directory(
     (tmp_path / "new").symlink_to("target")  # after the check
     output.write(b"answer")
     assert ((tmp_path / "new").read_bytes(), (tmp_path / "target").exists()) == (b"answer", False)
+
+
+def test_an_output_takes_over_no_permissions_of_what_comes_after_its_check(tmp_path: Path) -> None:
+    """In a directory that users share anybody can make a file while the answer comes."""
+    kept, replaced, new = (tmp_path / name for name in ("kept", "replaced", "new"))
+    for path in (kept, replaced):
+        path.touch()
+        path.chmod(0o640)
+    outputs = [output_file.checked(path) for path in (kept, replaced, new)]
+    replaced.rename(tmp_path / "elsewhere")
+    for path in (replaced, new):
+        path.touch()
+        path.chmod(0o777)
+    umask = os.umask(0o027)
+    try:
+        for output in outputs:
+            output.write(b"answer")
+    finally:
+        os.umask(umask)
+    assert [mode(path) for path in (kept, replaced, new)] == [0o640] * 3
+    kept.chmod(0o600)
+    output = output_file.checked(kept)
+    kept.chmod(0o666)  # as a new file may be that has the number of the old one
+    output.write(b"answer")
+    assert mode(kept) == 0o600

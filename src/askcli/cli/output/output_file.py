@@ -16,23 +16,40 @@ from askcli.files import Replacement, belongs_to_another_sharer
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:
-    """A file for output: its path, and the file or device to which the path led when checked."""
+    """A file for output: its path, and the file or device to which the path led when checked.
+
+    `status` is that of the target then, None for a new one.
+    """
 
     path: Path
     target: Path
     is_device: bool
+    status: os.stat_result | None
 
     def write(self, content: bytes) -> None:
         """Replace the file's content, or write to the device.
 
-        An existing file keeps its permissions. A link made after the check is replaced, not
-        followed. Raises OSError, the old file untouched.
+        An existing file keeps its permissions. A link or file made after the check is replaced, the
+        link not followed. Raises OSError, the old file untouched.
         """
         if self.is_device:
             self.target.write_bytes(content)
             return
-        with Replacement(self.target, mode=_permissions(self.target)) as replacement:
+        with Replacement(self.target, mode=self._permissions()) as replacement:
             replacement.commit(content)
+
+    def _permissions(self) -> int:
+        """Return the permissions of the file that was checked, or of a new one.
+
+        Where users share the directory, another one may have made the file that is there now: its
+        number may be that of the old one, so that it gets no more than the old one had.
+        """
+        status, before = _status(self.target), self.status
+        if status and before and stat.S_ISREG(status.st_mode) and os.path.samestat(status, before):
+            return status.st_mode & before.st_mode & 0o777
+        umask = os.umask(0o077)
+        os.umask(umask)
+        return 0o666 & ~umask
 
 
 @contextmanager
@@ -67,7 +84,7 @@ def checked(path: Path, *, follows_link: bool = True) -> OutputFile:
         is_device = follows_link and path.exists() and not path.is_file()
         is_followed = follows_link and not is_device
         target = Path(os.path.realpath(path)) if is_followed else path
-        output = OutputFile(path, target, is_device)
+        output = OutputFile(path, target, is_device, _status(target))
         _check_writable(output)
     except OSError as error:
         raise Misused(f"cannot write {path}: {error.strerror}.") from None
@@ -88,14 +105,8 @@ def _check_writable(output: OutputFile) -> None:
             raise Misused(f"cannot write {path}: no such directory, or it is not yours to write.")
 
 
-def _permissions(target: Path) -> int:
-    """Return the permissions of the file, or of a new one."""
+def _status(path: Path) -> os.stat_result | None:
     try:
-        status = target.lstat()
+        return path.lstat()
     except FileNotFoundError:
-        status = None
-    if status and stat.S_ISREG(status.st_mode):
-        return status.st_mode & 0o777
-    umask = os.umask(0o077)
-    os.umask(umask)
-    return 0o666 & ~umask
+        return None
