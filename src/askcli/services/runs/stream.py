@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
+from bisect import bisect_right
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -20,6 +22,7 @@ class AnswerStream:
         self.ended = False
         self.characters = 0
         self._pieces: list[str] = []
+        self._ends = array("Q")  # of the pieces, in characters
         self._changed = asyncio.Event()
 
     @property
@@ -35,6 +38,7 @@ class AnswerStream:
         """Append a piece and wake the followers."""
         self.characters += len(piece)
         self._pieces.append(piece)
+        self._ends.append(self.characters)
         self._wake()
 
     def end(self, question: Question, error: AskcliError | None) -> None:
@@ -52,19 +56,20 @@ class AnswerStream:
         After `silence` seconds without text, yield an empty piece. A slow follower costs no
         memory: it gets all that it has not read yet in one piece.
         """
-        index, position = 0, 0
         while True:
-            while index < len(self._pieces) and position + len(self._pieces[index]) <= after:
-                position += len(self._pieces[index])
-                index += 1
-            text = "".join(self._pieces[index:])[max(0, after - position) :]
-            if text:
+            if text := self._text_from(after):
                 after += len(text)
                 yield text
             elif self.ended:
                 return
             elif not await wait_for_event(self._changed, silence):
                 yield ""
+
+    def _text_from(self, after: int) -> str:
+        """Return the text from character `after` on; what is before it costs next to nothing."""
+        index = bisect_right(self._ends, after)
+        start = self._ends[index - 1] if index else 0
+        return "".join(self._pieces[index:])[after - start :]
 
     async def wait(self) -> None:
         """Wait for the end."""
