@@ -80,8 +80,8 @@ def test_a_repeated_request_that_comes_before_its_run_hides_no_run() -> None:
         generator, run = HeldGenerator(), new_run(Place(lambda _: None))
         runs = Runs(cast(Database, GoneDatabase()), cast(Generator, generator))
         this = {asyncio.current_task()}
-        runs.join(run.stream.question)
-        following = asyncio.all_tasks() - this
+        follower = asyncio.create_task(runs.join(run.stream.question).wait())
+        following = {follower} | asyncio.all_tasks() - this
         started = runs.start(run)
         generating = asyncio.all_tasks() - this - following
         await asyncio.wait(following)

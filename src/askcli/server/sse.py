@@ -63,17 +63,18 @@ async def _events(
     answer: AnswerStream, watch: Watch, request_id: str, sent: int
 ) -> AsyncIterator[bytes]:
     try:
-        yield _event(EVENT_QUESTION, answer.question)
-        silent_seconds = 0.0
-        async for text in answer.follow(sent, silence=WATCH_SECONDS):
-            watch.check()
-            sent += len(text)
-            silent_seconds = 0.0 if text else silent_seconds + WATCH_SECONDS
-            if text:
-                yield _event(EVENT_DELTA, Delta(text=text), str(sent))
-            elif silent_seconds >= PING_SECONDS:
-                silent_seconds = 0.0
-                yield KEEPALIVE_COMMENT
+        with answer.followed():  # also while a slow reader takes the question
+            yield _event(EVENT_QUESTION, answer.question)
+            silent_seconds = 0.0
+            async for text in answer.follow(sent, silence=WATCH_SECONDS):
+                watch.check()
+                sent += len(text)
+                silent_seconds = 0.0 if text else silent_seconds + WATCH_SECONDS
+                if text:
+                    yield _event(EVENT_DELTA, Delta(text=text), str(sent))
+                elif silent_seconds >= PING_SECONDS:
+                    silent_seconds = 0.0
+                    yield KEEPALIVE_COMMENT
         if answer.error is not None:
             raise answer.error
         yield _event(EVENT_DONE, answer.question, str(sent))

@@ -114,12 +114,12 @@ def news(
 ) -> Sequence[RowMapping]:
     """Return the state of a user's question and its parts from `position` on, in order.
 
-    `status`, `run_id`, `position` and `text`: a row a part, one without a part where there is
-    none, no row where there is no question.
+    `status`, `run_id`, `is_queued`, `position` and `text`: a row a part, one without a part where
+    there is none, no row where there is no question.
     """
     q, parts = questions.c, answer_parts.c
     is_new = (parts.question_id == q.id) & (parts.position >= position)
-    query = select(q.status, q.run_id, parts.position, parts.text)
+    query = select(q.status, q.run_id, q.is_queued, parts.position, parts.text)
     joined = query.select_from(questions.outerjoin(answer_parts, is_new))
     own = joined.where(q.id == question_id, q.user_id == user_id)
     return connection.execute(own.order_by(parts.position)).mappings().all()

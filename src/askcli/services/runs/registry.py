@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Iterator, MutableMapping
 from contextlib import contextmanager
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -121,7 +122,8 @@ class Runs:
             return ended_stream(question)
         stream = AnswerStream(question)
         work = self._work(stream, remote.feed(stream, self._database), self._followed)
-        self._followed[question["id"]] = _Job(stream, asyncio.create_task(work))
+        # In a context of its own: others follow it when the request that was the first has ended.
+        self._followed[question["id"]] = _Job(stream, asyncio.create_task(work, context=Context()))
         return stream
 
     @staticmethod

@@ -16,19 +16,34 @@ from askcli.services.runs.stream import (
     stored_error,
 )
 from askcli.services.shapes import as_question
-from askcli.store import answer_parts, questions
+from askcli.store import answer_parts, pool, questions
 from askcli.store.database import Database
 
 POLL_SECONDS = 0.2
+QUEUED_SECONDS = 1.0  # while there can be no text
+
+# Without a follower, until a feed ends: one may be about to come.
+UNFOLLOWED_SECONDS = 5.0
+QUEUED_SECONDS = 1.0  # while there can be no text
+
+# Without a follower, before the feed ends: one may be about to come.
+UNFOLLOWED_SECONDS = 5.0
 
 
 async def feed(stream: AnswerStream, database: Database) -> None:
-    """Poll for what is new of an answer and append it to the stream, until the answer ends."""
+    """Poll for what is new of an answer and append it to the stream, until the answer ends.
+
+    Nothing is polled for without a follower; where none comes any more, the stream ends. The polls
+    take turns as the user's: a user may follow so many answers that others would wait for a thread.
+    """
+    pool.take_turns_as(stream.question["user_id"])
     feeding = _Feed(stream, database)
     while not stream.ended:
+        if not await stream.has_follower(UNFOLLOWED_SECONDS):
+            return stream.end(stream.question, other_run_error())
         with suppress(DatabaseUnavailable):
             await feeding.poll()
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(QUEUED_SECONDS if feeding.is_queued else POLL_SECONDS)
 
 
 class _Feed:
@@ -38,6 +53,7 @@ class _Feed:
         self._stream = stream
         self._database = database
         self._ids = UUID(stream.question["user_id"]), UUID(stream.question["id"])
+        self.is_queued = False
         self._run_id: UUID | None = None
         self._position = 0  # of the last part that was read, which may have become longer
         if stream.question["answer"]:
@@ -49,6 +65,7 @@ class _Feed:
         if not rows or rows[0]["status"] != "answering":
             await self._end()
         elif self._is_same_run(rows[0]["run_id"]):
+            self.is_queued = rows[0]["is_queued"]
             for row in rows:
                 self._append(row)
         else:  # its text would be added to that of the run before

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from array import array
 from bisect import bisect_right
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager, suppress
 
 from askcli.contract.shapes import Question
 from askcli.errors import AskcliError, NotFound, Unavailable
@@ -24,6 +24,8 @@ class AnswerStream:
         self._pieces: list[str] = []
         self._ends = array("Q")  # of the pieces, in characters
         self._changed = asyncio.Event()
+        self._followers = 0
+        self._is_followed = asyncio.Event()
 
     @property
     def text(self) -> str:
@@ -50,20 +52,39 @@ class AnswerStream:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def follow(self, after: int = 0, silence: float | None = None) -> AsyncIterator[str]:
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Count a follower during the block."""
+        self._followers += 1
+        self._is_followed.set()
+        try:
+            yield
+        finally:
+            self._followers -= 1
+            if not self._followers:
+                self._is_followed.clear()
+
+    async def has_follower(self, seconds: float) -> bool:
+        """Wait for a follower for at most `seconds`; returns whether there is one."""
+        return await wait_for_event(self._is_followed, seconds)
+
+    async def follow(
+        self, after: int = 0, silence: float | None = None
+    ) -> AsyncGenerator[str, None]:
         """Yield the text from character `after` on, until the answer ends.
 
         After `silence` seconds without text, yield an empty piece. A slow follower costs no
         memory: it gets all that it has not read yet in one piece.
         """
-        while True:
-            if text := self._text_from(after):
-                after += len(text)
-                yield text
-            elif self.ended:
-                return
-            elif not await wait_for_event(self._changed, silence):
-                yield ""
+        with self.followed():
+            while True:
+                if text := self._text_from(after):
+                    after += len(text)
+                    yield text
+                elif self.ended:
+                    return
+                elif not await wait_for_event(self._changed, silence):
+                    yield ""
 
     def _text_from(self, after: int) -> str:
         """Return the text from character `after` on; what is before it costs next to nothing."""
@@ -73,8 +94,9 @@ class AnswerStream:
 
     async def wait(self) -> None:
         """Wait for the end."""
-        while not self.ended:
-            await self._changed.wait()
+        with self.followed():
+            while not self.ended:
+                await self._changed.wait()
 
     async def result(self) -> Question:
         """Wait for the end and return the question. Raises the error that ended the answer."""
