@@ -14,17 +14,23 @@ from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
 
 
+def room(server: ServerProcess, person: Person) -> int:
+    """How many bytes are left to the user."""
+    with database_of(server) as connection:
+        full_at = limits.full_at(connection, unbilled.key(UUID(person.id)))
+    ahead = max(0, full_at - time.time_ns() // 1000)
+    return unbilled.BYTES_A_DAY - ahead * unbilled.BYTES_A_DAY // unbilled.DAY
+
+
 def test_what_costs_nothing_and_is_kept_has_a_limit(
     server: ServerProcess, alice: Person, new_person: NewPerson, fake: FakeAnthropic
 ) -> None:
     marker = uuid4().hex
     fake.on(marker, status=400)
     assert alice.ask(f"{marker} {'x' * 20_000}").status_code == 502
+    left = room(server, alice)
+    assert unbilled.BYTES_A_DAY - left >= 20_000 - 1000  # less what time has given back
     with database_of(server) as connection:  # most of the rest of a day's
-        key, timestamp = unbilled.key(UUID(alice.id)), time.time_ns() // 1000
-        full_at = limits.full_at(connection, key)
-        left = unbilled.BYTES_A_DAY - (full_at - timestamp) * unbilled.BYTES_A_DAY // unbilled.DAY
-        assert unbilled.BYTES_A_DAY - left >= 20_000 - 1000  # less what time has given back
         unbilled.count(connection, UUID(alice.id), left - 30_000)
     assert alice.ask(f"{marker} {'x' * 20_000}").status_code == 502
     refused = alice.ask(f"{marker} {'x' * 40_000}")
@@ -34,3 +40,28 @@ def test_what_costs_nothing_and_is_kept_has_a_limit(
     assert len(used(server, alice)) == 2  # it was not stored
     assert alice.ask("short").status_code == 201
     assert new_person(server).ask(f"{marker} {'x' * 40_000}").status_code == 502
+
+
+def test_a_stored_question_that_is_started_again_is_counted_once_and_until_it_is_billed(
+    server: ServerProcess, alice: Person, fake: FakeAnthropic
+) -> None:
+    """As a batch does that is run in a loop during an outage of the provider."""
+    marker = uuid4().hex
+    fake.on(marker, status=529)
+    body = {"question": f"{marker} {'x' * 90_000}"}
+
+    def status(key: str) -> int:
+        headers = {"idempotency-key": key}
+        return alice.http.post("/api/questions", json=body, headers=headers).status_code
+
+    assert [status(marker) for _ in range(3)] == [503] * 3
+    assert unbilled.BYTES_A_DAY - room(server, alice) < 100_000
+    rest = room(server, alice)
+    with database_of(server) as connection:
+        unbilled.count(connection, UUID(alice.id), rest + 90_000)
+    assert status(uuid4().hex) == 429
+    assert status(marker) == 503
+    full = room(server, alice)
+    fake.on(marker, "at last")
+    assert status(marker) == 201
+    assert room(server, alice) >= full + 90_000

@@ -163,7 +163,7 @@ class Questions:
         if not questions.start_again(connection, row):
             return False
         usage.release(connection, row["id"])
-        self._metering.reserve(connection, row, request)
+        self._metering.reserve(connection, row, request, is_new=False)
         return True
 
     async def _conversation(self, user_id: UUID, ask: Ask) -> Conversation:

@@ -63,8 +63,15 @@ class Metering:
         self._quota = quota
         self._price = price
 
-    def reserve(self, connection: Connection, row: Mapping[str, Any], request: Request) -> None:
-        """Reserve the most that a question, about to be stored, may cost.
+    def reserve(
+        self,
+        connection: Connection,
+        row: Mapping[str, Any],
+        request: Request,
+        *,
+        is_new: bool = True,
+    ) -> None:
+        """Reserve the most that a question, about to be stored or started again, may cost.
 
         Raises QuotaExceeded; RateLimited where the user has stored much without being billed;
         Unpriced where the quota is in dollars and the model's price is
@@ -73,7 +80,9 @@ class Metering:
         user = users.lock(connection, row["user_id"])
         most = _most(request)
         cost = self._price(most)
-        self._check(connection, user, most, is_priced=cost is not None)
+        self._check(connection, user, is_priced=cost is not None)
+        limit = unbilled.check if is_new else unbilled.give_back
+        limit(connection, row["user_id"], most.input_tokens or 0)
         reservation = {
             "question_id": row["id"],
             "user_id": row["user_id"],
@@ -85,13 +94,13 @@ class Metering:
         """Raise what `reserve` would, which decides: before work for a question that is refused."""
         most = _most(request)
         is_priced = self._price(most) is not None
-        self._check(connection, users.by_id(connection, user_id), most, is_priced=is_priced)
+        self._check(connection, users.by_id(connection, user_id), is_priced=is_priced)
+        unbilled.check(connection, user_id, most.input_tokens or 0)
 
     def _check(
         self,
         connection: Connection,
         user: Mapping[Any, Any] | None,
-        most: Finish,
         *,
         is_priced: bool,
     ) -> None:
@@ -100,7 +109,6 @@ class Metering:
         if user["disabled_at"]:
             raise AccountDisabled()
         quotas.check(connection, user["id"], self._quota.of(user), is_priced=is_priced)
-        unbilled.check(connection, user["id"], most.input_tokens or 0)
 
     def settle(self, connection: Connection, outcome: Outcome) -> None:
         """Replace a question's reservation by what it has cost."""

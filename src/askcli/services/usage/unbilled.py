@@ -1,7 +1,8 @@
 """A limit on what a user stores in a day without being billed for it.
 
 Questions that the provider refuses are kept, and so are those that are cancelled before they are
-sent. They cost no quota, and without a limit could fill the disk.
+sent. They cost no quota, and without a limit could fill the disk. One that is started again is
+stored already: it is let in, its bytes are given back, and count again where it fails once more.
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ def count(connection: Connection, user_id: UUID, size: int) -> None:
     """Count so many bytes, also where questions that ran at once leave no room for them."""
     timestamp = time.time_ns() // 1000
     limits.take(connection, key(user_id), timestamp, _interval(size), 2 * DAY)
+
+
+def give_back(connection: Connection, user_id: UUID, size: int) -> None:
+    """Take back what was counted for a stored question that is started again."""
+    limits.give_back(connection, key(user_id), _interval(size))
 
 
 def key(user_id: UUID) -> str:
