@@ -149,25 +149,6 @@ def finish(
     return is_changed
 
 
-def complete_cancelled(
-    connection: Connection, question_id: UUID, run_id: UUID, answer: str, entry: search.Entry
-) -> None:
-    """Store and index the text that a run had when its question was cancelled elsewhere."""
-    statement = update(questions).where(
-        questions.c.id == question_id,
-        questions.c.run_id == run_id,
-        questions.c.status == "cancelled",
-    )
-    if connection.execute(statement.values(answer=answer)).rowcount == 1:
-        search.put(connection, question_id, entry)
-
-
-def has_other_run(connection: Connection, question_id: UUID, run_id: UUID) -> bool:
-    """Whether the question was started again: another run answers it, or has answered it."""
-    query = select(questions.c.run_id).where(questions.c.id == question_id)
-    return connection.execute(query).scalar() not in (None, run_id)
-
-
 def cancel(connection: Connection, user_id: UUID, question_id: UUID, timestamp: datetime) -> bool:
     """Mark the user's question as cancelled if it is being answered; its process then stops."""
     return _cancel(connection, user_id, questions.c.id == question_id, timestamp) == 1

@@ -42,6 +42,18 @@ def settle(connection: Connection, question_id: UUID, values: Mapping[str, Any])
     connection.execute(statement.values(**values, settled=True))
 
 
+def settled(connection: Connection, question_id: UUID) -> RowMapping | None:
+    """Return a question's cost, None where there is none or it is only reserved."""
+    query = select(usage).where(usage.c.question_id == question_id, usage.c.settled.is_(True))
+    return connection.execute(query).mappings().first()
+
+
+def correct(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> None:
+    """Replace a question's cost, which is settled."""
+    statement = update(usage).where(usage.c.question_id == question_id, usage.c.settled.is_(True))
+    connection.execute(statement.values(**values))
+
+
 def is_unbilled(question_id: ColumnElement[UUID]) -> ColumnElement[bool]:
     """Return the condition that a question's answer has ended and has cost nothing."""
     return exists().where(

@@ -23,6 +23,9 @@ STORED_FIELDS = frozenset(
     }
 )
 
+# Those that a run still completes where its answer was ended elsewhere.
+REPORTED_FIELDS = ("answer", "model", "input_tokens", "output_tokens", "cost_usd")
+
 
 def ended(
     question: Question, outcome: Outcome, answered_at: datetime, cost: float | None

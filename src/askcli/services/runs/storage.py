@@ -20,12 +20,12 @@ from askcli.contract.shapes import Question
 from askcli.errors import AskcliError, Cancelled, DatabaseUnavailable
 from askcli.services.clock import now
 from askcli.services.indexing import Indexing
-from askcli.services.runs.endings import STORED_FIELDS, ended
+from askcli.services.runs.endings import REPORTED_FIELDS, STORED_FIELDS, ended
 from askcli.services.runs.run import Run
 from askcli.services.runs.stream import deletion_error, other_run_error, stored_error
 from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Metering, Outcome
-from askcli.store import questions, users
+from askcli.store import ended_elsewhere, questions, users
 from askcli.store.database import Database
 from askcli.store.search import Entry
 
@@ -118,9 +118,12 @@ class AnswerStorage:
         if questions.finish(connection, run.question_id, run.id, values, entry):
             self._metering.settle(connection, outcome)
             return True
-        if not questions.has_other_run(connection, run.question_id, run.id):
-            questions.complete_cancelled(connection, run.question_id, run.id, outcome.text, entry)
+        if not ended_elsewhere.has_other_run(connection, run.question_id, run.id):
+            known = {name: values[name] for name in REPORTED_FIELDS}
+            is_own = ended_elsewhere.complete(connection, run.question_id, run.id, known, entry)
             self._metering.settle(connection, outcome)
+            if is_own:  # its cost may be what a check of orphans has assumed
+                self._metering.correct(connection, outcome)
         return False
 
     async def _end_in_row(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any
 from uuid import UUID
 
@@ -118,6 +119,20 @@ class Metering:
                 unbilled.count(connection, reservation["user_id"], reservation["input_tokens"])
             usage.settle(connection, outcome.question_id, self._cost(outcome, reservation))
 
+    def correct(self, connection: Connection, outcome: Outcome) -> None:
+        """Replace what a check of orphans has assumed by what is known now, where that is less.
+
+        Changes nothing where the same outcome has settled the question.
+        """
+        assumed = usage.settled(connection, outcome.question_id)
+        if assumed is not None:
+            if not outcome.is_billable:
+                unbilled.count(connection, assumed["user_id"], assumed["input_tokens"])
+            cost = self._cost(outcome, assumed)
+            for name in _NOTHING:
+                cost[name] = min((cost[name], assumed[name]), key=_or_infinite)
+            usage.correct(connection, outcome.question_id, cost)
+
     def _cost(self, outcome: Outcome, reservation: Mapping[Any, Any]) -> dict[str, Any]:
         """As the provider reports it; the rest is estimated.
 
@@ -125,7 +140,7 @@ class Metering:
         """
         model = str(reservation["model"])
         if not outcome.is_billable:
-            return _NOTHING
+            return dict(_NOTHING)
         finish, input_tokens = outcome.finish, outcome.input_tokens
         if input_tokens is None:
             input_tokens = reservation["input_tokens"]
@@ -154,6 +169,10 @@ class Metering:
         """Reserve nothing any more for a question that was not sent, before it is deleted."""
         if usage.is_queued(connection, question_id):
             usage.reduce(connection, question_id, _NOTHING)
+
+
+def _or_infinite(amount: float | None) -> float:
+    return inf if amount is None else amount
 
 
 def _output_tokens(outcome: Outcome, reserved: int) -> int:

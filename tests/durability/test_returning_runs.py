@@ -1,0 +1,122 @@
+"""What is kept of a run whose answer was ended elsewhere, as where its process was paused."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import RowMapping, select, update
+
+from askcli.answerers.base import Begin, Finish
+from askcli.errors import Cancelled, Interrupted
+from askcli.fair_queue import Place
+from askcli.services.clock import new_id
+from askcli.services.questions.history import Filters
+from askcli.services.runs.run import Run
+from askcli.services.runs.storage import AnswerStorage
+from askcli.services.usage.metering import MESSAGE_TOKENS, Outcome
+from askcli.store import questions, tables
+from tests.durability.test_orphans import REQUEST, Silent, silent_question
+from tests.support.databases import NewDatabase, migrated
+
+RESERVED = (len("hello") + 2 * MESSAGE_TOKENS, REQUEST.max_tokens)
+ERRORS = {"interrupted": Interrupted, "cancelled": Cancelled}
+pytestmark = pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+
+
+async def row_of(silent: Silent) -> RowMapping:
+    row = await silent.database.read(questions.by_id, silent.user_id, silent.question_id)
+    assert row
+    return row
+
+
+async def charged(silent: Silent) -> tuple[int, int]:
+    columns = tables.usage.c.input_tokens, tables.usage.c.output_tokens
+    query = select(*columns).where(tables.usage.c.settled)
+    (row,) = await silent.database.read(lambda connection: connection.execute(query).all())
+    return tuple(row)
+
+
+async def end(silent: Silent, row: RowMapping, text: str, **values: Any) -> Run:
+    """Store the end of the run, which goes on, as its process does."""
+    run = Run(dict(row), REQUEST, Place(lambda _: None))
+    report: dict[str, Any] = {
+        "begin": Begin("scripted", 11),
+        "finish": Finish("end_turn", "scripted", 11, 7),
+        "is_billable": True,
+    }
+    outcome = Outcome(run.question_id, spent=None, text=text, error=None, **report | values)
+    answers = AnswerStorage(silent.database, silent.metering, silent.services.indexing)
+    await answers.end(run, outcome, 0.0, await answers.entry(run, outcome))
+    return run
+
+
+@pytest.mark.parametrize("status", ["interrupted", "cancelled"])
+def test_a_run_that_was_ended_elsewhere_keeps_its_text_and_its_exact_cost(
+    new_database: NewDatabase, kind: str, status: str
+) -> None:
+    async def scenario() -> None:
+        async with silent_question(migrated(new_database(kind))) as silent:
+            row = await row_of(silent)
+            if status == "cancelled":
+                await silent.services.questions.cancel(silent.user_id, silent.question_id)
+            await silent.checks()
+            assert await charged(silent) == RESERVED
+            for _ in range(2):  # the reply to the first commit may have been lost
+                run = await end(silent, row, "begun and unmistakable")
+                assert isinstance(run.stream.error, ERRORS[status])
+                stored = await row_of(silent)
+                assert (stored["status"], stored["error"]) == (status, status)
+                assert stored["answer"] == "begun and unmistakable"
+                assert (stored["input_tokens"], stored["output_tokens"]) == (11, 7)
+                assert await charged(silent) == (11, 7)
+            filters = Filters(10, search="unmistakable")
+            found = await silent.services.history.page(silent.user_id, filters)
+            assert [item["id"] for item in found["items"]] == [str(silent.question_id)]
+
+    asyncio.run(scenario())
+
+
+def test_what_was_assumed_of_a_run_is_never_exceeded_nor_its_text_replaced(
+    new_database: NewDatabase, kind: str
+) -> None:
+    async def scenario() -> None:
+        async with silent_question(migrated(new_database(kind))) as silent:
+            row = await row_of(silent)
+            await silent.checks()
+            most = Finish("end_turn", "scripted", 11, 10 * REQUEST.max_tokens)
+            await end(silent, row, "another text", finish=most)
+            assert (await row_of(silent))["answer"] == "begun"
+            assert await charged(silent) == (11, REQUEST.max_tokens)
+
+    asyncio.run(scenario())
+
+
+def test_a_run_that_costs_nothing_is_settled_at_nothing(
+    new_database: NewDatabase, kind: str
+) -> None:
+    async def scenario() -> None:
+        async with silent_question(migrated(new_database(kind))) as silent:
+            row = await row_of(silent)
+            await silent.checks()
+            await end(silent, row, "begun", begin=None, finish=None, is_billable=False)
+            assert await charged(silent) == (0, 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_run_corrects_nothing_of_a_question_that_was_started_again(
+    new_database: NewDatabase, kind: str
+) -> None:
+    async def scenario() -> None:
+        async with silent_question(migrated(new_database(kind))) as silent:
+            row = await row_of(silent)
+            await silent.checks()
+            again = update(tables.questions).values(run_id=new_id())
+            await silent.database.write(lambda connection: connection.execute(again).rowcount)
+            await end(silent, row, "begun and ended")
+            assert (await row_of(silent))["answer"] == "begun"
+            assert await charged(silent) == RESERVED
+
+    asyncio.run(scenario())
