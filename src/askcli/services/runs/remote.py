@@ -24,10 +24,6 @@ QUEUED_SECONDS = 1.0  # while there can be no text
 
 # Without a follower, until a feed ends: one may be about to come.
 UNFOLLOWED_SECONDS = 5.0
-QUEUED_SECONDS = 1.0  # while there can be no text
-
-# Without a follower, before the feed ends: one may be about to come.
-UNFOLLOWED_SECONDS = 5.0
 
 
 async def feed(stream: AnswerStream, database: Database) -> None:
