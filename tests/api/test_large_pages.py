@@ -106,7 +106,8 @@ def test_commands_follow_the_pages_however_few_questions_are_in_one(
     cli = new_cli(server, ASKCLI_TOKEN=alice.tokens["access_token"])
     listed = cli.in_process("history", "list", "--json", "-n", "2")
     assert [item["id"] for item in json.loads(listed.out)["items"]] == ids[::-1]
-    ambiguous = cli.in_process("history", "show", ids[0][:9])
+    # What ids have in common for four hours.
+    ambiguous = cli.in_process("history", "show", ids[0][:6])
     assert (ambiguous.code, "several ids" in ambiguous.err) == (2, True)
 
 

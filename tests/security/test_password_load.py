@@ -64,7 +64,7 @@ def many_at_once(server: ServerProcess, address: str) -> httpx2.AsyncClient:
     """A client at this address with any number of requests at once."""
     more = httpx2.Limits(max_connections=400)
     at = httpx2.AsyncHTTPTransport(local_address=address, limits=more)
-    return httpx2.AsyncClient(base_url=server.url, transport=at, timeout=60)
+    return httpx2.AsyncClient(base_url=server.url, transport=at, timeout=300)
 
 
 def try_password(
