@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -66,29 +66,27 @@ def test_a_refresh_whose_client_is_gone_neither_rotates_nor_ends_the_session(
     assert events(server, person) == ["login", "rotated"][: 1 + is_retried]
 
 
+def end_after_a_refresh(server: ServerProcess, person: Person, expires_at: datetime) -> datetime:
+    """The end of a person's session, which was this one, after a refresh."""
+    claims = jwt.decode(person.tokens["access_token"], options={"verify_signature": False})
+    own = sessions.c.id == UUID(claims["sid"])
+    with database_of(server) as connection:
+        connection.execute(update(sessions).where(own).values(expires_at=expires_at))
+    tokens = {"refresh_token": person.tokens["refresh_token"]}
+    assert person.http.post("/api/auth/refresh", json=tokens).status_code == 200
+    with database_of(server) as connection:
+        until: datetime = connection.execute(select(sessions.c.expires_at).where(own)).scalar_one()
+    return until
+
+
 def test_a_refresh_while_the_clock_is_behind_shortens_no_session(
     server: ServerProcess, alice: Person
 ) -> None:
     """To the server, which runs before the time is set, the session ends in the far future."""
-    claims = jwt.decode(alice.tokens["access_token"], options={"verify_signature": False})
-    own = sessions.c.id == UUID(claims["sid"])
     later = now() + timedelta(days=10_000)
-    with database_of(server) as connection:
-        connection.execute(update(sessions).where(own).values(expires_at=later))
-    tokens = {"refresh_token": alice.tokens["refresh_token"]}
-    assert alice.http.post("/api/auth/refresh", json=tokens).status_code == 200
-    with database_of(server) as connection:
-        assert connection.execute(select(sessions.c.expires_at).where(own)).scalar_one() == later
+    assert end_after_a_refresh(server, alice, later) == later
 
 
 def test_a_refresh_extends_a_session(server: ServerProcess, alice: Person) -> None:
-    claims = jwt.decode(alice.tokens["access_token"], options={"verify_signature": False})
-    own = sessions.c.id == UUID(claims["sid"])
     soon = now() + timedelta(minutes=1)
-    with database_of(server) as connection:
-        connection.execute(update(sessions).where(own).values(expires_at=soon))
-    tokens = {"refresh_token": alice.tokens["refresh_token"]}
-    assert alice.http.post("/api/auth/refresh", json=tokens).status_code == 200
-    with database_of(server) as connection:
-        until = connection.execute(select(sessions.c.expires_at).where(own)).scalar_one()
-    assert until > soon + timedelta(days=1)
+    assert end_after_a_refresh(server, alice, soon) > soon + timedelta(days=1)

@@ -264,10 +264,10 @@ def test_what_a_dead_process_reserved_is_settled_whatever_ended_its_question(
                 await silent.services.history.remove(user_id, question_id)
             if end == "disable":
                 await database.write(admin.disable, str(user_id))
-            assert await database.read(usage.reserved, question_id)
+            assert await database.read(usage.cost, question_id, is_settled=False)
             for _ in range(CHECKS_PER_TIMEOUT + 1):
                 await silent.orphans.check()
-            assert await database.read(usage.reserved, question_id) is None
+            assert await database.read(usage.cost, question_id, is_settled=False) is None
             ((tokens,),) = await database.read(
                 lambda connection: connection.execute(
                     select(tables.usage.c.input_tokens + tables.usage.c.output_tokens)

@@ -27,7 +27,7 @@ class Releases:
 
     def release_unsent(self, connection: Connection, question_id: UUID) -> None:
         self.questions.append(question_id)
-        usage.reduce(connection, question_id, {"output_tokens": 7})
+        usage.change(connection, question_id, {"output_tokens": 7}, is_settled=False)
 
 
 def ask(connection: Connection, email: str) -> tuple[UUID, UUID]:
@@ -57,7 +57,7 @@ def test_anothers_running_question_is_not_looked_at(database_url: str) -> None:
     asyncio.run(scenario())
     assert releases.questions == [question_id]
     with database.transaction("BEGIN") as connection:
-        reservation = usage.reserved(connection, question_id)
+        reservation = usage.cost(connection, question_id, is_settled=False)
     assert reservation is not None
     assert reservation["output_tokens"] == 7
     database.close()

@@ -38,20 +38,25 @@ def reserve(connection: Connection, values: Mapping[str, Any]) -> None:
 
 def settle(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> None:
     """Replace a question's reservation by its cost."""
-    statement = update(usage).where(usage.c.question_id == question_id, usage.c.settled.is_(False))
-    connection.execute(statement.values(**values, settled=True))
+    change(connection, question_id, {**values, "settled": True}, is_settled=False)
 
 
-def settled(connection: Connection, question_id: UUID) -> RowMapping | None:
-    """Return a question's cost, None where there is none or it is only reserved."""
-    query = select(usage).where(usage.c.question_id == question_id, usage.c.settled.is_(True))
+def change(
+    connection: Connection, question_id: UUID, values: Mapping[str, Any], *, is_settled: bool
+) -> None:
+    """Change a question's cost, or its reservation; the other is left as it is."""
+    statement = update(usage).where(*_of(question_id, is_settled=is_settled))
+    connection.execute(statement.values(**values))
+
+
+def cost(connection: Connection, question_id: UUID, *, is_settled: bool) -> RowMapping | None:
+    """Return a question's cost, or its reservation; None where it has only the other, or none."""
+    query = select(usage).where(*_of(question_id, is_settled=is_settled))
     return connection.execute(query).mappings().first()
 
 
-def correct(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> None:
-    """Replace a question's cost, which is settled."""
-    statement = update(usage).where(usage.c.question_id == question_id, usage.c.settled.is_(True))
-    connection.execute(statement.values(**values))
+def _of(question_id: UUID, *, is_settled: bool) -> tuple[ColumnElement[bool], ...]:
+    return usage.c.question_id == question_id, usage.c.settled.is_(is_settled)
 
 
 def is_unbilled(question_id: ColumnElement[UUID]) -> ColumnElement[bool]:
@@ -112,18 +117,6 @@ def _sums(day: Period) -> list[ColumnElement[Any]]:
             ("usd_month", cost, Float),
         )
     ]
-
-
-def reserved(connection: Connection, question_id: UUID) -> RowMapping | None:
-    """Return a question's reservation, None when it is settled."""
-    query = select(usage).where(usage.c.question_id == question_id, usage.c.settled.is_(False))
-    return connection.execute(query).mappings().first()
-
-
-def reduce(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> None:
-    """Change a question's reservation, which stays one."""
-    statement = update(usage).where(usage.c.question_id == question_id, usage.c.settled.is_(False))
-    connection.execute(statement.values(**values))
 
 
 def abandoned(connection: Connection) -> Sequence[UUID]:

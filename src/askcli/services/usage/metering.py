@@ -113,7 +113,7 @@ class Metering:
 
     def settle(self, connection: Connection, outcome: Outcome) -> None:
         """Replace a question's reservation by what it has cost."""
-        reservation = usage.reserved(connection, outcome.question_id)
+        reservation = usage.cost(connection, outcome.question_id, is_settled=False)
         if reservation is not None:
             if not outcome.is_billable:
                 unbilled.count(connection, reservation["user_id"], reservation["input_tokens"])
@@ -124,14 +124,14 @@ class Metering:
 
         Changes nothing where the same outcome has settled the question.
         """
-        assumed = usage.settled(connection, outcome.question_id)
+        assumed = usage.cost(connection, outcome.question_id, is_settled=True)
         if assumed is not None:
             if not outcome.is_billable:
                 unbilled.count(connection, assumed["user_id"], assumed["input_tokens"])
             cost = self._cost(outcome, assumed)
             for name in _NOTHING:
                 cost[name] = min((cost[name], assumed[name]), key=_or_infinite)
-            usage.correct(connection, outcome.question_id, cost)
+            usage.change(connection, outcome.question_id, cost, is_settled=True)
 
     def _cost(self, outcome: Outcome, reservation: Mapping[Any, Any]) -> dict[str, Any]:
         """As the provider reports it; the rest is estimated.
@@ -168,7 +168,7 @@ class Metering:
     def release_unsent(self, connection: Connection, question_id: UUID) -> None:
         """Reserve nothing any more for a question that was not sent, before it is deleted."""
         if usage.is_queued(connection, question_id):
-            usage.reduce(connection, question_id, _NOTHING)
+            usage.change(connection, question_id, _NOTHING, is_settled=False)
 
 
 def _or_infinite(amount: float | None) -> float:
