@@ -48,11 +48,9 @@ def create_app(
         generate_unique_id_function=openapi.operation_id,
     )
     app.state.services = services
-    modules = (users, history, auth, sessions, tokens, questions, models, health)
-    routers = [module.router for module in modules]
-    for router in routers:
-        app.include_router(router)
-    app.state.routes = [route for router in routers for route in router.routes]
+    # Those that are called the most come first: routes are tried one after the other.
+    modules = (questions, history, users, auth, sessions, tokens, models, health)
+    app.router.routes[:0] = [route for module in modules for route in module.router.routes]
     for route in app.routes:
         if isinstance(route, Route) and route.path == app.openapi_url:
             etag.add(route)

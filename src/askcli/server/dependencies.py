@@ -5,17 +5,12 @@ A route gets its caller only through a dependency that checks a scope, so no che
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Depends, Path, Request, Security
-from fastapi.security import (
-    APIKeyHeader,
-    HTTPAuthorizationCredentials,
-    HTTPBearer,
-    SecurityScopes,
-)
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.security.utils import get_authorization_scheme_param
 
 from askcli.contract.protocol import HEADER_ACCESS_TOKEN
@@ -28,6 +23,7 @@ _ABOUT = (
     "The access_token of a login, or a token for scripts. A login has all scopes (ask, read and "
     "account), a token for scripts those that it was made with (ask, read)."
 )
+_NAME = HEADER_ACCESS_TOKEN.encode()
 _header = APIKeyHeader(
     name=HEADER_ACCESS_TOKEN, auto_error=False, scheme_name="AccessToken", description=_ABOUT
 )
@@ -44,14 +40,13 @@ ServicesHere = Annotated[Services, Depends(get_services)]
 
 
 async def admit(request: Request, scopes: Sequence[str]) -> Caller:
-    """Return the request's caller, authenticated once, who has one of these scopes.
+    """Authenticate the request's caller, who must have one of these scopes.
 
     Raises NotAuthenticated, or a subclass, without a valid token, and ScopeMissing.
     """
-    if not hasattr(request.state, "caller"):
-        services = await get_services(request)
-        request.state.caller = await services.authentication.authenticate(_token(request))
-    caller: Caller = request.state.caller
+    services = await get_services(request)
+    caller = await services.authentication.authenticate(_token(request))
+    request.state.caller = caller
     if caller.scopes.isdisjoint(scopes):
         need = " or ".join(scopes) if "account" not in scopes else "a login, which no token is"
         detail = f"This token may not be used for this: it takes {need}."
@@ -70,28 +65,24 @@ def _token(request: Request) -> str:
 
 def _tokens(request: Request) -> Iterator[str]:
     """Yield the tokens of all headers: the first of two must not hide the other."""
-    yield from filter(None, request.headers.getlist(HEADER_ACCESS_TOKEN))
-    for value in request.headers.getlist("authorization"):
-        scheme, credentials = get_authorization_scheme_param(value)
+    headers: list[tuple[bytes, bytes]] = request.scope["headers"]
+    yield from (value.decode("latin-1") for name, value in headers if name == _NAME and value)
+    for name, value in headers:
+        if name != b"authorization":
+            continue
+        scheme, credentials = get_authorization_scheme_param(value.decode("latin-1"))
         if scheme.lower() == "bearer" and credentials:
             yield credentials
 
 
 async def get_caller(
     request: Request,
-    services: ServicesHere,
-    scopes: SecurityScopes,
     _in_header: Annotated[str | None, Security(_header)],
     _as_bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-) -> AsyncIterator[Caller]:
-    """Provide the caller, whose session or token is watched until the response is sent."""
-    caller = await admit(request, scopes.scopes)
-    with (
-        request.app.state.connections.serving(caller.user_id),
-        services.authentication.watching(caller, request.state.abort_if_stalled) as watch,
-    ):
-        request.state.watch = watch
-        yield caller
+) -> Caller:
+    """Return the caller, whom the route has admitted by the scopes of this dependency."""
+    caller: Caller = request.state.caller
+    return caller
 
 
 Anybody = Annotated[Caller, Security(get_caller, scopes=["ask", "read"])]

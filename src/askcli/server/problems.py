@@ -160,7 +160,7 @@ async def _handle_http(request: Request, error: Exception) -> Response:
 
 def _methods(request: Request) -> list[str]:
     """Return the methods that the request's path supports."""
-    routes: list[Route] = [*request.app.state.routes, *request.app.routes]
+    routes: list[Route] = request.app.routes
     matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
     methods = {method for route in matching for method in getattr(route, "methods", None) or ()}
     methods = methods or {"GET"}  # of a file

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 MAX_ADDRESS_CHARACTERS = 50
@@ -53,6 +54,7 @@ class RequestInfo:
         return site_of(self.address)
 
 
+@lru_cache(maxsize=4096)  # parsing an address takes longer than the rest of a middleware
 def site_of(address: str | None) -> str | None:
     """Return the site of an address, None for none."""
     return _network(address, 24, 48)

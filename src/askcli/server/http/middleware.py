@@ -6,9 +6,7 @@ Pure ASGI: three of Starlette's BaseHTTPMiddleware would cost six sevenths of th
 from __future__ import annotations
 
 import re
-from functools import partial
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_REPLAYED, HEADER_REQUEST_ID
@@ -20,6 +18,9 @@ from askcli.services.request_info import RequestInfo
 from askcli.store import pool
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_ID_HEADER = HEADER_REQUEST_ID.encode()
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+_NO_STORE = (b"cache-control", b"no-store")
 
 
 class Envelope:
@@ -34,26 +35,38 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        info = RequestInfo(
-            _request_id(headers), headers.get("user-agent", "unknown"), _address(scope)
-        )
+        info = _info(scope)
         request_info.bind(info)
         pool.take_turns_as(f"site {info.site}")
-        scope.setdefault("state", {})["request_id"] = info.request_id
+        state = scope.setdefault("state", {})
+        state["request_id"] = info.request_id
         if len(scope["path"]) > 1:
             scope["path"] = scope["path"].rstrip("/") or "/"
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _add_headers(message, info)
+            await self._unsent.send(message, send, state)
+
         with self._activity.request():
-            send_in_parts = partial(self._unsent.send, send=send, state=scope["state"])
-            send_with_headers = _add_headers(send_in_parts, info)
             if scope["method"] == "HEAD":
-                scope, send_with_headers = {**scope, "method": "GET"}, _head(send_with_headers)
-            await self._app(scope, receive, send_with_headers)
+                scope, send_or_head = {**scope, "method": "GET"}, _head(send_with_headers)
+                await self._app(scope, receive, send_or_head)
+            else:
+                await self._app(scope, receive, send_with_headers)
 
 
-def _request_id(headers: Headers) -> str:
-    request_id = headers.get(HEADER_REQUEST_ID, "")
-    return request_id if _REQUEST_ID.fullmatch(request_id) else str(new_id())
+def _info(scope: Scope) -> RequestInfo:
+    """Return the request's information; of a header that is there twice, the first."""
+    request_id = client = None
+    for name, value in scope["headers"]:
+        if name == b"user-agent" and client is None:
+            client = value.decode("latin-1")
+        elif name == _ID_HEADER and request_id is None:
+            request_id = value.decode("latin-1")
+    if request_id is None or not _REQUEST_ID.fullmatch(request_id):
+        request_id = str(new_id())
+    return RequestInfo(request_id, "unknown" if client is None else client, _address(scope))
 
 
 def _address(scope: Scope) -> str | None:
@@ -62,24 +75,24 @@ def _address(scope: Scope) -> str | None:
     return (client[0] or None) if client else None
 
 
-def _add_headers(send: Send, info: RequestInfo) -> Send:
-    async def send_with_headers(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(raw=message["headers"])
-            headers[HEADER_REQUEST_ID] = info.request_id
-            headers["x-content-type-options"] = "nosniff"
-            headers["cache-control"] = headers.get("cache-control", "no-store")
-            if info.is_replay:
-                headers[HEADER_IDEMPOTENCY_REPLAYED] = "true"
-            if limit := info.allowance:
-                # draft-ietf-httpapi-ratelimit-headers-10
-                headers["ratelimit-policy"] = f'"{limit.name}";q={limit.quota};w={limit.window}'
-                headers["ratelimit"] = f'"{limit.name}";r={limit.remaining};t={limit.reset}'
-            if message["status"] == 204:
-                del headers["content-type"]
-        await send(message)
-
-    return send_with_headers
+def _add_headers(message: Message, info: RequestInfo) -> None:
+    headers: list[tuple[bytes, bytes]] = message["headers"]
+    names = {name for name, _ in headers}
+    if _ID_HEADER not in names:  # an error's response has it
+        headers.append((_ID_HEADER, info.request_id.encode("latin-1")))
+    headers.append(_NO_SNIFFING)
+    if b"cache-control" not in names:
+        headers.append(_NO_STORE)
+    if info.is_replay:
+        headers.append((HEADER_IDEMPOTENCY_REPLAYED.encode(), b"true"))
+    if limit := info.allowance:
+        # draft-ietf-httpapi-ratelimit-headers-10
+        policy = f'"{limit.name}";q={limit.quota};w={limit.window}'
+        rate_limit = f'"{limit.name}";r={limit.remaining};t={limit.reset}'
+        headers.append((b"ratelimit-policy", policy.encode()))
+        headers.append((b"ratelimit", rate_limit.encode()))
+    if message["status"] == 204:
+        headers[:] = [header for header in headers if header[0] != b"content-type"]
 
 
 def _head(send: Send) -> Send:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from askcli.errors import AskcliError, ShuttingDown
@@ -30,13 +29,14 @@ class Refusals:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif error := self._refusal(Headers(scope=scope)):
+        elif error := self._refusal(scope):
             await _respond(error, scope, receive, send)
         else:
             await self._pass_on(scope, receive, send)
 
-    def _refusal(self, headers: Headers) -> AskcliError | None:
-        if error := trusted_hosts.problem(headers.getlist("host"), self._allowed):
+    def _refusal(self, scope: Scope) -> AskcliError | None:
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        if error := trusted_hosts.problem(hosts, self._allowed):
             return error
         return self._process_refusal()
 

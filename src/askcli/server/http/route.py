@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Hashable
+from enum import Enum
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from askcli.errors import UnsupportedMedia
+from askcli.server import openapi
 from askcli.server.dependencies import admit, get_caller
-from askcli.server.http import bodies
+from askcli.server.http import bodies, direct
 from askcli.services import request_info
+
+
+def new_router(tags: list[str | Enum], prefix: str = "") -> APIRouter:
+    """Return a router of such routes, which the app takes over one by one.
+
+    Not as a router: FastAPI would match each of its routes twice, at some ten microseconds each.
+    """
+    return APIRouter(
+        prefix=prefix,
+        tags=tags,
+        route_class=Route,
+        responses=openapi.ANY_PROBLEM,
+        generate_unique_id_function=openapi.operation_id,
+    )
 
 
 class Route(APIRoute):
@@ -20,26 +37,55 @@ class Route(APIRoute):
     FastAPI reads the body first and solves the dependencies, of which the caller is one, after it.
     """
 
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        if call := direct.call(self.dependant):
+            self.app = _direct(call, self.app)
+        for dependency in self.dependant.dependencies:
+            if dependency.call is get_caller:
+                self.app = _for_caller(self.app, dependency.own_oauth_scopes or [])
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler, with these checks before FastAPI's."""
+        """Return the handler, with the checks of the body before FastAPI's."""
         handle = super().get_route_handler()
-        callers = [
-            dependency
-            for dependency in self.dependant.dependencies
-            if dependency.call is get_caller
-        ]
-        limits = bodies.OF_CALLERS if callers else bodies.OF_STRANGERS
+        if self.body_field is None:
+            return handle
 
         async def check_and_handle(request: Request) -> Response:
-            owner: Hashable = request_info.current().site
-            for caller in callers:
-                owner = (await admit(request, caller.own_oauth_scopes or ())).user_id
-            if self.body_field is not None:
-                _check_json(request)
-                request = limits.bounded(request, owner)
-            return await handle(request)
+            _check_json(request)
+            caller = getattr(request.state, "caller", None)
+            owner: Hashable = caller.user_id if caller else request_info.current().site
+            limits = bodies.OF_CALLERS if caller else bodies.OF_STRANGERS
+            return await handle(limits.bounded(request, owner))
 
         return check_and_handle
+
+
+def _direct(call: direct.Call, otherwise: ASGIApp) -> ASGIApp:
+    """Return the app that calls the endpoint itself, and FastAPI's where a parameter is wrong."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await call(Request(scope, receive, send))
+        await (response or otherwise)(scope, receive, send)
+
+    return app
+
+
+def _for_caller(app: ASGIApp, scopes: list[str]) -> ASGIApp:
+    """Return the app for callers with one of the scopes, who are watched until they are served."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        caller = await admit(request, scopes)
+        services, connections = request.app.state.services, request.app.state.connections
+        state = request.state
+        with (
+            connections.serving(caller.user_id),
+            services.authentication.watching(caller, state.abort_if_stalled) as state.watch,
+        ):
+            await app(scope, receive, send)
+
+    return serve
 
 
 def _check_json(request: Request) -> None:

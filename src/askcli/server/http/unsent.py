@@ -38,10 +38,11 @@ class Unsent:
 
         `state` is that of the request: its caller, and how its connection is aborted.
         """
-        rest = memoryview(message.get("body", b""))
-        if len(rest) <= PART_BYTES:
+        whole = message.get("body", b"")
+        if len(whole) <= PART_BYTES:
             await send(message)
             return
+        rest = memoryview(whole)
         caller = state.get("caller")
         body = _Body(caller and caller.user_id, len(rest), state["abort_if_stalled"])
         self._bodies[body] = None

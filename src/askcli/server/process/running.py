@@ -14,6 +14,7 @@ from askcli.errors import AskcliError, Failed
 from askcli.server.app import create_app
 from askcli.server.bootstrap import Services, build
 from askcli.server.http import trusted_hosts
+from askcli.server.http.access_log import AccessLog
 from askcli.server.http.activity import Activity
 from askcli.server.http.connections import Connections
 from askcli.server.http.protocol import BoundedProtocol
@@ -85,7 +86,8 @@ def run(
     """
     role = role or Role()
     role.activity = Activity()
-    config = _config(services, settings, sock, role)
+    access_log = AccessLog()
+    config = _config(services, settings, sock, role, access_log)
     server = Server(config, services.runs, settings.drain_seconds, ready, role.leaving)
 
     async def watch() -> None:
@@ -98,6 +100,7 @@ def run(
         watching.cancel()
         with suppress(asyncio.CancelledError):
             await watching
+        access_log.flush()
 
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(main())
@@ -109,12 +112,17 @@ def run(
 
 
 def _config(
-    services: Services, settings: Settings, sock: socket.socket, role: Role
+    services: Services,
+    settings: Settings,
+    sock: socket.socket,
+    role: Role,
+    access_log: AccessLog,
 ) -> uvicorn.Config:
     allowed = trusted_hosts.allowed(settings, sock)
     app = create_app(services, role.activity, allowed, role.refusal, settings.allowed_origins)
     limit = file_limit.connections(settings.max_running)
     app.state.connections = Connections(limit, settings.trusted_proxies)
+    app.state.access_log = access_log
     return uvicorn.Config(
         app,
         loop="uvloop",

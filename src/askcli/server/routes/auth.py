@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from askcli.contract.shapes import Tokens
 from askcli.server.dependencies import Owner, ServicesHere, login_of
-from askcli.server.http.route import Route
+from askcli.server.http.route import new_router
 from askcli.server.openapi import problems
 from askcli.server.schemas import Login, Refresh
 
-router = APIRouter(prefix="/api/auth", tags=["auth"], route_class=Route)
+router = new_router(["auth"], "/api/auth")
 _problems = problems(400, 401, 403, 413, 415, 429, 503)
 
 

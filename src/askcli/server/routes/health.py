@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from askcli import __version__
 from askcli.contract.health import Health, Readiness
 from askcli.server.dependencies import ServicesHere
-from askcli.server.http.route import Route
+from askcli.server.http.route import new_router
 from askcli.server.openapi import problems
 
-router = APIRouter(tags=["health"], route_class=Route)
+router = new_router(["health"])
 
 _METRICS = """\
 # HELP askcli_answers_running Answers that this process is making or that wait for their turn.

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query, Response
 
 from askcli.contract.shapes import QuestionPage, Removed, UsageList
 from askcli.server.dependencies import Owner, Reader, ServicesHere, UserId, own_id
-from askcli.server.http.route import Route
+from askcli.server.http.json_response import JsonResponse
+from askcli.server.http.route import new_router
 from askcli.server.openapi import problems
 from askcli.server.schemas import Moment, QuestionQuery, Since, Until
 
-router = APIRouter(prefix="/api/users", tags=["users"], route_class=Route)
+router = new_router(["users"], "/api/users")
 
 
-@router.get("/{user_id}/questions", responses=problems(401, 403, 404))
+@router.get("/{user_id}/questions", response_model=QuestionPage, responses=problems(401, 403, 404))
 async def list_questions(
     user_id: UserId,
     caller: Reader,
     services: ServicesHere,
     query: Annotated[QuestionQuery, Query()],
-) -> QuestionPage:
+) -> Response:
     """Your questions, newest first; those that a search finds, the best first."""
-    return await services.history.page(own_id(user_id, caller), query.to_filters())
+    page = await services.history.page(own_id(user_id, caller), query.to_filters())
+    return JsonResponse(page)
 
 
 @router.delete("/{user_id}/questions", responses=problems(401, 403, 404))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from askcli.contract.shapes import ModelList
 from askcli.server.dependencies import Anybody, ServicesHere
-from askcli.server.http.route import Route
+from askcli.server.http.route import new_router
 from askcli.server.openapi import problems
 
-router = APIRouter(prefix="/api/models", tags=["models"], route_class=Route)
+router = new_router(["models"], "/api/models")
 
 
 @router.get("", responses=problems(401, 403))

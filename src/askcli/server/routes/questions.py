@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import Depends, Header, Request, Response
 
 from askcli.contract.shapes import Question
 from askcli.server.dependencies import Anybody, Asker, Owner, Reader, ServicesHere
-from askcli.server.http.route import Route
+from askcli.server.http.json_response import JsonResponse
+from askcli.server.http.route import new_router
 from askcli.server.openapi import EVENTS, Responses, problems
 from askcli.server.schemas import AskBody
 from askcli.server.sse import stream, wants_stream
 from askcli.services.auth.authentication import WATCH_SECONDS
 
-router = APIRouter(prefix="/api/questions", tags=["questions"], route_class=Route)
+router = new_router(["questions"], "/api/questions")
 
 # The stream is documented at its own path alone: of a response with two media types, generated
 # clients make one type, which is neither.
@@ -52,26 +53,25 @@ async def ask_question(
     caller: Asker,
     services: ServicesHere,
     request: Request,
-    response: Response,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
     idempotency_key: Annotated[
         str | None, Header(min_length=1, max_length=200, description="Makes a retry safe")
     ] = None,
-) -> Any:
+) -> Response:
     """Ask a question: JSON once it is answered, or with Accept: text/event-stream as it comes."""
     answer = await services.questions.ask(caller.user_id, body.to_ask(), idempotency_key)
     if wants_stream(accept):
         return stream(answer, request.state.watch, request.state.request_id)
     async for _ in answer.follow(silence=WATCH_SECONDS):
         request.state.watch.check()
-    response.headers["location"] = f"{router.prefix}/{answer.question['id']}"
-    return await answer.result()
+    question = await answer.result()
+    return JsonResponse(question, 201, {"location": f"{router.prefix}/{question['id']}"})
 
 
-@router.get("/{question_id}", responses=problems(401, 403, 404))
-async def get_question(question_id: UUID, caller: Reader, services: ServicesHere) -> Question:
+@router.get("/{question_id}", response_model=Question, responses=problems(401, 403, 404))
+async def get_question(question_id: UUID, caller: Reader, services: ServicesHere) -> Response:
     """One of your questions."""
-    return await services.questions.get(caller.user_id, question_id)
+    return JsonResponse(await services.questions.get(caller.user_id, question_id))
 
 
 @router.get(
@@ -99,10 +99,10 @@ async def follow_answer(
     return stream(answer, request.state.watch, request.state.request_id, last_event_id or 0)
 
 
-@router.post("/{question_id}/cancel", responses=problems(401, 403, 404))
-async def cancel_answer(question_id: UUID, caller: Asker, services: ServicesHere) -> Question:
+@router.post("/{question_id}/cancel", response_model=Question, responses=problems(401, 403, 404))
+async def cancel_answer(question_id: UUID, caller: Asker, services: ServicesHere) -> Response:
     """Stop an answer; the text so far is kept. One that has ended stays as it is."""
-    return await services.questions.cancel(caller.user_id, question_id)
+    return JsonResponse(await services.questions.cancel(caller.user_id, question_id))
 
 
 @router.delete("/{question_id}", status_code=204, responses=problems(401, 403, 404))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter
-
 from askcli.contract.shapes import SessionList
 from askcli.server.dependencies import Owner, ServicesHere
-from askcli.server.http.route import Route
+from askcli.server.http.route import new_router
 from askcli.server.openapi import problems
 
-router = APIRouter(prefix="/api/sessions", tags=["auth"], route_class=Route)
+router = new_router(["auth"], "/api/sessions")
 
 
 @router.get("", responses=problems(401, 403))

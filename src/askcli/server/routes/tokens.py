@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from askcli.contract.shapes import ApiTokenList, NewApiToken
 from askcli.server.dependencies import Owner, ServicesHere, login_of
-from askcli.server.http.route import Route
+from askcli.server.http.route import new_router
 from askcli.server.openapi import problems
 from askcli.server.schemas import TokenRequest
 
-router = APIRouter(prefix="/api/tokens", tags=["auth"], route_class=Route)
+router = new_router(["auth"], "/api/tokens")
 
 
 @router.post(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from askcli.contract.shapes import User
 from askcli.server.dependencies import (
@@ -13,11 +13,12 @@ from askcli.server.dependencies import (
     login_of,
     own_id,
 )
-from askcli.server.http.route import Route
+from askcli.server.http.json_response import JsonResponse
+from askcli.server.http.route import new_router
 from askcli.server.openapi import problems
 from askcli.server.schemas import NewUser, PasswordChange
 
-router = APIRouter(prefix="/api/users", tags=["users"], route_class=Route)
+router = new_router(["users"], "/api/users")
 
 
 @router.post(
@@ -32,10 +33,10 @@ async def register_user(body: NewUser, services: ServicesHere, response: Respons
     return user
 
 
-@router.get("/{user_id}", responses=problems(401, 403, 404))
-async def get_user(user_id: UserId, caller: Anybody, services: ServicesHere) -> User:
+@router.get("/{user_id}", response_model=User, responses=problems(401, 403, 404))
+async def get_user(user_id: UserId, caller: Anybody, services: ServicesHere) -> Response:
     """Your account."""
-    return await services.accounts.get(own_id(user_id, caller))
+    return JsonResponse(await services.accounts.get(own_id(user_id, caller)))
 
 
 @router.post(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import time
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from askcli.services.clock import new_id
 
 ALGORITHM = "HS256"
 ISSUER = AUDIENCE = "askcli"
+MAX_REMEMBERED = 4_096  # access tokens, of a kilobyte each
 LEEWAY = timedelta(seconds=5)
 CLAIMS = ("iss", "aud", "sub", "sid", "gen", "iat", "nbf", "exp", "jti")
 
@@ -29,6 +31,16 @@ class Login:
     session_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """What an access token says, and the times between which it is valid."""
+
+    login: Login
+    generation: int
+    begins_at: float
+    ends_at: float
+
+
 class Tokens:
     """Signs and verifies tokens with the server's secret; the previous secret still verifies."""
 
@@ -36,6 +48,7 @@ class Tokens:
         self._keys = {_key_id(key): key for key in (previous, secret) if key}
         self._secret = secret
         self._previous = previous
+        self._verified: dict[str, _Verified] = {}
         self.life_seconds = life_seconds
 
     def access(self, login: Login, generation: int, now: datetime) -> str:
@@ -58,7 +71,19 @@ class Tokens:
         return jwt.encode(claims, self._secret, algorithm=ALGORITHM, headers=headers)
 
     def verify(self, access_token: str) -> tuple[Login, int]:
-        """Return the login and generation of an access token. Raises TokenExpired, InvalidToken."""
+        """Return the login and generation of an access token. Raises TokenExpired, InvalidToken.
+
+        One that was verified stays so until it expires: only its times are compared again.
+        """
+        verified, timestamp = self._verified.get(access_token), time.time()
+        if verified is None or not verified.begins_at <= timestamp < verified.ends_at:
+            verified = self._verify(access_token)
+            if len(self._verified) >= MAX_REMEMBERED:
+                self._verified.clear()
+            self._verified[access_token] = verified
+        return verified.login, verified.generation
+
+    def _verify(self, access_token: str) -> _Verified:
         try:
             kid = str(jwt.get_unverified_header(access_token).get("kid"))
             claims = jwt.decode(
@@ -70,7 +95,9 @@ class Tokens:
                 leeway=LEEWAY,
                 options={"require": list(CLAIMS)},
             )
-            return Login(UUID(claims["sub"]), UUID(claims["sid"])), int(claims["gen"])
+            login = Login(UUID(claims["sub"]), UUID(claims["sid"]))
+            begins_at, ends_at = max(claims["nbf"], claims["iat"]), claims["exp"]
+            return _Verified(login, int(claims["gen"]), begins_at, ends_at)
         except jwt.ExpiredSignatureError:
             raise TokenExpired() from None
         except (jwt.InvalidTokenError, ValueError):
