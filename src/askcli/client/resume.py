@@ -18,7 +18,7 @@ from askcli.client.api import Api
 from askcli.client.events import Event, Events
 from askcli.contract.limits import MAX_ANSWER_CHARACTERS
 from askcli.contract.protocol import EVENT_DELTA, EVENT_QUESTION
-from askcli.errors import AskcliError, BadResponse, TooManyStreams, Unreachable
+from askcli.errors import AskcliError, BadResponse, TooLate, TooManyStreams, Unreachable
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 10.0
@@ -74,7 +74,7 @@ class Asking:
                 raise Unreachable("the connection closed before the answer was whole.")
             except AskcliError as error:
                 self._waits_for_stream |= isinstance(error, TooManyStreams)
-                if not self._is_temporary(error) or self._is_out_of_attempts():
+                if not self._is_temporary(error) or self._is_given_up(error):
                     raise
                 self._pause(error)
 
@@ -126,9 +126,10 @@ class Asking:
         """
         return error.question_status in ("answering", "answered") and not self._characters
 
-    def _is_out_of_attempts(self) -> bool:
+    def _is_given_up(self, error: AskcliError) -> bool:
         is_limited = self.question_id is None and not self._waits_for_stream
-        return is_limited and self._failures + 1 >= UNACKNOWLEDGED_ATTEMPTS
+        is_last = isinstance(error, TooLate) or self._failures + 1 >= UNACKNOWLEDGED_ATTEMPTS
+        return is_limited and is_last
 
     def _pause(self, error: AskcliError) -> None:
         longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self._failures)

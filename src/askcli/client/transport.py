@@ -9,15 +9,15 @@ from typing import Any, TypeVar, cast
 import httpx2
 
 from askcli import __version__
-from askcli.client import bounded, events, unix_socket
+from askcli.client import bounded, events, network
 from askcli.client.address import Address
 from askcli.client.deadline import within_at_most
-from askcli.client.events import Events
+from askcli.client.events import Event, Events
 from askcli.client.reviving import RevivingTransport
 from askcli.contract import bounded_json
-from askcli.contract.protocol import EVENT_STREAM, parse_whole_number
+from askcli.contract.protocol import EVENT_DELTA, EVENT_STREAM, parse_whole_number
 from askcli.contract.validation import fits
-from askcli.errors import AskcliError, BadResponse, Misused, Unreachable
+from askcli.errors import AskcliError, BadResponse, Misused, TooLate, Unreachable
 from askcli.problems import from_problem
 
 T = TypeVar("T")
@@ -46,6 +46,8 @@ class Transport:
             headers={"user-agent": f"askcli/{__version__}", **bounded.HEADERS},
             event_hooks={"response": [bounded.bound]},
         )
+        for transport in (self._http._transport, *self._http._mounts.values()):
+            network.bound(transport)
 
     def close(self) -> None:
         """Close the connections."""
@@ -60,21 +62,22 @@ class Transport:
         body: Mapping[str, Any] | None = None,
         params: Mapping[str, str] | None = None,
         login: httpx2.Auth | None = None,
-        seconds: float = CALL_SECONDS,
+        seconds: float | None = None,
     ) -> T:
         """Return the JSON of the response, checked for the shape; NoneType is an empty body.
 
-        It may take the time-out as a whole, however little of it comes at a time. Raises the
-        server's problem, BadResponse or Unreachable.
+        It may take `seconds` (None: the time-out) as a whole, however little of it comes at a
+        time. Raises the server's problem, BadResponse or Unreachable.
         """
-        with within_at_most(self.timeout, self._late()), self._raising():
+        limit = self._limit(CALL_SECONDS, seconds)
+        with within_at_most(self.timeout, self._late()), self._raising(limit):
             response = self._http.request(
                 method,
                 path,
                 json=body,
                 params=params,
                 auth=login,
-                timeout=self._limited(seconds),
+                timeout=_timeouts(limit),
                 extensions=bounded.extensions(shape),
             )
             if not response.is_success:
@@ -91,27 +94,30 @@ class Transport:
         headers: Mapping[str, str],
         login: httpx2.Auth | None,
     ) -> Iterator[Events]:
-        """Yield the events of the response, None for 204. Raises the server's problem."""
+        """Yield the events of the response, None for 204. Raises the server's problem.
+
+        Until the next piece of text they may take the time-out as a whole; pings do not count.
+        """
+        limit = self._limit(STREAM_SECONDS)
         with (
-            self._raising(),
+            self._raising(limit),
             self._http.stream(
                 method,
                 path,
                 json=body,
                 headers={**headers, "accept": EVENT_STREAM},
                 auth=login,
-                timeout=self._limited(STREAM_SECONDS),
+                timeout=_timeouts(limit),
             ) as response,
         ):
             if not response.is_success:
                 response.read()
                 raise error_of(response)
-            yield None if response.status_code == 204 else events.read(response)
+            yield None if response.status_code == 204 else _limited(events.read(response), limit)
 
-    def _limited(self, seconds: float) -> httpx2.Timeout:
-        """Return the time-outs of a request: `seconds` or the command's own, if that is shorter."""
-        seconds = min(seconds, self.timeout)
-        return httpx2.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
+    def _limit(self, silent: float, whole: float | None = None) -> network.Limit:
+        """Return the limit of a request: seconds without a byte, and as a whole."""
+        return network.Limit(min(silent, self.timeout), min(whole or self.timeout, self.timeout))
 
     @property
     def _name(self) -> str:
@@ -121,13 +127,14 @@ class Transport:
         return Unreachable(f"{self._name} did not answer in time; try again, or raise --timeout.")
 
     @contextmanager
-    def _raising(self) -> Iterator[None]:
-        """Raise httpx2's errors as Unreachable."""
+    def _raising(self, limit: network.Limit) -> Iterator[None]:
+        """Raise httpx2's errors as Unreachable, as TooLate when the limit as a whole is over."""
         server = self._name
         try:
             yield
         except httpx2.TimeoutException:
-            raise self._late() from None
+            late = self._late()
+            raise TooLate(late.detail) if not limit.left() else late from None
         except httpx2.ConnectError:
             raise Unreachable(
                 f"cannot reach {server}: check that it runs and that --server is right."
@@ -141,10 +148,23 @@ class Transport:
 def _direct(address: Address, revive: Callable[[], object] | None) -> httpx2.BaseTransport:
     """Return a transport without a proxy: loopback traffic must stay on this machine."""
     if address.socket:
-        transport = unix_socket.transport(address.socket)
+        transport = httpx2.HTTPTransport(uds=str(address.socket), verify=False)
     else:
         transport = httpx2.HTTPTransport(verify=address.url.startswith("https:"))
+    network.bound(transport)
     return RevivingTransport(transport, revive) if revive else transport
+
+
+def _timeouts(limit: network.Limit) -> httpx2.Timeout:
+    return httpx2.Timeout(limit, connect=min(limit, CONNECT_SECONDS))
+
+
+def _limited(events: Iterator[Event], limit: network.Limit) -> Iterator[Event]:
+    """Yield the events; the limit begins anew with the wait for what follows a piece of text."""
+    for event in events:
+        yield event
+        if event.name == EVENT_DELTA:
+            limit.restart()
 
 
 def error_of(response: httpx2.Response) -> AskcliError:

@@ -17,6 +17,10 @@ class Unreachable(AskcliError):
     code, title, exit_code = "unreachable", "The server cannot be reached", 6
 
 
+class TooLate(Unreachable):
+    """A response did not end within the time-out as a whole."""
+
+
 class BadResponse(AskcliError):
     """The server's response is not one of askcli's."""
 
