@@ -24,10 +24,12 @@ from tests.support.secrets import PASSWORD, SECRETS
 from tests.support.servers import serving
 from tests.support.soak import SOAK
 
-# A shell starts background jobs with SIGINT ignored, and their child processes inherit that:
-# tests of Ctrl-C would fail in such a run.
+# A shell starts background jobs with SIGINT ignored, nohup with SIGHUP; child processes inherit it:
+# tests of Ctrl-C and of closed terminals would fail in such a run.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 if SOAK:
     import hypothesis
