@@ -51,6 +51,11 @@ hooks: .venv ## Install the checks as git hooks
 matrix: .venv ## Run the quick tests on every supported Python that is installed
 	$(BIN)/nox
 
+# QUICK=1: two minutes. Its result goes into docs/performance.md, .json and .svg.
+.PHONY: bench
+bench: .venv ## Measure speed beside other servers and commands: a quarter of an hour (npm, network)
+	$(BIN)/python -m benchmarks --write $(if $(QUICK),--quick)
+
 .PHONY: release
 release: .venv ## Build wheel and sdist, check them, and try the wheel in a fresh environment
 	rm -rf dist

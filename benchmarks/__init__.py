@@ -1,0 +1,1 @@
+"""What measures askcli's speed beside its peers: `python -m benchmarks`, or `make bench`."""

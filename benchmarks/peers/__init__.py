@@ -1,0 +1,1 @@
+"""The servers that askcli is measured beside, and their environments."""
