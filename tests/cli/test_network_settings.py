@@ -125,3 +125,42 @@ def test_a_certificate_is_checked_against_the_file_that_is_named(
         assert (untrusted.code, json.loads(untrusted.out)["state"]) == (6, "unreachable")
         cli.environment["SSL_CERT_FILE"] = str(cert)
         assert json.loads(cli("status", "--json").out)["server_version"] == "9.9"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTP_PROXY", "http://user:secret@host:abc"),
+        ("https_proxy", "foo://user:secret@host"),
+        ("ALL_PROXY", "http://user:secret@"),
+        ("ALL_PROXY", "http://user:secret@host:99999"),
+        ("ALL_PROXY", "socks5://user:secret@host:1"),
+    ],
+)
+def test_a_proxy_that_is_none_is_named(new_cli: NewCli, name: str, value: str) -> None:
+    cli = new_cli(ASKCLI_SERVER="http://ask.example", ASKCLI_TOKEN="any", **{name: value})
+    done = cli.in_process("whoami")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), done
+    assert f"error: {name.upper()} " in done.err
+    assert "secret" not in done.err
+    cli.environment["ASKCLI_SERVER"] = "http://127.0.0.1:9"  # reached without a proxy
+    assert cli.in_process("whoami").code == 6
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://user:secret@host:abc", "'http://host:abc' is not a server's URL"),
+        ("user:secret@host", "'host' is not a server's URL"),
+        ("http://host:99999", "'http://host:99999' is not a server's URL"),
+        ("http://host/?token=secret", "a server's URL must end with its host or path: without `?`"),
+        ("http://host/#secret", "a server's URL must end with its host or path: without `?`"),
+    ],
+)
+def test_a_server_url_that_is_none_is_refused_without_its_secrets(
+    new_cli: NewCli, url: str, said: str
+) -> None:
+    done = new_cli(ASKCLI_SERVER=url, ASKCLI_TOKEN="any").in_process("whoami")
+    assert (done.code, done.err.count("\n")) == (2, 1), done
+    assert said in done.err
+    assert "secret" not in done.err

@@ -30,6 +30,10 @@ from askcli.settings import Rate, parsers, sources
             "https://App.example.org, http://localhost:5173,http://[::1]:443",
             ("https://app.example.org", "http://localhost:5173", "http://[::1]:443"),
         ),
+        *(
+            (parsers.http_url, text, text)
+            for text in ("http://127.0.0.1:8080", "https://llm.example/v1", "http://a:b@[::1]:1/")
+        ),
         (parsers.model, "smollm2-135m", "smollm2-135m"),
         (parsers.model, "/models/a.gguf", "/models/a.gguf"),
     ],
@@ -58,10 +62,17 @@ def test_good_text_is_taken(parse: Any, text: str, value: Any) -> None:
             )
         ),
         *((parsers.hosts, text) for text in ("a b", "http://x", "a/b", "[zz]")),
+        *(
+            (parsers.http_url, text)
+            for text in (
+                *("", "llm.example", "ftp://llm.example", "http://", "http://:80", "http://[::1"),
+                *("http://a:abc", "http://a:65536", "http://a:0", "http://a b", "http://a\nb"),
+            )
+        ),
     ],
 )
 def test_bad_text_is_refused_with_what_it_must_be(parse: Any, text: str) -> None:
-    with pytest.raises(ValueError, match=r"such as|number|one of|names"):
+    with pytest.raises(ValueError, match=r"such as|number|one of|names|https?://"):
         parse(text)
 
 
@@ -89,3 +100,13 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_file(
     monkeypatch.setenv("PORT", "web")
     with pytest.raises(Misused, match=r"port: 'web' \(from PORT\) must be a whole number"):
         sources.load()
+
+
+@pytest.mark.parametrize("url", ["http://user:secret@llm.example:abc", "ftp://user:secret@b@c"])
+def test_a_password_in_a_url_that_is_none_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
+    with pytest.raises(Misused, match=r"from ANTHROPIC_BASE_URL\) must be http://") as raised:
+        sources.load()
+    assert "secret" not in raised.value.detail

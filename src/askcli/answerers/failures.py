@@ -24,8 +24,9 @@ MAX_RETRY_AFTER_SECONDS = 3600
 def translate(error: Exception) -> AskcliError:
     """Return our error for one of the SDK's, without its text, which may quote the response."""
     import anthropic
+    import httpx2
 
-    if isinstance(error, anthropic.APIConnectionError) and _was_not_sent(error):
+    if isinstance(error, anthropic.APIConnectionError | httpx2.InvalidURL) and _was_not_sent(error):
         if _lacks_a_file(error):
             log.error("no connection to the model's provider: this process has too many files open")
             return ProviderFailed("The server has too many files open; try again later.")
@@ -74,14 +75,17 @@ def _was_not_sent(error: Exception) -> bool:
     too. What broke while the request was sent may have arrived whole.
     """
     import aiohttp
+    import httpx2
 
     not_sent = (
+        httpx2.InvalidURL,
+        httpx2.UnsupportedProtocol,
         aiohttp.ClientConnectorError,  # also of a name, of TLS and of a proxy
         aiohttp.ConnectionTimeoutError,
         aiohttp.ClientHttpProxyError,
         aiohttp.InvalidURL,
     )
-    return any(isinstance(cause, not_sent) for cause in _causes(error))
+    return any(isinstance(cause, not_sent) for cause in (error, *_causes(error)))
 
 
 def _from_status(error: Any) -> AskcliError:

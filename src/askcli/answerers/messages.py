@@ -78,9 +78,8 @@ class MessagesClient:
 
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
         """Yield the pieces of the answer. Raises a ProviderFailed."""
-        client = await self.open()
         try:
-            async for piece in _pieces(client, request):
+            async for piece in _pieces(await self.open(), request):
                 yield piece
         except (AskcliError, GeneratorExit, asyncio.CancelledError):
             raise

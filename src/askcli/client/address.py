@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import httpx2
 
 from askcli.errors import Misused
 from askcli.settings.loopback import is_loopback
+from askcli.settings.parsers import without_password
+
+MAX_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,9 @@ def parse_address(url: str) -> Address:
         parsed = httpx2.URL("")
     if parsed.userinfo:
         raise Misused("a server's URL must not contain a password: log in with `askcli login`.")
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise Misused(f"{url!r} is not a server's URL: use http://host:port or https://host.")
+    if parsed.scheme not in ("http", "https") or not parsed.host or (parsed.port or 0) > MAX_PORT:
+        shown = re.split("[?#]", without_password(url))[0]
+        raise Misused(f"{shown!r} is not a server's URL: use http://host:port or https://host.")
+    if parsed.query or parsed.fragment:
+        raise Misused("a server's URL must end with its host or path: without `?` and `#`.")
     return Address(str(parsed).rstrip("/"))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar, cast
 
 import httpx2
 
 from askcli import __version__
-from askcli.client import bounded, events, network
+from askcli.client import bounded, events, network, proxies
 from askcli.client.address import Address
 from askcli.client.deadline import within_at_most
 from askcli.client.events import Event, Events
@@ -39,13 +39,15 @@ class Transport:
         self.timeout = timeout
         # No TLS on a Unix socket or plain HTTP, so there are no certificates to load.
         has_tls = address.url.startswith("https:")
-        self._http = httpx2.Client(
-            base_url=address.url,
-            transport=_direct(address, revive) if address.is_loopback else None,
-            verify=has_tls,
-            headers={"user-agent": f"askcli/{__version__}", **bounded.HEADERS},
-            event_hooks={"response": [bounded.bound]},
-        )
+        direct = _direct(address, revive) if address.is_loopback else None
+        with nullcontext() if direct else proxies.checked():
+            self._http = httpx2.Client(
+                base_url=address.url,
+                transport=direct,
+                verify=has_tls,
+                headers={"user-agent": f"askcli/{__version__}", **bounded.HEADERS},
+                event_hooks={"response": [bounded.bound]},
+            )
         for transport in (self._http._transport, *self._http._mounts.values()):
             network.bound(transport)
 

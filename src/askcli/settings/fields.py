@@ -38,7 +38,7 @@ class Settings:
     jwt_secret: str | None = _setting(None, secret=True)
     jwt_secret_previous: str | None = _setting(None, secret=True)
     anthropic_api_key: str | None = _setting(None, secret=True)
-    anthropic_base_url: str | None = _setting(None)
+    anthropic_base_url: str | None = _setting(None, parsers.http_url)
     db_conn_string: str | None = _setting(None, secret=True)
     host: str = _setting("127.0.0.1")
     port: int = _setting(3000, parsers.integer(0, 65535))

@@ -104,6 +104,25 @@ def _is_origin(text: str) -> bool:
     return (match[1], match[2]) not in _OWN_PORTS and int(match[2] or 0) < 65536
 
 
+def http_url(text: str) -> str:
+    """Return the text, the URL of an HTTP server."""
+    from urllib.parse import urlsplit  # most commands have no such setting
+
+    try:
+        url = urlsplit(text)
+        is_right = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        is_right = False
+    if not is_right or not text.isprintable() or " " in text:
+        raise ValueError("http://host:port or https://host, with or without a path")
+    return text
+
+
+def without_password(url: str) -> str:
+    """Return the text of a URL, which may be none, without what stands before its `@`."""
+    return re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", r"\1", url, flags=re.DOTALL)
+
+
 def _parts(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 

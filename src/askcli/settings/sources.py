@@ -13,6 +13,7 @@ import platformdirs
 from askcli.errors import Misused
 from askcli.settings.fields import Settings, variable_name
 from askcli.settings.parsers import path as absolute
+from askcli.settings.parsers import without_password
 
 # The path of a Unix socket is limited to 104 bytes (macOS; Linux: 108).
 MAX_RUNTIME_BYTES = 70
@@ -86,7 +87,7 @@ def _parse(setting: Any, text: str, place: str) -> Any:
     try:
         return setting.metadata["parse"](text)
     except ValueError as error:
-        value = "the value" if setting.metadata["secret"] else repr(text)
+        value = "the value" if setting.metadata["secret"] else repr(without_password(text))
         raise Misused(f"{setting.name}: {value} (from {place}) must be {error}.") from None
 
 
