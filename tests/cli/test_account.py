@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import stat
 import time
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from tests.support.cli import Cli, NewCli
+from tests.support.hostile import HostileServer, Response
 from tests.support.people import account, change_account, token_file
 from tests.support.processes import ServerProcess
 from tests.support.secrets import PASSWORD
@@ -228,3 +231,28 @@ def test_a_full_disk_on_the_token_write_loses_nothing(cli: Cli, server: ServerPr
     assert [path.name for path in token_file(cli).parent.iterdir() if path.name[0] == "."] == []
     change_account(cli, server, expires_at=time.time() - 10)
     assert cli.in_process("whoami").code == 0  # the refresh token had not been spent
+
+
+def test_a_token_file_that_is_a_pipe_is_not_waited_for(cli: Cli) -> None:
+    token_file(cli).unlink()
+    os.mkfifo(token_file(cli))
+    done = cli("whoami")
+    assert (done.code, done.err.count("\n")) == (1, 1), done
+    assert "is not an ordinary file: remove it" in done.err
+
+
+def test_a_registration_whose_login_fails_says_that_the_account_exists(new_cli: NewCli) -> None:
+    user = {"name": "A", "email": "a@b.example", "created_at": "2026-01-31T12:00:00Z"}
+    made = Response(
+        201,
+        json.dumps(user | {"id": str(UUID(int=7))}).encode(),
+        {"content-type": "application/json"},
+    )
+    lost = Response(503, b"{}")
+    with HostileServer(lambda _, path: made if path == "/api/users" else lost) as server:
+        cli = new_cli(ASKCLI_SERVER=server.url)
+        words = ("register", "--name", "A", "--email", "a@b.example", "--password-stdin")
+        done = cli.in_process(*words, stdin=PASSWORD + "\n")
+    assert (done.code, done.err.count("\n")) == (5, 1), done
+    hint = f"`askcli login --server {server.url}`"
+    assert f"the account was made, log in to it with {hint}: " in done.err

@@ -225,10 +225,19 @@ def test_relative_paths_mean_the_directory_that_one_stands_in(new_cli: NewCli) -
     assert (cli.home / "two/data/askcli.db").is_file()
 
 
+def test_nothing_is_asked_where_there_is_no_stdout(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    done = sqlite_cli.shell(f"askcli ask --json {marker} >&-")
+    assert (done.code, done.err.count("\n")) == (2, 1), done
+    assert "no stdout" in done.err
+    assert fake.asked(marker) == []
+    assert sqlite_cli.shell(f"askcli ask -o answer {marker} >&-").code == 0
+
+
 def test_all_streams_closed(new_cli: NewCli) -> None:
     cli = new_cli(ASKCLI_ANSWERER="scripted")
-    done = cli.shell("askcli ask hi 0<&- 1>&- 2>&- || true; askcli history")
-    assert "\thi" in done.out
+    done = cli.shell("askcli ask hi 0<&- 1>&- 2>&- && exit 9; askcli history")
+    assert (done.code, done.out) == (0, ""), done
     assert cli("serve", "--stop").code == 0
 
 

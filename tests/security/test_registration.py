@@ -210,7 +210,7 @@ def test_the_local_server_registers_its_user_whatever_the_policy(new_cli: NewCli
 
 
 LOOK_ALIKES = ["\u200b", "\u00ad", "\u200d", "\u200f", "\u2066", "\u00a0", "\ufe0f", "\u3164"]
-LOOK_ALIKES += ["\U000e0061", "\u180e", "\x07", "\u2028", "\ufeff", "\u034f"]
+LOOK_ALIKES += ["\U000e0061", "\u180e", "\x07", "\u2028", "\ufeff", "\u034f", "\u2800"]
 
 
 @pytest.mark.parametrize("field", ["email", "name"])
@@ -219,14 +219,15 @@ def test_characters_that_nobody_sees_are_refused(
 ) -> None:
     http = new_person(sqlite_server).http
     for character in LOOK_ALIKES:
-        if field == "name" and character in "\u200d\ufe0f\u00a0":
+        if field == "name" and character in "\u200d\ufe0f\u00a0\u2800":
             continue  # names in some scripts need them
         body = registration()
         body[field] = body[field][:1] + character + body[field][1:]
         answer = http.post("/api/users", json=body)
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field), body
-    alone = http.post("/api/users", json=registration() | {"name": "\u200d\ufe0f"})
-    assert alone.status_code == 422
+    for name in ("\u200d\ufe0f", "\u2800", " \u2800\u200d"):
+        alone = http.post("/api/users", json=registration() | {"name": name})
+        assert alone.status_code == 422, name
 
 
 @pytest.mark.parametrize(

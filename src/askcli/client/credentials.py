@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,7 +86,10 @@ class Credentials:
     def _read(self, *, is_locked: bool = False) -> dict[str, Any]:
         empty: dict[str, Any] = {part: {} for part in PARTS}
         try:
-            if self.path.stat().st_mode & 0o077:
+            mode = self.path.stat().st_mode
+            if not stat.S_ISREG(mode):  # reading a pipe would wait for its other end
+                raise Failed(f"{self.path} is not an ordinary file: remove it.")
+            if mode & 0o077:
                 self.path.chmod(0o600)
             content = decoded(self.path.read_bytes())
             if content is not None:

@@ -6,6 +6,7 @@ or version never reaches a server that was started before the change.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import signal
@@ -57,7 +58,8 @@ def ensure(settings: Settings) -> Path:
 def listens(path: Path) -> bool:
     """Return whether a server accepts connections at the socket *path*.
 
-    Raises Failed when the socket belongs to another user.
+    One whose queue of connections is full does. Raises Failed when the socket belongs to another
+    user.
     """
     if not path.exists():
         return False
@@ -65,7 +67,8 @@ def listens(path: Path) -> bool:
     if path.lstat().st_uid != os.getuid():
         raise Failed(f"{path} is not yours: remove it, or set XDG_RUNTIME_DIR.")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        return probe.connect_ex(str(path)) == 0
+        probe.setblocking(False)  # a server that accepts nothing has a full queue: EAGAIN
+        return probe.connect_ex(str(path)) in (0, errno.EAGAIN, errno.EINPROGRESS)
 
 
 def running(settings: Settings) -> list[int]:
@@ -111,8 +114,11 @@ def _start(settings: Settings, path: Path) -> None:
     log = _open_log(log_path(settings))
     try:
         process, ready = server_process.start(["--socket", str(path)], output=log)
-        server_process.wait_until_ready(process, ready)
-        process.returncode = 0  # it outlives this process: no warning about an unwaited child
+        try:
+            server_process.wait_until_ready(process, ready)
+        finally:
+            # It outlives this process, a deadline too: no warning about an unwaited child.
+            process.returncode = process.returncode or 0
     except Failed as error:
         raise Failed(
             f"the local server did not start: {error.detail} (more in {log_path(settings)})"

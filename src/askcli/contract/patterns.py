@@ -40,9 +40,12 @@ _MARKS = _class(
 ANY_TEXT: Final = r"^[^\x00]*$"
 SOME_TEXT: Final = r"^[^\x00]*[^\s\x00][^\x00]*$"
 
+# The empty Braille pattern: a space between others, and no space to \\s.
+_EMPTY = _character(0x2800)
+
 _HIDDEN = _UNPRINTABLE + _INVISIBLE
-ONE_LINE: Final = rf"^[^{_HIDDEN}]*[^\s{_HIDDEN}{_JOINERS}][^{_HIDDEN}]*$"
+ONE_LINE: Final = rf"^[^{_HIDDEN}]*[^\s{_HIDDEN}{_JOINERS}{_EMPTY}][^{_HIDDEN}]*$"
 # The minimum of an address (whether it exists, only a message to it would show), without
 # characters by which two addresses could differ and look the same.
-_IN_EMAIL = rf"[^@\s{_HIDDEN}{_JOINERS}{_MARKS}]"
+_IN_EMAIL = rf"[^@\s{_HIDDEN}{_JOINERS}{_MARKS}{_EMPTY}]"
 AN_EMAIL: Final = rf"^{_IN_EMAIL}+@{_IN_EMAIL}+$"

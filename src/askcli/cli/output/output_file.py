@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -60,6 +61,8 @@ def replaced(path: Path | None) -> Iterator[None]:
     Raises Misused at once for a file that cannot be written, and Failed if that fails in the end.
     """
     if path is None or str(path) == "-":
+        if sys.stdout is None:  # closed by the parent
+            raise Misused("there is no stdout to write to: use -o FILE.")
         yield
         return
     output = checked(path)

@@ -11,7 +11,7 @@ from askcli.cli.output import console
 from askcli.cli.reference import completion_cache
 from askcli.client.api import Api
 from askcli.client.target import Connection
-from askcli.contract.shapes import User
+from askcli.contract.shapes import Tokens, User
 from askcli.errors import AskcliError, InviteNeeded, Misused, RegistrationClosed
 
 
@@ -36,8 +36,19 @@ def register(
         password = prompts.new_password(from_stdin=password_stdin)
         with connection.credentials.update(api.address.key) as entry:
             user = api.register(name, email, password, invite)
-            entry.put(api.login(email, password))
+            entry.put(_first_login(connection, api, email, password))
     _greet(connection, user, "Registered", as_json=as_json)
+
+
+def _first_login(connection: Connection, api: Api, email: str, password: str) -> Tokens:
+    try:
+        return api.login(email, password)
+    except AskcliError as error:
+        options_ = connection.credentials.options(api.address.url)
+        error.detail = (
+            f"the account was made, log in to it with `askcli login {options_}`: {error.detail}"
+        )
+        raise
 
 
 def _check_registration(api: Api) -> None:
