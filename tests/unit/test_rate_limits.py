@@ -54,11 +54,28 @@ def come_from(address: str | None) -> RequestInfo:
     return info
 
 
+def test_what_a_unit_has_noted_is_replaced_when_it_runs_again(
+    connection: Connection, clock: Clock
+) -> None:
+    """Without the uses by others that were not committed."""
+    info, limits = come_from("10.0.0.1"), RateLimits(SETTINGS)
+    limit = Limit("login", Rate(3, 30), "somebody")
+    with connection.begin_nested() as uncommitted:
+        for _ in range(3):
+            limits.take(connection, limit)
+        with pytest.raises(RateLimited):
+            limits.take(connection, limit)
+        uncommitted.rollback()
+    limits.take(connection, limit)
+    assert info.allowance
+    assert info.allowance.remaining == 2
+    limits.check(limit)
+
+
 def test_a_limit_is_used_up_and_grows_back_one_by_one(connection: Connection, clock: Clock) -> None:
     info, limits = come_from("10.0.0.1"), RateLimits(SETTINGS)
     limit = Limit("login", Rate(3, 30), "somebody")
     for remaining in (2, 1, 0):
-        info.allowance = None
         limits.take(connection, limit)
         assert info.allowance
         assert info.allowance.remaining == remaining

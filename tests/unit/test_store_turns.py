@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -19,13 +20,14 @@ from askcli.services import request_info
 from askcli.services.questions.ask import Ask
 from askcli.services.request_info import RequestInfo
 from askcli.settings import Settings
-from askcli.store import engines, pool, users
+from askcli.store import engines, group_commit, pool, users
 from askcli.store.database import Database
 from askcli.store.pool import Pool, take_turns_as
 from tests.support.databases import NewDatabase, migrated
 from tests.support.people import new_user
 from tests.support.secrets import SECRET
 from tests.support.turns import MANY, order_of
+from tests.support.writer import together
 
 SCRIPT = {"name": "script", "scopes": ["read"], "expires_in_days": 1}
 
@@ -124,24 +126,25 @@ def test_strangers_of_a_site_delay_no_user(new_database: NewDatabase) -> None:
     asyncio.run(scenario())
 
 
-def test_units_without_an_owner_wait_for_no_turn() -> None:
-    async def scenario() -> None:
-        threads, go_on, order = Pool(1, "test"), threading.Event(), list[str]()
-        take_turns_as("alice")
-        first = asyncio.create_task(threads.run(lambda: go_on.wait(60)))
-        hers = [
-            asyncio.create_task(threads.run(lambda: order.append("alice"))) for _ in range(MANY)
-        ]
-        await asyncio.sleep(0)
-        take_turns_as(None)
-        own = asyncio.create_task(threads.run(lambda: order.append("own")))
-        await asyncio.sleep(0)
-        go_on.set()
-        await asyncio.gather(first, own, *hers)
-        assert order.index("own") == 1  # after the one that is ready
-        threads.close()
+def test_units_without_an_owner_wait_for_no_turn(new_database: NewDatabase) -> None:
+    database, order = Database(migrated(new_database("sqlite"))), list[str]()
 
-    asyncio.run(scenario())
+    def write(owner: str | None, name: str) -> Any:
+        take_turns_as(owner)
+        return database.write(note, name)
+
+    def note(_: Any, name: str) -> None:
+        order.append(name)
+
+    hers = [partial(write, "alice", "alice")] * MANY
+    asyncio.run(
+        together(database, *hers, partial(write, "bob", "bob"), partial(write, None, "own"))
+    )
+    database.close()
+    few = group_commit.OWNED_UNITS
+    assert len(order) == MANY + 2
+    assert order.index("bob") < few
+    assert order.index("own") < few + 1  # after those that are ready
 
 
 def test_a_unit_that_need_not_wait_is_in_a_thread_at_once() -> None:

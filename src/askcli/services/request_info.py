@@ -7,7 +7,7 @@ between the middleware that sets it and those two does anything with it.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -33,15 +33,27 @@ class RequestInfo:
     """A request's id, its User-Agent and the address of its client.
 
     `address` is None on a Unix socket: only this machine's own user reaches it, so nothing is
-    limited there. `allowance` is the rate limit with the fewest uses remaining. `is_replay` says
-    that the response is that of an earlier request with the same idempotency key.
+    limited there. `allowances` are the states of the rate limits that it has used, by name: what
+    a unit of work has noted is replaced when it runs again. `is_replay` says that the response is
+    that of an earlier request with the same idempotency key.
     """
 
     request_id: str
     client: str
     address: str | None
-    allowance: Allowance | None = None
+    allowances: dict[str, Allowance] = field(default_factory=dict)
     is_replay: bool = False
+
+    @property
+    def allowance(self) -> Allowance | None:
+        """The rate limit with the fewest uses remaining, of several the latest."""
+        latest_first = reversed(self.allowances.values())
+        return min(latest_first, key=lambda one: one.remaining, default=None)
+
+    def note(self, allowance: Allowance) -> None:
+        """Keep the state of a rate limit, in place of an earlier one."""
+        self.allowances.pop(allowance.name, None)
+        self.allowances[allowance.name] = allowance
 
     @property
     def network(self) -> str | None:

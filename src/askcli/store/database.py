@@ -1,29 +1,26 @@
-"""The database: one engine, and a bounded pool of threads that use it.
+"""The database: one engine, and a bounded number of threads that use it.
 
 SQLAlchemy Core is synchronous here on purpose: in threads it is faster than
 either async driver stack (docs/adr/0003-store.md), and one code serves both databases. A unit of
-work is a function of a connection; it runs in one transaction that commits when it returns and
+work is a function of a connection; it runs in a transaction that commits when it has returned and
 rolls back when it raises.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import logging
-import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from askcli.errors import DatabaseUnavailable
-from askcli.store import deadline, engines, search
+from askcli.store import deadline, engines, failures, search
+from askcli.store.group_commit import GroupCommit
 from askcli.store.pool import LongUnits, Pool
+from askcli.store.unit import Unit
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -33,10 +30,6 @@ P = ParamSpec("P")
 UNIT_SECONDS = {"postgresql": 4.0, "sqlite": 10.0}
 # A thread that is stuck even beyond that (in a name server, or a hung disk) is not waited for.
 GRACE_SECONDS = 0.7
-
-RETRY_AFTER_SECONDS = 2
-
-log = logging.getLogger("askcli.store")
 
 
 class Database:
@@ -52,7 +45,7 @@ class Database:
         self._readers = Pool(engines.READERS, "store")
         # SQLite has one writer at a time in any case: a queue before one thread cannot fail with
         # "database is locked".
-        self._writers = Pool(1, "writer") if self.is_sqlite else self._readers
+        self._writer = GroupCommit(self.transaction) if self.is_sqlite else None
         self._long_entries = LongUnits()
         self.is_closed = False
         # On PostgreSQL, units that wait for a lock have threads of their own: those that need no
@@ -68,16 +61,17 @@ class Database:
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Return `work(connection, …)`, run in a read-only transaction."""
-        return await self._run(self._readers, "BEGIN", lambda c: work(c, *args, **kwargs))
+        return await self._run(self._in_pool, self._unit(work, *args, **kwargs))
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Return `work(connection, …)`, run in a transaction that may write.
 
-        Raises DatabaseUnavailable when the database cannot be reached or does not take it.
+        The work may run more than once: it has no effects but those in the database. Raises
+        DatabaseUnavailable when the database cannot be reached or does not take it.
         """
-        return await self._run(self._writers, "BEGIN IMMEDIATE", lambda c: work(c, *args, **kwargs))
+        return await self._run(self._write, self._unit(work, *args, **kwargs))
 
     async def write_entry(
         self,
@@ -91,66 +85,66 @@ class Database:
         Long entries, which take tenths of a second, are stored one at a time: other units wait for
         one of them, and not for all that have queued.
         """
-        turn = self._long_entries.turn() if search.is_long(entry) else None
-        return await self._run(
-            self._writers, "BEGIN IMMEDIATE", lambda c: work(c, *args, **kwargs), turn
-        )
+        unit = self._unit(work, *args, **kwargs)
+        if not search.is_long(entry):
+            return await self._run(self._write, unit)
+        unit.is_long = True
+        return await self._run(self._write, unit, self._long_entries.turn())
+
+    def _unit(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> Unit[T]:
+        return Unit(lambda connection: work(connection, *args, **kwargs), self._unit_seconds)
 
     async def _run(
         self,
-        pool: Pool,
-        begin: str,
-        work: Callable[[Connection], T],
+        run: Callable[[Unit[T]], Awaitable[T]],
+        unit: Unit[T],
         turn: AbstractAsyncContextManager[None] | None = None,
     ) -> T:
-        context = contextvars.copy_context()  # the work may need the request's information
-        context.run(deadline.start, self._unit_seconds)
-        has_begun = False
-
-        def work_in_thread() -> T:
-            nonlocal has_begun
-            has_begun = True
-            return context.run(self._work, begin, work)
-
+        """Return `run(unit)`, in the time that a unit has; in a turn of long ones if given."""
         try:
             async with (
                 asyncio.timeout(self._unit_seconds + GRACE_SECONDS),
                 turn or nullcontext(),
             ):
-                while True:
-                    try:
-                        return await pool.run(work_in_thread, has_turn=turn is not None)
-                    except _Locked:
-                        pool, has_begun = self._waiters, False
+                return await run(unit)
         except TimeoutError:
-            if not has_begun:
-                raise _unavailable("is too busy") from None
-            log.warning("the database does not answer")
-            raise DatabaseUnavailable(
-                "The database does not answer. Try again shortly.",
-                may_be_done=True,
-                retry_after=RETRY_AFTER_SECONDS,
-            ) from None
+            if not unit.has_begun:
+                raise failures.unavailable("is too busy") from None
+            raise failures.no_answer() from None
 
-    def _work(self, begin: str, work: Callable[[Connection], T]) -> T:
-        if deadline.has_passed():
-            raise _unavailable("is too busy")
+    async def _write(self, unit: Unit[T]) -> T:
+        return await (self._writer.run(unit) if self._writer else self._in_pool(unit))
+
+    async def _in_pool(self, unit: Unit[T]) -> T:
+        """Run it in a transaction of its own, again and elsewhere when it waits for a lock."""
+        pool, work = self._readers, partial(self._work, unit)
+        while True:
+            try:
+                return await pool.run(work, has_turn=unit.is_long)
+            except _Locked:
+                pool, unit.has_begun = self._waiters, False
+
+    def _work(self, unit: Unit[T]) -> T:
+        unit.begin()
+        return unit.within(self._transact)
+
+    def _transact(self, unit: Unit[T]) -> T:
         is_committing = False
         try:
-            with self.transaction(begin) as connection:
-                result = work(connection)
-                if deadline.has_passed():
-                    raise _unavailable("is too slow")
+            with self.transaction("BEGIN") as connection:
+                result = unit.work(connection)
                 is_committing = True
             return result
-        except (DBAPIError, PoolTimeout) as error:
-            if isinstance(error, DBAPIError) and _is_our_fault(error):
-                raise
-            if _is_locked(error) and not deadline.has_passed():
+        except Exception as error:
+            if failures.is_locked(error) and not deadline.has_passed():
                 raise _Locked from error
-            log.warning("the database failed: %s", str(error).splitlines()[0])
-            may_be_done = is_committing and not _is_undone(error)
-            raise _unavailable(_reason(error), may_be_done=may_be_done) from error
+            may_be_done = is_committing and not failures.is_undone(error)
+            failure = failures.failure(error, may_be_done=may_be_done)
+            if failure is error:
+                raise
+            raise failure from error
 
     @contextmanager
     def transaction(self, begin: str = "BEGIN IMMEDIATE") -> Iterator[Connection]:
@@ -163,58 +157,12 @@ class Database:
 
     def close(self) -> None:
         """Wait for the units in progress, which have deadlines, and close; others are forgotten."""
-        for pool in (self._writers, self._readers, self._waiters):
-            pool.close()
+        for threads in (self._writer, self._readers, self._waiters):
+            if threads is not None:
+                threads.close()
         self.is_closed = True  # before SQLite removes the files of its log
         self.engine.dispose()
 
 
 class _Locked(Exception):
     """A lock was not free in time: the unit was rolled back, and can run again."""
-
-
-def _unavailable(reason: str, *, may_be_done: bool = False) -> DatabaseUnavailable:
-    outcome = "the change may have been made" if may_be_done else "nothing was changed"
-    return DatabaseUnavailable(
-        f"The database {reason}; {outcome}. Try again shortly.",
-        may_be_done=may_be_done,
-        retry_after=RETRY_AFTER_SECONDS,
-    )
-
-
-_REASONS = {
-    "disk is full": "has no disk space left",
-    "disk I/O error": "cannot use its disk",
-    "readonly": "cannot be written: it is read-only",
-    "database is locked": "is locked by another process",
-    "lock timeout": "is locked by another transaction",
-    "statement timeout": "is too slow",
-    "interrupted": "is too slow",
-}
-
-
-def _reason(error: Exception) -> str:
-    for words, reason in _REASONS.items():
-        if words in str(error):
-            return reason
-    return "is not available just now"
-
-
-# SQLite's errors with which a COMMIT has changed nothing. After another, such as a failed fsync,
-# the change may be found in the log when the database is opened again.
-_UNDONE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY)
-
-
-def _is_undone(error: Exception) -> bool:
-    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _UNDONE  # without the extension
-
-
-def _is_locked(error: Exception) -> bool:
-    """Whether PostgreSQL's lock_timeout has ended the wait."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) == "55P03"
-
-
-def _is_our_fault(error: DBAPIError) -> bool:
-    """Whether a constraint or a statement is wrong, rather than the database unavailable."""
-    return type(error).__name__ in ("IntegrityError", "DataError", "ProgrammingError")

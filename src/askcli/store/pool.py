@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import ContextVar
 from typing import TypeVar
 
@@ -27,22 +27,30 @@ def take_turns_as(owner: str | None) -> None:
     _owner.set(owner)
 
 
+class Turns:
+    """Turns of the owners at a number of slots; of four or more, one has at most three quarters."""
+
+    def __init__(self, slots: int) -> None:
+        # How many may wait is not bounded here: a connection has one request at a time.
+        self._queue = FairQueue(slots, sys.maxsize, DatabaseUnavailable)
+
+    def turn(self, *, has_turn: bool = False) -> AbstractAsyncContextManager[None]:
+        """Wait for the owner's turn, unless there is one already; have it during the block."""
+        owner = _owner.get()
+        return nullcontext() if owner is None or has_turn else self._queue.turn(owner)
+
+
 class Pool:
-    """A number of threads; of four or more, one owner has at most three quarters."""
+    """A number of threads, at which the owners take turns."""
 
     def __init__(self, threads: int, name: str) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        # A second slot for a single thread, which then finds its next unit when one has ended. How
-        # many may wait is not bounded here: a connection has one request at a time.
-        self._turns = FairQueue(max(2, threads), sys.maxsize, DatabaseUnavailable)
+        self._turns = Turns(threads)
 
     async def run(self, work: Callable[[], T], *, has_turn: bool = False) -> T:
         """Return `work()`, run in one of the threads when it is its owner's turn."""
-        loop, owner = asyncio.get_running_loop(), _owner.get()
-        if owner is None or has_turn:
-            return await loop.run_in_executor(self._threads, work)
-        async with self._turns.turn(owner):
-            return await loop.run_in_executor(self._threads, work)
+        async with self._turns.turn(has_turn=has_turn):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def close(self) -> None:
         """Wait for the units in progress; others are forgotten."""

@@ -92,6 +92,7 @@ class RateLimits:
                 free_at = limits.full_at(connection, limit.key) + limit.interval - limit.window
                 self._remember(limit.key, free_at)
                 raise _refusal(limit, free_at, timestamp)
+            self._exhausted.pop(limit.key, None)  # what used it up was not committed, or is over
             _report_allowance(limit, full_at - timestamp)
 
     def count(self, connection: Connection, limit: Limit) -> bool:
@@ -138,17 +139,15 @@ def _refusal(limit: Limit, free_at: int, timestamp: int) -> RateLimited:
     seconds = max(1, -(-(free_at - timestamp) // MICROSECONDS))
     rate = limit.rate
     allowance = Allowance(limit.name, rate.count, rate.seconds, remaining=0, reset=seconds)
-    request_info.current().allowance = allowance
+    request_info.current().note(allowance)
     return RateLimited(f"Too many attempts; try again in {seconds} s.", retry_after=seconds)
 
 
 def _report_allowance(limit: Limit, ahead: int) -> None:
-    """Keep the allowance of the limit with the fewest uses remaining."""
-    request = request_info.current()
     remaining, reset = (limit.window - ahead) // limit.interval, -(-ahead // MICROSECONDS)
-    if request.allowance is None or remaining < request.allowance.remaining:
-        rate = limit.rate
-        request.allowance = Allowance(limit.name, rate.count, rate.seconds, remaining, reset)
+    rate = limit.rate
+    allowance = Allowance(limit.name, rate.count, rate.seconds, remaining, reset)
+    request_info.current().note(allowance)
 
 
 def _microseconds() -> int:

@@ -37,7 +37,7 @@ def check(connection: Connection, user_id: UUID, size: int) -> None:
     wait = full_at + _interval(size) - timestamp - DAY
     if is_ahead and wait > 0:
         seconds = -(-wait // 1_000_000)
-        request.allowance = Allowance("unbilled", BYTES_A_DAY, 86_400, remaining=0, reset=seconds)
+        request.note(Allowance("unbilled", BYTES_A_DAY, 86_400, remaining=0, reset=seconds))
         raise RateLimited(
             "Too many of your questions were refused by the model's provider, or cancelled before "
             f"they were sent; try again in {seconds} s, or with a shorter question.",

@@ -1,0 +1,87 @@
+"""What a failure of the database means for a unit of work: why, and whether it may be done."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from askcli.errors import DatabaseUnavailable
+
+RETRY_AFTER_SECONDS = 2
+
+log = logging.getLogger("askcli.store")
+
+_REASONS = {
+    "disk is full": "has no disk space left",
+    "disk I/O error": "cannot use its disk",
+    "readonly": "cannot be written: it is read-only",
+    "database is locked": "is locked by another process",
+    "lock timeout": "is locked by another transaction",
+    "statement timeout": "is too slow",
+    "interrupted": "is too slow",
+}
+
+# SQLite's errors with which a COMMIT has changed nothing. After another, such as a failed fsync,
+# the change may be found in the log when the database is opened again.
+_UNDONE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY)
+
+_DATABASE_ERRORS = (DBAPIError, PoolTimeout)
+
+
+def unavailable(reason: str, *, may_be_done: bool = False) -> DatabaseUnavailable:
+    """Return the error of a unit that the database has not done, as far as it is known."""
+    outcome = "the change may have been made" if may_be_done else "nothing was changed"
+    return DatabaseUnavailable(
+        f"The database {reason}; {outcome}. Try again shortly.",
+        may_be_done=may_be_done,
+        retry_after=RETRY_AFTER_SECONDS,
+    )
+
+
+def no_answer() -> DatabaseUnavailable:
+    """Return the error of a unit that has begun and does not end."""
+    log.warning("the database does not answer")
+    return DatabaseUnavailable(
+        "The database does not answer. Try again shortly.",
+        may_be_done=True,
+        retry_after=RETRY_AFTER_SECONDS,
+    )
+
+
+def failure(error: BaseException, *, may_be_done: bool) -> BaseException:
+    """Return what a unit raises where its transaction has ended with this error.
+
+    The error itself, unless the database is unavailable rather than a statement wrong.
+    """
+    if not isinstance(error, _DATABASE_ERRORS) or _is_our_fault(error):
+        return error
+    log.warning("the database failed: %s", str(error).splitlines()[0])
+    unavailable_ = unavailable(_reason(error), may_be_done=may_be_done)
+    unavailable_.__cause__ = error
+    return unavailable_
+
+
+def is_undone(error: BaseException) -> bool:
+    """Whether a COMMIT that has failed with this error has changed nothing."""
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _UNDONE  # without the extension
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether PostgreSQL's lock_timeout has ended the wait."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) == "55P03"
+
+
+def _reason(error: BaseException) -> str:
+    for words, reason in _REASONS.items():
+        if words in str(error):
+            return reason
+    return "is not available just now"
+
+
+def _is_our_fault(error: BaseException) -> bool:
+    """Whether a constraint or a statement is wrong, rather than the database unavailable."""
+    return type(error).__name__ in ("IntegrityError", "DataError", "ProgrammingError")

@@ -1,0 +1,59 @@
+"""A unit of work: a function of a connection, with its caller's context and a deadline."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from sqlalchemy import Connection
+
+from askcli.store import deadline
+from askcli.store.failures import unavailable
+
+T = TypeVar("T")
+
+
+class Unit(Generic[T]):
+    """Work for one transaction.
+
+    It may run more than once, where a transaction was rolled back that was not at fault: it has no
+    effects besides those in the database.
+    """
+
+    def __init__(
+        self, work: Callable[[Connection], T], seconds: float, *, is_long: bool = False
+    ) -> None:
+        """`seconds` is the time until its deadline; `is_long` that others do not wait for it."""
+        self._work = work
+        self._context = contextvars.copy_context()  # the work may need the request's information
+        self._context.run(deadline.start, seconds)
+        self.is_long = is_long
+        self.has_begun = False
+
+    def within(self, run: Callable[[Unit[T]], T]) -> T:
+        """Return `run(unit)`, in this unit's context."""
+        return self._context.run(run, self)
+
+    def begin(self) -> None:
+        """Note that it runs from now on. Raises DatabaseUnavailable when its time is over."""
+        self.has_begun = True
+        if self.is_over:
+            raise unavailable("is too busy")
+
+    def work(self, connection: Connection) -> T:
+        """Do the work, in this unit's context. Raises DatabaseUnavailable when it was too long."""
+        result = self._work(connection)
+        if deadline.has_passed():
+            raise unavailable("is too slow")
+        return result
+
+    def run(self, connection: Connection) -> T:
+        """Do the work on a connection that others use as well."""
+        self.begin()
+        return self._context.run(self.work, connection)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its deadline has passed."""
+        return self._context.run(deadline.has_passed)
