@@ -8,7 +8,6 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
-import psycopg
 import pytest
 
 from askcli.errors import DatabaseUnavailable
@@ -20,6 +19,7 @@ from askcli.settings import Settings
 from askcli.store import database as database_module
 from tests.support.databases import NewDatabase, migrated
 from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.meanwhile import waits
 from tests.support.people import NewPerson, Person, new_user
 from tests.support.proxy import Proxy
 from tests.support.secrets import SECRET
@@ -108,13 +108,3 @@ def test_a_commit_that_comes_late_is_waited_for(
             await services.close()
 
     asyncio.run(asyncio.wait_for(scenario(), 20))
-
-
-def waits(url: str) -> bool:
-    """Whether a transaction on this database waits for another one."""
-    with psycopg.connect(url) as connection:
-        query = (
-            "SELECT FROM pg_stat_activity "
-            "WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return connection.execute(query).rowcount > 0

@@ -109,7 +109,7 @@ def test_a_question_that_left_the_queue_is_sent_only_while_it_is_the_runs_own(
             row |= {"request_hash": "", "is_queued": True}
             entry = await services.indexing.new(user_id, "hello")
             await database.write(questions.add, row, entry)
-            run = Run(row, request, Place(lambda _: None))
+            run, same = (Run(row, request, Place(lambda _: None)) for _ in range(2))
             answers = AnswerStorage(database, cast(Metering, None), services.indexing)
             await answers.dequeue(run)
             stored = await database.read(orphans.by_id, run.question_id)
@@ -118,6 +118,6 @@ def test_a_question_that_left_the_queue_is_sent_only_while_it_is_the_runs_own(
             values = {"run_id": new_id()}
             await database.write(questions.change, run.question_id, run.id, values)
             with pytest.raises(Cancelled):
-                await answers.dequeue(run)
+                await answers.dequeue(same)
 
     asyncio.run(scenario())

@@ -6,37 +6,31 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 
 from askcli.store import search
 from askcli.store.tables import questions
 
 
-def has_other_run(connection: Connection, question_id: UUID, run_id: UUID) -> bool:
-    """Whether the question was started again: another run answers it, or has answered it."""
-    query = select(questions.c.run_id).where(questions.c.id == question_id)
-    return connection.execute(query).scalar() not in (None, run_id)
+def lock(connection: Connection, question_id: UUID) -> RowMapping | None:
+    """Return `id`, `run_id`, `status` and `answer` of a question, None when it was deleted.
+
+    Until the transaction ends nobody starts it again: its usage stays that of this run.
+    """
+    c = questions.c
+    query = select(c.id, c.run_id, c.status, c.answer).where(c.id == question_id)
+    return connection.execute(query.with_for_update()).mappings().first()
 
 
 def complete(
-    connection: Connection,
-    question_id: UUID,
-    run_id: UUID,
-    values: Mapping[str, Any],
-    entry: search.Entry,
-) -> bool:
-    """Store and index what the run has of a question that was cancelled or found interrupted.
+    connection: Connection, row: RowMapping, values: Mapping[str, Any], entry: search.Entry
+) -> None:
+    """Store and index what its run has of a question that was cancelled or found interrupted.
 
-    Its text only becomes longer, as somebody may have read it. True where the question has ended
-    so and is the run's; its row stays locked then, so that it is not started again meanwhile.
+    The row is locked. Its text only becomes longer, as somebody may have read it.
     """
-    c = questions.c
-    own = select(c.answer).where(c.id == question_id, c.run_id == run_id)
-    ended = own.where(c.status.in_(("cancelled", "interrupted"))).with_for_update()
-    stored = connection.execute(ended).scalar()
-    if stored is None:
-        return False
-    if values["answer"].startswith(stored):
-        connection.execute(update(questions).where(c.id == question_id).values(**values))
-        search.put(connection, question_id, entry)
-    return True
+    has_ended_so = row["status"] in ("cancelled", "interrupted")
+    if has_ended_so and values["answer"].startswith(row["answer"]):
+        those = update(questions).where(questions.c.id == row["id"])
+        connection.execute(those.values(**values))
+        search.put(connection, row["id"], entry)

@@ -127,9 +127,12 @@ def abandoned(connection: Connection) -> Sequence[UUID]:
 
 
 def is_queued(connection: Connection, question_id: UUID) -> bool:
-    """Return whether a question was never sent; False for one that is gone."""
+    """Return whether a question was never sent; False for one that is gone.
+
+    Until the transaction ends it is neither sent nor started again.
+    """
     query = select(questions.c.is_queued).where(questions.c.id == question_id)
-    return connection.execute(query).scalar() or False
+    return connection.execute(query.with_for_update()).scalar() or False
 
 
 def by_day(

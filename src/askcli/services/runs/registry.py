@@ -107,7 +107,7 @@ class Runs:
         Nothing is sent before its row is found. It ends without being sent where it is not wanted:
         its asker was told of a failure, and cannot ask for it again without a key.
         """
-        run.is_queued, run.is_confirmed = True, False
+        run.is_confirmed = False
         if not is_wanted:
             run.stop(Interrupted("The question was stored, and could not be answered; ask again."))
         self.start(run)

@@ -51,7 +51,7 @@ class AnswerStorage:
         Raises Cancelled where the question is no longer this run's, or was not stored;
         DatabaseUnavailable after LONGEST_OUTAGE_SECONDS.
         """
-        if not run.is_queued:
+        if run.is_confirmed and not run.is_queued:
             return
         try:
             async with asyncio.timeout(LONGEST_OUTAGE_SECONDS):
@@ -60,6 +60,7 @@ class AnswerStorage:
             raise DatabaseUnavailable() from None
         if not is_own:
             raise Cancelled()  # how it ends is in its row
+        run.is_queued = False
 
     async def entry(self, run: Run, outcome: Outcome) -> Entry:
         """Return the entry of the search index for the whole answer."""
@@ -118,12 +119,17 @@ class AnswerStorage:
         if questions.finish(connection, run.question_id, run.id, values, entry):
             self._metering.settle(connection, outcome)
             return True
-        if not ended_elsewhere.has_other_run(connection, run.question_id, run.id):
+        row = ended_elsewhere.lock(connection, run.question_id)
+        if row is not None and row["run_id"] == run.id:
             known = {name: values[name] for name in REPORTED_FIELDS}
-            is_own = ended_elsewhere.complete(connection, run.question_id, run.id, known, entry)
-            self._metering.settle(connection, outcome)
-            if is_own:  # its cost may be what a check of orphans has assumed
-                self._metering.correct(connection, outcome)
+            ended_elsewhere.complete(connection, row, known, entry)
+        elif row is not None or run.is_queued:
+            # The usage is a later run's, or may be: one that was found interrupted in the queue may
+            # have been started again before it was deleted. The deletion of one that is queued
+            # has released its reservation.
+            return False
+        self._metering.settle(connection, outcome)
+        self._metering.correct(connection, outcome)  # where a check of orphans has settled it
         return False
 
     async def _end_in_row(

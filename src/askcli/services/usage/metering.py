@@ -158,6 +158,9 @@ class Metering:
 
         Its text says nothing of what the model has thought.
         """
+        reservation = usage.cost(connection, question_id, is_settled=False)
+        if reservation is not None and not is_sent:
+            unbilled.count(connection, reservation["user_id"], reservation["input_tokens"])
         usage.settle(connection, question_id, {} if is_sent else _NOTHING)
 
     def settle_abandoned(self, connection: Connection, question_id: UUID) -> None:
