@@ -1,11 +1,12 @@
-"""The feed of an answer that another process generates: only as long as somebody follows it."""
+"""The feeds of answers that other processes generate: only as long as somebody follows them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, aclosing
 from typing import Any, cast
+from uuid import UUID
 
 import pytest
 
@@ -17,23 +18,39 @@ from askcli.services.questions.ask import Ask
 from askcli.services.questions.ask import row as new_row
 from askcli.services.runs import remote
 from askcli.services.runs.registry import Runs
+from askcli.services.runs.remote import Feeds
 from askcli.services.shapes import as_question
 from askcli.store import pool
 from askcli.store.database import Database
+from askcli.store.listener import Listener
 
 
 class RunningAnswer:
-    """A database in which an answer goes on and on, a character with each poll."""
+    """A database in which all answers go on and on, a character with each poll."""
 
     def __init__(self, *, is_queued: bool = False) -> None:
         self.polls = 0
-        self.owners = set[str | None]()
+        self.polled = list[int]()  # how many answers at once
+        self.polling = 0
         self._row = {"status": "answering", "run_id": new_id(), "is_queued": is_queued}
+        self._row |= {"position": 0, "process_id": new_id()}
 
-    async def read(self, *_: Any) -> list[dict[str, Any]]:
+    async def read(self, _work: Any, known: Mapping[UUID, int]) -> list[dict[str, Any]]:
+        assert not self.polling
+        assert pool._owner.get() is None
+        self.polling = True
         self.polls += 1
-        self.owners.add(pool._owner.get())
-        return [self._row | {"position": 0, "text": "a" * self.polls}]
+        self.polled.append(len(known))
+        await asyncio.sleep(0)
+        self.polling = False
+        text = "a" * self.polls
+        return [self._row | {"question_id": id_, "text": text} for id_ in known]
+
+    def runs(self) -> Runs:
+        """The registry of a process with this database, to which no notifications come."""
+        this = cast(Database, self)
+        feeds = Feeds(this, Listener(this, new_id()), new_id())
+        return Runs(this, cast(Any, None), feeds)
 
 
 def question() -> Question:
@@ -56,7 +73,7 @@ async def first(texts: AsyncIterator[str], characters: int) -> None:
 def test_an_answer_is_polled_for_until_its_last_follower_has_left() -> None:
     async def scenario() -> None:
         database, this = RunningAnswer(), asyncio.current_task()
-        runs, asked = Runs(cast(Database, database), cast(Any, None)), question()
+        runs, asked = database.runs(), question()
         stream = runs.join(asked)
         (feeding,) = asyncio.all_tasks() - {this}
         async with aclosing(stream.follow()) as long, aclosing(stream.follow()) as short:
@@ -80,7 +97,7 @@ def test_an_answer_is_polled_for_until_its_last_follower_has_left() -> None:
 def test_an_answer_that_nobody_comes_to_follow_is_not_polled_for() -> None:
     async def scenario() -> None:
         database, this = RunningAnswer(), asyncio.current_task()
-        runs = Runs(cast(Database, database), cast(Any, None))
+        runs = database.runs()
         stream = runs.join(question())
         (feeding,) = asyncio.all_tasks() - {this}
         await asyncio.wait_for(feeding, 30)
@@ -89,37 +106,41 @@ def test_an_answer_that_nobody_comes_to_follow_is_not_polled_for() -> None:
     asyncio.run(scenario())
 
 
-def test_polls_take_turns_as_the_user_whoever_came_first() -> None:
-    """The request that has begun to follow an answer may have ended, and others follow it."""
+def test_many_answers_are_polled_for_together_and_one_poll_at_a_time() -> None:
+    """However many a user follows: they take one thread, and no user's turns."""
 
     async def scenario() -> None:
-        database, asked = RunningAnswer(), question()
-        runs = Runs(cast(Database, database), cast(Any, None))
+        database = RunningAnswer()
+        runs = database.runs()
         pool.take_turns_as("site of the first")
-        async with aclosing(runs.join(asked).follow()) as texts:
-            await first(texts, 2)
-        assert database.owners == {asked["user_id"]}
+        with ExitStack() as followed:
+            streams = [runs.join(question()) for _ in range(50)]
+            for stream in streams:
+                followed.enter_context(stream.followed())
+            for stream in streams:
+                async with aclosing(stream.follow()) as texts:
+                    await first(texts, 3)
+        assert database.polled[0] == 50
         await runs.drain(0)
 
     asyncio.run(scenario())
 
 
 def test_a_question_in_the_queue_is_polled_for_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits = list[float]()
+    waits = list[float | None]()
 
     async def scenario() -> None:
         database = RunningAnswer(is_queued=True)
-        runs = Runs(cast(Database, database), cast(Any, None))
-        sleep = asyncio.sleep
+        runs = database.runs()
 
-        async def noted(seconds: float) -> None:
+        async def noted(_event: asyncio.Event, seconds: float | None) -> bool:
             waits.append(seconds)
-            await sleep(0)
+            await asyncio.sleep(0)
+            return False
 
-        monkeypatch.setattr(asyncio, "sleep", noted)
+        monkeypatch.setattr(remote, "wait_for_event", noted)
         async with aclosing(runs.join(question()).follow()) as texts:
             await first(texts, 2)
-        monkeypatch.undo()
         await runs.drain(0)
 
     asyncio.run(scenario())

@@ -24,11 +24,13 @@ from askcli.services.runs import answer_log, registry
 from askcli.services.runs.answer_log import AnswerLog
 from askcli.services.runs.generation import Generator
 from askcli.services.runs.registry import Runs
+from askcli.services.runs.remote import Feeds
 from askcli.services.runs.run import Run
 from askcli.services.runs.storage import AnswerStorage
 from askcli.settings import Settings
-from askcli.store import users
+from askcli.store import answer_parts, users
 from askcli.store.database import Database
+from askcli.store.listener import Listener
 from tests.support.databases import migrated
 from tests.support.people import new_user
 from tests.support.secrets import SECRET
@@ -48,8 +50,8 @@ class HeldGenerator:
 class GoneDatabase:
     """A database in which the question's row is gone: who follows it sees the end."""
 
-    async def read(self, *_: Any) -> None:
-        return None
+    async def read(self, work: Any, *_: Any) -> Any:
+        return [] if work is answer_parts.news else None
 
 
 class WritingDatabase:
@@ -66,6 +68,12 @@ class NoIndexing:
         return None
 
 
+def feeds() -> Feeds:
+    """Feeds from this database, in a process to which no notifications come."""
+    database = cast(Database, GoneDatabase())
+    return Feeds(database, Listener(database, new_id()), new_id())
+
+
 def new_run(place: Place) -> Run:
     """A run of a question that is queued or not, as its place is."""
     request = Request("model", (), None, 10)
@@ -78,7 +86,7 @@ def test_a_repeated_request_that_comes_before_its_run_hides_no_run() -> None:
 
     async def scenario() -> None:
         generator, run = HeldGenerator(), new_run(Place(lambda _: None))
-        runs = Runs(cast(Database, GoneDatabase()), cast(Generator, generator))
+        runs = Runs(cast(Database, GoneDatabase()), cast(Generator, generator), feeds())
         this = {asyncio.current_task()}
         follower = asyncio.create_task(runs.join(run.stream.question).wait())
         following = {follower} | asyncio.all_tasks() - this
@@ -154,7 +162,8 @@ def test_who_waits_for_an_answer_that_cannot_be_stored_is_told_of_the_stop(
     monkeypatch.setattr(registry, "STORE_SECONDS", 0)
 
     async def scenario() -> None:
-        runs = Runs(cast(Database, GoneDatabase()), cast(Generator, HeldGenerator()))
+        generator = cast(Generator, HeldGenerator())
+        runs = Runs(cast(Database, GoneDatabase()), generator, feeds())
         stream = runs.start(new_run(Place(lambda _: None)))
         await asyncio.sleep(0)  # it begins to generate
         await runs.drain(0)

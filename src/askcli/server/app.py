@@ -67,6 +67,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     background = [
         asyncio.create_task(_warm(services.answerer)),
+        asyncio.create_task(services.listener.run()),
         asyncio.create_task(services.orphans.run()),
         asyncio.create_task(services.authentication.run()),
         asyncio.create_task(services.housekeeping.run()),
@@ -74,6 +75,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     for task in background:
         task.cancel()
+    await asyncio.wait(background)
     await services.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from uuid import UUID
 
 from askcli.answerers import factory
 from askcli.answerers.base import Answerer
@@ -31,6 +32,7 @@ from askcli.services.runs.generation import Generator
 from askcli.services.runs.open_streams import OpenStreams
 from askcli.services.runs.orphans import Orphans
 from askcli.services.runs.registry import Runs
+from askcli.services.runs.remote import Feeds
 from askcli.services.runs.retries import RetryPolicy
 from askcli.services.runs.storage import AnswerStorage
 from askcli.services.usage import quotas
@@ -38,6 +40,8 @@ from askcli.services.usage.metering import Metering
 from askcli.settings import Settings
 from askcli.settings.registration import Registration
 from askcli.store.database import Database
+from askcli.store.listener import Listener
+from askcli.store.notifications import Kind
 
 _queue_full = partial(
     ProviderOverloaded,
@@ -51,6 +55,7 @@ class Services:
     """The services of a server, not yet started."""
 
     database: Database
+    listener: Listener
     answerer: Answerer
     authentication: Authentication
     accounts: Accounts
@@ -94,15 +99,15 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
     metering = Metering(quotas.from_settings(settings), answerer.cost_usd)
     indexing = Indexing(database.dialect)
     storage, process_id = AnswerStorage(database, metering, indexing), new_id()
-    answer_log = AnswerLog(database, process_id)
-    runs = Runs(database, Generator(answerer, _retry_policy(settings), storage, answer_log))
-    life = timedelta(days=settings.refresh_token_days)
-    grace = timedelta(seconds=settings.refresh_grace_seconds)
-    sessions = Sessions(database, tokens, limits, refresh_life=life, grace=grace)
+    listener, answer_log = _answer_log(database, process_id)
+    generator = Generator(answerer, _retry_policy(settings), storage, answer_log)
+    runs = Runs(database, generator, Feeds(database, listener, process_id))
+    sessions = _sessions(database, tokens, limits, settings)
     return Services(
         database=database,
+        listener=listener,
         answerer=answerer,
-        authentication=Authentication(database, tokens),
+        authentication=Authentication(database, tokens, listener),
         accounts=Accounts(database, passwords, limits, registration.policy),
         logins=Logins(database, passwords, sessions, LoginLimits(settings, limits)),
         sessions=sessions,
@@ -119,6 +124,22 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
         passwords=passwords,
         readiness=ReadinessCheck(database, runs, registration),
     )
+
+
+def _answer_log(database: Database, process_id: UUID) -> tuple[Listener, AnswerLog]:
+    """Return the process's log, and the listener by which other processes reach it."""
+    listener, answer_log = Listener(database, process_id), AnswerLog(database, process_id)
+    listener.on(Kind.FOLLOW, answer_log.add_followers)
+    listener.on(Kind.CHANGED, answer_log.check)
+    return listener, answer_log
+
+
+def _sessions(
+    database: Database, tokens: Tokens, limits: RateLimits, settings: Settings
+) -> Sessions:
+    life = timedelta(days=settings.refresh_token_days)
+    grace = timedelta(seconds=settings.refresh_grace_seconds)
+    return Sessions(database, tokens, limits, refresh_life=life, grace=grace)
 
 
 def _retry_policy(settings: Settings) -> RetryPolicy:

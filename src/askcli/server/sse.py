@@ -19,7 +19,7 @@ from askcli.contract.protocol import (
 from askcli.contract.shapes import Delta
 from askcli.errors import AskcliError
 from askcli.problems import to_problem
-from askcli.services.auth.authentication import WATCH_SECONDS, Watch
+from askcli.services.auth.authentication import Watch
 from askcli.services.runs.stream import AnswerStream
 
 PING_SECONDS = 15.0
@@ -65,16 +65,14 @@ async def _events(
     try:
         with answer.followed():  # also while a slow reader takes the question
             yield _event(EVENT_QUESTION, answer.question)
-            silent_seconds = 0.0
-            async for text in answer.follow(sent, silence=WATCH_SECONDS):
+            watch.call_at_end(answer.wake)
+            watch.check()
+            async for text in answer.follow(sent, silence=PING_SECONDS):
                 watch.check()
                 sent += len(text)
-                silent_seconds = 0.0 if text else silent_seconds + WATCH_SECONDS
-                if text:
-                    yield _event(EVENT_DELTA, Delta(text=text), str(sent))
-                elif silent_seconds >= PING_SECONDS:
-                    silent_seconds = 0.0
-                    yield KEEPALIVE_COMMENT
+                yield (
+                    _event(EVENT_DELTA, Delta(text=text), str(sent)) if text else KEEPALIVE_COMMENT
+                )
         if answer.error is not None:
             raise answer.error
         yield _event(EVENT_DONE, answer.question, str(sent))

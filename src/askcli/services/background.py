@@ -1,10 +1,11 @@
-"""Work that a server repeats in the background for as long as it runs."""
+"""Work that a server repeats in the background for as long as it runs, and waiting for events."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import NoReturn
 
 from askcli.errors import DatabaseUnavailable
@@ -26,3 +27,12 @@ async def repeat(work: Callable[[], Awaitable[None]], seconds: float) -> NoRetur
         except Exception:
             log.exception("%s failed, and will be tried again", work.__qualname__)
         await asyncio.sleep(seconds)
+
+
+async def wait_for_event(event: asyncio.Event, seconds: float | None) -> bool:
+    """Wait for the event for at most `seconds`; returns whether it is set."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+            return True
+    return False

@@ -6,6 +6,7 @@ locks its row first: until then its process may add parts, and afterwards none.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -14,9 +15,14 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     RowMapping,
+    Select,
     String,
+    Uuid,
+    bindparam,
     case,
+    column,
     delete,
     func,
     literal_column,
@@ -109,17 +115,51 @@ def _columns(dialect: str) -> Sequence[ColumnElement[Any]]:
     return [*(c for c in questions.c if c.name != "answer"), _text_so_far(dialect)]
 
 
-def news(
-    connection: Connection, user_id: UUID, question_id: UUID, position: int
-) -> Sequence[RowMapping]:
-    """Return the state of a user's question and its parts from `position` on, in order.
+def news(connection: Connection, characters: Mapping[UUID, int]) -> Sequence[RowMapping]:
+    """Return the state of questions, and their text after so many characters of each.
 
-    `status`, `run_id`, `is_queued`, `position` and `text`: a row a part, one without a part where
-    there is none, no row where there is no question.
+    A row a part in order, and one without a part where there is none: `question_id`, `status`,
+    `run_id`, `process_id`, `is_queued`, `position`, `text`. No row where there is no question.
     """
-    q, parts = questions.c, answer_parts.c
-    is_new = (parts.question_id == q.id) & (parts.position >= position)
-    query = select(q.status, q.run_id, q.is_queued, parts.position, parts.text)
-    joined = query.select_from(questions.outerjoin(answer_parts, is_new))
-    own = joined.where(q.id == question_id, q.user_id == user_id)
-    return connection.execute(own.order_by(parts.position)).mappings().all()
+    wanted = _wanted(connection.dialect.name)
+    if connection.dialect.name == "sqlite":
+        known: Any = json.dumps({id_.hex: number for id_, number in characters.items()})
+        parameters = {"known": known}
+    else:
+        parameters = {"ids": list(characters), "numbers": list(characters.values())}
+    return connection.execute(wanted, parameters).mappings().all()
+
+
+@cache
+def _wanted(dialect: str) -> Select[Any]:
+    q, parts, earlier = questions.c, answer_parts.c, answer_parts.alias()
+    if dialect == "sqlite":
+        known = func.json_each(bindparam("known")).table_valued(
+            column("key", Uuid), column("value", Integer), name="known"
+        )
+        question_id, number = known.c.key, known.c.value
+    else:
+        ids = bindparam("ids", type_=postgresql.ARRAY(Uuid))
+        numbers = bindparam("numbers", type_=postgresql.ARRAY(Integer))
+        unnested = func.unnest(ids, numbers).table_valued(
+            column("id", Uuid), column("number", Integer), name="known"
+        )
+        known = unnested.render_derived()
+        question_id, number = known.c.id, known.c.number
+    # The last part that begins there or before may have become longer.
+    last = select(func.max(earlier.c.position)).where(
+        earlier.c.question_id == question_id, earlier.c.position <= number
+    )
+    begin = func.coalesce(last.correlate(known).scalar_subquery(), 0)
+    is_new = (parts.question_id == q.id) & (parts.position >= begin)
+    query = select(
+        q.id.label("question_id"),
+        q.status,
+        q.run_id,
+        q.process_id,
+        q.is_queued,
+        parts.position,
+        parts.text,
+    )
+    joined = known.join(questions, q.id == question_id).outerjoin(answer_parts, is_new)
+    return query.select_from(joined).order_by(q.id, parts.position)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
+from askcli.store import notifications
 from askcli.store.tables import api_tokens, users
 
 
@@ -48,9 +49,13 @@ def remove(connection: Connection, user_id: UUID, token_id: UUID) -> bool:
     statement = delete(api_tokens).where(
         api_tokens.c.id == token_id, api_tokens.c.user_id == user_id
     )
-    return connection.execute(statement).rowcount == 1
+    is_removed = connection.execute(statement).rowcount == 1
+    if is_removed:
+        notifications.revoked(connection, user_id)
+    return is_removed
 
 
 def remove_all(connection: Connection, user_id: UUID) -> int:
     """Delete all of a user's tokens; return how many."""
+    notifications.revoked(connection, user_id)
     return connection.execute(delete(api_tokens).where(api_tokens.c.user_id == user_id)).rowcount

@@ -11,11 +11,11 @@ from sqlalchemy import Column, ColumnElement, Connection, delete, select
 MAX_IDS = 10_000  # of a statement: both databases bound its parameters
 
 
-def of_ids(ids: Collection[UUID]) -> Iterator[Sequence[UUID]]:
-    """Yield the ids, in as many portions as there are statements."""
-    in_order = list(ids)
-    for start in range(0, len(in_order), MAX_IDS):
-        yield in_order[start : start + MAX_IDS]
+def of_ids(ids: Collection[UUID], most: int | None = None) -> Iterator[Sequence[UUID]]:
+    """Yield the ids in portions: of at most so many, or of those of a statement."""
+    in_order, size = list(ids), most or MAX_IDS
+    for start in range(0, len(in_order), size):
+        yield in_order[start : start + size]
 
 
 def remove(

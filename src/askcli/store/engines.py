@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
@@ -14,6 +14,9 @@ from askcli.errors import Failed, Misused
 from askcli.files import private_directory
 from askcli.files.pid_file import file_identity
 from askcli.store import deadline
+
+if TYPE_CHECKING:
+    from askcli.store.bounded_connection import BoundedConnection
 
 READERS = 8
 WAITERS = 4  # on PostgreSQL, for units that wait for a lock
@@ -46,7 +49,7 @@ SERVER_KEEPALIVES = {
 }
 
 # To notice a server or a network that is gone: also on idle connections, before they are used.
-_POSTGRESQL = {
+CLIENT_KEEPALIVES = {
     "connect_timeout": 2,  # libpq's least
     "tcp_user_timeout": 3_000,
     "keepalives_idle": 10,
@@ -147,7 +150,7 @@ def postgresql(url: URL) -> Engine:
         pool_timeout=2,
         pool_pre_ping=True,
         hide_parameters=True,  # in errors, which are logged
-        connect_args=_POSTGRESQL,
+        connect_args=CLIENT_KEEPALIVES,
     )
 
     @event.listens_for(engine, "do_connect")
@@ -168,3 +171,18 @@ def postgresql(url: URL) -> Engine:
                 connection.exec_driver_sql(f"SET LOCAL {name} = 0")
 
     return engine
+
+
+def use_pooler(engine: Engine) -> None:
+    """Adapt connections that are used from here on to a pooler of transactions.
+
+    It gives a connection to another client after each of them: that one would find the statements
+    that psycopg has prepared, and this one what others listen to, which psycopg would keep.
+    """
+    event.listen(engine, "checkout", _use_pooler)  # once, however often
+
+
+def _use_pooler(connection: BoundedConnection, _record: Any, _proxy: Any) -> None:
+    if connection.prepare_threshold is not None:
+        connection.prepare_threshold = None
+        connection.add_notify_handler(lambda _: None)

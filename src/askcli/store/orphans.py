@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, false, select, update
 
-from askcli.store import answer_parts, batches, processes, search
+from askcli.store import answer_parts, batches, notifications, processes, search
 from askcli.store.tables import answer_parts as parts_table
 from askcli.store.tables import is_answering, questions
 from askcli.store.tables import processes as processes_table
@@ -69,6 +69,7 @@ def interrupt(
     values = {"status": "interrupted", "error": "interrupted", "answered_at": now}
     answer_parts.end(connection, [row["id"]], values | {"is_queued": False})
     search.put(connection, row["id"], entry)
+    notifications.changed(connection, [row["id"]])
     return True
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from askcli.store import answer_parts, search, sizes, usage
+from askcli.store import answer_parts, notifications, search, sizes, usage
 from askcli.store.tables import is_answering, questions
 
 _MAY_START_AGAIN = and_(
@@ -44,12 +44,12 @@ def by_id(connection: Connection, user_id: UUID, question_id: UUID) -> RowMappin
     return _one(connection, (questions.c.id == question_id, questions.c.user_id == user_id))
 
 
-def is_users(connection: Connection, user_id: UUID, question_id: UUID) -> bool:
-    """Whether the user has this question."""
-    query = select(questions.c.id).where(
+def status(connection: Connection, user_id: UUID, question_id: UUID) -> str | None:
+    """Return the status of the user's question, None if there is none."""
+    query = select(questions.c.status).where(
         questions.c.id == question_id, questions.c.user_id == user_id
     )
-    return connection.execute(query).first() is not None
+    return cast("str | None", connection.execute(query).scalar())
 
 
 def by_key(connection: Connection, user_id: UUID, key: str) -> RowMapping | None:
@@ -166,6 +166,7 @@ def _cancel(
     ids = connection.scalars(running.with_for_update()).all()
     end = {"status": "cancelled", "error": "cancelled", "answered_at": timestamp}
     answer_parts.end(connection, ids, end)
+    notifications.changed(connection, ids)
     return len(ids)
 
 

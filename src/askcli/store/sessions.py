@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from askcli.store import batches
+from askcli.store import batches, notifications
 from askcli.store.tables import refresh_tokens, sessions, users
 
 
@@ -159,7 +159,10 @@ def end(connection: Connection, user_id: UUID, session_id: UUID, now: datetime) 
     statement = update(sessions).where(
         sessions.c.id == session_id, sessions.c.user_id == user_id, sessions.c.ended_at.is_(None)
     )
-    return connection.execute(statement.values(ended_at=now)).rowcount == 1
+    is_ended = connection.execute(statement.values(ended_at=now)).rowcount == 1
+    if is_ended:
+        notifications.revoked(connection, user_id)
+    return is_ended
 
 
 def end_all(
@@ -169,6 +172,7 @@ def end_all(
     statement = update(sessions).where(sessions.c.user_id == user_id, sessions.c.ended_at.is_(None))
     if besides is not None:
         statement = statement.where(sessions.c.id != besides)
+    notifications.revoked(connection, user_id)
     return connection.execute(statement.values(ended_at=now)).rowcount
 
 

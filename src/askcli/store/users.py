@@ -9,7 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
-from askcli.store.tables import questions, users
+from askcli.store import notifications
+from askcli.store.tables import is_answering, questions, users
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> None:
@@ -51,10 +52,14 @@ def change(connection: Connection, user_id: UUID, **values: Any) -> None:
 
 def disable(connection: Connection, user_id: UUID, timestamp: datetime) -> bool:
     """Disable a user; return False when already disabled."""
+    notifications.revoked(connection, user_id)
     statement = update(users).where(users.c.id == user_id, users.c.disabled_at.is_(None))
     return connection.execute(statement.values(disabled_at=timestamp)).rowcount == 1
 
 
 def remove(connection: Connection, user_id: UUID) -> None:
     """Delete a user and, by cascade, all rows that belong to them."""
+    running = select(questions.c.id).where(questions.c.user_id == user_id, is_answering)
+    notifications.changed(connection, connection.scalars(running).all())
+    notifications.revoked(connection, user_id)
     connection.execute(delete(users).where(users.c.id == user_id))

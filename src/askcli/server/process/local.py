@@ -19,7 +19,7 @@ from askcli.files.pid_file import FileIdentities, PidFile
 from askcli.server.bootstrap import Services
 from askcli.server.process.database_files import DatabaseFiles
 from askcli.server.process.running import BACKLOG, CHECK_SECONDS, Role, prepare, run
-from askcli.services.runs.stream import wait_for_event
+from askcli.services.background import wait_for_event
 from askcli.settings import Settings
 from askcli.settings.registration import OF_THE_LOCAL_SERVER
 

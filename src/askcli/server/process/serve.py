@@ -16,7 +16,7 @@ from askcli.server.process.database_files import DatabaseFiles
 from askcli.server.process.running import BACKLOG, CHECK_SECONDS, Role, prepare, run
 from askcli.server.process.workers import Workers
 from askcli.services.auth.signing_key import secret_path
-from askcli.services.runs.stream import wait_for_event
+from askcli.services.background import wait_for_event
 from askcli.settings import Settings
 from askcli.store.database import Database
 

@@ -24,6 +24,9 @@ askcli_answers_waiting {waiting}
 # HELP askcli_tasks Tasks on the event loop.
 # TYPE askcli_tasks gauge
 askcli_tasks {tasks}
+# HELP askcli_listening Whether PostgreSQL's notifications arrive here; 0 where this process polls.
+# TYPE askcli_listening gauge
+askcli_listening {listening:d}
 """
 
 
@@ -37,7 +40,10 @@ async def get_health() -> Health:
 async def get_metrics(services: ServicesHere) -> PlainTextResponse:
     """How busy this process is, as Prometheus reads it."""
     text = _METRICS.format(
-        running=services.runs.active, waiting=services.queue.waiting, tasks=len(asyncio.all_tasks())
+        running=services.runs.active,
+        waiting=services.queue.waiting,
+        tasks=len(asyncio.all_tasks()),
+        listening=services.listener.is_listening,
     )
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 

@@ -16,7 +16,6 @@ from askcli.server.http.route import new_router
 from askcli.server.openapi import EVENTS, Responses, problems
 from askcli.server.schemas import AskBody
 from askcli.server.sse import stream, wants_stream
-from askcli.services.auth.authentication import WATCH_SECONDS
 
 router = new_router(["questions"], "/api/questions")
 
@@ -62,7 +61,8 @@ async def ask_question(
     answer = await services.questions.ask(caller.user_id, body.to_ask(), idempotency_key)
     if wants_stream(accept):
         return stream(answer, request.state.watch, request.state.request_id)
-    async for _ in answer.follow(silence=WATCH_SECONDS):
+    request.state.watch.call_at_end(answer.wake)
+    async for _ in answer.follow():
         request.state.watch.check()
     question = await answer.result()
     return JsonResponse(question, 201, {"location": f"{router.prefix}/{question['id']}"})

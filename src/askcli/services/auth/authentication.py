@@ -1,12 +1,14 @@
 """Authentication: the caller that a token stands for, and watching that it stays valid.
 
 Checked at each request, so that a logout, a revoked token and a disabled user take effect at once
-on every server; and once a second for all open streams together, which end then too.
+on every server; and for all open streams together, which end then too, when a notification tells of
+an end, or once a second where none arrive.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+import asyncio
+from collections.abc import Callable, Collection, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,15 +19,20 @@ from askcli.errors import AccountDisabled, InvalidToken, SessionEnded
 from askcli.services import background
 from askcli.services.auth.rotation import use_access_token
 from askcli.services.auth.tokens import Tokens, hash_token
+from askcli.services.background import wait_for_event
 from askcli.services.clock import now
 from askcli.store import api_tokens, pool, sessions
 from askcli.store.database import Database
+from askcli.store.listener import Listener
+from askcli.store.notifications import Kind
 
 # Scopes of API tokens, and those of a login besides.
 TOKEN_SCOPES = frozenset({"ask", "read"})
 ALL_SCOPES = TOKEN_SCOPES | {"account"}
 
 WATCH_SECONDS = 1.0
+# Where notifications arrive: for what has none, such as the time at which a token expires.
+NOTIFIED_WATCH_SECONDS = 5.0
 MAX_REMEMBERED = 10_000
 # `last_used_at` of an API token is that coarse: a write for each request would be too many.
 LAST_USED_RESOLUTION = timedelta(minutes=1)
@@ -48,13 +55,18 @@ class Watch:
         """`on_end` is called once a second from the end on, until the request is over."""
         self.caller = caller
         self.has_ended = False
-        self._on_end = on_end
+        self._on_end = [on_end]
+
+    def call_at_end(self, on_end: Callable[[], None]) -> None:
+        """Call this too from the end on."""
+        self._on_end.append(on_end)
 
     def update(self, valid: Set[UUID]) -> None:
         """Compare with the ids of the sessions and tokens that are valid."""
         self.has_ended = (self.caller.session_id or self.caller.token_id) not in valid
         if self.has_ended:
-            self._on_end()
+            for on_end in self._on_end:
+                on_end()
 
     def check(self) -> None:
         """Raise SessionEnded once the session or the token has ended."""
@@ -65,10 +77,16 @@ class Watch:
 class Authentication:
     """Authenticates callers and watches those with open streams."""
 
-    def __init__(self, database: Database, tokens: Tokens) -> None:
+    def __init__(self, database: Database, tokens: Tokens, listener: Listener) -> None:
         self._database = database
         self._tokens = tokens
+        self._listener = listener
         self._watches: set[Watch] = set()
+        self._revoked = set[UUID]()  # users some of whose sessions or tokens have ended
+        self._is_any_due = True  # or those of these users
+        self._is_due = asyncio.Event()
+        listener.on(Kind.REVOKED, self._on_revocation)
+        listener.on_turn(self._on_turn)
         # Of API tokens that were valid: for whose turn it is at the database, and nothing else.
         self._users: dict[str, str] = {}
 
@@ -130,10 +148,37 @@ class Authentication:
 
     async def run(self) -> None:
         """Update the watches until cancelled; a database outage ends nobody's stream."""
-        await background.repeat(self._update_watches, WATCH_SECONDS)
+        await background.repeat(self._update_due, 0)
 
-    async def _update_watches(self) -> None:
-        watches, timestamp = list(self._watches), now()
+    def _on_revocation(self, user_ids: Collection[UUID]) -> None:
+        self._revoked.update(user_ids)
+        self._is_due.set()
+
+    def _on_turn(self) -> None:
+        self._is_any_due = True  # notifications were missed
+        self._is_due.set()
+
+    async def _update_due(self) -> None:
+        """Wait until watches are due, and update them."""
+        if not await wait_for_event(self._is_due, self._pause()):
+            self._is_any_due = True
+        self._is_due.clear()
+        revoked, self._revoked = self._revoked, set()
+        is_any_due, self._is_any_due = self._is_any_due, True  # again, if this fails
+        await self._update_watches(
+            [w for w in self._watches if is_any_due or w.caller.user_id in revoked]
+        )
+        self._is_any_due = False
+
+    def _pause(self) -> float:
+        """Return the seconds until all watches are due."""
+        is_notified = self._listener.is_listening and not self._is_any_due
+        if is_notified and not any(watch.has_ended for watch in self._watches):
+            return NOTIFIED_WATCH_SECONDS
+        return WATCH_SECONDS
+
+    async def _update_watches(self, watches: Collection[Watch]) -> None:
+        timestamp = now()
         session_ids = {w.caller.session_id for w in watches if w.caller.session_id}
         token_ids = {w.caller.token_id for w in watches if w.caller.token_id}
         valid: set[UUID] = set()

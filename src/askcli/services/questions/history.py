@@ -15,7 +15,7 @@ from askcli.fair_queue import FairQueue
 from askcli.search_terms import terms
 from askcli.services.shapes import as_question, as_usage
 from askcli.services.usage.metering import Metering
-from askcli.store import listing, questions, usage
+from askcli.store import listing, notifications, questions, usage
 from askcli.store.database import Database
 from askcli.store.listing import Filter
 
@@ -81,8 +81,11 @@ class History:
 
     def _remove(self, connection: Connection, user_id: UUID, question_id: UUID) -> bool:
         """Delete the question. Its process, which would settle its cost, may be dead."""
-        if not questions.is_users(connection, user_id, question_id):
+        status = questions.status(connection, user_id, question_id)
+        if status is None:
             return False
+        if status == "answering":
+            notifications.changed(connection, [question_id])
         self._metering.release_unsent(connection, question_id)
         return questions.remove(connection, user_id, question_id)
 

@@ -14,8 +14,8 @@ from uuid import UUID
 from askcli.contract.shapes import Question
 from askcli.errors import AskcliError, Cancelled, Interrupted, ShuttingDown
 from askcli.services.clock import now
-from askcli.services.runs import remote
 from askcli.services.runs.generation import Generator
+from askcli.services.runs.remote import Feeds
 from askcli.services.runs.run import Run
 from askcli.services.runs.stream import AnswerStream, ended_stream
 from askcli.store import questions
@@ -46,9 +46,10 @@ class _OwnJob(_Job):
 class Runs:
     """The runs of this process, and the answers of other processes that are followed here."""
 
-    def __init__(self, database: Database, generator: Generator) -> None:
+    def __init__(self, database: Database, generator: Generator, feeds: Feeds) -> None:
         self._database = database
         self._generator = generator
+        self._feeds = feeds
         # By question id. Apart, because both may have the same one for a moment: a repeated request
         # can find the stored row before the first request has started its run.
         self._own: dict[str, _OwnJob] = {}
@@ -121,7 +122,7 @@ class Runs:
         if question["status"] != "answering":
             return ended_stream(question)
         stream = AnswerStream(question)
-        work = self._work(stream, remote.feed(stream, self._database), self._followed)
+        work = self._work(stream, self._feeds.feed(stream), self._followed)
         # In a context of its own: others follow it when the request that was the first has ended.
         self._followed[question["id"]] = _Job(stream, asyncio.create_task(work, context=Context()))
         return stream

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from array import array
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
 
 from askcli.contract.shapes import Question
 from askcli.errors import AskcliError, NotFound, Unavailable
 from askcli.problems import BY_CODE
+from askcli.services.background import wait_for_event
 
 
 class AnswerStream:
@@ -21,6 +22,7 @@ class AnswerStream:
         self.error: AskcliError | None = None
         self.ended = False
         self.characters = 0
+        self.on_text: Callable[[], None] | None = None  # called for each piece
         self._pieces: list[str] = []
         self._ends = array("Q")  # of the pieces, in characters
         self._changed = asyncio.Event()
@@ -41,14 +43,17 @@ class AnswerStream:
         self.characters += len(piece)
         self._pieces.append(piece)
         self._ends.append(self.characters)
-        self._wake()
+        self.wake()
+        if self.on_text is not None:
+            self.on_text()
 
     def end(self, question: Question, error: AskcliError | None) -> None:
         """Set the end, as it was stored, and wake the followers for the last time."""
         self.question, self.error, self.ended = question, error, True
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Wake the followers, also where there is nothing new: a follower's session has ended."""
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -73,8 +78,8 @@ class AnswerStream:
     ) -> AsyncGenerator[str, None]:
         """Yield the text from character `after` on, until the answer ends.
 
-        After `silence` seconds without text, yield an empty piece. A slow follower costs no
-        memory: it gets all that it has not read yet in one piece.
+        After `silence` seconds without text, or when it is woken without any, yield an empty piece.
+        A slow follower costs no memory: it gets all that it has not read yet in one piece.
         """
         with self.followed():
             while True:
@@ -83,8 +88,10 @@ class AnswerStream:
                     yield text
                 elif self.ended:
                     return
-                elif not await wait_for_event(self._changed, silence):
-                    yield ""
+                else:
+                    await wait_for_event(self._changed, silence)
+                    if self.characters <= after and not self.ended:
+                        yield ""
 
     def _text_from(self, after: int) -> str:
         """Return the text from character `after` on; what is before it costs next to nothing."""
@@ -104,15 +111,6 @@ class AnswerStream:
         if self.error is not None:
             raise self.error
         return self.question
-
-
-async def wait_for_event(event: asyncio.Event, seconds: float | None) -> bool:
-    """Wait for the event for at most `seconds`; returns whether it is set."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
-            return True
-    return False
 
 
 def ended_stream(question: Question) -> AnswerStream:

@@ -1,0 +1,130 @@
+"""PostgreSQL's notifications do not arrive, as through a pooler: replicas poll for answers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from tests.support.databases import NewDatabase, migrated
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import NewPerson
+from tests.support.processes import ServerProcess
+from tests.support.replicas import followed, listening, replicas
+from tests.support.waiting import eventually
+
+# As through a pooler that gives a connection to another client after each transaction.
+NO_NOTIFICATIONS = """
+import asyncio
+import psycopg
+from askcli.store import listener
+
+async def notifies(connection):
+    await asyncio.Event().wait()
+    yield
+
+psycopg.AsyncConnection.notifies = notifies
+listener.TEST_SECONDS = 0.2
+"""
+
+
+@pytest.mark.parametrize("which", ["owner", "follower", "both"])
+def test_where_no_notifications_arrive_there_is_polling(
+    new_database: NewDatabase,
+    new_person: NewPerson,
+    fake: FakeAnthropic,
+    tmp_path: Path,
+    which: str,
+) -> None:
+    codes = [NO_NOTIFICATIONS if which in (name, "both") else "" for name in ("owner", "follower")]
+    with replicas(migrated(new_database("postgres")), fake, tmp_path) as new_replica:
+        servers = [new_replica(code) for code in codes]
+        check_that_answers_are_followed(servers, new_person, fake)
+        for server, code in zip(servers, codes, strict=True):
+            listening(server, are=not code)
+            assert sum(map(is_warning, server.log)) == bool(code)
+
+
+def is_warning(line: str) -> bool:
+    return "asks the database what is new" in line
+
+
+def check_that_answers_are_followed(
+    servers: list[ServerProcess], new_person: NewPerson, fake: FakeAnthropic
+) -> None:
+    """The text, a cancel and a logout reach followers elsewhere."""
+    reply = fake.on(marker := uuid4().hex, *["word "] * 20, " end", hold_after=20, pause=0.05)
+    person = new_person(servers[0])
+    with person.at(servers[1]) as http:
+        with followed(person, servers[1], marker) as (own, other):
+            assert other.text(100) == "word " * 20
+            path = f"/api/questions/{own.question_id}/cancel"
+            assert http.post(path).json()["status"] == "cancelled"
+            assert own.rest()[1] == other.rest()[1] == "cancelled"
+        with followed(person, servers[1], marker) as (_, other):
+            assert other.text(100) == "word " * 20
+            assert person.http.post("/api/auth/logout").status_code == 204
+            assert other.rest() == ("", "session_ended")
+    reply.release()
+
+
+@contextmanager
+def pgbouncer(url: str) -> Iterator[str]:
+    """A real pooler of transactions before this database: its URL there."""
+    if not (command := shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")):
+        pytest.skip("there is no pgbouncer on this machine")
+    directory, name = parse_qs(urlsplit(url).query)["host"][0], urlsplit(url).path[1:]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="askcli-pooler-") as base:
+        Path(base).chmod(0o755)
+        users, settings = Path(base) / "users", Path(base) / "pgbouncer.ini"
+        users.write_text('"postgres" ""')
+        settings.write_text(f"""
+[databases]
+{name} = host={directory} user=postgres
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+""")
+        owner = [] if os.geteuid() else ["-u", Path(directory).owner()]
+        arguments = [command, "-q", *owner, str(settings)]
+        with subprocess.Popen(arguments, stderr=subprocess.DEVNULL) as process:
+            pooled = f"postgresql://postgres@127.0.0.1:{port}/{name}"
+            eventually(lambda: _is_there(pooled))
+            yield pooled
+            process.terminate()
+
+
+def _is_there(url: str) -> bool:
+    try:
+        with psycopg.connect(url):
+            return True
+    except psycopg.OperationalError:
+        return False
+
+
+def test_replicas_work_through_a_real_pooler_of_transactions(
+    new_database: NewDatabase, new_person: NewPerson, fake: FakeAnthropic, tmp_path: Path
+) -> None:
+    with (
+        pgbouncer(migrated(new_database("postgres"))) as url,
+        replicas(url, fake, tmp_path) as new_replica,
+    ):
+        servers = [new_replica(), new_replica()]
+        eventually(lambda: all(any(map(is_warning, server.log)) for server in servers))
+        for _ in range(5):
+            check_that_answers_are_followed(servers, new_person, fake)

@@ -1,0 +1,125 @@
+"""Watches of sessions: which are updated when, by notifications and without them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+
+from askcli.errors import DatabaseUnavailable
+from askcli.services.auth import authentication
+from askcli.services.auth.authentication import ALL_SCOPES, Authentication, Caller
+from askcli.services.clock import new_id
+from askcli.store.database import Database
+from askcli.store.listener import Listener
+from askcli.store.notifications import Kind, Notification
+
+
+class Sessions:
+    """A database in which sessions end, and what is read of it."""
+
+    is_sqlite = False
+
+    def __init__(self) -> None:
+        self.ended = set[UUID]()
+        self.asked = list[set[UUID]]()
+        self.is_away = False
+
+    async def read(self, _work: Any, ids: set[UUID], *_: Any) -> set[UUID]:
+        self.asked.append(set(ids))
+        if self.is_away:
+            raise DatabaseUnavailable()
+        return ids - self.ended
+
+
+class Watching:
+    """The watches of a process, whose notifications the test sends."""
+
+    def __init__(self) -> None:
+        self.database = Sessions()
+        this = cast(Database, self.database)
+        self.listener = Listener(this, new_id())
+        self.authentication = Authentication(this, cast(Any, None), self.listener)
+        self.watched = ExitStack()
+        self.ends = list[UUID]()
+
+    def watch(self) -> Caller:
+        caller = Caller(new_id(), ALL_SCOPES, session_id=new_id())
+        on_end = lambda: self.ends.append(caller.user_id)  # noqa: E731
+        self.watched.enter_context(self.authentication.watching(caller, on_end))
+        return caller
+
+    async def asks(self) -> set[UUID]:
+        """Wait until sessions are looked up; return which."""
+        async with asyncio.timeout(30):
+            while not self.database.asked:
+                await asyncio.sleep(0)
+        return self.database.asked.pop(0)
+
+    def revoke(self, caller: Caller) -> None:
+        assert caller.session_id
+        self.database.ended.add(caller.session_id)
+        self.listener._handle(Notification(Kind.REVOKED, [caller.user_id]))
+
+
+@pytest.fixture(autouse=True)
+def _never_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authentication, "NOTIFIED_WATCH_SECONDS", 3600)
+
+
+def scenario(work: Callable[[Watching], Awaitable[None]]) -> None:
+    async def run() -> None:
+        watching = Watching()
+        updating = asyncio.create_task(watching.authentication.run())
+        await work(watching)
+        updating.cancel()
+
+    asyncio.run(run())
+
+
+def test_a_revocation_looks_up_the_sessions_of_its_user_alone() -> None:
+    async def work(watching: Watching) -> None:
+        watching.listener._turn(is_listening=True)
+        alice, bob = watching.watch(), watching.watch()
+        assert await watching.asks() == {alice.session_id, bob.session_id}  # as it begins
+        watching.revoke(alice)
+        assert await watching.asks() == {alice.session_id}
+        watching.listener._handle(Notification(Kind.REVOKED, [new_id()]))
+        watching.revoke(bob)
+        assert await watching.asks() == {bob.session_id}  # of a stranger's nothing was asked
+        assert {alice.user_id, bob.user_id} == set(watching.ends)
+
+    scenario(work)
+
+
+def test_watches_are_updated_when_notifications_may_have_been_missed() -> None:
+    async def work(watching: Watching) -> None:
+        alice = watching.watch()
+        for is_listening in (True, False, True):
+            watching.listener._turn(is_listening=is_listening)
+            assert await watching.asks() == {alice.session_id}
+
+    scenario(work)
+
+
+def test_an_update_that_fails_is_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authentication, "WATCH_SECONDS", 0.01)
+
+    async def work(watching: Watching) -> None:
+        watching.listener._turn(is_listening=True)
+        alice = watching.watch()
+        await watching.asks()
+        watching.database.is_away = True
+        watching.revoke(alice)
+        for _ in range(3):
+            assert await watching.asks() == {alice.session_id}
+        assert not watching.ends
+        watching.database.is_away = False
+        while not watching.ends:
+            await watching.asks()
+
+    scenario(work)
