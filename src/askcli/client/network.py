@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
 import time
-from collections.abc import Iterable
 from typing import Any
 
 import httpx2
@@ -48,11 +46,11 @@ class _Stream:
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        data: bytes = self._stream.read(max_bytes, _left(timeout))
+        data: bytes = self._stream.read(max_bytes, left(timeout))
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _left(timeout))
+        self._stream.write(buffer, left(timeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -64,7 +62,8 @@ class _Stream:
         return self._stream.get_extra_info(info)
 
 
-def _left(timeout: float | None) -> float | None:
+def left(timeout: float | None) -> float | None:
+    """Return the seconds that an operation may take. Raises ReadTimeout when time is up."""
     if not isinstance(timeout, Limit):
         return timeout
     if not (seconds := timeout.left()):
@@ -78,20 +77,5 @@ def _backend() -> Any:
     class Backend(httpcore2.SyncBackend):
         def connect_tcp(self, *arguments: Any, **named: Any) -> Any:
             return _Stream(super().connect_tcp(*arguments, **named))
-
-        def connect_unix_socket(
-            self,
-            path: str,
-            timeout: float | None = None,
-            socket_options: Iterable[Any] | None = None,
-        ) -> Any:
-            """Try first: httpcore2 leaves a refused socket open, of which Python warns."""
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-                probe.settimeout(timeout)
-                try:
-                    probe.connect(path)
-                except OSError as error:
-                    raise httpcore2.ConnectError(str(error)) from error
-            return _Stream(super().connect_unix_socket(path, timeout, socket_options))
 
     return Backend()

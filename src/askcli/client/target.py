@@ -6,11 +6,9 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from askcli.client import local_server
 from askcli.client.address import Address, parse_address
 from askcli.client.api import Api
 from askcli.client.credentials import Credentials
-from askcli.client.local_login import LocalLogin
 from askcli.client.login import GivenToken, Login, SavedLogin
 from askcli.client.transport import Transport
 from askcli.errors import Misused
@@ -44,6 +42,8 @@ class Connection:
         """
         if not self.is_local:
             return self.api()
+        from askcli.client import local_server  # as LocalLogin: not needed to ask a server
+
         local_server.ensure(self.settings)
         return self.api(revive=lambda: local_server.ensure(self.settings))
 
@@ -67,8 +67,11 @@ class Connection:
     def _login(self, transport: Transport) -> Login:
         if self.settings.token:
             return GivenToken(self.settings.token)
-        kind = LocalLogin if self.is_local else SavedLogin
-        return kind(self.credentials, transport)
+        if self.is_local:
+            from askcli.client.local_login import LocalLogin
+
+            return LocalLogin(self.credentials, transport)
+        return SavedLogin(self.credentials, transport)
 
 
 def resolve(settings: Settings) -> Connection:
@@ -86,6 +89,8 @@ def resolve(settings: Settings) -> Connection:
             f"there is no profile {settings.profile!r}: make it with "
             f"`askcli login --server URL --profile {settings.profile}`."
         )
+    from askcli.client import local_server
+
     socket = local_server.socket_path(settings)
     return Connection(
         settings, Address("http://askcli", socket, settings.database_url), credentials

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar, cast
 
 import httpx2
 
 from askcli import __version__
-from askcli.client import bounded, events, network, proxies
+from askcli.client import bounded, events, network
 from askcli.client.address import Address
 from askcli.client.deadline import within_at_most
+from askcli.client.direct import DirectTransport
 from askcli.client.events import Event, Events
 from askcli.client.reviving import RevivingTransport
 from askcli.contract import bounded_json
@@ -40,7 +41,7 @@ class Transport:
         # No TLS on a Unix socket or plain HTTP, so there are no certificates to load.
         has_tls = address.url.startswith("https:")
         direct = _direct(address, revive) if address.is_loopback else None
-        with nullcontext() if direct else proxies.checked():
+        with nullcontext() if direct else _checked_proxies():
             self._http = httpx2.Client(
                 base_url=address.url,
                 transport=direct,
@@ -149,12 +150,19 @@ class Transport:
 
 def _direct(address: Address, revive: Callable[[], object] | None) -> httpx2.BaseTransport:
     """Return a transport without a proxy: loopback traffic must stay on this machine."""
-    if address.socket:
-        transport = httpx2.HTTPTransport(uds=str(address.socket), verify=False)
+    transport: httpx2.BaseTransport
+    if address.url.startswith("https:"):
+        transport = httpx2.HTTPTransport()
+        network.bound(transport)
     else:
-        transport = httpx2.HTTPTransport(verify=address.url.startswith("https:"))
-    network.bound(transport)
+        transport = DirectTransport(address.url, address.socket)
     return RevivingTransport(transport, revive) if revive else transport
+
+
+def _checked_proxies() -> AbstractContextManager[None]:
+    from askcli.client import proxies  # not needed on loopback
+
+    return proxies.checked()
 
 
 def _timeouts(limit: network.Limit) -> httpx2.Timeout:

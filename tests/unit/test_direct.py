@@ -1,0 +1,98 @@
+"""HTTP to a server on this machine: connections that are kept, lost and cut off."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import httpx2
+import pytest
+
+from askcli.client.direct import DirectTransport
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-name: \xe9\r\n\r\nok"
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+CUT_OFF = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok"
+CUT_OFF_CHUNK = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nok"
+UNENDED = b"HTTP/1.1 200 OK\r\n\r\nok"
+REFUSED = b"HTTP/1.1 413 No\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno"
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+@contextmanager
+def serving(*connections: list[bytes]) -> Iterator[httpx2.Client]:
+    """A client of a server that gives these responses on each connection, then closes it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            for responses in connections:
+                connection, _ = listener.accept()
+                with connection:
+                    for response in responses:
+                        connection.recv(65_536)
+                        connection.sendall(response)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with httpx2.Client(base_url=url, transport=DirectTransport(url, None)) as client:
+            yield client
+        thread.join(60)
+
+
+@pytest.mark.parametrize("response", [OK, CHUNKED])
+def test_a_connection_is_kept_for_the_next_request(response: bytes) -> None:
+    with serving([response, response, OK]) as client:
+        assert [client.get("/").text for _ in range(2)] == ["ok", "ok"]
+        assert client.post("/", json={}).headers["x-name"] == "é"
+
+
+def test_a_connection_that_the_server_has_closed_is_not_used_again() -> None:
+    with serving([OK], [OK]) as client:
+        assert client.post("/", json={}).text == "ok"
+        for _ in range(1000):  # until the server's end has come
+            (_, connection) = client._transport._idle[0]  # type: ignore[attr-defined]
+            connection.sock.settimeout(60)
+            with suppress(OSError):
+                assert connection.sock.recv(1, socket.MSG_PEEK) == b""
+                break
+        assert client.post("/", json={}).text == "ok"
+
+
+def test_a_body_without_a_length_ends_with_its_connection() -> None:
+    with serving([UNENDED], [OK]) as client:
+        assert [client.get("/").text for _ in range(2)] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize(
+    "response", [CUT_OFF, CUT_OFF_CHUNK, b"HTTP/1.1 200", CUT_OFF[:-20], b"SSH-2.0\r\n", b""]
+)
+def test_a_response_that_is_cut_off_is_an_error(response: bytes) -> None:
+    with serving([response]) as client, pytest.raises(httpx2.RemoteProtocolError):
+        client.get("/")
+
+
+def test_a_body_that_is_left_closes_its_connection() -> None:
+    with serving([CHUNKED], [OK]) as client:
+        with client.stream("GET", "/") as response:
+            assert response.status_code == 200
+        assert client.get("/").text == "ok"
+
+
+def test_a_refusal_before_the_body_was_read_is_the_response() -> None:
+    with serving([REFUSED]) as client:
+        assert client.post("/", content=b" " * 20_000_000).text == "no"
+
+
+def test_a_silent_server_is_a_time_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        transport = DirectTransport(url, None)
+        with (
+            httpx2.Client(base_url=url, transport=transport, timeout=0.05) as client,
+            pytest.raises(httpx2.ReadTimeout),
+        ):
+            client.get("/")
