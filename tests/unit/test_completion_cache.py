@@ -9,6 +9,7 @@ import pytest
 
 from askcli.cli.reference import completion_cache
 from askcli.contract.shapes import Question
+from askcli.files import write_private
 
 
 @pytest.fixture
@@ -26,6 +27,17 @@ def test_only_names_that_are_safe_on_a_command_line_are_kept(cache: Path) -> Non
     assert (cache / "models").read_text() == "good:7b\norg/name@1.0\n"
     completion_cache.profiles(["work", "`evil`"])
     assert (cache / "profiles").read_text() == "work\n"
+
+
+def test_only_what_has_to_last_waits_for_the_disk(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr("os.fsync", synced.append)
+    completion_cache.profiles(["work"])
+    assert (len(synced), (cache / "profiles").read_text()) == (0, "work\n")
+    write_private(cache / "token", b"to be kept")
+    assert len(synced) == 1
 
 
 def test_the_newest_ids_are_kept_first(cache: Path) -> None:

@@ -76,20 +76,25 @@ class Replacement:
     """Atomic replacement of the file `path`, with mode 0600 unless another one is given.
 
     `reserve` bytes are allocated at once, so that a full disk shows before anything is done that
-    cannot be undone. Entering and `commit` raise OSError, with the old file untouched.
+    cannot be undone. Without `synced` the file may be empty after a power failure, and nobody waits
+    for the disk. Entering and `commit` raise OSError, with the old file untouched.
     """
 
-    def __init__(self, path: Path, reserve: int = 0, mode: int = 0o600) -> None:
+    def __init__(
+        self, path: Path, reserve: int = 0, mode: int = 0o600, *, synced: bool = True
+    ) -> None:
         self._path = path
         self._reserve = reserve
         self._mode = mode
+        self._synced = synced
 
     def __enter__(self) -> Replacement:
         handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
         self._temporary = Path(name)
         self._file = os.fdopen(handle, "wb")
         try:
-            self._write(b" " * self._reserve)
+            if self._reserve:
+                self._write(b" " * self._reserve)
         except BaseException:
             self.__exit__()
             raise
@@ -106,7 +111,8 @@ class Replacement:
         self._file.write(content)
         self._file.truncate()
         self._file.flush()
-        os.fsync(self._file.fileno())
+        if self._synced:
+            os.fsync(self._file.fileno())
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):  # a failed write fails again when the file is closed
@@ -114,9 +120,9 @@ class Replacement:
         self._temporary.unlink(missing_ok=True)
 
 
-def write_private(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes, *, synced: bool = True) -> None:
     """Replace the file's content. Raises OSError with the old file untouched."""
-    with Replacement(path) as replacement:
+    with Replacement(path, synced=synced) as replacement:
         replacement.commit(content)
 
 

@@ -63,7 +63,7 @@ class Terminal:
         # The answer is shown even if the conversation cannot be saved.
         with suppress(OSError, Failed):
             private_directory(self._directory)
-            write_private(self._path, json.dumps(entries).encode())
+            write_private(self._path, json.dumps(entries).encode(), synced=False)
             self._forget_old()
 
     def _read(self) -> dict[str, dict[str, str]]:

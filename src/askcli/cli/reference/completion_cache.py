@@ -67,4 +67,5 @@ def _write(name: str, lines: Iterable[str]) -> None:
     # Completion is a convenience: no command fails for it.
     with suppress(OSError, Failed):
         private_directory(path.parent)
-        write_private(path, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+        content = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+        write_private(path, content, synced=False)
