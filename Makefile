@@ -40,7 +40,7 @@ format: .venv ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 
 .PHONY: docs
-docs: .venv ## Regenerate docs/cli.md and the man pages from the help texts
+docs: .venv ## Regenerate docs/cli.md, man pages and completion scripts from the help texts
 	$(BIN)/python tools/reference.py
 
 .PHONY: hooks

@@ -1,4 +1,4 @@
-"""Write docs/cli.md and the man pages from the commands' own help texts."""
+"""Write docs/cli.md, the man pages and the completion scripts from the commands' own help texts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 from typer.main import get_command
 
 from askcli.cli.app import app
-from askcli.cli.reference import manual, tree
+from askcli.cli.commands.completion import SCRIPTS, Shell
+from askcli.cli.reference import completion_scripts, manual, tree
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,7 +20,10 @@ def documents() -> dict[Path, str]:
         ROOT / "man" / f"{'-'.join(command.path)}.1": manual.page(command, commands)
         for command in commands
     }
-    return pages | {ROOT / "docs" / "cli.md": manual.markdown(commands)}
+    scripts = {
+        SCRIPTS / f"askcli.{shell}": completion_scripts.script(shell, commands) for shell in Shell
+    }
+    return pages | scripts | {ROOT / "docs" / "cli.md": manual.markdown(commands)}
 
 
 def main() -> None:

@@ -1,8 +1,12 @@
 """`python -m askcli` and the `askcli` command."""
 
+import atexit
+import gc
 import os
 import signal
 import sys
+
+from askcli import __version__
 
 INTERRUPTED = 130
 
@@ -10,6 +14,11 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line."""
     _open_closed_streams()
+    if sys.argv[1:] == ["--version"] and _has_written(f"askcli {__version__}\n"):
+        return  # nothing had to be loaded for it
+    codes: list[int] = []
+    atexit.register(_end, codes)  # before all others, so that it is called after them
+    gc.disable()  # loading makes many objects and no garbage: on again when all is loaded
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _leave)
@@ -26,7 +35,37 @@ def main() -> None:
 
     if by_python:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    run()
+    try:
+        run()
+    except SystemExit as ending:
+        codes += [ending.code] if isinstance(ending.code, int) else []
+        raise
+
+
+def _end(codes: list[int]) -> None:
+    """End at once: to free every object first takes about as long as Python takes to start.
+
+    Not where warnings are asked for: Python then reports what was left open.
+    """
+    if sys.warnoptions:
+        return
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):
+        return  # Python reports it
+    for code in codes:
+        os._exit(code)
+
+
+def _has_written(line: str) -> bool:
+    """Write a line to stdout; return False where that fails: the command says why, or waits."""
+    try:
+        data = line.encode(sys.stdout.encoding)
+        return os.write(sys.stdout.fileno(), data) == len(data)
+    except (AttributeError, OSError, ValueError):  # closed, full, not ready, or in memory
+        return False
 
 
 def _leave(number: int, _frame: object) -> None:

@@ -18,11 +18,6 @@ from tests.support.cli import Cli
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.soak import SOAK, seeded
 
-NOT_IN_A_PIPE = {
-    "alembic", "anthropic", "click", "fastapi", "pydantic", "pygments", "rich", "sqlalchemy",
-    "starlette", "uvicorn",
-}  # fmt: skip
-
 
 def test_stdout_is_the_answer_and_nothing_else(cli: Cli, fake: FakeAnthropic) -> None:
     marker = uuid4().hex
@@ -52,20 +47,6 @@ def test_closed_stdin_and_stdout(sqlite_cli: Cli) -> None:
     done = sqlite_cli.shell("askcli ask hello >&-")
     assert done.code == 1
     assert "Traceback" not in done.err
-
-
-def test_a_pipe_loads_nothing_heavy(sqlite_cli: Cli) -> None:
-    done = sqlite_cli.shell("python -X importtime -m askcli ask hello 2> modules | cat")
-    assert done.out == "You asked: hello\n"
-    loaded = {
-        line.rpartition("|")[2].strip()
-        for line in (sqlite_cli.home / "modules").read_text().splitlines()
-    }
-    assert "askcli.cli.commands.ask" in loaded
-    assert "httpx2" in loaded
-    tops = {name.partition(".")[0] for name in loaded}
-    assert tops & NOT_IN_A_PIPE == set()
-    assert not {name for name in loaded if "askcli.server." in name or "askcli.store" in name}
 
 
 def test_ctrl_c_leaves_with_130(sqlite_cli: Cli, fake: FakeAnthropic) -> None:

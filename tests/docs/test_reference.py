@@ -62,7 +62,8 @@ def test_documents_made_from_the_commands_are_as_they_would_be_made() -> None:
     )
     for path, text in json.loads(made.stdout).items():
         assert Path(path).read_text() == text, f"{path}: run `python tools/reference.py`"
-    assert len(list((ROOT / "man").glob("*.1"))) == len(json.loads(made.stdout)) - 1
+    pages = {str(path) for path in (ROOT / "man").glob("*.1")}
+    assert pages == {path for path in json.loads(made.stdout) if path.endswith(".1")}
 
 
 def test_man_pages_come_with_the_package() -> None:

@@ -10,6 +10,7 @@ from functools import cache
 from typer import main as typer_main
 
 from askcli.cli.app import app
+from askcli.cli.reference import tree
 
 # In the place of typer's function of that name.
 get_command = cache(typer_main.get_command)
@@ -18,4 +19,5 @@ get_command = cache(typer_main.get_command)
 def build() -> None:
     """Build it before it is needed, for all commands that this process will run."""
     typer_main.get_command = get_command
-    get_command(app)
+    for _ in tree.commands(get_command(app)):  # each is loaded
+        pass

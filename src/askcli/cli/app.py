@@ -2,69 +2,83 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
 from askcli import __version__
-from askcli.cli.commands import config, models, status, usage
-from askcli.cli.commands import help as reference
-from askcli.cli.commands.account import account, logout, tokens
-from askcli.cli.commands.admin import audit, invites, quotas, serve, users
-from askcli.cli.commands.ask import command as ask
-from askcli.cli.commands.batch import command as batch
-from askcli.cli.commands.history import browse, delete, export
 from askcli.cli.output import console, notices, transient
 from askcli.cli.reference import groups
 from askcli.errors import AskcliError, Failed, Misused
-from askcli.problems import extensions
 
 INTERRUPTED = 130
 
+_COMMANDS = "askcli.cli.commands"
+
+
+def _in(section: str, target: str, summary: str) -> groups.Member:
+    return groups.Member(f"{_COMMANDS}.{target}", summary, section)
+
+
+# A command is loaded when it is run, or its own help is asked for.
+MEMBERS = {
+    "ask": _in("Ask", "ask.command:ask", "Ask a question and print the answer."),
+    "batch": _in(
+        "Ask",
+        "batch.command:batch",
+        "Ask many questions. If interrupted, the same command resumes.",
+    ),
+    "register": _in("Account", "account.account:register", "Create an account and log in to it."),
+    "login": _in(
+        "Account",
+        "account.account:login",
+        "Log in to an account; --profile gives the login a name for other commands.",
+    ),
+    "logout": _in("Account", "account.logout:logout", "End the session, here and on the server."),
+    "passwd": _in(
+        "Account",
+        "account.account:passwd",
+        "Change your password; your other sessions and your API tokens end.",
+    ),
+    "whoami": _in("Account", "account.account:whoami", "Show the account and the server."),
+    "usage": _in(
+        "Account", "usage:usage", "Show your tokens and their cost, by day (UTC) and by model."
+    ),
+    "status": _in(
+        "Client",
+        "status:status",
+        "Show the server, the account and the local server; nothing is started for it.",
+    ),
+    "help": _in(
+        "Client", "help:help_", "Explain a command, or a topic: exit-codes, settings, json."
+    ),
+    "completion": _in(
+        "Client",
+        "completion:completion",
+        "Print a script that completes askcli's commands, options, ids, models and profiles.",
+    ),
+    "openapi": _in("Client", "status:openapi", "Print the API's OpenAPI document."),
+    "serve": _in("Host", "admin.serve:serve", "Serve the API on this machine."),
+    "migrate": _in("Host", "admin.serve:migrate", "Bring the database's schema to this version."),
+    "audit": _in(
+        "Host", "admin.audit:audit", "The host's: show the audit log, the newest entries first."
+    ),
+    "history": _in("History", "history.browse:app", "Your questions and their answers."),
+    "token": _in("Account", "account.tokens:app", "Tokens for scripts and CI."),
+    "models": _in("Client", "models:app", "The models that can answer."),
+    "config": _in("Client", "config:app", "The config file."),
+    "users": _in("Host", "admin.users:app", "The host's: the accounts of this server."),
+    "invite": _in("Host", "admin.invites:app", "The host's: codes to register with."),
+}
 app = groups.new(
     "Ask a language model from the terminal, through a server that your team owns.",
+    MEMBERS,
     name="askcli",
     no_args_is_help=True,
-    add_completion=False,  # typer's starts Python at every key: ours is `askcli completion`
-    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-# By the section of the help that shows them.
-_COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
-    "Ask": {"ask": ask.ask, "batch": batch.batch},
-    "Account": {
-        "register": account.register,
-        "login": account.login,
-        "logout": logout.logout,
-        "passwd": account.passwd,
-        "whoami": account.whoami,
-        "usage": usage.usage,
-    },
-    "Client": {
-        "status": status.status,
-        "help": reference.help_,
-        "completion": reference.completion,
-        "openapi": status.openapi,
-    },
-    "Host": {"serve": serve.serve, "migrate": serve.migrate, "audit": audit.audit},
-}
-_GROUPS = {
-    "History": {"history": browse.app},
-    "Account": {"token": tokens.app},
-    "Client": {"models": models.app, "config": config.app},
-    "Host": {"users": users.app, "invite": invites.app},
-}
-for section, commands in _COMMANDS.items():
-    for name, function in commands.items():
-        app.command(name, rich_help_panel=section)(function)
-browse.app.command("export")(export.export)
-browse.app.command("delete")(delete.delete)
-users.app.command("quota")(quotas.quota)
-for section, members in _GROUPS.items():
-    for name, group in members.items():
-        app.add_typer(group, name=name, rich_help_panel=section)
 
 
 def _version(is_set: bool) -> None:
@@ -75,12 +89,17 @@ def _version(is_set: bool) -> None:
 
 @app.callback()
 def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
-    version: Annotated[
+    debug: Annotated[  # noqa: ARG001 - `fail` looks for it
+        bool, typer.Option("--debug", help="Show where an error came from.")
+    ] = False,
+    version: Annotated[  # noqa: ARG001 - `_version` has shown it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Ask a language model from the terminal, through a server that your team owns."""
+    # The command is loaded, and its modules stay: no collection looks at them.
+    gc.freeze()
+    gc.enable()
 
 
 def main() -> None:
@@ -135,5 +154,7 @@ def fail(error: AskcliError) -> int:
 
 
 def _as_dict(error: AskcliError) -> dict[str, Any]:
+    from askcli.problems import extensions  # only for an error
+
     fields = {"code": error.code, "detail": error.detail, "exit_code": error.exit_code}
     return {"error": fields | extensions(error)}

@@ -14,7 +14,7 @@ MAX_STRUCTURE_CHARACTERS = 524_288
 
 # Matches at every quote, also of a string without an end: were its quotes tried one after the
 # other, each to the end of the text, the time would grow with the square of the size.
-_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_STRING = r'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 
 
 class TooManyValues(ValueError):
@@ -34,7 +34,7 @@ def parse(content: bytes | str, most: int = MAX_STRUCTURE_CHARACTERS) -> Any:
 
 def _is_structure_larger(text: str, most: int) -> bool:
     size = end = 0
-    for string in _STRING.finditer(text):
+    for string in re.finditer(_STRING, text):
         size += string.start() - end + 2
         end = string.end()
         if size > most:

@@ -31,7 +31,7 @@ def _setting(default: Any, parse: Callable[[str], Any] = str, *, secret: bool = 
     return field(default=default, repr=not secret, metadata={"parse": parse, "secret": secret})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # none are compared, and every command makes them
 class Settings:
     """All settings; `.env.example` documents them. Times are seconds unless the name says days."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-_ORIGIN = re.compile(
+_ORIGIN = (
     r"(https?)://(?:[a-z0-9]|[a-z0-9][a-z0-9.-]*[a-z0-9]|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?"
 )
 _OWN_PORTS = (("http", "80"), ("https", "443"))
@@ -98,7 +98,7 @@ def origins(text: str) -> tuple[str, ...]:
 
 def _is_origin(text: str) -> bool:
     """Whether it is an origin as RFC 6454 (6.2) writes it: without the scheme's own port."""
-    match = _ORIGIN.fullmatch(text)
+    match = re.fullmatch(_ORIGIN, text)
     if match is None:
         return False
     return (match[1], match[2]) not in _OWN_PORTS and int(match[2] or 0) < 65536

@@ -9,16 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+# The patterns are compiled at their first use: most texts are ASCII, which nothing hides in.
+
 # Unicode's default ignorable code points, interlinear marks, letters that are blank, and halves of
 # surrogate pairs: in the C locale Python writes U+DCC2 U+DC9B as the bytes of a control character.
-_INVISIBLE = re.compile(
+_INVISIBLE = (
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff]"
 )
 _JOINER, _NON_JOINER, _EMOJI_STYLE = "\u200d", "\u200c", "\ufe0f"
 # Arabic and its relatives, the scripts of India and South-East Asia, Mongolian.
-_JOINING = re.compile(
+_JOINING = (
     "[\u0600-\u0eff\u0f00-\u109f\u1780-\u18af\u1900-\u1cff\ua800-\uabff\ufb50-\ufdff\ufe70-\ufefe"
     "\U00010a00-\U00011fff]"
 )
@@ -29,22 +31,24 @@ def replaced(text: str, show: Callable[[str], str], before: str = "") -> str:
 
     `before` is the character before the text.
     """
+    if text.isascii():
+        return text
 
     def replace(match: re.Match[str]) -> str:
         start = match.start()
         last = text[start - 1] if start else before
         return match[0] if last and _is_needed(match[0], last) else show(match[0])
 
-    return _INVISIBLE.sub(replace, text)
+    return re.sub(_INVISIBLE, replace, text)
 
 
 def _is_needed(char: str, last: str) -> bool:
     if char == _JOINER and (last == _EMOJI_STYLE or _is_emoji(last)):
         return True
-    if _INVISIBLE.match(last):
+    if re.match(_INVISIBLE, last):
         return False
     if char in (_JOINER, _NON_JOINER):
-        return bool(_JOINING.match(last))
+        return bool(re.match(_JOINING, last))
     if "\ufe00" <= char <= _EMOJI_STYLE:
         return last in "0123456789#*" or not (last.isascii() or last.isspace())
     if "\u180b" <= char <= "\u180f":

@@ -1,16 +1,18 @@
 """Groups of commands: their help in sections, and the errors for a missing or unknown command.
 
-The help is plain text: rich would take time to load, and cuts names in a narrow window.
+A member of a group is loaded when it is run: a table names it, and says in a line what it does. The
+help is plain text: rich would take time to load, and cuts names in a narrow window.
 """
 
 from __future__ import annotations
 
-import shlex
 import shutil
-from difflib import get_close_matches
-from typing import Any
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, ClassVar, NamedTuple
 
 import typer
+from typer import main as typer_main
 from typer.core import TyperGroup
 
 from askcli.cli.output import console
@@ -29,8 +31,49 @@ EXAMPLES = {
 }
 
 
+class Member(NamedTuple):
+    """A command that is loaded when it is run.
+
+    `target` is `module:name` of a function or of a group, `summary` the first line of its help.
+    """
+
+    target: str
+    summary: str
+    section: str = "Commands"
+
+    def load(self, name: str) -> Any:
+        """Return the command under this name."""
+        module, _, attribute = self.target.partition(":")
+        target = getattr(import_module(module), attribute)
+        if not isinstance(target, typer.Typer):
+            group = _typer()
+            group.command(name)(target)
+            target = group
+        command = typer_main.get_command(target)
+        command.name = name
+        return command
+
+
 class CommandGroup(TyperGroup):
-    """A group of commands."""
+    """A group of commands: those that typer has built, and those that are built when needed."""
+
+    members: ClassVar[Mapping[str, Member]] = {}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._loaded: dict[str, Any] = {}
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names, in the order of the help."""
+        return [*super().list_commands(ctx), *self.members]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the command, loaded if need be; None if there is none of that name."""
+        if cmd_name not in self.members:
+            return super().get_command(ctx, cmd_name)
+        if cmd_name not in self._loaded:
+            self._loaded[cmd_name] = self.members[cmd_name].load(cmd_name)
+        return self._loaded[cmd_name]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the options before the command; without one, show the help and raise Misused."""
@@ -45,6 +88,9 @@ class CommandGroup(TyperGroup):
         name = args[0]
         if self.get_command(ctx, name) or name.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
+        import shlex
+        from difflib import get_close_matches  # only for an error
+
         if matches := get_close_matches(name, self.list_commands(ctx), 1):
             hint = f"did you mean `{ctx.command_path} {matches[0]}`?"
         else:
@@ -57,18 +103,30 @@ class CommandGroup(TyperGroup):
         """Write the commands with the first line of their help, in sections."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for name in self.list_commands(ctx):
-            command: Any = self.get_command(ctx, name)
-            if not command.hidden:
-                section = command.rich_help_panel or "Commands"
-                summary = (command.help or "").partition("\n")[0]
-                sections.setdefault(section, []).append((name, summary))
+            section, summary = self._described(ctx, name)
+            sections.setdefault(section, []).append((name, summary))
         for section in (name for name in (*EXAMPLES, "Commands") if name in sections):
             with formatter.section(section):
                 formatter.write_dl(sections[section])
                 if section in EXAMPLES:  # in one line, to be copied
                     formatter.write(f"\n  $ {EXAMPLES[section]}\n")
 
+    def _described(self, ctx: Any, name: str) -> tuple[str, str]:
+        """Return the command's section, and the first line of its help."""
+        if name in self.members:
+            return self.members[name].section, self.members[name].summary
+        command: Any = super().get_command(ctx, name)
+        return "Commands", (command.help or "").partition("\n")[0]
 
-def new(help_: str, **options: Any) -> typer.Typer:
-    """Return a group of commands without a member yet."""
-    return typer.Typer(help=help_, cls=CommandGroup, rich_markup_mode=None, **options)
+
+def new(help_: str, members: Mapping[str, Member] | None = None, **options: Any) -> typer.Typer:
+    """Return a group of these commands, to which others may be added."""
+    kind = type("Group", (CommandGroup,), {"members": members or {}})
+    return _typer(help=help_, cls=kind, **options)
+
+
+def _typer(**options: Any) -> typer.Typer:
+    # typer's completion starts Python at every key: ours is `askcli completion`.
+    return typer.Typer(
+        rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False, **options
+    )

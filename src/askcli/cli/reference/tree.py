@@ -65,7 +65,7 @@ def commands(root: Any) -> Iterator[Command]:
 
 
 def _walk(command: Any, path: tuple[str, ...]) -> Iterator[Command]:
-    subcommands = {k: v for k, v in getattr(command, "commands", {}).items() if not v.hidden}
+    subcommands = {name: member(command, name) for name in _members(command)}
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and not p.hidden]
     yield Command(
@@ -77,6 +77,15 @@ def _walk(command: Any, path: tuple[str, ...]) -> Iterator[Command]:
     )
     for name, subcommand in subcommands.items():
         yield from _walk(subcommand, (*path, name))
+
+
+def member(command: Any, name: str) -> Any:
+    """Return a group's command of this name, loaded if need be; None if there is none."""
+    return command.get_command(None, name) if name in _members(command) else None
+
+
+def _members(command: Any) -> list[str]:
+    return command.list_commands(None) if hasattr(command, "list_commands") else []
 
 
 def _argument(parameter: Any) -> str:

@@ -16,7 +16,16 @@ from askcli.cli.reference import groups
 if TYPE_CHECKING:
     from askcli.services.usage.quotas import Quota
 
-app = groups.new("The host's: the accounts of this server.", no_args_is_help=True)
+app = groups.new(
+    "The host's: the accounts of this server.",
+    {
+        "quota": groups.Member(
+            "askcli.cli.commands.admin.quotas:quota",
+            "Show or set a user's quotas for a day and a month (UTC).",
+        )
+    },
+    no_args_is_help=True,
+)
 
 
 @app.command("list")

@@ -6,12 +6,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from askcli.cli.commands.models import ensure_local_model
 from askcli.cli.input.last_conversation import Terminal
 from askcli.cli.output import spinner
 from askcli.cli.output.answer import Printer, check_whole
 from askcli.cli.reference import completion_cache
-from askcli.client import local_server
 from askcli.client.api import Api
 from askcli.client.deadline import within
 from askcli.client.events import Event
@@ -37,14 +35,21 @@ _ENDED = "the answer had ended"
 def opened(connection: Connection) -> Iterator[Api]:
     """Open the API; the local server gets the model that it needs."""
     spinner.animate()
-    if (
-        connection.is_local
-        and ensure_local_model(connection.settings)
-        and not local_server.listens(local_server.socket_path(connection.settings))
-    ):
-        spinner.say("Loading the model…")
+    if connection.is_local:
+        _prepare_local_model(connection)
     with connection.open() as api:
         yield api
+
+
+def _prepare_local_model(connection: Connection) -> None:
+    from askcli.cli.commands.models import ensure_local_model  # not needed to ask a server
+    from askcli.client import local_server
+
+    settings = connection.settings
+    if ensure_local_model(settings) and not local_server.listens(
+        local_server.socket_path(settings)
+    ):
+        spinner.say("Loading the model…")
 
 
 def print_events(

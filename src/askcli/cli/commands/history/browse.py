@@ -40,7 +40,21 @@ class SearchCommand(TyperCommand):
             ) from None
 
 
-app = groups.new("Your questions and their answers.", invoke_without_command=True)
+_HERE = "askcli.cli.commands.history"
+app = groups.new(
+    "Your questions and their answers.",
+    {
+        "export": groups.Member(
+            f"{_HERE}.export:export",
+            "Write all your questions and answers to stdout, newest first.",
+        ),
+        "delete": groups.Member(
+            f"{_HERE}.delete:delete",
+            "Delete questions and their answers; their cost stays in `usage`.",
+        ),
+    },
+    invoke_without_command=True,
+)
 
 
 @app.callback()
@@ -99,7 +113,9 @@ def search(
     selection = Selection(conversation, since, until, search=query)
 
     def marked(questions: list[Question]) -> Iterator[str]:
-        return layout.matched_lines(questions, query)
+        from askcli.cli.commands.history import found  # what no list needs
+
+        return found.lines(questions, query)
 
     if not _list(selection, limit, marked, server, profile, as_json=as_json):
         console.note(f"No question matches {query}.")

@@ -9,15 +9,11 @@ from collections.abc import Iterator
 from askcli.cli.input import question_ids
 from askcli.cli.output import console
 from askcli.contract.shapes import Question
-from askcli.search_terms import MAX_TEXT_CHARACTERS, Term, matches, terms
-
-# Characters of an answer shown around a match.
-AROUND = 60
 
 # Below this width the time is left out.
 NARROW = 60
 
-_FOUND, _FAINT, _PLAIN = "\x1b[1;4m", "\x1b[2m", "\x1b[0m"
+FOUND, _FAINT, PLAIN = "\x1b[1;4m", "\x1b[2m", "\x1b[0m"
 
 
 def lines(questions: list[Question]) -> Iterator[str]:
@@ -44,41 +40,6 @@ def _fitted(question: Question, used: int) -> str:
     text = " ".join(console.visible(question["question"]).split())
     room = max(10, shutil.get_terminal_size().columns - used - len(state))
     return cut(text, room) + state
-
-
-def matched_lines(questions: list[Question], query: str) -> Iterator[str]:
-    """Yield a line for each question, and the first match in its answer below it."""
-    search_terms = terms(query)
-    for line, question in zip(lines(questions), questions, strict=True):
-        if not console.is_terminal():
-            yield line
-            continue
-        # Only the question is marked: the digits of the id and the time may match too.
-        head, faint, text = line.partition(_PLAIN) if _PLAIN in line else ("", "", line)
-        yield head + faint + _marked(text, search_terms)
-        answer_ = console.visible(question["answer"][:MAX_TEXT_CHARACTERS])
-        if excerpt := _excerpt(answer_, search_terms):
-            room = shutil.get_terminal_size().columns - 4
-            yield "    " + _marked(cut(excerpt, room), search_terms)
-
-
-def _excerpt(text: str, search_terms: tuple[Term, ...]) -> str:
-    """Return the text around the first match, in one line."""
-    spans = matches(text, search_terms)
-    if not spans:
-        return ""
-    start, end = max(0, spans[0][0] - AROUND // 2), spans[0][1] + AROUND * 4
-    if start:
-        start = text.find(" ", start, spans[0][0]) + 1 or start
-    return ("…" if start else "") + " ".join(text[start:end].split())
-
-
-def _marked(text: str, search_terms: tuple[Term, ...]) -> str:
-    marked, done = "", 0
-    for start, end in matches(text, search_terms):
-        marked += text[done:start] + _FOUND + text[start:end] + _PLAIN
-        done = end
-    return marked + text[done:] if can_style() else text
 
 
 def head(question: Question) -> list[str]:
@@ -117,7 +78,7 @@ def cut(text: str, cells: int) -> str:
 
 
 def _faint(text: str) -> str:
-    return _FAINT + text + _PLAIN if can_style() else text
+    return _FAINT + text + PLAIN if can_style() else text
 
 
 def can_style() -> bool:

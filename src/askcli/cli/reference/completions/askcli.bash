@@ -1,0 +1,90 @@
+# bash completion for askcli: put it where bash-completion looks, or source it.
+_askcli_words() {
+    local word
+    for word in "$@"; do [[ $word == "$current"* ]] && COMPREPLY+=("$word"); done
+}
+_askcli_cached() {
+    local line words file="${XDG_CACHE_HOME:-$HOME/.cache}/askcli/completion/$1"
+    local -a shown
+    [[ -r $file ]] || return
+    while IFS=$'\t' read -r line words; do
+        [[ $line == "$current"* ]] || continue
+        COMPREPLY+=("${line#"$cut"}")
+        shown+=("$line${words:+  $words}")
+    done < "$file"
+    # When bash lists several, their words say which is which; what it inserts is their common part.
+    if [[ $COMP_TYPE == 63 && ${#COMPREPLY[@]} -gt 1 ]]; then COMPREPLY=("${shown[@]}"); fi
+}
+_askcli() {
+    local current=${COMP_WORDS[COMP_CWORD]} before cut= path=askcli i=$COMP_CWORD
+    COMPREPLY=()
+    # bash splits words at : and =, and inserts what comes after them.
+    while [[ i -gt 1 && (${COMP_WORDS[i]} == : || ${COMP_WORDS[i - 1]} == :) ]]; do
+        current=${COMP_WORDS[--i]}$current cut=${current%"${current##*:}"}
+    done
+    before=${COMP_WORDS[i - 1]}
+    if [[ $current == "=" ]]; then current=
+    elif [[ $before == "=" ]]; then before=${COMP_WORDS[i - 2]}; fi
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case "$path ${COMP_WORDS[i]}" in
+        "askcli ask"|"askcli batch"|"askcli register"|"askcli login"|"askcli logout"|"askcli passwd"|"askcli whoami"|"askcli usage"|"askcli status"|"askcli help"|"askcli completion"|"askcli openapi"|"askcli serve"|"askcli migrate"|"askcli audit"|"askcli history"|"askcli history list"|"askcli history search"|"askcli history show"|"askcli history export"|"askcli history delete"|"askcli token"|"askcli token create"|"askcli token list"|"askcli token revoke"|"askcli models"|"askcli models list"|"askcli models pull"|"askcli config"|"askcli config get"|"askcli config set"|"askcli config unset"|"askcli config path"|"askcli users"|"askcli users list"|"askcli users show"|"askcli users disable"|"askcli users enable"|"askcli users delete"|"askcli users reset-password"|"askcli users export"|"askcli users quota"|"askcli invite"|"askcli invite create"|"askcli invite list"|"askcli invite revoke") path="$path ${COMP_WORDS[i]}" ;;
+        esac
+    done
+    case "$before" in
+        --model|-m) _askcli_cached models; return ;;
+        --conversation|--rejoin|--retry) _askcli_cached ids; return ;;
+        --profile) _askcli_cached profiles; return ;;
+        --format) _askcli_words json jsonl csv markdown; return ;;
+        --concurrency|--days|--email|--event|--failures|--file|--host|--invite|--limit|--max-tokens|--name|--note|--older-than|--output|--port|--run|--scope|--server|--session|--since|--system|--timeout|--tokens-day|--tokens-month|--until|--usd-day|--usd-month|--user|--uses|--workers|-f|-j|-n|-o|-s) compopt -o default; return ;;
+    esac
+    case "$path" in
+        "askcli") _askcli_words ask batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config users invite --debug --version --help ;;
+        "askcli ask") compopt -o default; _askcli_words --file -f --system -s --model -m --continue -c --conversation --max-tokens --rejoin --retry --no-stdin --json --ndjson --raw --output -o --quiet -q --server --profile --timeout --help ;;
+        "askcli batch") compopt -o default; [[ $current == -* ]] && _askcli_words --concurrency -j --model -m --system -s --run --failures --quiet -q --server --profile --timeout --help ;;
+        "askcli register") _askcli_words --name --email --invite --password-stdin --json --server --profile --help ;;
+        "askcli login") _askcli_words --email --password-stdin --with-token --json --server --profile --help ;;
+        "askcli logout") _askcli_words --all --session --server --profile --help ;;
+        "askcli passwd") _askcli_words --password-stdin --keep-tokens --server --profile --help ;;
+        "askcli whoami") _askcli_words --sessions --json --server --profile --help ;;
+        "askcli usage") _askcli_words --since --until --json --server --profile --help ;;
+        "askcli status") _askcli_words --json --server --profile --help ;;
+        "askcli help") compopt -o default; _askcli_words --help ;;
+        "askcli completion") compopt -o default; _askcli_words --help ;;
+        "askcli openapi") _askcli_words --server --profile --help ;;
+        "askcli serve") _askcli_words --host --port --workers --stop --help ;;
+        "askcli migrate") _askcli_words --help ;;
+        "askcli audit") _askcli_words --user --event --limit -n --json --help ;;
+        "askcli history") _askcli_words list search show export delete --limit -n --conversation --since --until --json --server --profile --help ;;
+        "askcli history list") _askcli_words --limit -n --conversation --since --until --json --server --profile --help ;;
+        "askcli history search") compopt -o default; _askcli_words --limit -n --conversation --since --until --json --server --profile --help ;;
+        "askcli history show") _askcli_cached ids; _askcli_words --json --server --profile --help ;;
+        "askcli history export") _askcli_words --format --conversation --since --until --output -o --server --profile --help ;;
+        "askcli history delete") _askcli_cached ids; _askcli_words --older-than --yes --json --server --profile --help ;;
+        "askcli token") _askcli_words create list revoke --help ;;
+        "askcli token create") compopt -o default; _askcli_words --scope --days --json --server --profile --help ;;
+        "askcli token list") _askcli_words --json --server --profile --help ;;
+        "askcli token revoke") compopt -o default; _askcli_words --server --profile --help ;;
+        "askcli models") _askcli_words list pull --json --server --profile --help ;;
+        "askcli models list") _askcli_words --json --server --profile --help ;;
+        "askcli models pull") _askcli_words qwen2.5-coder-1.5b smollm2-135m --help ;;
+        "askcli config") _askcli_words get set unset path --json --help ;;
+        "askcli config get") _askcli_words jwt_secret jwt_secret_previous anthropic_api_key anthropic_base_url db_conn_string host port answerer model local_model script access_token_seconds refresh_token_days refresh_grace_seconds registration allowed_hosts allowed_origins trusted_proxies login_limit account_limit address_limit register_limit refresh_limit quota_tokens_day quota_tokens_month quota_usd_day quota_usd_month audit_days server profile token timeout idle_seconds connect_seconds first_token_seconds between_tokens_seconds answer_seconds upstream_attempts max_running max_waiting orphan_seconds drain_seconds config_dir data_dir --json --help ;;
+        "askcli config set") _askcli_words jwt_secret jwt_secret_previous anthropic_api_key anthropic_base_url db_conn_string host port answerer model local_model script access_token_seconds refresh_token_days refresh_grace_seconds registration allowed_hosts allowed_origins trusted_proxies login_limit account_limit address_limit register_limit refresh_limit quota_tokens_day quota_tokens_month quota_usd_day quota_usd_month audit_days server profile token timeout idle_seconds connect_seconds first_token_seconds between_tokens_seconds answer_seconds upstream_attempts max_running max_waiting orphan_seconds drain_seconds config_dir data_dir --help ;;
+        "askcli config unset") _askcli_words jwt_secret jwt_secret_previous anthropic_api_key anthropic_base_url db_conn_string host port answerer model local_model script access_token_seconds refresh_token_days refresh_grace_seconds registration allowed_hosts allowed_origins trusted_proxies login_limit account_limit address_limit register_limit refresh_limit quota_tokens_day quota_tokens_month quota_usd_day quota_usd_month audit_days server profile token timeout idle_seconds connect_seconds first_token_seconds between_tokens_seconds answer_seconds upstream_attempts max_running max_waiting orphan_seconds drain_seconds config_dir data_dir --help ;;
+        "askcli config path") _askcli_words --help ;;
+        "askcli users") _askcli_words list show disable enable delete reset-password export quota --help ;;
+        "askcli users list") _askcli_words --spending --json --help ;;
+        "askcli users show") compopt -o default; _askcli_words --json --help ;;
+        "askcli users disable") compopt -o default; _askcli_words --help ;;
+        "askcli users enable") compopt -o default; _askcli_words --help ;;
+        "askcli users delete") compopt -o default; _askcli_words --yes --help ;;
+        "askcli users reset-password") compopt -o default; _askcli_words --keep-tokens --password-stdin --help ;;
+        "askcli users export") compopt -o default; _askcli_words --help ;;
+        "askcli users quota") compopt -o default; _askcli_words --tokens-day --tokens-month --usd-day --usd-month --json --help ;;
+        "askcli invite") _askcli_words create list revoke --help ;;
+        "askcli invite create") _askcli_words --note --uses --days --json --help ;;
+        "askcli invite list") _askcli_words --json --help ;;
+        "askcli invite revoke") compopt -o default; _askcli_words --help ;;
+    esac
+}
+complete -F _askcli askcli

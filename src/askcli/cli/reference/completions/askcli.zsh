@@ -1,0 +1,78 @@
+#compdef askcli
+# zsh completion for askcli: put it, as _askcli, into a directory of $fpath.
+_askcli_cached() {
+    local file="${XDG_CACHE_HOME:-$HOME/.cache}/askcli/completion/$1" line
+    local -a values shown
+    [[ -r $file ]] || return
+    while IFS= read -r line; do
+        values+=("${line%%$'\t'*}")
+        shown+=("${line//$'\t'/  }")
+    done < "$file"
+    compadd -l -d shown -a -- values
+}
+_askcli() {
+    local before="${words[CURRENT - 1]}" path_="askcli" i
+    if [[ $PREFIX == --*=* ]]; then before="${PREFIX%%=*}"; compset -P '*='; fi
+    for ((i = 2; i < CURRENT; i++)); do
+        case "$path_ ${words[i]}" in
+        "askcli ask"|"askcli batch"|"askcli register"|"askcli login"|"askcli logout"|"askcli passwd"|"askcli whoami"|"askcli usage"|"askcli status"|"askcli help"|"askcli completion"|"askcli openapi"|"askcli serve"|"askcli migrate"|"askcli audit"|"askcli history"|"askcli history list"|"askcli history search"|"askcli history show"|"askcli history export"|"askcli history delete"|"askcli token"|"askcli token create"|"askcli token list"|"askcli token revoke"|"askcli models"|"askcli models list"|"askcli models pull"|"askcli config"|"askcli config get"|"askcli config set"|"askcli config unset"|"askcli config path"|"askcli users"|"askcli users list"|"askcli users show"|"askcli users disable"|"askcli users enable"|"askcli users delete"|"askcli users reset-password"|"askcli users export"|"askcli users quota"|"askcli invite"|"askcli invite create"|"askcli invite list"|"askcli invite revoke") path_="$path_ ${words[i]}" ;;
+        esac
+    done
+    case "$before" in
+        --model|-m) _askcli_cached models; return ;;
+        --conversation|--rejoin|--retry) _askcli_cached ids; return ;;
+        --profile) _askcli_cached profiles; return ;;
+        --format) compadd -- json jsonl csv markdown; return ;;
+        --concurrency|--days|--email|--event|--failures|--file|--host|--invite|--limit|--max-tokens|--name|--note|--older-than|--output|--port|--run|--scope|--server|--session|--since|--system|--timeout|--tokens-day|--tokens-month|--until|--usd-day|--usd-month|--user|--uses|--workers|-f|-j|-n|-o|-s) _files; return ;;
+    esac
+    case "$path_" in
+        "askcli") compadd -- ask batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config users invite --debug --version --help ;;
+        "askcli ask") _files; compadd -- --file -f --system -s --model -m --continue -c --conversation --max-tokens --rejoin --retry --no-stdin --json --ndjson --raw --output -o --quiet -q --server --profile --timeout --help ;;
+        "askcli batch") _files; compadd -- --concurrency -j --model -m --system -s --run --failures --quiet -q --server --profile --timeout --help ;;
+        "askcli register") compadd -- --name --email --invite --password-stdin --json --server --profile --help ;;
+        "askcli login") compadd -- --email --password-stdin --with-token --json --server --profile --help ;;
+        "askcli logout") compadd -- --all --session --server --profile --help ;;
+        "askcli passwd") compadd -- --password-stdin --keep-tokens --server --profile --help ;;
+        "askcli whoami") compadd -- --sessions --json --server --profile --help ;;
+        "askcli usage") compadd -- --since --until --json --server --profile --help ;;
+        "askcli status") compadd -- --json --server --profile --help ;;
+        "askcli help") _files; compadd -- --help ;;
+        "askcli completion") _files; compadd -- --help ;;
+        "askcli openapi") compadd -- --server --profile --help ;;
+        "askcli serve") compadd -- --host --port --workers --stop --help ;;
+        "askcli migrate") compadd -- --help ;;
+        "askcli audit") compadd -- --user --event --limit -n --json --help ;;
+        "askcli history") compadd -- list search show export delete --limit -n --conversation --since --until --json --server --profile --help ;;
+        "askcli history list") compadd -- --limit -n --conversation --since --until --json --server --profile --help ;;
+        "askcli history search") _files; compadd -- --limit -n --conversation --since --until --json --server --profile --help ;;
+        "askcli history show") _askcli_cached ids; compadd -- --json --server --profile --help ;;
+        "askcli history export") compadd -- --format --conversation --since --until --output -o --server --profile --help ;;
+        "askcli history delete") _askcli_cached ids; compadd -- --older-than --yes --json --server --profile --help ;;
+        "askcli token") compadd -- create list revoke --help ;;
+        "askcli token create") _files; compadd -- --scope --days --json --server --profile --help ;;
+        "askcli token list") compadd -- --json --server --profile --help ;;
+        "askcli token revoke") _files; compadd -- --server --profile --help ;;
+        "askcli models") compadd -- list pull --json --server --profile --help ;;
+        "askcli models list") compadd -- --json --server --profile --help ;;
+        "askcli models pull") compadd -- qwen2.5-coder-1.5b smollm2-135m --help ;;
+        "askcli config") compadd -- get set unset path --json --help ;;
+        "askcli config get") compadd -- jwt_secret jwt_secret_previous anthropic_api_key anthropic_base_url db_conn_string host port answerer model local_model script access_token_seconds refresh_token_days refresh_grace_seconds registration allowed_hosts allowed_origins trusted_proxies login_limit account_limit address_limit register_limit refresh_limit quota_tokens_day quota_tokens_month quota_usd_day quota_usd_month audit_days server profile token timeout idle_seconds connect_seconds first_token_seconds between_tokens_seconds answer_seconds upstream_attempts max_running max_waiting orphan_seconds drain_seconds config_dir data_dir --json --help ;;
+        "askcli config set") compadd -- jwt_secret jwt_secret_previous anthropic_api_key anthropic_base_url db_conn_string host port answerer model local_model script access_token_seconds refresh_token_days refresh_grace_seconds registration allowed_hosts allowed_origins trusted_proxies login_limit account_limit address_limit register_limit refresh_limit quota_tokens_day quota_tokens_month quota_usd_day quota_usd_month audit_days server profile token timeout idle_seconds connect_seconds first_token_seconds between_tokens_seconds answer_seconds upstream_attempts max_running max_waiting orphan_seconds drain_seconds config_dir data_dir --help ;;
+        "askcli config unset") compadd -- jwt_secret jwt_secret_previous anthropic_api_key anthropic_base_url db_conn_string host port answerer model local_model script access_token_seconds refresh_token_days refresh_grace_seconds registration allowed_hosts allowed_origins trusted_proxies login_limit account_limit address_limit register_limit refresh_limit quota_tokens_day quota_tokens_month quota_usd_day quota_usd_month audit_days server profile token timeout idle_seconds connect_seconds first_token_seconds between_tokens_seconds answer_seconds upstream_attempts max_running max_waiting orphan_seconds drain_seconds config_dir data_dir --help ;;
+        "askcli config path") compadd -- --help ;;
+        "askcli users") compadd -- list show disable enable delete reset-password export quota --help ;;
+        "askcli users list") compadd -- --spending --json --help ;;
+        "askcli users show") _files; compadd -- --json --help ;;
+        "askcli users disable") _files; compadd -- --help ;;
+        "askcli users enable") _files; compadd -- --help ;;
+        "askcli users delete") _files; compadd -- --yes --help ;;
+        "askcli users reset-password") _files; compadd -- --keep-tokens --password-stdin --help ;;
+        "askcli users export") _files; compadd -- --help ;;
+        "askcli users quota") _files; compadd -- --tokens-day --tokens-month --usd-day --usd-month --json --help ;;
+        "askcli invite") compadd -- create list revoke --help ;;
+        "askcli invite create") compadd -- --note --uses --days --json --help ;;
+        "askcli invite list") compadd -- --json --help ;;
+        "askcli invite revoke") _files; compadd -- --help ;;
+    esac
+}
+if [[ $funcstack[1] == _askcli ]]; then _askcli "$@"; else compdef _askcli askcli; fi
