@@ -90,7 +90,7 @@ def test_sizes_of_questions_asked_before_are_known(new_database: NewDatabase) ->
         questions.remove(connection, user_id, UUID(deleted))
         change = update(questions_table).where(questions_table.c.question == "two")
         connection.execute(change.values(answer="éé", system="s"))
-        known = select(questions_table.c.id, sizes.of_texts(connection))
+        known = select(questions_table.c.id, sizes.of_texts("sqlite"))
         in_order = known.order_by(questions_table.c.id)
         assert [size for _, size in connection.execute(in_order)] == [3, 8]
         count = connection.exec_driver_sql("SELECT count(*) FROM question_sizes").scalar()

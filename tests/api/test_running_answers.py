@@ -67,7 +67,7 @@ def test_a_page_counts_the_text_so_far(new_database: NewDatabase, kind: str) -> 
         half = "é" * (sizes.MAX_BYTES // 4)  # in bytes
         parts = [{"position": 1 + n * len(half), "text": half} for n in range(2)]
         answer_parts.add(connection, [part | {"question_id": ids[1]} for part in parts])
-        sizes_ = select(questions.c.id, sizes.of_texts(connection))
+        sizes_ = select(questions.c.id, sizes.of_texts(kind.replace("postgres", "postgresql")))
         assert [size for _, size in connection.execute(sizes_.order_by(questions.c.id))] == [
             2,
             2 + sizes.MAX_BYTES,

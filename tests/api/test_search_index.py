@@ -88,7 +88,7 @@ def test_what_was_stored_before_the_index_is_found(new_database: NewDatabase) ->
                 connection, user_id, terms("quagga"), listing.Filter(limit=5)
             )
             assert page
-            assert [r["id"] for r in page.rows] == [row["id"]]
+            assert [r["id"] for r in page.rows] == [str(row["id"])]
             command.downgrade(migrations.config(connection), "0002")
         database.close()
 

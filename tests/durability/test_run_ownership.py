@@ -35,7 +35,7 @@ from tests.support.waiting import eventually
 def stored(server: ServerProcess, marker: str) -> RowMapping:
     """The row of the question, with its text so far."""
     with database_of(server) as connection:
-        columns = answer_parts.columns(connection)
+        columns = answer_parts.columns_of(connection.dialect.name)
         query = select(*columns).where(questions.c.question == marker)
         return connection.execute(query).mappings().one()
 

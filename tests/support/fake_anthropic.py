@@ -116,8 +116,7 @@ class FakeAnthropic:
             request.transport.close()
         if reply.html:
             page = "<html>A hotel's login page, or a gateway's error</html>"
-            headers = {"content-type": "text/html"} | reply.headers
-            return web.Response(text=page, headers=headers, status=reply.status)
+            return web.Response(text=page, content_type="text/html", status=reply.status)
         if reply.status != 200 and reply.failures != 0:
             reply.failures = reply.failures and reply.failures - 1
             error = {"type": reply.error_type or "api_error", "message": "SECRET upstream words"}
@@ -128,7 +127,7 @@ class FakeAnthropic:
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         with suppress(ConnectionError):  # the reader has left
-            await self._send(request, response, reply, reply.edit(events_of(body, reply)))
+            await self._send(request, response, reply, reply.edit(self._events(body, reply)))
         return response
 
     async def _send(
@@ -145,7 +144,8 @@ class FakeAnthropic:
                 if await self._fault(request, response, reply):
                     return
             else:
-                await response.write(encoded(event))
+                data = json.dumps(event)
+                await response.write(f"event: {event['type']}\ndata: {data}\n\n".encode())
                 if event["type"] == "content_block_delta":
                     await asyncio.sleep(reply.pause)
 
@@ -165,47 +165,41 @@ class FakeAnthropic:
                 await response.write(b"data: " + b"x" * 2**20 + b"\n")
         elif reply.fault == "overloaded":
             error = {"type": "overloaded_error", "message": "SECRET upstream words"}
-            await response.write(encoded({"type": "error", "error": error}))
+            data = json.dumps({"type": "error", "error": error})
+            await response.write(f"event: error\ndata: {data}\n\n".encode())
         return reply.fault != "malformed"
 
-
-def encoded(event: dict[str, Any]) -> bytes:
-    """An event as it is sent."""
-    return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
-
-
-def events_of(body: dict[str, Any], reply: Reply) -> list[dict[str, Any]]:
-    """The events of a reply to this request."""
-    message = {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": body["model"],
-        "content": [],
-        "stop_reason": None,
-        "stop_sequence": None,
-        "usage": {"input_tokens": reply.input_tokens, "output_tokens": 1},
-    }
-    block = {"type": "text", "text": ""}
-    events: list[dict[str, Any]] = [
-        *([HOLD] if reply.hold_after == -1 else []),
-        {"type": "message_start", "message": message},
-        {"type": "content_block_start", "index": 0, "content_block": block},
-    ]
-    for number, piece in enumerate(reply.pieces):
-        if number == reply.hold_after:
-            events.append(HOLD)
-        if reply.fault and number == reply.fault_after:
-            events.append(FAULT)
-        delta = {"type": "text_delta", "text": piece}
-        events.append({"type": "content_block_delta", "index": 0, "delta": delta})
-    return [
-        *events,
-        {"type": "content_block_stop", "index": 0},
-        {
-            "type": "message_delta",
-            "delta": {"stop_reason": reply.stop_reason, "stop_sequence": None},
-            "usage": {"output_tokens": 7},
-        },
-        {"type": "message_stop"},
-    ]
+    def _events(self, body: dict[str, Any], reply: Reply) -> list[dict[str, Any]]:
+        message = {
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "model": body["model"],
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": {"input_tokens": reply.input_tokens, "output_tokens": 1},
+        }
+        block = {"type": "text", "text": ""}
+        events: list[dict[str, Any]] = [
+            *([HOLD] if reply.hold_after == -1 else []),
+            {"type": "message_start", "message": message},
+            {"type": "content_block_start", "index": 0, "content_block": block},
+        ]
+        for number, piece in enumerate(reply.pieces):
+            if number == reply.hold_after:
+                events.append(HOLD)
+            if reply.fault and number == reply.fault_after:
+                events.append(FAULT)
+            delta = {"type": "text_delta", "text": piece}
+            events.append({"type": "content_block_delta", "index": 0, "delta": delta})
+        return [
+            *events,
+            {"type": "content_block_stop", "index": 0},
+            {
+                "type": "message_delta",
+                "delta": {"stop_reason": reply.stop_reason, "stop_sequence": None},
+                "usage": {"output_tokens": 7},
+            },
+            {"type": "message_stop"},
+        ]

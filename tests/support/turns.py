@@ -25,12 +25,17 @@ class Order:
         self.given: list[str] = []
         self._run, self._queued, self._change = services.database._run, 0, asyncio.Condition()
         services.database._run = self._note  # type: ignore[method-assign, assignment]
-        loop: Any = asyncio.get_running_loop()
-        self._give, loop.run_in_executor = loop.run_in_executor, self._note_given
+        self._run_unit = services.database._run_unit
+        services.database._run_unit = self._note_given  # type: ignore[method-assign]
 
-    def _note_given(self, *args: Any) -> Any:
-        self.given.append(asker.get())
-        return self._give(*args)
+    async def _note_given(self, run: Any, work: Callable[[Any], Any], turn: Any) -> Any:
+        name = asker.get()
+
+        def noted(connection: Any) -> Any:
+            self.given.append(name)
+            return work(connection)
+
+        return await self._run_unit(run, noted, turn)
 
     async def _note(self, *args: Any) -> Any:
         self._queued += 1

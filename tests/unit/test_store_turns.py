@@ -4,67 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-import httpx2
 import pytest
 
-from askcli.server.app import create_app
-from askcli.server.bootstrap import Services, build
-from askcli.server.http.activity import Activity
-from askcli.server.http.connections import Connections
-from askcli.services import request_info
 from askcli.services.questions.ask import Ask
-from askcli.services.request_info import RequestInfo
-from askcli.settings import Settings
-from askcli.store import engines, group_commit, pool, users
+from askcli.store import engines, group_commit, pool
 from askcli.store.database import Database
 from askcli.store.pool import Pool, take_turns_as
 from tests.support.databases import NewDatabase, migrated
+from tests.support.in_app import access_token, client_of, services_on
 from tests.support.people import new_user
-from tests.support.secrets import SECRET
 from tests.support.turns import MANY, order_of
 from tests.support.writer import together
 
 SCRIPT = {"name": "script", "scopes": ["read"], "expires_in_days": 1}
 
 FEW = engines.READERS  # as many as are under way at once
-
-
-@asynccontextmanager
-async def services_on(url: str) -> AsyncIterator[Services]:
-    services = build(Settings(db_conn_string=migrated(url), jwt_secret=SECRET, answerer="scripted"))
-    try:
-        yield services
-    finally:
-        await services.close()
-
-
-@asynccontextmanager
-async def client_of(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client of the whole application, without a socket."""
-    app = create_app(services, Activity(), None, lambda: None, [])
-    app.state.connections = Connections(1000)
-
-    async def connection(scope: Any, receive: Any, send: Any) -> None:
-        await app({**scope, "state": {"abort_if_stalled": lambda: False}}, receive, send)
-
-    transport = httpx2.ASGITransport(connection, client=("192.0.2.1", 1))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-        yield client
-
-
-async def access_token(services: Services, email: str) -> dict[str, str]:
-    """The header of a new user who is logged in."""
-    user_id = await services.database.write(new_user, email)
-    user = await services.database.read(users.by_id, user_id)
-    assert user
-    request_info.bind(RequestInfo("id", "client", None))
-    tokens = await services.sessions.open(user)
-    return {"authorization": f"Bearer {tokens['access_token']}"}
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
@@ -150,13 +107,13 @@ def test_units_without_an_owner_wait_for_no_turn(new_database: NewDatabase) -> N
 def test_a_unit_that_need_not_wait_is_in_a_thread_at_once() -> None:
     async def scenario() -> None:
         threads, submitted = Pool(1, "test"), list[Any]()
-        submit = threads._threads.submit
+        submit = threads._threads.run
 
         def note(*args: Any) -> Any:
             submitted.append(args)
             return submit(*args)
 
-        threads._threads.submit = note  # type: ignore[method-assign, assignment]
+        threads._threads.run = note  # type: ignore[method-assign, assignment]
         take_turns_as("alice")
         unit = asyncio.create_task(threads.run(threading.get_ident))
         await asyncio.sleep(0)  # the task's first step

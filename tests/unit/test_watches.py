@@ -11,8 +11,9 @@ from uuid import UUID
 import pytest
 
 from askcli.errors import DatabaseUnavailable
-from askcli.services.auth import authentication
-from askcli.services.auth.authentication import ALL_SCOPES, Authentication, Caller
+from askcli.services.auth import watches
+from askcli.services.auth.authentication import ALL_SCOPES, Caller
+from askcli.services.auth.watches import Watches
 from askcli.services.clock import new_id
 from askcli.store.database import Database
 from askcli.store.listener import Listener
@@ -43,14 +44,14 @@ class Watching:
         self.database = Sessions()
         this = cast(Database, self.database)
         self.listener = Listener(this, new_id())
-        self.authentication = Authentication(this, cast(Any, None), self.listener)
+        self.watches = Watches(this, self.listener)
         self.watched = ExitStack()
         self.ends = list[UUID]()
 
     def watch(self) -> Caller:
         caller = Caller(new_id(), ALL_SCOPES, session_id=new_id())
         on_end = lambda: self.ends.append(caller.user_id)  # noqa: E731
-        self.watched.enter_context(self.authentication.watching(caller, on_end))
+        self.watched.enter_context(self.watches.watching(caller, on_end))
         return caller
 
     async def asks(self) -> set[UUID]:
@@ -68,13 +69,13 @@ class Watching:
 
 @pytest.fixture(autouse=True)
 def _never_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(authentication, "NOTIFIED_WATCH_SECONDS", 3600)
+    monkeypatch.setattr(watches, "NOTIFIED_WATCH_SECONDS", 3600)
 
 
 def scenario(work: Callable[[Watching], Awaitable[None]]) -> None:
     async def run() -> None:
         watching = Watching()
-        updating = asyncio.create_task(watching.authentication.run())
+        updating = asyncio.create_task(watching.watches.run())
         await work(watching)
         updating.cancel()
 
@@ -107,7 +108,7 @@ def test_watches_are_updated_when_notifications_may_have_been_missed() -> None:
 
 
 def test_an_update_that_fails_is_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(authentication, "WATCH_SECONDS", 0.01)
+    monkeypatch.setattr(watches, "WATCH_SECONDS", 0.01)
 
     async def work(watching: Watching) -> None:
         watching.listener._turn(is_listening=True)

@@ -9,6 +9,7 @@ from askcli.answerers import prices
 from askcli.answerers.base import Finish, Piece, Request
 from askcli.answerers.messages import MessagesClient
 from askcli.contract.shapes import Model
+from askcli.errors import ProviderFailed
 
 # Anthropic's current models, fast to slow, on 2026-11-22; source: the models overview in its
 # documentation. Sonnet is the default: the family's middle, called the best combination of speed
@@ -44,14 +45,9 @@ class AnthropicAnswerer:
         """Return the default limit of an answer, in tokens."""
         return MAX_TOKENS
 
-    @property
-    def is_loaded(self) -> bool:
-        """Whether the SDK is imported."""
-        return self._client.is_open
-
     async def warm(self) -> None:
-        """Import the SDK; what it refuses, such as an address, is the error of an answer."""
-        with suppress(Exception):
+        """Import the SDK."""
+        with suppress(ProviderFailed):
             await self._client.open()
 
     def cost_usd(self, finish: Finish) -> float | None:

@@ -21,6 +21,7 @@ from askcli.services.auth.rate_limits import RateLimits
 from askcli.services.auth.sessions import Sessions
 from askcli.services.auth.signing_key import signing_secrets
 from askcli.services.auth.tokens import Tokens
+from askcli.services.auth.watches import Watches
 from askcli.services.clock import new_id
 from askcli.services.housekeeping import Housekeeping
 from askcli.services.indexing import Indexing
@@ -58,6 +59,7 @@ class Services:
     listener: Listener
     answerer: Answerer
     authentication: Authentication
+    watches: Watches
     accounts: Accounts
     logins: Logins
     sessions: Sessions
@@ -90,8 +92,7 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
     Raises Misused for settings that cannot work.
     """
     registration = registration or settings.registration_policy
-    answerer = factory.build(settings)
-    database = Database(settings.database_url)
+    answerer, database = factory.build(settings), Database(settings.database_url)
     secret, previous = signing_secrets(settings, is_sqlite=database.is_sqlite)
     tokens = Tokens(secret, previous, settings.access_token_seconds)
     passwords, limits = Passwords(), RateLimits(settings)
@@ -107,7 +108,8 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
         database=database,
         listener=listener,
         answerer=answerer,
-        authentication=Authentication(database, tokens, listener),
+        authentication=Authentication(database, tokens),
+        watches=Watches(database, listener),
         accounts=Accounts(database, passwords, limits, registration.policy),
         logins=Logins(database, passwords, sessions, LoginLimits(settings, limits)),
         sessions=sessions,

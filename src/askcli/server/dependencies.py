@@ -40,12 +40,13 @@ ServicesHere = Annotated[Services, Depends(get_services)]
 
 
 async def admit(request: Request, scopes: Sequence[str]) -> Caller:
-    """Authenticate the request's caller, who must have one of these scopes.
+    """Return whom the request's token names, who must have one of these scopes.
 
-    Raises NotAuthenticated, or a subclass, without a valid token, and ScopeMissing.
+    The request's first unit of work checks them. Raises NotAuthenticated, or a subclass, without a
+    token that can be valid, and ScopeMissing.
     """
     services = await get_services(request)
-    caller = await services.authentication.authenticate(_token(request))
+    caller = await services.authentication.claim(_token(request))
     request.state.caller = caller
     if caller.scopes.isdisjoint(scopes):
         need = " or ".join(scopes) if "account" not in scopes else "a login, which no token is"

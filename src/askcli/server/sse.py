@@ -19,7 +19,7 @@ from askcli.contract.protocol import (
 from askcli.contract.shapes import Delta
 from askcli.errors import AskcliError
 from askcli.problems import to_problem
-from askcli.services.auth.authentication import Watch
+from askcli.services.auth.watches import Watch
 from askcli.services.runs.stream import AnswerStream
 
 PING_SECONDS = 15.0

@@ -15,7 +15,7 @@ from askcli.services import audit
 from askcli.services.auth import scripts
 from askcli.services.auth.accounts import email_key
 from askcli.services.clock import now, rfc3339
-from askcli.services.shapes import as_api_token, as_question, as_session, as_user
+from askcli.services.shapes import as_api_token, as_session, as_user
 from askcli.services.usage import quotas
 from askcli.services.usage.quotas import UNLIMITED, Quota
 from askcli.store import api_tokens, listing, questions, sessions, usage, users
@@ -133,7 +133,7 @@ def all_questions(connection: Connection, user_id: UUID) -> Iterator[Question]:
     is_last, cursor = False, None
     while not is_last:
         page = listing.page(connection, user_id, Filter(PAGE, cursor))
-        yield from (as_question(row) for row in page.rows)
+        yield from page.rows
         is_last, cursor = page.cursor is None, page.cursor
 
 

@@ -71,7 +71,10 @@ def add(connection: Connection, parts: Sequence[Mapping[str, Any]]) -> None:
 
 def remove(connection: Connection, question_id: UUID) -> None:
     """Delete the parts of an answer whose row has its whole text, or begins anew."""
-    connection.execute(delete(answer_parts).where(answer_parts.c.question_id == question_id))
+    connection.execute(_REMOVE, {"question_id": question_id})
+
+
+_REMOVE = delete(answer_parts).where(answer_parts.c.question_id == bindparam("question_id"))
 
 
 def end(connection: Connection, question_ids: Collection[UUID], values: Mapping[str, Any]) -> None:
@@ -80,22 +83,13 @@ def end(connection: Connection, question_ids: Collection[UUID], values: Mapping[
     In a statement of its own: PostgreSQL shows to it what was committed while it waited.
     """
     those = update(questions).where(questions.c.id.in_(question_ids))
-    connection.execute(those.values(answer=text_so_far(connection), **values))
+    connection.execute(those.values(answer=text_so_far(connection.dialect.name), **values))
     connection.execute(delete(answer_parts).where(answer_parts.c.question_id.in_(question_ids)))
 
 
-def text_so_far(connection: Connection) -> ColumnElement[str]:
-    """Return the expression of a question's answer with its parts, in one snapshot with its row."""
-    return _text_so_far(connection.dialect.name)
-
-
-def columns(connection: Connection) -> Sequence[ColumnElement[Any]]:
-    """Return a question's columns, `answer` with its parts."""
-    return _columns(connection.dialect.name)
-
-
 @cache  # making it takes longer than reading an answer
-def _text_so_far(dialect: str) -> ColumnElement[str]:
+def text_so_far(dialect: str) -> ColumnElement[Any]:
+    """Return the expression of a question's answer with its parts, in one snapshot with its row."""
     parts = answer_parts.c
     own = parts.question_id == questions.c.id
     if dialect == "sqlite":
@@ -111,8 +105,9 @@ def _text_so_far(dialect: str) -> ColumnElement[str]:
 
 
 @cache
-def _columns(dialect: str) -> Sequence[ColumnElement[Any]]:
-    return [*(c for c in questions.c if c.name != "answer"), _text_so_far(dialect)]
+def columns_of(dialect: str) -> Sequence[ColumnElement[Any]]:
+    """Return a question's columns, `answer` with its parts."""
+    return [*(c for c in questions.c if c.name != "answer"), text_so_far(dialect)]
 
 
 def news(connection: Connection, characters: Mapping[UUID, int]) -> Sequence[RowMapping]:

@@ -38,9 +38,9 @@ def of_user(connection: Connection, user_id: UUID) -> Sequence[RowMapping]:
     return connection.execute(statement.order_by(api_tokens.c.id.desc())).mappings().all()
 
 
-def use(connection: Connection, token_id: UUID, now: datetime) -> None:
+def use(connection: Connection, token_hash: str, now: datetime) -> None:
     """Set a token's time of last use."""
-    statement = update(api_tokens).where(api_tokens.c.id == token_id)
+    statement = update(api_tokens).where(api_tokens.c.token_hash == token_hash)
     connection.execute(statement.values(last_used_at=now))
 
 

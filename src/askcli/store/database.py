@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
-from askcli.store import deadline, engines, failures, search
+from askcli.store import admission, deadline, engines, failures, search
 from askcli.store.group_commit import GroupCommit
 from askcli.store.pool import LongUnits, Pool
 from askcli.store.unit import Unit
@@ -30,6 +30,7 @@ P = ParamSpec("P")
 UNIT_SECONDS = {"postgresql": 4.0, "sqlite": 10.0}
 # A thread that is stuck even beyond that (in a name server, or a hung disk) is not waited for.
 GRACE_SECONDS = 0.7
+EAGER = 4  # threads of PostgreSQL's, which wait for it most of the time
 
 
 class Database:
@@ -42,7 +43,9 @@ class Database:
         self.is_sqlite = self.dialect == "sqlite"
         self.engine = engines.sqlite(self.url) if self.is_sqlite else engines.postgresql(self.url)
         self._unit_seconds = UNIT_SECONDS[self.dialect]
-        self._readers = Pool(engines.READERS, "store")
+        # Units of SQLite only compute, so that a second thread is of use for long ones alone.
+        eager = 1 if self.is_sqlite else EAGER
+        self._readers = Pool(engines.READERS, "store", eager)
         # SQLite has one writer at a time in any case: a queue before one thread cannot fail with
         # "database is locked".
         self._writer = GroupCommit(self.transaction) if self.is_sqlite else None
@@ -50,7 +53,7 @@ class Database:
         self.is_closed = False
         # On PostgreSQL, units that wait for a lock have threads of their own: those that need no
         # lock, or another one, do not wait behind them.
-        self._waiters = Pool(engines.WAITERS, "waiters")
+        self._waiters = Pool(engines.WAITERS, "waiters", engines.WAITERS)
 
     @property
     def file(self) -> Path | None:
@@ -61,7 +64,7 @@ class Database:
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Return `work(connection, …)`, run in a read-only transaction."""
-        return await self._run(self._in_pool, self._unit(work, *args, **kwargs))
+        return await self._run(self._in_pool, lambda c: work(c, *args, **kwargs))
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -71,7 +74,7 @@ class Database:
         The work may run more than once: it has no effects but those in the database. Raises
         DatabaseUnavailable when the database cannot be reached or does not take it.
         """
-        return await self._run(self._write, self._unit(work, *args, **kwargs))
+        return await self._run(self._write, lambda c: work(c, *args, **kwargs))
 
     async def write_entry(
         self,
@@ -85,30 +88,35 @@ class Database:
         Long entries, which take tenths of a second, are stored one at a time: other units wait for
         one of them, and not for all that have queued.
         """
-        unit = self._unit(work, *args, **kwargs)
-        if not search.is_long(entry):
-            return await self._run(self._write, unit)
-        unit.is_long = True
-        return await self._run(self._write, unit, self._long_entries.turn())
-
-    def _unit(
-        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> Unit[T]:
-        return Unit(lambda connection: work(connection, *args, **kwargs), self._unit_seconds)
+        turn = self._long_entries.turn if search.is_long(entry) else None
+        return await self._run(self._write, lambda c: work(c, *args, **kwargs), turn)
 
     async def _run(
         self,
         run: Callable[[Unit[T]], Awaitable[T]],
-        unit: Unit[T],
-        turn: AbstractAsyncContextManager[None] | None = None,
+        work: Callable[[Connection], T],
+        turn: Callable[[], AbstractAsyncContextManager[None]] | None = None,
     ) -> T:
-        """Return `run(unit)`, in the time that a unit has; in a turn of long ones if given."""
+        """Run a unit; the first one of a request checks its caller before its work."""
+        if (pending := admission.pending()) is None:
+            return await self._run_unit(run, work, turn)
+        checked = pending.before(work)
+        return await pending.admit(lambda: self._run_unit(run, checked, turn))
+
+    async def _run_unit(
+        self,
+        run: Callable[[Unit[T]], Awaitable[T]],
+        work: Callable[[Connection], T],
+        turn: Callable[[], AbstractAsyncContextManager[None]] | None,
+    ) -> T:
+        """Run a unit in the time that it has; in a turn of long ones if given."""
+        unit = Unit(work, self._unit_seconds, is_long=turn is not None)
         try:
-            async with (
-                asyncio.timeout(self._unit_seconds + GRACE_SECONDS),
-                turn or nullcontext(),
-            ):
-                return await run(unit)
+            async with asyncio.timeout(self._unit_seconds + GRACE_SECONDS):
+                if turn is None:
+                    return await run(unit)
+                async with turn():
+                    return await run(unit)
         except TimeoutError:
             if not unit.has_begun:
                 raise failures.unavailable("is too busy") from None

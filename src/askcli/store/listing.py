@@ -5,45 +5,81 @@ The ids and sizes of a page's questions are read first, then the texts of those 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, Select, and_, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 
+from askcli.contract.shapes import Question
 from askcli.search_terms import Term
-from askcli.store import answer_parts, search, sizes
+from askcli.store import search, shown, sizes
 from askcli.store.tables import questions
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The rows of a page; `cursor` is its last id when there are further pages."""
+    """The questions of a page; `cursor` is its last id when there are further pages."""
 
-    rows: Sequence[RowMapping]
+    rows: Sequence[Question]
     cursor: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Filters of a page; `before` is the cursor, an id, and `ids` the first and last id."""
+    """Filters of a page; `before` is the cursor, an id."""
 
     limit: int
     before: UUID | None = None
     conversation_id: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
-    ids: tuple[UUID, UUID] | None = None
+    first_id: UUID | None = None
+    last_id: UUID | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The filters that are set, as parameters of their conditions."""
+        return {
+            field.name: value
+            for field in fields(self)
+            if field.name != "limit" and (value := getattr(self, field.name)) is not None
+        }
+
+
+_c = questions.c
+_TIME, _ID = _c.created_at.type, _c.id.type
+_CONDITIONS = {
+    "before": _c.id < bindparam("before", type_=_ID),
+    "conversation_id": _c.conversation_id == bindparam("conversation_id", type_=_ID),
+    "since": _c.created_at >= bindparam("since", type_=_TIME),
+    "until": _c.created_at < bindparam("until", type_=_TIME),
+    "first_id": _c.id >= bindparam("first_id", type_=_ID),
+    "last_id": _c.id <= bindparam("last_id", type_=_ID),
+}
 
 
 def page(connection: Connection, user_id: UUID, filter_: Filter) -> Page:
     """Return the user's questions, newest first, at most `filter_.limit`."""
-    query = _filtered(select(questions.c.id, sizes.of_texts(connection)), user_id, filter_)
-    if filter_.before:
-        query = query.where(questions.c.id < filter_.before)
-    return _load(connection, user_id, query.order_by(questions.c.id.desc()), filter_.limit)
+    values = filter_.values
+    query = _newest(connection.dialect.name, frozenset(values))
+    ids, has_more = _fitting(connection, query, values | {"user_id": user_id}, filter_.limit)
+    if not ids:
+        return Page([], None)
+    if filter_.since or filter_.until:  # questions of other times may be between them
+        rows = shown.those(connection, user_id, ids)
+        return Page(_in_order(rows, ids), ids[-1] if has_more else None)
+    rows = shown.between(connection, user_id, ids[0], ids[-1], filter_.conversation_id)
+    return Page(list(rows), ids[-1] if has_more else None)
+
+
+@cache
+def _newest(dialect: str, filters: frozenset[str]) -> Select[Any]:
+    query = _filtered(select(_c.id), dialect, filters)
+    return query.order_by(_c.id.desc()).limit(bindparam("limit"))
 
 
 def search_page(
@@ -60,56 +96,42 @@ def search_page(
 def _search_page(
     connection: Connection, user_id: UUID, terms: Sequence[Term], filter_: Filter
 ) -> Page | None:
-    matches = search.ranked(connection, user_id, terms)
-    ids = select(questions.c.id, sizes.of_texts(connection))
-    joined = ids.join(matches, matches.c.question_id == questions.c.id)
-    query = _filtered(joined, user_id, filter_)
-    if filter_.before:
-        of_cursor = select(matches.c.rank).where(matches.c.question_id == filter_.before)
+    matches, values = search.ranked(connection, user_id, terms), filter_.values
+    before = values.pop("before", None)
+    dialect = connection.dialect.name
+    joined = select(_c.id).join(matches, matches.c.question_id == _c.id)
+    query = _filtered(joined, dialect, frozenset(values))
+    if before:
+        of_cursor = select(matches.c.rank).where(matches.c.question_id == before)
         rank = connection.execute(of_cursor).scalar()
         if rank is None:
             return None
         worse = matches.c.rank < rank
-        query = query.where(
-            or_(worse, and_(matches.c.rank == rank, questions.c.id < filter_.before))
-        )
-    best_first = query.order_by(matches.c.rank.desc(), questions.c.id.desc())
-    return _load(connection, user_id, best_first, filter_.limit)
+        query = query.where(or_(worse, and_(matches.c.rank == rank, _c.id < before)))
+    best_first = query.order_by(matches.c.rank.desc(), _c.id.desc()).limit(bindparam("limit"))
+    ids, has_more = _fitting(connection, best_first, values | {"user_id": user_id}, filter_.limit)
+    rows = shown.those(connection, user_id, ids)
+    return Page(_in_order(rows, ids), ids[-1] if has_more else None)
 
 
-def _load(connection: Connection, user_id: UUID, query: Select[Any], limit: int) -> Page:
-    """Load the questions of a query of (id, bytes), in its order, as many as fit into a page."""
+def _filtered(query: Select[Any], dialect: str, filters: frozenset[str]) -> Select[Any]:
+    """Return the query for one user's questions, with their sizes, under these conditions."""
+    own = query.add_columns(sizes.of_texts(dialect))
+    conditions = [_CONDITIONS[name] for name in sorted(filters)]
+    return own.where(_c.user_id == bindparam("user_id"), *conditions)
+
+
+def _fitting(
+    connection: Connection, query: Select[Any], values: Mapping[str, Any], limit: int
+) -> tuple[list[UUID], bool]:
+    """Return the ids of a query of (id, bytes) that fit into a page, and whether there are more."""
     # One more than the page: it shows whether there is a next one.
-    candidates = connection.execute(query.limit(limit + 1)).all()
+    candidates = connection.execute(query, {**values, "limit": limit + 1}).all()
     ids = sizes.fitting(candidates[:limit])
-    rows = _rows(connection, user_id, ids)
-    cursor = ids[-1] if len(ids) < len(candidates) else None
-    return Page([rows[question_id] for question_id in ids if question_id in rows], cursor)
+    return ids, len(ids) < len(candidates)
 
 
-def _rows(connection: Connection, user_id: UUID, ids: Sequence[UUID]) -> dict[UUID, RowMapping]:
-    """Return the user's questions of these ids; only running ones are read with their parts."""
-    c = questions.c
-    query = select(questions).where(c.user_id == user_id, c.id.in_(ids))
-    rows = {row["id"]: row for row in connection.execute(query).mappings()}
-    running = [question_id for question_id, row in rows.items() if row["status"] == "answering"]
-    if not running:
-        return rows
-    columns = answer_parts.columns(connection)
-    with_parts = select(*columns).where(c.user_id == user_id, c.id.in_(running))
-    for question_id in running:
-        del rows[question_id]  # which may be deleted by now
-    return rows | {row["id"]: row for row in connection.execute(with_parts).mappings()}
-
-
-def _filtered(query: Select[Any], user_id: UUID, filter_: Filter) -> Select[Any]:
-    query = query.where(questions.c.user_id == user_id)
-    if filter_.conversation_id:
-        query = query.where(questions.c.conversation_id == filter_.conversation_id)
-    if filter_.since:
-        query = query.where(questions.c.created_at >= filter_.since)
-    if filter_.until:
-        query = query.where(questions.c.created_at < filter_.until)
-    if filter_.ids:
-        query = query.where(questions.c.id.between(*filter_.ids))
-    return query
+def _in_order(rows: Iterable[Question], ids: Sequence[UUID]) -> list[Question]:
+    """Return the questions in the order of the ids; some may be deleted by now."""
+    by_id = {row["id"]: row for row in rows}
+    return [row for id_ in ids if (row := by_id.get(str(id_)))]

@@ -29,7 +29,9 @@ def by_id(connection: Connection, question_id: UUID) -> RowMapping | None:
     `id`, `user_id`, `question`, `answer` with its parts, `is_queued`.
     """
     c = questions.c
-    query = select(c.id, c.user_id, c.question, answer_parts.text_so_far(connection), c.is_queued)
+    query = select(
+        c.id, c.user_id, c.question, answer_parts.text_so_far(connection.dialect.name), c.is_queued
+    )
     return connection.execute(query.where(c.id == question_id)).mappings().first()
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import ContextVar
 from typing import TypeVar
 
 from askcli.errors import DatabaseUnavailable
 from askcli.fair_queue import FairQueue
+from askcli.store.threads import Threads
 
 T = TypeVar("T")
 
@@ -43,18 +43,19 @@ class Turns:
 class Pool:
     """A number of threads, at which the owners take turns."""
 
-    def __init__(self, threads: int, name: str) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
+    def __init__(self, threads: int, name: str, eager: int = 1) -> None:
+        """`eager` is how many threads are woken for units at once, and not after a moment."""
+        self._threads = Threads(threads, name, eager)
         self._turns = Turns(threads)
 
     async def run(self, work: Callable[[], T], *, has_turn: bool = False) -> T:
         """Return `work()`, run in one of the threads when it is its owner's turn."""
         async with self._turns.turn(has_turn=has_turn):
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            return await self._threads.run(work)
 
     def close(self) -> None:
         """Wait for the units in progress; others are forgotten."""
-        self._threads.shutdown(cancel_futures=True)
+        self._threads.close()
 
 
 class LongUnits:

@@ -16,7 +16,9 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     RowMapping,
+    Select,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -33,15 +35,44 @@ _MAY_START_AGAIN = and_(
 )
 
 
+_ADD = insert(questions)
+
+
+class _Query:
+    """A query of one question, made once: that takes longer than to run it."""
+
+    def __init__(self, *condition: ColumnElement[bool], more: Sequence[ColumnElement[Any]] = ()):
+        self.of_ended = select(questions, *more).where(*condition)
+        self._with_parts = {
+            dialect: select(*answer_parts.columns_of(dialect), *more).where(*condition)
+            for dialect in ("sqlite", "postgresql")
+        }
+
+    def of_running(self, connection: Connection) -> Select[Any]:
+        """Return the same with the text in parts."""
+        return self._with_parts[connection.dialect.name]
+
+
+_OWN = _Query(questions.c.id == bindparam("id"), questions.c.user_id == bindparam("user_id"))
+_OF_KEY = _Query(
+    questions.c.user_id == bindparam("user_id"),
+    questions.c.idempotency_key == bindparam("key"),
+    more=[_MAY_START_AGAIN.label("may_start_again")],
+)
+_CHANGE = update(questions).where(
+    questions.c.id == bindparam("which"), questions.c.run_id == bindparam("of_run"), is_answering
+)
+
+
 def add(connection: Connection, values: Mapping[str, Any], entry: search.Entry) -> None:
     """Insert and index a question. Raises IntegrityError for a user's duplicate idempotency key."""
-    connection.execute(insert(questions).values(**values))
+    connection.execute(_ADD, values)
     search.put(connection, values["id"], entry)
 
 
 def by_id(connection: Connection, user_id: UUID, question_id: UUID) -> RowMapping | None:
     """Return the user's question, None if there is none."""
-    return _one(connection, (questions.c.id == question_id, questions.c.user_id == user_id))
+    return _one(connection, _OWN, {"id": question_id, "user_id": user_id})
 
 
 def status(connection: Connection, user_id: UUID, question_id: UUID) -> str | None:
@@ -57,21 +88,15 @@ def by_key(connection: Connection, user_id: UUID, key: str) -> RowMapping | None
 
     `may_start_again` is whether it has failed without being billed.
     """
-    condition = questions.c.user_id == user_id, questions.c.idempotency_key == key
-    return _one(connection, condition, _MAY_START_AGAIN.label("may_start_again"))
+    return _one(connection, _OF_KEY, {"user_id": user_id, "key": key})
 
 
-def _one(
-    connection: Connection,
-    condition: tuple[ColumnElement[bool], ...],
-    *more: ColumnElement[Any],
-) -> RowMapping | None:
-    """Return a question, with its parts and more columns; only a running one is read with both."""
-    row = connection.execute(select(questions, *more).where(*condition)).mappings().first()
+def _one(connection: Connection, query: _Query, values: Mapping[str, Any]) -> RowMapping | None:
+    """Return a question; only a running one is read with its parts."""
+    row = connection.execute(query.of_ended, values).mappings().first()
     if row is None or row["status"] != "answering":
         return row
-    columns = answer_parts.columns(connection)
-    return connection.execute(select(*columns, *more).where(*condition)).mappings().first()
+    return connection.execute(query.of_running(connection), values).mappings().first()
 
 
 def start_again(connection: Connection, values: Mapping[str, Any]) -> bool:
@@ -123,12 +148,8 @@ def change(
     connection: Connection, question_id: UUID, run_id: UUID, values: Mapping[str, Any]
 ) -> bool:
     """Change a question that this run is answering; False when it has ended, or was deleted."""
-    statement = update(questions).where(
-        questions.c.id == question_id,
-        questions.c.run_id == run_id,
-        is_answering,
-    )
-    return connection.execute(statement.values(**values)).rowcount == 1
+    which = {"which": question_id, "of_run": run_id}
+    return connection.execute(_CHANGE, {**which, **values}).rowcount == 1
 
 
 def finish(
@@ -186,7 +207,7 @@ def remove_older(connection: Connection, user_id: UUID, until: datetime, limit: 
     """
     c = questions.c
     query = (
-        select(c.id, sizes.of_texts(connection))
+        select(c.id, sizes.of_texts(connection.dialect.name))
         .where(c.user_id == user_id, c.created_at < until, c.status != "answering")
         .where(~usage.is_reserved(c.id))
     )

@@ -8,10 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     RowMapping,
     Select,
+    bindparam,
     case,
     insert,
     literal,
@@ -50,28 +52,43 @@ def add_token(
     )
 
 
-def _open(now: datetime) -> Select[Any]:
+def _open(now: datetime | BindParameter[datetime]) -> Select[Any]:
     """Select live sessions (neither ended nor expired) with their users' `disabled_at`."""
     joined = select(sessions, users.c.disabled_at).join(users, users.c.id == sessions.c.user_id)
     return joined.where(sessions.c.ended_at.is_(None), sessions.c.expires_at > now)
 
 
+_LIVE = _open(bindparam("now", type_=sessions.c.expires_at.type)).where(
+    sessions.c.id == bindparam("id")
+)
+_SUPERSEDED_AT = select(refresh_tokens.c.superseded_at).where(
+    refresh_tokens.c.session_id == sessions.c.id,
+    refresh_tokens.c.generation == bindparam("generation"),
+)
+# Of each request, and no more columns than it needs.
+_LIVE_WITH_TOKEN = _LIVE.with_only_columns(
+    sessions.c.user_id,
+    sessions.c.used_generation,
+    users.c.disabled_at,
+    _SUPERSEDED_AT.scalar_subquery().label("superseded_at"),
+    maintain_column_froms=True,
+)
+
+
 def live(connection: Connection, session_id: UUID, now: datetime) -> RowMapping | None:
     """Return the live session and its user's `disabled_at`; None when it has ended or expired."""
-    query = _open(now).where(sessions.c.id == session_id)
-    return connection.execute(query).mappings().first()
+    return connection.execute(_LIVE, {"id": session_id, "now": now}).mappings().first()
 
 
 def live_with_token(
     connection: Connection, session_id: UUID, generation: int, now: datetime
 ) -> RowMapping | None:
-    """Return the same with the `superseded_at` of the session's tokens of this generation."""
-    superseded_at = select(refresh_tokens.c.superseded_at).where(
-        refresh_tokens.c.session_id == sessions.c.id, refresh_tokens.c.generation == generation
-    )
-    query = _open(now).where(sessions.c.id == session_id)
-    query = query.add_columns(superseded_at.scalar_subquery().label("superseded_at"))
-    return connection.execute(query).mappings().first()
+    """Return what a check of a live session and its tokens of this generation needs.
+
+    `user_id`, `disabled_at`, `used_generation` and `superseded_at`.
+    """
+    values = {"id": session_id, "generation": generation, "now": now}
+    return connection.execute(_LIVE_WITH_TOKEN, values).mappings().first()
 
 
 def live_of_token(connection: Connection, token_hash: str, now: datetime) -> RowMapping | None:

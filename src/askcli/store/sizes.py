@@ -8,7 +8,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Integer,
     LargeBinary,
     Row,
@@ -49,13 +48,9 @@ SQLITE_DROP = (
 _sizes = table("question_sizes", column("question_id", Uuid), column("bytes", Integer))
 
 
-def of_texts(connection: Connection) -> ColumnElement[int]:
-    """Return the expression of the size of a question's texts, as UTF-8."""
-    return _of_texts(connection.dialect.name)
-
-
 @cache  # made once: it is part of every page
-def _of_texts(dialect: str) -> ColumnElement[int]:
+def of_texts(dialect: str) -> ColumnElement[int]:
+    """Return the expression of the size of a question's texts, as UTF-8."""
     c = questions.c
     if dialect == "sqlite":
         size = select(_sizes.c.bytes).where(_sizes.c.question_id == c.id)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     RowMapping,
     String,
     and_,
+    bindparam,
     case,
     cast,
     delete,
@@ -31,9 +32,15 @@ from askcli.store.tables import questions, usage, users
 Period = tuple[datetime, datetime]
 
 
+_RESERVE = insert(usage)
+_OF = usage.c.question_id == bindparam("question"), usage.c.settled == bindparam("is_settled")
+_CHANGE = update(usage).where(*_OF)
+_COST = select(usage).where(*_OF)
+
+
 def reserve(connection: Connection, values: Mapping[str, Any]) -> None:
     """Insert a reservation: the most that a question may cost."""
-    connection.execute(insert(usage).values(**values, settled=False))
+    connection.execute(_RESERVE, {**values, "settled": False})
 
 
 def settle(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> None:
@@ -45,18 +52,14 @@ def change(
     connection: Connection, question_id: UUID, values: Mapping[str, Any], *, is_settled: bool
 ) -> None:
     """Change a question's cost, or its reservation; the other is left as it is."""
-    statement = update(usage).where(*_of(question_id, is_settled=is_settled))
-    connection.execute(statement.values(**values))
+    which = {"question": question_id, "is_settled": is_settled}
+    connection.execute(_CHANGE, {**which, **values})
 
 
 def cost(connection: Connection, question_id: UUID, *, is_settled: bool) -> RowMapping | None:
     """Return a question's cost, or its reservation; None where it has only the other, or none."""
-    query = select(usage).where(*_of(question_id, is_settled=is_settled))
-    return connection.execute(query).mappings().first()
-
-
-def _of(question_id: UUID, *, is_settled: bool) -> tuple[ColumnElement[bool], ...]:
-    return usage.c.question_id == question_id, usage.c.settled.is_(is_settled)
+    which = {"question": question_id, "is_settled": is_settled}
+    return connection.execute(_COST, which).mappings().first()
 
 
 def is_unbilled(question_id: ColumnElement[UUID]) -> ColumnElement[bool]:

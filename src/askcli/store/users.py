@@ -7,10 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 
 from askcli.store import notifications
 from askcli.store.tables import is_answering, questions, users
+
+_BY_ID = select(users).where(users.c.id == bindparam("id"))
+_LOCK = _BY_ID.with_for_update()
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> None:
@@ -20,7 +23,7 @@ def add(connection: Connection, values: Mapping[str, Any]) -> None:
 
 def by_id(connection: Connection, user_id: UUID) -> RowMapping | None:
     """Return the user, None if there is none."""
-    return connection.execute(select(users).where(users.c.id == user_id)).mappings().first()
+    return connection.execute(_BY_ID, {"id": user_id}).mappings().first()
 
 
 def by_email(connection: Connection, email_key: str) -> RowMapping | None:
@@ -34,8 +37,7 @@ def lock(connection: Connection, user_id: UUID) -> RowMapping | None:
 
     SQLite ignores FOR UPDATE; it has one writer at a time anyway.
     """
-    query = select(users).where(users.c.id == user_id).with_for_update()
-    return connection.execute(query).mappings().first()
+    return connection.execute(_LOCK, {"id": user_id}).mappings().first()
 
 
 def list_all(connection: Connection) -> Sequence[RowMapping]:

@@ -40,6 +40,11 @@ class Bodies:
         self.check(declared)
         return _Request(request.scope, _Body(self, request, owner).receive, request._send)
 
+    def would_take(self, request: Request) -> bool:
+        """Whether it is known that the request's body is not too large."""
+        declared = parse_whole_number(request.headers.get("content-length", ""))
+        return declared is not None and declared <= self._largest
+
     def check(self, size: int) -> None:
         """Raise HTTPException (413) for a body of this size, if it is too large."""
         # FastAPI passes HTTPException on while it reads a body, and hides any other error.

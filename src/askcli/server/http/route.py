@@ -12,9 +12,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from askcli.errors import UnsupportedMedia
 from askcli.server import openapi
+from askcli.server.bootstrap import Services
 from askcli.server.dependencies import admit, get_caller
 from askcli.server.http import bodies, direct
+from askcli.server.http.checked import Checked
 from askcli.services import request_info
+from askcli.store import admission
 
 
 def new_router(tags: list[str | Enum], prefix: str = "") -> APIRouter:
@@ -56,6 +59,8 @@ class Route(APIRoute):
             caller = getattr(request.state, "caller", None)
             owner: Hashable = caller.user_id if caller else request_info.current().site
             limits = bodies.OF_CALLERS if caller else bodies.OF_STRANGERS
+            if caller and not bodies.OF_STRANGERS.would_take(request):
+                await request.app.state.services.authentication.confirm()
             return await handle(limits.bounded(request, owner))
 
         return check_and_handle
@@ -72,18 +77,30 @@ def _direct(call: direct.Call, otherwise: ASGIApp) -> ASGIApp:
 
 
 def _for_caller(app: ASGIApp, scopes: list[str]) -> ASGIApp:
-    """Return the app for callers with one of the scopes, who are watched until they are served."""
+    """Return the app for callers with one of the scopes, who are watched until they are served.
+
+    Nothing is sent to a caller who is not checked: where the app has not done it, its response
+    waits for the check, and gives way to its error.
+    """
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        caller = await admit(request, scopes)
-        services, connections = request.app.state.services, request.app.state.connections
+        services: Services = request.app.state.services
+        authentication = services.authentication
         state = request.state
-        with (
-            connections.serving(caller.user_id),
-            services.authentication.watching(caller, state.abort_if_stalled) as state.watch,
-        ):
-            await app(scope, receive, send)
+        try:
+            caller = await admit(request, scopes)
+            with (
+                request.app.state.connections.serving(caller.user_id),
+                services.watches.watching(caller, state.abort_if_stalled) as state.watch,
+            ):
+                checked = Checked(authentication, scope, receive, send)
+                await app(scope, receive, checked.send)
+        except Exception:
+            await authentication.confirm()
+            raise
+        finally:
+            admission.bind(None)
 
     return serve
 

@@ -34,7 +34,7 @@ from askcli.services.runs.run import Run
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Metering
-from askcli.store import questions, usage, users
+from askcli.store import questions, shown, usage, users
 from askcli.store.database import Database
 from askcli.store.search import Entry
 
@@ -102,7 +102,7 @@ class Questions:
             row = new_row(user_id, complete, request, conversation.last_id)
             row |= {"idempotency_key": key, "request_hash": ask.digest}
             row["process_id"] = self._process_id
-            row["is_queued"] = not (place.is_granted and self._answerer.is_loaded)
+            row["is_queued"] = not place.is_granted
             if earlier:
                 row |= {name: earlier[name] for name in ("id", "conversation_id", "created_at")}
             run = Run(row, request, place)
@@ -190,10 +190,10 @@ class Questions:
 
     async def get(self, user_id: UUID, question_id: UUID) -> Question:
         """Return the user's question. Raises NotFound."""
-        row = await self._database.read(questions.by_id, user_id, question_id)
-        if row is None:
+        question = await self._database.read(shown.question, user_id, question_id)
+        if question is None:
             raise NotFound("question")
-        return as_question(row)
+        return question
 
     async def follow(self, user_id: UUID, question_id: UUID) -> AnswerStream:
         """Return the stream of the user's question, in progress or ended. Raises NotFound."""

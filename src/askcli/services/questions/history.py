@@ -13,7 +13,7 @@ from askcli.contract.shapes import QuestionPage, Usage
 from askcli.errors import NotFound, Unavailable
 from askcli.fair_queue import FairQueue
 from askcli.search_terms import terms
-from askcli.services.shapes import as_question, as_usage
+from askcli.services.shapes import as_usage
 from askcli.services.usage.metering import Metering
 from askcli.store import listing, notifications, questions, usage
 from askcli.store.database import Database
@@ -114,13 +114,15 @@ class History:
 
 
 def _query(filters: Filters) -> Filter:
+    first, last = _id_range(filters.id_prefix) if filters.id_prefix else (None, None)
     return Filter(
         limit=filters.limit,
         before=filters.cursor,
         conversation_id=filters.conversation_id,
         since=filters.since,
         until=filters.until,
-        ids=_id_range(filters.id_prefix) if filters.id_prefix else None,
+        first_id=first,
+        last_id=last,
     )
 
 
@@ -131,5 +133,6 @@ def _id_range(prefix: str) -> tuple[UUID, UUID]:
 
 
 def _page(page: listing.Page) -> QuestionPage:
-    items = [as_question(row) for row in page.rows]
-    return QuestionPage(items=items, next_cursor=str(page.cursor) if page.cursor else None)
+    return QuestionPage(
+        items=list(page.rows), next_cursor=str(page.cursor) if page.cursor else None
+    )

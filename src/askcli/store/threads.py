@@ -1,0 +1,137 @@
+"""Threads that do the store's work, no more of them awake than it takes.
+
+An executor wakes a thread for each unit and the event loop for each result. Units of work are as
+short as the change of threads, and on few cores the threads then mostly wait for one another. Here
+a thread that is awake takes the next unit too, and what it has done meanwhile is delivered
+together. Others are woken when a unit has waited for a moment: the ones before it take long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 0.002
+
+
+class _Unit(NamedTuple):
+    work: Callable[[], Any]
+    future: asyncio.Future[Any]
+
+
+class Threads:
+    """Up to `count` threads, of which `eager` are woken without waiting."""
+
+    def __init__(self, count: int, name: str, eager: int = 1) -> None:
+        self._count = count
+        self._name = name
+        self._eager = eager
+        self._units = deque[_Unit]()
+        self._results = deque[Callable[[], None]]()
+        self._is_delivering = False
+        self._is_watching = False
+        self._is_closed = False
+        self._lock = threading.Lock()  # of what follows
+        self._threads: list[threading.Thread] = []
+        self._asleep: list[threading.Lock] = []  # each thread waits for its own
+
+    def run(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Do the work in one of the threads; a unit whose future is cancelled is not begun."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("the store is closed")
+            self._units.append(_Unit(work, future))
+            awake = len(self._threads) - len(self._asleep)
+        if awake < self._eager:
+            self._wake()
+        elif not self._is_watching:
+            self._is_watching = True
+            loop.call_later(PATIENCE_SECONDS, self._watch, loop)
+        return future
+
+    def close(self) -> None:
+        """Wait for the units in progress; others are forgotten."""
+        with self._lock:
+            self._is_closed = True
+            while unit := self._next():
+                with suppress(RuntimeError):  # the loop is closed
+                    unit.future.get_loop().call_soon_threadsafe(unit.future.cancel)
+            for asleep in self._asleep:
+                asleep.release()
+            self._asleep.clear()
+        for thread in self._threads:
+            thread.join()
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wake one more thread as long as units wait."""
+        self._is_watching = bool(self._units)
+        if self._is_watching:
+            self._wake()
+            loop.call_later(PATIENCE_SECONDS, self._watch, loop)
+
+    def _wake(self) -> None:
+        with self._lock:
+            if self._is_closed:
+                return
+            if self._asleep:
+                self._asleep.pop().release()
+            elif len(self._threads) < self._count:
+                name = f"{self._name}_{len(self._threads)}"
+                thread = threading.Thread(target=self._work, name=name, daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def _work(self) -> None:
+        asleep = threading.Lock()
+        asleep.acquire()
+        while True:
+            while unit := self._next():
+                self._do(unit)
+                del unit  # what it refers to is not kept while the thread sleeps
+            with self._lock:
+                if self._is_closed:
+                    return
+                if self._units:
+                    continue
+                self._asleep.append(asleep)
+            asleep.acquire()
+
+    def _next(self) -> _Unit | None:
+        try:
+            return self._units.popleft()
+        except IndexError:
+            return None
+
+    def _do(self, unit: _Unit) -> None:
+        if unit.future.cancelled():
+            return
+        try:
+            result = unit.work()
+        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
+            self._deliver(unit.future, unit.future.set_exception, error)
+        else:
+            self._deliver(unit.future, unit.future.set_result, result)
+
+    def _deliver(
+        self, future: asyncio.Future[Any], settle: Callable[[Any], None], value: Any
+    ) -> None:
+        self._results.append(lambda: None if future.done() else settle(value))
+        if not self._is_delivering:
+            self._is_delivering = True
+            try:
+                future.get_loop().call_soon_threadsafe(self._settle)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                self._results.clear()
+
+    def _settle(self) -> None:
+        self._is_delivering = False  # before the results: one that comes now is delivered anew
+        while self._results:
+            self._results.popleft()()

@@ -1,0 +1,56 @@
+"""The whole application in the test's own event loop, without a socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+
+from askcli.server.app import create_app
+from askcli.server.bootstrap import Services, build
+from askcli.server.http.activity import Activity
+from askcli.server.http.connections import Connections
+from askcli.services import request_info
+from askcli.services.request_info import RequestInfo
+from askcli.settings import Settings
+from askcli.store import users
+from tests.support.databases import migrated
+from tests.support.people import new_user
+from tests.support.secrets import SECRET
+
+_CONNECTION = {"abort_if_stalled": lambda: False, "abort_if_untaken": lambda: False}
+
+
+@asynccontextmanager
+async def services_on(url: str) -> AsyncIterator[Services]:
+    services = build(Settings(db_conn_string=migrated(url), jwt_secret=SECRET, answerer="scripted"))
+    try:
+        yield services
+    finally:
+        await services.close()
+
+
+@asynccontextmanager
+async def client_of(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of the whole application, without a socket."""
+    app = create_app(services, Activity(), None, lambda: None, [])
+    app.state.connections = Connections(1000)
+
+    async def connection(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "state": {**_CONNECTION}}, receive, send)
+
+    transport = httpx2.ASGITransport(connection, client=("192.0.2.1", 1))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+async def access_token(services: Services, email: str) -> dict[str, str]:
+    """The header of a new user who is logged in."""
+    user_id = await services.database.write(new_user, email)
+    user = await services.database.read(users.by_id, user_id)
+    assert user
+    request_info.bind(RequestInfo("id", "client", None))
+    tokens = await services.sessions.open(user)
+    return {"authorization": f"Bearer {tokens['access_token']}"}

@@ -1,0 +1,75 @@
+"""The store's threads: few are awake, and a unit that takes long holds up no other."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from askcli.store.threads import Threads
+
+
+def test_short_units_are_done_by_one_thread() -> None:
+    async def scenario() -> None:
+        threads = Threads(4, "test")
+        results = await asyncio.gather(*(threads.run(threading.get_ident) for _ in range(50)))
+        assert len(set(results)) == 1
+        assert threading.get_ident() not in results
+        threads.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_unit_that_takes_long_holds_up_no_other() -> None:
+    async def scenario() -> None:
+        threads, go_on, order = Threads(3, "test"), threading.Event(), list[int]()
+        long = [threads.run(lambda: go_on.wait(60)) for _ in range(2)]
+        short = [threads.run(lambda n=n: order.append(n)) for n in range(20)]  # type: ignore[misc]
+        await asyncio.gather(*short)
+        assert order == list(range(20))
+        go_on.set()
+        assert await asyncio.gather(*long) == [True, True]
+        threads.close()
+
+    asyncio.run(scenario())
+
+
+def test_eager_threads_wait_side_by_side() -> None:
+    async def scenario() -> None:
+        threads, both = Threads(4, "test", eager=2), threading.Barrier(2)
+        assert sorted(await asyncio.gather(*(threads.run(both.wait) for _ in range(2)))) == [0, 1]
+        threads.close()
+
+    asyncio.run(scenario())
+
+
+def test_an_error_is_raised_where_it_is_awaited_and_what_is_cancelled_is_not_begun() -> None:
+    async def scenario() -> None:
+        threads, go_on, done = Threads(1, "test"), threading.Event(), list[int]()
+        first = threads.run(lambda: go_on.wait(60))
+        cancelled = threads.run(lambda: done.append(1))
+        wrong = threads.run(lambda: 1 // 0)
+        cancelled.cancel()
+        go_on.set()
+        assert await first
+        with pytest.raises(ZeroDivisionError):
+            await wrong
+        assert done == []
+        threads.close()
+        with pytest.raises(RuntimeError):
+            threads.run(lambda: None)
+
+    asyncio.run(scenario())
+
+
+def test_no_wake_up_is_lost() -> None:
+    """Units that come just as the thread goes to sleep."""
+
+    async def scenario() -> None:
+        threads = Threads(2, "test")
+        for number in range(500):
+            assert await threads.run(lambda n=number: n) == number  # type: ignore[misc]
+        threads.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
