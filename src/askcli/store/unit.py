@@ -37,9 +37,9 @@ class Unit(Generic[T]):
 
     def begin(self) -> None:
         """Note that it runs from now on. Raises DatabaseUnavailable when its time is over."""
-        self.has_begun = True
         if self.is_over:
             raise unavailable("is too busy")
+        self.has_begun = True
 
     def work(self, connection: Connection) -> T:
         """Do the work, in this unit's context. Raises DatabaseUnavailable when it was too long."""
