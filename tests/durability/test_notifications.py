@@ -41,7 +41,8 @@ def new_replica(
 @pytest.fixture
 def two(new_replica: NewReplica) -> tuple[ServerProcess, ServerProcess]:
     """Two replicas that are notified, and do not poll."""
-    servers = new_replica(NO_POLLING), new_replica(NO_POLLING)
+    patience = {"ASKCLI_ORPHAN_SECONDS": "3600"}  # there are no signs of life either
+    servers = new_replica(NO_POLLING, **patience), new_replica(NO_POLLING, **patience)
     listening(*servers)
     return servers
 

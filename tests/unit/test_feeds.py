@@ -19,6 +19,7 @@ from askcli.services.questions.ask import row as new_row
 from askcli.services.runs import remote
 from askcli.services.runs.registry import Runs
 from askcli.services.runs.remote import Feeds
+from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
 from askcli.store import pool
 from askcli.store.database import Database
@@ -41,7 +42,8 @@ class RunningAnswer:
         self.polling = True
         self.polls += 1
         self.polled.append(len(known))
-        await asyncio.sleep(0)
+        for _ in range(9):
+            await asyncio.sleep(0)
         self.polling = False
         text = "a" * self.polls
         return [self._row | {"question_id": id_, "text": text} for id_ in known]
@@ -114,13 +116,17 @@ def test_many_answers_are_polled_for_together_and_one_poll_at_a_time() -> None:
         runs = database.runs()
         pool.take_turns_as("site of the first")
         with ExitStack() as followed:
-            streams = [runs.join(question()) for _ in range(50)]
-            for stream in streams:
-                followed.enter_context(stream.followed())
+            streams = list[AnswerStream]()
+            for _ in range(2):  # the second half comes while the first is being read
+                for _ in range(25):
+                    streams.append(runs.join(question()))
+                    followed.enter_context(streams[-1].followed())
+                while not database.polling:
+                    await asyncio.sleep(0)
             for stream in streams:
                 async with aclosing(stream.follow()) as texts:
                     await first(texts, 3)
-        assert database.polled[0] == 50
+        assert database.polled[:2] == [25, 25]
         await runs.drain(0)
 
     asyncio.run(scenario())
