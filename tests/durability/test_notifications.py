@@ -18,14 +18,36 @@ from tests.support.people import NewPerson
 from tests.support.processes import ServerProcess
 from tests.support.replicas import NewReplica, followed, listening, replicas
 from tests.support.servers import serving
+from tests.support.waiting import eventually
 
 # Nothing that happens in time happens within a test: what arrives was notified.
 NO_POLLING = """
-from askcli.services.auth import authentication
+from askcli.services.auth import watches
 from askcli.services.runs import answer_log, remote
 
-authentication.WATCH_SECONDS = authentication.NOTIFIED_WATCH_SECONDS = 3600
+watches.WATCH_SECONDS = 3600
 answer_log.TICK_SECONDS = remote.POLL_SECONDS = remote.FOLLOW_SECONDS = 3600
+"""
+
+# A request's caller is checked, and is watched only after the next notification was dealt with.
+LATE_WATCH = """
+import asyncio
+from askcli.services.auth.authentication import Authentication
+from askcli.services.auth.watches import Watches
+
+claim, update_due, is_updated = Authentication.claim, Watches._update_due, asyncio.Event()
+
+async def late_claim(self, token):
+    caller = await claim(self, token)
+    is_updated.clear()
+    await is_updated.wait()
+    return caller
+
+async def noted_update(self):
+    await update_due(self)
+    is_updated.set()
+
+Authentication.claim, Watches._update_due = late_claim, noted_update
 """
 
 
@@ -78,6 +100,24 @@ def test_a_logout_elsewhere_ends_what_is_under_way(
             assert reply.reached.wait(30)
             assert http.post("/api/auth/logout").status_code == 204
             assert waiting.result(30).json()["code"] == "session_ended"
+    reply.release()
+
+
+def test_a_token_that_is_revoked_before_its_request_is_watched_ends_it(
+    new_replica: NewReplica, new_person: NewPerson, fake: FakeAnthropic
+) -> None:
+    """By a process that did not know the token, and checks it at once."""
+    first, late = new_replica(NO_POLLING), new_replica(NO_POLLING + LATE_WATCH)
+    listening(first, late)
+    reply = fake.on(marker := uuid4().hex, "so far", " and on", hold_after=1)
+    person = new_person(first)
+    token = person.http.post("/api/tokens", json={"name": "ci", "scopes": ["ask"]}).json()
+    with person.at(late) as http, ThreadPoolExecutor(1) as pool:
+        http.headers["x-access-token"] = token["token"]
+        waiting = pool.submit(http.post, "/api/questions", json={"question": marker})
+        eventually(lambda: person.http.get("/api/tokens").json()["items"][0]["last_used_at"])
+        assert person.http.delete(f"/api/tokens/{token['id']}").status_code == 204
+        assert waiting.result(30).json()["code"] == "session_ended"
     reply.release()
 
 

@@ -30,11 +30,16 @@ class Sessions:
         self.asked = list[set[UUID]]()
         self.is_away = False
 
-    async def read(self, _work: Any, ids: set[UUID], *_: Any) -> set[UUID]:
-        self.asked.append(set(ids))
+    async def read(self, _work: Any, callers: list[Caller], *_: Any) -> set[UUID]:
+        ids = {caller.session_id for caller in callers if caller.session_id}
+        self.asked.append(ids)
         if self.is_away:
             raise DatabaseUnavailable()
         return ids - self.ended
+
+
+def new_caller() -> Caller:
+    return Caller(new_id(), ALL_SCOPES, session_id=new_id())
 
 
 class Watching:
@@ -48,11 +53,11 @@ class Watching:
         self.watched = ExitStack()
         self.ends = list[UUID]()
 
-    def watch(self) -> Caller:
-        caller = Caller(new_id(), ALL_SCOPES, session_id=new_id())
-        on_end = lambda: self.ends.append(caller.user_id)  # noqa: E731
-        self.watched.enter_context(self.watches.watching(caller, on_end))
-        return caller
+    def watch(self, caller: Caller | None = None, events: int | None = None) -> Caller:
+        watched, events = caller or new_caller(), self.watches.events if events is None else events
+        on_end = lambda: self.ends.append(watched.user_id)  # noqa: E731
+        self.watched.enter_context(self.watches.watching(watched, on_end, events))
+        return watched
 
     async def asks(self) -> set[UUID]:
         """Wait until sessions are looked up; return which."""
@@ -61,15 +66,18 @@ class Watching:
                 await asyncio.sleep(0)
         return self.database.asked.pop(0)
 
-    def revoke(self, caller: Caller) -> None:
+    def end(self, caller: Caller) -> None:
         assert caller.session_id
         self.database.ended.add(caller.session_id)
+
+    def revoke(self, caller: Caller) -> None:
+        self.end(caller)
         self.listener._handle(Notification(Kind.REVOKED, [caller.user_id]))
 
 
 @pytest.fixture(autouse=True)
 def _never_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watches, "NOTIFIED_WATCH_SECONDS", 3600)
+    monkeypatch.setattr(watches, "WATCH_SECONDS", 3600)
 
 
 def scenario(work: Callable[[Watching], Awaitable[None]]) -> None:
@@ -103,6 +111,54 @@ def test_watches_are_updated_when_notifications_may_have_been_missed() -> None:
         for is_listening in (True, False, True):
             watching.listener._turn(is_listening=is_listening)
             assert await watching.asks() == {alice.session_id}
+
+    scenario(work)
+
+
+def test_a_revocation_before_its_caller_is_watched_is_looked_up() -> None:
+    """As long as it came after the caller was checked."""
+
+    async def work(watching: Watching) -> None:
+        watching.listener._turn(is_listening=True)
+        bob = watching.watch()
+        assert await watching.asks() == {bob.session_id}
+        alice, events = new_caller(), watching.watches.events
+        watching.revoke(alice)
+        while watching.watches._is_due.is_set():
+            await asyncio.sleep(0)
+        watching.watch(alice, events)
+        assert await watching.asks() == {alice.session_id}
+        assert watching.ends == [alice.user_id]
+
+    scenario(work)
+
+
+def test_watches_are_updated_where_no_notification_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does one, on a connection that seems to be alive; however many arrive of others."""
+    monkeypatch.setattr(watches, "WATCH_SECONDS", 0.05)
+
+    async def work(watching: Watching) -> None:
+        watching.listener._turn(is_listening=True)
+        alice = watching.watch()
+        await watching.asks()
+        watching.end(alice)
+        async with asyncio.timeout(30):
+            while not watching.ends:
+                watching.revoke(new_caller())
+                await asyncio.sleep(0)
+
+    scenario(work)
+
+
+def test_nothing_is_asked_while_nobody_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watches, "WATCH_SECONDS", 0)
+
+    async def work(watching: Watching) -> None:
+        for is_listening in (True, False):
+            watching.listener._turn(is_listening=is_listening)
+            for _ in range(100):
+                await asyncio.sleep(0)
+        assert not watching.database.asked
 
     scenario(work)
 

@@ -86,13 +86,13 @@ def _for_caller(app: ASGIApp, scopes: list[str]) -> ASGIApp:
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         services: Services = request.app.state.services
-        authentication = services.authentication
-        state = request.state
+        authentication, watches = services.authentication, services.watches
+        state, events = request.state, watches.events
         try:
             caller = await admit(request, scopes)
             with (
                 request.app.state.connections.serving(caller.user_id),
-                services.watches.watching(caller, state.abort_if_stalled) as state.watch,
+                watches.watching(caller, state.abort_if_stalled, events) as state.watch,
             ):
                 checked = Checked(authentication, scope, receive, send)
                 await app(scope, receive, checked.send)

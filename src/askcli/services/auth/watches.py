@@ -1,7 +1,8 @@
 """Watching that the callers of open streams stay valid.
 
-For all streams together, which end with their callers: when a notification tells of an end, or once
-a second where none arrive.
+For all streams together, which end with their callers: once a second, and at once when a
+notification tells of an end. Once a second in any case, because a connection that seems to be alive
+may deliver none, and nothing notifies of the time at which a token expires.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Set
 from contextlib import contextmanager
+from datetime import datetime
 from uuid import UUID
+
+from sqlalchemy import Connection
 
 from askcli.errors import SessionEnded
 from askcli.services import background
@@ -22,8 +26,6 @@ from askcli.store.listener import Listener
 from askcli.store.notifications import Kind
 
 WATCH_SECONDS = 1.0
-# Where notifications arrive: for what has none, such as the time at which a token expires.
-NOTIFIED_WATCH_SECONDS = 5.0
 
 
 class Watch:
@@ -57,19 +59,26 @@ class Watches:
 
     def __init__(self, database: Database, listener: Listener) -> None:
         self._database = database
-        self._listener = listener
         self._watches: set[Watch] = set()
         self._revoked = set[UUID]()  # users some of whose sessions or tokens have ended
-        self._is_any_due = True  # or those of these users
         self._is_due = asyncio.Event()
+        self._all_due_at = 0.0
+        self.events = 0  # that may have ended callers who were checked, and not watched yet
         listener.on(Kind.REVOKED, self._on_revocation)
         listener.on_turn(self._on_turn)
 
     @contextmanager
-    def watching(self, caller: Caller, on_end: Callable[[], None]) -> Iterator[Watch]:
-        """Watch the caller's session or token during the block."""
+    def watching(self, caller: Caller, on_end: Callable[[], None], events: int) -> Iterator[Watch]:
+        """Watch the caller's session or token during the block.
+
+        `events` is their number from before the caller was checked: if there was one since, it was
+        looked into without this watch.
+        """
         watch = Watch(caller, on_end)
         self._watches.add(watch)
+        if events != self.events:
+            self._revoked.add(caller.user_id)
+            self._is_due.set()
         try:
             yield watch
         finally:
@@ -80,40 +89,38 @@ class Watches:
         await background.repeat(self._update_due, 0)
 
     def _on_revocation(self, user_ids: Collection[UUID]) -> None:
+        self.events += 1
         self._revoked.update(user_ids)
         self._is_due.set()
 
     def _on_turn(self) -> None:
-        self._is_any_due = True  # notifications were missed
+        self.events += 1
+        self._all_due_at = 0.0  # notifications were missed
         self._is_due.set()
 
     async def _update_due(self) -> None:
         """Wait until watches are due, and update them."""
-        if not await wait_for_event(self._is_due, self._pause()):
-            self._is_any_due = True
+        clock = asyncio.get_running_loop().time
+        await wait_for_event(self._is_due, max(0, self._all_due_at - clock()))
         self._is_due.clear()
         revoked, self._revoked = self._revoked, set()
-        is_any_due, self._is_any_due = self._is_any_due, True  # again, if this fails
-        await self._update_watches(
-            [w for w in self._watches if is_any_due or w.caller.user_id in revoked]
-        )
-        self._is_any_due = False
+        # By the clock, and not when the wait has timed out: others' sessions may end all the time.
+        if are_all_due := clock() >= self._all_due_at:
+            self._all_due_at = clock() + WATCH_SECONDS
+        due = [w for w in self._watches if are_all_due or w.caller.user_id in revoked]
+        if due:
+            valid = await self._database.read(_valid, [w.caller for w in due], now())
+            for watch in due:
+                watch.update(valid)
 
-    def _pause(self) -> float:
-        """Return the seconds until all watches are due."""
-        is_notified = self._listener.is_listening and not self._is_any_due
-        if is_notified and not any(watch.has_ended for watch in self._watches):
-            return NOTIFIED_WATCH_SECONDS
-        return WATCH_SECONDS
 
-    async def _update_watches(self, watches: Collection[Watch]) -> None:
-        timestamp = now()
-        session_ids = {w.caller.session_id for w in watches if w.caller.session_id}
-        token_ids = {w.caller.token_id for w in watches if w.caller.token_id}
-        valid: set[UUID] = set()
-        if session_ids:
-            valid |= await self._database.read(sessions.filter_live, session_ids, timestamp)
-        if token_ids:
-            valid |= await self._database.read(api_tokens.filter_valid, token_ids, timestamp)
-        for watch in watches:
-            watch.update(valid)
+def _valid(connection: Connection, callers: Collection[Caller], timestamp: datetime) -> Set[UUID]:
+    """Return the ids of the sessions and tokens of these callers that are valid."""
+    session_ids = {caller.session_id for caller in callers if caller.session_id}
+    token_ids = {caller.token_id for caller in callers if caller.token_id}
+    valid = set[UUID]()
+    if session_ids:
+        valid |= sessions.filter_live(connection, session_ids, timestamp)
+    if token_ids:
+        valid |= api_tokens.filter_valid(connection, token_ids, timestamp)
+    return valid
