@@ -23,12 +23,15 @@ class Proxy:
         self._cut_after: int | None = None
         self._stall_after: int | None = None
         self._lost_replies = 0
+        self._lost_after = 1
+        self._is_ended = False  # a connection whose reply is lost, instead of reset
         self._awaited_words: tuple[bytes, ...] = ()
         self._is_held = False  # what has the last of the awaited words
         self._released: asyncio.Event
         self._doomed: set[asyncio.StreamWriter] = set()
         self.pause = 0.0  # before each piece, in both directions
         self.reply_pause = 0.0  # before each piece that the server sends
+        self.provisional = b""  # before each reply
         self.connections = 0
         self.url = ""
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -60,6 +63,10 @@ class Proxy:
     def lose_replies(self, count: int) -> None:
         """Reset each of the next `count` connections when the server begins to reply."""
         self._lost_replies = count
+
+    def end_replies(self, count: int, after: int) -> None:
+        """End each of the next `count` connections once the server has sent so many bytes."""
+        self._lost_replies, self._lost_after, self._is_ended = count, after, True
 
     def lose_the_reply_to(self, *words: bytes) -> None:
         """Cut the connection on which all these are sent, in this order, when a reply comes."""
@@ -127,10 +134,10 @@ class Proxy:
         self._writers |= {writer, there[1]}
         cut_after = self._cut_after
         if self._lost_replies:
-            self._lost_replies, cut_after = self._lost_replies - 1, 1
+            self._lost_replies, cut_after = self._lost_replies - 1, self._lost_after
         await asyncio.gather(
             self._pump(self._watched(reader, writer), (there[1], writer), None),
-            self._pump(self._read(there[0]), (writer, there[1]), cut_after, is_reply=True),
+            self._pump(self._replies(there[0]), (writer, there[1]), cut_after, is_reply=True),
         )
         self._writers -= {writer, there[1]}
 
@@ -144,6 +151,10 @@ class Proxy:
     async def _read(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
         while data := await reader.read(65536):
             yield data
+
+    async def _replies(self, reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+        async for data in self._read(reader):
+            yield self.provisional + data if data.startswith(b"HTTP/1.1 ") else data
 
     async def _watched(
         self, reader: asyncio.StreamReader, client: asyncio.StreamWriter
@@ -183,7 +194,8 @@ class Proxy:
                 if limit is not None and passed + len(data) >= limit:
                     writer.write(data[: limit - passed])
                     await writer.drain()
-                    self._abort()
+                    if not self._is_ended:
+                        self._abort()
                     return
                 passed += len(data)
                 await asyncio.sleep(self.pause + (self.reply_pause if is_reply else 0))

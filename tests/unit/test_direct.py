@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import httpx2
 import pytest
@@ -14,6 +16,8 @@ from askcli.client.direct import DirectTransport
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-name: \xe9\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+EARLY = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 CUT_OFF = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok"
 CUT_OFF_CHUNK = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nok"
 UNENDED = b"HTTP/1.1 200 OK\r\n\r\nok"
@@ -68,11 +72,87 @@ def test_a_body_without_a_length_ends_with_its_connection() -> None:
 
 
 @pytest.mark.parametrize(
-    "response", [CUT_OFF, CUT_OFF_CHUNK, b"HTTP/1.1 200", CUT_OFF[:-20], b"SSH-2.0\r\n", b""]
+    "response",
+    [
+        CUT_OFF,
+        CUT_OFF_CHUNK,
+        b"HTTP/1.1 200",
+        b"HTTP/1.1 200 OK\r\ncont",
+        CUT_OFF[:-20],
+        b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\ncont",
+        b"HTTP/1.1 204 No Content\r\n",
+        EARLY + CUT_OFF[:-20],
+        EARLY[:-2],
+        EARLY,
+        b"SSH-2.0\r\n",
+        b"",
+    ],
 )
 def test_a_response_that_is_cut_off_is_an_error(response: bytes) -> None:
     with serving([response]) as client, pytest.raises(httpx2.RemoteProtocolError):
         client.get("/")
+
+
+def test_a_head_that_is_cut_off_is_an_error_before_its_body_is_read() -> None:
+    with (
+        serving([b"HTTP/1.1 200 OK\r\ncont"]) as client,
+        pytest.raises(httpx2.RemoteProtocolError),
+        client.stream("GET", "/"),
+    ):
+        pytest.fail("half a head")
+
+
+@pytest.mark.parametrize("provisional", [EARLY, CONTINUE, EARLY + CONTINUE + EARLY])
+def test_a_provisional_response_is_not_the_answer(provisional: bytes) -> None:
+    other = OK.replace(b"ok", b"no")
+    with serving([provisional + OK, provisional + other]) as client:
+        assert [client.get("/").text for _ in range(2)] == ["ok", "no"]
+
+
+@pytest.mark.parametrize("status", [b"101 Switching Protocols", b"+103 Early", b"0103 Early"])
+def test_no_other_status_below_200_is_an_answer(status: bytes) -> None:
+    with serving([b"HTTP/1.1 " + status + b"\r\n\r\n" + OK], [OK]) as client:
+        with pytest.raises(httpx2.RemoteProtocolError):
+            client.get("/")
+        assert client.get("/").text == "ok"
+
+
+@pytest.mark.parametrize("head", [EARLY * 2000, b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 20_000])
+def test_heads_have_a_limit(head: bytes) -> None:
+    with serving([head + OK]) as client, pytest.raises(httpx2.RemoteProtocolError):
+        client.get("/")
+
+
+def test_what_is_no_http_is_an_error_before_it_ends() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with httpx2.Client(base_url=url, transport=DirectTransport(url, None)) as client:
+            connection = client._transport._connected(5)  # type: ignore[attr-defined]
+            client._transport._idle.append((time.monotonic(), connection))  # type: ignore[attr-defined]
+            accepted, _ = listener.accept()
+            with accepted:
+                threading.Thread(target=_greet, args=(accepted,)).start()
+                with pytest.raises(httpx2.RemoteProtocolError):
+                    client.get("/")
+
+
+def _greet(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    connection.sendall(b"SSH-2.0\r\n")
+
+
+class _TakenMeanwhile(list[Any]):
+    """The idle connections, of which another thread has taken the last after they were seen."""
+
+    def __bool__(self) -> bool:
+        return True
+
+
+def test_a_connection_that_another_thread_takes_first_is_not_waited_for() -> None:
+    with serving([OK]) as client:
+        client._transport._idle = _TakenMeanwhile()  # type: ignore[attr-defined]
+        assert client.get("/").text == "ok"
 
 
 def test_a_body_that_is_left_closes_its_connection() -> None:

@@ -6,13 +6,15 @@ takes a sixth of the time in which a short question is asked.
 
 from __future__ import annotations
 
+import io
+import re
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx2
 
@@ -20,6 +22,8 @@ from askcli.client import network
 
 CHUNK_BYTES = 65_536
 IDLE_SECONDS = 5.0  # httpx2's own
+HEAD_BYTES = 65_536  # of a response and the provisional ones before it
+_PROVISIONAL = re.compile(rb"\S+\s+1(?!01)\d\d\s")
 
 
 class DirectTransport(httpx2.BaseTransport):
@@ -49,16 +53,21 @@ class DirectTransport(httpx2.BaseTransport):
 
     def close(self) -> None:
         """Close the connections."""
-        while self._idle:
-            self._idle.pop()[1].close()
+        for _, connection in self._taken():
+            connection.close()
 
     def _kept(self) -> _Connection | None:
-        while self._idle:
-            since, connection = self._idle.pop()
+        for since, connection in self._taken():
             if time.monotonic() - since < IDLE_SECONDS and _is_silent(connection.sock):
                 return connection
             connection.close()
         return None
+
+    def _taken(self) -> Iterator[tuple[float, _Connection]]:
+        """Yield the idle connections, the latest first, each to one of the threads."""
+        with suppress(IndexError):
+            while True:
+                yield self._idle.pop()
 
     def _connected(self, seconds: float | None) -> _Connection:
         connection = _Connection(self._url, self._path, seconds)
@@ -85,8 +94,44 @@ class _Socket(socket.socket):
         super().sendall(*arguments)
 
 
+class _Response(HTTPResponse):
+    """A response whose head has come whole, after those of provisional ones.
+
+    http.client takes one that is cut off for all of it, and 103 for the response itself.
+    """
+
+    def begin(self) -> None:
+        stream = self.fp
+        head = _head(stream)
+        self.fp = io.BufferedReader(io.BytesIO(head))
+        try:
+            super().begin()
+        finally:
+            self.fp = stream
+        if self.status < 200:  # 101, which is never asked for; or `+103`
+            raise HTTPException("the response switches protocols.")
+
+
+def _head(stream: BinaryIO) -> bytes:
+    """Read up to the end of a head that is not of a provisional response, and return that."""
+    lines: list[bytes] = []
+    left = HEAD_BYTES
+    while True:
+        lines.append(line := stream.readline(left))
+        left -= len(line)
+        if not line.endswith(b"\n"):
+            raise HTTPException("the head of the response is cut off or too long.")
+        if not lines[0].startswith(b"HTTP/"):
+            raise HTTPException("the response is not HTTP.")
+        if line in (b"\r\n", b"\n"):
+            if not _PROVISIONAL.match(lines[0]):
+                return b"".join(lines)
+            lines.clear()
+
+
 class _Connection(HTTPConnection):
     sock: _Socket
+    response_class = _Response
 
     def __init__(self, url: httpx2.URL, path: Path | None, seconds: float | None) -> None:
         super().__init__(url.host, url.port or 80, timeout=seconds)
@@ -117,19 +162,11 @@ class _Body(httpx2.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         with _raising():
-            size = 0
             while chunk := self._response.read1(CHUNK_BYTES):
-                size += len(chunk)
                 yield chunk
-            self._check_end(size)
-        self._is_whole = True
-
-    def _check_end(self, size: int) -> None:
-        """Raise RemoteProtocolError for a body, or a head, of which the end is missing."""
-        # http.client takes a head that is cut off for one without a length and its body for empty.
-        has_length = self._response.chunked or self._response.length is not None
-        if self._response.length or not (has_length or size):
+        if self._response.length:
             raise httpx2.RemoteProtocolError("the response was cut off.")
+        self._is_whole = True
 
     def close(self) -> None:
         self._response.close()
