@@ -115,7 +115,7 @@ def test_ctrl_c_at_any_moment_is_130(sqlite_cli: Cli, fake: FakeAnthropic) -> No
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
-        if process.returncode == -signal.SIGINT or b"init_import_site" in err:
+        if process.returncode == -signal.SIGINT or b"Fatal Python error: init_" in err:
             continue  # Python itself has not started
         # Nor is it ours to deal with before `main` runs: pip's script loads more first.
         own = re.findall(rb"/askcli/.*, in (.*)", err)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Hashable
+from contextlib import ExitStack
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from askcli.errors import UnsupportedMedia
@@ -46,7 +50,8 @@ class Route(APIRoute):
             self.app = _direct(call, self.app)
         for dependency in self.dependant.dependencies:
             if dependency.call is get_caller:
-                self.app = _for_caller(self.app, dependency.own_oauth_scopes or [])
+                scopes = dependency.own_oauth_scopes or []
+                self.app = _for_caller(self.app, scopes, has_body=self.body_field is not None)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler, with the checks of the body before FastAPI's."""
@@ -61,9 +66,21 @@ class Route(APIRoute):
             limits = bodies.OF_CALLERS if caller else bodies.OF_STRANGERS
             if caller and not bodies.OF_STRANGERS.would_take(request):
                 await request.app.state.services.authentication.confirm()
-            return await handle(limits.bounded(request, owner))
+            request = limits.bounded(request, owner)
+            if caller:
+                await _read(request)
+                request.state.begin_serving()
+            return await handle(request)
 
         return check_and_handle
+
+
+async def _read(request: Request) -> None:
+    """Read the body, which the request keeps. Raises HTTPException."""
+    try:
+        await request.body()
+    except ClientDisconnect:
+        raise HTTPException(400) from None
 
 
 def _direct(call: direct.Call, otherwise: ASGIApp) -> ASGIApp:
@@ -76,8 +93,11 @@ def _direct(call: direct.Call, otherwise: ASGIApp) -> ASGIApp:
     return app
 
 
-def _for_caller(app: ASGIApp, scopes: list[str]) -> ASGIApp:
+def _for_caller(app: ASGIApp, scopes: list[str], *, has_body: bool) -> ASGIApp:
     """Return the app for callers with one of the scopes, who are watched until they are served.
+
+    They are served from when the body is whole: until then the connection can be closed for
+    another, and takes nobody's place.
 
     Nothing is sent to a caller who is not checked: where the app has not done it, its response
     waits for the check, and gives way to its error.
@@ -90,10 +110,14 @@ def _for_caller(app: ASGIApp, scopes: list[str]) -> ASGIApp:
         state, events = request.state, watches.events
         try:
             caller = await admit(request, scopes)
+            serving = request.app.state.connections.serving(caller.user_id)
             with (
-                request.app.state.connections.serving(caller.user_id),
+                ExitStack() as served,
                 watches.watching(caller, state.abort_if_stalled, events) as state.watch,
             ):
+                state.begin_serving = partial(served.enter_context, serving)
+                if not has_body:
+                    state.begin_serving()
                 checked = Checked(authentication, scope, receive, send)
                 await app(scope, receive, checked.send)
         except Exception:
