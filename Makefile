@@ -27,6 +27,12 @@ SLICE := api/test_accounts.py api/test_questions.py cli/test_ask.py cli/test_con
 soak: .venv ## Run the tests, and the long rounds of the checks too
 	ASKCLI_SOAK=1 $(BIN)/pytest
 
+SEEDS ?= 1000
+
+.PHONY: nights
+nights: .venv ## Simulate nights with faults: SEEDS=1000 of them, from seed FROM=0 on
+	$(BIN)/python -m tests.simulation $(or $(FROM),0) --count $(SEEDS)
+
 .PHONY: check
 check: .venv ## Format, lint, types, import directions
 	$(BIN)/ruff format --check .

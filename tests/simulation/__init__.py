@@ -1,0 +1,1 @@
+"""Simulated nights: the real code in one process, on virtual time, with faults from a seed."""

@@ -1,0 +1,80 @@
+"""Runs nights: one with its story, or many with their figures.
+
+`python -m tests.simulation SEED` tells the night of a seed. `--count` runs so many from that seed
+on, `--shrink` looks for a shorter plan that still fails, `--plan` runs a plan of such a file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.simulation import night
+from tests.simulation.night import Night
+from tests.simulation.plan import Plan, draw, loads
+from tests.simulation.planted import BUGS
+from tests.simulation.shrink import shortest
+
+PROGRESS_SECONDS = 1.0
+
+cpu, wall = time.process_time, time.perf_counter
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("seed", type=int, nargs="?", default=0)
+    parser.add_argument("--count", type=int, default=1, help="nights to run")
+    parser.add_argument("--shrink", action="store_true", help="drop faults while it fails")
+    parser.add_argument("--plan", type=Path, help="a file with a plan as JSON")
+    parser.add_argument("--bug", choices=sorted(BUGS), help="with a planted bug")
+    options = parser.parse_args()
+    with BUGS[options.bug]() if options.bug else night.correct():
+        if options.count > 1:
+            return _many(range(options.seed, options.seed + options.count))
+        plan = loads(options.plan.read_text()) if options.plan else draw(options.seed)
+        return _one(shortest(plan, night.run) if options.shrink else plan)
+
+
+def _one(plan: Plan) -> int:
+    result = night.run(plan)
+    print(*result.story, sep="\n")
+    print(f"the plan: {plan.dumps()}")
+    print(*result.wrong or ["nothing is wrong"], sep="\n")
+    return int(bool(result.wrong))
+
+
+def _many(seeds: range) -> int:
+    counts, failed = Counter[str](), list[Night]()
+    begin, began, told = cpu(), wall(), wall()
+    for number, seed in enumerate(seeds, 1):
+        result = night.run(draw(seed))
+        counts += result.counts
+        if result.wrong:
+            failed.append(result)
+            print(
+                f"\nseed {seed}: {result.wrong[0]}\n  .venv/bin/python -m tests.simulation {seed}"
+            )
+        if wall() - told > PROGRESS_SECONDS or number == len(seeds):
+            told = wall()
+            done = "#" * (30 * number // len(seeds))
+            rate = number / (told - began)
+            sys.stderr.write(
+                f"\r[{done:30}] {number} nights, {rate:.1f} a second, {len(failed)} fail"
+            )
+            sys.stderr.flush()
+    sys.stderr.write("\n")
+    print(
+        f"{len(seeds)} nights, {len(failed)} fail, {len(seeds) / (cpu() - begin):.1f} a CPU second"
+    )
+    print(*(f"{count:8} {name}" for name, count in sorted(counts.items())), sep="\n")
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    finally:
+        night.forget()

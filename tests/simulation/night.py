@@ -1,0 +1,252 @@
+"""Runs a night: builds the world of a plan, lets its faults happen, collects what came of it."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+from sqlalchemy import Connection
+
+from askcli.services.clock import new_id, now
+from askcli.settings import Settings
+from askcli.store import migrations, users
+from askcli.store.database import Database
+from tests.simulation import checks, seams
+from tests.simulation.faults import Faults
+from tests.simulation.network import Network
+from tests.simulation.plan import SECONDS, Plan
+from tests.simulation.provider import Provider
+from tests.simulation.replica import Replica
+from tests.simulation.shell import Shell
+from tests.simulation.users import PASSWORD, Person, User
+from tests.simulation.world import Clock, Stuck, World
+
+HEALED = SECONDS + 25.0  # when the last fault has ended
+LATEST = 1500.0  # when all users must have an end
+REST = 90.0  # seconds in which everything comes to rest after that
+MAX_USERS = 3
+
+
+@dataclass
+class Night:
+    """A night that is over."""
+
+    plan: Plan
+    story: list[str]
+    wrong: list[str]
+    seconds: float = 0.0
+    steps: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+class Stage:
+    """What a night takes place on; checks read it afterwards."""
+
+    def __init__(self, plan: Plan, world: World, directory: Path) -> None:
+        self.plan = plan
+        self.world = world
+        self.directory = directory
+        self.provider = Provider(world, plan.seed)
+        settings = _settings(directory, plan)
+        self.replicas = [
+            Replica(world, number + 1, settings, self.provider, Clock(rate))
+            for number, rate in enumerate(plan.rates)
+        ]
+        self.network = Network(world, list(self.replicas))
+        self.users = [User(number, directory / f"home{number}") for number in range(plan.users)]
+        self.people: list[Person] = []
+        self.shells: list[Shell] = []
+
+    def open(self) -> None:
+        """Start the replicas and the shells."""
+        for replica in self.replicas:
+            replica.start()
+        for number, (user, actions) in enumerate(self.plan.shells):
+            first = [u for u, _ in self.plan.shells].index(user)
+            name = f"user-{user}{'abc'[number - first]}"
+            person = Person(self.world, self.users[user], self.users, name, actions)
+            self.people.append(person)
+            self.shells.append(Shell(self.world, name, Clock(), person.work))
+
+    def have_all_ended(self) -> bool:
+        return all(shell.has_ended for shell in self.shells)
+
+    def close(self) -> None:
+        """End every thread and process."""
+        for shell in self.shells:
+            shell.end()
+        for replica in self.replicas:
+            replica.clear()
+
+
+@contextmanager
+def correct() -> Iterator[None]:
+    """The product as it is, without a planted bug."""
+    yield
+
+
+def run(plan: Plan) -> Night:
+    """Run a night."""
+    with _quiet_python():
+        return _run(plan)
+
+
+def _run(plan: Plan) -> Night:
+    directory = _fresh_directory()
+    world = World(plan.seed)
+    stage = Stage(plan, world, directory)
+    wrong: list[str] = []
+    with seams.of(world, stage.network.connect, plan.seed) as log:
+        try:
+            wrong += _play(stage)
+            wrong += log.errors
+        except Stuck as error:
+            wrong.append(f"it does not end: {error}")
+        finally:
+            stage.close()
+    wrong += [failure for replica in stage.replicas for failure in replica.failures]
+    counts = Counter(fault.kind for fault in plan.faults) + checks.states(stage)
+    return Night(plan, world.story, wrong, world.now, world.steps, counts)
+
+
+def _play(stage: Stage) -> list[str]:
+    world = stage.world
+    stage.open()
+    faults = Faults(stage)
+    faults.schedule()
+    world.run(HEALED, stage.have_all_ended)
+    faults.heal()
+    world.run(LATEST, stage.have_all_ended)
+    if not stage.have_all_ended():
+        failures = [
+            failure for r in stage.replicas if r.process for failure in r.process.loop.failures
+        ]
+        waiting = [shell.name for shell in stage.shells if not shell.has_ended]
+        return [*failures, *(f"{name} waits for ever" for name in waiting)]
+    stage.shells += checks.last_looks(stage)
+    world.run(LATEST + 200, stage.have_all_ended)
+    end = world.now + REST
+    while world.now < end and not checks.is_at_rest(stage):
+        before = world.now
+        world.run(world.now + 2.0)
+        world.now = max(world.now, before + 2.0)
+    world.tell(f"the night is over after {world.steps} steps", "world")
+    return checks.wrong(stage)
+
+
+def _settings(directory: Path, plan: Plan) -> Settings:
+    return Settings(
+        jwt_secret="a secret of the simulation, long enough",
+        db_conn_string=f"sqlite:///{directory / 'askcli.db'}",
+        registration="closed",
+        access_token_seconds=45,  # the client refreshes 30 s before that
+        refresh_grace_seconds=5,
+        quota_tokens_day=plan.quota,
+        max_running=3,
+        orphan_seconds=8,
+        drain_seconds=4,
+        first_token_seconds=20,
+        between_tokens_seconds=10,
+        answer_seconds=60,
+        upstream_attempts=3,
+        data_dir=directory,
+    )
+
+
+# The database
+
+_ROOT: Path | None = None
+
+
+def _root() -> Path:
+    """The directory of this process' nights, in memory where that can be."""
+    global _ROOT
+    if _ROOT is None:
+        memory = Path("/dev/shm")
+        base = memory if os.access(memory, os.W_OK) else None
+        _ROOT = Path(tempfile.mkdtemp(prefix="askcli-nights-", dir=base))
+        _make_template(_ROOT / "template.db")
+    return _ROOT
+
+
+def forget() -> None:
+    """Delete the directory of this process' nights."""
+    global _ROOT
+    _collect()
+    if _ROOT is not None:
+        shutil.rmtree(_ROOT)
+        _ROOT = None
+
+
+def _make_template(path: Path) -> None:
+    database = Database(f"sqlite:///{path}")
+    migrations.upgrade(database)
+    with database.transaction() as connection:
+        _add_users(connection)
+    database.close()
+
+
+def _add_users(connection: Connection) -> None:
+    password_hash = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(seams.CHEAPEST)).decode()
+    for number in range(MAX_USERS):
+        email = f"user{number}@example.org"
+        row: dict[str, Any] = {"id": new_id(), "name": email, "email": email, "email_key": email}
+        users.add(connection, row | {"password_hash": password_hash, "created_at": now()})
+
+
+def _fresh_directory() -> Path:
+    """The directory with a fresh database; the file stays the same, as open engines know it."""
+    root = _root()
+    directory = root / "night"
+    for home in directory.glob("home*"):
+        shutil.rmtree(home)
+    directory.mkdir(exist_ok=True)
+    for end in ("-wal", "-shm"):
+        (directory / f"askcli.db{end}").unlink(missing_ok=True)
+    shutil.copyfile(root / "template.db", directory / "askcli.db")
+    return directory
+
+
+_nights = 0
+
+
+def _collect() -> None:
+    """Collect what the dead have left; their last words are no failures."""
+    logging.disable()
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    gc.collect()
+    sys.unraisablehook = hook
+    logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def _quiet_python() -> Iterator[None]:
+    """Let nothing of the dead be heard, and the garbage collector work between nights only."""
+    global _nights
+    _nights += 1
+    hook, was_enabled = sys.unraisablehook, gc.isenabled()
+    sys.unraisablehook = lambda _: None
+    gc.disable()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            _collect()
+            if _nights < 5:
+                gc.freeze()  # what the nights have in common
+            sys.unraisablehook = hook
+            if was_enabled:
+                gc.enable()

@@ -1,0 +1,91 @@
+"""A user's shell: a thread that runs only while the world lets it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from tests.simulation.world import Actor, Clock, World
+
+
+class Killed(BaseException):
+    """The process was killed."""
+
+
+class Shell(Actor):
+    """A thread that hands over to the world whenever it waits."""
+
+    def __init__(
+        self, world: World, name: str, clock: Clock, work: Callable[[Shell], None]
+    ) -> None:
+        super().__init__(world, name, clock)
+        self.has_ended = False
+        self.is_over = False  # the night is
+        self.error: BaseException | None = None
+        self.is_dying = self.has_been_killed = False
+        self._is_ready = True
+        self._wait = 0  # number of the wait that it is in
+        self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
+        self._thread = threading.Thread(target=self._main, args=(work,), name=name, daemon=True)
+        self._thread.start()
+
+    def is_ready(self) -> bool:
+        return self._is_ready and not self.is_stopped and not self.has_ended
+
+    def step(self) -> None:
+        self._is_ready = False
+        self._go.release()
+        self._back.acquire()
+        if self.has_ended:
+            self._thread.join()
+            self.world.actors.remove(self)
+
+    def end(self) -> None:
+        """End the thread, at the end of the night."""
+        self.is_over = True
+        while not self.has_ended:
+            self.kill()
+            with self.world.running(self):
+                self.step()
+
+    def _main(self, work: Callable[[Shell], None]) -> None:
+        self._go.acquire()
+        try:
+            work(self)
+        except BaseException as error:  # noqa: BLE001 - a check reports it
+            self.error = error
+        self.has_ended = True
+        self._back.release()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait until `wake`, or for so many seconds. For the thread itself. Raises Killed."""
+        if self.is_dying:
+            raise Killed
+        self._wait += 1
+        if seconds is not None:
+            number = self._wait
+            self.world.after(seconds / self.clock.rate, lambda: self._time_is_up(number))
+        self._back.release()
+        self._go.acquire()
+        if self.is_dying:
+            raise Killed
+
+    def _time_is_up(self, number: int) -> None:
+        if self._wait == number:
+            self._is_ready = True
+
+    def wake(self) -> None:
+        """End the wait."""
+        self._is_ready = True
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds, whatever happens meanwhile."""
+        end = self.clock.monotonic(self.world.now) + seconds
+        while (left := end - self.clock.monotonic(self.world.now)) > 1e-9:
+            self.wait(left)
+
+    def kill(self) -> None:
+        """End the process that runs in it; the user stays."""
+        if not self.has_ended:
+            self.is_dying = self.has_been_killed = True
+            self._is_ready = True

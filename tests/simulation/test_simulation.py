@@ -1,0 +1,53 @@
+"""Nights in which everything goes wrong, and nothing may be lost: docs/simulation.md explains."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.simulation import night
+from tests.simulation.plan import draw, loads
+from tests.support.soak import SOAK
+
+ROOT = Path(__file__).parents[2]
+NIGHTS = 4000 if SOAK else 48
+GROUPS = 4
+
+
+@pytest.fixture(scope="module", autouse=True)
+def directory() -> Iterator[None]:
+    yield
+    night.forget()
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_nothing_is_lost_in_any_night(group: int) -> None:
+    for seed in range(group, NIGHTS, GROUPS):
+        result = night.run(draw(seed))
+        story = "\n".join(result.story)
+        assert not result.wrong, f"{story}\n.venv/bin/python -m tests.simulation {seed}"
+
+
+def story_of(seed: int, hash_seed: str) -> str:
+    """The story of a night in a process of its own."""
+    command = [sys.executable, "-m", "tests.simulation", str(seed)]
+    variables = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, check=False)
+    return done.stdout.decode()
+
+
+@pytest.mark.parametrize("seed", [1, 15])
+def test_a_seed_is_the_same_night_in_every_process(seed: int) -> None:
+    first = story_of(seed, "1")
+    assert "the night is over" in first
+    assert story_of(seed, "2") == first
+
+
+def test_a_plan_can_be_written_down() -> None:
+    plan = draw(7)
+    assert loads(plan.dumps()) == plan
