@@ -120,6 +120,31 @@ database.UNIT_SECONDS["sqlite"], engines.BUSY_SECONDS = 2.0, 1
 """
 
 
+def test_a_cancel_while_nothing_can_be_written_is_told(
+    new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
+) -> None:
+    """It is stored once that is possible."""
+    url = new_database("sqlite")
+    server = serving(tmp_path, fake, url, **customized(tmp_path, IMPATIENCE))
+    person, seen = new_person(server), Seen(uuid4().hex)
+    reply = fake.on(seen.key, "begun", " never", hold_after=1)
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask_until_cut, person, server, seen)
+        eventually(lambda: seen.text)
+        path = f"/api/questions/{person.questions()[0]['id']}"
+        other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        refused = person.http.post(f"{path}/cancel")
+        assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
+        other.execute("ROLLBACK")
+        other.close()
+        asking.result()
+    row = person.http.post(f"{path}/cancel").json()
+    assert (row["status"], row["answer"]) == ("cancelled", "begun")
+    reply.release()
+    assert server.stop() == 0
+
+
 def test_a_locked_sqlite_is_waited_for_and_told(
     new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
 ) -> None:

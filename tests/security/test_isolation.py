@@ -72,6 +72,7 @@ def limited(
 ) -> Iterator[ServerProcess]:
     """A server with limits and a quota."""
     settings = DEFAULT | {"ASKCLI_QUOTA_TOKENS_DAY": "4000"}
+    settings["ASKCLI_ADDRESS_LIMIT"] = "300/36000"  # no use comes back between two requests
     process = serving(tmp_path_factory.mktemp("isolation"), fake, database_url, **settings)
     yield process
     assert process.stop() == 0

@@ -22,6 +22,7 @@ def test_a_process_is_told_only_while_it_says_that_it_follows(
     assert those.take_news() == {process_id: {question_id}}
     later = time.monotonic() + followers.LEASE_SECONDS + 1
     monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert question_id not in those  # its text need not be written as it comes
     those.tell(question_id)
     assert not those.have_news
     those.add(process_id, [new_id()])

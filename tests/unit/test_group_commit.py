@@ -194,7 +194,7 @@ def test_a_unit_whose_time_is_over_before_it_begins_is_not_run(
     monkeypatch.setattr(module, "GRACE_SECONDS", grace)
 
     async def late() -> None:
-        monkeypatch.setattr(database, "_unit_seconds", 0)
+        monkeypatch.setattr(database, "unit_seconds", 0)
         with pytest.raises(DatabaseUnavailable, match="too busy; nothing was changed"):
             await database.write(put, "late")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, aclosing, asynccontextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -87,6 +88,23 @@ async def until(condition: Callable[[], Any]) -> None:
             await asyncio.sleep(0.005)
 
 
+async def quiet(owner: Replica, other: Replica) -> None:
+    """Wait until both have dealt with all that they have notified each other of."""
+    arrived, has_changed = list[UUID](), True
+    for this in (owner, other):
+        this.listener.on(Kind.TEST, arrived.extend)
+    while has_changed:
+        before, sent = len(other.statements), owner.sent
+        for sender, receiver in ((other, owner), (owner, other)):
+            token = new_id()  # it arrives after all that was sent before it
+            await sender.database.write(notifications.test, receiver.process_id, token)
+            await until(partial(arrived.__contains__, token))
+            ticks = len(owner.statements)  # one at a time, those that reply to a follower too
+            await until(lambda ticks=ticks: len(owner.statements) > ticks + 10)  # type: ignore[misc]
+        await until(lambda: not other.feeds._one_at_a_time.locked())
+        has_changed = (len(other.statements), owner.sent) != (before + 1, sent + 1)
+
+
 @asynccontextmanager
 async def replica(url: str) -> AsyncIterator[Replica]:
     this = Replica(url)
@@ -129,6 +147,7 @@ def test_an_answer_in_which_nothing_happens_costs_its_followers_nothing(
         streams = [await other.follow(run) for run in runs]
         for run in runs:
             await other.is_told(run)
+        await quiet(owner, other)
         before, sent = len(other.statements), owner.sent
         ticks = len(owner.statements)
         await until(lambda: len(owner.statements) > ticks + 10)  # its signs of life

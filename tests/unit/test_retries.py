@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from typing import cast
 
@@ -12,6 +12,7 @@ import pytest
 from askcli.answerers.base import Answerer, Begin, Finish, Piece, Request
 from askcli.errors import (
     AskcliError,
+    Cancelled,
     Interrupted,
     ProviderFailed,
     ProviderOverloaded,
@@ -53,9 +54,14 @@ def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "FIRST_BACKOFF_SECONDS", 0.001)
 
 
+async def confirmed() -> None:
+    """The question is still the run's."""
+
+
 def answer(
     script: Scripted,
     attempts: Attempts | None = None,
+    confirm: Callable[[], Awaitable[None]] = confirmed,
     /,
     *,
     first_token: float = FOREVER,
@@ -66,7 +72,7 @@ def answer(
     policy = RetryPolicy(first_token, between_tokens, total, attempts=3)
 
     async def collect() -> list[Piece]:
-        stream = policy.stream(cast(Answerer, script), REQUEST, attempts or Attempts())
+        stream = policy.stream(cast(Answerer, script), REQUEST, attempts or Attempts(), confirm)
         async with aclosing(stream) as pieces:
             return [piece async for piece in pieces]
 
@@ -122,6 +128,17 @@ def test_there_are_no_more_attempts_than_the_policy_has() -> None:
     with pytest.raises(ProviderOverloaded):
         answer(script)
     assert script.made == 3
+
+
+def test_what_ended_elsewhere_before_another_attempt_is_not_sent_again() -> None:
+    async def ended() -> None:
+        raise Cancelled()
+
+    script, attempts = Scripted([ProviderOverloaded()], ["here", FINISH]), Attempts()
+    with pytest.raises(Cancelled):
+        answer(script, attempts, ended)
+    assert script.made == 1
+    assert not attempts.billable
 
 
 def test_what_has_shown_text_is_never_tried_again() -> None:

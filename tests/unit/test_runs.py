@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from askcli.answerers.base import Request
-from askcli.errors import ProviderOverloaded, ShuttingDown
+from askcli.errors import DatabaseUnavailable, ProviderOverloaded, ShuttingDown
 from askcli.fair_queue import FairQueue, Place
 from askcli.server.bootstrap import build
 from askcli.server.http.activity import Activity
@@ -49,6 +49,8 @@ class HeldGenerator:
 
 class GoneDatabase:
     """A database in which the question's row is gone: who follows it sees the end."""
+
+    unit_seconds = 0.0
 
     async def read(self, work: Any, *_: Any) -> Any:
         return [] if work is answer_parts.news else None
@@ -169,6 +171,23 @@ def test_who_waits_for_an_answer_that_cannot_be_stored_is_told_of_the_stop(
         await runs.drain(0)
         assert stream.ended
         assert isinstance(stream.error, ShuttingDown)
+
+    asyncio.run(scenario())
+
+
+def test_a_cancel_waits_no_longer_than_a_unit_for_an_end_that_cannot_be_stored() -> None:
+    """The run goes on storing it."""
+
+    async def scenario() -> None:
+        generator, run = HeldGenerator(), new_run(Place(lambda _: None))
+        runs = Runs(cast(Database, GoneDatabase()), cast(Generator, generator), feeds())
+        stream = runs.start(run)
+        with pytest.raises(DatabaseUnavailable) as failure:
+            await asyncio.wait_for(runs.cancel(run.user_id, run.question_id), 30)
+        assert failure.value.may_be_done
+        assert runs.active == 1
+        generator.go_on.set()
+        await stream.wait()
 
     asyncio.run(scenario())
 

@@ -42,7 +42,7 @@ class Database:
         self.dialect = self.url.get_backend_name()
         self.is_sqlite = self.dialect == "sqlite"
         self.engine = engines.sqlite(self.url) if self.is_sqlite else engines.postgresql(self.url)
-        self._unit_seconds = UNIT_SECONDS[self.dialect]
+        self.unit_seconds = UNIT_SECONDS[self.dialect]
         # Units of SQLite only compute, so that a second thread is of use for long ones alone.
         eager = 1 if self.is_sqlite else EAGER
         self._readers = Pool(engines.READERS, "store", eager)
@@ -110,9 +110,9 @@ class Database:
         turn: Callable[[], AbstractAsyncContextManager[None]] | None,
     ) -> T:
         """Run a unit in the time that it has; in a turn of long ones if given."""
-        unit = Unit(work, self._unit_seconds, is_long=turn is not None)
+        unit = Unit(work, self.unit_seconds, is_long=turn is not None)
         try:
-            async with asyncio.timeout(self._unit_seconds + GRACE_SECONDS):
+            async with asyncio.timeout(self.unit_seconds + GRACE_SECONDS):
                 if turn is None:
                     return await run(unit)
                 async with turn():

@@ -65,21 +65,26 @@ class Listener:
     async def _keep_listening(self) -> NoReturn:
         import psycopg  # not for SQLite
 
-        pause = 0.0
+        pause, undelivered = 0.0, 0
         while True:
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, 2 * pause))
             try:
                 await self._listen()
             except TimeoutError:
+                undelivered += 1
+                if undelivered == 1:  # or this process was stopped in the meantime
+                    continue
                 self._warn("its notifications do not arrive, as through a pooler of transactions")
                 engines.use_pooler(self._database.engine)
                 pause = UNDELIVERED_SECONDS
             except (psycopg.Error, OSError, DatabaseUnavailable) as error:
                 if self.is_listening:  # it was a good one
-                    pause = 0.0
+                    pause, undelivered = 0.0, 0
                 elif not isinstance(error, DatabaseUnavailable):
-                    self._warn(str(error).strip().splitlines()[0])
+                    self._warn((str(error).strip() or type(error).__name__).splitlines()[0])
+            except Exception:
+                log.exception("the listener failed, and will try again")
             finally:
                 self._turn(is_listening=False)
 

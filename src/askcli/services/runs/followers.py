@@ -37,7 +37,8 @@ class Followers:
 
     def __contains__(self, question_id: UUID) -> bool:
         """Whether a process follows this question."""
-        return question_id in self._until
+        until = self._until.get(question_id, {})
+        return any(one > time.monotonic() for one in until.values())
 
     def tell(self, question_id: UUID) -> None:
         """Tell those who follow the question that there is something new of it."""

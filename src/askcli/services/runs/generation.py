@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import aclosing
+from functools import partial
 
 from askcli.answerers.base import Answerer, Begin, Finish, Spent
 from askcli.answerers.storable_text import StorableText
@@ -68,7 +69,8 @@ class Generator:
 
     async def _read_answer(self, run: Run) -> Outcome:
         text = StorableText()
-        stream = self._retries.stream(self._answerer, run.request, run.attempts)
+        confirm = partial(self._storage.confirm, run)
+        stream = self._retries.stream(self._answerer, run.request, run.attempts, confirm)
         # Closed at once when the answer is too long: the provider stops, and bills no more.
         async with aclosing(stream) as pieces:
             async for piece in pieces:

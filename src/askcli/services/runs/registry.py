@@ -18,7 +18,7 @@ from askcli.services.runs.generation import Generator
 from askcli.services.runs.remote import Feeds
 from askcli.services.runs.run import Run
 from askcli.services.runs.stream import AnswerStream, ended_stream
-from askcli.store import questions
+from askcli.store import failures, questions
 from askcli.store.database import Database
 
 log = logging.getLogger("askcli.runs")
@@ -144,13 +144,21 @@ class Runs:
                 del jobs[question_id]
 
     async def cancel(self, user_id: UUID, question_id: UUID) -> None:
-        """End the answer of a user's question in any process; returns when its row is updated."""
+        """End the answer of a user's question in any process; returns when its row is updated.
+
+        Raises DatabaseUnavailable. An answer of this process ends all the same then: its row is
+        updated as soon as that is possible.
+        """
         job = self._own.get(str(question_id))
         if job is None:
             await self._database.write(questions.cancel, user_id, question_id, now())
             return
         job.run.stop(Cancelled())
-        await job.stream.wait()
+        try:
+            async with asyncio.timeout(self._database.unit_seconds):
+                await job.stream.wait()
+        except TimeoutError:
+            raise failures.no_answer() from None
 
     async def drain(self, seconds: float) -> None:
         """Refuse new questions, wait `seconds` for the runs, then interrupt and store the rest."""

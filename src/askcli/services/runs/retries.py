@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -50,11 +50,16 @@ class RetryPolicy:
     attempts: int
 
     async def stream(
-        self, answerer: Answerer, request: Request, attempts: Attempts
+        self,
+        answerer: Answerer,
+        request: Request,
+        attempts: Attempts,
+        confirm: Callable[[], Awaitable[None]],
     ) -> AsyncGenerator[Piece, None]:
         """Stream an answer within the deadlines, and note whether it may be billed.
 
-        Raises a ProviderFailed or Interrupted.
+        Raises a ProviderFailed or Interrupted, or what `confirm` raises, before another attempt,
+        if the question is no longer to be sent.
         """
         clock = asyncio.get_running_loop().time
         deadline, first_deadline = clock() + self.total, clock() + self.first_token
@@ -76,6 +81,7 @@ class RetryPolicy:
                     raise
                 log.warning("asking again in %.1f s: %s", delay, error.code)
                 await asyncio.sleep(delay)
+                await confirm()  # it may have ended in the pause, which a stopped process prolongs
 
     async def _attempt(
         self, answerer: Answerer, request: Request, deadline: float

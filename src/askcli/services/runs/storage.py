@@ -46,13 +46,19 @@ class AnswerStorage:
         self._indexing = indexing
 
     async def dequeue(self, run: Run) -> None:
-        """Store that the run is no longer queued, before its request is sent.
+        """Store that the run is no longer queued, before its request is sent. Raises as `confirm`.
 
-        Raises Cancelled where the question is no longer this run's, or was not stored;
-        DatabaseUnavailable after LONGEST_OUTAGE_SECONDS.
+        One that never was, and has just been stored, needs no confirmation.
         """
-        if run.is_confirmed and not run.is_queued:
-            return
+        if run.is_queued or not run.is_confirmed:
+            await self.confirm(run)
+
+    async def confirm(self, run: Run) -> None:
+        """Store that the run is not queued, as long as the question is this run's.
+
+        Raises Cancelled where it is not, or was not stored; DatabaseUnavailable after
+        LONGEST_OUTAGE_SECONDS.
+        """
         try:
             async with asyncio.timeout(LONGEST_OUTAGE_SECONDS):
                 is_own = await self._persist(run, partial(self._database.write, _dequeue, run))
