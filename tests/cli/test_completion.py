@@ -89,6 +89,8 @@ def test_completion_offers_commands_ids_models_and_profiles(
     assert formats == {"json", "jsonl", "csv", "markdown"}
     assert "smollm2-135m" in completed(cli, shell, "askcli", "models", "pull", "smol")
     assert completed(cli, shell, "askcli", "config", "set", "serv") == {"server"}
+    assert {"bash", "zsh", "fish"} <= completed(cli, shell, "askcli", "completion", "")
+    assert {"ask", "history", "exit-codes"} <= completed(cli, shell, "askcli", "help", "")
     (cli.home / "rows.jsonl").touch()
     assert "rows.jsonl" not in completed(cli, shell, "askcli", "whoami", "")
     if shell != "bash":  # bash itself offers files where the script offers nothing

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from contextlib import suppress
+
 import pytest
 
 from tests.support.cli import Cli, NewCli
+from tests.support.processes import ASKCLI
 
 RUN = """
 import atexit, threading
@@ -46,7 +51,48 @@ def test_a_command_waits_for_its_threads_and_ends(cli: Cli) -> None:
         ("ASKCLI_TOKEN=token askcli whoami --server http://127.0.0.1:9", 6),
         ("askcli --help > /dev/full", 1),
         ("askcli config path >&-", 1),
+        ("askcli --help >&-", 1),
+        ("askcli ask --help >&-", 1),
     ],
 )
 def test_a_command_ends_with_its_code(cli: Cli, command: str, code: int) -> None:
     assert cli.shell(command).code == code
+
+
+HELP = ["--help", "ask --help", "history --help", "history list -h", "help ask"]
+
+
+@pytest.mark.parametrize("words", HELP)
+def test_the_help_to_a_closed_pipe_is_141(cli: Cli, words: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [ASKCLI, *words.split()],
+        env=cli.environment,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=60,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("words", HELP)
+def test_the_help_waits_for_a_full_pipe(cli: Cli, words: str) -> None:
+    """The pipe does not block: what fits is not all, and what does not is written later."""
+    whole = cli.shell(f"askcli {words}").out
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with os.fdopen(reading, "rb") as reader:
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writing, b"." * 4096)
+        process = subprocess.Popen(
+            [ASKCLI, *words.split()], env=cli.environment, stdout=writing, stderr=subprocess.PIPE
+        )
+        os.close(writing)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        text = reader.read().lstrip(b".").decode()
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err, text) == (0, b"", whole)

@@ -104,7 +104,6 @@ def options(
 
 def main() -> None:
     """Run the command and end with its exit code; `askcli help exit-codes` lists them."""
-    console.buffer_stdout()
     notices.install()
     try:
         code = app(standalone_mode=False)

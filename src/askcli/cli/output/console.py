@@ -6,7 +6,6 @@ before a terminal can interpret them.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import select
@@ -166,15 +165,6 @@ def _write_all(stream: TextIO, data: bytes) -> None:
             select.select([], [raw], [])
         else:
             remaining = remaining[written:]
-
-
-def buffer_stdout() -> None:
-    """Buffer stdout where PYTHONUNBUFFERED has it unbuffered, for what others print (--help)."""
-    stream = sys.stdout
-    if isinstance(stream, io.TextIOWrapper) and isinstance(stream.buffer, io.RawIOBase):
-        sys.stdout = open(  # noqa: SIM115 - it lives as long as the process
-            stream.fileno(), "w", encoding=stream.encoding, errors=stream.errors, closefd=False
-        )
 
 
 def leave_closed_pipe() -> NoReturn:

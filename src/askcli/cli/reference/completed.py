@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 
+from askcli.cli.reference.topics import TOPICS
 from askcli.cli.reference.tree import Command
 from askcli.local_models.catalogue import CATALOGUE
 from askcli.settings import Settings
@@ -19,13 +20,20 @@ VALUES = {
 }
 ARGUMENTS = {"askcli history show": "ids", "askcli history delete": "ids"}
 _SETTINGS = [setting.name for setting in fields(Settings) if "parse" in setting.metadata]
-# The words that complete a command's argument.
-ARGUMENT_WORDS = {
+_ARGUMENT_WORDS = {
     "askcli models pull": list(CATALOGUE),
     "askcli config get": _SETTINGS,
     "askcli config set": _SETTINGS,
     "askcli config unset": _SETTINGS,
+    "askcli completion": ["bash", "zsh", "fish"],
 }
+
+
+def argument_words(command: Command, commands: Sequence[Command]) -> Sequence[str]:
+    """Return the words that complete the command's argument."""
+    if command.name == "askcli help":
+        return [*TOPICS, *(name for other in commands[:1] for name in other.commands)]
+    return _ARGUMENT_WORDS.get(command.name, ())
 
 
 def kinds(commands: Sequence[Command]) -> dict[str, list[str]]:

@@ -19,9 +19,10 @@ def script(shell: str, commands: Sequence[Command]) -> str:
     return _shell(_ZSH, commands, "compadd --", "_files") if shell == "zsh" else _fish(commands)
 
 
-def _words(command: Command) -> list[str]:
+def _words(command: Command, commands: Sequence[Command]) -> list[str]:
     options = [name for option in command.options for name in option.names]
-    return [*command.commands, *completed.ARGUMENT_WORDS.get(command.name, ()), *options, "--help"]
+    arguments = completed.argument_words(command, commands)
+    return [*command.commands, *arguments, *options, "--help"]
 
 
 def _shell(template: str, commands: Sequence[Command], words: str, files: str) -> str:
@@ -32,7 +33,8 @@ def _shell(template: str, commands: Sequence[Command], words: str, files: str) -
     values |= {name: f"{words} {' '.join(of)}" for name, of in completed.choices(commands).items()}
     values |= {"|".join(completed.with_value(commands)): files}
     inner = {
-        f'"{c.name}"': f"{_arguments(c, files)}{_guard(c, words)}{words} {' '.join(_words(c))}"
+        f'"{c.name}"': f"{_arguments(c, commands, files)}{_guard(c, words)}{words} "
+        + " ".join(_words(c, commands))
         for c in commands
     }
     return template.format(
@@ -48,10 +50,10 @@ def _guard(command: Command, words: str) -> str:
     return "[[ $current == -* ]] && " if takes_file and words == "_askcli_words" else ""
 
 
-def _arguments(command: Command, files: str) -> str:
+def _arguments(command: Command, commands: Sequence[Command], files: str) -> str:
     if kind := completed.ARGUMENTS.get(command.name):
         return f"_askcli_cached {kind}; "
-    takes_files = command.arguments and command.name not in completed.ARGUMENT_WORDS
+    takes_files = command.arguments and not completed.argument_words(command, commands)
     return f"{files}; " if takes_files else ""
 
 
@@ -140,7 +142,7 @@ def _fish(commands: Sequence[Command]) -> str:
         lines += [f"{at} -a {name} -d {_quoted(summary)}" for name, summary in inner.items()]
         if kind := completed.ARGUMENTS.get(command.name):
             lines.append(f"{at} -a '(__askcli_cached {kind})'")
-        elif words := completed.ARGUMENT_WORDS.get(command.name):
+        elif words := completed.argument_words(command, commands):
             lines.append(f"{at} -a '{' '.join(words)}'")
         elif command.arguments:
             lines.append(f"{at} -F")

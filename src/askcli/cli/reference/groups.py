@@ -69,11 +69,20 @@ class CommandGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return the command, loaded if need be; None if there is none of that name."""
-        if cmd_name not in self.members:
-            return super().get_command(ctx, cmd_name)
         if cmd_name not in self._loaded:
-            self._loaded[cmd_name] = self.members[cmd_name].load(cmd_name)
-        return self._loaded[cmd_name]
+            member = self.members.get(cmd_name)
+            command = member.load(cmd_name) if member else super().get_command(ctx, cmd_name)
+            self._loaded[cmd_name] = command
+        command = self._loaded[cmd_name]
+        if command and ctx and (option := command.get_help_option(ctx)):
+            option.callback = _show_help
+        return command
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option that shows this group's own help."""
+        if option := super().get_help_option(ctx):
+            option.callback = _show_help
+        return option
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the options before the command; without one, show the help and raise Misused."""
@@ -117,6 +126,13 @@ class CommandGroup(TyperGroup):
             return self.members[name].section, self.members[name].summary
         command: Any = super().get_command(ctx, name)
         return "Commands", (command.help or "").partition("\n")[0]
+
+
+def _show_help(ctx: Any, _option: Any, is_set: bool) -> None:
+    """Write the help as all output: typer's own writing ends otherwise at a closed or full pipe."""
+    if is_set and not ctx.resilient_parsing:
+        console.out(ctx.get_help() + "\n")
+        raise typer.Exit
 
 
 def new(help_: str, members: Mapping[str, Member] | None = None, **options: Any) -> typer.Typer:

@@ -97,8 +97,8 @@ complete -c askcli -n '__askcli_at askcli usage' -l profile -x -a '(__askcli_cac
 complete -c askcli -n '__askcli_at askcli status' -l json -d 'Print one JSON object.'
 complete -c askcli -n '__askcli_at askcli status' -l server -r -F -d 'The server; default: one on this machine.'
 complete -c askcli -n '__askcli_at askcli status' -l profile -x -a '(__askcli_cached profiles)' -d 'A named login: a server and an account.'
-complete -c askcli -n '__askcli_at askcli help' -F
-complete -c askcli -n '__askcli_at askcli completion' -F
+complete -c askcli -n '__askcli_at askcli help' -a 'exit-codes settings json ask batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config users invite'
+complete -c askcli -n '__askcli_at askcli completion' -a 'bash zsh fish'
 complete -c askcli -n '__askcli_at askcli openapi' -l server -r -F -d 'The server; default: one on this machine.'
 complete -c askcli -n '__askcli_at askcli openapi' -l profile -x -a '(__askcli_cached profiles)' -d 'A named login: a server and an account.'
 complete -c askcli -n '__askcli_at askcli serve' -l host -r -F -d 'Address to listen on [127.0.0.1].'
