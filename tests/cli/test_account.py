@@ -53,6 +53,14 @@ def test_logout_and_login_again(cli: Cli, server: ServerProcess) -> None:
     assert email in cli("whoami").out
 
 
+def test_a_login_removes_what_a_killed_one_left(cli: Cli) -> None:
+    left = token_file(cli).with_name(".credentials.json.abcdefgh")
+    left.write_text("tokens")
+    os.utime(left, (0, 0))
+    assert cli("logout").code == 0
+    assert not left.exists()
+
+
 def test_login_with_a_wrong_password(cli: Cli, server: ServerProcess) -> None:
     email = account(cli, server)["user"]["email"]
     done = cli.in_process("login", "--email", email, "--password-stdin", stdin="wrong password\n")

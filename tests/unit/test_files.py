@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from askcli.files import (
     is_trusted_directory,
     locked,
     private_directory,
+    remove_leftovers,
     write_private,
 )
 from askcli.files.pid_file import LEAVING, FileIdentities, PidFile
@@ -29,6 +31,21 @@ from askcli.settings import Settings
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    path, day = tmp_path / "file", time.time() - 86_400
+    left, new, other = (tmp_path / name for name in (".file.abc", ".file.new", ".files.abc"))
+    for one in (left, new, other):
+        one.touch()
+    with Replacement(path) as replacement:
+        for one in tmp_path.iterdir():
+            if one != new:
+                os.utime(one, (day, day))
+        remove_leftovers(path)  # of a process that may have been stopped for a day
+        assert (left.exists(), new.exists(), other.exists()) == (False, True, True)
+        replacement.commit(b"content")
+    assert path.read_bytes() == b"content"
 
 
 def test_a_private_directory_is_made_or_tightened(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from askcli.client.credentials_format import PARTS, decoded, encoded
 from askcli.client.server_entry import Account, ServerEntry
 from askcli.errors import Failed
-from askcli.files import Replacement, locked, private_directory
+from askcli.files import Replacement, locked, private_directory, remove_leftovers
 
 log = logging.getLogger("askcli.notices")
 
@@ -64,6 +64,7 @@ class Credentials:
         try:
             private_directory(self.path.parent)
             with locked(self._server_lock(server), self._timeout):
+                remove_leftovers(self.path)
                 content = self._read()
                 entry = ServerEntry(content, server, self.profile)
                 reserve = len(encoded(content)) + 16_384

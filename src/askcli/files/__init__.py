@@ -15,6 +15,7 @@ from askcli.errors import Failed, TimedOut
 
 # flock has no time-out of its own.
 POLL_SECONDS = 0.02
+LEFTOVER_SECONDS = 3600
 
 
 def private_directory(path: Path) -> Path:
@@ -93,6 +94,8 @@ class Replacement:
         self._temporary = Path(name)
         self._file = os.fdopen(handle, "wb")
         try:
+            with contextlib.suppress(OSError):  # not every file system has locks
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # see `remove_leftovers`
             if self._reserve:
                 self._write(b" " * self._reserve)
         except BaseException:
@@ -118,6 +121,19 @@ class Replacement:
         with contextlib.suppress(OSError):  # a failed write fails again when the file is closed
             self._file.close()
         self._temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what processes that were killed while they replaced the file have left.
+
+    After an hour; and never what is still locked: its process may have been stopped for so long.
+    """
+    for left in path.parent.glob(f".{path.name}.*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > LEFTOVER_SECONDS:
+                with left.open("rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    left.unlink()
 
 
 def write_private(path: Path, content: bytes, *, synced: bool = True) -> None:
