@@ -70,7 +70,9 @@ def test_a_proxy_is_used_but_not_where_it_is_not_to_be(new_cli: NewCli) -> None:
         assert requests[1:] == []
 
 
-@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize(
+    "name", ["127.0.0.1", "localhost", "localhost.", "a.localhost", "[::ffff:127.0.0.1]"]
+)
 def test_a_server_on_this_machine_is_reached_without_a_proxy(new_cli: NewCli, name: str) -> None:
     with answering() as (port, requests):
         proxy = f"http://127.0.0.1:{port}"
@@ -81,9 +83,18 @@ def test_a_server_on_this_machine_is_reached_without_a_proxy(new_cli: NewCli, na
 
 
 def test_which_addresses_are_this_machine() -> None:
-    own = ("http://[::1]:1", "https://LOCALHOST", "http://127.1.2.3")
-    others = ("http://localhost.example", "http://127.0.0.1.example", "http://10.0.0.1")
-    assert [parse_address(url).is_loopback for url in (*own, *others)] == [True] * 3 + [False] * 3
+    own = ("[::1]:1", "LOCALHOST", "localhost.", "a.b.localhost", "127.1.2.3", "[::ffff:127.0.0.1]")
+    others = (
+        "localhost.example",
+        "127.0.0.1.example",
+        "10.0.0.1",
+        "[::ffff:10.0.0.1]",
+        "alocalhost",
+    )
+    assert {host: parse_address(f"http://{host}").is_loopback for host in (*own, *others)} == {
+        **dict.fromkeys(own, True),
+        **dict.fromkeys(others, False),
+    }
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,42 @@ def test_the_address_is_a_proxys_word_only_where_the_proxy_is_trusted(
     assert session["address"] == chain.split(", ")[1]
 
 
+NO_ADDRESSES = [
+    "\x9b31m",
+    '1.2.3.4" 200',
+    "a\tb",
+    "x" * 20_000,
+    "fe80::1%\x9b31m",
+    "unknown",
+    "::1]",
+]
+
+
+def test_what_a_proxy_passes_on_is_an_address_or_the_address_is_the_proxys(
+    server: ServerProcess, fake: FakeAnthropic, tmp_path: Path
+) -> None:
+    """In rate limits, in the list of sessions and in the access log."""
+    more = DEFAULT | {"ASKCLI_TRUSTED_PROXIES": "127.0.0.3"}
+    process = serving(tmp_path, fake, server.database_url, **more)
+    email = add_user(process)
+    with coming_from(process, "127.0.0.3") as proxy:
+        statuses = [
+            login(proxy, email, "a guess", **{"x-forwarded-for": text.encode("latin-1")})  # type: ignore[arg-type]
+            for text in NO_ADDRESSES * 2
+        ]
+        assert [answer.status_code for answer in statuses] == [401] * 10 + [429] * 4
+        named = {"x-forwarded-for": an_address()}
+        token = {"x-access-token": login(proxy, email, PASSWORD, **named).json()["access_token"]}
+        odd = token | {"x-forwarded-for": "unknown"}
+        (session,) = proxy.get("/api/sessions", headers=odd).json()["items"]
+        assert session["address"] == named["x-forwarded-for"]
+    assert process.stop() == 0
+    lines = [line for line in process.log if "uvicorn.access" in line]
+    assert len([line for line in lines if " 127.0.0.3:" in line]) == len(NO_ADDRESSES) * 2 + 1
+    assert max(map(len, lines)) < 200
+    assert all(line.rstrip("\n").isprintable() for line in lines)
+
+
 def test_registrations_and_refreshes_are_limited(
     server: ServerProcess, fake: FakeAnthropic, tmp_path: Path
 ) -> None:

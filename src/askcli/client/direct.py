@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import httpx2
 
 from askcli.client import network
+from askcli.settings.loopback import LOCALHOST, is_localhost
 
 CHUNK_BYTES = 65_536
 IDLE_SECONDS = 5.0  # httpx2's own
@@ -134,7 +135,9 @@ class _Connection(HTTPConnection):
     response_class = _Response
 
     def __init__(self, url: httpx2.URL, path: Path | None, seconds: float | None) -> None:
-        super().__init__(url.host, url.port or 80, timeout=seconds)
+        # Not every resolver knows the other names of this machine, or keeps them to it.
+        host = LOCALHOST if is_localhost(url.host) else url.host
+        super().__init__(host, url.port or 80, timeout=seconds)
         self._path = path
 
     def connect(self) -> None:

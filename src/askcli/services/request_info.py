@@ -66,6 +66,15 @@ class RequestInfo:
         return site_of(self.address)
 
 
+def is_address(text: str) -> bool:
+    """Whether it is an IP address, without the scope that could hold any text."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
 @lru_cache(maxsize=4096)  # parsing an address takes longer than the rest of a middleware
 def site_of(address: str | None) -> str | None:
     """Return the site of an address, None for none."""

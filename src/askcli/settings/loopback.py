@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+LOCALHOST = "localhost"
+
+
+def is_localhost(name: str) -> bool:
+    """Whether it is `localhost` or a name in it, which are this machine's (RFC 6761)."""
+    return f".{name.lower().removesuffix('.')}".endswith(f".{LOCALHOST}")
+
 
 def is_loopback(host: str) -> bool:
     """Whether connections to *host*, a name or an address without brackets, stay on this machine.
@@ -10,9 +17,10 @@ def is_loopback(host: str) -> bool:
     """
     from ipaddress import ip_address  # 2 ms, and most commands ask for no address
 
-    if host == "localhost":
+    if is_localhost(host):
         return True
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host.removesuffix("."))
     except ValueError:
         return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

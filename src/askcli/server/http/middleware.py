@@ -35,10 +35,10 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        state = scope.setdefault("state", {})
         info = _info(scope)
         request_info.bind(info)
         pool.take_turns_as(f"site {info.site}")
-        state = scope.setdefault("state", {})
         state["request_id"] = info.request_id
         if len(scope["path"]) > 1:
             scope["path"] = scope["path"].rstrip("/") or "/"
@@ -70,8 +70,13 @@ def _info(scope: Scope) -> RequestInfo:
 
 
 def _address(scope: Scope) -> str | None:
-    """The client's address, None on a Unix socket."""
-    client = scope.get("client")
+    """The client's address, None on a Unix socket.
+
+    The client is the peer where a proxy names none; the access log writes it, too.
+    """
+    client, peer = scope.get("client"), scope["state"].get("peer")
+    if client and client is not peer and not request_info.is_address(client[0]):
+        client = scope["client"] = peer
     return (client[0] or None) if client else None
 
 

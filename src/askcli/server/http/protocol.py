@@ -119,7 +119,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._heads.begin(is_behind=self._is_responding())
         self._in_headers = True
         super().on_message_begin()
-        self.scope["state"]["abort_if_stalled"] = self._taking.abort_if_stalled
+        self.scope["state"].update(peer=self.client, abort_if_stalled=self._taking.abort_if_stalled)
         self.scope["state"]["abort_if_untaken"] = self._taking.abort_if_untaken
 
     def on_url(self, url: bytes) -> None:
