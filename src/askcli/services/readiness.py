@@ -10,8 +10,7 @@ from askcli.contract.health import Readiness
 from askcli.errors import DatabaseUnavailable, Unavailable
 from askcli.services.runs.registry import Runs
 from askcli.settings.registration import Registration
-from askcli.store import migrations
-from askcli.store.checks import unwritable_reason
+from askcli.store import checks, migrations
 from askcli.store.database import Database
 
 
@@ -31,6 +30,7 @@ class ReadinessCheck:
         version, reason = await self._database.read(_state)
         if reason:
             raise DatabaseUnavailable(f"The server is not ready: {reason}.")
+        await self._database.check_writing(checks.write)
         if error := migrations.problem(version):
             raise Unavailable(f"The server is not ready: {error.detail}")
         return Readiness(
@@ -42,4 +42,4 @@ class ReadinessCheck:
 
 
 def _state(connection: Connection) -> tuple[str | None, str | None]:
-    return migrations.current(connection), unwritable_reason(connection)
+    return migrations.current(connection), checks.unwritable_reason(connection)

@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from askcli.errors import Failed
-from askcli.store import deadline, engines
+from askcli.store import deadline, engines, limits
 from askcli.store.database import Database
 
 # A database may take connections and answer nothing.
@@ -33,6 +34,13 @@ def unwritable_reason(connection: Connection) -> str | None:
     if is_read_only:
         return "its database takes no changes (default_transaction_read_only is on)"
     return None
+
+
+def write(connection: Connection) -> None:
+    """Write what nobody sees: the use of a limit, and its end."""
+    key = f"check {uuid4()}"
+    limits.take(connection, key, 0, 1, 1)
+    limits.reset(connection, key)
 
 
 def _full_disk_reason(file: Path) -> str | None:

@@ -17,6 +17,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
+from askcli.errors import DatabaseUnavailable
 from askcli.store import admission, deadline, engines, failures, search
 from askcli.store.group_commit import GroupCommit
 from askcli.store.pool import LongUnits, Pool
@@ -51,6 +52,7 @@ class Database:
         self._writer = GroupCommit(self.transaction) if self.is_sqlite else None
         self._long_entries = LongUnits()
         self.is_closed = False
+        self.has_failed_to_write = False  # until `check_writing` has succeeded
         # On PostgreSQL, units that wait for a lock have threads of their own: those that need no
         # lock, or another one, do not wait behind them.
         self._waiters = Pool(engines.WAITERS, "waiters", engines.WAITERS)
@@ -91,6 +93,16 @@ class Database:
         turn = self._long_entries.turn if search.is_long(entry) else None
         return await self._run(self._write, lambda c: work(c, *args, **kwargs), turn)
 
+    async def check_writing(self, work: Callable[[Connection], None]) -> None:
+        """Do work that certainly writes, if a write has failed since this has last succeeded.
+
+        Not each time: it costs as much as any write. And the success of another unit shows nothing,
+        as it may have found nothing to change. Raises DatabaseUnavailable.
+        """
+        if self.has_failed_to_write:
+            await self.write(work)
+            self.has_failed_to_write = False
+
     async def _run(
         self,
         run: Callable[[Unit[T]], Awaitable[T]],
@@ -123,7 +135,11 @@ class Database:
             raise failures.no_answer() from None
 
     async def _write(self, unit: Unit[T]) -> T:
-        return await (self._writer.run(unit) if self._writer else self._in_pool(unit))
+        try:
+            return await (self._writer.run(unit) if self._writer else self._in_pool(unit))
+        except DatabaseUnavailable:
+            self.has_failed_to_write = True
+            raise
 
     async def _in_pool(self, unit: Unit[T]) -> T:
         """Run it in a transaction of its own, again and elsewhere when it waits for a lock."""
