@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.cli import Cli, NewCli
 from tests.support.fake_anthropic import FakeAnthropic
-from tests.support.hostile import HostileServer, Response
+from tests.support.hostile import HostileServer, Response, event
 
 ROWS = '"one"\n"two"\n'
 ID, TIME = str(UUID(int=7)), "2026-01-31T12:00:00Z"
@@ -21,22 +21,12 @@ TOKENS = {
     "expires_in": 0,  # so that each request refreshes
     "user": USER,
 }
-QUESTION = {
-    **dict.fromkeys(("system", "stop_reason", "error", "max_tokens", "answered_at")),
-    **dict.fromkeys(("input_tokens", "output_tokens", "cost_usd")),
-    **{"id": ID, "user_id": ID, "conversation_id": ID, "question": "Why?", "model": "m"},
-    **{"answer": "", "status": "answering", "created_at": TIME},
-}
 EVENTS = {"content-type": "text/event-stream"}
 PROBLEM = {"content-type": "application/problem+json"}
 
 EVENT_DRIP = Response(headers=EVENTS, endless=b":\n", pause=0.2)
 ERROR_DRIP = Response(401, b"{", PROBLEM, endless=b" ", pause=0.2)
 HEAD_DRIP = Response(dripping_head=b"H", pause=0.2)
-
-
-def event(name: str, **fields: str) -> bytes:
-    return f"event: {name}\ndata: {json.dumps(QUESTION | fields)}\n\n".encode()
 
 
 @pytest.mark.parametrize(

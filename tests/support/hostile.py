@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from uuid import UUID
+
+_ID, _TIME = str(UUID(int=7)), "2026-01-31T12:00:00Z"
+_QUESTION = {
+    **dict.fromkeys(("system", "stop_reason", "error", "max_tokens", "answered_at")),
+    **dict.fromkeys(("input_tokens", "output_tokens", "cost_usd")),
+    **{"id": _ID, "user_id": _ID, "conversation_id": _ID, "question": "Why?", "model": "m"},
+    **{"answer": "", "status": "answering", "created_at": _TIME},
+}
 
 
 @dataclass(frozen=True)
@@ -77,3 +87,9 @@ def always(status: int, body: bytes, **headers: str) -> HostileServer:
     """Return a server with one response to every request."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return HostileServer(lambda _method, _path: Response(status, body, named))
+
+
+def event(name: str, *, id_: str = "", data: dict[str, str] | None = None, **fields: str) -> bytes:
+    """Return an event of an answer's stream, with `data` or a question that has these fields."""
+    content = json.dumps(_QUESTION | fields if data is None else data)
+    return f"event: {name}\nid: {id_}\ndata: {content}\n\n".encode()

@@ -137,5 +137,5 @@ class Asking:
         if error.retry_after is not None:
             pause = max(pause, error.retry_after)
         self._failures, self.failure = self._failures + 1, error
-        passing.info("Trying again in %.1f s: %s", pause, error.detail)
+        passing.info("Trying again in %.1f s: %s", pause, " ".join(error.detail.split()))
         time.sleep(pause)

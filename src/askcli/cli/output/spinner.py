@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from itertools import accumulate
 
 from askcli.cli.output import transient
 
@@ -90,7 +91,7 @@ class Spinner(transient.Transient):
         is_counted = self._text.endswith("…") and seconds > COUNTED_SECONDS
         counter = f" {seconds:.0f} s" if is_counted else ""
         # One row, or it could not be erased.
-        return f"\r{mark}{self._text[: _columns() - 10]}{counter}"
+        return f"\r{mark}{_cut(self._text, _columns() - 10)}{counter}"
 
 
 _spinner = Spinner()
@@ -109,7 +110,7 @@ def animate() -> None:
 
 
 def say(text: str) -> bool:
-    """Replace the spinner's text by another one in ASCII; return whether it is shown."""
+    """Replace the spinner's text by another one, without line feeds; return whether it is shown."""
     return _spinner.say(text)
 
 
@@ -119,6 +120,20 @@ def _show() -> None:
     if is_able and sys.stderr is not None and sys.stderr.isatty():
         transient.put(_spinner)  # first: a Ctrl-C may come at any moment
         _spinner.draw()
+
+
+def _cut(text: str, cells: int) -> str:
+    """Return what of the text certainly fits into so many cells of the terminal."""
+    cells = max(cells, 0)
+    if text.isascii() or 2 * len(text) <= cells:
+        return text[:cells]
+    from unicodedata import category, east_asian_width  # only for what a server says
+
+    def width(char: str) -> int:
+        return 2 if east_asian_width(char) in "WFA" or category(char) in ("So", "Sk") else 1
+
+    ends = accumulate(map(width, text))
+    return text[: sum(end <= cells for end in ends)]
 
 
 def _columns() -> int:
