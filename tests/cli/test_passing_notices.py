@@ -34,6 +34,8 @@ def test_a_notice_of_the_moment_is_one_row(new_cli: NewCli, shown: list[str], de
             rows = [line for line in screen_lines(fed(written, COLUMNS)) if line]
             assert rows[:-1] == shown, rows
         written += terminal.read()
+    notices = written.partition("askcli:")[0]
+    assert notices.count("second") == notices.count("first second third")
     rows = [line for line in screen_lines(fed(written, COLUMNS)) if line]
     assert rows[: len(shown)] == shown
     assert rows[len(shown)].startswith(("askcli: error:", "askcli: follow it with")), rows

@@ -58,11 +58,12 @@ def replaced(path: Path | None) -> Iterator[None]:
     """Replace the file by what the block writes to stdout, if the block succeeds.
 
     A link stays one, and an existing file keeps its permissions. None and `-` are stdout itself.
-    Raises Misused at once for a file that cannot be written, and Failed if that fails in the end.
+    Raises Misused at once for a file that cannot be written, and Failed if that fails in the end
+    or if stdout is closed.
     """
     if path is None or str(path) == "-":
         if sys.stdout is None:  # closed by the parent
-            raise Misused("there is no stdout to write to: use -o FILE.")
+            raise Failed("there is no stdout to write to: use -o FILE.")
         yield
         return
     output = checked(path)
