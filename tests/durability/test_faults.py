@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.cli import Cli, Done, NewCli
 from tests.support.databases import NewDatabase
-from tests.support.fake_anthropic import FAULT, FakeAnthropic
+from tests.support.fake_anthropic import FAULT, FakeAnthropic, Reply, events_of
 from tests.support.people import NewPerson, logged_in
 from tests.support.processes import ServerProcess
 from tests.support.servers import serving
@@ -78,6 +78,14 @@ def text_without_a_block(events: Events) -> Events:
     return [message, first, start, *rest]
 
 
+def with_other_lines() -> bytes:
+    """A response whose lines end in several ways, after a byte order mark and among comments."""
+    events = events_of({"model": "m"}, Reply(["half of", " an answer"]))
+    lines = [f"event: {event['type']}\rdata: {json.dumps(event)}\r\n\r" for event in events]
+    body = "\ufeff: comment\n" + ": comment\n\nid: 7\r\nretry: 9\r".join(lines)
+    return b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" + body.encode()
+
+
 # What is wrong → what the fake does, and how often it is asked.
 FAULTS: dict[str, tuple[dict[str, Any], int]] = {
     "closes the connection before it responds": ({"raw": b""}, 1),
@@ -125,6 +133,14 @@ FAULTS: dict[str, tuple[dict[str, Any], int]] = {
     "409 conflict": ({"status": 409}, 1),
     "500 for ever": ({"status": 500}, 3),
     "500 without Anthropic's error": ({"status": 500, "html": True}, 1),
+    "500 of a gateway, compressed unasked": (
+        {"status": 500, "html": True, "headers": {"content-encoding": "gzip"}},
+        1,
+    ),
+    "500 with more than is read": (
+        {"raw": b"HTTP/1.1 500 -\r\ncontent-type: text/html\r\n\r\n" + b"\n" * 2**23},
+        1,
+    ),
     "502 of a gateway": ({"status": 502, "html": True}, 1),
     "502 with Anthropic's error": ({"status": 502}, 3),
     "503 of a gateway": ({"status": 503, "html": True}, 3),
@@ -160,6 +176,7 @@ FAULTS: dict[str, tuple[dict[str, Any], int]] = {
         {"fault": "overloaded", "fault_after": 9, "edit": fault_after_the_end},
         1,
     ),
+    "sends comments, a byte order mark and other ends of lines": ({"raw": with_other_lines()}, 1),
     "sends text outside of any block": ({"edit": text_without_a_block}, 1),
     "sends an event without an end": ({"fault": "endless", "fault_after": 1}, 1),
     "sends a compressed answer": ({"headers": {"content-encoding": "gzip"}}, 1),

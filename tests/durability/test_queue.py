@@ -14,7 +14,7 @@ import pytest
 from tests.support.databases import NewDatabase, migrated
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson
-from tests.support.servers import metric, serving
+from tests.support.servers import customized, metric, serving
 from tests.support.soak import SOAK
 from tests.support.streams import Seen, ask_until_cut
 from tests.support.waiting import eventually
@@ -57,6 +57,46 @@ def test_what_waited_when_its_server_ended_costs_nothing_and_is_asked_under_its_
     assert (second.status_code, second.json()["id"]) == (201, waiting.question_id)
     assert (len(fake.asked(sent.key)), len(fake.asked(waiting.key))) == (1, 1)
     assert after["input_tokens"] - usage["input_tokens"] == second.json()["input_tokens"]
+    assert server.stop() == 0
+
+
+# The import of the SDK takes as long as there is a file of this name.
+SLOW_SDK = """
+import importlib, pathlib, time
+
+load = importlib.import_module
+
+def slow(name, *package):
+    while name == "anthropic" and pathlib.Path(__file__).with_name("slow").exists():
+        time.sleep(0.1)
+    return load(name, *package)
+
+importlib.import_module = slow
+"""
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_what_was_not_sent_while_the_sdk_was_loading_costs_nothing(
+    new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path, kind: str
+) -> None:
+    more = customized(tmp_path, SLOW_SDK) | {"ASKCLI_ORPHAN_SECONDS": "2"}
+    (slow := tmp_path / "slow").touch()
+    server = serving(tmp_path, fake, migrated(new_database(kind)), **more)
+    person, asked = new_person(server), Seen(uuid4().hex)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(ask_until_cut, person, server, asked)
+        eventually(lambda: asked.question_id)
+        eventually(lambda: metric(server, "askcli_answers_running") == 1)
+        server.stop(SIGKILL)
+    slow.unlink()
+    server = server.again()
+    with person.at(server) as http:
+        eventually(lambda: {row["status"] for row in person.questions(http)} == {"interrupted"})
+        (usage,) = http.get("/api/users/me/usage").json()["items"]
+        again = ask_with_key(http, asked.key)
+    assert (usage["input_tokens"], usage["output_tokens"]) == (0, 0)
+    assert (again.status_code, again.json()["id"]) == (201, asked.question_id)
+    assert len(fake.asked(asked.key)) == 1
     assert server.stop() == 0
 
 

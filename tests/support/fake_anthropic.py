@@ -116,7 +116,8 @@ class FakeAnthropic:
             request.transport.close()
         if reply.html:
             page = "<html>A hotel's login page, or a gateway's error</html>"
-            return web.Response(text=page, content_type="text/html", status=reply.status)
+            headers = {"content-type": "text/html"} | reply.headers
+            return web.Response(text=page, headers=headers, status=reply.status)
         if reply.status != 200 and reply.failures != 0:
             reply.failures = reply.failures and reply.failures - 1
             error = {"type": reply.error_type or "api_error", "message": "SECRET upstream words"}
@@ -127,7 +128,7 @@ class FakeAnthropic:
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         with suppress(ConnectionError):  # the reader has left
-            await self._send(request, response, reply, reply.edit(self._events(body, reply)))
+            await self._send(request, response, reply, reply.edit(events_of(body, reply)))
         return response
 
     async def _send(
@@ -169,37 +170,39 @@ class FakeAnthropic:
             await response.write(f"event: error\ndata: {data}\n\n".encode())
         return reply.fault != "malformed"
 
-    def _events(self, body: dict[str, Any], reply: Reply) -> list[dict[str, Any]]:
-        message = {
-            "id": "msg_1",
-            "type": "message",
-            "role": "assistant",
-            "model": body["model"],
-            "content": [],
-            "stop_reason": None,
-            "stop_sequence": None,
-            "usage": {"input_tokens": reply.input_tokens, "output_tokens": 1},
-        }
-        block = {"type": "text", "text": ""}
-        events: list[dict[str, Any]] = [
-            *([HOLD] if reply.hold_after == -1 else []),
-            {"type": "message_start", "message": message},
-            {"type": "content_block_start", "index": 0, "content_block": block},
-        ]
-        for number, piece in enumerate(reply.pieces):
-            if number == reply.hold_after:
-                events.append(HOLD)
-            if reply.fault and number == reply.fault_after:
-                events.append(FAULT)
-            delta = {"type": "text_delta", "text": piece}
-            events.append({"type": "content_block_delta", "index": 0, "delta": delta})
-        return [
-            *events,
-            {"type": "content_block_stop", "index": 0},
-            {
-                "type": "message_delta",
-                "delta": {"stop_reason": reply.stop_reason, "stop_sequence": None},
-                "usage": {"output_tokens": 7},
-            },
-            {"type": "message_stop"},
-        ]
+
+def events_of(body: dict[str, Any], reply: Reply) -> list[dict[str, Any]]:
+    """The events of a reply to this request."""
+    message = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": body["model"],
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {"input_tokens": reply.input_tokens, "output_tokens": 1},
+    }
+    block = {"type": "text", "text": ""}
+    events: list[dict[str, Any]] = [
+        *([HOLD] if reply.hold_after == -1 else []),
+        {"type": "message_start", "message": message},
+        {"type": "content_block_start", "index": 0, "content_block": block},
+    ]
+    for number, piece in enumerate(reply.pieces):
+        if number == reply.hold_after:
+            events.append(HOLD)
+        if reply.fault and number == reply.fault_after:
+            events.append(FAULT)
+        delta = {"type": "text_delta", "text": piece}
+        events.append({"type": "content_block_delta", "index": 0, "delta": delta})
+    return [
+        *events,
+        {"type": "content_block_stop", "index": 0},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": reply.stop_reason, "stop_sequence": None},
+            "usage": {"output_tokens": 7},
+        },
+        {"type": "message_stop"},
+    ]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 
 from askcli.answerers import prices
 from askcli.answerers.base import Finish, Piece, Request
 from askcli.answerers.messages import MessagesClient
 from askcli.contract.shapes import Model
-from askcli.errors import ProviderFailed
 
 # Anthropic's current models, fast to slow, on 2026-11-22; source: the models overview in its
 # documentation. Sonnet is the default: the family's middle, called the best combination of speed
@@ -45,10 +43,14 @@ class AnthropicAnswerer:
         """Return the default limit of an answer, in tokens."""
         return MAX_TOKENS
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the SDK is imported."""
+        return self._client.is_open
+
     async def warm(self) -> None:
         """Import the SDK."""
-        with suppress(ProviderFailed):
-            await self._client.open()
+        await self._client.open()
 
     def cost_usd(self, finish: Finish) -> float | None:
         """Return the cost by Anthropic's list prices, None for a model without a price."""

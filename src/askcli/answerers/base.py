@@ -80,8 +80,16 @@ class Answerer(Protocol):
         """Return the default limit of an answer, in tokens."""
         ...
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether `warm` has nothing left to do."""
+        ...
+
     async def warm(self) -> None:
-        """Prepare for the first answer; may be called again, and may fail silently."""
+        """Load what an answer needs; may be called again, and may fail silently.
+
+        Called before each answer: what is loaded costs nothing. Raises a ProviderFailed.
+        """
         ...
 
     def cost_usd(self, finish: Finish) -> float | None:

@@ -19,6 +19,14 @@ from askcli.errors import AskcliError, Interrupted, ProviderFailed
 log = logging.getLogger("askcli.provider")
 
 MAX_RETRY_AFTER_SECONDS = 3600
+OF_WRONG_EVENTS = (
+    ValueError,
+    AssertionError,
+    AttributeError,
+    TypeError,
+    LookupError,
+    RecursionError,
+)
 
 
 def translate(error: Exception) -> AskcliError:
@@ -33,7 +41,7 @@ def translate(error: Exception) -> AskcliError:
         return ProviderFailed("The model's provider cannot be reached; try again later.")
     if isinstance(error, anthropic.APIStatusError):
         return _from_status(error)
-    if isinstance(error, ValueError | AssertionError | AttributeError | TypeError):
+    if isinstance(error, OF_WRONG_EVENTS):
         # The provider's fault or the SDK's or our own: the log has the place, never the text.
         place = traceback.extract_tb(error.__traceback__)[-1:]
         where = ", ".join(f"{frame.filename}:{frame.lineno}" for frame in place)

@@ -47,6 +47,11 @@ class LocalAnswerer:
         """Return the default limit of an answer, in tokens."""
         return MAX_TOKENS
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the model and the SDK are loaded."""
+        return self._client is not None and self._client.is_open
+
     async def warm(self) -> None:
         """Load the model and the SDK, side by side."""
         if self._choice.exists():

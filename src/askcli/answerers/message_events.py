@@ -1,8 +1,8 @@
 """The events of one streamed answer of the Messages API, accepted in their order alone.
 
 `message_start`, then blocks of content (each started, continued and stopped by its index), then
-`message_delta` with the stop reason, then `message_stop`, then no more content. The SDK does not
-check it; an answer whose events come in another order may lack text, or have it twice.
+`message_delta` with the stop reason, then `message_stop`, then no more content. An answer whose
+events come in another order may lack text, or have it twice.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from askcli.errors import Interrupted, ProviderFailed
 
 # What a delta of a block that is not text may hold.
 _HIDDEN = ("thinking", "signature", "partial_json")
+
+# Far more than any answer has: what is kept of a block is bounded as well.
+MAX_BLOCKS = 10_000
+MAX_TYPE_CHARACTERS = 100
 
 NO_ANSWER = "The model's provider sent something that is not an answer."
 
@@ -38,13 +42,15 @@ class MessageEvents:
         """Return the piece of an event: a Begin, a Spent, or its text, empty where it has none.
 
         Unknown types are skipped, as the API asks of its clients. Raises ProviderFailed for an
-        event that may not come now.
+        event that may not come now; LookupError, TypeError or AttributeError for one that lacks
+        what it must have.
         """
+        type_ = event["type"]
         if self.is_complete:
-            self._has_more = self._has_more or str(event.type).startswith("content_block_")
+            self._has_more = self._has_more or str(type_).startswith("content_block_")
             return ""
-        _check((self._begin is None) == (event.type == "message_start"))
-        handler = self._HANDLERS.get(event.type)
+        _check((self._begin is None) == (type_ == "message_start"))
+        handler = self._HANDLERS.get(type_)
         return handler(self, event) if handler else ""
 
     def finish(self, *, is_stream: bool) -> Finish:
@@ -56,36 +62,42 @@ class MessageEvents:
         _check(not self._has_more)
         _check(is_stream or self._begin is not None)
         if self._begin is None or not self.is_complete or self._stop_reason is None:
-            # The SDK reports no error for a connection that closed early.
             raise Interrupted()
         begin = self._begin
         return Finish(self._stop_reason, begin.model, begin.input_tokens, self._output_tokens)
 
     def _message_start(self, event: Any) -> Piece:
-        tokens = _count(event.message.usage.input_tokens)
-        self._begin = Begin(_word(event.message.model) or self._model, tokens)
+        message = event["message"]
+        tokens = _count(message["usage"]["input_tokens"])
+        self._begin = Begin(_word(message["model"]) or self._model, tokens)
         return self._begin
 
     def _block_start(self, event: Any) -> Piece:
-        block = event.content_block
-        text = block.text if block.type == "text" else ""
+        index, block = event["index"], event["content_block"]
+        type_ = block["type"]
+        text: str = block["text"] if type_ == "text" else ""
         # llama.cpp starts an open block again, without text, when its last words come with the end.
-        if event.index in self._blocks:
-            _check(self._is_open(event.index, block.type) and not text)
+        if index in self._blocks:
+            _check(self._is_open(index, type_) and not text)
         _check(self._stop_reason is None and isinstance(text, str))
-        self._blocks[event.index] = block.type
-        return str(text) if block.type == "text" else self._spent()
+        _check(len(self._blocks) < MAX_BLOCKS and len(type_) <= MAX_TYPE_CHARACTERS)
+        self._blocks[index] = type_
+        return text if type_ == "text" else self._spent({})
 
     def _block_delta(self, event: Any) -> Piece:
-        _check(self._is_open(event.index, self._blocks.get(event.index)))
-        if event.delta.type != "text_delta":
-            return "" if self._blocks[event.index] == "text" else self._spent(event.delta)
-        _check(self._blocks[event.index] == "text" and isinstance(event.delta.text, str))
-        return str(event.delta.text)
+        index, delta = event["index"], event["delta"]
+        type_ = self._blocks.get(index)
+        _check(self._is_open(index, type_))
+        if delta["type"] != "text_delta":
+            return "" if type_ == "text" else self._spent(delta)
+        text: str = delta["text"]
+        _check(type_ == "text" and isinstance(text, str))
+        return text
 
     def _block_stop(self, event: Any) -> Piece:
-        _check(self._is_open(event.index, self._blocks.get(event.index)))
-        self._stopped_blocks.add(event.index)
+        index = event["index"]
+        _check(self._is_open(index, self._blocks.get(index)))
+        self._stopped_blocks.add(index)
         return ""
 
     def _is_open(self, index: int, type_: str | None) -> bool:
@@ -94,12 +106,12 @@ class MessageEvents:
 
     def _message_delta(self, event: Any) -> Piece:
         _check(self._blocks.keys() == self._stopped_blocks)
-        self._stop_reason = _word(event.delta.stop_reason)
-        self._output_tokens = _count(event.usage.output_tokens)
+        self._stop_reason = _word(event["delta"].get("stop_reason"))
+        self._output_tokens = _count(event["usage"]["output_tokens"])
         return Spent(self._hidden_bytes, self._output_tokens)
 
-    def _spent(self, delta: Any = None) -> Spent:
-        parts = (getattr(delta, name, None) for name in _HIDDEN)
+    def _spent(self, delta: Any) -> Spent:
+        parts = (delta.get(name) for name in _HIDDEN)
         size = sum(
             len(part.encode("utf-8", "surrogatepass")) for part in parts if isinstance(part, str)
         )
@@ -126,7 +138,7 @@ def _check(is_right: bool) -> None:
 
 
 def _count(value: Any) -> int | None:
-    """Return the value if it is a valid count: the SDK does not validate."""
+    """Return the value if it is a valid count."""
     return value if isinstance(value, int) and 0 <= value < 2**31 else None
 
 

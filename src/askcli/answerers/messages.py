@@ -1,8 +1,8 @@
 """Client of the Messages API, by Anthropic's SDK; all calls of models go through it.
 
-`create(stream=True)` on the aiohttp backend, which costs a third of the SDK's `.stream()` helper
-on httpx2 for many streams at once (docs/adr/0002-dependencies.md). The SDK takes two seconds and
-75 MB to import, so it is imported when it is first needed, in a thread.
+The SDK makes the request, on its aiohttp backend, and its errors. The response is read as bytes: a
+model of the SDK for each event costs ten times the event (docs/adr/0002-dependencies.md). The SDK
+takes two seconds and 75 MB to import, so it is imported when it is first needed, in a thread.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx2
 
+from askcli.answerers.answer_reader import AnswerReader
 from askcli.answerers.base import Piece, Request
 from askcli.answerers.bounded import bound
 from askcli.answerers.failures import translate
-from askcli.answerers.message_events import MessageEvents
 from askcli.errors import AskcliError, ProviderFailed
 from askcli.settings.loopback import is_loopback
 
@@ -47,6 +49,11 @@ class MessagesClient:
         self._base_url = base_url
         self._client: AsyncAnthropic | None = None
         self._opening = asyncio.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether `open` returns at once."""
+        return self._client is not None
 
     async def open(self) -> AsyncAnthropic:
         """Return the SDK's client, created at the first call."""
@@ -79,28 +86,40 @@ class MessagesClient:
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
         """Yield the pieces of the answer. Raises a ProviderFailed."""
         try:
-            async for piece in _pieces(await self.open(), request):
-                yield piece
-        except (AskcliError, GeneratorExit, asyncio.CancelledError):
+            async with aclosing(await _response(await self.open(), request)) as response:
+                reader = AnswerReader(request.model, response)
+                try:
+                    async with aclosing(response.aiter_raw()) as chunks:
+                        async for chunk in chunks:
+                            for piece in reader.read(chunk):
+                                yield piece
+                            if reader.is_complete:
+                                await _read_to_the_end(chunks, reader)
+                                break
+                except Exception as error:
+                    if not reader.is_complete:
+                        raise (_of_stream(error) if reader.is_stream else error) from error
+                    log.info("after the end of an answer: %s", type(error).__name__)
+            yield reader.finish()
+        except AskcliError:
             raise
         except Exception as error:
             raise translate(error) from error
 
 
-async def _pieces(client: AsyncAnthropic, request: Request) -> AsyncGenerator[Piece, None]:
-    reader = MessageEvents(request.model)
-    async with await client.messages.create(**_arguments(request), stream=True) as events:
-        is_stream = "text/event-stream" in events.response.headers.get("content-type", "")
-        remaining = aiter(events)
-        try:
-            async for event in remaining:
-                yield reader.read(event)
-                if reader.is_complete:
-                    await _read_to_the_end(remaining, reader)
-                    break
-        except Exception as error:
-            raise (_of_stream(error) if is_stream else error) from error
-    yield reader.finish(is_stream=is_stream)
+async def _response(client: AsyncAnthropic, request: Request) -> httpx2.Response:
+    """Return the response, whose body is not read yet.
+
+    `client.post` is what `client.messages.create` calls; without the latter's stream of models.
+    """
+    turns = [{"role": turn.role, "content": turn.content} for turn in request.messages]
+    body: dict[str, Any] = {"model": request.model, "max_tokens": request.max_tokens}
+    body |= {"messages": turns, "stream": True}
+    body |= {"system": request.system} if request.system else {}
+    post: Any = client.post  # its types know no stream of a plain response
+    response = await post("/v1/messages", body=body, cast_to=httpx2.Response, stream=True)
+    assert isinstance(response, httpx2.Response)
+    return response
 
 
 def _of_stream(error: Exception) -> Exception:
@@ -118,21 +137,12 @@ def _of_stream(error: Exception) -> Exception:
     return failure
 
 
-async def _read_to_the_end(events: AsyncIterator[Any], reader: MessageEvents) -> None:
+async def _read_to_the_end(chunks: AsyncIterator[bytes], reader: AnswerReader) -> None:
     """Read what follows a whole answer: only more content takes anything from it.
 
     It has been received, and is billed, also where the connection fails or stays open, or where the
     provider reports an error or sends what cannot be read.
     """
-    try:
-        async with asyncio.timeout(END_SECONDS):
-            async for event in events:
-                reader.read(event)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the answer is whole
-        log.info("after the end of an answer: %s", type(error).__name__)
-
-
-def _arguments(request: Request) -> dict[str, Any]:
-    turns = [{"role": turn.role, "content": turn.content} for turn in request.messages]
-    arguments = {"model": request.model, "max_tokens": request.max_tokens, "messages": turns}
-    return arguments | ({"system": request.system} if request.system else {})
+    async with asyncio.timeout(END_SECONDS):
+        async for chunk in chunks:
+            deque(reader.read(chunk), maxlen=0)

@@ -35,6 +35,7 @@ class ScriptedAnswerer:
 
     name = "scripted"
     default_model = "scripted"
+    is_loaded = True
 
     def __init__(self, script: Path | None) -> None:
         self._replies = _read(script) if script else DEFAULT_SCRIPT

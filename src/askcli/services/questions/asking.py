@@ -102,7 +102,7 @@ class Questions:
             row = new_row(user_id, complete, request, conversation.last_id)
             row |= {"idempotency_key": key, "request_hash": ask.digest}
             row["process_id"] = self._process_id
-            row["is_queued"] = not place.is_granted
+            row["is_queued"] = not (place.is_granted and self._answerer.is_loaded)
             if earlier:
                 row |= {name: earlier[name] for name in ("id", "conversation_id", "created_at")}
             run = Run(row, request, place)

@@ -58,6 +58,7 @@ class Generator:
         try:
             with run.place, run.stoppable():
                 await run.place.slot()
+                await self._retries.prepare(self._answerer)
                 await self._storage.dequeue(run)
                 return await self._read_answer(run)
         except AskcliError as error:

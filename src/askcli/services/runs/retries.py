@@ -49,6 +49,14 @@ class RetryPolicy:
     total: float
     attempts: int
 
+    async def prepare(self, answerer: Answerer) -> None:
+        """Load what the answerer needs before its first request. Raises a ProviderFailed."""
+        try:
+            async with asyncio.timeout(self.first_token):
+                await answerer.warm()
+        except TimeoutError:
+            raise _timeout(has_text=False, is_total=False) from None
+
     async def stream(
         self,
         answerer: Answerer,

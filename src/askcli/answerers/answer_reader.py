@@ -1,0 +1,75 @@
+"""Reads one answer from the bytes of a response of the Messages API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+
+from askcli.answerers.base import Finish, Piece, Spent
+from askcli.answerers.bounded import has_events
+from askcli.answerers.message_events import MessageEvents
+from askcli.answerers.sse import EventDecoder
+from askcli.contract import bounded_json
+
+
+class AnswerReader:
+    """The state of one answer while its response is read."""
+
+    def __init__(self, model: str, response: httpx2.Response) -> None:
+        self.is_stream = has_events(response)
+        self._response = response
+        self._decoder = EventDecoder()
+        self._message = MessageEvents(model)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the end of the answer has come; nothing that follows takes anything from it."""
+        return self._message.is_complete
+
+    def read(self, chunk: bytes) -> Iterator[Piece]:
+        """Yield the pieces of the events that end in the chunk, texts in a row as one.
+
+        Raises what is wrong with an event after the pieces of those before it: ProviderFailed, the
+        SDK's error for one that the provider reports, or any error of an event of another shape.
+        """
+        last: Piece | None = None
+        failure: Exception | None = None
+        try:
+            for event in self._events(chunk):
+                piece = self._message.read(event)
+                if isinstance(last, str) and isinstance(piece, str):
+                    last += piece
+                    continue
+                if last is not None and not (isinstance(last, Spent) and isinstance(piece, Spent)):
+                    yield last
+                last = piece
+        except Exception as error:  # noqa: BLE001 - raised below
+            failure = error
+        if last is not None:
+            yield last
+        if failure is not None:
+            raise failure
+
+    def finish(self) -> Finish:
+        """Return the Finish, at the end of the response. Raises a ProviderFailed or Interrupted."""
+        return self._message.finish(is_stream=self.is_stream)
+
+    def _events(self, chunk: bytes) -> Iterator[Any]:
+        for name, data in self._decoder.feed(chunk):
+            if name == b"error":
+                raise self._reported(data)
+            # A ping is no sign that the answer goes on: it is no piece, and restarts no deadline.
+            if data and name not in (b"", b"ping"):
+                yield bounded_json.parse(data)
+
+    def _reported(self, data: bytes) -> Exception:
+        """Return the SDK's error for one that the provider reports in mid-stream."""
+        from anthropic import APIStatusError
+
+        try:
+            body = bounded_json.parse(data)
+        except (ValueError, RecursionError):
+            body = None
+        return APIStatusError("an event", response=self._response, body=body)

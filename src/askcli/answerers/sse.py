@@ -1,0 +1,68 @@
+"""Server-sent events from the bytes of a response, by the rules of the HTML standard.
+
+Its own code for what one event costs, and to bound it: see docs/adr/0002-dependencies.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from askcli.answerers.bounded import MAX_EVENT_BYTES, TOO_LARGE
+from askcli.errors import ProviderFailed
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_END = b"\n\n"
+
+
+class EventDecoder:
+    """Decodes the events of one response, whose bytes may be cut anywhere."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()  # the event that has not ended yet; LF ends its lines
+        self._is_after_cr = False
+        self._is_at_start = True
+
+    def feed(self, chunk: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield name and data of each event that ends in the chunk; the name may be empty.
+
+        Then raises ProviderFailed if the event that has not ended is too large.
+        """
+        buffer = self._buffer
+        searched = max(0, len(buffer) - 1)
+        buffer += self._with_line_feeds(chunk)
+        end = buffer.rfind(_END, searched)
+        if end >= 0:
+            events = bytes(buffer[:end])
+            del buffer[: end + len(_END)]
+            if self._is_at_start:
+                events = events.removeprefix(_BYTE_ORDER_MARK)
+                self._is_at_start = False
+            for lines in events.split(_END):
+                name, data = _fields(lines)
+                if data:
+                    yield name, data[0] if len(data) == 1 else b"\n".join(data)
+        if len(buffer) > MAX_EVENT_BYTES:
+            buffer.clear()
+            raise ProviderFailed(TOO_LARGE)
+
+    def _with_line_feeds(self, chunk: bytes) -> bytes:
+        """Return the chunk with LF for each end of a line, which may be CR, LF or both."""
+        if self._is_after_cr and chunk:
+            chunk = chunk.removeprefix(b"\n")
+            self._is_after_cr = False
+        if b"\r" not in chunk:
+            return chunk
+        self._is_after_cr = chunk.endswith(b"\r")
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def _fields(lines: bytes) -> tuple[bytes, list[bytes]]:
+    """Return the name and the lines of data of an event; comments and other fields are skipped."""
+    name, data = b"", []
+    for line in lines.split(b"\n"):
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            data.append(value.removeprefix(b" "))
+        elif field == b"event":
+            name = value.removeprefix(b" ")
+    return name, data
