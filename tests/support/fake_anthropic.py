@@ -145,8 +145,7 @@ class FakeAnthropic:
                 if await self._fault(request, response, reply):
                     return
             else:
-                data = json.dumps(event)
-                await response.write(f"event: {event['type']}\ndata: {data}\n\n".encode())
+                await response.write(encoded(event))
                 if event["type"] == "content_block_delta":
                     await asyncio.sleep(reply.pause)
 
@@ -166,9 +165,13 @@ class FakeAnthropic:
                 await response.write(b"data: " + b"x" * 2**20 + b"\n")
         elif reply.fault == "overloaded":
             error = {"type": "overloaded_error", "message": "SECRET upstream words"}
-            data = json.dumps({"type": "error", "error": error})
-            await response.write(f"event: error\ndata: {data}\n\n".encode())
+            await response.write(encoded({"type": "error", "error": error}))
         return reply.fault != "malformed"
+
+
+def encoded(event: dict[str, Any]) -> bytes:
+    """An event as it is sent."""
+    return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
 
 
 def events_of(body: dict[str, Any], reply: Reply) -> list[dict[str, Any]]:

@@ -42,6 +42,7 @@ def as_specified(stream: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 @given(STREAMS, CUTS)
 @example(BOM + b"data: a\n\n", [1, 2])
+@example(b"data: a\n\n" + BOM + b"data: b\n\n", [9])
 @example(b"data: a\r\n\r\ndata: b\r\rdata: c\n\n", list(range(40)))
 @example(b"data: a\n\n\n\ndata:  b\ndata\ndata:c\n\n: comment\n\nevent: none\n\n", [9, 10])
 def test_wherever_the_bytes_are_cut_the_events_are_those_of_the_standard(

@@ -70,6 +70,6 @@ class AnswerReader:
 
         try:
             body = bounded_json.parse(data)
-        except (ValueError, RecursionError):
+        except ValueError:
             body = None
         return APIStatusError("an event", response=self._response, body=body)
