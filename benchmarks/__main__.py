@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks import cores, report
-from benchmarks.bench import DATABASES, ROOT, Bench, FailedRequestsError
+from benchmarks.bench import DATABASES, ROOT, Bench
 from benchmarks.figures import Figure
 from benchmarks.peers import environments
 from benchmarks.sections import SECTIONS
@@ -69,7 +69,7 @@ def _run(bench: Bench, names: list[str]) -> list[Figure]:
         began = time.monotonic()
         try:
             figures += section(bench)
-        except FailedRequestsError as error:
+        except RuntimeError as error:
             print(f"{name} failed: {error}", file=sys.stderr, flush=True)
             bench.failures.append(f"{name} failed: {error}.")
         if expected:

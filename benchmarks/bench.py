@@ -27,7 +27,7 @@ DATABASES = ("SQLite", "PostgreSQL")
 Rounds = dict[str, list[dict[str, Any]]]
 
 
-class FailedRequestsError(Exception):
+class FailedRequestsError(RuntimeError):
     """A request of a load got another answer than the one that is measured."""
 
 

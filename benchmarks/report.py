@@ -1,4 +1,7 @@
-"""The report of a run: a table, a JSON file and a chart in docs."""
+"""The report of a run: a table, a JSON file and a chart in docs.
+
+`python -m benchmarks.report` makes table and chart again from the JSON file.
+"""
 
 from __future__ import annotations
 
@@ -118,3 +121,7 @@ def number(value: float) -> str:
     """Return a number with three digits or more."""
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     return f"{value:,.{digits}f}"
+
+
+if __name__ == "__main__":  # after a change of this module: the page again, from the JSON
+    write(json.loads((DOCS / "performance.json").read_text()))

@@ -54,6 +54,11 @@ class Server:
         """The server's address, for the load generator."""
         return {"host": self.host, "port": self.port}
 
+    @property
+    def askers(self) -> list[User]:
+        """The users with questions; others have only joined for streams."""
+        return [user for user in self.users if user.questions]
+
     def megabytes(self) -> float:
         """Return the memory of the server and all that it has started."""
         process = psutil.Process(self.pid)
@@ -78,8 +83,13 @@ class Server:
             email = f"{secrets.token_hex(8)}@example.org"
             account = {"name": "A person", "email": email, "password": PASSWORD}
             self.call("POST", "/api/users", account)
-            login = self.call("POST", "/api/auth/login", {"email": email, "password": PASSWORD})
-            self.users.append(User(email, login["access_token"]))
+            self.log_in(email)
+
+    def log_in(self, email: str) -> User:
+        """Log a user in."""
+        login = self.call("POST", "/api/auth/login", {"email": email, "password": PASSWORD})
+        self.users.append(User(email, login["access_token"]))
+        return self.users[-1]
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> str:
         """Return a request as it is sent."""

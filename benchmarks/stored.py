@@ -2,43 +2,84 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
+import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, insert
+from tests.support.people import new_user
 
 from askcli.services.clock import new_id, now
-from askcli.store import search
+from askcli.store import migrations, search
 from askcli.store.database import Database
 from askcli.store.search import postgresql, sqlite
 from askcli.store.tables import questions
+from benchmarks.databases import Databases
+from benchmarks.peers.environments import HERE
 
 ALL_HAVE, FEW_HAVE = "question", "rarely"
 BATCH, SAMPLE, FEW = 5_000, 500, 1_000
 _WORDS = [f"word{number}" for number in range(5_000)]
 
 
-def store(url: str, user_id: str, count: int, seconds: float) -> list[str]:
-    """Store answered questions of a user; returns some of the ids, none when the time is too short.
+@dataclass(frozen=True)
+class Stored:
+    """A database with questions of one user: its URL, the user's email, and ids of some."""
+
+    url: str
+    email: str
+    ids: list[str]
+
+
+def stored(databases: Databases, kind: str, count: int, seconds: float) -> Stored | None:
+    """Return a database with so many questions; None when they take longer than this to store.
+
+    A file of SQLite is kept for the next run, and copied.
+    """
+    if kind != "SQLite":
+        return _fill(databases.new(kind), count, seconds)
+    own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
+    kept = HERE / f"stored-{migrations.HEAD}-{own}-{count}.db"
+    notes = kept.with_suffix(".json")
+    if not notes.exists():
+        kept.unlink(missing_ok=True)
+        filled = _fill(f"sqlite:///{kept}", count, seconds)
+        if filled is None:
+            kept.unlink()
+            return None
+        notes.write_text(json.dumps(asdict(filled)))
+    url = databases.new(kind)
+    shutil.copy(kept, url.removeprefix("sqlite:///"))
+    return replace(Stored(**json.loads(notes.read_text())), url=url)
+
+
+def _fill(url: str, count: int, seconds: float) -> Stored | None:
+    """Store answered questions of a new user, in batches; None when that takes too long.
 
     One question in a thousand has the word `FEW_HAVE`, each has `ALL_HAVE`.
     """
-    began = time.monotonic()
-    chosen, database = random.Random(count), Database(url)
-    ids: list[str] = []
+    database, email = Database(url), f"{uuid4().hex}@example.org"
+    migrations.upgrade(database)
+    with database.transaction() as connection:
+        user_id = new_user(connection, email)
+    chosen, ids, began = random.Random(count), list[str](), time.monotonic()
     for start in range(0, count, BATCH):
-        rows = list(_rows(UUID(user_id), range(start, min(count, start + BATCH)), chosen))
+        rows = list(_rows(user_id, range(start, min(count, start + BATCH)), chosen))
         with database.transaction() as connection:
             _add(connection, rows)
         ids += [str(row["id"]) for row in chosen.sample(rows, min(len(rows), SAMPLE // 5))]
         if (time.monotonic() - began) * count / (start + len(rows)) > seconds:
-            ids = []
-            break
+            database.close()
+            return None
     database.close()
-    return chosen.sample(ids, min(len(ids), SAMPLE))
+    return Stored(url, email, chosen.sample(ids, min(len(ids), SAMPLE)))
 
 
 def _rows(user_id: UUID, numbers: range, chosen: random.Random) -> Iterator[dict[str, Any]]:

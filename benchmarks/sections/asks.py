@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure, from_rounds
@@ -17,13 +18,17 @@ SERVERS = (starting.EXPRESS, starting.LITELLM, starting.PASSTHROUGH)
 
 def ask(bench: Bench) -> list[Figure]:
     """Asks with 50 connections; the provider takes 20 ms."""
+    servers = bench.ours(*SERVERS)
     rounds = bench.interleaved(
-        {
-            name: partial(closed, bench, server, _requests(server), CONNECTIONS)
-            for name, server in bench.ours(*SERVERS).items()
-        }
+        {name: partial(_asked, bench, server) for name, server in servers.items()}
     )
-    return from_rounds("Ask, 50 at once", RATE, rounds, starting.EXPRESS)
+    names = RATE | {"memory": ("memory", "MiB")}
+    return from_rounds("Ask, 50 at once", names, rounds, starting.EXPRESS)
+
+
+def _asked(bench: Bench, server: Server) -> dict[str, Any]:
+    result = closed(bench, server, _requests(server), CONNECTIONS)
+    return result | {"memory": server.megabytes()}
 
 
 def one_ask(bench: Bench) -> list[Figure]:

@@ -30,7 +30,7 @@ def login(bench: Bench) -> list[Figure]:
 
 
 def _beside(bench: Bench, server: Server) -> dict[str, Any]:
-    seconds = bench.pick(3, 1.5)
+    seconds = bench.pick(2, 1.5)
     reads = _paced(server, reading(server), 4, seconds)
     alone = bench.load(reads=reads)
     both = bench.load(reads=reads, logins=_storm(server, seconds))
@@ -71,7 +71,7 @@ def _mixed(bench: Bench, server: Server) -> dict[str, Any]:
 def _storm(server: Server, seconds: float) -> dict[str, Any]:
     """Return twenty connections that log in all the time."""
     path = "/api/auth/login"
-    bodies = [{"email": user.email, "password": PASSWORD} for user in server.users]
+    bodies = [{"email": user.email, "password": PASSWORD} for user in server.askers]
     requests = [server.request("POST", path, body) for body in bodies]
     # More than a server hashes at once are refused, by intention.
     return _group(server, requests, 20, seconds) | {"interval": 0.1, "allowed": ["503"]}

@@ -28,7 +28,7 @@ def reading(server: Server) -> list[str]:
 def listing(server: Server, query: str = "limit=100") -> list[str]:
     """Return requests for a page of questions, one for each user."""
     path = f"/api/users/me/questions?{query}"
-    return [server.request("GET", path, x_access_token=user.token) for user in server.users]
+    return [server.request("GET", path, x_access_token=user.token) for user in server.askers]
 
 
 def closed(
@@ -79,11 +79,11 @@ def workers(bench: Bench) -> list[Figure]:
         first = next(iter(servers))
         for name, make in (("Reads", reading), ("Asks", _asking)):
             measures = {
-                subject: partial(closed, bench, server, make(server), CONNECTIONS, seconds=2)
+                subject: partial(closed, bench, server, make(server), CONNECTIONS, seconds=1.5)
                 for subject, server in servers.items()
             }
             rounds = bench.interleaved(measures)
-            figures += from_rounds(f"{name}, workers", RATE, rounds, first)
+            figures += from_rounds(f"{name} with two workers, {kind}", RATE, rounds, first)
         for server in servers.values():
             server.stop()
     return figures

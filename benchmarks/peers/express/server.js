@@ -125,6 +125,11 @@ function generate(question, onText) {
   const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
   return new Promise((resolve, reject) => {
     const upstream = http.request(provider, { method: "POST", agent, headers }, (response) => {
+      if (response.statusCode !== 200) {
+        response.resume();
+        reject(new Error(`the provider answered ${response.statusCode}`));
+        return;
+      }
       let rest = "";
       const usage = {};
       response.setEncoding("utf8");
@@ -169,23 +174,28 @@ app.post("/api/questions", authenticate, async (request, response) => {
     send("question", question);
   }
   const pieces = [];
-  const usage = await generate(question, (text) => {
-    pieces.push(text);
-    if (isStream) send("delta", { text });
-  });
-  Object.assign(question, {
-    answer: pieces.join(""), status: "answered", stop_reason: usage.stop_reason,
-    input_tokens: usage.input_tokens, output_tokens: usage.output_tokens, answered_at: new Date(),
-  });
+  try {
+    const usage = await generate(question, (text) => {
+      pieces.push(text);
+      if (isStream) send("delta", { text });
+    });
+    Object.assign(question, {
+      status: "answered", stop_reason: usage.stop_reason,
+      input_tokens: usage.input_tokens, output_tokens: usage.output_tokens,
+    });
+  } catch {
+    Object.assign(question, { status: "failed", error: "provider_failed" });
+  }
+  Object.assign(question, { answer: pieces.join(""), answered_at: new Date() });
   await query(
     "answer",
     `UPDATE questions SET answer = $2, status = $3, stop_reason = $4, input_tokens = $5,
-      output_tokens = $6, answered_at = $7 WHERE id = $1`,
+      output_tokens = $6, answered_at = $7, error = $8 WHERE id = $1`,
     [question.id, question.answer, question.status, question.stop_reason, question.input_tokens,
-      question.output_tokens, question.answered_at],
+      question.output_tokens, question.answered_at, question.error],
   );
-  if (!isStream) return response.status(201).json(question);
-  send("done", question);
+  if (!isStream) return response.status(question.error ? 502 : 201).json(question);
+  send(question.error ? "error" : "done", question);
   return response.end();
 });
 
