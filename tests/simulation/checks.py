@@ -64,6 +64,7 @@ def _questions(stage: Stage) -> Iterator[str]:
                 if row:
                     yield from _shown(stage, asked, row)
                     yield from _lost(stage, asked, row)
+                    yield from _interrupted(stage, asked, row)
 
 
 def _question(
@@ -111,6 +112,18 @@ def _lost(stage: Stage, asked: Asked, row: dict[str, Any]) -> Iterator[str]:
             continue
         if len(call.durable_text) > len(row["answer"]):
             yield f"{asked.marker}: more is lost than a second: {call.text!r}, {row['answer']!r}"
+
+
+def _interrupted(stage: Stage, asked: Asked, row: dict[str, Any]) -> Iterator[str]:
+    """An answer is interrupted where its process or the model failed, and not otherwise."""
+    codes = {attempt.end for attempt in asked.attempts} & {"bad_response", "server_error", "failed"}
+    yield from (f"{asked.marker} ended as {code}" for code in sorted(codes))
+    faults = {fault.kind for fault in stage.plan.faults}
+    if row["error"] != "interrupted" or faults & {"stop", "database", "commit", "leave"}:
+        return
+    calls = [call for call in stage.provider.calls if call.marker == asked.marker]
+    if not any(call.behaviour == "cut" or call.process.died_at is not None for call in calls):
+        yield f"{asked.marker} was found interrupted, and its process had not died"
 
 
 def _calls(stage: Stage) -> Iterator[str]:

@@ -28,8 +28,8 @@ class Peer:
         """Return the protocol for a new connection."""
         raise NotImplementedError
 
-    def soon(self, callback: Callable[..., object], *args: Any) -> None:
-        """Call in the replica's loop."""
+    def soon(self) -> Callable[..., None]:
+        """Return what calls in the loop of the process that lives now, as long as it does."""
         raise NotImplementedError
 
 
@@ -96,7 +96,8 @@ class Connection:
         peer.connections.append(self)
         network.connections.append(self)
         self.protocol: Any = peer.accept(self)
-        peer.soon(self.protocol.connection_made, self.transport)
+        self.soon = peer.soon()
+        self.soon(self.protocol.connection_made, self.transport)
 
     # The shell's end
 
@@ -183,11 +184,11 @@ class Transport(asyncio.Transport):
 
     def arrive(self, data: bytes) -> None:
         """Take what has come over the network."""
-        self._connection.peer.soon(self._read, data)
+        self._connection.soon(self._read, data)
 
     def end(self) -> None:
         """Note that the other end has closed or broken the connection."""
-        self._connection.peer.soon(self._lose)
+        self._connection.soon(self._lose)
 
     def _read(self, data: bytes) -> None:
         if self._is_closing:
@@ -211,13 +212,13 @@ class Transport(asyncio.Transport):
         if not self._is_closing:
             self._is_closing = True
             self._connection.send_end("ended")
-            self._connection.peer.soon(self._lose)
+            self._connection.soon(self._lose)
 
     def abort(self) -> None:
         if not self._is_lost:
             self._is_closing = True
             self._connection.send_end("reset")
-            self._connection.peer.soon(self._lose)
+            self._connection.soon(self._lose)
 
     def is_closing(self) -> bool:
         return self._is_closing
@@ -232,4 +233,4 @@ class Transport(asyncio.Transport):
         self._is_paused = False
         waiting, self._waiting = self._waiting, []
         for data in waiting:
-            self._connection.peer.soon(self._read, data)
+            self._connection.soon(self._read, data)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,9 +76,14 @@ class Stage:
         for number, (user, actions) in enumerate(self.plan.shells):
             first = [u for u, _ in self.plan.shells].index(user)
             name = f"user-{user}{'abc'[number - first]}"
-            person = Person(self.world, self.users[user], self.users, name, actions)
+            own = self.users[user]
+            person = Person(self.world, own, self.users, name, actions, self.open_shell)
             self.people.append(person)
-            self.shells.append(Shell(self.world, name, Clock(), person.work))
+            self.open_shell(name, person.work)
+
+    def open_shell(self, name: str, work: Callable[[Shell], None]) -> None:
+        """Open one more shell of a user."""
+        self.shells.append(Shell(self.world, name, Clock(), work))
 
     def have_all_ended(self) -> bool:
         return all(shell.has_ended for shell in self.shells)
@@ -151,10 +156,10 @@ def _settings(directory: Path, plan: Plan) -> Settings:
         jwt_secret="a secret of the simulation, long enough",
         db_conn_string=f"sqlite:///{directory / 'askcli.db'}",
         registration="closed",
-        access_token_seconds=45,  # the client refreshes 30 s before that
+        access_token_seconds=35,  # the client refreshes 30 s before that
         refresh_grace_seconds=5,
         quota_tokens_day=plan.quota,
-        max_running=3,
+        max_running=1 + plan.seed % 3,
         orphan_seconds=8,
         drain_seconds=4,
         first_token_seconds=20,

@@ -27,7 +27,16 @@ KINDS = {
     "shell_stop": 2,  # a command is stopped and goes on
     "shell_jump": 1,  # a user's clock is set
 }
-ACTIONS = {"ask": 12, "rejoin": 3, "cancel": 3, "delete": 1, "history": 1, "snoop": 1}
+ACTIONS = {
+    "ask": 12,
+    "ask_and_cancel": 4,
+    "ask_and_delete": 2,
+    "rejoin": 3,
+    "cancel": 1,
+    "delete": 1,
+    "history": 1,
+    "snoop": 1,
+}
 DETAILS = {
     "database": ("away", "locked", "full", "readonly"),
     "commit": ("lost before", "lost after", "die before", "die after"),
@@ -100,7 +109,7 @@ def draw(seed: int) -> Plan:
     count = random.choice((0, 1, 2, 3, 4, 6, 8))
     faults = [_fault(random, replicas, len(shells)) for _ in range(count)]
     rates = tuple(random.choice((1.0, 1.0, random.uniform(0.98, 1.02))) for _ in range(replicas))
-    quota = random.choice((None, None, None, random.randint(40, 200)))
+    quota = random.choice((None, None, None, random.randint(10, 90)))
     by_time = tuple(sorted(faults, key=lambda fault: fault.at))
     return Plan(seed, replicas, users, rates, shells, by_time, quota)
 

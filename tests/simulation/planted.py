@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
+from sqlalchemy import delete, select, update
+
 from askcli.client.api import Api
-from askcli.services.runs import answer_log, storage
+from askcli.errors import NotFound
+from askcli.fair_queue import FairQueue
+from askcli.files import Replacement
+from askcli.services.auth.rotation import Rotation
+from askcli.services.questions.asking import Questions
+from askcli.services.runs import answer_log, retries, stream
+from askcli.services.runs.registry import Runs
+from askcli.services.usage import quotas
 from askcli.services.usage.metering import Metering
-from askcli.store import orphans, processes, questions, tables
+from askcli.store import answer_parts, ended_elsewhere, questions, search, tables
 
 Bug = Callable[[], AbstractContextManager[Any]]
 
@@ -21,55 +31,159 @@ def _retry_without_key() -> Any:
     return patch.object(Api, "ask", lambda self, body, key: ask(self, body, f"{key} {next(count)}"))
 
 
-def _no_dequeue() -> Any:
-    """A question is sent without a look at whether it is still its run's."""
+def _rejoin_from_the_beginning() -> Any:
+    """The client does not say how much it has when it comes back."""
+    events = Api.events
+    return patch.object(
+        Api, "events", lambda self, question_id, _after: events(self, question_id, 0)
+    )
 
-    async def dequeue(*_: object) -> None:
-        return None
 
-    return patch.object(storage.AnswerStorage, "dequeue", dequeue)
+def _rotation_is_not_saved() -> Any:
+    """The token file is written once, and keeps the first tokens."""
+    commit = Replacement.commit
+
+    def commit_first(self: Any, content: bytes) -> None:
+        if not self._path.exists():
+            commit(self, content)
+
+    return patch.object(Replacement, "commit", commit_first)
 
 
-def _no_settlement() -> Any:
+def _repeat_within_the_grace_is_theft() -> Any:
+    """A token that was used is taken for stolen, also when its reply was lost."""
+    successor = Rotation._successor
+
+    def strict(self: Any, connection: Any, token: Any, refresh_token: str) -> Any:
+        return None if token["used_at"] else successor(self, connection, token, refresh_token)
+
+    return patch.object(Rotation, "_successor", strict)
+
+
+def _successors_are_random() -> Any:
+    """The retry of a rotation cannot get the same successor."""
+    return patch.object(Rotation, "_candidates", lambda *_: [secrets.token_urlsafe(32)])
+
+
+def _others_questions_are_shown() -> Any:
+    """A question is read without regard to whose it is."""
+    get = Questions.get
+
+    def owner(connection: Any, question_id: Any) -> Any:
+        query = select(tables.questions.c.user_id).where(tables.questions.c.id == question_id)
+        return connection.execute(query).scalar()
+
+    async def get_any(self: Any, user_id: Any, question_id: Any) -> Any:
+        try:
+            return await get(self, user_id, question_id)
+        except NotFound:
+            found = await self._database.read(owner, question_id)
+            return await get(self, found or user_id, question_id)
+
+    return patch.object(Questions, "get", get_any)
+
+
+def _quota_is_not_checked() -> Any:
+    """No question is refused for its user's quota."""
+    return patch.object(quotas, "check", lambda *_, **__: None)
+
+
+def _ends_are_not_settled() -> Any:
     """The end of an answer leaves its reservation."""
     return patch.object(Metering, "settle", lambda *_: None)
 
 
-def _heartbeat_is_not_compared() -> Any:
-    """A process is taken for dead whatever its heartbeat."""
-    return patch.object(processes, "lock_silent", lambda *_: True)
+def _orphans_cost_nothing() -> Any:
+    """What was sent by a process that has died is not charged."""
+    settle = Metering.settle_orphan
+
+    def settle_free(self: Any, connection: Any, question_id: Any, *, is_sent: bool) -> None:
+        settle(self, connection, question_id, is_sent=False)
+
+    return patch.object(Metering, "settle_orphan", settle_free)
 
 
-def _orphans_after_one_check() -> Any:
-    """Two equal heartbeats in a row make an orphan."""
-    from askcli.services.runs import orphans as checks
-
-    return patch.object(checks, "CHECKS_PER_TIMEOUT", 1)
+def _cancel_elsewhere_does_nothing() -> Any:
+    """Only the process that answers a question can cancel it."""
+    return patch.object(questions, "cancel", lambda *_: True)
 
 
 def _end_overwrites() -> Any:
     """The end of an answer is stored whatever its row says."""
 
     def finish(connection: Any, question_id: Any, _run: Any, values: Any, entry: Any) -> bool:
-        table = tables.questions
-        statement = table.update().where(table.c.id == question_id).values(**values)
-        return bool(connection.execute(statement).rowcount)
+        statement = update(tables.questions).where(tables.questions.c.id == question_id)
+        is_changed = bool(connection.execute(statement.values(**values)).rowcount)
+        if is_changed:
+            answer_parts.remove(connection, question_id)
+            search.put(connection, question_id, entry)
+        return is_changed
 
     return patch.object(questions, "finish", finish)
 
 
-def _no_log() -> Any:
-    """The text so far is never stored."""
+def _text_is_not_logged() -> Any:
+    """The text so far is in memory alone."""
 
-    async def tick(*_: object) -> None:
+    async def tick(*_: object, **__: object) -> None:
         return None
 
-    return patch.object(answer_log.AnswerLog, "_tick", tick)
+    return patch.object(answer_log.AnswerLog, "_write", tick)
 
 
-def _no_end_in_row() -> Any:
-    """Who cancels elsewhere goes on as if nothing was."""
-    return patch.object(orphans, "touch", lambda _connection, signs: set(signs))
+def _parts_are_lost_at_an_interruption() -> Any:
+    """Who ends an orphan keeps the text of its row, and deletes the parts."""
+
+    def end(connection: Any, question_ids: Any, values: Any) -> None:
+        table, parts = tables.questions, tables.answer_parts
+        connection.execute(update(table).where(table.c.id.in_(question_ids)).values(**values))
+        connection.execute(delete(parts).where(parts.c.question_id.in_(question_ids)))
+
+    return patch.object(answer_parts, "end", end)
+
+
+def _parts_after_the_end() -> Any:
+    """A part is stored whether or not its answer has ended."""
+
+    def running(connection: Any, question_ids: Any, *, locked: bool = False) -> Any:
+        c = tables.questions.c
+        return {*connection.scalars(select(c.run_id).where(c.id.in_(question_ids)))}
+
+    return patch.object(answer_parts, "running", running)
+
+
+def _returning_run_stores_nothing() -> Any:
+    """A run whose question was found interrupted forgets the text that its asker was shown."""
+    return patch.object(ended_elsewhere, "complete", lambda *_: None)
+
+
+def _billed_attempt_is_repeated() -> Any:
+    """An attempt that the provider may bill is made again."""
+    return patch.object(retries, "_may_be_billed", lambda _: False)
+
+
+def _unconfirmed_question_is_sent() -> Any:
+    """A question whose COMMIT may have failed is sent without a look."""
+
+    def start(self: Any, run: Any, *, is_wanted: bool) -> None:
+        self.start(run)
+
+    return patch.object(Runs, "start_unconfirmed", start)
+
+
+def _slot_is_kept() -> Any:
+    """A question that is refused keeps its slot at the model."""
+    return patch.object(FairQueue, "_leave", lambda *_: None)
+
+
+def _join_repeats_a_character() -> Any:
+    """A follower who joins later gets a character twice."""
+    text_from = stream.AnswerStream._text_from
+
+    def repeating(self: Any, after: int) -> str:
+        return text_from(self, after - 1 if after > 10 and text_from(self, after) else after)
+
+    return patch.object(stream.AnswerStream, "_text_from", repeating)
 
 
 BUGS: dict[str, Bug] = {

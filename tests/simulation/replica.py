@@ -124,9 +124,9 @@ class Replica(Peer):
     def accept(self, connection: Connection) -> asyncio.Protocol:
         return self._protocol()
 
-    def soon(self, callback: Callable[..., object], *args: Any) -> None:
-        if self.process is not None:
-            self.process.soon(callback, *args)
+    def soon(self) -> Callable[..., None]:
+        assert self.process is not None
+        return self.process.soon
 
     def leave(self) -> None:
         """Stop gracefully, as by SIGTERM."""

@@ -91,11 +91,18 @@ class Person:
     """What a user does at one shell."""
 
     def __init__(
-        self, world: World, user: User, others: list[User], name: str, actions: tuple[Action, ...]
+        self,
+        world: World,
+        user: User,
+        others: list[User],
+        name: str,
+        actions: tuple[Action, ...],
+        open_shell: Callable[[str, Callable[[Shell], None]], None],
     ) -> None:
         self.name = name
         self.user = user
         self.back_after = 0.0  # a kill, until the same command is given again
+        self._open = open_shell
         self._world = world
         self._others = others
         self._actions = (Action("log_in", 0.0), *actions)
@@ -161,6 +168,30 @@ class Person:
             if attempt.end not in AGAIN or attempt.status in ("answered", "cancelled"):
                 return
             shell.sleep(self._random.uniform(1, 5))
+
+    def _ask_and_cancel(self, shell: Shell, asked: list[Asked]) -> None:
+        """Ask, and cancel the answer from another shell meanwhile."""
+        self._meanwhile(self._cancel, asked)
+        self._ask(shell, asked)
+
+    def _ask_and_delete(self, shell: Shell, asked: list[Asked]) -> None:
+        """Ask, and delete the question from another shell meanwhile."""
+        self._meanwhile(self._delete, asked)
+        self._ask(shell, asked)
+
+    def _meanwhile(self, act: Callable[[Shell, list[Asked]], None], asked: list[Asked]) -> None:
+        if asked:  # again, after a kill
+            return
+        pause = self._random.uniform(0.05, 3.0)
+
+        def work(shell: Shell) -> None:
+            shell.sleep(pause)
+            try:
+                act(shell, [])
+            except AskcliError as error:
+                self._note("it", error)
+
+        self._open(f"{self.name}{len(self.user.asked)}", work)
 
     def _attempt(self, asked: Asked) -> Attempt:
         attempt = Attempt()
