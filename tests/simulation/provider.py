@@ -76,6 +76,7 @@ class Answering:
 
     name = "simulated"
     default_model = MODEL
+    is_loaded = True
 
     def __init__(self, provider: Provider, process: Process) -> None:
         self._provider = provider

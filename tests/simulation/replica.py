@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from uvicorn.server import ServerState
 
 from askcli.answerers import factory
+from askcli.answerers.base import Answerer
 from askcli.server import bootstrap
 from askcli.server.app import _lifespan, create_app
 from askcli.server.http.access_log import AccessLog
@@ -78,7 +79,7 @@ class Replica(Peer):
     def _build(self) -> bootstrap.Services:
         self._engine = _engines.pop() if _engines else engines.sqlite(self._url())
         assert self.process
-        answering = Answering(self._provider, self.process)
+        answering: Answerer = Answering(self._provider, self.process)
         with (
             patch.object(engines, "sqlite", lambda _: self._engine),
             patch.object(factory, "build", lambda _: answering),
