@@ -18,6 +18,7 @@ from askcli.services.auth.rotation import Rotation
 from askcli.services.questions.asking import Questions
 from askcli.services.runs import answer_log, retries, stream
 from askcli.services.runs.registry import Runs
+from askcli.services.runs.storage import AnswerStorage
 from askcli.services.usage import quotas
 from askcli.services.usage.metering import Metering
 from askcli.store import answer_parts, ended_elsewhere, questions, search, tables
@@ -184,6 +185,31 @@ def _join_repeats_a_character() -> Any:
         return text_from(self, after - 1 if after > 10 and text_from(self, after) else after)
 
     return patch.object(stream.AnswerStream, "_text_from", repeating)
+
+
+def _queued_question_is_sent_unseen() -> Any:
+    """A question that leaves the queue is sent without a look at whether it was cancelled."""
+
+    async def dequeue(*_: object) -> None:
+        return None
+
+    return patch.object(AnswerStorage, "dequeue", dequeue)
+
+
+def _heartbeat_is_compared_with_a_clock() -> Any:
+    """A process is dead when its last sign of life is older than a few seconds of this clock."""
+    from askcli.services.clock import now
+    from askcli.services.runs import orphans as checks
+
+    read = checks.Orphans._read_signs
+
+    async def read_by_clock(self: Any) -> None:
+        await read(self)
+        for question_id, (sign, _) in list(self._signs.items()):
+            is_old = sign and sign.heartbeat and (now() - sign.heartbeat).total_seconds() > 8
+            self._signs[question_id] = sign, checks.CHECKS_PER_TIMEOUT if is_old else 0
+
+    return patch.object(checks.Orphans, "_read_signs", read_by_clock)
 
 
 BUGS: dict[str, Bug] = {

@@ -19,6 +19,8 @@ FOUND_BY: dict[str, int] = {
     "returning_run_stores_nothing": 0,
     "unconfirmed_question_is_sent": 120,
     "retry_without_key": 1,
+    "queued_question_is_sent_unseen": 90,
+    "heartbeat_is_compared_with_a_clock": 23,
     "rejoin_from_the_beginning": 6,
     "rotation_is_not_saved": 0,
     "repeat_within_the_grace_is_theft": 26,
