@@ -19,7 +19,7 @@ from tests.support.servers import serving
 
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 TIMES = {"created_at", "answered_at", "expires_at", "last_used_at", "resets_at"}
-IDS = {"id", "user_id", "conversation_id", "question_id", "next_cursor"}
+IDS = {"id", "user_id", "conversation_id", "question_id"}
 # Each after those that return what it needs: an id, a token.
 ORDER = """
     registerUser logIn refreshTokens getUser createToken listTokens revokeToken

@@ -42,10 +42,10 @@ def test_the_best_comes_first_and_of_equals_the_newest(
     person = people(server)
     with database_of(server) as connection:
         texts = {
-            "in the answer": ("something else entirely", "the quokka is small"),
+            "often": ("a quokka is a quokka is a quokka", "a quokka"),
             "older": ("what is a quokka now", "it is small"),
             "newer": ("what is a quokka now", "it is small"),
-            "often": ("quokka quokka quokka now", "quokka quokka"),
+            "in the answer": ("something else entirely", "the quokka is small"),
         }
         ids = {
             store_question(connection, person.id, *results): name for name, results in texts.items()

@@ -9,7 +9,7 @@ from sqlalchemy import column, delete, insert, table, text
 
 from askcli.search_terms import terms
 from askcli.services.clock import new_id, now
-from askcli.store import listing, migrations
+from askcli.store import listing, migrations, search_pages
 from askcli.store.database import Database
 from askcli.store.tables import questions
 from tests.support.databases import NewDatabase, database_of, migrated
@@ -84,7 +84,7 @@ def test_what_was_stored_before_the_index_is_found(new_database: NewDatabase) ->
             connection.execute(insert(table("questions", *columns)).values(**row))
         assert migrations.upgrade(database) == ("0002", migrations.HEAD)
         with database.transaction() as connection:
-            page = listing.search_page(
+            page = search_pages.search_page(
                 connection, user_id, terms("quagga"), listing.Filter(limit=5)
             )
             assert page
@@ -108,7 +108,7 @@ def test_an_index_of_an_older_version_is_made_anew(new_database: NewDatabase) ->
         connection.execute(delete(questions).where(questions.c.id == UUID(ids.pop())))
         command.upgrade(migrations.config(connection), "head")
         pages = [
-            listing.search_page(connection, person, terms("quag*"), listing.Filter(limit=5))
+            search_pages.search_page(connection, person, terms("quag*"), listing.Filter(limit=5))
             for person in people
         ]
         assert [str(row["id"]) for page in pages if page for row in page.rows] == ids

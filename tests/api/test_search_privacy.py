@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import random
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import Connection, Select, select
 
-from askcli.search_terms import terms
-from askcli.store import search
 from askcli.store.database import Database
 from tests.support.databases import NewDatabase, database_of, migrated
 from tests.support.people import NewPerson, new_user
 from tests.support.processes import ServerProcess
 from tests.support.search_cases import search_ids, store_question
+from tests.support.search_work import search_work, tidy
 
 pytestmark = pytest.mark.xdist_group("search")
 
@@ -46,37 +42,6 @@ def test_the_order_says_nothing_about_what_others_have_asked(
         assert order() == before
 
 
-def tidy(connection: Connection) -> None:
-    """Merge the parts of SQLite's index, whose number depends on how it was written."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(
-            "INSERT INTO question_index (question_index) VALUES ('optimize')"
-        )
-
-
-def work(connection: Connection, user_id: UUID, query: str) -> int:
-    """What a search costs: instructions of SQLite's machine, or pages read by PostgreSQL."""
-    statement = select(search.ranked(connection, user_id, terms(query)))
-    with search.bounded(connection):
-        if connection.dialect.name == "sqlite":
-            return instructions(connection, statement)
-        compiled = statement.compile(connection)
-        explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {compiled}"
-        plan = connection.exec_driver_sql(explain, dict(compiled.params)).scalar_one()[0]["Plan"]
-        assert plan["Actual Rows"]
-        return int(plan["Shared Hit Blocks"]) + int(plan["Shared Read Blocks"])
-
-
-def instructions(connection: Connection, statement: Select[Any]) -> int:
-    """The instructions of SQLite's machine that a statement takes."""
-    count = itertools.count()
-    driver: Any = connection.connection.driver_connection
-    driver.set_progress_handler(lambda: next(count) < 0, 1)
-    assert connection.execute(statement).all()
-    driver.set_progress_handler(None, 0)
-    return next(count)
-
-
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_the_work_says_nothing_about_what_others_have_asked(
     new_database: NewDatabase, kind: str
@@ -89,12 +54,12 @@ def test_the_work_says_nothing_about_what_others_have_asked(
         for _ in range(5):
             store_question(connection, str(mine), "about cats and abacus", "")
         tidy(connection)
-        before = [work(connection, mine, query) for query in QUERIES]
+        before = [search_work(connection, mine, query) for query in QUERIES]
         for _ in range(100):
             different = " ".join(f"ab{chance.randbytes(31).hex()}" for _ in range(30))
             store_question(connection, str(theirs), f"about cats abacus {different}", "abz")
         tidy(connection)
-        after = [work(connection, mine, query) for query in QUERIES]
+        after = [search_work(connection, mine, query) for query in QUERIES]
     database.close()
     # A larger index has a few more levels.
     assert after == [pytest.approx(count, abs=10) for count in before]

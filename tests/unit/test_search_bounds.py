@@ -18,7 +18,7 @@ from askcli.services.questions.history import (
     Filters,
     History,
 )
-from askcli.store import listing, search, usage
+from askcli.store import listing, search, search_pages, usage
 from askcli.store.database import Database
 from tests.support.databases import NewDatabase
 
@@ -75,7 +75,7 @@ def usage_by_day(history: History, user_id: UUID) -> Any:
 @pytest.mark.parametrize(
     ("work", "read", "other", "slots", "waiting"),
     [
-        (listing.search_page, search_page, page, SEARCHES, SEARCHES_WAITING),
+        (search_pages.search_page, search_page, page, SEARCHES, SEARCHES_WAITING),
         (listing.page, page, search_page, LISTINGS, LISTINGS_WAITING),
         (usage.by_day, usage_by_day, search_page, LISTINGS, LISTINGS_WAITING),
     ],

@@ -49,3 +49,8 @@ ONE_LINE: Final = rf"^[^{_HIDDEN}]*[^\s{_HIDDEN}{_JOINERS}{_EMPTY}][^{_HIDDEN}]*
 # characters by which two addresses could differ and look the same.
 _IN_EMAIL = rf"[^@\s{_HIDDEN}{_JOINERS}{_MARKS}{_EMPTY}]"
 AN_EMAIL: Final = rf"^{_IN_EMAIL}+@{_IN_EMAIL}+$"
+
+_UUID = "[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"
+
+# An id; of a search also two with a dot between, of which the first may be left out.
+CURSOR = rf"^(?:{_UUID}|(?:{_UUID})?\.{_UUID})$"

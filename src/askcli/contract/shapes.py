@@ -121,7 +121,7 @@ class QuestionPage(TypedDict):
     """Questions, newest first; `next_cursor` is that of the next page, null at the end."""
 
     items: list[Question]
-    next_cursor: Id | None
+    next_cursor: str | None
 
 
 class Removed(TypedDict):

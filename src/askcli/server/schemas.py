@@ -19,7 +19,7 @@ from askcli.contract.limits import (
     MAX_SYSTEM_CHARACTERS,
     MIN_PREFIX_CHARACTERS,
 )
-from askcli.contract.patterns import AN_EMAIL, ANY_TEXT, ONE_LINE, SOME_TEXT
+from askcli.contract.patterns import AN_EMAIL, ANY_TEXT, CURSOR, ONE_LINE, SOME_TEXT
 from askcli.contract.shapes import Scope
 from askcli.search_terms import terms
 from askcli.services.questions.ask import Ask
@@ -198,7 +198,7 @@ class QuestionQuery(BaseModel):
     """Query parameters of a page of questions."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 20
-    cursor: Annotated[UUID | None, Field(description="A page's next_cursor")] = None
+    cursor: Annotated[str | None, Field(pattern=CURSOR, description="A page's next_cursor")] = None
     conversation_id: UUID | None = None
     since: Since = None
     until: Until = None

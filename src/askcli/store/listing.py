@@ -1,4 +1,4 @@
-"""Queries for pages of a user's questions: newest first, or best matches of a search first.
+"""Queries for pages of a user's questions, newest first.
 
 The ids and sizes of a page's questions are read first, then the texts of those that fit into it.
 """
@@ -12,11 +12,10 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from askcli.contract.shapes import Question
-from askcli.search_terms import Term
-from askcli.store import search, shown, sizes
+from askcli.store import shown, sizes
 from askcli.store.tables import questions
 
 
@@ -71,47 +70,20 @@ def page(connection: Connection, user_id: UUID, filter_: Filter) -> Page:
         return Page([], None)
     if filter_.since or filter_.until:  # questions of other times may be between them
         rows = shown.those(connection, user_id, ids)
-        return Page(_in_order(rows, ids), ids[-1] if has_more else None)
+        return Page(in_order(rows, ids), ids[-1] if has_more else None)
     rows = shown.between(connection, user_id, ids[0], ids[-1], filter_.conversation_id)
     return Page(list(rows), ids[-1] if has_more else None)
+
+
+def conditions_of(filter_: Filter) -> list[ColumnElement[bool]]:
+    """Return the conditions of the filters that are set, with named parameters."""
+    return [_CONDITIONS[name] for name in sorted(filter_.values)]
 
 
 @cache
 def _newest(dialect: str, filters: frozenset[str]) -> Select[Any]:
     query = _filtered(select(_c.id), dialect, filters)
     return query.order_by(_c.id.desc()).limit(bindparam("limit"))
-
-
-def search_page(
-    connection: Connection, user_id: UUID, terms: Sequence[Term], filter_: Filter
-) -> Page | None:
-    """Return the user's questions that match the terms, best first, of equals the newest first.
-
-    None when the cursor is not among them. Raises Unavailable when it takes too long.
-    """
-    with search.bounded(connection):
-        return _search_page(connection, user_id, terms, filter_)
-
-
-def _search_page(
-    connection: Connection, user_id: UUID, terms: Sequence[Term], filter_: Filter
-) -> Page | None:
-    matches, values = search.ranked(connection, user_id, terms), filter_.values
-    before = values.pop("before", None)
-    dialect = connection.dialect.name
-    joined = select(_c.id).join(matches, matches.c.question_id == _c.id)
-    query = _filtered(joined, dialect, frozenset(values))
-    if before:
-        of_cursor = select(matches.c.rank).where(matches.c.question_id == before)
-        rank = connection.execute(of_cursor).scalar()
-        if rank is None:
-            return None
-        worse = matches.c.rank < rank
-        query = query.where(or_(worse, and_(matches.c.rank == rank, _c.id < before)))
-    best_first = query.order_by(matches.c.rank.desc(), _c.id.desc()).limit(bindparam("limit"))
-    ids, has_more = _fitting(connection, best_first, values | {"user_id": user_id}, filter_.limit)
-    rows = shown.those(connection, user_id, ids)
-    return Page(_in_order(rows, ids), ids[-1] if has_more else None)
 
 
 def _filtered(query: Select[Any], dialect: str, filters: frozenset[str]) -> Select[Any]:
@@ -131,7 +103,7 @@ def _fitting(
     return ids, len(ids) < len(candidates)
 
 
-def _in_order(rows: Iterable[Question], ids: Sequence[UUID]) -> list[Question]:
+def in_order(rows: Iterable[Question], ids: Sequence[UUID]) -> list[Question]:
     """Return the questions in the order of the ids; some may be deleted by now."""
     by_id = {row["id"]: row for row in rows}
     return [row for id_ in ids if (row := by_id.get(str(id_)))]

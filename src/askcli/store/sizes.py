@@ -69,7 +69,9 @@ def _of_parts(size: ColumnElement[int]) -> ColumnElement[int]:
     return func.coalesce(own.scalar_subquery(), 0)
 
 
-def fitting(candidates: Iterable[Row[UUID, int]], limit: int = MAX_BYTES) -> list[UUID]:
+def fitting(
+    candidates: Iterable[Row[UUID, int] | tuple[UUID, int]], limit: int = MAX_BYTES
+) -> list[UUID]:
     """Return the ids of the first of these (id, bytes) that fit; the very first in any case."""
     ids: list[UUID] = []
     remaining = limit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -10,14 +10,15 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from askcli.contract.shapes import QuestionPage, Usage
-from askcli.errors import NotFound, Unavailable
+from askcli.errors import InvalidInput, NotFound, Unavailable
 from askcli.fair_queue import FairQueue
 from askcli.search_terms import terms
 from askcli.services.shapes import as_usage
 from askcli.services.usage.metering import Metering
-from askcli.store import listing, notifications, questions, usage
+from askcli.store import listing, notifications, questions, search_pages, usage
 from askcli.store.database import Database
-from askcli.store.listing import Filter
+from askcli.store.listing import Filter, Page
+from askcli.store.search_pages import Cursor, SearchPage
 
 # Rows deleted in one transaction: other requests write too.
 DELETE_BATCH = 100
@@ -35,10 +36,10 @@ def _queue(slots: int, waiting: int, name: str) -> FairQueue:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """A page of questions: `cursor` is the last id of the page before, `id_prefix` hex digits."""
+    """A page of questions: `cursor` is `next_cursor` of the page before, `id_prefix` hex digits."""
 
     limit: int
-    cursor: UUID | None = None
+    cursor: str | None = None
     conversation_id: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -58,18 +59,26 @@ class History:
     async def page(self, user_id: UUID, filters: Filters) -> QuestionPage:
         """Return the user's questions: newest first, or the best matches of a search first.
 
-        Raises NotFound for a search's cursor whose question is gone; Unavailable for a search that
-        takes too long, or when too many wait, of this user or of all together.
+        Raises InvalidInput for a list's cursor that is one of a search; NotFound for a search's
+        cursor whose question is gone; Unavailable for a search that takes too long, or when too
+        many wait, of this user or of all together.
         """
-        query = _query(filters)
+        query, cursor = _query(filters), filters.cursor
         if filters.search is None:
+            query = replace(query, before=_id(cursor) if cursor else None)
             async with self._listings.turn(str(user_id)):
                 return _page(await self._database.read(listing.page, user_id, query))
         search_terms = terms(filters.search)
         if not search_terms:
             return QuestionPage(items=[], next_cursor=None)
         async with self._searches.turn(str(user_id)):
-            page = await self._database.read(listing.search_page, user_id, search_terms, query)
+            page = await self._database.read(
+                search_pages.search_page,
+                user_id,
+                search_terms,
+                query,
+                Cursor.parse(cursor) if cursor else None,
+            )
         if page is None:
             raise NotFound(detail="The question of this cursor is gone; begin the search again.")
         return _page(page)
@@ -117,7 +126,6 @@ def _query(filters: Filters) -> Filter:
     first, last = _id_range(filters.id_prefix) if filters.id_prefix else (None, None)
     return Filter(
         limit=filters.limit,
-        before=filters.cursor,
         conversation_id=filters.conversation_id,
         since=filters.since,
         until=filters.until,
@@ -126,13 +134,21 @@ def _query(filters: Filters) -> Filter:
     )
 
 
+def _id(cursor: str) -> UUID:
+    """Return the id that is the cursor of a list. Raises InvalidInput."""
+    try:
+        return UUID(cursor)
+    except ValueError as error:
+        raise InvalidInput("This cursor is one of a search.") from error
+
+
 def _id_range(prefix: str) -> tuple[UUID, UUID]:
     """Return the first and the last id with these first digits."""
     digits = prefix.replace("-", "")[:32]
     return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
 
 
-def _page(page: listing.Page) -> QuestionPage:
+def _page(page: Page | SearchPage) -> QuestionPage:
     return QuestionPage(
         items=list(page.rows), next_cursor=str(page.cursor) if page.cursor else None
     )

@@ -12,13 +12,14 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import Connection, Subquery, select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
 from askcli.errors import Unavailable
 from askcli.normalization import composed
 from askcli.search_terms import MAX_TEXT_CHARACTERS, Term, words
 from askcli.store.search import postgresql, sqlite
+from askcli.store.search.found import Conditions, Found, Part
 from askcli.store.tables import questions
 
 # A search may take so long: common words in long texts are counted for the order of the results.
@@ -47,8 +48,15 @@ class Schema(Protocol):
         """Index a question, in place of what was indexed before."""
         ...
 
-    def ranked(self, user_id: UUID, terms: Sequence[Term]) -> Subquery:
-        """Return the user's questions that match the terms: (question_id, rank)."""
+    def find(
+        self,
+        connection: Connection,
+        user_id: UUID,
+        terms: Sequence[Term],
+        conditions: Conditions,
+        part: Part,
+    ) -> Found:
+        """Return the matches of a part of the user's questions. Raises Gone."""
         ...
 
     def bounded(
@@ -95,9 +103,19 @@ def put_as_stored(connection: Connection, question_id: UUID) -> None:
         put(connection, question_id, entry(dialect, row.user_id, row.question, row.answer))
 
 
-def ranked(connection: Connection, user_id: UUID, terms: Sequence[Term]) -> Subquery:
-    """Return the user's questions that match the terms, as a subquery of (question_id, rank)."""
-    return schema(connection.dialect.name).ranked(user_id, terms)
+def find(
+    connection: Connection,
+    user_id: UUID,
+    terms: Sequence[Term],
+    conditions: Conditions,
+    part: Part,
+) -> Found:
+    """Return the matches of a part of the user's questions.
+
+    A bounded number of questions is looked at: it may have few matches, or none, and not be the
+    end. Raises Gone when the question is not there that the part begins at.
+    """
+    return schema(connection.dialect.name).find(connection, user_id, terms, conditions, part)
 
 
 @contextmanager

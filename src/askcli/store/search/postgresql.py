@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Subquery, Uuid, bindparam, text
+from sqlalchemy import Connection, Uuid, bindparam, text
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.types import Float
 
-from askcli.search_terms import Term
+from askcli.store.search.postgresql_find import find as find
+from askcli.store.search.postgresql_find import owner_word
 
 # No `fastupdate`: its list of pending entries, with the words of all users, is read as a whole by
 # each search (up to 524 pages where 12 are enough), and some insertions take 300 ms to empty it.
@@ -37,26 +36,13 @@ _PUT = text(
     ON CONFLICT (question_id) DO UPDATE SET words = excluded.words"""
 ).bindparams(bindparam("question_id", type_=Uuid))
 
-# Weights of D, C, B and A: a word in the question (A) counts more than one in the answer (B).
-#
-# The index finds the owner's rows that have all whole words, and each of these is then compared
-# with the query. Not the index, because it would read all words of all users that begin like a
-# prefix, and the time would tell what others have stored. OFFSET 0 keeps the two apart.
-_RANKED = text(
-    """SELECT question_id,
-        CAST(ts_rank('{0, 0, 0.2, 1}', words, CAST(:query AS tsquery)) AS float) AS rank
-    FROM (SELECT question_id, words FROM question_words
-        WHERE words @@ CAST(:whole_words AS tsquery) OFFSET 0) AS candidates
-    WHERE words @@ CAST(:query AS tsquery)"""
-)
-
 
 def entry(user_id: UUID, question: Sequence[str], answer: Sequence[str]) -> dict[str, str]:
     """Return what is stored for these words: a tsvector as text."""
     lexemes: dict[str, list[str]] = {}
     _add(lexemes, question, "A", 0)
     _add(lexemes, answer, "B", POSITIONS)
-    vector, remaining = [f"'{_owner(user_id)}'"], MAX_BYTES
+    vector, remaining = [f"'{owner_word(user_id)}'"], MAX_BYTES
     for word, positions in lexemes.items():
         remaining -= len(word.encode()) + _BYTES_PER_WORD + _BYTES_PER_POSITION * len(positions)
         if remaining < 0:
@@ -78,42 +64,17 @@ def _add(lexemes: dict[str, list[str]], words: Sequence[str], weight: str, offse
             positions.append(f"{offset + number}{weight}")
 
 
-def ranked(user_id: UUID, terms: Sequence[Term]) -> Subquery:
-    """Return the user's questions that match the terms: (question_id, rank)."""
-    owner = f"'{_owner(user_id)}'"
-    bound = _RANKED.bindparams(
-        whole_words=" & ".join([owner, *_whole_words(terms)]),
-        query=" & ".join([owner, *map(_phrase, terms)]),
-    )
-    return bound.columns(question_id=Uuid, rank=Float).subquery("matches")
-
-
 def bounded(connection: Connection, seconds: float) -> AbstractContextManager[None]:
     """End statements of the transaction that take longer, with an OperationalError."""
     connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
     # Rows are small and their words are stored apart: for some thousands of rows the planner takes
     # it for cheaper to read all users' than to use the index.
     connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    # The planner takes such queries for long enough to be compiled, which takes longer than they.
+    connection.exec_driver_sql("SET LOCAL jit = off")
     return nullcontext()
 
 
 def is_timeout(error: OperationalError) -> bool:
     """Whether `bounded` has ended a statement."""
     return getattr(error.orig, "sqlstate", None) == "57014"
-
-
-def _whole_words(terms: Sequence[Term]) -> list[str]:
-    """The words that each question found has."""
-    required = [term for term in terms if not term.is_excluded]
-    words = [term.words[:-1] if term.is_prefix else term.words for term in required]
-    return [f"'{word}'" for word in chain.from_iterable(words)]
-
-
-def _owner(user_id: UUID) -> str:
-    return f"@{user_id.hex}"  # no word contains this character
-
-
-def _phrase(term: Term) -> str:
-    # Nothing to escape: no word contains a quotation mark or a backslash.
-    phrase = " <-> ".join(f"'{word}'" for word in term.words) + (":*" if term.is_prefix else "")
-    return f"!({phrase})" if term.is_excluded else f"({phrase})"

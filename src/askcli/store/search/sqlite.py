@@ -7,12 +7,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Subquery, Uuid, bindparam, text
+from sqlalchemy import Connection, Uuid, bindparam, text
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.types import Float
 
-from askcli.search_terms import Term
 from askcli.store import deadline
+from askcli.store.search.sqlite_find import find as find
 
 # Each word is indexed with the number of its owner, as in `12@word`: a word, a phrase or the
 # beginning of a word is looked up among the owner's words alone, so that the time it takes says
@@ -62,21 +61,6 @@ _PUT = text(
 ).bindparams(bindparam("question_id", type_=Uuid))
 _ADD_OWNER = text("INSERT INTO question_index_owners (user_id) VALUES (:user_id)")
 
-# Not FTS5's own bm25(): it counts how rare a word is over the rows of all users, so the order of
-# one user's results would tell what others have stored. Here a rank depends on its row alone.
-_RANKED = """SELECT question_words.question_id AS question_id, {rank} AS rank
-    FROM question_index_owners AS owners
-    JOIN question_index ON question_index MATCH replace(:query, '@', owners.id || '@')
-    JOIN question_words
-        ON question_words.id = question_index.rowid AND question_words.owner = owners.id
-    WHERE owners.user_id = :user_id"""
-
-# A word in the question counts more than one in the answer, and at most three hits count.
-_HITS = """{weight} * min(3, (length({text}) - length(replace({text}, :{pattern}, '')))
-    / length(:{pattern}))"""
-_WEIGHTS = {"question": 5.0, "answer": 1.0}
-MAX_RANKED_TERMS = 8
-
 
 def entry(user_id: UUID, question: Sequence[str], answer: Sequence[str]) -> dict[str, str]:
     """Return what is stored for these words: texts of words separated by blanks."""
@@ -91,19 +75,6 @@ def put(connection: Connection, question_id: UUID, entry: Mapping[str, Any]) -> 
         connection.execute(_PUT, row)
 
 
-def ranked(user_id: UUID, terms: Sequence[Term]) -> Subquery:
-    """Return the user's questions that match the terms: (question_id, rank)."""
-    patterns = {f"term{n}": _pattern(term) for n, term in enumerate(_ranking(terms))}
-    hits = [
-        _HITS.format(weight=weight, text=f"(' ' || question_words.{column} || ' ')", pattern=name)
-        for name in patterns
-        for column, weight in _WEIGHTS.items()
-    ]
-    statement = text(_RANKED.format(rank=" + ".join(["0.0", *hits])))
-    bound = statement.bindparams(query=_query(terms), user_id=user_id.hex, **patterns)
-    return bound.columns(question_id=Uuid, rank=Float).subquery("matches")
-
-
 def bounded(connection: Connection, seconds: float) -> AbstractContextManager[None]:  # noqa: ARG001
     """End statements of the block that take longer, with an OperationalError."""
     return deadline.within(seconds)
@@ -112,28 +83,3 @@ def bounded(connection: Connection, seconds: float) -> AbstractContextManager[No
 def is_timeout(error: OperationalError) -> bool:
     """Whether `bounded` has ended a statement."""
     return str(error.orig) == "interrupted"
-
-
-def _ranking(terms: Sequence[Term]) -> list[Term]:
-    """The terms that count for the rank: only a few, as each is counted in every matching text."""
-    return [term for term in terms if not term.is_excluded][:MAX_RANKED_TERMS]
-
-
-def _pattern(term: Term) -> str:
-    """The term as it appears in a text of words separated by blanks."""
-    return f" {' '.join(term.words)}{'' if term.is_prefix else ' '}"
-
-
-def _query(terms: Sequence[Term]) -> str:
-    """The query, with an @ where the number of the owner belongs."""
-    required = [_phrase(term) for term in terms if not term.is_excluded]
-    excluded = [_phrase(term) for term in terms if term.is_excluded]
-    expression = " AND ".join(['"@"', *required])
-    # All in one NOT: the parser's stack is too small for many nested ones.
-    return f"({expression}) NOT ({' OR '.join(excluded)})" if excluded else expression
-
-
-def _phrase(term: Term) -> str:
-    # Nothing to escape: no word contains a quotation mark or an @.
-    words = " ".join(f"@{word}" for word in term.words)
-    return f'"{words}"{" *" if term.is_prefix else ""}'

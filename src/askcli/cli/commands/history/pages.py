@@ -57,7 +57,7 @@ class Selection:
             remaining = remaining and remaining - len(page["items"])
             if self.cursor is None or remaining == 0:
                 return
-            if self.cursor in cursors or not page["items"]:
+            if self.cursor in cursors:  # a page of a search may have no questions
                 raise BadResponse()  # the pages would never end
             cursors.add(self.cursor)
 

@@ -1,0 +1,168 @@
+"""Finding on PostgreSQL: the newest questions are compared, then the index is asked for the rest.
+
+A GIN index has no order: it yields all matches, which takes long for a word that many questions
+have. Such a word is soon found by going through the newest ones; only a rare one needs the index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Uuid, bindparam, text
+
+from askcli.search_terms import Term
+from askcli.store.search import found
+from askcli.store.search.found import Conditions, Found, Gone, Match, Part, of_limit
+
+# Of so many of the newest questions, so many must have all the words for these to be common.
+SAMPLE, COMMON = 500, 10
+
+# Of so many rows from the index the newest are taken; where it has more, questions are examined.
+MOST_BY_INDEX = 10_000
+
+_THERE = text(
+    """SELECT 1 FROM questions JOIN question_words ON question_words.question_id = questions.id
+    WHERE questions.id = :id AND questions.user_id = :user_id"""
+).bindparams(bindparam("id", type_=Uuid), bindparam("user_id", type_=Uuid))
+
+# Weights of D, C, B and A: a word in the question (A) counts more than one in the answer (B).
+#
+# By the terms alone, joined by OR: the owner's word has no position, and a rank of words that are
+# joined by AND is of their distances, so that with it all ranks would be the same.
+_RANK = "CAST(ts_rank('{0, 0, 0.2, 1}', words, CAST(:ranked AS tsquery)) AS float)"
+
+# OFFSET 0 keeps the planner from reading the words of other users along with these.
+_EXAMINED = """(SELECT questions.id, questions.created_at FROM questions
+        WHERE questions.user_id = :user_id AND {part} ORDER BY questions.id {order}
+        LIMIT :examined) AS questions
+    CROSS JOIN LATERAL (SELECT words FROM question_words
+        WHERE question_words.question_id = questions.id OFFSET 0) AS entries"""
+_AMONG_EXAMINED = """SELECT questions.id, {rank} AS rank FROM {examined}
+    WHERE {times} AND words @@ CAST(:query AS tsquery)
+    ORDER BY questions.id {order} LIMIT :limit"""
+_LAST_EXAMINED = """SELECT questions.id FROM questions
+    WHERE questions.user_id = :user_id AND {part}
+    ORDER BY questions.id {order} LIMIT 1 OFFSET :examined - 1"""
+_HAVE_THE_WORDS = """SELECT count(*) FROM (SELECT 1 FROM {examined}
+    WHERE words @@ CAST(:whole_words AS tsquery) LIMIT :limit) AS some_rows"""
+
+# The index finds the owner's rows that have all whole words, and each of these is then compared
+# with the query, the newest first. Not the index, because it would read all words of all users that
+# begin like a prefix, and the time would tell what others have stored.
+#
+# The number of rows comes with each match, and alone where there is none.
+_BY_INDEX = """WITH candidates AS MATERIALIZED (SELECT question_id AS id FROM question_words
+        WHERE words @@ CAST(:whole_words AS tsquery) LIMIT :most),
+    counted AS (SELECT count(*) AS number FROM candidates)
+    SELECT number, id, rank FROM counted LEFT JOIN
+        (SELECT questions.id, {rank} AS rank
+            FROM (SELECT questions.id FROM {candidates}
+                WHERE {part} AND {times} ORDER BY questions.id {order}) AS questions
+            CROSS JOIN LATERAL (SELECT words FROM question_words
+                WHERE question_words.question_id = questions.id OFFSET 0) AS entries
+            WHERE words @@ CAST(:query AS tsquery)
+            ORDER BY questions.id {order} LIMIT :limit) AS matches ON true
+    ORDER BY id {order}"""
+_CANDIDATES = "candidates AS questions"
+_CANDIDATES_ON_CONDITIONS = "candidates JOIN questions ON questions.id = candidates.id"
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """A search in a part of a user's questions."""
+
+    connection: Connection
+    conditions: Conditions
+    part: Part
+    values: Mapping[str, Any]
+
+    def run(self, statement: str, **values: Any) -> Any:
+        """Run a statement with the values of the search, and these."""
+        clauses = list(map(str, self.conditions.clauses))
+        # No index has these times: they come after what bounds the number of rows.
+        of_times = [clause for clause in clauses if "created_at" in clause]
+        own = ["true", *(clause for clause in clauses if clause not in of_times)]
+        if self.part.before or self.part.since:
+            own.append(f"questions.id {'>=' if self.part.since else '<'} :edge")
+        order = "ASC" if self.part.since else "DESC"
+        part = {"part": " AND ".join(own), "order": order}
+        times = " AND ".join(["true", *of_times])
+        sources = {
+            "examined": _EXAMINED.format(**part),
+            "candidates": _CANDIDATES_ON_CONDITIONS if self.conditions.clauses else _CANDIDATES,
+        }
+        bound = self.conditions.bound(statement.format(**part, **sources, times=times, rank=_RANK))
+        named = {**self.values, **values}
+        used = {name: named[name] for name in bound.compile().params.keys() & named.keys()}
+        return self.connection.execute(bound, used)
+
+
+def find(
+    connection: Connection,
+    user_id: UUID,
+    terms: Sequence[Term],
+    conditions: Conditions,
+    part: Part,
+) -> Found:
+    """Return the matches of a part. Raises Gone."""
+    edge = part.before or part.since
+    if edge and not connection.execute(_THERE, {"id": edge, "user_id": user_id}).scalar():
+        raise Gone
+    owner, whole = f"'{owner_word(user_id)}'", _whole_words(terms)
+    values = {
+        "user_id": user_id,
+        "edge": edge,
+        "whole_words": " & ".join([owner, *whole]),
+        "query": " & ".join([owner, *map(_phrase, terms)]),
+        "ranked": " | ".join(_phrase(term) for term in terms if not term.is_excluded),
+        "limit": part.limit + 1,
+    }
+    search = _Search(connection, conditions, part, values)
+    # Some may have been added since the part began.
+    examined = 2 * found.EXAMINED if part.since else found.EXAMINED
+    position = search.run(_LAST_EXAMINED, examined=examined).scalar()
+    by_index = None
+    if whole and (position if part.since else _are_rare(search)):
+        by_index = _by_index(search)
+    if by_index is not None:
+        return of_limit(by_index, part.limit, None)
+    matches = [Match(*row) for row in search.run(_AMONG_EXAMINED, examined=examined)]
+    return of_limit(matches, part.limit, position)
+
+
+def _are_rare(search: _Search) -> bool:
+    """Whether there are more questions than a few, and few of the newest have the words."""
+    if not search.run(_LAST_EXAMINED, examined=SAMPLE).scalar():
+        return False
+    have = search.run(_HAVE_THE_WORDS, examined=SAMPLE, limit=COMMON).scalar()
+    return bool(have < COMMON)
+
+
+def _by_index(search: _Search) -> list[Match] | None:
+    """Return the matches that the index finds; None when too many rows have the words."""
+    rows = search.run(_BY_INDEX, most=MOST_BY_INDEX).all()
+    if rows[0].number == MOST_BY_INDEX:
+        return None
+    return [Match(row.id, row.rank) for row in rows if row.id is not None]
+
+
+def owner_word(user_id: UUID) -> str:
+    """Return the word that each row of the user has; no other contains its first character."""
+    return f"@{user_id.hex}"
+
+
+def _whole_words(terms: Sequence[Term]) -> list[str]:
+    """The words that each question found has."""
+    required = [term for term in terms if not term.is_excluded]
+    words = [term.words[:-1] if term.is_prefix else term.words for term in required]
+    return [f"'{word}'" for word in chain.from_iterable(words)]
+
+
+def _phrase(term: Term) -> str:
+    # Nothing to escape: no word contains a quotation mark or a backslash.
+    phrase = " <-> ".join(f"'{word}'" for word in term.words) + (":*" if term.is_prefix else "")
+    return f"!({phrase})" if term.is_excluded else f"({phrase})"

@@ -1,0 +1,136 @@
+"""Pages of a search: the newest matches with the best first, then older ones, the newest first.
+
+A word may be in a million questions: what is ranked is bounded, and what is looked at for a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, select
+
+from askcli.contract.shapes import Question
+from askcli.search_terms import Term
+from askcli.store import search, shown, sizes
+from askcli.store.listing import Filter, conditions_of, in_order
+from askcli.store.search.found import Conditions, Found, Gone, Match, Part
+from askcli.store.tables import questions
+
+# The newest matches, which are ranked: a rank takes a look at the whole text.
+RANKED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page of a search begins.
+
+    After `last` of the ranked ones, which are those from `oldest` on: so the pages agree on what is
+    ranked, whatever is asked meanwhile. Without `oldest` all that match are ranked; without `last`
+    the ranked ones are over, and those before `oldest` follow. As text they have a dot between.
+    """
+
+    last: UUID | None = None
+    oldest: UUID | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the cursor of a text that `contract.patterns.CURSOR` describes."""
+        last, _, oldest = text.partition(".")
+        return cls(UUID(last) if last else None, UUID(oldest) if oldest else None)
+
+    def __str__(self) -> str:
+        """Return the cursor as `next_cursor` shows it."""
+        return f"{self.last or ''}{f'.{self.oldest}' if self.oldest else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """The questions of a page; `cursor` is that of the next one."""
+
+    rows: Sequence[Question]
+    cursor: Cursor | None
+
+
+def search_page(
+    connection: Connection,
+    user_id: UUID,
+    terms: Sequence[Term],
+    filter_: Filter,
+    cursor: Cursor | None = None,
+) -> SearchPage | None:
+    """Return the user's questions that match the terms, best first, of equals the newest first.
+
+    None when the question of the cursor is gone. Raises Unavailable when it takes too long.
+    """
+    with search.bounded(connection):
+        try:
+            pages = _Pages(connection, user_id, terms, filter_, cursor or Cursor())
+            return pages.page()
+        except Gone:
+            return None
+
+
+class _Pages:
+    def __init__(
+        self,
+        connection: Connection,
+        user_id: UUID,
+        terms: Sequence[Term],
+        filter_: Filter,
+        cursor: Cursor,
+    ) -> None:
+        self._connection, self._user_id, self._terms = connection, user_id, terms
+        self._limit, self._cursor = filter_.limit, cursor
+        self._conditions = Conditions(conditions_of(filter_), filter_.values)
+
+    def page(self) -> SearchPage:
+        """Return the page at the cursor. Raises Gone."""
+        found, end = self._entries()
+        size_of = self._sizes([question_id for question_id, _ in found[: self._limit]])
+        there = [(id_, size_of[id_]) for id_, _ in found[: self._limit] if id_ in size_of]
+        ids = sizes.fitting(there)
+        rows = in_order(shown.those(self._connection, self._user_id, ids), ids)
+        if len(ids) < len(there):  # the texts of the others are too long for this page
+            return SearchPage(rows, dict(found)[ids[-1]])
+        return SearchPage(rows, found[self._limit - 1][1] if len(found) > self._limit else end)
+
+    def _entries(self) -> tuple[list[tuple[UUID, Cursor]], Cursor | None]:
+        """Return questions with the cursors after them, and the one after them all."""
+        entries: list[tuple[UUID, Cursor]] = []
+        position = self._cursor.oldest
+        if self._cursor.last or not position:
+            ranked, position = self._ranked()
+            entries = [(match.question_id, Cursor(match.question_id, position)) for match in ranked]
+        if position is None or len(entries) > self._limit:
+            return entries, None
+        older = self._find(Part(self._limit + 1 - len(entries), before=position))
+        entries += [(match.question_id, Cursor(None, match.question_id)) for match in older.matches]
+        return entries, Cursor(None, older.position) if older.position else None
+
+    def _ranked(self) -> tuple[list[Match], UUID | None]:
+        """Return the ranked matches after the cursor, and the oldest of all that are ranked.
+
+        None when there are none before it. Raises Gone.
+        """
+        last, oldest = self._cursor.last, self._cursor.oldest
+        found = self._find(Part(RANKED, since=oldest))
+        best_first = sorted(found.matches, key=lambda match: (-match.rank, -match.question_id.int))
+        if last is not None:
+            places = [n for n, match in enumerate(best_first) if match.question_id == last]
+            if not places:
+                raise Gone
+            del best_first[: places[0] + 1]
+        return best_first, oldest or found.position
+
+    def _find(self, part: Part) -> Found:
+        return search.find(self._connection, self._user_id, self._terms, self._conditions, part)
+
+    def _sizes(self, ids: Sequence[UUID]) -> dict[UUID, int]:
+        c = questions.c
+        query = select(c.id, sizes.of_texts(self._connection.dialect.name)).where(
+            c.user_id == self._user_id, c.id.in_(bindparam("ids", expanding=True))
+        )
+        return {row[0]: row[1] for row in self._connection.execute(query, {"ids": ids})}

@@ -1,0 +1,71 @@
+"""What a page of a search costs, in units that a busy machine does not change."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, event
+
+from askcli.search_terms import terms
+from askcli.store import search_pages
+from askcli.store.listing import Filter
+
+
+def tidy(connection: Connection) -> None:
+    """Merge the parts of SQLite's index, whose number depends on how it was written."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(
+            "INSERT INTO question_index (question_index) VALUES ('optimize')"
+        )
+
+
+def search_work(connection: Connection, user_id: UUID, query: str, **filters: Any) -> int:
+    """Return the instructions of SQLite's machine, or the pages that PostgreSQL reads."""
+    if connection.dialect.name == "sqlite":
+        return _instructions(connection, user_id, query, filters)
+    with statements(connection) as executed:
+        _page(connection, user_id, query, filters)
+    plans = [_plan(connection, *statement) for statement in executed if "SELECT" in statement[0]]
+    return sum(int(p["Shared Hit Blocks"]) + int(p["Shared Read Blocks"]) for p in plans)
+
+
+@contextmanager
+def statements(connection: Connection) -> Iterator[list[tuple[str, Any]]]:
+    """Record the statements of the block, each with its parameters."""
+    executed: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        executed.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", note)
+    yield executed
+    event.remove(connection, "before_cursor_execute", note)
+
+
+def _page(connection: Connection, user_id: UUID, query: str, filters: dict[str, Any]) -> None:
+    page = search_pages.search_page(
+        connection, user_id, terms(query), Filter(**{"limit": 20} | filters)
+    )
+    assert page
+    assert page.rows or page.cursor
+
+
+def _instructions(
+    connection: Connection, user_id: UUID, query: str, filters: dict[str, Any]
+) -> int:
+    count = itertools.count()
+    driver: Any = connection.connection.driver_connection
+    driver.set_progress_handler(lambda: next(count) < 0, 1)
+    _page(connection, user_id, query, filters)
+    driver.set_progress_handler(None, 0)
+    return next(count)
+
+
+def _plan(connection: Connection, statement: str, parameters: Any) -> dict[str, Any]:
+    explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"
+    plan: dict[str, Any] = connection.exec_driver_sql(explain, parameters).scalar_one()[0]["Plan"]
+    return plan
