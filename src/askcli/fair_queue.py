@@ -120,7 +120,9 @@ class FairQueue:
             self._remove(user_id, place)
             return
         self._free += 1
-        self._held -= Counter([user_id])  # without those who hold none
+        self._held[user_id] -= 1
+        if not self._held[user_id]:
+            del self._held[user_id]
         self._grant_next()
 
     def _grant_next(self) -> None:

@@ -31,7 +31,7 @@ def test_the_http_walk_runs_as_written(server: ServerProcess, new_cli: NewCli) -
     assert '"email":"ada@example.org"' in parts[1]
     assert parts[3] == "You asked: Why is the sky blue?"
     assert "event: done" in parts[4]
-    assert 'data: {"text": ": Why is' in parts[5]  # what comes after "You asked"
+    assert 'data: {"text":": Why is' in parts[5]  # what comes after "You asked"
     assert '"status":"answered"' in parts[6]
     assert "You asked: Why is the sky blue?" in parts[7]
     assert "And at sunset?" not in parts[8]

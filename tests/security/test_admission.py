@@ -8,37 +8,19 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from askcli.contract.limits import MAX_QUESTION_CHARACTERS
 from askcli.errors import DatabaseUnavailable, SessionEnded
-from askcli.server.bootstrap import Services
 from askcli.services.auth.passwords import Passwords
 from askcli.store import admission, sessions
 from askcli.store.admission import Admission
 from tests.support.databases import NewDatabase
 from tests.support.in_app import access_token, client_of, services_on
+from tests.support.units import Units
 
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
 KINDS = pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-
-
-class Units:
-    """The units of work that a server runs, and its statements."""
-
-    def __init__(self, services: Services) -> None:
-        self.statements: list[str] = []
-        self.number = 0
-        self._run_unit = services.database._run_unit
-        services.database._run_unit = self._count  # type: ignore[method-assign, assignment]
-        event.listen(services.database.engine, "before_cursor_execute", self._note)
-
-    async def _count(self, *args: Any) -> Any:
-        self.number += 1
-        return await self._run_unit(*args)
-
-    def _note(self, _c: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        self.statements.append(statement)
 
 
 @KINDS

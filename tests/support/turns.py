@@ -25,17 +25,21 @@ class Order:
         self.given: list[str] = []
         self._run, self._queued, self._change = services.database._run, 0, asyncio.Condition()
         services.database._run = self._note  # type: ignore[method-assign, assignment]
-        self._run_unit = services.database._run_unit
-        services.database._run_unit = self._note_given  # type: ignore[method-assign]
+        database: Any = services.database
+        threads = database._readers._threads
+        threads.run = self._noting(threads.run)
+        if database.is_sqlite:
+            writer = database._writer._thread
+            writer.submit = self._noting(writer.submit)
 
-    async def _note_given(self, run: Any, work: Callable[[Any], Any], turn: Any) -> Any:
-        name = asker.get()
+    def _noting(self, give: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what gives a unit to a thread, noting whose it is."""
 
-        def noted(connection: Any) -> Any:
-            self.given.append(name)
-            return work(connection)
+        def noting(*args: Any) -> Any:
+            self.given.append(asker.get())
+            return give(*args)
 
-        return await self._run_unit(run, noted, turn)
+        return noting
 
     async def _note(self, *args: Any) -> Any:
         self._queued += 1

@@ -59,6 +59,8 @@ class HeldDatabase:
             await self.go_on.wait()
         return [] if work is usage.by_day else listing.Page([], None)
 
+    read_in_transaction = read
+
 
 def search_page(history: History, user_id: UUID) -> Any:
     return history.page(user_id, Filters(limit=20, search="word"))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
-from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
+from fastapi import Response
+from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse
+from pydantic_core import to_json
+from starlette.types import Receive, Scope, Send
 
 from askcli.contract.protocol import (
     EVENT_DELTA,
@@ -47,16 +51,29 @@ def _media_ranges(accept: str) -> dict[str, float]:
     return ranges
 
 
+class _Events(EventSourceResponse):
+    """The response of an event stream, counted until it is sent."""
+
+    def __init__(self, events: AsyncIterator[bytes], counted: ExitStack) -> None:
+        # Proxies (nginx and its kin) would otherwise hold the events back to fill a buffer.
+        headers = {"x-accel-buffering": "no", "cache-control": "no-store"}
+        super().__init__(events, headers=headers)
+        self._counted = counted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._counted:
+            await super().__call__(scope, receive, send)
+
+
 def stream(
-    answer: AnswerStream, watch: Watch, request_id: str, after: int = 0
-) -> EventSourceResponse:
+    answer: AnswerStream, watch: Watch, request_id: str, after: int = 0, *, counted: ExitStack
+) -> Response:
     """Return the events of an answer, its text from character `after` on.
 
-    The stream ends with an error when the reader's session or token ends.
+    The stream ends with an error when the reader's session or token ends. `counted` is left when
+    it is sent.
     """
-    # Proxies (nginx and its kin) would otherwise hold the events back to fill a buffer.
-    headers = {"x-accel-buffering": "no", "cache-control": "no-store"}
-    return EventSourceResponse(_events(answer, watch, request_id, after), headers=headers)
+    return _Events(_events(answer, watch, request_id, after), counted)
 
 
 async def _events(
@@ -69,16 +86,20 @@ async def _events(
             watch.check()
             async for text in answer.follow(sent, silence=PING_SECONDS):
                 watch.check()
-                sent += len(text)
-                yield (
-                    _event(EVENT_DELTA, Delta(text=text), str(sent)) if text else KEEPALIVE_COMMENT
-                )
+                piece = sent, sent + len(text)
+                sent = piece[1]
+                yield answer.once(piece, partial(_delta, text, sent)) if text else KEEPALIVE_COMMENT
         if answer.error is not None:
             raise answer.error
-        yield _event(EVENT_DONE, answer.question, str(sent))
+        yield _event(EVENT_DONE, answer.question, sent)
     except AskcliError as error:
-        yield _event(EVENT_ERROR, to_problem(error, request_id), str(sent))
+        yield _event(EVENT_ERROR, to_problem(error, request_id), sent)
 
 
-def _event(name: str, data: Mapping[str, Any], id_: str | None = None) -> bytes:
-    return format_sse_event(event=name, data_str=json.dumps(data, ensure_ascii=False), id=id_)
+def _delta(text: str, sent: int) -> bytes:
+    return _event(EVENT_DELTA, Delta(text=text), sent)
+
+
+def _event(name: str, data: Mapping[str, Any], sent: int | None = None) -> bytes:
+    id_ = b"" if sent is None else b"id: %d\n" % sent
+    return b"event: %b\ndata: %b\n%b\n" % (name.encode(), to_json(data), id_)

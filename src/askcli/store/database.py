@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -25,6 +25,7 @@ from askcli.store.unit import Unit
 
 T = TypeVar("T")
 P = ParamSpec("P")
+Connect = Callable[[], AbstractContextManager[Connection]]
 
 # A unit of work is over, done or not, so long after it was queued: a request whose database hangs
 # gets its 503 within five seconds. SQLite has more time for its one writer's queue.
@@ -43,6 +44,7 @@ class Database:
         self.dialect = self.url.get_backend_name()
         self.is_sqlite = self.dialect == "sqlite"
         self.engine = engines.sqlite(self.url) if self.is_sqlite else engines.postgresql(self.url)
+        self._reading = self.engine.execution_options(**engines.READING[self.dialect])
         self.unit_seconds = UNIT_SECONDS[self.dialect]
         # Units of SQLite only compute, so that a second thread is of use for long ones alone.
         eager = 1 if self.is_sqlite else EAGER
@@ -65,8 +67,10 @@ class Database:
     async def read(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Return `work(connection, …)`, run in a read-only transaction."""
-        return await self._run(self._in_pool, lambda c: work(c, *args, **kwargs))
+        """Return `work(connection, …)`, which only reads; each statement sees what is committed."""
+        return await self._run(
+            partial(self._in_pool, self.reading), lambda c: work(c, *args, **kwargs)
+        )
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -134,41 +138,60 @@ class Database:
                 raise failures.unavailable("is too busy") from None
             raise failures.no_answer() from None
 
+    async def read_in_transaction(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Like `read`, for work with settings of its own for a transaction."""
+        run = partial(self._in_pool, partial(self.transaction, "BEGIN"))
+        return await self._run(run, lambda c: work(c, *args, **kwargs))
+
     async def _write(self, unit: Unit[T]) -> T:
         try:
-            return await (self._writer.run(unit) if self._writer else self._in_pool(unit))
+            if self._writer is not None:
+                return await self._writer.run(unit)
+            return await self._in_pool(self.transaction, unit)
         except DatabaseUnavailable:
             self.has_failed_to_write = True
             raise
 
-    async def _in_pool(self, unit: Unit[T]) -> T:
-        """Run it in a transaction of its own, again and elsewhere when it waits for a lock."""
-        pool, work = self._readers, partial(self._work, unit)
+    async def _in_pool(self, connect: Connect, unit: Unit[T]) -> T:
+        """Run it on a connection of its own, again and elsewhere when it waits for a lock."""
+        pool, work = self._readers, partial(self._work, connect, unit)
         while True:
             try:
                 return await pool.run(work, has_turn=unit.is_long)
             except _Locked:
                 pool, unit.has_begun = self._waiters, False
 
-    def _work(self, unit: Unit[T]) -> T:
+    def _work(self, connect: Connect, unit: Unit[T]) -> T:
         unit.begin()
-        return unit.within(self._transact)
+        try:
+            return unit.within(partial(self._transact, connect))
+        except _Disconnected:  # an idle connection was dead: on a new one, once
+            return unit.within(partial(self._transact, connect, is_first=False))
 
-    def _transact(self, unit: Unit[T]) -> T:
+    def _transact(self, connect: Connect, unit: Unit[T], *, is_first: bool = True) -> T:
         is_committing = False
         try:
-            with self.transaction("BEGIN") as connection:
+            with connect() as connection:
                 result = unit.work(connection)
                 is_committing = True
             return result
         except Exception as error:
-            if failures.is_locked(error) and not deadline.has_passed():
+            in_time = not deadline.has_passed()
+            if failures.is_locked(error) and in_time:
                 raise _Locked from error
+            if is_first and in_time and not is_committing and failures.is_disconnection(error):
+                raise _Disconnected from error
             may_be_done = is_committing and not failures.is_undone(error)
             failure = failures.failure(error, may_be_done=may_be_done)
             if failure is error:
                 raise
             raise failure from error
+
+    def reading(self) -> Connection:
+        """Open a connection in this thread without a transaction, which is two round trips."""
+        return self._reading.connect()
 
     @contextmanager
     def transaction(self, begin: str = "BEGIN IMMEDIATE") -> Iterator[Connection]:
@@ -186,6 +209,10 @@ class Database:
                 threads.close()
         self.is_closed = True  # before SQLite removes the files of its log
         self.engine.dispose()
+
+
+class _Disconnected(Exception):
+    """The database had closed the connection before a COMMIT: the unit can run again."""
 
 
 class _Locked(Exception):

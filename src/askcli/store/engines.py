@@ -28,6 +28,11 @@ _DRIVERS = {
     "postgresql+psycopg": "postgresql+psycopg",
     "postgres": "postgresql+psycopg",  # what some hosting services still write
 }
+# Of connections that only read, without a transaction: each statement sees what is committed.
+READING: dict[str, dict[str, Any]] = {
+    "sqlite": {"sqlite_begin": ""},
+    "postgresql": {"isolation_level": "AUTOCOMMIT"},
+}
 INSTRUCTIONS_PER_CHECK = 10_000  # of SQLite's machine, between two looks at the deadline
 
 # PostgreSQL's own time-outs, in milliseconds. A unit that waits longer for a lock is rolled back
@@ -130,13 +135,22 @@ def sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+        _begin(connection)
 
     return engine
 
 
+def _begin(connection: Connection) -> None:
+    """Begin a transaction as the connection's options say, or none."""
+    if statement := connection.get_execution_options().get("sqlite_begin", "BEGIN"):
+        connection.exec_driver_sql(statement)
+
+
 def postgresql(url: URL) -> Engine:
-    """Return an engine for PostgreSQL with a bounded pool that replaces dead connections.
+    """Return an engine for PostgreSQL with a bounded pool.
+
+    A dead connection is found by the first unit that uses it, which then runs again, and not by a
+    round trip before each unit.
 
     Nothing is waited for beyond the deadline of the unit of work. Where there is none, as in
     migrations and the host's commands, PostgreSQL's time-outs do not apply either.
@@ -148,7 +162,6 @@ def postgresql(url: URL) -> Engine:
         pool_size=READERS + WAITERS,
         max_overflow=0,
         pool_timeout=2,
-        pool_pre_ping=True,
         hide_parameters=True,  # in errors, which are logged
         connect_args=CLIENT_KEEPALIVES,
     )

@@ -75,6 +75,11 @@ def is_locked(error: BaseException) -> bool:
     return getattr(getattr(error, "orig", None), "sqlstate", None) == "55P03"
 
 
+def is_disconnection(error: BaseException) -> bool:
+    """Whether the connection was found to be closed."""
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
 def _reason(error: BaseException) -> str:
     for words, reason in _REASONS.items():
         if words in str(error):

@@ -1,57 +1,118 @@
-"""Endpoints that need only their path, their caller and the services, called without FastAPI.
+"""Endpoints called without FastAPI, which solves a request's dependencies anew each time.
 
-FastAPI solves the dependencies of a request anew each time, in as much time as reading a question
-takes.
+That takes as long as reading a question. Parameters are validated by FastAPI's own functions; where
+one is wrong, FastAPI is called after all, and makes the error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import request_params_to_args
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from askcli.server.dependencies import get_caller, get_services
 
-# Returns None where a parameter is wrong: FastAPI then makes the error.
-Call = Callable[[Request], Awaitable[Response | None]]
+# Returns the request that the endpoint's body is read from, bounded.
+Bounded = Callable[[Request], Awaitable[Request]]
 
 
-def call(dependant: Dependant) -> Call | None:
-    """Return a function that calls the endpoint, None where FastAPI has to.
+def app(dependant: Dependant, bounded: Bounded, otherwise: ASGIApp) -> ASGIApp:
+    """Return an app that calls the endpoint, `otherwise` where FastAPI has to.
 
-    The endpoint must return a response.
+    The endpoint must return a response; FastAPI makes others.
     """
     endpoint: Any = dependant.call
-    if endpoint.__annotations__.get("return") != "Response" or not _is_simple(dependant):
-        return None
-    fields = [(field.alias, field.name, field) for field in dependant.path_params]
-    callers, services = (
-        [d.name or "" for d in dependant.dependencies if d.call is dependency]
-        for dependency in (get_caller, get_services)
-    )
+    if endpoint.__annotations__.get("return") != "Response" or not _is_known(dependant):
+        return otherwise
+    body = dependant.body_params[0] if dependant.body_params else None
+    solve = _solver(dependant)
 
-    async def call(request: Request) -> Response | None:
-        values: dict[str, Any] = {}
-        for alias, name, field in fields:
-            value, errors = field.validate(request.path_params[alias], {}, loc=("path", alias))
-            if errors:
-                return None
-            values[name] = value
-        values |= dict.fromkeys(services, request.app.state.services)
-        if callers:
-            values |= dict.fromkeys(callers, request.state.caller)
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        values = solve(request)
+        if body is not None:
+            request = await bounded(request)
+            values = await _with_body(request, body, values)
+        if values is None:
+            if body is not None:
+                receive = _replayed(await request.body())
+            await otherwise(scope, receive, send)
+            return
         response: Response = await endpoint(**values)
-        return response
+        await response(scope, receive, send)
 
     return call
 
 
-def _is_simple(dependant: Dependant) -> bool:
+async def _with_body(
+    request: Request, field: Any, values: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """Read the body, which is validated where the other parameters are right; None if it is wrong.
+
+    Raises HTTPException, as reading it does where it is too large or too slow.
+    """
+    try:
+        content = await request.json()
+    except HTTPException:
+        raise
+    except Exception:  # noqa: BLE001 - FastAPI gets the same, and makes the error of it
+        return None
+    if values is None:
+        return None
+    value, errors = field.validate(content, values, loc=("body",))
+    return None if errors else {**values, field.name: value}
+
+
+def _is_known(dependant: Dependant) -> bool:
+    """Whether nothing is asked for but what is provided here."""
     is_known = all(d.call in (get_caller, get_services) for d in dependant.dependencies)
-    others = (
-        *(dependant.query_params, dependant.header_params, dependant.cookie_params),
-        *(dependant.body_params, dependant.request_param_name, dependant.response_param_name),
-    )
+    others = dependant.cookie_params, dependant.response_param_name, dependant.body_params[1:]
     return is_known and not any(others)
+
+
+def _solver(dependant: Dependant) -> Callable[[Request], dict[str, Any] | None]:
+    """Return a function of the parameters besides the body; None where one is wrong."""
+    paths = [(field.alias, field.name, field) for field in dependant.path_params]
+    callers, services = (
+        [d.name or "" for d in dependant.dependencies if d.call is dependency]
+        for dependency in (get_caller, get_services)
+    )
+    query, headers = dependant.query_params, dependant.header_params
+    requests = [name for name in [dependant.request_param_name] if name]
+
+    def solve(request: Request) -> dict[str, Any] | None:
+        values: dict[str, Any] = dict.fromkeys(requests, request)
+        values |= dict.fromkeys(services, request.app.state.services)
+        values |= dict.fromkeys(callers, request.state.caller)
+        for alias, name, field in paths:
+            value, errors = field.validate(request.path_params[alias], {}, loc=("path", alias))
+            if errors:
+                return None
+            values[name] = value
+        sources: list[tuple[Any, Mapping[str, Any]]] = []
+        if query:
+            sources.append((query, request.query_params))
+        if headers:
+            sources.append((headers, request.headers))
+        for fields, source in sources:
+            more, errors = request_params_to_args(fields, source)
+            if errors:
+                return None
+            values |= more
+        return values
+
+    return solve
+
+
+def _replayed(body: bytes) -> Receive:
+    """Return `receive` of a request whose body was read."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive

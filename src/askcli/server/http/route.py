@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from enum import Enum
 from functools import partial
@@ -46,31 +46,20 @@ class Route(APIRoute):
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
         super().__init__(*args, **keywords)
-        if call := direct.call(self.dependant):
-            self.app = _direct(call, self.app)
+        self.app = direct.app(self.dependant, _bounded, self.app)
         for dependency in self.dependant.dependencies:
             if dependency.call is get_caller:
                 scopes = dependency.own_oauth_scopes or []
                 self.app = _for_caller(self.app, scopes, has_body=self.body_field is not None)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler, with the checks of the body before FastAPI's."""
+        """Return FastAPI's handler, with the checks of the body before it."""
         handle = super().get_route_handler()
         if self.body_field is None:
             return handle
 
         async def check_and_handle(request: Request) -> Response:
-            _check_json(request)
-            caller = getattr(request.state, "caller", None)
-            owner: Hashable = caller.user_id if caller else request_info.current().site
-            limits = bodies.OF_CALLERS if caller else bodies.OF_STRANGERS
-            if caller and not bodies.OF_STRANGERS.would_take(request):
-                await request.app.state.services.authentication.confirm()
-            request = limits.bounded(request, owner)
-            if caller:
-                await _read(request)
-                request.state.begin_serving()
-            return await handle(request)
+            return await handle(await _bounded(request))
 
         return check_and_handle
 
@@ -83,14 +72,19 @@ async def _read(request: Request) -> None:
         raise HTTPException(400) from None
 
 
-def _direct(call: direct.Call, otherwise: ASGIApp) -> ASGIApp:
-    """Return the app that calls the endpoint itself, and FastAPI's where a parameter is wrong."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        response = await call(Request(scope, receive, send))
-        await (response or otherwise)(scope, receive, send)
-
-    return app
+async def _bounded(request: Request) -> Request:
+    """Return the request with its body bounded. Raises UnsupportedMedia and HTTPException (413)."""
+    _check_json(request)
+    caller = getattr(request.state, "caller", None)
+    if caller is None:
+        return bodies.OF_STRANGERS.bounded(request, request_info.current().site)
+    if not bodies.OF_STRANGERS.would_take(request):
+        await request.app.state.services.authentication.confirm()
+    request = bodies.OF_CALLERS.bounded(request, caller.user_id)
+    await _read(request)
+    request.state.begin_serving()
+    request.state.begin_serving = bool  # does nothing: FastAPI may get the same request after all
+    return request
 
 
 def _for_caller(app: ASGIApp, scopes: list[str], *, has_body: bool) -> ASGIApp:

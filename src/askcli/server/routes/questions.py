@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import nullcontext
+from contextlib import ExitStack
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Header, Request, Response
+from fastapi import Header, Request, Response
 
 from askcli.contract.shapes import Question
 from askcli.server.dependencies import Anybody, Asker, Owner, Reader, ServicesHere
@@ -28,22 +27,9 @@ _FOLLOWS: Responses = {
 }
 
 
-async def _count_stream(request: Request, services: ServicesHere) -> AsyncIterator[None]:
-    """Count the response as an event stream of the caller until it is sent, if it is to be one.
-
-    Raises TooManyStreams.
-    """
-    state = request.state
-    is_stream = request.method == "GET" or wants_stream(request.headers.get("accept"))
-    one = services.streams.one(state.caller.user_id, state.abort_if_untaken)
-    with one if is_stream else nullcontext():
-        yield
-
-
 @router.post(
     "",
     status_code=201,
-    dependencies=[Depends(_count_stream)],
     response_model=Question,
     responses=_ANSWERS | problems(400, 401, 403, 404, 409, 413, 415, 429, 502, 503, 504),
 )
@@ -58,13 +44,15 @@ async def ask_question(
     ] = None,
 ) -> Response:
     """Ask a question: JSON once it is answered, or with Accept: text/event-stream as it comes."""
-    answer = await services.questions.ask(caller.user_id, body.to_ask(), idempotency_key)
-    if wants_stream(accept):
-        return stream(answer, request.state.watch, request.state.request_id)
-    request.state.watch.call_at_end(answer.wake)
-    async for _ in answer.follow():
-        request.state.watch.check()
-    question = await answer.result()
+    state, is_stream = request.state, wants_stream(accept)
+    with ExitStack() as counted:
+        if is_stream:
+            counted.enter_context(services.streams.one(caller.user_id, state.abort_if_untaken))
+        answer = await services.questions.ask(caller.user_id, body.to_ask(), idempotency_key)
+        if is_stream:
+            return stream(answer, state.watch, state.request_id, counted=counted.pop_all())
+    state.watch.call_at_end(answer.wake)
+    question = await answer.result(state.watch.check)
     return JsonResponse(question, 201, {"location": f"{router.prefix}/{question['id']}"})
 
 
@@ -77,7 +65,6 @@ async def get_question(question_id: UUID, caller: Reader, services: ServicesHere
 @router.get(
     "/{question_id}/events",
     response_class=Response,  # FastAPI would take EventSourceResponse for a generator's
-    dependencies=[Depends(_count_stream)],
     responses=_FOLLOWS | problems(401, 403, 404, 429),
 )
 async def follow_answer(
@@ -93,10 +80,14 @@ async def follow_answer(
 
     Past the end there is nothing more, which is 204: a browser's EventSource then stops.
     """
-    answer = await services.questions.follow(caller.user_id, question_id)
-    if answer.ended and last_event_id is not None and last_event_id >= answer.characters:
-        return Response(status_code=204)
-    return stream(answer, request.state.watch, request.state.request_id, last_event_id or 0)
+    state, after = request.state, last_event_id
+    with ExitStack() as counted:
+        counted.enter_context(services.streams.one(caller.user_id, state.abort_if_untaken))
+        answer = await services.questions.follow(caller.user_id, question_id)
+        if answer.ended and after is not None and after >= answer.characters:
+            return Response(status_code=204)
+        held = counted.pop_all()
+    return stream(answer, state.watch, state.request_id, after or 0, counted=held)
 
 
 @router.post("/{question_id}/cancel", response_model=Question, responses=problems(401, 403, 404))

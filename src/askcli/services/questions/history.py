@@ -72,7 +72,7 @@ class History:
         if not search_terms:
             return QuestionPage(items=[], next_cursor=None)
         async with self._searches.turn(str(user_id)):
-            page = await self._database.read(
+            page = await self._database.read_in_transaction(
                 search_pages.search_page,
                 user_id,
                 search_terms,

@@ -12,6 +12,7 @@ from askcli.contract.shapes import Question
 from askcli.errors import AskcliError, NotFound, Unavailable
 from askcli.problems import BY_CODE
 from askcli.services.background import wait_for_event
+from askcli.services.runs.waits import Wait
 
 
 class AnswerStream:
@@ -25,7 +26,8 @@ class AnswerStream:
         self.on_text: Callable[[], None] | None = None  # called for each piece
         self._pieces: list[str] = []
         self._ends = array("Q")  # of the pieces, in characters
-        self._changed = asyncio.Event()
+        self._waiting: dict[Wait, None] = {}  # followers who have all there is
+        self._made: tuple[tuple[int, int], bytes] = ((-1, -1), b"")
         self._followers = 0
         self._is_followed = asyncio.Event()
 
@@ -54,8 +56,15 @@ class AnswerStream:
 
     def wake(self) -> None:
         """Wake the followers, also where there is nothing new: a follower's session has ended."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+        waiting, self._waiting = self._waiting, {}
+        for follower in waiting:
+            follower.end()
+
+    def once(self, piece: tuple[int, int], make: Callable[[], bytes]) -> bytes:
+        """Return `make()`, made once for all followers who are at this piece of the text."""
+        if self._made[0] != piece:
+            self._made = piece, make()
+        return self._made[1]
 
     @contextmanager
     def followed(self) -> Iterator[None]:
@@ -81,7 +90,7 @@ class AnswerStream:
         After `silence` seconds without text, or when it is woken without any, yield an empty piece.
         A slow follower costs no memory: it gets all that it has not read yet in one piece.
         """
-        with self.followed():
+        with self.followed(), Wait(silence) as wait:
             while True:
                 if text := self._text_from(after):
                     after += len(text)
@@ -89,7 +98,7 @@ class AnswerStream:
                 elif self.ended:
                     return
                 else:
-                    await wait_for_event(self._changed, silence)
+                    await wait.begin(self._waiting)
                     if self.characters <= after and not self.ended:
                         yield ""
 
@@ -99,15 +108,17 @@ class AnswerStream:
         start = self._ends[index - 1] if index else 0
         return "".join(self._pieces[index:])[after - start :]
 
-    async def wait(self) -> None:
-        """Wait for the end."""
-        with self.followed():
+    async def wait(self, on_wake: Callable[[], None] | None = None) -> None:
+        """Wait for the end; each time it is woken it calls `on_wake`, which may raise an error."""
+        with self.followed(), Wait(None) as wait:
             while not self.ended:
-                await self._changed.wait()
+                await wait.begin(self._waiting)
+                if on_wake is not None:
+                    on_wake()
 
-    async def result(self) -> Question:
+    async def result(self, on_wake: Callable[[], None] | None = None) -> Question:
         """Wait for the end and return the question. Raises the error that ended the answer."""
-        await self.wait()
+        await self.wait(on_wake)
         if self.error is not None:
             raise self.error
         return self.question
