@@ -26,6 +26,8 @@ pytestmark = pytest.mark.xdist_group("registration")
 
 
 SCRIPTED = {"ASKCLI_ANSWERER": "scripted", "JWT_SECRET": SECRET}
+# Other tests register from the same address, in the same database.
+UNLIMITED = {"ASKCLI_REGISTER_LIMIT": "10000/60"}
 
 
 def registration(email: str = "", **more: str) -> dict[str, str]:
@@ -37,7 +39,9 @@ def registration(email: str = "", **more: str) -> dict[str, str]:
 def inviting(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A server that takes the invited."""
     home, url = tmp_path_factory.mktemp("inviting"), server.database_url
-    process = ServerProcess(home, DB_CONN_STRING=url, ASKCLI_REGISTRATION="invite", **SCRIPTED)
+    process = ServerProcess(
+        home, DB_CONN_STRING=url, ASKCLI_REGISTRATION="invite", **SCRIPTED, **UNLIMITED
+    )
     yield process
     assert process.stop() == 0
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.simulation import night
@@ -36,12 +34,6 @@ FOUND_BY: dict[str, int] = {
     "join_repeats_a_character": 0,
 }
 FURTHER_SEEDS = 150
-
-
-@pytest.fixture(scope="module", autouse=True)
-def directory() -> Iterator[None]:
-    yield
-    night.forget()
 
 
 def test_each_planted_bug_has_a_seed() -> None:

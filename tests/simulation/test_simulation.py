@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +16,6 @@ from tests.support.soak import SOAK
 ROOT = Path(__file__).parents[2]
 NIGHTS = 4000 if SOAK else 48
 GROUPS = 4
-
-
-@pytest.fixture(scope="module", autouse=True)
-def directory() -> Iterator[None]:
-    yield
-    night.forget()
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
