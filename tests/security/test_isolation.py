@@ -18,7 +18,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support import plain_http
-from tests.support.databases import database_of
+from tests.support.databases import NewDatabase, database_of, migrated
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.limits import DEFAULT, coming_from
 from tests.support.people import NewPerson, Person, add_user
@@ -68,12 +68,17 @@ CHANGING_HEADERS = {"date", "x-request-id"}
 
 @pytest.fixture(scope="module")
 def limited(
-    database_url: str, fake: FakeAnthropic, tmp_path_factory: pytest.TempPathFactory
+    database_url: str,
+    new_database: NewDatabase,
+    fake: FakeAnthropic,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[ServerProcess]:
-    """A server with limits and a quota."""
+    """A server with limits and a quota, on a database of its own: others have other limits."""
+    kind = "sqlite" if database_url.startswith("sqlite") else "postgres"
+    url = migrated(new_database(kind))
     settings = DEFAULT | {"ASKCLI_QUOTA_TOKENS_DAY": "4000"}
     settings["ASKCLI_ADDRESS_LIMIT"] = "300/36000"  # no use comes back between two requests
-    process = serving(tmp_path_factory.mktemp("isolation"), fake, database_url, **settings)
+    process = serving(tmp_path_factory.mktemp("isolation"), fake, url, **settings)
     yield process
     assert process.stop() == 0
 

@@ -14,7 +14,7 @@ from tests.simulation.plan import draw, loads
 from tests.support.soak import SOAK
 
 ROOT = Path(__file__).parents[2]
-NIGHTS = 4000 if SOAK else 48
+NIGHTS = 4000 if SOAK else 32
 GROUPS = 4
 
 
