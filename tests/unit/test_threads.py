@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 
 import pytest
 
+from askcli.errors import DatabaseUnavailable
 from askcli.store.threads import Threads
 
 
@@ -73,3 +75,69 @@ def test_no_wake_up_is_lost() -> None:
         threads.close()
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def _fail_starts(monkeypatch: pytest.MonkeyPatch, *failing: int) -> list[int]:
+    """Fail these starts of a thread, counted from 0; return the list of those tried."""
+    tried, start = list[int](), threading.Thread.start
+
+    def start_or_fail(thread: threading.Thread) -> None:
+        tried.append(len(tried))
+        if tried[-1] in failing:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_or_fail)
+    return tried
+
+
+@pytest.mark.parametrize("eager", [1, 4])
+def test_without_any_thread_a_unit_is_refused_and_not_done_later(
+    monkeypatch: pytest.MonkeyPatch, eager: int
+) -> None:
+    async def scenario() -> None:
+        threads, done = Threads(4, "test", eager), list[int]()
+        _fail_starts(monkeypatch, 0)
+        with pytest.raises(DatabaseUnavailable) as refused:
+            threads.run(lambda: done.append(1))
+        assert not refused.value.may_be_done
+        await asyncio.wait_for(threads.run(lambda: done.append(2)), 20)
+        assert done == [2]
+        threads.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("eager", [1, 4])
+def test_a_start_that_fails_is_tried_again_while_a_unit_waits(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, eager: int
+) -> None:
+    async def scenario() -> None:
+        threads, go_on = Threads(4, "test", eager), threading.Event()
+        tried = _fail_starts(monkeypatch, 1, 2)
+        long = threads.run(lambda: go_on.wait(60))
+        try:  # the first thread is busy until these are done
+            assert await asyncio.wait_for(threads.run(lambda: 1), 20) == 1
+            assert await asyncio.wait_for(threads.run(lambda: 2), 20) == 2
+        finally:
+            go_on.set()
+        assert await long
+        assert tried[:4] == [0, 1, 2, 3]
+        threads.close()
+
+    with caplog.at_level(logging.WARNING, "askcli.store"):
+        asyncio.run(scenario())
+    assert [record.getMessage() for record in caplog.records] == [
+        "only 1 store threads run: can't start new thread"
+    ]
+
+
+def test_what_has_not_started_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        threads = Threads(4, "test")
+        _fail_starts(monkeypatch, 0)
+        with pytest.raises(DatabaseUnavailable):
+            threads.run(lambda: None)
+        threads.close()
+
+    asyncio.run(scenario())

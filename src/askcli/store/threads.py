@@ -9,11 +9,17 @@ together. Others are woken when a unit has waited for a moment: the ones before 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
+
+from askcli.errors import DatabaseUnavailable
+from askcli.store.failures import unavailable
+
+log = logging.getLogger("askcli.store")
 
 T = TypeVar("T")
 
@@ -37,22 +43,26 @@ class Threads:
         self._is_delivering = False
         self._is_watching = False
         self._is_closed = False
+        self._is_limited = False  # the last start of a thread has failed
         self._lock = threading.Lock()  # of what follows
         self._threads: list[threading.Thread] = []
         self._asleep: list[threading.Lock] = []  # each thread waits for its own
 
     def run(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Do the work in one of the threads; a unit whose future is cancelled is not begun."""
+        """Do the work in one of the threads; a unit whose future is cancelled is not begun.
+
+        Raises DatabaseUnavailable, and the unit is not done, where not one thread can be started.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("the store is closed")
-            self._units.append(_Unit(work, future))
+            unit = _Unit(work, future)
+            self._units.append(unit)
             awake = len(self._threads) - len(self._asleep)
-        if awake < self._eager:
-            self._wake()
-        elif not self._is_watching:
+        is_woken = awake < self._eager and self._wake_for(unit)
+        if not is_woken and not self._is_watching:
             self._is_watching = True
             loop.call_later(PATIENCE_SECONDS, self._watch, loop)
         return future
@@ -74,20 +84,41 @@ class Threads:
         """Wake one more thread as long as units wait."""
         self._is_watching = bool(self._units)
         if self._is_watching:
-            self._wake()
             loop.call_later(PATIENCE_SECONDS, self._watch, loop)
+            self._wake()
 
-    def _wake(self) -> None:
+    def _wake_for(self, unit: _Unit) -> bool:
+        try:
+            return self._wake()
+        except DatabaseUnavailable:
+            self._units.remove(unit)
+            raise
+
+    def _wake(self) -> bool:
+        """Wake a thread, or start one; return whether there is one more that is awake."""
         with self._lock:
             if self._is_closed:
-                return
+                return False
             if self._asleep:
                 self._asleep.pop().release()
-            elif len(self._threads) < self._count:
-                name = f"{self._name}_{len(self._threads)}"
-                thread = threading.Thread(target=self._work, name=name, daemon=True)
-                self._threads.append(thread)
-                thread.start()
+                return True
+            return len(self._threads) < self._count and self._start()
+
+    def _start(self) -> bool:
+        name = f"{self._name}_{len(self._threads)}"
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system's limit of threads or of memory
+            if not self._threads:
+                raise unavailable("cannot be used: no thread can be started") from error
+            if not self._is_limited:  # once, not at every look
+                log.warning("only %d store threads run: %s", len(self._threads), error)
+            self._is_limited = True
+            return False
+        self._threads.append(thread)  # only now: what has not started is neither awake nor joined
+        self._is_limited = False
+        return True
 
     def _work(self) -> None:
         asleep = threading.Lock()
