@@ -72,10 +72,14 @@ class FairQueue:
         """Number of places that wait for a slot."""
         return sum(len(queue) for queue in self._queues.values())
 
+    def is_free(self, user_id: str) -> bool:
+        """Whether the user would have a slot at once."""
+        return self._free > 0 and self._may_hold_more(user_id)
+
     def reserve(self, user_id: str) -> Place:
         """Return a place, which counts from now on. Raises the error of `full`."""
         place = Place(partial(self._leave, user_id))
-        if self._free and self._may_hold_more(user_id):
+        if self.is_free(user_id):
             self._grant(user_id, place)
             return place
         if self._count(user_id) >= self._user_limit:

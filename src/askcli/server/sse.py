@@ -81,8 +81,9 @@ async def _events(
 ) -> AsyncIterator[bytes]:
     try:
         with answer.followed():  # also while a slow reader takes the question
-            yield _event(EVENT_QUESTION, answer.question)
             watch.call_at_end(answer.wake)
+            watch.check()
+            yield _event(EVENT_QUESTION, answer.question)
             watch.check()
             async for text in answer.follow(sent, silence=PING_SECONDS):
                 watch.check()

@@ -36,12 +36,19 @@ class Admission:
         self._settle = settle
         self.is_pending = True
         self.failure: Exception | None = None
+        self._is_settled = False
 
     def before(self, work: Callable[[Connection], T]) -> Callable[[Connection], T]:
         """Return the work of a unit with the check before it."""
 
         def checked(connection: Connection) -> T:
-            self._check(connection)
+            try:
+                self._check(connection)
+            except Unsettled:
+                if (
+                    not self._is_settled
+                ):  # what it needs is stored, whatever another has stored since
+                    raise
             self.is_pending = False
             return work(connection)
 
@@ -63,6 +70,7 @@ class Admission:
         bind(None)  # the unit makes the check itself
         try:
             await self._settle()
+            self._is_settled = True
         finally:
             bind(self)
 
@@ -79,3 +87,10 @@ def pending() -> Admission | None:
     """Return the admission of the current request, None where there is nothing to check."""
     admission = _current.get()
     return admission if admission is not None and admission.is_pending else None
+
+
+def renew() -> None:
+    """Let the next unit of work of the current request check its caller again, after a wait."""
+    admission = _current.get()
+    if admission is not None:
+        admission.is_pending = True

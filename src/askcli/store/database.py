@@ -21,7 +21,7 @@ from askcli.errors import DatabaseUnavailable
 from askcli.store import admission, deadline, engines, failures, search
 from askcli.store.group_commit import GroupCommit
 from askcli.store.pool import LongUnits, Pool
-from askcli.store.unit import Unit
+from askcli.store.unit import Disconnected, Locked, Unit
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -138,6 +138,11 @@ class Database:
                 raise failures.unavailable("is too busy") from None
             raise failures.no_answer() from None
 
+    async def check_caller(self) -> None:
+        """Check the caller of the current request, unless a unit of work has done so."""
+        if admission.pending() is not None:
+            await self.read(lambda _: None)
+
     async def read_in_transaction(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -160,14 +165,14 @@ class Database:
         while True:
             try:
                 return await pool.run(work, has_turn=unit.is_long)
-            except _Locked:
+            except Locked:
                 pool, unit.has_begun = self._waiters, False
 
     def _work(self, connect: Connect, unit: Unit[T]) -> T:
         unit.begin()
         try:
             return unit.within(partial(self._transact, connect))
-        except _Disconnected:  # an idle connection was dead: on a new one, once
+        except Disconnected:  # an idle connection was dead: on a new one, once
             return unit.within(partial(self._transact, connect, is_first=False))
 
     def _transact(self, connect: Connect, unit: Unit[T], *, is_first: bool = True) -> T:
@@ -180,9 +185,9 @@ class Database:
         except Exception as error:
             in_time = not deadline.has_passed()
             if failures.is_locked(error) and in_time:
-                raise _Locked from error
+                raise Locked from error
             if is_first and in_time and not is_committing and failures.is_disconnection(error):
-                raise _Disconnected from error
+                raise Disconnected from error
             may_be_done = is_committing and not failures.is_undone(error)
             failure = failures.failure(error, may_be_done=may_be_done)
             if failure is error:
@@ -209,11 +214,3 @@ class Database:
                 threads.close()
         self.is_closed = True  # before SQLite removes the files of its log
         self.engine.dispose()
-
-
-class _Disconnected(Exception):
-    """The database had closed the connection before a COMMIT: the unit can run again."""
-
-
-class _Locked(Exception):
-    """A lock was not free in time: the unit was rolled back, and can run again."""

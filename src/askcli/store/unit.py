@@ -57,3 +57,11 @@ class Unit(Generic[T]):
     def is_over(self) -> bool:
         """Whether its deadline has passed."""
         return self._context.run(deadline.has_passed)
+
+
+class Disconnected(Exception):
+    """The database had closed the connection before a COMMIT: the unit can run again."""
+
+
+class Locked(Exception):
+    """A lock was not free in time: the unit was rolled back, and can run again."""

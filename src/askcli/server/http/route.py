@@ -82,6 +82,7 @@ async def _bounded(request: Request) -> Request:
         await request.app.state.services.authentication.confirm()
     request = bodies.OF_CALLERS.bounded(request, caller.user_id)
     await _read(request)
+    admission.renew()  # the body may have taken a minute
     request.state.begin_serving()
     request.state.begin_serving = bool  # does nothing: FastAPI may get the same request after all
     return request

@@ -47,6 +47,8 @@ async def ask_question(
     state, is_stream = request.state, wants_stream(accept)
     with ExitStack() as counted:
         if is_stream:
+            if services.streams.is_full(caller.user_id):
+                await services.authentication.confirm()  # before it ends another stream
             counted.enter_context(services.streams.one(caller.user_id, state.abort_if_untaken))
         answer = await services.questions.ask(caller.user_id, body.to_ask(), idempotency_key)
         if is_stream:
@@ -82,8 +84,8 @@ async def follow_answer(
     """
     state, after = request.state, last_event_id
     with ExitStack() as counted:
-        counted.enter_context(services.streams.one(caller.user_id, state.abort_if_untaken))
         answer = await services.questions.follow(caller.user_id, question_id)
+        counted.enter_context(services.streams.one(caller.user_id, state.abort_if_untaken))
         if answer.ended and after is not None and after >= answer.characters:
             return Response(status_code=204)
         held = counted.pop_all()

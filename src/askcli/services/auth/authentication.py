@@ -82,15 +82,18 @@ class Authentication:
         caller = self._callers.get(token_hash)
         if caller:
             pool.take_turns_as(str(caller.user_id))
-        check = partial(self._check_api_token, token_hash=token_hash)
+        checked: list[Caller] = []
+        check = partial(self._check_api_token, token_hash=token_hash, checked=checked)
         admission.bind(Admission(check, partial(self._use_api_token, token_hash)))
         if caller is None:
             await self.confirm()
-            caller = self._callers[token_hash]
+            caller = checked[-1]
             pool.take_turns_as(str(caller.user_id))
         return caller
 
-    def _check_api_token(self, connection: Connection, token_hash: str) -> None:
+    def _check_api_token(
+        self, connection: Connection, token_hash: str, checked: list[Caller]
+    ) -> None:
         row, timestamp = api_tokens.by_hash(connection, token_hash), now()
         if row is None or row["expires_at"] <= timestamp:
             self._callers.pop(token_hash, None)  # whoever has it now takes no turns of its user
@@ -98,7 +101,9 @@ class Authentication:
         if row["disabled_at"]:
             raise AccountDisabled()
         scopes = frozenset(TOKEN_SCOPES & set(row["scopes"].split()))
-        self._remember(token_hash, Caller(row["user_id"], scopes, token_id=row["id"]))
+        caller = Caller(row["user_id"], scopes, token_id=row["id"])
+        checked[:] = [caller]
+        self._remember(token_hash, caller)
         last_used_at = row["last_used_at"]
         if last_used_at is None or abs(timestamp - last_used_at) > LAST_USED_RESOLUTION:
             raise Unsettled

@@ -34,7 +34,7 @@ from askcli.services.runs.run import Run
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Metering
-from askcli.store import questions, shown, usage, users
+from askcli.store import admission, questions, shown, usage, users
 from askcli.store.database import Database
 from askcli.store.search import Entry
 
@@ -93,6 +93,8 @@ class Questions:
         self, user_id: UUID, ask: Ask, key: str | None, earlier: RowMapping | None
     ) -> AnswerStream:
         """Store the question, or the `earlier` one once more, and start its answer."""
+        if not self._queue.is_free(str(user_id)):
+            await self._database.check_caller()  # before they wait in line, or others make room
         with self._runs.arrival(), ExitStack() as reserved:
             place = reserved.enter_context(self._queue.reserve(str(user_id)))
             conversation = await self._conversation(user_id, ask)
@@ -139,6 +141,8 @@ class Questions:
         if is_long(row["question"]):  # no work for those who only send what is refused
             await self._database.read(self._metering.check, row["user_id"], request)
         entry = await self._indexing.new(row["user_id"], row["question"])
+        if is_long(row["question"]):
+            admission.renew()  # it has waited
         try:
             await self._database.write_entry(entry, self._add, row, entry, request)
         except IntegrityError:

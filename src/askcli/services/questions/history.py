@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -66,12 +68,12 @@ class History:
         query, cursor = _query(filters), filters.cursor
         if filters.search is None:
             query = replace(query, before=_id(cursor) if cursor else None)
-            async with self._listings.turn(str(user_id)):
+            async with self._turn(self._listings, user_id):
                 return _page(await self._database.read(listing.page, user_id, query))
         search_terms = terms(filters.search)
         if not search_terms:
             return QuestionPage(items=[], next_cursor=None)
-        async with self._searches.turn(str(user_id)):
+        async with self._turn(self._searches, user_id):
             page = await self._database.read_in_transaction(
                 search_pages.search_page,
                 user_id,
@@ -82,6 +84,14 @@ class History:
         if page is None:
             raise NotFound(detail="The question of this cursor is gone; begin the search again.")
         return _page(page)
+
+    @asynccontextmanager
+    async def _turn(self, queue: FairQueue, user_id: UUID) -> AsyncIterator[None]:
+        """Wait for the user's turn; who has to wait in line is checked before."""
+        if not queue.is_free(str(user_id)):
+            await self._database.check_caller()
+        async with queue.turn(str(user_id)):
+            yield
 
     async def remove(self, user_id: UUID, question_id: UUID) -> None:
         """Delete the user's question. Raises NotFound."""
@@ -117,7 +127,7 @@ class History:
 
         Raises Unavailable when too many wait, as for a page.
         """
-        async with self._listings.turn(str(user_id)):
+        async with self._turn(self._listings, user_id):
             rows = await self._database.read(usage.by_day, user_id, since, until)
         return [as_usage(row) for row in rows]
 

@@ -32,6 +32,10 @@ class OpenStreams:
         # The keys are those of the streams, the oldest first.
         self._streams = defaultdict[UUID, dict[object, EndIfUntaken]](dict)
 
+    def is_full(self, user_id: UUID) -> bool:
+        """Whether a new stream of the user takes the place of another, or finds none."""
+        return len(self._streams.get(user_id, ())) >= self._most
+
     @contextmanager
     def one(self, user_id: UUID, end_if_untaken: EndIfUntaken) -> Iterator[None]:
         """Count a stream of the user during the block. Raises TooManyStreams."""
@@ -44,9 +48,9 @@ class OpenStreams:
             self._discard(user_id, key)
 
     def _make_room(self, user_id: UUID) -> None:
-        streams = self._streams.get(user_id, {})
-        if len(streams) < self._most:
+        if not self.is_full(user_id):
             return
+        streams = self._streams[user_id]
         untaken = next((key for key, end_if_untaken in streams.items() if end_if_untaken()), None)
         if untaken is None:
             most = f"{self._most} event streams"

@@ -119,6 +119,8 @@ class AnswerStream:
     async def result(self, on_wake: Callable[[], None] | None = None) -> Question:
         """Wait for the end and return the question. Raises the error that ended the answer."""
         await self.wait(on_wake)
+        if on_wake is not None:
+            on_wake()  # also for an answer that had ended
         if self.error is not None:
             raise self.error
         return self.question

@@ -1,0 +1,95 @@
+"""A session that ends while a request is on its way: it does nothing, and takes nobody's place."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx2
+import pytest
+from sqlalchemy import func, select
+
+from askcli.services.runs import open_streams
+from askcli.store.tables import questions
+from tests.support.databases import NewDatabase
+from tests.support.in_app import access_token, client_of, services_on
+
+KINDS = pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+JSON = {"content-type": "application/json"}
+
+
+@KINDS
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+def test_a_session_that_ends_within_the_body_asks_nothing(
+    new_database: NewDatabase, kind: str, accept: str
+) -> None:
+    """Nor is it told the answer to a question of its key."""
+
+    async def ask(client: httpx2.AsyncClient, header: dict[str, str], end: bool) -> Any:
+        async def body() -> AsyncIterator[bytes]:  # of no known length
+            text = json.dumps({"question": "hello"}).encode()
+            yield text[:5]
+            if end:
+                logout = client.post("/api/auth/logout", headers=header)
+                assert (await asyncio.create_task(logout)).status_code == 204
+            yield text[5:]
+
+        return await client.post("/api/questions", headers=header, content=body())
+
+    async def scenario() -> None:
+        async with services_on(new_database(kind)) as services, client_of(services) as client:
+            header = await access_token(services, "a@example.org") | JSON | {"accept": accept}
+            key = {"idempotency-key": uuid4().hex}
+            assert (await ask(client, header | key, end=False)).status_code in (200, 201)
+            again = await ask(client, header | key, end=True)
+            assert again.json()["code"] == "session_ended"
+            other = await access_token(services, "b@example.org") | JSON | {"accept": accept}
+            assert (await ask(client, other, end=True)).json()["code"] == "session_ended"
+            count = select(func.count()).select_from(questions)
+            assert await services.database.read(lambda c: c.execute(count).scalar_one()) == 1
+
+    asyncio.run(scenario())
+
+
+def test_who_is_not_checked_takes_no_place_of_others(new_database: NewDatabase) -> None:
+    """Neither in line for the model or a search, nor of an open stream."""
+
+    async def scenario() -> None:
+        async with services_on(new_database("sqlite")) as services, client_of(services) as client:
+            header = await access_token(services, "a@example.org")
+            asked = await client.post("/api/questions", headers=header, json={"question": "hello"})
+            user_id, question_id = asked.json()["user_id"], asked.json()["id"]
+            assert (await client.post("/api/auth/logout", headers=header)).status_code == 204
+            with ExitStack() as held:
+                queues = (services.queue, services.history._searches, services.history._listings)
+                places = []
+                for queue in queues:
+                    queue._free, queue._waiting_limit, queue._user_limit = 0, 4, 4
+                    places += [held.enter_context(queue.reserve("another")) for _ in range(4)]
+                ended = list[str]()
+
+                def end() -> bool:
+                    ended.append("one")
+                    return True
+
+                for _ in range(open_streams.MOST_OF_A_USER):
+                    held.enter_context(services.streams.one(UUID(user_id), end))
+                events = {"accept": "text/event-stream"}
+                responses = [
+                    await client.post("/api/questions", headers=header, json={"question": "hello"}),
+                    await client.get("/api/users/me/questions?search=hello", headers=header),
+                    await client.get("/api/users/me/questions", headers=header),
+                    await client.get(f"/api/questions/{question_id}/events", headers=header),
+                    await client.post(
+                        "/api/questions", headers=header | events, json={"question": "hello"}
+                    ),
+                ]
+                assert [r.json()["code"] for r in responses] == ["session_ended"] * 5
+                assert [place.refusal for place in places] == [None] * 12
+                assert ended == []
+
+    asyncio.run(scenario())
