@@ -117,7 +117,7 @@ def test_a_token_that_is_revoked_before_its_request_is_watched_ends_it(
         waiting = pool.submit(http.post, "/api/questions", json={"question": marker})
         eventually(lambda: person.http.get("/api/tokens").json()["items"][0]["last_used_at"])
         assert person.http.delete(f"/api/tokens/{token['id']}").status_code == 204
-        assert waiting.result(30).json()["code"] == "session_ended"
+        assert waiting.result(30).json()["code"] in ("session_ended", "invalid_token")
     reply.release()
 
 
