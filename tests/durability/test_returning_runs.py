@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -29,6 +31,17 @@ async def row_of(silent: Silent) -> RowMapping:
     row = await silent.database.read(questions.by_id, silent.user_id, silent.question_id)
     assert row
     return row
+
+
+@asynccontextmanager
+async def interrupted_question(
+    url: str, *, is_queued: bool = False
+) -> AsyncIterator[tuple[Silent, RowMapping]]:
+    """A question that was found interrupted, and its row as its run knows it."""
+    async with silent_question(url, is_queued=is_queued) as silent:
+        row = await row_of(silent)
+        await silent.checks()
+        yield silent, row
 
 
 async def charged(silent: Silent) -> tuple[int, int]:
@@ -82,9 +95,7 @@ def test_what_was_assumed_of_a_run_is_never_exceeded_nor_its_text_replaced(
     new_database: NewDatabase, kind: str
 ) -> None:
     async def scenario() -> None:
-        async with silent_question(migrated(new_database(kind))) as silent:
-            row = await row_of(silent)
-            await silent.checks()
+        async with interrupted_question(migrated(new_database(kind))) as (silent, row):
             most = Finish("end_turn", "scripted", 11, 10 * REQUEST.max_tokens)
             await end(silent, row, "another text", finish=most)
             assert (await row_of(silent))["answer"] == "begun"
@@ -97,9 +108,7 @@ def test_a_run_that_costs_nothing_is_settled_at_nothing(
     new_database: NewDatabase, kind: str
 ) -> None:
     async def scenario() -> None:
-        async with silent_question(migrated(new_database(kind))) as silent:
-            row = await row_of(silent)
-            await silent.checks()
+        async with interrupted_question(migrated(new_database(kind))) as (silent, row):
             await end(silent, row, "begun", begin=None, finish=None, is_billable=False)
             assert await charged(silent) == (0, 0)
 
@@ -110,9 +119,7 @@ def test_a_run_corrects_nothing_of_a_question_that_was_started_again(
     new_database: NewDatabase, kind: str
 ) -> None:
     async def scenario() -> None:
-        async with silent_question(migrated(new_database(kind))) as silent:
-            row = await row_of(silent)
-            await silent.checks()
+        async with interrupted_question(migrated(new_database(kind))) as (silent, row):
             again = update(tables.questions).values(run_id=new_id())
             await silent.database.write(lambda connection: connection.execute(again).rowcount)
             await end(silent, row, "begun and ended")

@@ -27,7 +27,7 @@ from askcli.services.usage import unbilled
 from askcli.store import ended_elsewhere, limits, questions, sizes, tables, usage
 from tests.api.test_quotas import used
 from tests.durability.test_orphans import REQUEST, Silent, silent_question
-from tests.durability.test_returning_runs import RESERVED, end, row_of
+from tests.durability.test_returning_runs import RESERVED, end, interrupted_question, row_of
 from tests.support.databases import NewDatabase, migrated
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.meanwhile import Meanwhile
@@ -76,9 +76,7 @@ async def end_unsent(
 
 def test_an_earlier_run_settles_nothing_of_a_later_one(url: str) -> None:
     async def scenario() -> None:
-        async with silent_question(url, is_queued=True) as silent:
-            row = await row_of(silent)
-            await silent.checks()
+        async with interrupted_question(url, is_queued=True) as (silent, row):
             assert await settled(silent) == (UNBILLED, True)
             assert await silent.database.write(start_again(silent))
             await end_unsent(silent, row)
@@ -93,9 +91,7 @@ def test_an_earlier_run_settles_nothing_of_one_that_starts_at_that_moment(
     url = migrated(new_database("postgres"))
 
     async def scenario() -> None:
-        async with silent_question(url, is_queued=True) as silent:
-            row = await row_of(silent)
-            await silent.checks()
+        async with interrupted_question(url, is_queued=True) as (silent, row):
             again = Meanwhile(url, start_again(silent))
             monkeypatch.setattr(ended_elsewhere, "lock", again.after(ended_elsewhere.lock))
             await end_unsent(silent, row)
@@ -110,9 +106,7 @@ def test_an_earlier_run_settles_nothing_of_a_later_one_whose_question_was_delete
     url: str, is_queued: bool
 ) -> None:
     async def scenario() -> None:
-        async with silent_question(url, is_queued=True) as silent:
-            row = await row_of(silent)
-            await silent.checks()
+        async with interrupted_question(url, is_queued=True) as (silent, row):
             assert await silent.database.write(start_again(silent, is_queued=is_queued))
             later = await row_of(silent)
             await silent.services.history.remove(silent.user_id, silent.question_id)

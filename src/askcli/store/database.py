@@ -140,8 +140,11 @@ class Database:
 
     async def check_caller(self) -> None:
         """Check the caller of the current request, unless a unit of work has done so."""
-        if admission.pending() is not None:
-            await self.read(lambda _: None)
+        if (pending := admission.pending()) is None:
+            return
+        if pending.failure is not None:
+            raise pending.failure
+        await self.read(lambda _: None)
 
     async def read_in_transaction(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

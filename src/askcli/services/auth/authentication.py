@@ -67,11 +67,7 @@ class Authentication:
 
     async def confirm(self) -> None:
         """Check the caller of the current request now, if no unit of work has done so yet."""
-        if (pending := admission.pending()) is None:
-            return
-        if pending.failure is not None:
-            raise pending.failure
-        await self._database.read(_nothing)
+        await self._database.check_caller()
 
     async def _use_access_token(self, login: Login, generation: int) -> None:
         """Note that the token's generation is in use: one write for each rotation."""
@@ -125,7 +121,3 @@ def _check_session(connection: Connection, login: Login, generation: int) -> Non
         raise AccountDisabled()
     if session["superseded_at"] or generation > session["used_generation"]:
         raise Unsettled
-
-
-def _nothing(_: Connection) -> None:
-    """The work of a unit that only checks its caller."""

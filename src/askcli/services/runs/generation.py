@@ -24,7 +24,6 @@ from askcli.services.runs.run import Run
 from askcli.services.runs.storage import AnswerStorage
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.usage.metering import Outcome
-from askcli.store import admission, pool
 
 log = logging.getLogger("askcli.generation")
 
@@ -46,8 +45,6 @@ class Generator:
 
     async def generate(self, run: Run) -> None:
         """Generate the run's answer and store its end; `run.stop` ends it early."""
-        admission.bind(None)  # it belongs to no request
-        pool.take_turns_as(None)  # what stores an answer does not wait behind its user's requests
         # Until its end is stored: without signs of life it would be taken for an orphan.
         with self._answer_log.of(run):
             outcome = await self._outcome(run)

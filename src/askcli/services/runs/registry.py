@@ -99,7 +99,10 @@ class Runs:
         if self._interrupting:
             run.stop(_interrupted())
         work = self._work(run.stream, self._generator.generate(run), self._own)
-        self._own[str(run.question_id)] = _OwnJob(run.stream, asyncio.create_task(work), run)
+        # In a context of its own: its caller was checked, and what stores an answer does not wait
+        # behind its user's requests.
+        task = asyncio.create_task(work, context=Context())
+        self._own[str(run.question_id)] = _OwnJob(run.stream, task, run)
         return run.stream
 
     def start_unconfirmed(self, run: Run, *, is_wanted: bool) -> None:
