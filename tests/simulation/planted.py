@@ -15,6 +15,7 @@ from askcli.errors import NotFound
 from askcli.fair_queue import FairQueue
 from askcli.files import Replacement
 from askcli.services.auth.rotation import Rotation
+from askcli.services.clock import now
 from askcli.services.questions.asking import Questions
 from askcli.services.runs import answer_log, retries, stream
 from askcli.services.runs.registry import Runs
@@ -55,10 +56,20 @@ def _repeat_within_the_grace_is_theft() -> Any:
     """A token that was used is taken for stolen, also when its reply was lost."""
     successor = Rotation._successor
 
-    def strict(self: Any, connection: Any, token: Any, refresh_token: str) -> Any:
-        return None if token["used_at"] else successor(self, connection, token, refresh_token)
+    def strict(self: Any, connection: Any, token: Any, *rest: Any) -> Any:
+        return None if token["used_at"] else successor(self, connection, token, *rest)
 
     return patch.object(Rotation, "_successor", strict)
+
+
+def _grace_goes_by_the_replicas_clock() -> Any:
+    """The times of rotations are those of the clock of each replica."""
+    successor = Rotation._successor
+
+    def own(self: Any, connection: Any, token: Any, refresh_token: str, _: Any) -> Any:
+        return successor(self, connection, token, refresh_token, now())
+
+    return patch.object(Rotation, "_successor", own)
 
 
 def _successors_are_random() -> Any:
@@ -198,7 +209,6 @@ def _queued_question_is_sent_unseen() -> Any:
 
 def _heartbeat_is_compared_with_a_clock() -> Any:
     """A process is dead when its last sign of life is older than a few seconds of this clock."""
-    from askcli.services.clock import now
     from askcli.services.runs import orphans as checks
 
     read = checks.Orphans._read_signs

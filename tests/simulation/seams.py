@@ -26,10 +26,10 @@ import jwt.api_jwt
 from askcli.server.http.access_log import AccessLog
 from askcli.services import clock
 from askcli.services.auth import passwords
-from askcli.store import group_commit, pool
+from askcli.store import group_commit, pool, shared_clock
 from tests.simulation.loop import InlineThread, InlineThreads
 from tests.simulation.shell import Shell
-from tests.simulation.world import World
+from tests.simulation.world import EPOCH, World
 
 CHEAPEST = 4  # bcrypt's least cost
 
@@ -78,6 +78,8 @@ def _replacements(world: World, connect: Any, numbers: Random) -> list[tuple[Any
         (time, "time_ns", lambda: int(wall() * 1_000_000) * 1000),
         (time, "monotonic", monotonic),
         (time, "sleep", sleep),
+        # PostgreSQL's, also where the nights are on SQLite: replicas differ from it.
+        (shared_clock, "microseconds", lambda _: int((EPOCH + world.now) * 1_000_000)),
         (clock, "datetime", Datetime),
         (jwt.api_jwt, "datetime", Datetime),
         (clock, "uuid7", _uuid7(wall, numbers)),

@@ -22,6 +22,7 @@ FOUND_BY: dict[str, int] = {
     "rejoin_from_the_beginning": 6,
     "rotation_is_not_saved": 0,
     "repeat_within_the_grace_is_theft": 26,
+    "grace_goes_by_the_replicas_clock": 2042,
     "successors_are_random": 26,
     "others_questions_are_shown": 15,
     "quota_is_not_checked": 12,

@@ -14,6 +14,7 @@ from tests.simulation.plan import draw, loads
 from tests.support.soak import SOAK
 
 ROOT = Path(__file__).parents[2]
+FAILED = Path(__file__).parent / "failed"
 NIGHTS = 4000 if SOAK else 32
 GROUPS = 4
 
@@ -24,6 +25,13 @@ def test_nothing_is_lost_in_any_night(group: int) -> None:
         result = night.run(draw(seed))
         story = "\n".join(result.story)
         assert not result.wrong, f"{story}\n.venv/bin/python -m tests.simulation {seed}"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in FAILED.iterdir()))
+def test_a_night_that_has_failed_once_fails_no_more(name: str) -> None:
+    """As it was drawn then: a seed is another night once there are other faults to draw."""
+    result = night.run(loads((FAILED / name).read_text()))
+    assert not result.wrong, f"python -m tests.simulation --plan tests/simulation/failed/{name}"
 
 
 def story_of(seed: int, hash_seed: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
@@ -11,8 +10,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from askcli.services import background
-from askcli.services.clock import now
-from askcli.store import audit, invites, limits, processes, sessions
+from askcli.store import audit, invites, limits, processes, sessions, shared_clock
 from askcli.store.database import Database
 
 INTERVAL_SECONDS = 3600.0
@@ -43,9 +41,11 @@ class Housekeeping:
         await background.repeat(self._clean, INTERVAL_SECONDS)
 
     async def _clean(self) -> None:
-        timestamp = now()
+        # A clock of this server's own that is ahead would delete what others need.
+        microseconds = await self._database.read(shared_clock.microseconds)
+        timestamp = await self._database.read(shared_clock.now)
         old = timestamp - timedelta(days=SESSION_DAYS)
-        await self._prune(limits.prune, time.time_ns() // 1000)
+        await self._prune(limits.prune, microseconds)
         await self._prune(processes.prune, timestamp - timedelta(days=PROCESS_DAYS))
         await self._prune(invites.prune, old)
         await self._prune(sessions.prune_tokens, old)

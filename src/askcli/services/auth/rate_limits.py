@@ -13,7 +13,7 @@ from askcli.errors import RateLimited
 from askcli.services import request_info
 from askcli.services.request_info import Allowance
 from askcli.settings import Rate, Settings
-from askcli.store import limits
+from askcli.store import limits, shared_clock
 
 MICROSECONDS = 1_000_000
 MAX_CACHED = 10_000
@@ -50,7 +50,8 @@ class RateLimits:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # Limits that are used up, and until when: refusing a flood of guesses costs no write.
+        # Limits that are used up, and until when by the clock of this server: refusing a flood of
+        # guesses costs no write.
         self._exhausted: dict[str, int] = {}
 
     def addresses(self) -> list[Limit]:
@@ -85,12 +86,14 @@ class RateLimits:
 
     def take(self, connection: Connection, *required: Limit) -> None:
         """Use each limit once. Raises RateLimited when one is used up: then none is used."""
-        timestamp = _microseconds()
-        for limit in _applicable(required):
+        if not (applicable := _applicable(required)):
+            return
+        timestamp = shared_clock.microseconds(connection)
+        for limit in applicable:
             full_at = limits.take(connection, limit.key, timestamp, limit.interval, limit.window)
             if full_at is None:
                 free_at = limits.full_at(connection, limit.key) + limit.interval - limit.window
-                self._remember(limit.key, free_at)
+                self._remember(limit.key, _microseconds() + free_at - timestamp)
                 raise _refusal(limit, free_at, timestamp)
             self._exhausted.pop(limit.key, None)  # what used it up was not committed, or is over
             _report_allowance(limit, full_at - timestamp)
@@ -99,7 +102,7 @@ class RateLimits:
         """Use the limit once; return False, without a refusal, when it is used up."""
         if not _applicable([limit]):
             return False
-        timestamp = _microseconds()
+        timestamp = shared_clock.microseconds(connection)
         full_at = limits.take(connection, limit.key, timestamp, limit.interval, limit.window)
         return full_at is not None
 
@@ -151,5 +154,5 @@ def _report_allowance(limit: Limit, ahead: int) -> None:
 
 
 def _microseconds() -> int:
-    """The time that all servers share, as far as their clocks agree."""
+    """The time by the clock of this server."""
     return time.time_ns() // 1000

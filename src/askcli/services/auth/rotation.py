@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping
@@ -13,9 +13,8 @@ from askcli.errors import AccountDisabled, AskcliError, InvalidToken, SessionEnd
 from askcli.services import audit
 from askcli.services.auth.rate_limits import RateLimits
 from askcli.services.auth.tokens import Login, Tokens, hash_token
-from askcli.services.clock import now
 from askcli.services.shapes import as_user
-from askcli.store import sessions, users
+from askcli.store import sessions, shared_clock, users
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,8 @@ class Rotation:
     successor as long as the one before was not used, by itself or by an access token issued with
     it; that one is superseded. Any other use of a used token, and any use of a superseded one, ends
     the session: one of its two users has stolen it.
+
+    Times are the database's: the one before may be of another server.
     """
 
     def __init__(
@@ -55,38 +56,46 @@ class Rotation:
         user = lock_user(connection, login)
         self._limits.take(connection, self._limits.refresh(str(login.session_id)))
         token = sessions.token(connection, token_hash)  # as it is under the lock
-        successor = token and self._successor(connection, token, refresh_token)
+        timestamp = shared_clock.now(connection)
+        successor = token and self._successor(connection, token, refresh_token, timestamp)
         if token is None or successor is None:
             return end_stolen(connection, login)
         _record(connection, "rotated_again" if token["used_at"] else "rotated", login)
         return Rotated(login, as_user(user), *successor)
 
     def _successor(
-        self, connection: Connection, token: RowMapping, refresh_token: str
+        self, connection: Connection, token: RowMapping, refresh_token: str, timestamp: datetime
     ) -> tuple[str, int] | None:
         """Return the successor of a token and its generation, None for a stolen token."""
         if token["superseded_at"]:
             return None
         if token["used_at"] is None:
-            return self._create(connection, token, refresh_token, token["generation"] + 1)
+            generation = token["generation"] + 1
+            return self._create(connection, token, refresh_token, generation, timestamp)
         latest = sessions.successor(connection, token["session_id"], token["generation"])
         if latest is None:
             return None
         # A time in the future is that of a clock that was ahead: no grace until it has passed.
-        if abs(now() - token["used_at"]) <= self._grace:
+        if abs(timestamp - token["used_at"]) <= self._grace:
             candidates = self._candidates(token, refresh_token, latest["generation"])
             same = (t for t in candidates if hash_token(t) == latest["token_hash"])
             return next(((t, latest["generation"]) for t in same), None)
         if token["used_generation"] > token["generation"]:
             return None
-        sessions.supersede_token(connection, latest["token_hash"], now())
-        return self._create(connection, token, refresh_token, latest["generation"] + 1)
+        sessions.supersede_token(connection, latest["token_hash"], timestamp)
+        generation = latest["generation"] + 1
+        return self._create(connection, token, refresh_token, generation, timestamp)
 
     def _create(
-        self, connection: Connection, token: RowMapping, refresh_token: str, generation: int
+        self,
+        connection: Connection,
+        token: RowMapping,
+        refresh_token: str,
+        generation: int,
+        timestamp: datetime,
     ) -> tuple[str, int]:
         """Store a new successor, and that the token is in use."""
-        successor, timestamp = self._candidates(token, refresh_token, generation)[0], now()
+        successor = self._candidates(token, refresh_token, generation)[0]
         session_id = token["session_id"]
         sessions.use_token(connection, token["token_hash"], timestamp)
         sessions.use_generation(connection, session_id, token["generation"])
@@ -104,7 +113,9 @@ def use_access_token(connection: Connection, login: Login, generation: int) -> S
     Under the lock of a rotation, which supersedes a generation if and only if it is not in use.
     """
     lock_user(connection, login)
-    session = sessions.live_with_token(connection, login.session_id, generation, now())
+    session = sessions.live_with_token(
+        connection, login.session_id, generation, shared_clock.now(connection)
+    )
     if session and session["superseded_at"]:
         return end_stolen(connection, login)
     sessions.use_generation(connection, login.session_id, generation)
@@ -113,7 +124,7 @@ def use_access_token(connection: Connection, login: Login, generation: int) -> S
 
 def end_stolen(connection: Connection, login: Login) -> SessionEnded:
     """End a session of which a token was stolen; return the error of its tokens."""
-    sessions.end(connection, login.user_id, login.session_id, now())
+    sessions.end(connection, login.user_id, login.session_id, shared_clock.now(connection))
     _record(connection, "reuse", login)
     return SessionEnded()
 
@@ -125,7 +136,7 @@ def lock_user(connection: Connection, login: Login) -> RowMapping:
     that no two transactions wait for each other. Raises SessionEnded or AccountDisabled.
     """
     user = users.lock(connection, login.user_id)
-    session = sessions.live(connection, login.session_id, now())
+    session = sessions.live(connection, login.session_id, shared_clock.now(connection))
     if user is None or session is None or session["user_id"] != login.user_id:
         raise SessionEnded()
     if user["disabled_at"]:

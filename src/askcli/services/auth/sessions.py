@@ -18,7 +18,7 @@ from askcli.services.auth.rotation import Rotation
 from askcli.services.auth.tokens import Login, Tokens, hash_token, random_token
 from askcli.services.clock import new_id, now
 from askcli.services.shapes import as_session, as_user
-from askcli.store import pool, sessions, users
+from askcli.store import pool, sessions, shared_clock, users
 from askcli.store.database import Database
 
 MAX_CLIENT_CHARACTERS = 200
@@ -52,7 +52,7 @@ class Sessions:
         return self._shape(login, refresh_token, 0, as_user(user))
 
     def _open(self, connection: Connection, user: RowMapping, refresh_token: str) -> Login:
-        timestamp, request = now(), request_info.current()
+        timestamp, request = shared_clock.now(connection), request_info.current()
         check_unchanged(connection, user)
         session: dict[str, Any] = {
             "id": new_id(),
@@ -113,13 +113,13 @@ class Sessions:
         return [as_session(row, is_current=row["id"] == current) for row in rows]
 
     def _end(self, connection: Connection, user_id: UUID, session_id: UUID) -> bool:
-        ended = sessions.end(connection, user_id, session_id, now())
+        ended = sessions.end(connection, user_id, session_id, shared_clock.now(connection))
         if ended:
             audit.record(connection, "logout", user_id=user_id, session_id=session_id)
         return ended
 
     def _end_all(self, connection: Connection, user_id: UUID) -> None:
-        ended = sessions.end_all(connection, user_id, now())
+        ended = sessions.end_all(connection, user_id, shared_clock.now(connection))
         audit.record(connection, "logout", user_id=user_id, detail=f"all {ended} sessions")
 
     def _shape(self, login: Login, refresh_token: str, generation: int, user: User) -> TokensShape:
