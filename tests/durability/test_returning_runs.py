@@ -59,7 +59,8 @@ async def end(silent: Silent, row: RowMapping, text: str, **values: Any) -> Run:
         "finish": Finish("end_turn", "scripted", 11, 7),
         "is_billable": True,
     }
-    outcome = Outcome(run.question_id, spent=None, text=text, error=None, **report | values)
+    ids = run.question_id, run.user_id
+    outcome = Outcome(*ids, REQUEST, spent=None, text=text, error=None, **report | values)
     answers = AnswerStorage(silent.database, silent.metering, silent.services.indexing)
     await answers.end(run, outcome, 0.0, await answers.entry(run, outcome))
     return run

@@ -123,7 +123,9 @@ def _cancel_elsewhere_does_nothing() -> Any:
 def _end_overwrites() -> Any:
     """The end of an answer is stored whatever its row says."""
 
-    def finish(connection: Any, question_id: Any, _run: Any, values: Any, entry: Any) -> bool:
+    def finish(
+        connection: Any, question_id: Any, _run: Any, values: Any, entry: Any, **_: Any
+    ) -> bool:
         statement = update(tables.questions).where(tables.questions.c.id == question_id)
         is_changed = bool(connection.execute(statement.values(**values)).rowcount)
         if is_changed:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, select, update
+from sqlalchemy import Connection, bindparam, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from askcli.store import batches
@@ -22,6 +22,8 @@ from askcli.store.tables import limits
 MAX_SKEW = 60 * 1_000_000
 # A setting of a limit has seconds of at most seven digits.
 MAX_WINDOW = 10**7 * 1_000_000
+
+OF_KEY = select(limits.c.full_at).where(limits.c.key == bindparam("key"))
 
 
 def take(connection: Connection, key: str, now: int, interval: int, window: int) -> int | None:
@@ -42,8 +44,7 @@ def take(connection: Connection, key: str, now: int, interval: int, window: int)
 
 def full_at(connection: Connection, key: str) -> int:
     """Return the time when a limit is full again, 0 for one that was never used."""
-    timestamp = connection.execute(select(limits.c.full_at).where(limits.c.key == key)).scalar()
-    return timestamp or 0
+    return connection.execute(OF_KEY, {"key": key}).scalar() or 0
 
 
 def give_back(connection: Connection, key: str, interval: int) -> None:

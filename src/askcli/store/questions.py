@@ -1,8 +1,8 @@
 """Queries on questions; those that add or end one also store its entry of the search index.
 
-Every query that serves a user filters by that user. Only the runs' own bookkeeping (change and
-finish) goes by the question's id, as that of orphans does (`store.orphans`). Text that a running
-answer has so far is in its parts (`store.answer_parts`); queries that read or end one see to them.
+Every query that serves a user filters by that user; the runs' own bookkeeping (change and finish)
+goes by the question's id, as that of orphans does. Text of a running answer is in its parts
+(`store.answer_parts`); queries that read or end one see to them.
 """
 
 from __future__ import annotations
@@ -33,8 +33,6 @@ from askcli.store.tables import is_answering, questions
 _MAY_START_AGAIN = and_(
     questions.c.status.in_(("failed", "interrupted")), usage.is_unbilled(questions.c.id)
 )
-
-
 _ADD = insert(questions)
 
 
@@ -158,14 +156,14 @@ def finish(
     run_id: UUID,
     values: Mapping[str, Any],
     entry: search.Entry,
+    *,
+    has_parts: bool = True,
 ) -> bool:
-    """Store the end of a run's answer and index it; False when it has ended, or was deleted.
-
-    The values have the whole answer, in place of its parts.
-    """
+    """Store and index the end of a run's answer, its parts replaced; False if that is too late."""
     is_changed = change(connection, question_id, run_id, values)
-    if is_changed:
+    if is_changed and has_parts:
         answer_parts.remove(connection, question_id)
+    if is_changed:
         search.put(connection, question_id, entry)
     return is_changed
 

@@ -43,17 +43,17 @@ def reserve(connection: Connection, values: Mapping[str, Any]) -> None:
     connection.execute(_RESERVE, {**values, "settled": False})
 
 
-def settle(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> None:
-    """Replace a question's reservation by its cost."""
-    change(connection, question_id, {**values, "settled": True}, is_settled=False)
+def settle(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> bool:
+    """Replace a question's reservation by its cost; False where it has none."""
+    return change(connection, question_id, {**values, "settled": True}, is_settled=False)
 
 
 def change(
     connection: Connection, question_id: UUID, values: Mapping[str, Any], *, is_settled: bool
-) -> None:
-    """Change a question's cost, or its reservation; the other is left as it is."""
+) -> bool:
+    """Change a question's cost, or its reservation; False where it has only the other, or none."""
     which = {"question": question_id, "is_settled": is_settled}
-    connection.execute(_CHANGE, {**which, **values})
+    return connection.execute(_CHANGE, {**which, **values}).rowcount == 1
 
 
 def cost(connection: Connection, question_id: UUID, *, is_settled: bool) -> RowMapping | None:

@@ -9,11 +9,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 
-from askcli.store import notifications
+from askcli.store import limits, notifications
 from askcli.store.tables import is_answering, questions, users
 
 _BY_ID = select(users).where(users.c.id == bindparam("id"))
 _LOCK = _BY_ID.with_for_update()
+_WITH_LIMIT = _BY_ID.add_columns(limits.OF_KEY.scalar_subquery().label("full_at"))
+_LOCK_WITH_LIMIT = _WITH_LIMIT.with_for_update()
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> None:
@@ -38,6 +40,14 @@ def lock(connection: Connection, user_id: UUID) -> RowMapping | None:
     SQLite ignores FOR UPDATE; it has one writer at a time anyway.
     """
     return connection.execute(_LOCK, {"id": user_id}).mappings().first()
+
+
+def with_limit(
+    connection: Connection, user_id: UUID, key: str, *, locked: bool
+) -> RowMapping | None:
+    """Return the user, locked if wanted, with `full_at` of a limit (`limits.full_at`), or None."""
+    query = _LOCK_WITH_LIMIT if locked else _WITH_LIMIT
+    return connection.execute(query, {"id": user_id, "key": key}).mappings().first()
 
 
 def list_all(connection: Connection) -> Sequence[RowMapping]:

@@ -42,6 +42,7 @@ class Progress:
                 break
             text.append(piece)
             characters += len(piece)
+        self.run.has_parts = self.run.has_parts or bool(text)
         self._pieces_sent = max(self._pieces_sent, self._pieces + len(text))
         return Part(self.run.question_id, self._characters, "".join(text), len(text))
 

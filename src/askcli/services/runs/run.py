@@ -27,6 +27,7 @@ class Run:
         self.user_id: UUID = row["user_id"]
         self.is_queued: bool = row["is_queued"]  # as its row says
         self.is_confirmed = True  # whether its row is known to be stored
+        self.has_parts = False  # whether parts of its text may be stored
         self.stream = AnswerStream(as_question(row))
         self.request = request
         self.place = place  # left when the generation ends
@@ -62,5 +63,13 @@ class Run:
         """Return the outcome of the run when it ends now."""
         text, is_billable = self.stream.text, self.attempts.billable
         return Outcome(
-            self.question_id, self.begin, self.spent, finish, text, error, is_billable=is_billable
+            self.question_id,
+            self.user_id,
+            self.request,
+            self.begin,
+            self.spent,
+            finish,
+            text,
+            error,
+            is_billable=is_billable,
         )

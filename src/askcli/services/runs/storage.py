@@ -122,7 +122,8 @@ class AnswerStorage:
     ) -> bool:
         """Store the end; False where the question has ended otherwise, and the cost counts."""
         _resolve_doubt(connection, run)
-        if questions.finish(connection, run.question_id, run.id, values, entry):
+        ids = run.question_id, run.id
+        if questions.finish(connection, *ids, values, entry, has_parts=run.has_parts):
             self._metering.settle(connection, outcome)
             return True
         row = ended_elsewhere.lock(connection, run.question_id)

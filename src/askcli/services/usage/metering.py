@@ -42,6 +42,8 @@ class Outcome:
     """
 
     question_id: UUID
+    user_id: UUID
+    request: Request
     begin: Begin | None
     spent: Spent | None
     finish: Finish | None
@@ -78,12 +80,13 @@ class Metering:
         Unpriced where the quota is in dollars and the model's price is
         unknown; AccountDisabled; NotFound for a user who was deleted meanwhile.
         """
-        user = users.lock(connection, row["user_id"])
         most = _most(request)
         cost = self._price(most)
-        self._check(connection, user, is_priced=cost is not None)
-        limit = unbilled.check if is_new else unbilled.give_back
-        limit(connection, row["user_id"], most.input_tokens or 0)
+        user = self._user(connection, row["user_id"], locked=True, is_priced=cost is not None)
+        if is_new:
+            unbilled.check(user["full_at"] or 0, most.input_tokens or 0)
+        else:
+            unbilled.give_back(connection, row["user_id"], most.input_tokens or 0)
         reservation = {
             "question_id": row["id"],
             "user_id": row["user_id"],
@@ -95,29 +98,28 @@ class Metering:
         """Raise what `reserve` would, which decides: before work for a question that is refused."""
         most = _most(request)
         is_priced = self._price(most) is not None
-        self._check(connection, users.by_id(connection, user_id), is_priced=is_priced)
-        unbilled.check(connection, user_id, most.input_tokens or 0)
+        user = self._user(connection, user_id, locked=False, is_priced=is_priced)
+        unbilled.check(user["full_at"] or 0, most.input_tokens or 0)
 
-    def _check(
-        self,
-        connection: Connection,
-        user: Mapping[Any, Any] | None,
-        *,
-        is_priced: bool,
-    ) -> None:
+    def _user(
+        self, connection: Connection, user_id: UUID, *, locked: bool, is_priced: bool
+    ) -> Mapping[Any, Any]:
+        """Return the user, who may ask, with `full_at` of the limit on what is not billed."""
+        user = users.with_limit(connection, user_id, unbilled.key(user_id), locked=locked)
         if user is None:
             raise NotFound("user")
         if user["disabled_at"]:
             raise AccountDisabled()
-        quotas.check(connection, user["id"], self._quota.of(user), is_priced=is_priced)
+        quotas.check(connection, user_id, self._quota.of(user), is_priced=is_priced)
+        return user
 
     def settle(self, connection: Connection, outcome: Outcome) -> None:
         """Replace a question's reservation by what it has cost."""
-        reservation = usage.cost(connection, outcome.question_id, is_settled=False)
-        if reservation is not None:
-            if not outcome.is_billable:
-                unbilled.count(connection, reservation["user_id"], reservation["input_tokens"])
-            usage.settle(connection, outcome.question_id, self._cost(outcome, reservation))
+        most = _most(outcome.request)
+        cost = self._cost(outcome, _columns(most, None))
+        is_settled = usage.settle(connection, outcome.question_id, cost)
+        if is_settled and not outcome.is_billable:
+            unbilled.count(connection, outcome.user_id, most.input_tokens or 0)
 
     def correct(self, connection: Connection, outcome: Outcome) -> None:
         """Replace what a check of orphans has assumed by what is known now, where that is less.
@@ -159,9 +161,9 @@ class Metering:
         Its text says nothing of what the model has thought.
         """
         reservation = usage.cost(connection, question_id, is_settled=False)
+        usage.settle(connection, question_id, {} if is_sent else _NOTHING)
         if reservation is not None and not is_sent:
             unbilled.count(connection, reservation["user_id"], reservation["input_tokens"])
-        usage.settle(connection, question_id, {} if is_sent else _NOTHING)
 
     def settle_abandoned(self, connection: Connection, question_id: UUID) -> None:
         """Settle a question that ended, or was deleted, while its process was dead already."""

@@ -22,8 +22,8 @@ BYTES_A_DAY = 64 * 1024 * 1024
 DAY = 86_400 * 1_000_000  # in microseconds
 
 
-def check(connection: Connection, user_id: UUID, size: int) -> None:
-    """Raise RateLimited where there is no room for so many bytes.
+def check(full_at: int, size: int) -> None:
+    """Raise RateLimited where there is no room for so many bytes in a limit full again then.
 
     Never for this machine's own user.
     """
@@ -31,7 +31,6 @@ def check(connection: Connection, user_id: UUID, size: int) -> None:
     if request is None or request.address is None:
         return
     timestamp = time.time_ns() // 1000
-    full_at = limits.full_at(connection, key(user_id))
     # What is further ahead than `count` puts it was left by a clock that was wrong.
     is_ahead = timestamp < full_at <= timestamp + 2 * DAY + limits.MAX_SKEW
     wait = full_at + _interval(size) - timestamp - DAY
