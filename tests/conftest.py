@@ -16,10 +16,17 @@ import pytest
 
 from tests.support import plain_http
 from tests.support.cli import Cli, NewCli
-from tests.support.databases import NewDatabase, all_that_is_stored, migrated, postgres_in
+from tests.support.databases import (
+    SHARED,
+    Databases,
+    NewDatabase,
+    all_that_is_stored,
+    postgres_in,
+)
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person, add_user, logged_in
 from tests.support.processes import ServerProcess
+from tests.support.scheduling import LONG
 from tests.support.secrets import PASSWORD, SECRETS
 from tests.support.servers import serving
 from tests.support.soak import SOAK
@@ -50,6 +57,19 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Keep together what shares servers."""
+    from tests.support.scheduling import Scheduling
+
+    return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long: at the end, one process would work alone on it."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_secret_is_told() -> Iterator[None]:
     """None of the suite's secrets is in any response or output of it."""
@@ -71,7 +91,7 @@ def postgres() -> Iterator[str]:
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     # Not pytest's directory: PostgreSQL, which never runs as root, must be able to enter it.
     base = Path(tempfile.gettempdir()) / f"askcli-postgres-{run}"
-    server = postgres_in(base, "delete")
+    server = postgres_in(base, "delete", SHARED)
     yield server.get_uri()
     server.cleanup()
     if not (base / "data").exists():
@@ -82,26 +102,17 @@ def postgres() -> Iterator[str]:
 def new_database(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> NewDatabase:
-    """Makes the URL of an empty database of a kind, `sqlite` or `postgres`."""
-
-    def make(kind: str) -> str:
-        if kind == "sqlite":
-            return f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'askcli.db'}"
-        url = request.getfixturevalue("postgres")
-        name = f"askcli_{uuid4().hex}"
-        import psycopg
-
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        return str(url.replace("/postgres?", f"/{name}?"))
-
-    return make
+    """Makes databases, of which only PostgreSQL's need a server."""
+    return Databases(
+        lambda: tmp_path_factory.mktemp("sqlite") / "askcli.db",
+        lambda: str(request.getfixturevalue("postgres")),
+    )
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, new_database: NewDatabase) -> str:
     """An empty, migrated database of each kind."""
-    return migrated(new_database(request.param))
+    return new_database(request.param, migrated=True)
 
 
 @pytest.fixture(scope="session")

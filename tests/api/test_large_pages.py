@@ -16,7 +16,7 @@ from askcli.store.database import Database
 from askcli.store.sizes import MAX_BYTES
 from askcli.store.tables import questions as questions_table
 from tests.support.cli import NewCli
-from tests.support.databases import NewDatabase, database_of, migrated
+from tests.support.databases import NewDatabase, database_of
 from tests.support.people import Person, new_user
 from tests.support.processes import ServerProcess
 from tests.support.search_cases import store_question
@@ -54,7 +54,7 @@ def pages_of(person: Person, **params: str) -> tuple[list[int], list[str]]:
 
 def test_sqlite_reads_the_texts_of_a_page_and_no_others(new_database: NewDatabase) -> None:
     """Neither to choose those of a page nor to choose those to delete."""
-    database = Database(migrated(new_database("sqlite")))
+    database = Database(new_database("sqlite", migrated=True))
     with database.transaction() as connection:
         user_id = new_user(connection, "a@example.org")
         for number in range(6):
@@ -79,7 +79,7 @@ def test_sizes_of_questions_asked_before_are_known(new_database: NewDatabase) ->
     """And follow what is asked, answered and deleted after it, also on an older version again."""
     from alembic import command
 
-    database = Database(migrated(new_database("sqlite")))
+    database = Database(new_database("sqlite", migrated=True))
     with database.transaction() as connection:
         user_id = new_user(connection, "a@example.org")
         command.downgrade(migrations.config(connection), "0010")

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from askcli.store import answer_parts, listing, sizes
 from askcli.store.database import Database
 from askcli.store.tables import questions
-from tests.support.databases import NewDatabase, migrated
+from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import Person, new_user
 from tests.support.processes import ServerProcess
@@ -58,7 +58,7 @@ def text_of(http: httpx2.Client, marker: str, text: str) -> dict[str, Any] | Non
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_a_page_counts_the_text_so_far(new_database: NewDatabase, kind: str) -> None:
-    database = Database(migrated(new_database(kind)))
+    database = Database(new_database(kind, migrated=True))
     with database.transaction() as connection:
         user_id = new_user(connection, "a@example.org")
         ids = [UUID(store_question(connection, str(user_id), "", "é")) for _ in range(3)]

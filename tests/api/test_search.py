@@ -14,8 +14,6 @@ from tests.support.processes import ServerProcess
 from tests.support.search_cases import CASES, STORED, search_ids, store_question
 from tests.support.soak import SOAK, report, seeded
 
-pytestmark = pytest.mark.xdist_group("search")
-
 
 @pytest.fixture(scope="module")
 def searcher(server: ServerProcess, people: NewPerson) -> tuple[Person, dict[str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID, uuid4
 
-import pytest
 from sqlalchemy import column, delete, insert, table, text
 
 from askcli.search_terms import terms
@@ -12,13 +11,11 @@ from askcli.services.clock import new_id, now
 from askcli.store import listing, migrations, search_pages
 from askcli.store.database import Database
 from askcli.store.tables import questions
-from tests.support.databases import NewDatabase, database_of, migrated
+from tests.support.databases import NewDatabase, database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import Person, new_user
 from tests.support.processes import ServerProcess
 from tests.support.search_cases import search_ids, store_question
-
-pytestmark = pytest.mark.xdist_group("search")
 
 
 def test_what_is_asked_is_found_at_once_and_gone_when_it_is_deleted(
@@ -97,7 +94,7 @@ def test_an_index_of_an_older_version_is_made_anew(new_database: NewDatabase) ->
     """And with it what an older version needs to find the same questions again."""
     from alembic import command
 
-    database = Database(migrated(new_database("sqlite")))
+    database = Database(new_database("sqlite", migrated=True))
     with database.transaction() as connection:
         people = [new_user(connection, f"{name}@example.org") for name in "ab"]
         ids = [store_question(connection, str(person), "a quagga", "") for person in people]
@@ -120,7 +117,7 @@ def test_an_index_of_an_older_version_is_made_anew(new_database: NewDatabase) ->
 def test_an_older_index_of_postgresql_gets_words_at_once(new_database: NewDatabase) -> None:
     from alembic import command
 
-    database = Database(migrated(new_database("postgres")))
+    database = Database(new_database("postgres", migrated=True))
     options = "SELECT reloptions FROM pg_class WHERE relname = 'ix_question_words_words'"
     with database.transaction() as connection:
         command.downgrade(migrations.config(connection), "0009")

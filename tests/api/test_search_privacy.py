@@ -8,13 +8,11 @@ from uuid import uuid4
 import pytest
 
 from askcli.store.database import Database
-from tests.support.databases import NewDatabase, database_of, migrated
+from tests.support.databases import NewDatabase, database_of
 from tests.support.people import NewPerson, new_user
 from tests.support.processes import ServerProcess
 from tests.support.search_cases import search_ids, store_question
 from tests.support.search_work import search_work, tidy
-
-pytestmark = pytest.mark.xdist_group("search")
 
 QUERIES = ("ab*", "abacus", "cats ab*", "and-ab*", "cats -abz*")
 
@@ -47,7 +45,7 @@ def test_the_work_says_nothing_about_what_others_have_asked(
     new_database: NewDatabase, kind: str
 ) -> None:
     """Only the user's own words are looked at, so no time depends on those of others."""
-    database = Database(migrated(new_database(kind)))
+    database = Database(new_database(kind, migrated=True))
     chance = random.Random(0)
     with database.transaction() as connection:
         mine, theirs = (new_user(connection, f"{name}@example.org") for name in "ab")

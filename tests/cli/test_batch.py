@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.cli import Cli, NewCli
-from tests.support.databases import NewDatabase, migrated
+from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import logged_in
 from tests.support.screen import lines
@@ -45,7 +45,7 @@ def test_many_rows_killed_three_times(
     if kind == "sqlite":
         server = request.getfixturevalue("sqlite_server")
     else:
-        url = migrated(request.getfixturevalue("new_database")(kind))
+        url = request.getfixturevalue("new_database")(kind, migrated=True)
         server = serving(request.getfixturevalue("tmp_path"), fake, url)
     cli = logged_in(new_cli(server), server)
     marker = uuid4().hex

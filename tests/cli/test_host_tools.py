@@ -18,7 +18,7 @@ from askcli.store.database import Database
 from askcli.store.tables import audit, limits, sessions
 from tests.support import plain_http
 from tests.support.cli import Cli, NewCli
-from tests.support.databases import NewDatabase, database_of, migrated
+from tests.support.databases import NewDatabase, database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import Person, add_user
 from tests.support.processes import ServerProcess
@@ -243,7 +243,7 @@ def test_a_database_of_a_newer_askcli_is_named_as_such(
     new_database: NewDatabase, new_cli: NewCli, fake: FakeAnthropic, tmp_path: Path, kind: str
 ) -> None:
     """By a server that runs, by its status, and by everything that would begin to use it."""
-    url = migrated(new_database(kind))
+    url = new_database(kind, migrated=True)
     server = serving(tmp_path, fake, url, ASKCLI_ANSWERER="scripted")
     database = Database(url)
     with database.transaction() as connection:

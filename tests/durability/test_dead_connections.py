@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from askcli.errors import DatabaseUnavailable
 from askcli.store.database import Database
-from tests.support.databases import NewDatabase, migrated
+from tests.support.databases import NewDatabase
 from tests.support.people import new_user
 
 _OTHERS = text(
@@ -27,7 +27,7 @@ def terminate_others(url: str) -> None:
 
 def test_a_unit_runs_again_on_a_new_connection(new_database: NewDatabase) -> None:
     async def scenario() -> None:
-        url = migrated(new_database("postgres"))
+        url = new_database("postgres", migrated=True)
         database, runs = Database(url), list[str]()
 
         def work(connection: Connection) -> int:
@@ -48,7 +48,7 @@ def test_what_may_be_done_is_not_done_again(new_database: NewDatabase) -> None:
     """Where the connection breaks as the unit commits."""
 
     async def scenario() -> None:
-        url = migrated(new_database("postgres"))
+        url = new_database("postgres", migrated=True)
         database, runs = Database(url), list[str]()
 
         def work(connection: Connection) -> None:

@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from tests.support.databases import NewDatabase, migrated
+from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
@@ -25,7 +25,7 @@ from tests.support.waiting import eventually
 def test_a_killed_server_loses_no_question(
     new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path, kind: str
 ) -> None:
-    url = migrated(new_database(kind))
+    url = new_database(kind, migrated=True)
     more = {"ASKCLI_ORPHAN_SECONDS": "2"}
     server = serving(tmp_path, fake, url, **more)
     person = new_person(server)

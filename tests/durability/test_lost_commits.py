@@ -17,7 +17,7 @@ from askcli.services.questions.history import Filters
 from askcli.services.runs import answer_log
 from askcli.settings import Settings
 from askcli.store import database as database_module
-from tests.support.databases import NewDatabase, migrated
+from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.meanwhile import waits
 from tests.support.people import NewPerson, Person, new_user
@@ -44,7 +44,7 @@ def person(
     tmp_path: Path,
 ) -> Iterator[Person]:
     """A user of a server whose PostgreSQL is behind the proxy."""
-    database = urlsplit(migrated(new_database("postgres"))).path
+    database = urlsplit(new_database("postgres", migrated=True)).path
     url = f"postgresql://postgres@{urlsplit(proxy.url).netloc}{database}"
     server = serving(tmp_path, fake, url)
     yield new_person(server)
@@ -78,7 +78,7 @@ def test_a_commit_that_comes_late_is_waited_for(
 ) -> None:
     monkeypatch.setattr(database_module, "UNIT_SECONDS", {"postgresql": 0.5})
     monkeypatch.setattr(answer_log, "TICK_SECONDS", 0.01)
-    url = migrated(new_database("postgres"))
+    url = new_database("postgres", migrated=True)
     key = None if "without" in end else uuid4().hex
 
     async def scenario() -> None:

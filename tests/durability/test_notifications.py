@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.support.databases import NewDatabase, migrated
+from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson
 from tests.support.processes import ServerProcess
@@ -56,7 +56,7 @@ def new_replica(
     new_database: NewDatabase, fake: FakeAnthropic, tmp_path: Path
 ) -> Iterator[NewReplica]:
     """Starts servers on one PostgreSQL, each with code that it runs first."""
-    with replicas(migrated(new_database("postgres")), fake, tmp_path) as start:
+    with replicas(new_database("postgres", migrated=True), fake, tmp_path) as start:
         yield start
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from askcli.errors import DatabaseUnavailable
 from askcli.store import engines, users
 from askcli.store.database import Database
-from tests.support.databases import NewDatabase, migrated
+from tests.support.databases import NewDatabase
 from tests.support.people import new_user
 from tests.support.waiting import eventually
 
@@ -24,7 +24,7 @@ IDLE_MILLISECONDS = 100
 def url(new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of a PostgreSQL; open transactions may be idle for a short time."""
     monkeypatch.setitem(engines.TIMEOUTS, "idle_in_transaction_session_timeout", IDLE_MILLISECONDS)
-    return migrated(new_database("postgres"))
+    return new_database("postgres", migrated=True)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from askcli.store import answer_parts, processes, questions, tables, usage
 from askcli.store import database as database_module
 from askcli.store import orphans as orphans_module
 from askcli.store.database import Database
-from tests.support.databases import NewDatabase, migrated
+from tests.support.databases import NewDatabase
 from tests.support.people import new_user
 from tests.support.secrets import SECRET
 
@@ -42,7 +42,7 @@ REQUEST = Request("scripted", (Message("user", "hello"),), None, 4000)
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, new_database: NewDatabase) -> str:
-    return migrated(new_database(request.param))
+    return new_database(request.param, migrated=True)
 
 
 @dataclass
@@ -133,7 +133,7 @@ def test_answers_whose_heartbeats_could_not_be_written_are_no_orphans(
     new_database: NewDatabase, table: str
 ) -> None:
     """The processes of both wait for the same lock, and the check may get it first."""
-    url = migrated(new_database("postgres" if table else "sqlite"))
+    url = new_database("postgres" if table else "sqlite", migrated=True)
 
     async def scenario() -> None:
         async with silent_question(url, timeout=TIMEOUT) as silent:
@@ -160,7 +160,7 @@ def test_a_check_while_no_heartbeat_can_be_written_lets_all_begin_anew(
     new_database: NewDatabase, table: str
 ) -> None:
     """Also where it ends none: the next one may come before the heartbeats that were held up."""
-    url = migrated(new_database("postgres" if table else "sqlite"))
+    url = new_database("postgres" if table else "sqlite", migrated=True)
 
     async def scenario() -> None:
         async with silent_question(url, timeout=TIMEOUT) as silent:
@@ -186,7 +186,7 @@ def test_a_locked_row_is_no_orphan_and_holds_up_no_other(
 ) -> None:
     """A process that lives cannot write its heartbeat either while its row is locked."""
     monkeypatch.setattr(database_module, "UNIT_SECONDS", {"postgresql": 0.5})
-    url = migrated(new_database("postgres"))
+    url = new_database("postgres", migrated=True)
     interrupt, tried = orphans_module.interrupt, list[UUID]()
 
     def noted(connection: Connection, row: RowMapping, *more: Any) -> bool:

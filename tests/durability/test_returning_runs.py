@@ -20,7 +20,7 @@ from askcli.services.runs.storage import AnswerStorage
 from askcli.services.usage.metering import MESSAGE_TOKENS, Outcome
 from askcli.store import questions, tables
 from tests.durability.test_orphans import REQUEST, Silent, silent_question
-from tests.support.databases import NewDatabase, migrated
+from tests.support.databases import NewDatabase
 
 RESERVED = (len("hello") + 2 * MESSAGE_TOKENS, REQUEST.max_tokens)
 ERRORS = {"interrupted": Interrupted, "cancelled": Cancelled}
@@ -71,7 +71,7 @@ def test_a_run_that_was_ended_elsewhere_keeps_its_text_and_its_exact_cost(
     new_database: NewDatabase, kind: str, status: str
 ) -> None:
     async def scenario() -> None:
-        async with silent_question(migrated(new_database(kind))) as silent:
+        async with silent_question(new_database(kind, migrated=True)) as silent:
             row = await row_of(silent)
             if status == "cancelled":
                 await silent.services.questions.cancel(silent.user_id, silent.question_id)
@@ -96,7 +96,7 @@ def test_what_was_assumed_of_a_run_is_never_exceeded_nor_its_text_replaced(
     new_database: NewDatabase, kind: str
 ) -> None:
     async def scenario() -> None:
-        async with interrupted_question(migrated(new_database(kind))) as (silent, row):
+        async with interrupted_question(new_database(kind, migrated=True)) as (silent, row):
             most = Finish("end_turn", "scripted", 11, 10 * REQUEST.max_tokens)
             await end(silent, row, "another text", finish=most)
             assert (await row_of(silent))["answer"] == "begun"
@@ -109,7 +109,7 @@ def test_a_run_that_costs_nothing_is_settled_at_nothing(
     new_database: NewDatabase, kind: str
 ) -> None:
     async def scenario() -> None:
-        async with interrupted_question(migrated(new_database(kind))) as (silent, row):
+        async with interrupted_question(new_database(kind, migrated=True)) as (silent, row):
             await end(silent, row, "begun", begin=None, finish=None, is_billable=False)
             assert await charged(silent) == (0, 0)
 
@@ -120,7 +120,7 @@ def test_a_run_corrects_nothing_of_a_question_that_was_started_again(
     new_database: NewDatabase, kind: str
 ) -> None:
     async def scenario() -> None:
-        async with interrupted_question(migrated(new_database(kind))) as (silent, row):
+        async with interrupted_question(new_database(kind, migrated=True)) as (silent, row):
             again = update(tables.questions).values(run_id=new_id())
             await silent.database.write(lambda connection: connection.execute(again).rowcount)
             await end(silent, row, "begun and ended")

@@ -22,7 +22,7 @@ from askcli.services.clock import new_id, now
 from askcli.store import answer_parts
 from askcli.store.tables import questions
 from tests.support.cli import Cli
-from tests.support.databases import NewDatabase, database_of, migrated
+from tests.support.databases import NewDatabase, database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
@@ -99,7 +99,7 @@ def test_an_answer_that_was_found_interrupted_stays_so(
 def test_a_stopped_process_that_comes_back_keeps_what_its_asker_was_shown(
     new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path, kind: str
 ) -> None:
-    url, random = migrated(new_database(kind)), seeded()
+    url, random = new_database(kind, migrated=True), seeded()
     servers = [
         serving(tmp_path / name, fake, url, ASKCLI_ORPHAN_SECONDS="2") for name in ("one", "two")
     ]
@@ -186,7 +186,7 @@ def test_a_statement_that_fails_in_mid_answer_loses_nothing(
     new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
 ) -> None:
     """A restored backup, or a privilege that was taken away: no outage, and not for ever."""
-    url = migrated(new_database("postgres"))
+    url = new_database("postgres", migrated=True)
     server = serving(tmp_path, fake, url)
     held = HeldAsk(new_person(server), server, fake)
     with psycopg.connect(url, autocommit=True) as connection:

@@ -28,7 +28,7 @@ from askcli.store import ended_elsewhere, limits, questions, sizes, tables, usag
 from tests.api.test_quotas import used
 from tests.durability.test_orphans import REQUEST, Silent, silent_question
 from tests.durability.test_returning_runs import RESERVED, end, interrupted_question, row_of
-from tests.support.databases import NewDatabase, migrated
+from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.meanwhile import Meanwhile
 from tests.support.people import NewPerson
@@ -41,7 +41,7 @@ BILLED, UNBILLED = (11, 7), (0, 0)
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, new_database: NewDatabase) -> str:
-    return migrated(new_database(request.param))
+    return new_database(request.param, migrated=True)
 
 
 async def settled(silent: Silent) -> tuple[tuple[int, int], bool]:
@@ -88,7 +88,7 @@ def test_an_earlier_run_settles_nothing_of_a_later_one(url: str) -> None:
 def test_an_earlier_run_settles_nothing_of_one_that_starts_at_that_moment(
     new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = migrated(new_database("postgres"))
+    url = new_database("postgres", migrated=True)
 
     async def scenario() -> None:
         async with interrupted_question(url, is_queued=True) as (silent, row):
@@ -122,7 +122,7 @@ def test_an_earlier_run_settles_nothing_of_a_later_one_whose_question_was_delete
 def test_a_question_deleted_while_its_server_is_stopped_costs_no_more_than_was_reported(
     new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
 ) -> None:
-    url, more = migrated(new_database("postgres")), {"ASKCLI_ORPHAN_SECONDS": "2"}
+    url, more = new_database("postgres", migrated=True), {"ASKCLI_ORPHAN_SECONDS": "2"}
     paused, other = (serving(tmp_path / name, fake, url, **more) for name in ("one", "two"))
     person, seen = new_person(paused), Seen(uuid4().hex)
     reply = fake.on(seen.key, "begun", " and ended", hold_after=1)
@@ -178,7 +178,7 @@ def test_a_question_that_is_sent_as_it_is_deleted_keeps_its_reservation(
     new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is sent only if that is stored before the deletion, which then releases nothing."""
-    url = migrated(new_database("postgres"))
+    url = new_database("postgres", migrated=True)
 
     async def scenario() -> None:
         async with silent_question(url, is_queued=True) as silent:
@@ -196,7 +196,7 @@ def test_a_question_that_is_sent_as_it_is_deleted_keeps_its_reservation(
 def test_a_question_that_is_started_again_as_older_ones_are_deleted_stays(
     new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = migrated(new_database("postgres"))
+    url = new_database("postgres", migrated=True)
 
     async def scenario() -> None:
         async with silent_question(url, is_queued=True) as silent:

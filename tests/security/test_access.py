@@ -21,9 +21,6 @@ from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
 from tests.support.secrets import SECRET
 
-pytestmark = pytest.mark.xdist_group("access")
-
-
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
 
 

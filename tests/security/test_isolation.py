@@ -18,7 +18,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support import plain_http
-from tests.support.databases import NewDatabase, database_of, migrated
+from tests.support.databases import NewDatabase, database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.limits import DEFAULT, coming_from
 from tests.support.people import NewPerson, Person, add_user
@@ -28,8 +28,6 @@ from tests.support.secrets import PASSWORD
 from tests.support.servers import serving
 from tests.support.soak import SOAK
 from tests.support.streams import STREAM
-
-pytestmark = pytest.mark.xdist_group("isolation")
 
 ROUNDS = 30 if SOAK else 2
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
@@ -75,7 +73,7 @@ def limited(
 ) -> Iterator[ServerProcess]:
     """A server with limits and a quota, on a database of its own: others have other limits."""
     kind = "sqlite" if database_url.startswith("sqlite") else "postgres"
-    url = migrated(new_database(kind))
+    url = new_database(kind, migrated=True)
     settings = DEFAULT | {"ASKCLI_QUOTA_TOKENS_DAY": "4000"}
     settings["ASKCLI_ADDRESS_LIMIT"] = "300/36000"  # no use comes back between two requests
     process = serving(tmp_path_factory.mktemp("isolation"), fake, url, **settings)

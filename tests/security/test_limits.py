@@ -30,8 +30,6 @@ from tests.support.processes import ServerProcess
 from tests.support.secrets import PASSWORD, SECRET
 from tests.support.servers import serving
 
-pytestmark = pytest.mark.xdist_group("limits")
-
 
 def test_guesses_are_limited_on_all_servers_together_and_the_owner_still_gets_in(
     limited: ServerProcess, replica: ServerProcess

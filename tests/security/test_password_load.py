@@ -25,10 +25,7 @@ from tests.support.soak import SOAK, report
 
 # What is measured does not depend on the database.
 KINDS = ["sqlite", "postgres"] if SOAK else ["sqlite"]
-pytestmark = [
-    pytest.mark.xdist_group("limits"),
-    pytest.mark.parametrize("database_url", KINDS, indirect=True, scope="session"),
-]
+pytestmark = pytest.mark.parametrize("database_url", KINDS, indirect=True, scope="session")
 
 SERVER = FreshServer  # the cost of passwords is what these tests are about
 

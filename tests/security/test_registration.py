@@ -22,9 +22,6 @@ from tests.support.people import NewPerson, add_user
 from tests.support.processes import ServerProcess
 from tests.support.secrets import PASSWORD, SECRET
 
-pytestmark = pytest.mark.xdist_group("registration")
-
-
 SCRIPTED = {"ASKCLI_ANSWERER": "scripted", "JWT_SECRET": SECRET}
 # Other tests register from the same address, in the same database.
 UNLIMITED = {"ASKCLI_REGISTER_LIMIT": "10000/60"}

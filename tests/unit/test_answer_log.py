@@ -25,7 +25,7 @@ from askcli.services.runs.run import Run
 from askcli.services.runs.stream import AnswerStream
 from askcli.store import answer_parts, batches, questions, search, tables, usage
 from askcli.store.database import Database
-from tests.support.databases import NewDatabase, migrated
+from tests.support.databases import NewDatabase
 from tests.support.people import new_user
 
 REQUEST = Request("scripted", (), None, 10)
@@ -33,7 +33,7 @@ REQUEST = Request("scripted", (), None, 10)
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, new_database: NewDatabase) -> str:
-    return migrated(new_database(request.param))
+    return new_database(request.param, migrated=True)
 
 
 class Statements:
@@ -284,7 +284,7 @@ def is_stopped(run: Run) -> bool:
 
 
 def test_a_locked_question_holds_up_no_other(new_database: NewDatabase) -> None:
-    url = migrated(new_database("postgres"))
+    url = new_database("postgres", migrated=True)
 
     async def work(log: Log, user_id: UUID) -> None:
         locked, free = await log.run(user_id), await log.run(user_id)
@@ -304,7 +304,7 @@ def test_a_locked_question_holds_up_no_other(new_database: NewDatabase) -> None:
 
 def test_who_ends_an_answer_has_all_that_was_stored(new_database: NewDatabase) -> None:
     """It waits for a tick that is being written, and reads what that has written."""
-    url = migrated(new_database("postgres"))
+    url = new_database("postgres", migrated=True)
 
     async def work(log: Log, user_id: UUID) -> None:
         run = await log.run(user_id)

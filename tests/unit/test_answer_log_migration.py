@@ -13,7 +13,7 @@ from askcli.services.clock import new_id, now
 from askcli.store import answer_parts, migrations, orphans, processes, questions, search
 from askcli.store.database import Database
 from askcli.store.tables import questions as questions_table
-from tests.support.databases import NewDatabase, migrated
+from tests.support.databases import NewDatabase
 from tests.support.people import new_user
 from tests.support.search_cases import store_question
 
@@ -22,7 +22,7 @@ BEFORE, AFTER = "0013", "0014"
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def connection(request: pytest.FixtureRequest, new_database: NewDatabase) -> Iterator[Connection]:
-    database = Database(migrated(new_database(request.param)))
+    database = Database(new_database(request.param, migrated=True))
     with database.transaction() as connection:
         yield connection
     database.close()

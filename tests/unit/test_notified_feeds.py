@@ -28,7 +28,7 @@ from askcli.store import notifications, questions, search
 from askcli.store.database import Database
 from askcli.store.listener import Listener
 from askcli.store.notifications import Kind
-from tests.support.databases import NewDatabase, migrated
+from tests.support.databases import NewDatabase
 from tests.support.people import new_user
 
 REQUEST = Request("scripted", (), None, 10)
@@ -133,7 +133,7 @@ def scenario(url: str, work: Callable[[Replica, Replica, UUID], Awaitable[None]]
 def url(new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(remote, "FOLLOW_SECONDS", 3600)
     monkeypatch.setattr(followers, "LEASE_SECONDS", 7200)
-    return migrated(new_database("postgres"))
+    return new_database("postgres", migrated=True)
 
 
 def test_an_answer_in_which_nothing_happens_costs_its_followers_nothing(

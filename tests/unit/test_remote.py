@@ -23,7 +23,7 @@ from askcli.services.shapes import as_question
 from askcli.store import answer_parts, questions, search, tables
 from askcli.store.database import Database
 from askcli.store.listener import Listener
-from tests.support.databases import NewDatabase, migrated
+from tests.support.databases import NewDatabase
 from tests.support.people import new_user
 
 REQUEST = Request("scripted", (), None, 10)
@@ -60,7 +60,7 @@ class Followed:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest, new_database: NewDatabase) -> Any:
-    database = Database(migrated(new_database(request.param)))
+    database = Database(new_database(request.param, migrated=True))
     yield database
     database.close()
 

@@ -13,7 +13,7 @@ from askcli.services.questions.ask import Ask
 from askcli.store import database, engines, group_commit, pool
 from askcli.store.database import Database
 from askcli.store.pool import Pool, take_turns_as
-from tests.support.databases import NewDatabase, migrated
+from tests.support.databases import NewDatabase
 from tests.support.in_app import access_token, client_of, services_on
 from tests.support.people import new_user
 from tests.support.turns import MANY, order_of
@@ -87,7 +87,7 @@ def test_strangers_of_a_site_delay_no_user(new_database: NewDatabase) -> None:
 
 
 def test_units_without_an_owner_wait_for_no_turn(new_database: NewDatabase) -> None:
-    database, order = Database(migrated(new_database("sqlite"))), list[str]()
+    database, order = Database(new_database("sqlite", migrated=True)), list[str]()
 
     def write(owner: str | None, name: str) -> Any:
         take_turns_as(owner)
@@ -154,7 +154,7 @@ def test_the_end_of_a_long_answer_waits_behind_no_line_of_a_user(
     new_database: NewDatabase,
 ) -> None:
     """Nor behind that user's own long questions, which wait for their turn."""
-    database, long = Database(migrated(new_database("sqlite"))), {"question": "w" * 50_000}
+    database, long = Database(new_database("sqlite", migrated=True)), {"question": "w" * 50_000}
     order: list[str] = []
 
     def note(_: Any, what: str) -> None:
