@@ -98,6 +98,30 @@ def test_an_end_that_cannot_be_stored_is_stored_without_the_providers_words(
     asyncio.run(scenario())
 
 
+def test_a_long_answer_is_stored_once_the_thread_that_splits_it_can_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "RETRY_SECONDS", 0)
+
+    async def scenario() -> None:
+        async with services_of(tmp_path) as (services, user_id):
+            failures, ended = [RuntimeError("can't start new thread")], services.indexing.ended
+
+            async def failing(*args: Any) -> Any:
+                if failures:
+                    raise failures.pop()
+                return await ended(*args)
+
+            monkeypatch.setattr(services.indexing, "ended", failing)
+            stream = await services.questions.ask(user_id, Ask("hello"), None)
+            question = await asyncio.wait_for(stream.result(), 10)
+            assert not failures
+            stored = await services.questions.get(user_id, UUID(question["id"]))
+            assert (stored["status"], stored["answer"]) == ("answered", question["answer"])
+
+    asyncio.run(scenario())
+
+
 def test_a_question_that_left_the_queue_is_sent_only_while_it_is_the_runs_own(
     tmp_path: Path,
 ) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from pathlib import Path
 
 import pytest
 
 from askcli.errors import DatabaseUnavailable
 from askcli.store import threads as threads_module
+from askcli.store.database import Database
 from askcli.store.threads import Threads
+from tests.support.databases import migrated
+from tests.support.writer import put, stored
 
 
 def test_short_units_are_done_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,6 +114,22 @@ def test_without_any_thread_a_unit_is_refused_and_not_done_later(
         threads.close()
 
     asyncio.run(scenario())
+
+
+def test_without_its_thread_sqlites_writer_refuses_a_unit_and_does_not_do_it_later(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        _fail_starts(monkeypatch, 0)
+        with pytest.raises(DatabaseUnavailable) as refused:
+            await database.write(put, "refused")
+        assert not refused.value.may_be_done
+        await asyncio.wait_for(database.write(put, "done"), 20)
+
+    database = Database(migrated(f"sqlite:///{tmp_path / 'askcli.db'}"))
+    asyncio.run(scenario())
+    database.close()
+    assert stored(database) == ["done"]
 
 
 @pytest.mark.parametrize("eager", [1, 4])

@@ -41,6 +41,11 @@ def unavailable(reason: str, *, may_be_done: bool = False) -> DatabaseUnavailabl
     )
 
 
+def no_thread() -> DatabaseUnavailable:
+    """Return the error of a unit for which not one thread can be started."""
+    return unavailable("cannot be used: no thread can be started")
+
+
 def no_answer() -> DatabaseUnavailable:
     """Return the error of a unit that has begun and does not end."""
     log.warning("the database does not answer")

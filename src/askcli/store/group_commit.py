@@ -75,12 +75,19 @@ class GroupCommit:
         self._turns = Turns(OWNED_UNITS)
 
     async def run(self, unit: Unit[T]) -> T:
-        """Return what the unit returns, once it is committed."""
+        """Return what the unit returns, once it is committed.
+
+        Raises DatabaseUnavailable, and the unit is not done, where the thread cannot be started.
+        """
         async with self._turns.turn(has_turn=unit.is_long):
             member = _Member(unit)
             self._queue.append(member)
-            # A call for each: those whose units were in the group of an earlier one find no more.
-            self._thread.submit(self._commit_next)
+            try:
+                # A call for each: those whose units were in an earlier one's group find no more.
+                self._thread.submit(self._commit_next)
+            except RuntimeError as error:  # there is no thread yet, and none can be started
+                self._queue.remove(member)
+                raise failures.no_thread() from error
             return await member.outcome()
 
     def close(self) -> None:

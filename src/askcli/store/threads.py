@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from askcli.errors import DatabaseUnavailable
-from askcli.store.failures import unavailable
+from askcli.store.failures import no_thread
 
 log = logging.getLogger("askcli.store")
 
@@ -111,7 +111,7 @@ class Threads:
             thread.start()
         except RuntimeError as error:  # the system's limit of threads or of memory
             if not self._threads:
-                raise unavailable("cannot be used: no thread can be started") from error
+                raise no_thread() from error
             if not self._is_limited:  # once, not at every look
                 log.warning("only %d store threads run: %s", len(self._threads), error)
             self._is_limited = True

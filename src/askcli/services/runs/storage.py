@@ -69,9 +69,13 @@ class AnswerStorage:
         run.is_queued = False
 
     async def entry(self, run: Run, outcome: Outcome) -> Entry:
-        """Return the entry of the search index for the whole answer."""
+        """Return the entry of the search index for the whole answer.
+
+        However often it takes: the thread that splits long texts may have failed to start.
+        """
         question = run.stream.question["question"]
-        return await self._indexing.ended(run.user_id, question, outcome.text)
+        make = partial(self._indexing.ended, run.user_id, question, outcome.text)
+        return await self._persist(run, make)
 
     async def end(self, run: Run, outcome: Outcome, cost: float | None, entry: Entry) -> None:
         """Store the end of the answer, and end its stream with what is stored."""
