@@ -104,7 +104,7 @@ async def _stored(
     """Store a question as its process does, and the sign of life and the text of its first tick."""
     row = new_row(user_id, Ask("hello"), REQUEST)
     row |= {"request_hash": "", "is_queued": is_queued, "process_id": new_id()}
-    await services.database.write(metering.reserve, row, REQUEST)
+    await services.database.write(metering.reserve, row, REQUEST, at=now())
     entry = await services.indexing.new(user_id, "hello")
     await services.database.write(questions.add, row, entry)
     part = {"question_id": row["id"], "position": 0, "text": "begun"}

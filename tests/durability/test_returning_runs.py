@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from copy import copy
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from askcli.services.clock import new_id
 from askcli.services.questions.history import Filters
 from askcli.services.runs.run import Run
 from askcli.services.runs.storage import AnswerStorage
+from askcli.services.runs.stream import AnswerStream
 from askcli.services.usage.metering import MESSAGE_TOKENS, Outcome
 from askcli.store import questions, tables
 from tests.durability.test_orphans import REQUEST, Silent, silent_question
@@ -33,15 +35,25 @@ async def row_of(silent: Silent) -> RowMapping:
     return row
 
 
+async def run_of(silent: Silent) -> Run:
+    """The run of the question as it is stored now."""
+    run = Run(dict(await row_of(silent)), REQUEST, Place(lambda _: None))
+    query = select(tables.usage.c.created_at).where(tables.usage.c.question_id == run.question_id)
+    reserved_at = await silent.database.read(lambda connection: connection.scalar(query))
+    assert reserved_at
+    run.reserved_at = reserved_at
+    return run
+
+
 @asynccontextmanager
 async def interrupted_question(
     url: str, *, is_queued: bool = False
-) -> AsyncIterator[tuple[Silent, RowMapping]]:
-    """A question that was found interrupted, and its row as its run knows it."""
+) -> AsyncIterator[tuple[Silent, Run]]:
+    """A question that was found interrupted, and its run."""
     async with silent_question(url, is_queued=is_queued) as silent:
-        row = await row_of(silent)
+        run = await run_of(silent)
         await silent.checks()
-        yield silent, row
+        yield silent, run
 
 
 async def charged(silent: Silent) -> tuple[int, int]:
@@ -51,9 +63,8 @@ async def charged(silent: Silent) -> tuple[int, int]:
     return tuple(row)
 
 
-async def end(silent: Silent, row: RowMapping, text: str, **values: Any) -> Run:
+async def end(silent: Silent, run: Run, text: str, **values: Any) -> None:
     """Store the end of the run, which goes on, as its process does."""
-    run = Run(dict(row), REQUEST, Place(lambda _: None))
     report: dict[str, Any] = {
         "begin": Begin("scripted", 11),
         "finish": Finish("end_turn", "scripted", 11, 7),
@@ -63,7 +74,6 @@ async def end(silent: Silent, row: RowMapping, text: str, **values: Any) -> Run:
     outcome = Outcome(*ids, REQUEST, spent=None, text=text, error=None, **report | values)
     answers = AnswerStorage(silent.database, silent.metering, silent.services.indexing)
     await answers.end(run, outcome, 0.0, await answers.entry(run, outcome))
-    return run
 
 
 @pytest.mark.parametrize("status", ["interrupted", "cancelled"])
@@ -72,14 +82,16 @@ def test_a_run_that_was_ended_elsewhere_keeps_its_text_and_its_exact_cost(
 ) -> None:
     async def scenario() -> None:
         async with silent_question(new_database(kind, migrated=True)) as silent:
-            row = await row_of(silent)
+            run = await run_of(silent)
             if status == "cancelled":
                 await silent.services.questions.cancel(silent.user_id, silent.question_id)
             await silent.checks()
             assert await charged(silent) == RESERVED
             for _ in range(2):  # the reply to the first commit may have been lost
-                run = await end(silent, row, "begun and unmistakable")
-                assert isinstance(run.stream.error, ERRORS[status])
+                again = copy(run)
+                again.stream = AnswerStream(run.stream.question)
+                await end(silent, again, "begun and unmistakable")
+                assert isinstance(again.stream.error, ERRORS[status])
                 stored = await row_of(silent)
                 assert (stored["status"], stored["error"]) == (status, status)
                 assert stored["answer"] == "begun and unmistakable"
@@ -96,9 +108,9 @@ def test_what_was_assumed_of_a_run_is_never_exceeded_nor_its_text_replaced(
     new_database: NewDatabase, kind: str
 ) -> None:
     async def scenario() -> None:
-        async with interrupted_question(new_database(kind, migrated=True)) as (silent, row):
+        async with interrupted_question(new_database(kind, migrated=True)) as (silent, run):
             most = Finish("end_turn", "scripted", 11, 10 * REQUEST.max_tokens)
-            await end(silent, row, "another text", finish=most)
+            await end(silent, run, "another text", finish=most)
             assert (await row_of(silent))["answer"] == "begun"
             assert await charged(silent) == (11, REQUEST.max_tokens)
 
@@ -109,8 +121,8 @@ def test_a_run_that_costs_nothing_is_settled_at_nothing(
     new_database: NewDatabase, kind: str
 ) -> None:
     async def scenario() -> None:
-        async with interrupted_question(new_database(kind, migrated=True)) as (silent, row):
-            await end(silent, row, "begun", begin=None, finish=None, is_billable=False)
+        async with interrupted_question(new_database(kind, migrated=True)) as (silent, run):
+            await end(silent, run, "begun", begin=None, finish=None, is_billable=False)
             assert await charged(silent) == (0, 0)
 
     asyncio.run(scenario())
@@ -120,10 +132,10 @@ def test_a_run_corrects_nothing_of_a_question_that_was_started_again(
     new_database: NewDatabase, kind: str
 ) -> None:
     async def scenario() -> None:
-        async with interrupted_question(new_database(kind, migrated=True)) as (silent, row):
+        async with interrupted_question(new_database(kind, migrated=True)) as (silent, run):
             again = update(tables.questions).values(run_id=new_id())
             await silent.database.write(lambda connection: connection.execute(again).rowcount)
-            await end(silent, row, "begun and ended")
+            await end(silent, run, "begun and ended")
             assert (await row_of(silent))["answer"] == "begun"
             assert await charged(silent) == RESERVED
 

@@ -16,18 +16,19 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Connection, select
 
-from askcli.errors import AskcliError, Cancelled, Interrupted
+from askcli.errors import AskcliError, Cancelled, DatabaseUnavailable, Interrupted
 from askcli.fair_queue import Place
 from askcli.services.clock import new_id, now
 from askcli.services.questions.ask import Ask
 from askcli.services.questions.ask import row as new_row
+from askcli.services.runs import storage
 from askcli.services.runs.run import Run
 from askcli.services.runs.storage import AnswerStorage
 from askcli.services.usage import unbilled
 from askcli.store import ended_elsewhere, limits, questions, sizes, tables, usage
 from tests.api.test_quotas import used
 from tests.durability.test_orphans import REQUEST, Silent, silent_question
-from tests.durability.test_returning_runs import RESERVED, end, interrupted_question, row_of
+from tests.durability.test_returning_runs import RESERVED, end, interrupted_question, run_of
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.meanwhile import Meanwhile
@@ -55,14 +56,14 @@ def start_again(silent: Silent, *, is_queued: bool = False) -> Callable[[Connect
     """Return what another process writes that starts the question again."""
     row = new_row(silent.user_id, Ask("hello"), REQUEST) | {"id": silent.question_id}
     row |= {"request_hash": "", "process_id": new_id(), "is_queued": is_queued}
-    return lambda connection: silent.services.questions._start_again(connection, row, REQUEST)
+    run = Run(row, REQUEST, Place(lambda _: None))
+    return lambda connection: silent.services.questions._start_again(connection, row, run)
 
 
 async def end_unsent(
-    silent: Silent, row: Any, *, is_own: bool = False, is_confirmed: bool = True
+    silent: Silent, run: Run, *, is_own: bool = False, is_confirmed: bool = True
 ) -> None:
     """Store the end of a run that has sent nothing; its question was not its own in its turn."""
-    run = Run(dict(row), REQUEST, Place(lambda _: None))
     run.is_confirmed = is_confirmed
     answers = AnswerStorage(silent.database, silent.metering, silent.services.indexing)
     error: AskcliError = Interrupted()
@@ -76,10 +77,10 @@ async def end_unsent(
 
 def test_an_earlier_run_settles_nothing_of_a_later_one(url: str) -> None:
     async def scenario() -> None:
-        async with interrupted_question(url, is_queued=True) as (silent, row):
+        async with interrupted_question(url, is_queued=True) as (silent, run):
             assert await settled(silent) == (UNBILLED, True)
             assert await silent.database.write(start_again(silent))
-            await end_unsent(silent, row)
+            await end_unsent(silent, run)
             assert await settled(silent) == (RESERVED, False)
 
     asyncio.run(scenario())
@@ -91,10 +92,10 @@ def test_an_earlier_run_settles_nothing_of_one_that_starts_at_that_moment(
     url = new_database("postgres", migrated=True)
 
     async def scenario() -> None:
-        async with interrupted_question(url, is_queued=True) as (silent, row):
+        async with interrupted_question(url, is_queued=True) as (silent, run):
             again = Meanwhile(url, start_again(silent))
             monkeypatch.setattr(ended_elsewhere, "lock", again.after(ended_elsewhere.lock))
-            await end_unsent(silent, row)
+            await end_unsent(silent, run)
             assert await again.result()
             assert await settled(silent) == (RESERVED, False)
 
@@ -106,11 +107,11 @@ def test_an_earlier_run_settles_nothing_of_a_later_one_whose_question_was_delete
     url: str, is_queued: bool
 ) -> None:
     async def scenario() -> None:
-        async with interrupted_question(url, is_queued=True) as (silent, row):
+        async with interrupted_question(url, is_queued=True) as (silent, run):
             assert await silent.database.write(start_again(silent, is_queued=is_queued))
-            later = await row_of(silent)
+            later = await run_of(silent)
             await silent.services.history.remove(silent.user_id, silent.question_id)
-            await end_unsent(silent, row)
+            await end_unsent(silent, run)
             assert await settled(silent) == (UNBILLED if is_queued else RESERVED, False)
             if not is_queued:
                 await end(silent, later, "begun and ended")
@@ -150,12 +151,12 @@ def test_a_question_deleted_while_its_process_was_paused_costs_what_the_run_has_
 ) -> None:
     async def scenario() -> None:
         async with silent_question(url) as silent:
-            row = await row_of(silent)
+            run = await run_of(silent)
             await silent.services.history.remove(silent.user_id, silent.question_id)
             await silent.checks()
             assert await settled(silent) == (RESERVED, True)
             for _ in range(2):  # the reply to the first commit may have been lost
-                await end(silent, row, "begun and ended", is_billable=is_billable)
+                await end(silent, run, "begun and ended", is_billable=is_billable)
                 assert await settled(silent) == (BILLED if is_billable else UNBILLED, True)
 
     asyncio.run(scenario())
@@ -166,9 +167,9 @@ def test_a_run_that_was_not_confirmed_and_finds_no_row_costs_nothing(url: str) -
 
     async def scenario() -> None:
         async with silent_question(url) as silent:
-            row = await row_of(silent)
+            run = await run_of(silent)
             await silent.services.history.remove(silent.user_id, silent.question_id)
-            await end_unsent(silent, row, is_confirmed=False)
+            await end_unsent(silent, run, is_confirmed=False)
             assert await settled(silent) == (UNBILLED, True)
 
     asyncio.run(scenario())
@@ -182,8 +183,8 @@ def test_a_question_that_is_sent_as_it_is_deleted_keeps_its_reservation(
 
     async def scenario() -> None:
         async with silent_question(url, is_queued=True) as silent:
-            row = await row_of(silent)
-            ids, sent = (row["id"], row["run_id"]), {"is_queued": False}
+            run = await run_of(silent)
+            ids, sent = (run.question_id, run.id), {"is_queued": False}
             sending = Meanwhile(url, lambda c: questions.change(c, *ids, sent))
             monkeypatch.setattr(usage, "is_queued", sending.after(usage.is_queued))
             await silent.services.history.remove(silent.user_id, silent.question_id)
@@ -211,6 +212,45 @@ def test_a_question_that_is_started_again_as_older_ones_are_deleted_stays(
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("is_stored", [True, False])
+@pytest.mark.parametrize("meanwhile", ["deleted", "deleted when started again"])
+def test_a_run_whose_place_is_not_confirmed_costs_nothing_and_settles_no_other(
+    url: str, monkeypatch: pytest.MonkeyPatch, is_stored: bool, meanwhile: str
+) -> None:
+    """The reply that it is not queued any more is lost, and with it whether that is stored."""
+    monkeypatch.setattr(storage, "RETRY_SECONDS", 0)
+
+    async def scenario() -> None:
+        async with silent_question(url, is_queued=True) as silent:
+            run, write, later = await run_of(silent), silent.database.write, list[Run]()
+            lost = list[DatabaseUnavailable]()
+
+            async def losing_the_reply(work: Any, *args: Any) -> Any:
+                if lost:
+                    return await write(work, *args)
+                lost.append(DatabaseUnavailable(may_be_done=True))
+                if is_stored:
+                    await write(work, *args)
+                if meanwhile.endswith("again"):
+                    await silent.checks()
+                    if await write(start_again(silent)):
+                        later.append(await run_of(silent))
+                await silent.services.history.remove(silent.user_id, silent.question_id)
+                raise lost[0]
+
+            with monkeypatch.context() as patched:
+                patched.setattr(silent.database, "write", losing_the_reply)
+                await end_unsent(silent, run)
+            if later:
+                assert await settled(silent) == (RESERVED, False)
+                await end(silent, later[0], "begun and ended")
+            await silent.checks()
+            assert await settled(silent) == (BILLED if later else UNBILLED, True)
+            assert bool(later) == (not is_stored and meanwhile.endswith("again"))
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("end_of", ["an orphan", "cancelled", "its run"])
 def test_what_was_not_sent_counts_as_storage_until_it_is_started_again(
     url: str, end_of: str
@@ -219,17 +259,17 @@ def test_what_was_not_sent_counts_as_storage_until_it_is_started_again(
         async with silent_question(url, is_queued=True) as silent:
             write, user_id = silent.database.write, silent.user_id
             others = await write(_counted, user_id, 1_000_000)
-            row = await row_of(silent)
+            run = await run_of(silent)
             if end_of == "cancelled":
                 await silent.services.questions.cancel(user_id, silent.question_id)
             if end_of == "its run":
-                await end_unsent(silent, row, is_own=True)
+                await end_unsent(silent, run, is_own=True)
             await silent.checks()
             assert await settled(silent) == (UNBILLED, True)
             size = RESERVED[0] * unbilled.DAY // unbilled.BYTES_A_DAY
             assert await write(_full_at, user_id) == others + size
             if end_of != "its run":  # which comes back, and counts it no second time
-                await end_unsent(silent, row)
+                await end_unsent(silent, run)
                 assert await write(_full_at, user_id) == others + size
             if end_of != "cancelled":
                 assert await write(start_again(silent))

@@ -62,6 +62,16 @@ def cost(connection: Connection, question_id: UUID, *, is_settled: bool) -> RowM
     return connection.execute(_COST, which).mappings().first()
 
 
+def is_of(connection: Connection, question_id: UUID, reserved_at: datetime) -> bool:
+    """Whether a question's cost, or its reservation, is what was reserved at that time.
+
+    Not where a later run has reserved it anew, or the deletion of the question has released it.
+    """
+    is_kept = usage.c.settled.is_(True) | (usage.c.input_tokens > 0)
+    query = select(usage.c.question_id).where(usage.c.question_id == question_id, is_kept)
+    return connection.scalar(query.where(usage.c.created_at == reserved_at)) is not None
+
+
 def is_unbilled(question_id: ColumnElement[UUID]) -> ColumnElement[bool]:
     """Return the condition that a question's answer has ended and has cost nothing."""
     return exists().where(

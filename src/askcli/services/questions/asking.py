@@ -109,7 +109,7 @@ class Questions:
                 row |= {name: earlier[name] for name in ("id", "conversation_id", "created_at")}
             run = Run(row, request, place)
             try:
-                is_stored = await self._store(row, request, is_new=earlier is None)
+                is_stored = await self._store(row, run, is_new=earlier is None)
             except DatabaseUnavailable as error:
                 if error.may_be_done:
                     reserved.pop_all()
@@ -134,31 +134,29 @@ class Questions:
         request_info.current().is_replay = True
         return self._runs.join(as_question(row))
 
-    async def _store(self, row: dict[str, Any], request: Request, *, is_new: bool) -> bool:
+    async def _store(self, row: dict[str, Any], run: Run, *, is_new: bool) -> bool:
         """Store a question to be answered; False where its key was used meanwhile."""
         if not is_new:
-            return await self._database.write(self._start_again, row, request)
+            return await self._database.write(self._start_again, row, run)
         if is_long(row["question"]):  # no work for those who only send what is refused
-            await self._database.read(self._metering.check, row["user_id"], request)
+            await self._database.read(self._metering.check, row["user_id"], run.request)
         entry = await self._indexing.new(row["user_id"], row["question"])
         if is_long(row["question"]):
             admission.renew()  # it has waited
         try:
-            await self._database.write_entry(entry, self._add, row, entry, request)
+            await self._database.write_entry(entry, self._add, row, entry, run)
         except IntegrityError:
             if row["idempotency_key"] is None:
                 raise
             return False
         return True
 
-    def _add(
-        self, connection: Connection, row: dict[str, Any], entry: Entry, request: Request
-    ) -> None:
+    def _add(self, connection: Connection, row: dict[str, Any], entry: Entry, run: Run) -> None:
         """One transaction: the cost is reserved if and only if the question is stored."""
-        self._metering.reserve(connection, row, request)
+        self._metering.reserve(connection, row, run.request, at=run.reserved_at)
         questions.add(connection, row, entry)
 
-    def _start_again(self, connection: Connection, row: dict[str, Any], request: Request) -> bool:
+    def _start_again(self, connection: Connection, row: dict[str, Any], run: Run) -> bool:
         """Make a failed question a running one, its cost reserved anew; False if it is not failed.
 
         Of any number of requests at once, one succeeds.
@@ -167,7 +165,7 @@ class Questions:
         if not questions.start_again(connection, row):
             return False
         usage.release(connection, row["id"])
-        self._metering.reserve(connection, row, request, is_new=False)
+        self._metering.reserve(connection, row, run.request, at=run.reserved_at, is_new=False)
         return True
 
     async def _conversation(self, user_id: UUID, ask: Ask) -> Conversation:

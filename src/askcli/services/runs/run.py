@@ -11,6 +11,7 @@ from uuid import UUID
 from askcli.answerers.base import Begin, Finish, Request, Spent
 from askcli.errors import AskcliError
 from askcli.fair_queue import Place
+from askcli.services.clock import now
 from askcli.services.runs.retries import Attempts
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
@@ -26,6 +27,7 @@ class Run:
         self.question_id: UUID = row["id"]
         self.user_id: UUID = row["user_id"]
         self.is_queued: bool = row["is_queued"]  # as its row says
+        self.reserved_at = now()  # its cost: a later run of the question reserves its own
         self.is_confirmed = True  # whether its row is known to be stored
         self.has_parts = False  # whether parts of its text may be stored
         self.stream = AnswerStream(as_question(row))

@@ -25,7 +25,7 @@ from askcli.services.runs.run import Run
 from askcli.services.runs.stream import deletion_error, other_run_error, stored_error
 from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Metering, Outcome
-from askcli.store import ended_elsewhere, questions, users
+from askcli.store import ended_elsewhere, questions, usage, users
 from askcli.store.database import Database
 from askcli.store.search import Entry
 
@@ -134,10 +134,9 @@ class AnswerStorage:
         if row is not None and row["run_id"] == run.id:
             known = {name: values[name] for name in REPORTED_FIELDS}
             ended_elsewhere.complete(connection, row, known, entry)
-        elif row is not None or run.is_queued:
-            # The usage is a later run's, or may be: one that was found interrupted in the queue may
-            # have been started again before it was deleted. The deletion of one that is queued
-            # has released its reservation.
+        elif row is not None or not usage.is_of(connection, run.question_id, run.reserved_at):
+            # A later run's. That of a question that is gone may be this run's, too: where the reply
+            # to `_dequeue` was lost, it is not known whether the deletion has released it.
             return False
         self._metering.settle(connection, outcome)
         self._metering.correct(connection, outcome)  # where a check of orphans has settled it

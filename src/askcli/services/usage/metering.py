@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from math import inf
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,6 @@ from askcli.errors import (
     AskcliError,
     NotFound,
 )
-from askcli.services.clock import now
 from askcli.services.usage import quotas, unbilled
 from askcli.services.usage.quotas import Quota
 from askcli.store import usage, users
@@ -72,10 +72,12 @@ class Metering:
         row: Mapping[str, Any],
         request: Request,
         *,
+        at: datetime,
         is_new: bool = True,
     ) -> None:
         """Reserve the most that a question, about to be stored or started again, may cost.
 
+        `at` is the time of the reservation, which no other of this question has.
         Raises QuotaExceeded; RateLimited where the user has stored much without being billed;
         Unpriced where the quota is in dollars and the model's price is
         unknown; AccountDisabled; NotFound for a user who was deleted meanwhile.
@@ -87,11 +89,7 @@ class Metering:
             unbilled.check(user["full_at"] or 0, most.input_tokens or 0)
         else:
             unbilled.give_back(connection, row["user_id"], most.input_tokens or 0)
-        reservation = {
-            "question_id": row["id"],
-            "user_id": row["user_id"],
-            "created_at": now(),
-        }
+        reservation = {"question_id": row["id"], "user_id": row["user_id"], "created_at": at}
         usage.reserve(connection, reservation | _columns(most, cost))
 
     def check(self, connection: Connection, user_id: UUID, request: Request) -> None:
