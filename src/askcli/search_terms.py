@@ -85,6 +85,13 @@ def words(text: str) -> Iterator[Word]:
             yield from _words_of(text, *run.span())
 
 
+def folded_words(text: str) -> list[str]:
+    """Return the words of a text, folded and without their positions."""
+    if text.isascii():
+        return [run[:MAX_WORD_CHARACTERS] for run in _RUN.findall(text.lower())]
+    return [word.folded for word in words(text)]
+
+
 def _words_of(text: str, start: int, end: int) -> Iterator[Word]:
     at = start
     for run in IDEOGRAPHS.finditer(text, start, end):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 
@@ -10,6 +11,7 @@ import pytest
 
 from askcli.answerers.base import Begin, Finish, Message, Request
 from askcli.answerers.messages import MessagesClient
+from askcli.errors import ProviderOverloaded
 from tests.support.fake_anthropic import Reply, encoded, events_of
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -28,12 +30,14 @@ class Provider:
     def __init__(self, response: bytes) -> None:
         self._response = response
         self.connections = 0
+        self.requests = list[bytes]()
         self.closed = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until its client closes it."""
         self.connections += 1
         while head := await reader.read(65_536):
+            self.requests.append(head)
             if b"\r\n\r\n" in head:
                 writer.write(self._response)
         writer.close()
@@ -82,3 +86,43 @@ def test_a_whole_answer_leaves_its_connection_for_the_next_one() -> None:
         assert provider.connections == 1
 
     asyncio.run(twice())
+
+
+@pytest.mark.parametrize("system", [None, "Answer in \u00e9."])
+def test_a_request_after_the_first_is_what_the_sdk_would_have_sent(system: str | None) -> None:
+    """To the byte, but for the way in which its body is cut into packets."""
+    request = Request("m", (Message("user", 'a "\u00e9" \U0001f600\n'),), system, 10)
+    whole = b"".join(chunk(event) for event in EVENTS) + chunk(b"")
+
+    async def compared() -> None:
+        provider, other = Provider(HEAD + whole), Provider(HEAD + whole)
+        async with client_of(provider) as client:
+            for sent in (REQUEST, request):
+                assert [piece async for piece in client.stream(sent)]
+        async with client_of(other) as client:
+            assert [piece async for piece in client.stream(request)]
+        assert _without_port(provider.requests[1:]) == _without_port(other.requests)
+
+    asyncio.run(compared())
+
+
+def _without_port(requests: list[bytes]) -> bytes:
+    return re.sub(rb"127\.0\.0\.1:\d+", b"", b"".join(requests))
+
+
+def test_an_error_is_the_same_after_the_first_request() -> None:
+    body = b'{"type": "error", "error": {"type": "overloaded_error", "message": "m"}}'
+    head = b"HTTP/1.1 529 Overloaded\r\nretry-after: 7\r\ncontent-length: %d\r\n\r\n" % len(body)
+
+    async def compared() -> None:
+        provider = Provider(head + body)
+        failures = []
+        async with client_of(provider) as client:
+            for _ in range(2):
+                with pytest.raises(ProviderOverloaded) as raised:
+                    await anext(client.stream(REQUEST))
+                failures.append((str(raised.value), raised.value.retry_after))
+        assert failures[0] == failures[1]
+        assert failures[0][1] == 7
+
+    asyncio.run(compared())

@@ -17,6 +17,7 @@ from askcli.search_terms import (
     MAX_WORD_CHARACTERS,
     Term,
     fold,
+    folded_words,
     matches,
     terms,
     words,
@@ -47,7 +48,7 @@ def test_what_is_found_can_be_marked(query: str, name: str) -> None:
     ],
 )
 def test_the_words_of_a_text(text: str, folded: list[str]) -> None:
-    assert [word.folded for word in words(text)] == folded
+    assert [word.folded for word in words(text)] == folded == folded_words(text)
 
 
 def test_ideographs_in_a_row_are_the_same_words_as_each_alone() -> None:

@@ -9,6 +9,7 @@ import httpx2
 
 from askcli.answerers.base import Finish, Piece, Spent
 from askcli.answerers.bounded import has_events
+from askcli.answerers.failures import status_error
 from askcli.answerers.message_events import MessageEvents
 from askcli.answerers.sse import EventDecoder
 from askcli.contract import bounded_json
@@ -59,17 +60,7 @@ class AnswerReader:
     def _events(self, chunk: bytes) -> Iterator[Any]:
         for name, data in self._decoder.feed(chunk):
             if name == b"error":
-                raise self._reported(data)
+                raise status_error(self._response, data)  # of an event of the stream
             # A ping is no sign that the answer goes on: it is no piece, and restarts no deadline.
             if data and name not in (b"", b"ping"):
                 yield bounded_json.parse(data)
-
-    def _reported(self, data: bytes) -> Exception:
-        """Return the SDK's error for one that the provider reports in mid-stream."""
-        from anthropic import APIStatusError
-
-        try:
-            body = bounded_json.parse(data)
-        except ValueError:
-            body = None
-        return APIStatusError("an event", response=self._response, body=body)

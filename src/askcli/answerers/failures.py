@@ -14,6 +14,7 @@ from typing import Any
 
 from askcli.answerers import statuses
 from askcli.answerers.message_events import NO_ANSWER
+from askcli.contract import bounded_json
 from askcli.errors import AskcliError, Interrupted, ProviderFailed
 
 log = logging.getLogger("askcli.provider")
@@ -27,6 +28,17 @@ OF_WRONG_EVENTS = (
     LookupError,
     RecursionError,
 )
+
+
+def status_error(response: Any, data: bytes) -> Exception:
+    """Return the SDK's error for what a provider reports: a response, or an event of one."""
+    from anthropic import APIStatusError
+
+    try:
+        body = bounded_json.parse(data)
+    except (ValueError, RecursionError):
+        body = None
+    return APIStatusError("reported", response=response, body=body)
 
 
 def translate(error: Exception) -> AskcliError:

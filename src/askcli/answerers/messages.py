@@ -1,8 +1,9 @@
 """Client of the Messages API, by Anthropic's SDK; all calls of models go through it.
 
-The SDK makes the request, on its aiohttp backend, and its errors. The response is read as bytes: a
-model of the SDK for each event costs ten times the event (docs/adr/0002-dependencies.md). The SDK
-takes two seconds and 75 MB to import, so it is imported when it is first needed, in a thread.
+The SDK makes the request (see `answerers.requests`), on its aiohttp backend, and its errors. The
+response is read as bytes: a model of the SDK for each event costs ten times the event
+(docs/adr/0002-dependencies.md). The SDK takes two seconds and 75 MB to import, so it is imported
+when it is first needed, in a thread.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx2
@@ -22,6 +23,7 @@ from askcli.answerers.answer_reader import AnswerReader
 from askcli.answerers.base import Piece, Request
 from askcli.answerers.bounded import bound
 from askcli.answerers.failures import translate
+from askcli.answerers.requests import Requests
 from askcli.errors import AskcliError, ProviderFailed
 from askcli.settings.loopback import is_loopback
 
@@ -48,6 +50,8 @@ class MessagesClient:
         self._connect_seconds = connect_seconds
         self._base_url = base_url
         self._client: AsyncAnthropic | None = None
+        self._http: httpx2.AsyncClient | None = None
+        self._requests = Requests()
         self._opening = asyncio.Lock()
 
     @property
@@ -55,11 +59,20 @@ class MessagesClient:
         """Whether `open` returns at once."""
         return self._client is not None
 
-    async def open(self) -> AsyncAnthropic:
-        """Return the SDK's client, created at the first call."""
+    async def open(self) -> tuple[AsyncAnthropic, httpx2.AsyncClient]:
+        """Return the SDK's client and the HTTP client it uses, created at the first call."""
+        if self._client is not None and self._http is not None:
+            return self._client, self._http
         async with self._opening:
-            if self._client is None:
+            if self._client is None or self._http is None:
                 sdk = await asyncio.to_thread(importlib.import_module, "anthropic")
+                self._http = sdk.DefaultAioHttpClient(
+                    trust_env=not is_loopback(urlsplit(self._base_url or "").hostname or ""),
+                    event_hooks={"request": [self._requests.note], "response": [bound]},
+                    # A redirected request may have been taken, and the key is for one address.
+                    follow_redirects=False,
+                    limits=httpx2.Limits(max_connections=1000, keepalive_expiry=IDLE_SECONDS),
+                )
                 self._client = sdk.AsyncAnthropic(
                     api_key=self._api_key,
                     base_url=self._base_url,
@@ -68,15 +81,9 @@ class MessagesClient:
                     max_retries=0,
                     timeout=sdk.Timeout(None, connect=self._connect_seconds),
                     default_headers={"accept-encoding": "identity"},
-                    http_client=sdk.DefaultAioHttpClient(
-                        trust_env=not is_loopback(urlsplit(self._base_url or "").hostname or ""),
-                        event_hooks={"response": [bound]},
-                        # A redirected request may have been taken, and the key is for one address.
-                        follow_redirects=False,
-                        limits=httpx2.Limits(max_connections=1000, keepalive_expiry=IDLE_SECONDS),
-                    ),
+                    http_client=self._http,
                 )
-            return self._client
+            return self._client, self._http
 
     async def close(self) -> None:
         """Close the client's connections."""
@@ -86,7 +93,8 @@ class MessagesClient:
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
         """Yield the pieces of the answer. Raises a ProviderFailed."""
         try:
-            async with aclosing(await _response(await self.open(), request)) as response:
+            clients = await self.open()
+            async with aclosing(await self._requests.send(*clients, request)) as response:
                 reader = AnswerReader(request.model, response)
                 try:
                     async with aclosing(response.aiter_raw()) as chunks:
@@ -105,21 +113,6 @@ class MessagesClient:
             raise
         except Exception as error:
             raise translate(error) from error
-
-
-async def _response(client: AsyncAnthropic, request: Request) -> httpx2.Response:
-    """Return the response, whose body is not read yet.
-
-    `client.post` is what `client.messages.create` calls; without the latter's stream of models.
-    """
-    turns = [{"role": turn.role, "content": turn.content} for turn in request.messages]
-    body: dict[str, Any] = {"model": request.model, "max_tokens": request.max_tokens}
-    body |= {"messages": turns, "stream": True}
-    body |= {"system": request.system} if request.system else {}
-    post: Any = client.post  # its types know no stream of a plain response
-    response = await post("/v1/messages", body=body, cast_to=httpx2.Response, stream=True)
-    assert isinstance(response, httpx2.Response)
-    return response
 
 
 def _of_stream(error: Exception) -> Exception:

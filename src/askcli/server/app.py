@@ -44,6 +44,8 @@ def create_app(
         description="Ask a language model; every answer is stored.",
         lifespan=_lifespan,
         redirect_slashes=False,
+        # It would look for a configuration at each request, and report messages of errors.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         responses=openapi.ANY_PROBLEM,
         generate_unique_id_function=openapi.operation_id,
     )

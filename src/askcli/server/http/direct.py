@@ -6,7 +6,7 @@ one is wrong, FastAPI is called after all, and makes the error.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import Request, Response
@@ -72,7 +72,8 @@ def _is_known(dependant: Dependant) -> bool:
     """Whether nothing is asked for but what is provided here."""
     is_known = all(d.call in (get_caller, get_services) for d in dependant.dependencies)
     others = dependant.cookie_params, dependant.response_param_name, dependant.body_params[1:]
-    return is_known and not any(others)
+    are_optional = all(field.field_info.default is None for field in dependant.header_params)
+    return is_known and are_optional and not any(others)
 
 
 def _solver(dependant: Dependant) -> Callable[[Request], dict[str, Any] | None]:
@@ -82,7 +83,8 @@ def _solver(dependant: Dependant) -> Callable[[Request], dict[str, Any] | None]:
         [d.name or "" for d in dependant.dependencies if d.call is dependency]
         for dependency in (get_caller, get_services)
     )
-    query, headers = dependant.query_params, dependant.header_params
+    query = dependant.query_params
+    headers = [(field.name, field) for field in dependant.header_params]
     requests = [name for name in [dependant.request_param_name] if name]
 
     def solve(request: Request) -> dict[str, Any] | None:
@@ -94,19 +96,28 @@ def _solver(dependant: Dependant) -> Callable[[Request], dict[str, Any] | None]:
             if errors:
                 return None
             values[name] = value
-        sources: list[tuple[Any, Mapping[str, Any]]] = []
+        for name, field in headers:
+            value, errors = _header(request, field)
+            if errors:
+                return None
+            values[name] = value
         if query:
-            sources.append((query, request.query_params))
-        if headers:
-            sources.append((headers, request.headers))
-        for fields, source in sources:
-            more, errors = request_params_to_args(fields, source)
+            more, errors = request_params_to_args(query, request.query_params)
             if errors:
                 return None
             values |= more
         return values
 
     return solve
+
+
+def _header(request: Request, field: Any) -> tuple[Any, Any]:
+    """Return the validated value of an optional header that is no list, and what is wrong."""
+    value = request.headers.get(field.alias)
+    if value is None:
+        return None, None
+    validated: tuple[Any, Any] = field.validate(value, {}, loc=("header", field.alias))
+    return validated
 
 
 def _replayed(body: bytes) -> Receive:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +29,8 @@ class Ask:
         Fields that are not set are left out, so that a later version's new field does not change
         the digest of a question that was asked before it.
         """
-        fields = {name: value for name, value in asdict(self).items() if value is not None}
+        values = {name: getattr(self, name) for name in self.__slots__}
+        fields = {name: value for name, value in values.items() if value is not None}
         text = json.dumps(fields, default=str, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

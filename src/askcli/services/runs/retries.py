@@ -51,6 +51,8 @@ class RetryPolicy:
 
     async def prepare(self, answerer: Answerer) -> None:
         """Load what the answerer needs before its first request. Raises a ProviderFailed."""
+        if answerer.is_loaded:
+            return
         try:
             async with asyncio.timeout(self.first_token):
                 await answerer.warm()

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from askcli.errors import Unavailable
 from askcli.normalization import composed
-from askcli.search_terms import MAX_TEXT_CHARACTERS, Term, words
+from askcli.search_terms import MAX_TEXT_CHARACTERS, Term, folded_words
 from askcli.store.search import postgresql, sqlite
 from askcli.store.search.found import Conditions, Found, Part
 from askcli.store.tables import questions
@@ -135,4 +135,4 @@ def bounded(connection: Connection) -> Iterator[None]:
 
 
 def _words(text: str) -> list[str]:
-    return [word.folded for word in words(composed(text[:MAX_TEXT_CHARACTERS]))]
+    return folded_words(composed(text[:MAX_TEXT_CHARACTERS]))
