@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from askcli.errors import DatabaseUnavailable
 from askcli.store.database import Database
+from askcli.store.prepared import Prepared
+from askcli.store.tables import users
 from tests.support.databases import NewDatabase
 from tests.support.people import new_user
 
@@ -60,6 +63,36 @@ def test_what_may_be_done_is_not_done_again(new_database: NewDatabase) -> None:
             await database.write(work)
         assert failure.value.may_be_done
         assert runs == ["run"]
+        database.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_statement_of_the_driver_finds_all_connections_dead_at_once(
+    new_database: NewDatabase,
+) -> None:
+    """And not one after the other, of which the second would fail the unit."""
+
+    async def scenario() -> None:
+        url = new_database("postgres", migrated=True)
+        database, runs = Database(url), list[str]()
+        prepared = Prepared(lambda _: select(users.c.id))
+
+        def work(connection: Connection) -> int:
+            runs.append("run")
+            return len(prepared.rows(connection, {}))
+
+        together = threading.Barrier(3)
+
+        def wait(connection: Connection) -> int:
+            together.wait(30)  # so that each has a connection of its own
+            return work(connection)
+
+        await asyncio.gather(*(database.read(wait) for _ in range(3)))
+        await asyncio.to_thread(terminate_others, url)
+        runs.clear()
+        assert [await database.read(work) for _ in range(3)] == [0, 0, 0]
+        assert len(runs) == 4
         database.close()
 
     asyncio.run(scenario())

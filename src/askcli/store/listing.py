@@ -5,7 +5,7 @@ The ids and sizes of a page's questions are read first, then the texts of those 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from askcli.contract.shapes import Question
 from askcli.store import shown, sizes
+from askcli.store.prepared import Prepared
 from askcli.store.tables import questions
 
 
@@ -64,15 +65,19 @@ _CONDITIONS = {
 def page(connection: Connection, user_id: UUID, filter_: Filter) -> Page:
     """Return the user's questions, newest first, at most `filter_.limit`."""
     values = filter_.values
-    query = _newest(connection.dialect.name, frozenset(values))
-    ids, has_more = _fitting(connection, query, values | {"user_id": user_id}, filter_.limit)
-    if not ids:
+    # One more than the page: it shows whether there is a next one.
+    more = values | {"user_id": user_id, "limit": filter_.limit + 1}
+    candidates = _newest(frozenset(values)).rows(connection, more)
+    fitting: list[str] = sizes.fitting(candidates[: filter_.limit])
+    if not fitting:
         return Page([], None)
+    newest, oldest = UUID(fitting[0]), UUID(fitting[-1])
     if filter_.since or filter_.until:  # questions of other times may be between them
-        rows = shown.those(connection, user_id, ids)
-        return Page(in_order(rows, ids), ids[-1] if has_more else None)
-    rows = shown.between(connection, user_id, ids[0], ids[-1], filter_.conversation_id)
-    return Page(list(rows), ids[-1] if has_more else None)
+        ids = [UUID(id_) for id_ in fitting]
+        rows = in_order(shown.those(connection, user_id, ids), ids)
+    else:
+        rows = list(shown.between(connection, user_id, newest, oldest, filter_.conversation_id))
+    return Page(rows, oldest if len(fitting) < len(candidates) else None)
 
 
 def conditions_of(filter_: Filter) -> list[ColumnElement[bool]]:
@@ -81,26 +86,16 @@ def conditions_of(filter_: Filter) -> list[ColumnElement[bool]]:
 
 
 @cache
-def _newest(dialect: str, filters: frozenset[str]) -> Select[Any]:
-    query = _filtered(select(_c.id), dialect, filters)
-    return query.order_by(_c.id.desc()).limit(bindparam("limit"))
+def _newest(filters: frozenset[str]) -> Prepared:
+    """Return the query of the ids, as texts, and sizes of one user's questions."""
 
+    def query(dialect: str) -> Select[Any]:
+        of_user = select(shown.as_text(_c.id, dialect), sizes.of_texts(dialect)).where(
+            _c.user_id == bindparam("user_id"), *(_CONDITIONS[name] for name in sorted(filters))
+        )
+        return of_user.order_by(_c.id.desc()).limit(bindparam("limit"))
 
-def _filtered(query: Select[Any], dialect: str, filters: frozenset[str]) -> Select[Any]:
-    """Return the query for one user's questions, with their sizes, under these conditions."""
-    own = query.add_columns(sizes.of_texts(dialect))
-    conditions = [_CONDITIONS[name] for name in sorted(filters)]
-    return own.where(_c.user_id == bindparam("user_id"), *conditions)
-
-
-def _fitting(
-    connection: Connection, query: Select[Any], values: Mapping[str, Any], limit: int
-) -> tuple[list[UUID], bool]:
-    """Return the ids of a query of (id, bytes) that fit into a page, and whether there are more."""
-    # One more than the page: it shows whether there is a next one.
-    candidates = connection.execute(query, {**values, "limit": limit + 1}).all()
-    ids = sizes.fitting(candidates[:limit])
-    return ids, len(ids) < len(candidates)
+    return Prepared(query)
 
 
 def in_order(rows: Iterable[Question], ids: Sequence[UUID]) -> list[Question]:

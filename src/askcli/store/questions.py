@@ -212,7 +212,7 @@ def remove_older(connection: Connection, user_id: UUID, until: datetime, limit: 
     oldest = query.order_by(c.id).limit(limit)
     # Not all at once: where SQLite reads a row's time it reads through the texts before it.
     with connection.execute(oldest) as candidates:
-        ids = sizes.fitting(candidates, sizes.MAX_DELETED_BYTES)
+        ids: list[UUID] = sizes.fitting(candidates, sizes.MAX_DELETED_BYTES)
     those = delete(questions).where(c.user_id == user_id, c.id.in_(ids))
     # Once more: one of them may have been started again meanwhile.
     return connection.execute(those.where(c.status != "answering")).rowcount

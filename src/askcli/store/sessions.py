@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from askcli.store import batches, notifications
+from askcli.store.prepared import Prepared
 from askcli.store.tables import refresh_tokens, sessions, users
 
 
@@ -66,13 +67,24 @@ _SUPERSEDED_AT = select(refresh_tokens.c.superseded_at).where(
     refresh_tokens.c.generation == bindparam("generation"),
 )
 # Of each request, and no more columns than it needs.
-_LIVE_WITH_TOKEN = _LIVE.with_only_columns(
-    sessions.c.user_id,
-    sessions.c.used_generation,
-    users.c.disabled_at,
-    _SUPERSEDED_AT.scalar_subquery().label("superseded_at"),
-    maintain_column_froms=True,
+_CHECKED = Prepared(
+    lambda _: _LIVE.with_only_columns(
+        sessions.c.user_id,
+        sessions.c.used_generation,
+        users.c.disabled_at,
+        _SUPERSEDED_AT.scalar_subquery().label("superseded_at"),
+        maintain_column_froms=True,
+    )
 )
+
+
+class LiveSession(NamedTuple):
+    """What there is of a live session about its tokens of one generation."""
+
+    user_id: UUID
+    used_generation: int
+    disabled_at: datetime | None
+    superseded_at: datetime | None
 
 
 def live(connection: Connection, session_id: UUID, now: datetime) -> RowMapping | None:
@@ -82,13 +94,10 @@ def live(connection: Connection, session_id: UUID, now: datetime) -> RowMapping 
 
 def live_with_token(
     connection: Connection, session_id: UUID, generation: int, now: datetime
-) -> RowMapping | None:
-    """Return what a check of a live session and its tokens of this generation needs.
-
-    `user_id`, `disabled_at`, `used_generation` and `superseded_at`.
-    """
-    values = {"id": session_id, "generation": generation, "now": now}
-    return connection.execute(_LIVE_WITH_TOKEN, values).mappings().first()
+) -> LiveSession | None:
+    """Return what a check of a session and its tokens of this generation needs, if it is live."""
+    row = _CHECKED.first(connection, {"id": session_id, "generation": generation, "now": now})
+    return LiveSession(*row) if row else None
 
 
 def live_of_token(connection: Connection, token_hash: str, now: datetime) -> RowMapping | None:

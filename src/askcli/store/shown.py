@@ -6,7 +6,7 @@ itself; of what SQLite stores the texts are made here, which it would take longe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -28,22 +28,27 @@ from sqlalchemy import (
 from askcli.contract.shapes import Question
 from askcli.store import answer_parts
 from askcli.store.columns import UtcDateTime
+from askcli.store.prepared import Prepared
 from askcli.store.tables import questions
 
 _NAMES = tuple(Question.__annotations__)
+_STATUS = _NAMES.index("status")
+_AsText = Callable[[str], str]
 
 
 def question(connection: Connection, user_id: UUID, question_id: UUID) -> Question | None:
     """Return the user's question, None if there is none."""
     values = {"id": question_id, "user_id": user_id}
-    return next(_shown(connection, _by_id, values), None)
+    return next(_shown(connection, user_id, _BY_ID.rows(connection, values)), None)
 
 
 def those(
     connection: Connection, user_id: UUID, question_ids: Sequence[UUID]
 ) -> Iterator[Question]:
     """Yield those of the user's questions, in any order."""
-    return _shown(connection, _by_ids, {"ids": question_ids, "user_id": user_id})
+    values = {"ids": question_ids, "user_id": user_id}
+    rows = connection.execute(_by_ids(connection.dialect.name), values)
+    return _shown(connection, user_id, rows.all())
 
 
 def between(
@@ -52,37 +57,51 @@ def between(
     """Yield the user's questions of these ids and between them, the newest first."""
     values: dict[str, Any] = {"user_id": user_id, "newest": newest, "oldest": oldest}
     if conversation_id is None:
-        return _shown(connection, _between, values)
+        return _shown(connection, user_id, _BETWEEN.rows(connection, values))
     values["conversation_id"] = conversation_id
-    return _shown(connection, _of_conversation_between, values)
+    return _shown(connection, user_id, _OF_CONVERSATION.rows(connection, values))
 
 
-def _shown(connection: Connection, query: Any, values: dict[str, Any]) -> Iterator[Question]:
-    """Yield the questions of a query; those that are running have their parts from another one.
+def _shown(
+    connection: Connection, user_id: UUID, rows: Iterable[Sequence[Any]]
+) -> Iterator[Question]:
+    """Yield the questions of rows; those that are running have their parts from another query.
 
     In a statement of its own: SQLite would read each long text twice to know which they are.
     """
-    dialect = connection.dialect.name
-    as_shown = _of_sqlite if dialect == "sqlite" else _of_postgresql
-    for row in connection.execute(query(dialect), values).all():
-        if row.status != "answering":
-            yield as_shown(row)
+    as_id, as_time = _CONVERSIONS[connection.dialect.name]
+    for row in rows:
+        if row[_STATUS] != "answering":
+            yield _of_row(row, as_id, as_time)
             continue
-        own = {"id": UUID(row.id), "user_id": values["user_id"]}
-        running = connection.execute(_by_id(dialect, with_parts=True), own).first()
+        own = {"id": UUID(row[0]), "user_id": user_id}
+        running = _WITH_PARTS.first(connection, own)
         if running is not None:  # not deleted meanwhile
-            yield as_shown(running)
+            yield _of_row(running, as_id, as_time)
 
 
-def _of_postgresql(row: Iterable[Any]) -> Question:
-    return dict(zip(_NAMES, row, strict=True))  # type: ignore[return-value]
-
-
-def _of_sqlite(row: Iterable[Any]) -> Question:
-    (id_, user, conversation, *texts, created_at, answered_at) = row
-    values = (_uuid(id_), _uuid(user), _uuid(conversation), *texts)
-    times = _time(created_at), answered_at and _time(answered_at)
-    return dict(zip(_NAMES, (*values, *times), strict=True))  # type: ignore[return-value]
+def _of_row(row: Sequence[Any], as_id: _AsText, as_time: _AsText) -> Question:
+    """Return a question; a display is filled in half the time that `dict(zip(…))` takes."""
+    id_, user_id, conversation_id, question, system, answer, status, stop_reason, *others = row
+    error, model, max_tokens, input_tokens, output_tokens, cost_usd, created_at, end = others
+    return {
+        "id": as_id(id_),
+        "user_id": as_id(user_id),
+        "conversation_id": as_id(conversation_id),
+        "question": question,
+        "system": system,
+        "answer": answer,
+        "status": status,
+        "stop_reason": stop_reason,
+        "error": error,
+        "model": model,
+        "max_tokens": max_tokens,
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+        "cost_usd": cost_usd,
+        "created_at": as_time(created_at),
+        "answered_at": end and as_time(end),
+    }
 
 
 def _uuid(digits: str) -> str:
@@ -93,16 +112,24 @@ def _time(stored: str) -> str:
     return f"{stored[:10]}T{stored[11:]}Z"
 
 
+# What PostgreSQL has written stays as it is.
+_CONVERSIONS: dict[str, tuple[_AsText, _AsText]] = {
+    "sqlite": (_uuid, _time),
+    "postgresql": (str, str),
+}
+
+
 @cache
 def _columns(dialect: str, *, with_parts: bool = False) -> Sequence[ColumnElement[Any]]:
     """Return the columns of a question with the contract's names, in its order."""
     stored: dict[str, ColumnElement[Any]] = {c.name: c for c in questions.c}
     if with_parts:
         stored["answer"] = answer_parts.text_so_far(dialect)
-    return [_as_text(stored[name], dialect).label(name) for name in _NAMES]
+    return [as_text(stored[name], dialect).label(name) for name in _NAMES]
 
 
-def _as_text(column: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
+def as_text(column: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
+    """Return an id or a time as text: PostgreSQL writes it, SQLite has it so, in its own form."""
     if not isinstance(column.type, Uuid | UtcDateTime):
         return column
     if dialect == "sqlite":
@@ -118,17 +145,6 @@ def _own(dialect: str, *conditions: ColumnElement[bool], with_parts: bool = Fals
     return query.where(questions.c.user_id == bindparam("user_id"), *conditions)
 
 
-@cache
-def _by_id(dialect: str, *, with_parts: bool = False) -> Select[Any]:
-    return _own(dialect, questions.c.id == bindparam("id"), with_parts=with_parts)
-
-
-@cache
-def _by_ids(dialect: str) -> Select[Any]:
-    return _own(dialect, questions.c.id.in_(bindparam("ids", expanding=True)))
-
-
-@cache
 def _between(dialect: str, *conditions: ColumnElement[bool]) -> Select[Any]:
     newest, oldest = (bindparam(name, type_=Uuid()) for name in ("newest", "oldest"))
     query = _own(dialect, questions.c.id <= newest, questions.c.id >= oldest, *conditions)
@@ -136,5 +152,13 @@ def _between(dialect: str, *conditions: ColumnElement[bool]) -> Select[Any]:
 
 
 @cache
-def _of_conversation_between(dialect: str) -> Select[Any]:
-    return _between(dialect, questions.c.conversation_id == bindparam("conversation_id"))
+def _by_ids(dialect: str) -> Select[Any]:
+    return _own(dialect, questions.c.id.in_(bindparam("ids", expanding=True)))
+
+
+_HAS_ID = questions.c.id == bindparam("id")
+_IN_CONVERSATION = questions.c.conversation_id == bindparam("conversation_id")
+_BY_ID = Prepared(lambda dialect: _own(dialect, _HAS_ID))
+_WITH_PARTS = Prepared(lambda dialect: _own(dialect, _HAS_ID, with_parts=True))
+_BETWEEN = Prepared(_between)
+_OF_CONVERSATION = Prepared(lambda dialect: _between(dialect, _IN_CONVERSATION))

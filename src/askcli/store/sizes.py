@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from uuid import UUID
+from typing import TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -20,6 +20,8 @@ from sqlalchemy import (
 )
 
 from askcli.store.tables import answer_parts, questions
+
+Id = TypeVar("Id")
 
 # Texts of one page, and those deleted in one transaction, in bytes as UTF-8.
 MAX_BYTES = 4_194_304
@@ -70,10 +72,10 @@ def _of_parts(size: ColumnElement[int]) -> ColumnElement[int]:
 
 
 def fitting(
-    candidates: Iterable[Row[UUID, int] | tuple[UUID, int]], limit: int = MAX_BYTES
-) -> list[UUID]:
+    candidates: Iterable[Row[Id, int] | tuple[Id, int]], limit: int = MAX_BYTES
+) -> list[Id]:
     """Return the ids of the first of these (id, bytes) that fit; the very first in any case."""
-    ids: list[UUID] = []
+    ids: list[Id] = []
     remaining = limit
     for question_id, size in candidates:
         remaining -= size

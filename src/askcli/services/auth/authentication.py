@@ -115,9 +115,9 @@ class Authentication:
 
 def _check_session(connection: Connection, login: Login, generation: int) -> None:
     session = sessions.live_with_token(connection, login.session_id, generation, now())
-    if session is None or session["user_id"] != login.user_id:
+    if session is None or session.user_id != login.user_id:
         raise SessionEnded()
-    if session["disabled_at"]:
+    if session.disabled_at:
         raise AccountDisabled()
-    if session["superseded_at"] or generation > session["used_generation"]:
+    if session.superseded_at or generation > session.used_generation:
         raise Unsettled

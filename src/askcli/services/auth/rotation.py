@@ -116,7 +116,7 @@ def use_access_token(connection: Connection, login: Login, generation: int) -> S
     session = sessions.live_with_token(
         connection, login.session_id, generation, shared_clock.now(connection)
     )
-    if session and session["superseded_at"]:
+    if session and session.superseded_at:
         return end_stolen(connection, login)
     sessions.use_generation(connection, login.session_id, generation)
     return None
