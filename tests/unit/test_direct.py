@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from askcli.client.direct import DirectTransport
+from askcli.errors import BadResponse
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-name: \xe9\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
@@ -122,6 +123,37 @@ def test_no_other_status_below_200_is_an_answer(status: bytes) -> None:
 def test_heads_have_a_limit(head: bytes) -> None:
     with serving([head + OK]) as client, pytest.raises(httpx2.RemoteProtocolError):
         client.get("/")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"content-length: 2\r\ncontent-length: 9",
+        b"content-length: 2, 9",
+        b"content-length: +2",
+        b"content-length: 2\r\ntransfer-encoding: chunked",
+        b"transfer-encoding: gzip, chunked",
+        b"transfer-encoding: chunked\r\ntransfer-encoding: identity",
+        b"content-length: 2\r\nx-name: a\r\n b",
+        b"x-name: a\r\n\tb\r\ncontent-length: 2",
+        b"content-length: 2\r\nx-name: a\rcontent-length: 9",
+        b"content-length : 2",
+        b"content-length: 2\r\nno name",
+    ],
+)
+def test_a_head_that_can_be_read_in_two_ways_is_refused(lines: bytes) -> None:
+    response = b"HTTP/1.1 200 OK\r\n" + lines + b"\r\n\r\nok"
+    with serving([response], [OK]) as client:
+        with pytest.raises(BadResponse) as refused:
+            client.get("/")
+        assert refused.value.exit_code == 5
+        assert client.get("/").text == "ok"
+
+
+def test_the_same_length_twice_is_one_length() -> None:
+    twice = OK.replace(b"\r\n\r\n", b"\r\nContent-Length: 2\r\n\r\n")
+    with serving([twice, OK]) as client:
+        assert [client.get("/").text for _ in range(2)] == ["ok", "ok"]
 
 
 def test_what_is_no_http_is_an_error_before_it_ends() -> None:

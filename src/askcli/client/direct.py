@@ -7,24 +7,21 @@ takes a sixth of the time in which a short question is asked.
 from __future__ import annotations
 
 import io
-import re
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import httpx2
 
-from askcli.client import network
+from askcli.client import heads, network
 from askcli.settings.loopback import LOCALHOST, is_localhost
 
 CHUNK_BYTES = 65_536
 IDLE_SECONDS = 5.0  # httpx2's own
-HEAD_BYTES = 65_536  # of a response and the provisional ones before it
-_PROVISIONAL = re.compile(rb"\S+\s+1(?!01)\d\d\s")
 
 
 class DirectTransport(httpx2.BaseTransport):
@@ -103,7 +100,7 @@ class _Response(HTTPResponse):
 
     def begin(self) -> None:
         stream = self.fp
-        head = _head(stream)
+        head = heads.read(stream)
         self.fp = io.BufferedReader(io.BytesIO(head))
         try:
             super().begin()
@@ -111,23 +108,6 @@ class _Response(HTTPResponse):
             self.fp = stream
         if self.status < 200:  # 101, which is never asked for; or `+103`
             raise HTTPException("the response switches protocols.")
-
-
-def _head(stream: BinaryIO) -> bytes:
-    """Read up to the end of a head that is not of a provisional response, and return that."""
-    lines: list[bytes] = []
-    left = HEAD_BYTES
-    while True:
-        lines.append(line := stream.readline(left))
-        left -= len(line)
-        if not line.endswith(b"\n"):
-            raise HTTPException("the head of the response is cut off or too long.")
-        if not lines[0].startswith(b"HTTP/"):
-            raise HTTPException("the response is not HTTP.")
-        if line in (b"\r\n", b"\n"):
-            if not _PROVISIONAL.match(lines[0]):
-                return b"".join(lines)
-            lines.clear()
 
 
 class _Connection(HTTPConnection):
