@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from uuid import uuid4
 
@@ -90,3 +91,22 @@ def test_a_misspelt_variable_is_reported_unless_quiet(new_cli: NewCli) -> None:
     done = cli.in_process("status", "--json")
     assert (done.code, done.err) == (0, f"askcli: warning: {expected}\n")
     assert expected not in cli.in_process("ask", "-q", "--server", "http://127.0.0.1:9", "x").err
+
+
+@pytest.mark.parametrize("words", [["config"], ["status"]])
+@pytest.mark.parametrize("kind", ["pipe", "device", "directory"])
+def test_a_config_file_that_is_no_ordinary_one_is_told(
+    new_cli: NewCli, words: list[str], kind: str
+) -> None:
+    cli = new_cli()
+    path = cli.home / ".config/askcli/config.toml"
+    path.parent.mkdir(parents=True, mode=0o700)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    done = cli.fresh(*words)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), done
+    assert f"cannot read {path}: it is not an ordinary file." in done.err

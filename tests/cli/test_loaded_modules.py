@@ -36,7 +36,7 @@ cli.reference.groups errors errors.*"""
 # By commands that call a server.
 CONNECTED = """cli.commands cli.input.numbers cli.input.options cli.input.variables client
 client.address client.api client.auth client.bounded client.credentials client.credentials_format
-client.deadline client.direct client.events client.login client.network client.reviving
+client.deadline client.direct client.events client.heads client.login client.network client.reviving
 client.server_entry client.target client.transport contract contract.bounded_json contract.health
 contract.limits contract.protocol contract.shapes contract.validation files problems settings
 settings.*"""

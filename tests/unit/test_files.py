@@ -22,6 +22,7 @@ from askcli.files import (
     is_trusted_directory,
     locked,
     private_directory,
+    read,
     remove_leftovers,
     write_private,
 )
@@ -249,3 +250,18 @@ def test_an_output_takes_over_no_permissions_of_what_comes_after_its_check(tmp_p
     kept.chmod(0o666)  # as a new file may be that has the number of the old one
     output.write(b"answer")
     assert mode(kept) == 0o600
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "directory"])
+def test_what_is_no_ordinary_file_is_not_read(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "file"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    with pytest.raises(OSError, match="not an ordinary file"):
+        read(path)
+    with pytest.raises(Failed, match="not an ordinary file"):
+        create_private(path, b"new")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -142,6 +143,19 @@ def write_private(path: Path, content: bytes, *, synced: bool = True) -> None:
         replacement.commit(content)
 
 
+def read(path: Path) -> bytes:
+    """Return the file's content. Raises OSError, also for a pipe or device, which may not end."""
+    # Without O_NONBLOCK a pipe would be waited for until somebody writes to it.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is not an ordinary file", str(path))
+        with open(handle, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(handle)
+
+
 def create_private(path: Path, content: bytes) -> bytes:
     """Create the file with `content` unless it exists, and return its content.
 
@@ -153,7 +167,7 @@ def create_private(path: Path, content: bytes) -> bytes:
             write_private(path, content)
         if path.stat().st_mode & 0o077:
             path.chmod(0o600)
-        return path.read_bytes()
+        return read(path)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 import platformdirs
 
+from askcli import files
 from askcli.errors import Misused
 from askcli.settings.fields import Settings, variable_name
 from askcli.settings.parsers import path as absolute
@@ -108,7 +109,7 @@ def _directories(environment: Mapping[str, str]) -> dict[str, Path]:
 
 def _config_file(path: Path) -> dict[str, str]:
     try:
-        content = path.read_bytes()
+        content = files.read(path)
     except FileNotFoundError:
         return {}
     except OSError as error:

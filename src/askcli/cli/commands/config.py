@@ -15,7 +15,7 @@ from askcli.cli.input import options, stdin
 from askcli.cli.output import console
 from askcli.cli.reference import groups
 from askcli.errors import Failed, Misused
-from askcli.files import locked, private_directory, write_private
+from askcli.files import locked, private_directory, read, write_private
 from askcli.settings import Settings
 
 app = groups.new("The config file.", invoke_without_command=True)
@@ -116,7 +116,7 @@ def _read() -> Any:
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        return tomlkit.parse(_path().read_text(encoding="utf-8"))
+        return tomlkit.parse(read(_path()).decode("utf-8"))
     except FileNotFoundError:
         return tomlkit.document()
     except OSError as error:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from askcli.errors import Failed
-from askcli.files import private_directory, write_private
+from askcli.files import private_directory, read, write_private
 
 FORGOTTEN_SECONDS = 30 * 86_400
 # Enough of the last question to recognize the conversation.
@@ -70,7 +70,7 @@ class Terminal:
         if self._path is None:
             return {}
         try:
-            entries: dict[str, dict[str, str]] = json.loads(self._path.read_bytes())
+            entries: dict[str, dict[str, str]] = json.loads(read(self._path))
             return entries
         except (OSError, ValueError):
             return {}

@@ -12,7 +12,7 @@ import platformdirs
 from askcli.cli.output import console
 from askcli.contract.shapes import Question
 from askcli.errors import Failed
-from askcli.files import private_directory, write_private
+from askcli.files import private_directory, read, write_private
 
 MOST_IDS = 200
 
@@ -58,7 +58,7 @@ def _path(name: str) -> Path:
 
 def _read(name: str) -> list[str]:
     with suppress(OSError, UnicodeDecodeError):
-        return _path(name).read_text(encoding="utf-8").splitlines()
+        return read(_path(name)).decode("utf-8").splitlines()
     return []
 
 
