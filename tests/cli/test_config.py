@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from askcli.settings import Settings
 from tests.support.cli import NewCli
 from tests.support.secrets import SECRETS
 
@@ -110,3 +111,21 @@ def test_a_config_file_that_is_no_ordinary_one_is_told(
     done = cli.fresh(*words)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), done
     assert f"cannot read {path}: it is not an ordinary file." in done.err
+
+
+def test_no_password_of_a_url_is_shown_or_taken_from_the_command_line(new_cli: NewCli) -> None:
+    cli, url = new_cli(), "https://somebody:pass@word@gateway.example/v1?x=1"
+    refused = cli.in_process("config", "set", "anthropic_base_url", url)
+    assert (refused.code, "through stdin" in refused.err) == (2, True)
+    path = cli.home / ".config/askcli/config.toml"
+    assert not path.exists()
+    assert cli.in_process("config", "set", "anthropic_base_url", "-", stdin=url).code == 0
+    assert url in path.read_text()
+    shown = "https://gateway.example/v1?x=1"
+    assert cli.in_process("config").out == f"anthropic_base_url = {shown}\n"
+    assert json.loads(cli.in_process("config", "--json").out) == {"anthropic_base_url": shown}
+    path.write_text(f"server = {url!r}\n")  # which no command would have set
+    for words in (["config"], ["status"], ["status", "--json"], ["models"]):
+        done = cli.in_process(*words)
+        assert ("word@" in done.out + done.err, "somebody" in done.out + done.err) == (False, False)
+    assert url not in repr(Settings(anthropic_base_url=url))

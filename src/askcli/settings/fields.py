@@ -27,8 +27,15 @@ _UNPREFIXED = {
 }
 
 
-def _setting(default: Any, parse: Callable[[str], Any] = str, *, secret: bool = False) -> Any:
-    return field(default=default, repr=not secret, metadata={"parse": parse, "secret": secret})
+def _setting(
+    default: Any,
+    parse: Callable[[str], Any] = str,
+    *,
+    secret: bool = False,
+    is_shown: bool = True,
+) -> Any:
+    is_shown = is_shown and not secret
+    return field(default=default, repr=is_shown, metadata={"parse": parse, "secret": secret})
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # none are compared, and every command makes them
@@ -38,7 +45,8 @@ class Settings:
     jwt_secret: str | None = _setting(None, secret=True)
     jwt_secret_previous: str | None = _setting(None, secret=True)
     anthropic_api_key: str | None = _setting(None, secret=True)
-    anthropic_base_url: str | None = _setting(None, parsers.http_url)
+    # It may contain a password, which no description of the settings shows.
+    anthropic_base_url: str | None = _setting(None, parsers.http_url, is_shown=False)
     db_conn_string: str | None = _setting(None, secret=True)
     host: str = _setting("127.0.0.1")
     port: int = _setting(3000, parsers.integer(0, 65535))

@@ -16,7 +16,7 @@ from askcli.cli.output import console
 from askcli.cli.reference import groups
 from askcli.errors import Failed, Misused
 from askcli.files import locked, private_directory, read, write_private
-from askcli.settings import Settings
+from askcli.settings import Settings, parsers
 
 app = groups.new("The config file.", invoke_without_command=True)
 
@@ -62,7 +62,7 @@ def set_(
     _check_name(name)
     if value == "-":
         value = stdin.line("`-`").strip()
-    elif _is_secret(name):  # all users of the machine can read command lines
+    elif name != "server" and _masked(name, value) != value:  # others can read command lines
         raise Misused(f"{name} is a secret: give it through stdin, askcli config set {name} -")
     if not value:
         raise Misused(f"no value; to take it out: askcli config unset {name}")
@@ -138,7 +138,10 @@ def _check_name(name: str) -> None:
 
 
 def _masked(name: str, value: Any) -> Any:
-    return "(set)" if _is_secret(name) else value
+    """Return the value as it is shown in a list: no secret, and no password of a URL."""
+    if _is_secret(name):
+        return "(set)"
+    return parsers.without_password(value) if isinstance(value, str) and "://" in value else value
 
 
 def _is_secret(name: str) -> bool:
