@@ -90,6 +90,8 @@ def _shown(stage: Stage, asked: Asked, row: dict[str, Any]) -> Iterator[str]:
     name, stored = asked.marker, row["answer"]
     dead = [c for c in stage.provider.calls if c.marker == name and c.process.died_at is not None]
     for attempt in asked.attempts:
+        if attempt.question_id != str(UUID(str(row["id"]))):  # of one that was deleted
+            continue
         shown = attempt.shown
         if dead and row["status"] != "answered":
             shown = shown[: len(stored)]

@@ -21,6 +21,7 @@ class Faults:
         self._world = stage.world
         self._network = stage.network
         self._down = set[str]()  # replicas that are not to be started yet
+        self._are_over = False
 
     def schedule(self) -> None:
         """Let each happen in its time."""
@@ -36,6 +37,8 @@ class Faults:
         self._world.after(RESTART_SECONDS, self._supervise)
 
     def _happen(self, fault: Fault) -> None:
+        if self._are_over:  # all users had an end before it
+            return
         detail = f" {fault.detail}" if fault.detail else ""
         target = "all" if fault.target < 0 else fault.target + 1
         self._world.tell(f"fault: {fault.kind}{detail} of {target}, {fault.seconds} s", "world")
@@ -118,6 +121,7 @@ class Faults:
         """End all faults."""
         stage = self._stage
         self._world.tell("all faults end", "world")
+        self._are_over = True
         self._network.slow, self._network.is_refusing, self._network.duplicates = 0.0, False, 0
         self._network.swallow("")
         stage.provider.behaviour = None
