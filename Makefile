@@ -30,8 +30,8 @@ soak: .venv ## Run the tests, and the long rounds of the checks too
 SEEDS ?= 1000
 
 .PHONY: nights
-nights: .venv ## Simulate nights with faults: SEEDS=1000 of them, from seed FROM=0 on
-	$(BIN)/python -m tests.simulation $(or $(FROM),0) --count $(SEEDS)
+nights: .venv ## Simulate nights with faults: SEEDS=1000 of them, from seed FROM=0 on; POSTGRES=1
+	$(BIN)/python -m tests.simulation $(or $(FROM),0) --count $(SEEDS) $(if $(POSTGRES),--postgres)
 
 .PHONY: check
 check: .venv ## Format, lint, types, import directions

@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+import psycopg
+
 from tests.simulation import night
+from tests.simulation.databases import Databases, Postgres
 from tests.simulation.night import Night
 from tests.simulation.plan import Plan, draw, loads
 from tests.simulation.planted import BUGS
 from tests.simulation.shrink import shortest
+from tests.support.databases import postgres_in
 
 PROGRESS_SECONDS = 1.0
+
+Run = Callable[[Plan], Night]
 
 cpu, wall = time.process_time, time.perf_counter
 
@@ -29,34 +39,58 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1, help="nights to run")
     parser.add_argument("--shrink", action="store_true", help="drop faults while it fails")
     parser.add_argument("--plan", type=Path, help="a file with a plan as JSON")
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL of their own")
     parser.add_argument("--bug", choices=sorted(BUGS), help="with a planted bug")
     options = parser.parse_args()
-    with BUGS[options.bug]() if options.bug else night.correct():
+    bug = BUGS[options.bug]() if options.bug else night.correct()
+    with _databases(is_postgres=options.postgres) as databases, bug:
+        run, also = partial(night.run, databases=databases), " --postgres" * options.postgres
         if options.count > 1:
-            return _many(range(options.seed, options.seed + options.count))
+            return _many(range(options.seed, options.seed + options.count), run, also)
         plan = loads(options.plan.read_text()) if options.plan else draw(options.seed)
-        return _one(shortest(plan, night.run) if options.shrink else plan)
+        return _one(shortest(plan, run) if options.shrink else plan, run)
 
 
-def _one(plan: Plan) -> int:
-    result = night.run(plan)
+@contextmanager
+def _databases(*, is_postgres: bool) -> Iterator[Databases]:
+    if not is_postgres:
+        yield night.on_sqlite()
+        return
+    # Not in memory: PostgreSQL, which never runs as root, must be able to enter it.
+    with tempfile.TemporaryDirectory(prefix="askcli-nights-") as base:
+        Path(base).chmod(0o755)
+        server = postgres_in(Path(base), "delete")
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+        databases = Postgres(server.get_uri())
+        try:
+            yield databases
+        finally:
+            night.forget()
+            databases.close()
+            server.cleanup()
+
+
+def _one(plan: Plan, run: Run) -> int:
+    result = run(plan)
     print(*result.story, sep="\n")
     print(f"the plan: {plan.dumps()}")
     print(*result.wrong or ["nothing is wrong"], sep="\n")
     return int(bool(result.wrong))
 
 
-def _many(seeds: range) -> int:
+def _many(seeds: range, run: Run, also: str) -> int:
+    """`also` are the options with which a seed that fails is to be run again."""
     counts, failed = Counter[str](), list[Night]()
     begin, began, told = cpu(), wall(), wall()
     for number, seed in enumerate(seeds, 1):
-        result = night.run(draw(seed))
+        result = run(draw(seed))
         counts += result.counts
         if result.wrong:
             failed.append(result)
-            print(
-                f"\nseed {seed}: {result.wrong[0]}\n  .venv/bin/python -m tests.simulation {seed}"
-            )
+            print(f"\nseed {seed}: {result.wrong[0]}")
+            print(f"  .venv/bin/python -m tests.simulation {seed}{also}")
         if wall() - told > PROGRESS_SECONDS or number == len(seeds):
             told = wall()
             done = "#" * (30 * number // len(seeds))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from askcli.errors import AskcliError
+from tests.simulation.databases import Rows
 from tests.simulation.shell import Shell
 from tests.simulation.users import Asked, User
 from tests.simulation.world import Clock
 
 if TYPE_CHECKING:
     from tests.simulation.night import Stage
-
-Rows = list[dict[str, Any]]
 
 
 def wrong(stage: Stage) -> list[str]:
@@ -34,15 +32,11 @@ def wrong(stage: Stage) -> list[str]:
 
 def rows(stage: Stage, query: str) -> Rows:
     """Read the database, beside the product."""
-    with sqlite3.connect(stage.directory / "askcli.db") as connection:
-        connection.row_factory = sqlite3.Row
-        result = [dict(row) for row in connection.execute(query)]
-    connection.close()
-    return result
+    return stage.databases.rows(query)
 
 
 def _stored(stage: Stage) -> dict[str, dict[str, Any]]:
-    return {str(UUID(row["id"])): row for row in rows(stage, "SELECT * FROM questions")}
+    return {str(UUID(str(row["id"]))): row for row in rows(stage, "SELECT * FROM questions")}
 
 
 def _marker(row: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from tests.simulation.loop import Process
 from tests.simulation.world import World
@@ -20,16 +20,8 @@ FAILURES = {
 }
 
 
-def failure(kind: str) -> sqlite3.OperationalError:
-    """The error of SQLite."""
-    code, text = FAILURES[kind]
-    error = sqlite3.OperationalError(text)
-    error.sqlite_errorcode = code
-    return error
-
-
 class Disk:
-    """The database as one replica reaches it."""
+    """The database as one replica reaches it; here an SQLite one."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -40,31 +32,33 @@ class Disk:
         self.kill: Any = None
 
     def take(self, engine: Engine) -> None:
-        """Stand between an engine and SQLite."""
+        """Stand between an engine and its database."""
         dialect: Any = engine.dialect
         begin, commit = type(dialect).do_begin, type(dialect).do_commit
 
         def do_begin(connection: Any) -> None:
-            if self.process is None or self.process.is_dead:
-                raise failure("away")
-            if self.state in ("away", "locked"):
-                raise failure(self.state)
+            if self.is_away:
+                raise self.failure("away", connection)
+            if self.state == "locked" and self.waits_for_locks(connection):
+                raise self.failure("locked", connection)
             begin(dialect, connection)
 
         def do_commit(connection: Any) -> None:
-            changes, before = connection.total_changes, connection.info.get("changes", 0)
-            connection.info["changes"] = changes
-            if changes == before:  # it has only read
-                commit(dialect, connection)
+            if self.has_written(connection):
+                self._commit(connection, lambda: commit(dialect, connection))
             else:
-                self._commit(lambda: commit(dialect, connection))
+                commit(dialect, connection)
 
         dialect.do_begin, dialect.do_commit = do_begin, do_commit
 
-    def _commit(self, commit: Callable[[], None]) -> None:
+    @property
+    def is_away(self) -> bool:
+        return self.process is None or self.process.is_dead or self.state == "away"
+
+    def _commit(self, connection: Any, commit: Callable[[], None]) -> None:
         what = self.next_commits.pop(0) if self.next_commits else self.state
         if what in FAILURES:
-            raise failure(what)
+            raise self.failure(what, connection)
         if not what.endswith("before"):
             commit()
         if not what:
@@ -73,9 +67,62 @@ class Disk:
         if what.startswith("die") and self.process:
             self.process.is_dead = True
             self._world.after(0.0, self.kill)
-        raise failure("lost")
+        raise self.failure("lost", connection)
 
     def leave(self, engine: Engine) -> None:
         """Stand aside."""
         for name in ("do_begin", "do_commit"):
             engine.dialect.__dict__.pop(name, None)
+
+    def failure(self, kind: str, connection: Any) -> Exception:
+        """The error of the database."""
+        code, text = FAILURES[kind]
+        error = sqlite3.OperationalError(text)
+        error.sqlite_errorcode = code
+        return error
+
+    def waits_for_locks(self, connection: Any) -> bool:
+        """Whether what comes now waits for locks."""
+        return True
+
+    def has_written(self, connection: Any) -> bool:
+        """Whether the transaction has changed anything."""
+        changes, before = connection.total_changes, connection.info.get("changes", 0)
+        connection.info["changes"] = changes
+        return bool(changes != before)
+
+
+class PostgresDisk(Disk):
+    """A PostgreSQL, whose connections break."""
+
+    def take(self, engine: Engine) -> None:
+        super().take(engine)
+        event.listen(engine, "do_connect", self._connect, insert=True)
+
+    def leave(self, engine: Engine) -> None:
+        super().leave(engine)
+        event.remove(engine, "do_connect", self._connect)
+
+    def _connect(self, *_: Any) -> None:
+        if self.is_away:
+            raise self.failure("away", None)
+
+    def failure(self, kind: str, connection: Any) -> Exception:
+        from psycopg import OperationalError, errors
+
+        if kind in ("away", "lost"):
+            if connection is not None:
+                connection.dbapi_connection.close()  # not only given back to the pool
+            return OperationalError("server closed the connection unexpectedly")
+        return {
+            "locked": errors.LockNotAvailable("canceling statement due to lock timeout"),
+            "full": errors.DiskFull("could not extend file: No space left on device"),
+            "readonly": errors.ReadOnlySqlTransaction("cannot execute in a read-only transaction"),
+        }[kind]
+
+    def waits_for_locks(self, connection: Any) -> bool:
+        return not connection.autocommit  # which is for reads
+
+    def has_written(self, connection: Any) -> bool:
+        row = connection.execute("SELECT pg_current_xact_id_if_assigned() IS NOT NULL").fetchone()
+        return bool(row[0])

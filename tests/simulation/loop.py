@@ -16,8 +16,11 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
+from askcli.store import engines
+from askcli.store.unit import Locked
 from tests.simulation.world import Actor, Clock, World
 
+LOCK_SECONDS = engines.TIMEOUTS["lock_timeout"] / 1000
 CLOSE = 1e-6  # seconds: a timer that is due by less than the rounding of a float
 
 
@@ -151,6 +154,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         except BaseException as raised:  # noqa: BLE001 - it is raised where it is waited for
             error = raised
         delay = self._process.world.delay(0.0, 0.001)
+        if isinstance(error, Locked):  # it has waited for a lock of PostgreSQL
+            delay += LOCK_SECONDS
         self._process.after(delay, lambda: self.call_soon(_settle, future, result, error))
 
 

@@ -4,39 +4,28 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
-import shutil
 import sys
-import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-import bcrypt
-from sqlalchemy import Connection
-
-from askcli.services.clock import new_id, now
 from askcli.settings import Settings
-from askcli.store import migrations, users
-from askcli.store.database import Database
 from tests.simulation import checks, seams
+from tests.simulation.databases import Databases, Sqlite
 from tests.simulation.faults import Faults
 from tests.simulation.network import Network
 from tests.simulation.plan import SECONDS, Plan
 from tests.simulation.provider import Provider
 from tests.simulation.replica import Replica
 from tests.simulation.shell import Shell
-from tests.simulation.users import PASSWORD, Person, User
+from tests.simulation.users import Person, User
 from tests.simulation.world import Clock, Stuck, World
 
 HEALED = SECONDS + 25.0  # when the last fault has ended
 LATEST = 1500.0  # when all users must have an end
 REST = 90.0  # seconds in which everything comes to rest after that
-MAX_USERS = 3
 
 
 @dataclass
@@ -54,12 +43,13 @@ class Night:
 class Stage:
     """What a night takes place on; checks read it afterwards."""
 
-    def __init__(self, plan: Plan, world: World, directory: Path) -> None:
+    def __init__(self, plan: Plan, world: World, databases: Databases) -> None:
         self.plan = plan
         self.world = world
-        self.directory = directory
+        self.databases = databases
+        directory = databases.directory
         self.provider = Provider(world, plan.seed)
-        settings = _settings(directory, plan)
+        settings = _settings(databases, plan)
         self.replicas = [
             Replica(world, number + 1, settings, self.provider, Clock(rate))
             for number, rate in enumerate(plan.rates)
@@ -102,16 +92,16 @@ def correct() -> Iterator[None]:
     yield
 
 
-def run(plan: Plan) -> Night:
-    """Run a night."""
+def run(plan: Plan, databases: Databases | None = None) -> Night:
+    """Run a night, on SQLite unless another database is given."""
     with _quiet_python():
-        return _run(plan)
+        return _run(plan, databases or on_sqlite())
 
 
-def _run(plan: Plan) -> Night:
-    directory = _fresh_directory()
+def _run(plan: Plan, databases: Databases) -> Night:
+    databases.renew()
     world = World(plan.seed)
-    stage = Stage(plan, world, directory)
+    stage = Stage(plan, world, databases)
     wrong: list[str] = []
     with seams.of(world, stage.network.connect, plan.seed) as log:
         try:
@@ -151,10 +141,10 @@ def _play(stage: Stage) -> list[str]:
     return checks.wrong(stage)
 
 
-def _settings(directory: Path, plan: Plan) -> Settings:
+def _settings(databases: Databases, plan: Plan) -> Settings:
     return Settings(
         jwt_secret="a secret of the simulation, long enough",
-        db_conn_string=f"sqlite:///{directory / 'askcli.db'}",
+        db_conn_string=databases.url,
         registration="closed",
         access_token_seconds=35,  # the client refreshes 30 s before that
         refresh_grace_seconds=5,
@@ -166,62 +156,28 @@ def _settings(directory: Path, plan: Plan) -> Settings:
         between_tokens_seconds=10,
         answer_seconds=60,
         upstream_attempts=3,
-        data_dir=directory,
+        data_dir=databases.directory,
     )
 
 
-# The database
-
-_ROOT: Path | None = None
+_sqlite: Sqlite | None = None
 
 
-def _root() -> Path:
-    """The directory of this process' nights, in memory where that can be."""
-    global _ROOT
-    if _ROOT is None:
-        memory = Path("/dev/shm")
-        base = memory if os.access(memory, os.W_OK) else None
-        _ROOT = Path(tempfile.mkdtemp(prefix="askcli-nights-", dir=base))
-        _make_template(_ROOT / "template.db")
-    return _ROOT
+def on_sqlite() -> Sqlite:
+    """The database of this process' nights where no other is given."""
+    global _sqlite
+    if _sqlite is None:
+        _sqlite = Sqlite()
+    return _sqlite
 
 
 def forget() -> None:
-    """Delete the directory of this process' nights."""
-    global _ROOT
+    """Delete it."""
+    global _sqlite
     _collect()
-    if _ROOT is not None:
-        shutil.rmtree(_ROOT)
-        _ROOT = None
-
-
-def _make_template(path: Path) -> None:
-    database = Database(f"sqlite:///{path}")
-    migrations.upgrade(database)
-    with database.transaction() as connection:
-        _add_users(connection)
-    database.close()
-
-
-def _add_users(connection: Connection) -> None:
-    password_hash = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(seams.CHEAPEST)).decode()
-    for number in range(MAX_USERS):
-        email = f"user{number}@example.org"
-        row: dict[str, Any] = {"id": new_id(), "name": email, "email": email, "email_key": email}
-        users.add(connection, row | {"password_hash": password_hash, "created_at": now()})
-
-
-def _fresh_directory() -> Path:
-    """The directory with a fresh database; the file stays the same, as open engines know it."""
-    root = _root()
-    directory = root / "night"
-    for home in directory.glob("home*"):
-        shutil.rmtree(home)
-    directory.mkdir(exist_ok=True)
-    for end in ("-wal", "-shm"):
-        (directory / f"askcli.db{end}").unlink(missing_ok=True)
-    shutil.copyfile(root / "template.db", directory / "askcli.db")
-    return directory
+    if _sqlite is not None:
+        _sqlite.close()
+        _sqlite = None
 
 
 _nights = 0

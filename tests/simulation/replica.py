@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
@@ -23,7 +24,7 @@ from askcli.server.http.protocol import BoundedProtocol
 from askcli.server.process.running import KEEP_ALIVE_SECONDS
 from askcli.settings import Settings
 from askcli.store import engines
-from tests.simulation.disk import Disk
+from tests.simulation.disk import Disk, PostgresDisk
 from tests.simulation.loop import Process
 from tests.simulation.network import Connection, Peer
 from tests.simulation.provider import Answering, Provider
@@ -33,7 +34,7 @@ MAX_CONNECTIONS = 100
 
 # Those that no replica uses now. Making one takes longer than a night.
 _apps: list[Any] = []
-_engines: list[Engine] = []
+_engines = defaultdict[str, list[Engine]](list)  # by the URL of their database
 
 
 class Replica(Peer):
@@ -43,7 +44,9 @@ class Replica(Peer):
         self, world: World, number: int, settings: Settings, provider: Provider, clock: Clock
     ) -> None:
         self.name = f"replica-{number}"
-        self.disk = Disk(world)
+        self._url = engines.parse_url(settings.database_url)
+        self._kind = self._url.get_backend_name()
+        self.disk = Disk(world) if self._kind == "sqlite" else PostgresDisk(world)
         self.disk.kill = lambda: self.kill("has died")
         self.clock = clock
         self.is_listening = False
@@ -77,11 +80,12 @@ class Replica(Peer):
         self.process.spawn(self._live(self.process))
 
     def _build(self) -> bootstrap.Services:
-        self._engine = _engines.pop() if _engines else engines.sqlite(self._url())
+        idle = _engines[str(self._url)]
+        self._engine = idle.pop() if idle else getattr(engines, self._kind)(self._url)
         assert self.process
         answering: Answerer = Answering(self._provider, self.process)
         with (
-            patch.object(engines, "sqlite", lambda _: self._engine),
+            patch.object(engines, self._kind, lambda _: self._engine),
             patch.object(factory, "build", lambda _: answering),
         ):
             services = bootstrap.build(self._settings)
@@ -89,9 +93,6 @@ class Replica(Peer):
         if self._app is None:
             self._app = create_app(services, Activity(), None, lambda: None, ())
         return services
-
-    def _url(self) -> Any:
-        return engines.parse_url(self._settings.database_url)
 
     async def _live(self, process: Process) -> None:
         app, services = self._app, self._services
@@ -157,7 +158,7 @@ class Replica(Peer):
         """Let other lives use what took long to make."""
         self.disk.leave(self._engine)
         contextvars.Context().run(self._engine.dispose)
-        _engines.append(self._engine)
+        _engines[str(self._url)].append(self._engine)
         _apps.append(self._app)
 
     def clear(self) -> None:

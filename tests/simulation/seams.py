@@ -6,6 +6,7 @@ from the seed.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import random
@@ -26,7 +27,8 @@ import jwt.api_jwt
 from askcli.server.http.access_log import AccessLog
 from askcli.services import clock
 from askcli.services.auth import passwords
-from askcli.store import group_commit, pool, shared_clock
+from askcli.store import bounded_connection, engines, group_commit, pool, shared_clock
+from askcli.store.listener import Listener
 from tests.simulation.loop import InlineThread, InlineThreads
 from tests.simulation.shell import Shell
 from tests.simulation.world import EPOCH, World
@@ -94,6 +96,22 @@ def _replacements(world: World, connect: Any, numbers: Random) -> list[tuple[Any
             lambda _self, *args, **named: connect(*args, **named),
         ),
         (AccessLog, "info", lambda *_: None),
+        *_of_postgresql(),
+    ]
+
+
+def _of_postgresql() -> list[tuple[Any, str, Any]]:
+    """Its time-outs are of the real clock. No notifications arrive, as through a pooler."""
+    long, seconds = 60_000, {"connect_timeout": 60}
+
+    async def listen(_: Any) -> None:
+        await asyncio.Event().wait()
+
+    return [
+        (engines, "TIMEOUTS", dict.fromkeys(engines.TIMEOUTS, long)),
+        (engines, "CLIENT_KEEPALIVES", engines.CLIENT_KEEPALIVES | seconds),
+        (bounded_connection, "LEAST_SECONDS", 60.0),
+        (Listener, "_keep_listening", listen),
     ]
 
 
