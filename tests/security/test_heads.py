@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack, suppress
 
 import psutil
@@ -9,8 +10,10 @@ import pytest
 
 from askcli.server.http.heads import Held
 from tests.support import plain_http
+from tests.support.people import NewPerson
 from tests.support.processes import ServerProcess
 from tests.support.raw_http import answer_to, connection, read_all
+from tests.support.secrets import PASSWORD
 from tests.support.soak import SOAK, report
 
 MEBIBYTE = 2**20
@@ -77,6 +80,26 @@ def test_pipelined_requests_are_all_answered_in_their_order(sqlite_server: Serve
         received = read_all(sock)
     statuses = [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]]
     assert statuses == [b"200", b"404", b"200"] * 20 + [b"422"]
+
+
+def test_a_pipelined_request_is_not_refused_for_the_caller_before_it(
+    sqlite_server: ServerProcess, new_person: NewPerson
+) -> None:
+    person = new_person(sqlite_server)
+    assert person.http.post("/api/auth/logout").status_code == 204
+    token = person.tokens["access_token"]
+    body = json.dumps({"email": person.email, "password": PASSWORD}).encode()
+    refused = b"GET /api/models HTTP/1.1\r\nhost: localhost\r\nx-access-token: %s\r\n\r\n"
+    login = (
+        b"POST /api/auth/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        b"content-length: %d\r\n\r\n%s" % (len(body), body)
+    )
+    ready = b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+    with connection(sqlite_server) as sock:
+        sock.sendall(refused % token.encode() + login + ready)
+        received = read_all(sock)
+    statuses = [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]]
+    assert statuses == [b"401", b"200", b"200"]
 
 
 def test_what_connections_hold_together_is_bounded() -> None:

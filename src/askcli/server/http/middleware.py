@@ -15,7 +15,7 @@ from askcli.server.http.unsent import Unsent
 from askcli.services import request_info
 from askcli.services.clock import new_id
 from askcli.services.request_info import RequestInfo
-from askcli.store import pool
+from askcli.store import admission, pool
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _ID_HEADER = HEADER_REQUEST_ID.encode()
@@ -38,6 +38,7 @@ class Envelope:
         state = scope.setdefault("state", {})
         info = _info(scope)
         request_info.bind(info)
+        admission.bind(None)  # a pipelined request inherits the context of the one before it
         pool.take_turns_as(f"site {info.site}")
         state["request_id"] = info.request_id
         if len(scope["path"]) > 1:
