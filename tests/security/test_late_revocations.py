@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from sqlalchemy import func, select
 
+from askcli.server.http import bodies
 from askcli.services.runs import open_streams
 from askcli.store.tables import questions
 from tests.support.databases import NewDatabase
@@ -93,3 +94,39 @@ def test_who_is_not_checked_takes_no_place_of_others(new_database: NewDatabase) 
                 assert ended == []
 
     asyncio.run(scenario())
+
+
+def test_unfinished_bodies_of_an_ended_session_take_no_room_of_its_user(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies.OF_CALLERS, "_together", 150_000)
+    go_on, start, rest = asyncio.Event(), b'{"question": "', b'"}'
+
+    async def begin(client: httpx2.AsyncClient, header: dict[str, str], size: int) -> Any:
+        """Send so much of a body, which ends later."""
+        is_held = asyncio.Event()
+
+        async def body() -> AsyncIterator[bytes]:
+            yield start.ljust(size, b"a")
+            is_held.set()
+            await go_on.wait()
+            yield rest
+
+        length = {"content-length": str(size + len(rest))}
+        request = client.post("/api/questions", headers=header | JSON | length, content=body())
+        task = asyncio.create_task(request)
+        await is_held.wait()
+        return task
+
+    async def scenario() -> None:
+        async with services_on(new_database("sqlite")) as services, client_of(services) as client:
+            ended = await access_token(services, "a@example.org")
+            assert (await client.post("/api/auth/logout", headers=ended)).status_code == 204
+            live = await access_token(services, "a@example.org")
+            own = await begin(client, live, 50_000)
+            others = [await begin(client, ended, 60_000) for _ in range(2)]
+            go_on.set()
+            assert (await own).status_code == 201
+            assert {(await other).json()["code"] for other in others} == {"session_ended"}
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))

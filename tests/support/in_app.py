@@ -47,9 +47,11 @@ async def client_of(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 async def access_token(services: Services, email: str) -> dict[str, str]:
-    """The header of a new user who is logged in."""
-    user_id = await services.database.write(new_user, email)
-    user = await services.database.read(users.by_id, user_id)
+    """The header of a user who is logged in, a new one if the email is."""
+    user = await services.database.read(users.by_email, email)
+    if user is None:
+        user_id = await services.database.write(new_user, email)
+        user = await services.database.read(users.by_id, user_id)
     assert user
     request_info.bind(RequestInfo("id", "client", None))
     tokens = await services.sessions.open(user)

@@ -12,6 +12,9 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from askcli.errors import DatabaseUnavailable
+from askcli.store import failures
+
 T = TypeVar("T")
 
 
@@ -30,7 +33,8 @@ class Admission:
     ) -> None:
         """`check` raises the error of a caller who may not make the request, or Unsettled.
 
-        `settle` stores what an unsettled caller needs, in a unit of work of its own.
+        `settle` stores what an unsettled caller needs, in a unit of work of its own. Where that is
+        not certain to be stored, nothing is of the request itself.
         """
         self._check = check
         self._settle = settle
@@ -71,6 +75,8 @@ class Admission:
         try:
             await self._settle()
             self._is_settled = True
+        except DatabaseUnavailable as error:
+            raise failures.unavailable("is not available just now") from error
         finally:
             bind(self)
 

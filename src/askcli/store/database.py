@@ -10,7 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    contextmanager,
+    nullcontext,
+)
 from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -26,6 +31,9 @@ from askcli.store.unit import Disconnected, Locked, Unit
 T = TypeVar("T")
 P = ParamSpec("P")
 Connect = Callable[[], AbstractContextManager[Connection]]
+Work = Callable[[Connection], T]
+RunUnit = Callable[[Unit[T]], Awaitable[T]]
+Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 # A unit of work is over, done or not, so long after it was queued: a request whose database hangs
 # gets its 503 within five seconds. SQLite has more time for its one writer's queue.
@@ -68,9 +76,8 @@ class Database:
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Return `work(connection, …)`, which only reads; each statement sees what is committed."""
-        return await self._run(
-            partial(self._in_pool, self.reading), lambda c: work(c, *args, **kwargs)
-        )
+        run = partial(self._in_pool, self.reading)
+        return await self._run(run, lambda c: work(c, *args, **kwargs), is_read=True)
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -100,43 +107,36 @@ class Database:
     async def check_writing(self, work: Callable[[Connection], None]) -> None:
         """Do work that certainly writes, if a write has failed since this has last succeeded.
 
-        Not each time: it costs as much as any write. And the success of another unit shows nothing,
-        as it may have found nothing to change. Raises DatabaseUnavailable.
+        The success of another unit shows nothing: it may have found nothing to change. Raises
+        DatabaseUnavailable.
         """
         if self.has_failed_to_write:
             await self.write(work)
             self.has_failed_to_write = False
 
     async def _run(
-        self,
-        run: Callable[[Unit[T]], Awaitable[T]],
-        work: Callable[[Connection], T],
-        turn: Callable[[], AbstractAsyncContextManager[None]] | None = None,
+        self, run: RunUnit[T], work: Work[T], turn: Turn | None = None, *, is_read: bool = False
     ) -> T:
         """Run a unit; the first one of a request checks its caller before its work."""
         if (pending := admission.pending()) is None:
-            return await self._run_unit(run, work, turn)
+            return await self._run_unit(run, work, turn, is_read)
         checked = pending.before(work)
-        return await pending.admit(lambda: self._run_unit(run, checked, turn))
+        with deadline.within(self.unit_seconds):  # with what an unsettled caller needs
+            return await pending.admit(lambda: self._run_unit(run, checked, turn, is_read))
 
     async def _run_unit(
-        self,
-        run: Callable[[Unit[T]], Awaitable[T]],
-        work: Callable[[Connection], T],
-        turn: Callable[[], AbstractAsyncContextManager[None]] | None,
+        self, run: RunUnit[T], work: Work[T], turn: Turn | None, is_read: bool
     ) -> T:
         """Run a unit in the time that it has; in a turn of long ones if given."""
-        unit = Unit(work, self.unit_seconds, is_long=turn is not None)
+        seconds = deadline.at_most(self.unit_seconds)
+        unit = Unit(work, seconds, is_long=turn is not None, is_read=is_read)
         try:
-            async with asyncio.timeout(self.unit_seconds + GRACE_SECONDS):
-                if turn is None:
-                    return await run(unit)
-                async with turn():
-                    return await run(unit)
+            async with asyncio.timeout(seconds + GRACE_SECONDS), turn() if turn else nullcontext():
+                return await run(unit)
         except TimeoutError:
             if not unit.has_begun:
                 raise failures.unavailable("is too busy") from None
-            raise failures.no_answer() from None
+            raise failures.no_answer(may_be_done=not is_read) from None
 
     async def check_caller(self) -> None:
         """Check the caller of the current request, unless a unit of work has done so."""
@@ -151,7 +151,7 @@ class Database:
     ) -> T:
         """Like `read`, for work with settings of its own for a transaction."""
         run = partial(self._in_pool, partial(self.transaction, "BEGIN"))
-        return await self._run(run, lambda c: work(c, *args, **kwargs))
+        return await self._run(run, lambda c: work(c, *args, **kwargs), is_read=True)
 
     async def _write(self, unit: Unit[T]) -> T:
         try:
@@ -183,7 +183,7 @@ class Database:
         try:
             with connect() as connection:
                 result = unit.work(connection)
-                is_committing = True
+                is_committing = not unit.is_read
             return result
         except Exception as error:
             in_time = not deadline.has_passed()

@@ -21,11 +21,16 @@ def remaining() -> float | None:
     return None if deadline is None else deadline - time.monotonic()
 
 
+def at_most(seconds: float) -> float:
+    """Return the seconds, or as many as are left until the deadline where these are fewer."""
+    left = remaining()
+    return seconds if left is None else max(0.0, min(left, seconds))
+
+
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Bring the deadline forward for the block, if it is later."""
-    left = remaining()
-    token = _deadline.set(time.monotonic() + (seconds if left is None else min(left, seconds)))
+    token = _deadline.set(time.monotonic() + at_most(seconds))
     try:
         yield
     finally:

@@ -46,12 +46,12 @@ def no_thread() -> DatabaseUnavailable:
     return unavailable("cannot be used: no thread can be started")
 
 
-def no_answer() -> DatabaseUnavailable:
+def no_answer(*, may_be_done: bool = True) -> DatabaseUnavailable:
     """Return the error of a unit that has begun and does not end."""
     log.warning("the database does not answer")
     return DatabaseUnavailable(
         "The database does not answer. Try again shortly.",
-        may_be_done=True,
+        may_be_done=may_be_done,
         retry_after=RETRY_AFTER_SECONDS,
     )
 

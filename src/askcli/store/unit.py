@@ -22,13 +22,22 @@ class Unit(Generic[T]):
     """
 
     def __init__(
-        self, work: Callable[[Connection], T], seconds: float, *, is_long: bool = False
+        self,
+        work: Callable[[Connection], T],
+        seconds: float,
+        *,
+        is_long: bool = False,
+        is_read: bool = False,
     ) -> None:
-        """`seconds` is the time until its deadline; `is_long` that others do not wait for it."""
+        """`seconds` is the time until its deadline; `is_long` that others do not wait for it.
+
+        `is_read` is that it changes nothing, so that none of its failures leaves a doubt.
+        """
         self._work = work
         self._context = contextvars.copy_context()  # the work may need the request's information
         self._context.run(deadline.start, seconds)
         self.is_long = is_long
+        self.is_read = is_read
         self.has_begun = False
 
     def within(self, run: Callable[[Unit[T]], T]) -> T:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from contextlib import ExitStack
 from enum import Enum
 from functools import partial
@@ -78,9 +78,11 @@ async def _bounded(request: Request) -> Request:
     caller = getattr(request.state, "caller", None)
     if caller is None:
         return bodies.OF_STRANGERS.bounded(request, request_info.current().site)
+    owner: Hashable = caller  # only claimed: those of an ended session take no room of its user
     if not bodies.OF_STRANGERS.would_take(request):
         await request.app.state.services.authentication.confirm()
-    request = bodies.OF_CALLERS.bounded(request, caller.user_id)
+        owner = caller.user_id
+    request = bodies.OF_CALLERS.bounded(request, owner)
     await _read(request)
     admission.renew()  # the body may have taken a minute
     request.state.begin_serving()
