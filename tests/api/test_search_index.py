@@ -125,3 +125,23 @@ def test_an_older_index_of_postgresql_gets_words_at_once(new_database: NewDataba
         command.upgrade(migrations.config(connection), "head")
         assert connection.exec_driver_sql(options).scalar() == ["fastupdate=off"]
     database.close()
+
+
+def test_the_vocabulary_of_an_older_version_goes_and_comes_back(new_database: NewDatabase) -> None:
+    from alembic import command
+
+    database = Database(migrated(new_database("sqlite")))
+    vocabulary = "SELECT name FROM sqlite_master WHERE name LIKE '%vocabulary%'"
+    with database.transaction() as connection:
+        person = new_user(connection, "a@example.org")
+        question_id = store_question(connection, str(person), "a quagga", "")
+        assert connection.exec_driver_sql(vocabulary).all() == []
+        command.downgrade(migrations.config(connection), "0015")
+        words = connection.exec_driver_sql("SELECT DISTINCT term FROM question_vocabulary")
+        assert words.scalars().all() == ["1@", "1@a", "1@quagga"]
+        command.upgrade(migrations.config(connection), "head")
+        assert connection.exec_driver_sql(vocabulary).all() == []
+        page = search_pages.search_page(connection, person, terms("quag*"), listing.Filter(limit=5))
+        assert page
+        assert [row["id"] for row in page.rows] == [question_id]
+    database.close()

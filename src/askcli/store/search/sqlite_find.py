@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Uuid, bindparam, text
 from sqlalchemy.types import Float
 
 from askcli.search_terms import Term
-from askcli.store.search import found, vocabulary
+from askcli.store.search import found
 from askcli.store.search.found import Conditions, Found, Gone, Match, Part, of_limit
 
 _OWNER = text("SELECT id FROM question_index_owners WHERE user_id = :user_id")
@@ -75,7 +75,7 @@ def find(
             raise Gone
         return Found([], None)
     in_conversation = "conversation_id" in conditions.values
-    query = _Query(owner, None, terms) if in_conversation else _query(connection, owner, terms)
+    query = _Query(owner, None, terms) if in_conversation else _query(owner, terms)
     first, last = _rows(connection, owner, part)
     position = None
     if query.match and (query.compared or conditions.clauses):
@@ -151,30 +151,24 @@ def _pattern(term: Term) -> str:
     return f" {' '.join(term.words)}{'' if term.is_prefix else ' '}"
 
 
-def _query(connection: Connection, owner: int, terms: Sequence[Term]) -> _Query:
+def _query(owner: int, terms: Sequence[Term]) -> _Query:
+    """Return the query of whole words alone: rows are compared with prefixes.
+
+    FTS5 looks a whole word up. For words that begin alike it goes through its index up to the next
+    one that is in a row, and so through what other users have stored or deleted.
+    """
     named: dict[bool, list[str]] = {True: [], False: []}
-    compared = []
-    most = vocabulary.MAX_WORDS // max(1, sum(term.is_prefix for term in terms))
     for term in terms:
-        phrases = _phrases(connection, owner, term, most)
-        if phrases is None:
-            compared.append(term)
-        else:
-            named[term.is_excluded] += [phrases]
+        if not term.is_prefix:
+            named[term.is_excluded].append(_phrase(owner, term.words))
+        elif len(term.words) > 1 and not term.is_excluded:
+            named[False].append(_phrase(owner, term.words[:-1]))
     match = " AND ".join(named[False]) or f'"{owner}@"'
     if named[True]:  # all in one NOT: the parser's stack is too small for many nested ones
         match = f"({match}) NOT ({' OR '.join(named[True])})"
-    return _Query(owner, match, compared)
+    return _Query(owner, match, [term for term in terms if term.is_prefix])
 
 
-def _phrases(connection: Connection, owner: int, term: Term, most: int) -> str | None:
-    """Return the term as the index knows it; None when too many words begin like it."""
-    endings: Sequence[str] | None = [term.words[-1]]
-    if term.is_prefix:
-        endings = vocabulary.beginning(connection, owner, term.words[-1], most)
-        if endings is None:
-            return None
+def _phrase(owner: int, words: Sequence[str]) -> str:
     # Nothing to escape: no word contains a quotation mark or an @.
-    before = "".join(f"{owner}@{word} " for word in term.words[:-1])
-    phrases = [f'"{before}{owner}@{ending}"' for ending in endings or [term.words[-1]]]
-    return f"({' OR '.join(phrases)})"
+    return '"' + " ".join(f"{owner}@{word}" for word in words) + '"'

@@ -2,19 +2,20 @@
 
 from alembic import op
 
-from askcli.store.search import vocabulary
-
 revision = "0015"
 down_revision = "0014"
 branch_labels = None
 depends_on = None
 
+CREATE = "CREATE VIRTUAL TABLE question_vocabulary USING fts5vocab (question_index, 'instance')"
+DROP = "DROP TABLE IF EXISTS question_vocabulary"
+
 
 def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
-        op.execute(vocabulary.CREATE)
+        op.execute(CREATE)
 
 
 def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
-        op.execute(vocabulary.DROP)
+        op.execute(DROP)
