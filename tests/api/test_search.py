@@ -99,7 +99,7 @@ def test_a_search_has_pages(server: ServerProcess, people: NewPerson) -> None:
     assert len(seen) == 25
     assert set(seen) == ids
     response = person.http.get(url, params={"search": "page", "cursor": str(new_id())})
-    assert (response.status_code, response.json()["code"]) == (404, "not_found")
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
 
 
 def test_all_of_the_users_questions_are_found_by_how_their_ids_begin(

@@ -193,7 +193,7 @@ def _others(send: Recorder, known: str) -> None:
     ):
         send(method, path)
     send("POST", "/api/questions", json={"question": "x", "conversation_id": known})
-    send("GET", "/api/users/me/questions", params={"search": "river", "cursor": known})
+    send("GET", "/api/users/me/questions", params={"search": "river", "cursor": f".{known}"})
 
 
 def _account(send: Recorder, tokens: dict[str, Any]) -> None:

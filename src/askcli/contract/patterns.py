@@ -52,5 +52,5 @@ AN_EMAIL: Final = rf"^{_IN_EMAIL}+@{_IN_EMAIL}+$"
 
 _UUID = "[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"
 
-# An id; of a search also two with a dot between, of which the first may be left out.
-CURSOR = rf"^(?:{_UUID}|(?:{_UUID})?\.{_UUID})$"
+# An id; of a search, an id after a dot, or another one and its rank before that.
+CURSOR = rf"^(?:{_UUID}|(?:{_UUID}\.[0-9a-f]{{16}})?\.{_UUID})$"

@@ -1,10 +1,12 @@
 """Pages of a search: the newest matches with the best first, then older ones, the newest first.
 
 A word may be in a million questions: what is ranked is bounded, and what is looked at for a page.
+A cursor is a place in this order, and its questions may be deleted meanwhile.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -16,11 +18,13 @@ from askcli.contract.shapes import Question
 from askcli.search_terms import Term
 from askcli.store import search, shown, sizes
 from askcli.store.listing import Filter, conditions_of, in_order
-from askcli.store.search.found import Conditions, Found, Gone, Match, Part
+from askcli.store.search.found import Conditions, Found, Match, Part
 from askcli.store.tables import questions
 
 # The newest matches, which are ranked: a rank takes a look at the whole text.
 RANKED = 500
+
+_RANK = struct.Struct(">d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +32,32 @@ class Cursor:
     """Where a page of a search begins.
 
     After `last` of the ranked ones, which are those from `oldest` on: so the pages agree on what is
-    ranked, whatever is asked meanwhile. Without `oldest` all that match are ranked; without `last`
-    the ranked ones are over, and those before `oldest` follow. As text they have a dot between.
+    ranked, whatever is asked meanwhile. Without `last` the ranked ones are over, and those before
+    `oldest` follow.
     """
 
-    last: UUID | None = None
-    oldest: UUID | None = None
+    oldest: UUID
+    last: Match | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the cursor of a text that `contract.patterns.CURSOR` describes."""
-        last, _, oldest = text.partition(".")
-        return cls(UUID(last) if last else None, UUID(oldest) if oldest else None)
+        """Return the cursor of a text that `contract.patterns.CURSOR` describes.
+
+        Raises ValueError for the cursor of a list.
+        """
+        place, dot, oldest = text.rpartition(".")
+        if not dot:
+            raise ValueError("an id alone is no place in a search")
+        if not place:
+            return cls(UUID(oldest))
+        last, _, rank = place.partition(".")
+        return cls(UUID(oldest), Match(UUID(last), *_RANK.unpack(bytes.fromhex(rank))))
 
     def __str__(self) -> str:
         """Return the cursor as `next_cursor` shows it."""
-        return f"{self.last or ''}{f'.{self.oldest}' if self.oldest else ''}"
+        if self.last is None:
+            return f".{self.oldest}"
+        return f"{self.last.question_id}.{_RANK.pack(self.last.rank).hex()}.{self.oldest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +74,13 @@ def search_page(
     terms: Sequence[Term],
     filter_: Filter,
     cursor: Cursor | None = None,
-) -> SearchPage | None:
+) -> SearchPage:
     """Return the user's questions that match the terms, best first, of equals the newest first.
 
-    None when the question of the cursor is gone. Raises Unavailable when it takes too long.
+    Raises Unavailable when it takes too long.
     """
     with search.bounded(connection):
-        try:
-            pages = _Pages(connection, user_id, terms, filter_, cursor or Cursor())
-            return pages.page()
-        except Gone:
-            return None
+        return _Pages(connection, user_id, terms, filter_, cursor).page()
 
 
 class _Pages:
@@ -80,14 +90,14 @@ class _Pages:
         user_id: UUID,
         terms: Sequence[Term],
         filter_: Filter,
-        cursor: Cursor,
+        cursor: Cursor | None,
     ) -> None:
         self._connection, self._user_id, self._terms = connection, user_id, terms
         self._limit, self._cursor = filter_.limit, cursor
         self._conditions = Conditions(conditions_of(filter_), filter_.values)
 
     def page(self) -> SearchPage:
-        """Return the page at the cursor. Raises Gone."""
+        """Return the page at the cursor."""
         found, end = self._entries()
         size_of = self._sizes([question_id for question_id, _ in found[: self._limit]])
         there = [(id_, size_of[id_]) for id_, _ in found[: self._limit] if id_ in size_of]
@@ -100,30 +110,31 @@ class _Pages:
     def _entries(self) -> tuple[list[tuple[UUID, Cursor]], Cursor | None]:
         """Return questions with the cursors after them, and the one after them all."""
         entries: list[tuple[UUID, Cursor]] = []
-        position = self._cursor.oldest
-        if self._cursor.last or not position:
-            ranked, position = self._ranked()
-            entries = [(match.question_id, Cursor(match.question_id, position)) for match in ranked]
+        position = self._cursor.oldest if self._cursor else None
+        if self._cursor is None or self._cursor.last:
+            ranked, oldest, position = self._ranked()
+            entries = [(match.question_id, Cursor(oldest, match)) for match in ranked]
         if position is None or len(entries) > self._limit:
             return entries, None
         older = self._find(Part(self._limit + 1 - len(entries), before=position))
-        entries += [(match.question_id, Cursor(None, match.question_id)) for match in older.matches]
-        return entries, Cursor(None, older.position) if older.position else None
+        entries += [(match.question_id, Cursor(match.question_id)) for match in older.matches]
+        return entries, Cursor(older.position) if older.position else None
 
-    def _ranked(self) -> tuple[list[Match], UUID | None]:
-        """Return the ranked matches after the cursor, and the oldest of all that are ranked.
+    def _ranked(self) -> tuple[list[Match], UUID, UUID | None]:
+        """Return the ranked matches after the cursor, and the id from which on they are ranked.
 
-        None when there are none before it. Raises Gone.
+        And again that id, if there may be matches before it.
         """
-        last, oldest = self._cursor.last, self._cursor.oldest
+        if self._cursor is None:
+            found = self._find(Part(RANKED))
+            ranked = sorted(found.matches, key=_best_first)
+            oldest = found.matches[-1].question_id if ranked else UUID(int=0)
+            return ranked, found.position or oldest, found.position
+        oldest, last = self._cursor.oldest, self._cursor.last
         found = self._find(Part(RANKED, since=oldest))
-        best_first = sorted(found.matches, key=lambda match: (-match.rank, -match.question_id.int))
-        if last is not None:
-            places = [n for n, match in enumerate(best_first) if match.question_id == last]
-            if not places:
-                raise Gone
-            del best_first[: places[0] + 1]
-        return best_first, oldest or found.position
+        after = _best_first(last) if last else ()
+        ranked = [match for match in found.matches if _best_first(match) > after]
+        return sorted(ranked, key=_best_first), oldest, oldest
 
     def _find(self, part: Part) -> Found:
         return search.find(self._connection, self._user_id, self._terms, self._conditions, part)
@@ -134,3 +145,7 @@ class _Pages:
             c.user_id == self._user_id, c.id.in_(bindparam("ids", expanding=True))
         )
         return {row[0]: row[1] for row in self._connection.execute(query, {"ids": ids})}
+
+
+def _best_first(match: Match) -> tuple[float, int]:
+    return -match.rank, -match.question_id.int

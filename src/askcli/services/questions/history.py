@@ -61,9 +61,8 @@ class History:
     async def page(self, user_id: UUID, filters: Filters) -> QuestionPage:
         """Return the user's questions: newest first, or the best matches of a search first.
 
-        Raises InvalidInput for a list's cursor that is one of a search; NotFound for a search's
-        cursor whose question is gone; Unavailable for a search that takes too long, or when too
-        many wait, of this user or of all together.
+        Raises InvalidInput for a list's cursor that is one of a search, or the reverse; Unavailable
+        for a search that takes too long, or when too many wait, of this user or of all together.
         """
         query, cursor = _query(filters), filters.cursor
         if filters.search is None:
@@ -73,16 +72,15 @@ class History:
         search_terms = terms(filters.search)
         if not search_terms:
             return QuestionPage(items=[], next_cursor=None)
+        place = _place(cursor) if cursor else None
         async with self._turn(self._searches, user_id):
             page = await self._database.read_in_transaction(
                 search_pages.search_page,
                 user_id,
                 search_terms,
                 query,
-                Cursor.parse(cursor) if cursor else None,
+                place,
             )
-        if page is None:
-            raise NotFound(detail="The question of this cursor is gone; begin the search again.")
         return _page(page)
 
     @asynccontextmanager
@@ -150,6 +148,14 @@ def _id(cursor: str) -> UUID:
         return UUID(cursor)
     except ValueError as error:
         raise InvalidInput("This cursor is one of a search.") from error
+
+
+def _place(cursor: str) -> Cursor:
+    """Return the cursor of a search. Raises InvalidInput."""
+    try:
+        return Cursor.parse(cursor)
+    except ValueError as error:
+        raise InvalidInput("This cursor is not one of a search.") from error
 
 
 def _id_range(prefix: str) -> tuple[UUID, UUID]:

@@ -56,7 +56,7 @@ class Schema(Protocol):
         conditions: Conditions,
         part: Part,
     ) -> Found:
-        """Return the matches of a part of the user's questions. Raises Gone."""
+        """Return the matches of a part of the user's questions."""
         ...
 
     def bounded(
@@ -113,7 +113,7 @@ def find(
     """Return the matches of a part of the user's questions.
 
     A bounded number of questions is looked at: it may have few matches, or none, and not be the
-    end. Raises Gone when the question is not there that the part begins at.
+    end.
     """
     return schema(connection.dialect.name).find(connection, user_id, terms, conditions, part)
 

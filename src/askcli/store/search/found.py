@@ -23,7 +23,10 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the user's questions: those older than one, or those since one, oldest first."""
+    """A part of the user's questions: those older than one, or those since one, oldest first.
+
+    The question may have been deleted.
+    """
 
     limit: int
     before: UUID | None = None
@@ -36,10 +39,6 @@ class Found:
 
     matches: Sequence[Match]
     position: UUID | None
-
-
-class Gone(Exception):
-    """The question that a part begins at is not there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,22 +12,17 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Uuid, bindparam, text
+from sqlalchemy import Connection
 
 from askcli.search_terms import Term
 from askcli.store.search import found
-from askcli.store.search.found import Conditions, Found, Gone, Match, Part, of_limit
+from askcli.store.search.found import Conditions, Found, Match, Part, of_limit
 
 # Of so many of the newest questions, so many must have all the words for these to be common.
 SAMPLE, COMMON = 500, 10
 
 # Of so many rows from the index the newest are taken; where it has more, questions are examined.
 MOST_BY_INDEX = 10_000
-
-_THERE = text(
-    """SELECT 1 FROM questions JOIN question_words ON question_words.question_id = questions.id
-    WHERE questions.id = :id AND questions.user_id = :user_id"""
-).bindparams(bindparam("id", type_=Uuid), bindparam("user_id", type_=Uuid))
 
 # Weights of D, C, B and A: a word in the question (A) counts more than one in the answer (B).
 #
@@ -108,14 +103,11 @@ def find(
     conditions: Conditions,
     part: Part,
 ) -> Found:
-    """Return the matches of a part. Raises Gone."""
-    edge = part.before or part.since
-    if edge and not connection.execute(_THERE, {"id": edge, "user_id": user_id}).scalar():
-        raise Gone
+    """Return the matches of a part."""
     owner, whole = f"'{owner_word(user_id)}'", _whole_words(terms)
     values = {
         "user_id": user_id,
-        "edge": edge,
+        "edge": part.before or part.since,
         "whole_words": " & ".join([owner, *whole]),
         "query": " & ".join([owner, *map(_phrase, terms)]),
         "ranked": " | ".join(_phrase(term) for term in terms if not term.is_excluded),

@@ -15,12 +15,15 @@ from sqlalchemy.types import Float
 
 from askcli.search_terms import Term
 from askcli.store.search import found
-from askcli.store.search.found import Conditions, Found, Gone, Match, Part, of_limit
+from askcli.store.search.found import Conditions, Found, Match, Part, of_limit
 
 _OWNER = text("SELECT id FROM question_index_owners WHERE user_id = :user_id")
+# Of the question, or where it was deleted, of the next one.
 _ROW = text(
-    "SELECT id FROM question_words WHERE question_id = :question_id AND owner = :owner"
-).bindparams(bindparam("question_id", type_=Uuid))
+    """SELECT words.id FROM questions
+    CROSS JOIN question_words AS words ON words.question_id = questions.id
+    WHERE questions.user_id = :user_id AND questions.id >= :edge ORDER BY questions.id LIMIT 1"""
+).bindparams(bindparam("edge", type_=Uuid))
 
 # Joined in this order, whatever the planner knows: each row that the index yields is looked up.
 _IN_INDEX = """FROM question_index
@@ -68,15 +71,13 @@ def find(
     conditions: Conditions,
     part: Part,
 ) -> Found:
-    """Return the matches of a part. Raises Gone."""
+    """Return the matches of a part."""
     owner = connection.execute(_OWNER, {"user_id": user_id.hex}).scalar()
     if owner is None:
-        if part.before or part.since:
-            raise Gone
         return Found([], None)
     in_conversation = "conversation_id" in conditions.values
     query = _Query(owner, None, terms) if in_conversation else _query(owner, terms)
-    first, last = _rows(connection, owner, part)
+    first, last = _rows(connection, user_id, part)
     position = None
     if query.match and (query.compared or conditions.clauses):
         first, last, position = _examined(connection, query, first, last, part)
@@ -89,14 +90,12 @@ def find(
     return of_limit(rows, part.limit, position)
 
 
-def _rows(connection: Connection, owner: int, part: Part) -> tuple[int, int]:
-    """Return the first and the last row number of a part. Raises Gone."""
+def _rows(connection: Connection, user_id: UUID, part: Part) -> tuple[int, int]:
+    """Return the first and the last row number of a part."""
     edge = part.before or part.since
     if edge is None:
         return 0, _MAX_ROW
-    row = connection.execute(_ROW, {"question_id": edge, "owner": owner}).scalar()
-    if row is None:
-        raise Gone
+    row = connection.execute(_ROW, {"user_id": user_id.hex, "edge": edge}).scalar() or _MAX_ROW
     return (0, row - 1) if part.before else (row, _MAX_ROW)
 
 
