@@ -130,7 +130,7 @@ def test_an_older_index_of_postgresql_gets_words_at_once(new_database: NewDataba
 def test_the_vocabulary_of_an_older_version_goes_and_comes_back(new_database: NewDatabase) -> None:
     from alembic import command
 
-    database = Database(migrated(new_database("sqlite")))
+    database = Database(new_database("sqlite", migrated=True))
     vocabulary = "SELECT name FROM sqlite_master WHERE name LIKE '%vocabulary%'"
     with database.transaction() as connection:
         person = new_user(connection, "a@example.org")

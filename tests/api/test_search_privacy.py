@@ -70,7 +70,7 @@ def test_the_work_says_nothing_about_what_others_have_deleted(
     new_database: NewDatabase, kind: str
 ) -> None:
     """Neither of users whose words are before one's own in the index, nor of those after."""
-    database = Database(new_database(kind))
+    database = Database(new_database(kind, migrated=True))
     chance = random.Random(0)
     with database.transaction() as connection:
         users = [new_user(connection, f"{name}@example.org") for name in "abc"]
