@@ -212,6 +212,25 @@ def test_a_retry_gets_its_successor_also_after_the_secret_was_changed(
     assert person.http.get("/api/users/me").status_code == 401  # of a secret unknown here
 
 
+def test_a_retry_at_a_server_with_the_old_secret_ends_no_session(
+    server: ServerProcess, fake: FakeAnthropic, alice: Person, tmp_path: Path
+) -> None:
+    """While the secret is changed on one server after the other: this one has not the new one."""
+    secrets = {"JWT_SECRET": uuid4().hex * 2, "JWT_SECRET_PREVIOUS": SECRET}
+    secrets["ASKCLI_ANSWERER"] = "scripted"
+    changed = serving(tmp_path, fake, server.database_url, **secrets)
+    old = alice.tokens["refresh_token"]
+    with alice.at(changed) as http:
+        tokens = refresh(http, old).json()
+        again = refresh(alice.http, old)
+        assert (again.status_code, again.json()["code"]) == (503, "unavailable")
+        assert again.headers["retry-after"]
+        assert refresh(http, old).json()["refresh_token"] == tokens["refresh_token"]
+    assert changed.stop() == 0
+    assert refresh(alice.http, tokens["refresh_token"]).status_code == 200
+    assert events(server, alice) == ["login", "rotated", "rotated_again", "rotated"]
+
+
 def test_only_digests_of_tokens_are_stored(server: ServerProcess, alice: Person) -> None:
     token = alice.tokens["refresh_token"]
     with database_of(server) as connection:

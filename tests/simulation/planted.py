@@ -73,8 +73,12 @@ def _grace_goes_by_the_replicas_clock() -> Any:
 
 
 def _successors_are_random() -> Any:
-    """The retry of a rotation cannot get the same successor."""
-    return patch.object(Rotation, "_candidates", lambda *_: [secrets.token_urlsafe(32)])
+    """The retry of a rotation gets another successor, which nobody has stored."""
+
+    def repeated(_self: Any, _token: Any, _refresh_token: str, latest: Any) -> tuple[str, int]:
+        return secrets.token_urlsafe(32), latest["generation"]
+
+    return patch.object(Rotation, "_repeated", repeated)
 
 
 def _others_questions_are_shown() -> Any:

@@ -23,7 +23,7 @@ FOUND_BY: dict[str, int] = {
     "rotation_is_not_saved": 0,
     "repeat_within_the_grace_is_theft": 26,
     "grace_goes_by_the_replicas_clock": 2042,
-    "successors_are_random": 26,
+    "successors_are_random": 34,
     "others_questions_are_shown": 15,
     "quota_is_not_checked": 12,
     "ends_are_not_settled": 0,

@@ -9,12 +9,20 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping
 
 from askcli.contract.shapes import User
-from askcli.errors import AccountDisabled, AskcliError, InvalidToken, SessionEnded
+from askcli.errors import (
+    AccountDisabled,
+    AskcliError,
+    InvalidToken,
+    SessionEnded,
+    Unavailable,
+)
 from askcli.services import audit
 from askcli.services.auth.rate_limits import RateLimits
 from askcli.services.auth.tokens import Login, Tokens, hash_token
 from askcli.services.shapes import as_user
 from askcli.store import sessions, shared_clock, users
+
+RETRY_AFTER_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,10 @@ class Rotation:
         self._grace = grace
 
     def rotate(self, connection: Connection, refresh_token: str) -> Rotated | AskcliError:
-        """Return an error, not raise it, where its transaction must be committed all the same."""
+        """Return an error, not raise it, where its transaction must be committed all the same.
+
+        Raises InvalidToken, SessionEnded, AccountDisabled, RateLimited or Unavailable otherwise.
+        """
         token_hash = hash_token(refresh_token)
         token = sessions.token(connection, token_hash)
         if token is None:
@@ -77,14 +88,28 @@ class Rotation:
             return None
         # A time in the future is that of a clock that was ahead: no grace until it has passed.
         if abs(timestamp - token["used_at"]) <= self._grace:
-            candidates = self._candidates(token, refresh_token, latest["generation"])
-            same = (t for t in candidates if hash_token(t) == latest["token_hash"])
-            return next(((t, latest["generation"]) for t in same), None)
+            return self._repeated(token, refresh_token, latest)
         if token["used_generation"] > token["generation"]:
             return None
         sessions.supersede_token(connection, latest["token_hash"], timestamp)
         generation = latest["generation"] + 1
         return self._create(connection, token, refresh_token, generation, timestamp)
+
+    def _repeated(
+        self, token: RowMapping, refresh_token: str, latest: RowMapping
+    ) -> tuple[str, int]:
+        """Return the latest successor again, and its generation.
+
+        Raises Unavailable where another server has derived it with a secret that is not set here:
+        secrets are changed on one server after the other.
+        """
+        for successor in self._candidates(token, refresh_token, latest["generation"]):
+            if hash_token(successor) == latest["token_hash"]:
+                return successor, latest["generation"]
+        raise Unavailable(
+            "Another server, whose JWT_SECRET is not known here, has refreshed this token.",
+            retry_after=RETRY_AFTER_SECONDS,
+        )
 
     def _create(
         self,
