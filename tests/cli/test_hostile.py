@@ -217,12 +217,15 @@ def test_local_history_survives_a_logout_and_another_data_directory(
 
 def test_relative_paths_mean_the_directory_that_one_stands_in(new_cli: NewCli) -> None:
     cli = new_cli(ASKCLI_ANSWERER="scripted")
-    script = "for d in one two; do mkdir $d; (cd $d; ASKCLI_DATA_DIR=data askcli ask in $d; "
-    done = cli.shell(script + "ASKCLI_DATA_DIR=data askcli history); done; askcli serve --stop")
-    assert done.code == 0, done
-    assert done.out.count("\tin one") == 1
-    assert done.out.count("\tin two") == 1
-    assert (cli.home / "two/data/askcli.db").is_file()
+    cli.environment["ASKCLI_DATA_DIR"] = "data"
+    home = cli.home
+    for name in ("one", "two"):
+        cli.home = home / name  # where one stands; the home directory is the same
+        cli.home.mkdir()
+        assert cli("ask", "in", name).code == 0
+        assert re.findall("\tin .*", cli("history").out) == [f"\tin {name}"]
+    assert cli("serve", "--stop").code == 0
+    assert (home / "two/data/askcli.db").is_file()
 
 
 def test_nothing_is_asked_where_there_is_no_stdout(sqlite_cli: Cli, fake: FakeAnthropic) -> None:

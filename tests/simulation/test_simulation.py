@@ -15,7 +15,7 @@ from tests.support.soak import SOAK
 
 ROOT = Path(__file__).parents[2]
 FAILED = Path(__file__).parent / "failed"
-NIGHTS = 4000 if SOAK else 32
+NIGHTS = 4000 if SOAK else 20
 GROUPS = 4
 
 
@@ -42,11 +42,10 @@ def story_of(seed: int, hash_seed: str) -> str:
     return done.stdout.decode()
 
 
-@pytest.mark.parametrize("seed", [1, 15])
-def test_a_seed_is_the_same_night_in_every_process(seed: int) -> None:
-    first = story_of(seed, "1")
+def test_a_seed_is_the_same_night_in_every_process() -> None:
+    first = story_of(15, "1")
     assert "the night is over" in first
-    assert story_of(seed, "2") == first
+    assert story_of(15, "2") == first
 
 
 def test_a_plan_can_be_written_down() -> None:

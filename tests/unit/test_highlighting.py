@@ -12,23 +12,23 @@ from askcli.cli.output import highlighting, markdown, rendering
 from tests.support.screen import Terminal, lines
 
 HOSTILE = [
-    ("c", "int a" + " " * 100_000 + "!"),
-    ("perl", "m{" * 30_000),
-    ("autohotkey", " \n" * 30_000),
-    ("python", " \n" * 30_000),
+    ("c", "int a" + " " * 50_000 + "!"),
+    ("perl", "m{" * 15_000),
+    ("autohotkey", " \n" * 15_000),
+    ("python", " \n" * 15_000),
 ]
 
 
 @pytest.fixture(autouse=True)
 def _credit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(highlighting, "_seconds_left", 0.2)
+    monkeypatch.setattr(highlighting, "_seconds_left", 0.1)
 
 
 @pytest.mark.parametrize(("language", "code"), HOSTILE)
 def test_code_that_takes_long_to_highlight_is_shown_plain(language: str, code: str) -> None:
     """The next such block has no time left."""
     terminal = Console(force_terminal=True, width=80)
-    for _ in range(3):
+    for _ in range(2):
         shown = highlighting.code_lines(terminal, code, language)
         assert ["".join(part.text for part in line) for line in shown] == code.split("\n")
         assert not any(part.style for line in shown for part in line)
