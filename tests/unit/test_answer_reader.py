@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx2
 import pytest
-from anthropic import APIStatusError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -141,6 +140,9 @@ PARTS = st.sampled_from(
 def test_whatever_arrives_is_an_answer_or_fails_as_documented(
     parts: list[bytes], data: st.DataObject
 ) -> None:
+    # Late: it takes a second and a half in each of the test processes.
+    from anthropic import APIStatusError
+
     stream = bytearray(b"".join(parts))
     for place in data.draw(st.lists(st.integers(0, max(0, len(stream) - 1)), max_size=3)):
         stream[place : place + 1] = data.draw(st.binary(max_size=3))

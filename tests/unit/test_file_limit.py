@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
-import anthropic
 import httpx2
 import pytest
 
@@ -48,6 +47,9 @@ def test_the_files_of_answers_and_of_the_database_are_reserved_before_those_of_c
 
 def raised_from(cause: Exception) -> Exception:
     """The SDK's error of a connection that failed for this cause."""
+    # Late: it takes a second and a half in each of the test processes.
+    import anthropic
+
     error = anthropic.APIConnectionError(request=httpx2.Request("POST", "http://fake.invalid"))
     error.__cause__ = cause
     return error
