@@ -48,6 +48,8 @@ def test_a_search_that_takes_too_long_ends(
 class HeldDatabase:
     """A database whose work of one kind ends when it is let go."""
 
+    unit_seconds = 60.0
+
     def __init__(self, held: Any) -> None:
         self._held = held
         self.reading: list[UUID] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -13,11 +14,20 @@ from sqlalchemy import Connection
 
 from askcli.contract.shapes import QuestionPage, Usage
 from askcli.errors import InvalidInput, NotFound, Unavailable
-from askcli.fair_queue import FairQueue
+from askcli.fair_queue import FairQueue, Place
 from askcli.search_terms import terms
 from askcli.services.shapes import as_usage
 from askcli.services.usage.metering import Metering
-from askcli.store import listing, notifications, questions, search_pages, usage
+from askcli.store import (
+    admission,
+    deadline,
+    failures,
+    listing,
+    notifications,
+    questions,
+    search_pages,
+    usage,
+)
 from askcli.store.database import Database
 from askcli.store.listing import Filter, Page
 from askcli.store.search_pages import Cursor, SearchPage
@@ -85,11 +95,19 @@ class History:
 
     @asynccontextmanager
     async def _turn(self, queue: FairQueue, user_id: UUID) -> AsyncIterator[None]:
-        """Wait for the user's turn; who has to wait in line is checked before."""
-        if not queue.is_free(str(user_id)):
-            await self._database.check_caller()
-        async with queue.turn(str(user_id)):
-            yield
+        """Wait for the user's turn, in the time that the block's unit of work has.
+
+        Who has to wait in line is checked before that, and after it by the unit. Raises Unavailable
+        when the turn does not come in time.
+        """
+        with deadline.within(self._database.unit_seconds):
+            if not queue.is_free(str(user_id)):
+                await self._database.check_caller()
+            with queue.reserve(str(user_id)) as place:
+                if not place.is_granted:
+                    await _slot(place)
+                    admission.renew()
+                yield
 
     async def remove(self, user_id: UUID, question_id: UUID) -> None:
         """Delete the user's question. Raises NotFound."""
@@ -128,6 +146,15 @@ class History:
         async with self._turn(self._listings, user_id):
             rows = await self._database.read(usage.by_day, user_id, since, until)
         return [as_usage(row) for row in rows]
+
+
+async def _slot(place: Place) -> None:
+    """Wait for the slot. Raises Unavailable at the deadline."""
+    try:
+        async with asyncio.timeout(deadline.remaining()):
+            await place.slot()
+    except TimeoutError:
+        raise failures.unavailable("is too busy") from None
 
 
 def _query(filters: Filters) -> Filter:
