@@ -16,6 +16,7 @@ from tests.support.cli import Cli, NewCli
 from tests.support.databases import database_of
 from tests.support.people import Person, token_file
 from tests.support.processes import ServerProcess
+from tests.support.waiting import eventually
 
 
 def test_a_token_is_shown_once_and_kept_as_a_digest(server: ServerProcess, alice: Person) -> None:
@@ -87,7 +88,7 @@ def test_a_script_uses_a_token(cli: Cli, new_cli: NewCli, server: ServerProcess)
     assert script.in_process("token", "list").code == 4  # a token makes and sees no tokens
     assert not token_file(script).exists()
     assert token not in cli.in_process("token", "list").out
-    assert "used 20" in cli.in_process("token", "list").out
+    assert eventually(lambda: "used 20" in cli.in_process("token", "list").out)
     assert cli.in_process("token", "revoke", "nothing").code == 1
     assert cli.in_process("token", "revoke", "ci").code == 0
     done = script.in_process("ask", "once more")

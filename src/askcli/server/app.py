@@ -73,6 +73,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(services.listener.run()),
         asyncio.create_task(services.orphans.run()),
         asyncio.create_task(services.watches.run()),
+        asyncio.create_task(services.authentication.run()),
         asyncio.create_task(services.housekeeping.run()),
     ]
     yield

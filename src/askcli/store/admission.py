@@ -29,12 +29,15 @@ class Admission:
     """
 
     def __init__(
-        self, check: Callable[[Connection], None], settle: Callable[[], Awaitable[None]]
+        self,
+        check: Callable[[Connection], None],
+        settle: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """`check` raises the error of a caller who may not make the request, or Unsettled.
 
-        `settle` stores what an unsettled caller needs, in a unit of work of its own. Where that is
-        not certain to be stored, nothing is of the request itself.
+        `settle` stores what an unsettled caller needs, in a unit of work of its own; None for a
+        check that raises no Unsettled. Where it is not certain to be stored, nothing is of the
+        request itself.
         """
         self._check = check
         self._settle = settle
@@ -73,7 +76,8 @@ class Admission:
     async def _settled(self) -> None:
         bind(None)  # the unit makes the check itself
         try:
-            await self._settle()
+            if self._settle is not None:
+                await self._settle()
             self._is_settled = True
         except DatabaseUnavailable as error:
             raise failures.unavailable("is not available just now") from error

@@ -6,6 +6,7 @@ disabled user take effect at once on every server.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -14,7 +15,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from askcli.contract.protocol import API_TOKEN_PREFIX
-from askcli.errors import AccountDisabled, InvalidToken, SessionEnded
+from askcli.errors import AccountDisabled, DatabaseUnavailable, InvalidToken, SessionEnded
+from askcli.services import background
 from askcli.services.auth.rotation import use_access_token
 from askcli.services.auth.tokens import Login, Tokens, hash_token
 from askcli.services.clock import now
@@ -29,6 +31,8 @@ ALL_SCOPES = TOKEN_SCOPES | {"account"}
 MAX_REMEMBERED = 10_000
 # `last_used_at` of an API token is that coarse: a write for each request would be too many.
 LAST_USED_RESOLUTION = timedelta(minutes=1)
+# It is stored so long after a use at most, and after a write that has failed not for a while.
+USES_SECONDS, BACK_OFF_SECONDS = 1.0, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,16 @@ class Authentication:
         self._tokens = tokens
         # Of API tokens that were valid: what they claim until they are checked again.
         self._callers: dict[str, Caller] = {}
+        # Hashes of API tokens whose last use is to be stored; the store's threads add to it.
+        self._used = set[str]()
+
+    async def run(self) -> None:
+        """Store when API tokens were last used, until cancelled.
+
+        Apart from their requests, which it neither delays nor fails: what is stored can be read
+        where nothing can be written.
+        """
+        await background.repeat(self._store_uses, USES_SECONDS)
 
     async def claim(self, token: str) -> Caller:
         """Return whom a token names, to be checked by the request's first unit of work.
@@ -80,7 +94,7 @@ class Authentication:
             pool.take_turns_as(str(caller.user_id))
         checked: list[Caller] = []
         check = partial(self._check_api_token, token_hash=token_hash, checked=checked)
-        admission.bind(Admission(check, partial(self._use_api_token, token_hash)))
+        admission.bind(Admission(check))
         if caller is None:
             await self.confirm()
             caller = checked[-1]
@@ -102,10 +116,14 @@ class Authentication:
         self._remember(token_hash, caller)
         last_used_at = row["last_used_at"]
         if last_used_at is None or abs(timestamp - last_used_at) > LAST_USED_RESOLUTION:
-            raise Unsettled
+            self._used.add(token_hash)
 
-    async def _use_api_token(self, token_hash: str) -> None:
-        await self._database.write(api_tokens.use, token_hash, now())
+    async def _store_uses(self) -> None:
+        while self._used:
+            try:
+                await self._database.write(api_tokens.use, self._used.pop(), now())
+            except DatabaseUnavailable:
+                await asyncio.sleep(BACK_OFF_SECONDS)
 
     def _remember(self, token_hash: str, caller: Caller) -> None:
         if len(self._callers) >= MAX_REMEMBERED:
