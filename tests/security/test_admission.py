@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from askcli.contract.limits import MAX_QUESTION_CHARACTERS
 from askcli.errors import DatabaseUnavailable, SessionEnded
+from askcli.services.auth import authentication
 from askcli.services.auth.passwords import Passwords
 from askcli.store import admission, sessions
 from askcli.store.admission import Admission
@@ -131,5 +132,34 @@ def test_an_outage_is_waited_for_once(new_database: NewDatabase) -> None:
                     response = await client.get(path, headers=header)
                     assert response.status_code == 503
             assert units.number == 3
+
+    asyncio.run(scenario())
+
+
+def test_more_api_tokens_than_are_remembered_work_and_are_checked(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authentication, "MAX_REMEMBERED", 2)
+
+    async def scenario() -> None:
+        async with services_on(new_database("sqlite")) as services, client_of(services) as client:
+            login = await access_token(services, "a@example.org")
+            made = [
+                (
+                    await client.post(
+                        "/api/tokens", headers=login, json={"name": f"{n}", "scopes": ["read"]}
+                    )
+                ).json()
+                for n in range(5)
+            ]
+            headers = [{"authorization": f"Bearer {token['token']}"} for token in made]
+            for _ in range(2):
+                responses = [await client.get("/api/models", headers=each) for each in headers]
+                assert [response.status_code for response in responses] == [200] * 5
+                assert len(services.authentication._callers) <= 2
+            path = f"/api/tokens/{made[-1]['id']}"
+            assert (await client.delete(path, headers=login)).status_code == 204
+            responses = [await client.get("/api/models", headers=each) for each in headers]
+            assert [response.status_code for response in responses] == [200] * 4 + [401]
 
     asyncio.run(scenario())

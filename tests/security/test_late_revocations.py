@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
+from contextvars import Context
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ import httpx2
 import pytest
 from sqlalchemy import func, select
 
+from askcli.errors import DatabaseUnavailable
 from askcli.server.http import bodies
 from askcli.services.runs import open_streams
 from askcli.store.tables import questions
@@ -128,5 +130,34 @@ def test_unfinished_bodies_of_an_ended_session_take_no_room_of_its_user(
             go_on.set()
             assert (await own).status_code == 201
             assert {(await other).json()["code"] for other in others} == {"session_ended"}
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_a_run_whose_commit_is_not_confirmed_checks_no_caller(new_database: NewDatabase) -> None:
+    """It was let in; its session may have ended when its row is found."""
+
+    async def scenario() -> None:
+        async with services_on(new_database("sqlite")) as services, client_of(services) as client:
+            header = await access_token(services, "a@example.org")
+            write_entry = services.database.write_entry
+
+            async def lost(*args: Any) -> None:
+                await asyncio.create_task(write_entry(*args), context=Context())
+                logout = asyncio.create_task(client.post("/api/auth/logout", headers=header))
+                assert (await logout).status_code == 204
+                services.database.write_entry = write_entry  # type: ignore[method-assign]
+                raise DatabaseUnavailable(may_be_done=True)
+
+            services.database.write_entry = lost  # type: ignore[method-assign, assignment]
+            key = {"idempotency-key": uuid4().hex}
+            asked = {"question": "hello " * 1000}  # for which the caller is checked once more
+            refused = await client.post("/api/questions", headers=header | key, json=asked)
+            assert refused.status_code in (401, 503)
+            await asyncio.gather(*(job.task for job in services.runs._own.values()))
+            query = select(questions.c.status)
+            assert await services.database.read(lambda c: c.execute(query).scalar_one()) == (
+                "answered"
+            )
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
