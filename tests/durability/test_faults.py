@@ -86,11 +86,20 @@ def with_other_lines() -> bytes:
     return b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" + body.encode()
 
 
+PROVISIONAL = b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n"
+FIELD = b"x: %s\r\n" % (b"y" * 8_000)
+
 # What is wrong → what the fake does, and how often it is asked.
 FAULTS: dict[str, tuple[dict[str, Any], int]] = {
     "closes the connection before it responds": ({"raw": b""}, 1),
     "closes the connection in the head of its response": (
         {"raw": b"HTTP/1.1 200 OK\r\ncontent-ty"},
+        1,
+    ),
+    "sends a few provisional responses first": ({"raw": PROVISIONAL * 10 + with_other_lines()}, 1),
+    "sends many provisional responses first": ({"raw": PROVISIONAL * 11 + with_other_lines()}, 1),
+    "begins its response with more than 64 KiB of headers": (
+        {"raw": with_other_lines().replace(b"\r\n", b"\r\n" + FIELD * 9, 1)},
         1,
     ),
     "redirects to itself": ({"status": 307, "headers": {"location": "/v1/messages"}}, 1),

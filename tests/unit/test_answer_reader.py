@@ -31,13 +31,13 @@ def delta(text: str) -> bytes:
     return event("content_block_delta", index=0, delta={"type": "text_delta", "text": text})
 
 
-def thinking(text: str) -> bytes:
+def thinking(text: str, index: int = 0) -> bytes:
     """An event of thinking."""
     thought = {"type": "thinking_delta", "thinking": text}
-    return event("content_block_delta", index=0, delta=thought)
+    return event("content_block_delta", index=index, delta=thought)
 
 
-def block(kind: str = "text", index: Any = 0) -> bytes:
+def block(kind: Any = "text", index: Any = 0) -> bytes:
     """The start of a block."""
     return event("content_block_start", index=index, content_block={"type": kind, "text": ""})
 
@@ -73,11 +73,14 @@ def test_an_answer_is_the_same_wherever_its_bytes_are_cut(cuts: list[int], end: 
     assert (text, finish) == ("a\né葛\U0001f600", Finish("end_turn", "m", 3, 7))
 
 
-def test_texts_in_a_row_are_one_piece_of_a_chunk() -> None:
+def test_a_chunk_has_three_pieces_at_most_whatever_its_events() -> None:
     chunk = b"".join([START, block("thinking"), thinking("ab"), thinking("c")])
     assert list(new_reader().read(chunk)) == [Begin("m", 3), Spent(3, None)]
     chunk = b"".join([START, block(), delta("a"), PING, delta("b"), STOP, USAGE, END])
-    assert list(new_reader().read(chunk)) == [Begin("m", 3), "ab", Spent(None, 7), ""]
+    assert list(new_reader().read(chunk)) == [Begin("m", 3), Spent(None, 7), "ab"]
+    thoughts = block("thinking", 1) + (thinking("x", 1) + delta("") + delta("y")) * 50
+    chunk = b"".join([START, block(), thoughts])
+    assert list(new_reader().read(chunk)) == [Begin("m", 3), Spent(50, None), "y" * 50]
 
 
 def test_pings_and_events_without_a_name_are_no_pieces() -> None:
@@ -89,7 +92,9 @@ def test_pings_and_events_without_a_name_are_no_pieces() -> None:
 
 
 def test_an_unknown_event_is_a_piece_without_text() -> None:
-    assert list(new_reader().read(START + event("weather_report")))[1:] == [""]
+    reader = new_reader()
+    list(reader.read(START))
+    assert list(reader.read(event("weather_report") * 2)) == [""]
 
 
 @pytest.mark.parametrize(
@@ -106,6 +111,11 @@ def test_an_unknown_event_is_a_piece_without_text() -> None:
         (event("content_block_delta", index=[], delta={"type": "text_delta"}), ProviderFailed),
         (delta("x").replace(b"x", b"\xff"), ProviderFailed),
         (block("long" * 100, 1), ProviderFailed),
+        (block(["list"], 1), ProviderFailed),
+        *[
+            (block(index=index), ProviderFailed)
+            for index in ("1" * 4_000_000, 1.5, True, -1, 2**31)
+        ],
         (block(index=1) + event("content_block_start", index=2, content_block={}), ProviderFailed),
     ],
 )
@@ -123,7 +133,7 @@ def test_what_is_wrong_is_raised_after_the_text_before_it(
 
 def test_an_event_of_too_many_values_is_not_parsed() -> None:
     with pytest.raises(bounded_json.TooManyValues):
-        list(new_reader().read(b"event: x\ndata: [" + b"[]," * 1_000_000 + b"[]]\n\n"))
+        list(new_reader().read(b"event: x\ndata: [" + b"[]," * 11_000 + b"[]]\n\n"))
 
 
 def as_ours(error: Exception) -> AskcliError:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies
 
-from askcli.answerers.base import Finish
+from askcli.answerers.base import Begin, Finish
 from askcli.answerers.message_events import MessageEvents
 from askcli.errors import Interrupted, ProviderFailed
 
@@ -73,6 +73,12 @@ def test_events_that_are_lost_repeated_or_moved(kind: str, one: int, other: int)
     except (ProviderFailed, Interrupted):
         return
     assert text == "abc"
+
+
+@pytest.mark.parametrize("count", [True, -1, 2**31, 10**400, 1.5, float("nan"), "7", None, [7]])
+def test_what_is_no_count_is_none_that_was_reported(count: Any) -> None:
+    message = {"model": "m", "usage": {"input_tokens": count}}
+    assert MessageEvents("m").read(event(type="message_start", message=message)) == Begin("m", None)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ class Provider:
     def __init__(self, response: bytes) -> None:
         self._response = response
         self.connections = 0
+        self.heads: list[bytes] = []
         self.requests = list[bytes]()
         self.closed = asyncio.Event()
 
@@ -39,16 +40,17 @@ class Provider:
         while head := await reader.read(65_536):
             self.requests.append(head)
             if b"\r\n\r\n" in head:
+                self.heads.append(head)
                 writer.write(self._response)
         writer.close()
         self.closed.set()
 
 
 @asynccontextmanager
-async def client_of(provider: Provider) -> AsyncGenerator[MessagesClient]:
+async def client_of(provider: Provider, host: str = "127.0.0.1") -> AsyncGenerator[MessagesClient]:
     """A client of this provider."""
     server = await asyncio.start_server(provider.serve, "127.0.0.1", 0)
-    client = MessagesClient("key", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", 10)
+    client = MessagesClient("key", f"http://{host}:{server.sockets[0].getsockname()[1]}", 10)
     try:
         yield client
     finally:

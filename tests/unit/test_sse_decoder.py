@@ -78,3 +78,11 @@ def test_the_events_before_one_that_is_too_large_come_first() -> None:
     assert next(events) == (b"", b"whole")
     with pytest.raises(ProviderFailed):
         next(events)
+
+
+def test_an_event_of_very_many_lines_is_no_event() -> None:
+    """A line of one byte would cost as much as one of a hundred."""
+    list(EventDecoder().feed(b"data: x\n" * 4_000 + b"\n"))
+    for lines in (b"data\n" * 5_000, b"\na" * 5_000 + b"\n"):
+        with pytest.raises(ProviderFailed):
+            list(EventDecoder().feed(lines + b"\n"))

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx2
 
-from askcli.answerers.base import Finish, Piece, Spent
-from askcli.answerers.bounded import has_events
+from askcli.answerers.base import Finish, Piece
+from askcli.answerers.bounded import MAX_STRUCTURE_CHARACTERS, has_events
 from askcli.answerers.failures import status_error
 from askcli.answerers.message_events import MessageEvents
 from askcli.answerers.sse import EventDecoder
@@ -30,26 +30,27 @@ class AnswerReader:
         return self._message.is_complete
 
     def read(self, chunk: bytes) -> Iterator[Piece]:
-        """Yield the pieces of the events that end in the chunk, texts in a row as one.
+        """Yield what the events say that end in the chunk: at most a Begin, a Spent and a text.
 
-        Raises what is wrong with an event after the pieces of those before it: ProviderFailed, the
+        However many events there are, no more is yielded; an empty text is, where there is nothing
+        else. Raises what is wrong with an event after what those before it say: ProviderFailed, the
         SDK's error for one that the provider reports, or any error of an event of another shape.
         """
-        last: Piece | None = None
+        said, texts = dict[type, Piece](), list[str]()
         failure: Exception | None = None
         try:
             for event in self._events(chunk):
                 piece = self._message.read(event)
-                if isinstance(last, str) and isinstance(piece, str):
-                    last += piece
-                    continue
-                if last is not None and not (isinstance(last, Spent) and isinstance(piece, Spent)):
-                    yield last
-                last = piece
+                if isinstance(piece, str):
+                    texts.append(piece)
+                else:
+                    said[type(piece)] = piece
         except Exception as error:  # noqa: BLE001 - raised below
             failure = error
-        if last is not None:
-            yield last
+        yield from said.values()
+        text = "".join(texts)
+        if text or (texts and not said):
+            yield text
         if failure is not None:
             raise failure
 
@@ -63,4 +64,4 @@ class AnswerReader:
                 raise status_error(self._response, data)  # of an event of the stream
             # A ping is no sign that the answer goes on: it is no piece, and restarts no deadline.
             if data and name not in (b"", b"ping"):
-                yield bounded_json.parse(data)
+                yield bounded_json.parse(data, MAX_STRUCTURE_CHARACTERS)

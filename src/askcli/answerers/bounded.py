@@ -1,11 +1,14 @@
-"""A bound on what a provider's response may make this server keep in memory.
+"""Bounds on what a provider's response may make this server keep in memory, and do at a time.
 
 The SDK collects a failure's body whole, however large it becomes.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import cast
 
 import httpx2
 
@@ -14,6 +17,10 @@ from askcli.errors import ProviderFailed
 # Of an event, and of any other response. The text of a whole answer in one event, which some
 # gateways send, is far below.
 MAX_EVENT_BYTES = 4 * 1024 * 1024
+# Outside of the strings of an event or of a failure; a hundred results of a search have a tenth.
+MAX_STRUCTURE_CHARACTERS = 32_768
+# Read at a time: some forty events of the smallest kind that costs anything.
+PART_BYTES = 4_096
 TOO_LARGE = "The model's provider sent more at once than an answer can be."
 _COMPRESSED = "The model's provider sent a compressed answer, unasked."
 
@@ -34,6 +41,26 @@ async def bound(response: httpx2.Response) -> None:
     is_compressed = response.headers.get("content-encoding", "identity") != "identity"
     if is_compressed or not has_events(response):
         response.stream = _BoundedStream(response, is_compressed=is_compressed)
+
+
+async def parts(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+    """Yield the body in parts, and let other tasks run after each `PART_BYTES`.
+
+    To read what has been received already suspends nothing, and the more there is of it, the longer
+    the others wait.
+    """
+    size = 0
+    assert isinstance(response.stream, httpx2.AsyncByteStream)
+    # Its `aiter_raw` is this with a count.
+    async with aclosing(cast(AsyncGenerator[bytes, None], aiter(response.stream))) as chunks:
+        async for chunk in chunks:
+            for start in range(0, len(chunk), PART_BYTES):
+                part = chunk[start : start + PART_BYTES]
+                yield part
+                size += len(part)
+                if size >= PART_BYTES:
+                    size = 0
+                    await asyncio.sleep(0)
 
 
 class _BoundedStream(httpx2.AsyncByteStream):

@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from askcli.answerers import statuses
+from askcli.answerers.bounded import MAX_STRUCTURE_CHARACTERS
 from askcli.answerers.message_events import NO_ANSWER
 from askcli.contract import bounded_json
 from askcli.errors import AskcliError, Interrupted, ProviderFailed
@@ -35,7 +36,7 @@ def status_error(response: Any, data: bytes) -> Exception:
     from anthropic import APIStatusError
 
     try:
-        body = bounded_json.parse(data)
+        body = bounded_json.parse(data, MAX_STRUCTURE_CHARACTERS)
     except (ValueError, RecursionError):
         body = None
     return APIStatusError("reported", response=response, body=body)

@@ -17,7 +17,7 @@ from askcli.errors import Interrupted, ProviderFailed
 # What a delta of a block that is not text may hold.
 _HIDDEN = ("thinking", "signature", "partial_json")
 
-# Far more than any answer has: what is kept of a block is bounded as well.
+# Far more than any answer has: what is kept of a block, its index and type, is bounded as well.
 MAX_BLOCKS = 10_000
 MAX_TYPE_CHARACTERS = 100
 
@@ -75,12 +75,14 @@ class MessageEvents:
     def _block_start(self, event: Any) -> Piece:
         index, block = event["index"], event["content_block"]
         type_ = block["type"]
+        _check(_count(index) is not None)
+        _check(isinstance(type_, str) and len(type_) <= MAX_TYPE_CHARACTERS)
         text: str = block["text"] if type_ == "text" else ""
         # llama.cpp starts an open block again, without text, when its last words come with the end.
         if index in self._blocks:
             _check(self._is_open(index, type_) and not text)
         _check(self._stop_reason is None and isinstance(text, str))
-        _check(len(self._blocks) < MAX_BLOCKS and len(type_) <= MAX_TYPE_CHARACTERS)
+        _check(len(self._blocks) < MAX_BLOCKS)
         self._blocks[index] = type_
         return text if type_ == "text" else self._spent({})
 
@@ -138,8 +140,8 @@ def _check(is_right: bool) -> None:
 
 
 def _count(value: Any) -> int | None:
-    """Return the value if it is a valid count."""
-    return value if isinstance(value, int) and 0 <= value < 2**31 else None
+    """Return the value if it is a valid count; true is none."""
+    return value if type(value) is int and 0 <= value < 2**31 else None
 
 
 def _word(value: Any) -> str | None:

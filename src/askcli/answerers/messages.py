@@ -14,14 +14,14 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx2
 
 from askcli.answerers.answer_reader import AnswerReader
 from askcli.answerers.base import Piece, Request
-from askcli.answerers.bounded import bound
+from askcli.answerers.bounded import bound, parts
 from askcli.answerers.failures import translate
 from askcli.answerers.requests import Requests
 from askcli.errors import AskcliError, ProviderFailed
@@ -65,7 +65,7 @@ class MessagesClient:
             return self._client, self._http
         async with self._opening:
             if self._client is None or self._http is None:
-                sdk = await asyncio.to_thread(importlib.import_module, "anthropic")
+                sdk, connections = await asyncio.to_thread(_imported)
                 self._http = sdk.DefaultAioHttpClient(
                     trust_env=not is_loopback(urlsplit(self._base_url or "").hostname or ""),
                     event_hooks={"request": [self._requests.note], "response": [bound]},
@@ -73,6 +73,7 @@ class MessagesClient:
                     follow_redirects=False,
                     limits=httpx2.Limits(max_connections=1000, keepalive_expiry=IDLE_SECONDS),
                 )
+                connections.bound_connections(self._http)
                 self._client = sdk.AsyncAnthropic(
                     api_key=self._api_key,
                     base_url=self._base_url,
@@ -97,12 +98,12 @@ class MessagesClient:
             async with aclosing(await self._requests.send(*clients, request)) as response:
                 reader = AnswerReader(request.model, response)
                 try:
-                    async with aclosing(response.aiter_raw()) as chunks:
-                        async for chunk in chunks:
-                            for piece in reader.read(chunk):
+                    async with aclosing(parts(response)) as body:
+                        async for part in body:
+                            for piece in reader.read(part):
                                 yield piece
                             if reader.is_complete:
-                                await _read_to_the_end(chunks, reader)
+                                await _read_to_the_end(body, reader)
                                 break
                 except Exception as error:
                     if not reader.is_complete:
@@ -113,6 +114,12 @@ class MessagesClient:
             raise
         except Exception as error:
             raise translate(error) from error
+
+
+def _imported() -> tuple[Any, Any]:
+    names = "anthropic", "askcli.answerers.connections"
+    sdk, connections = map(importlib.import_module, names)
+    return sdk, connections
 
 
 def _of_stream(error: Exception) -> Exception:
@@ -130,12 +137,12 @@ def _of_stream(error: Exception) -> Exception:
     return failure
 
 
-async def _read_to_the_end(chunks: AsyncIterator[bytes], reader: AnswerReader) -> None:
+async def _read_to_the_end(body: AsyncIterator[bytes], reader: AnswerReader) -> None:
     """Read what follows a whole answer: only more content takes anything from it.
 
     It has been received, and is billed, also where the connection fails or stays open, or where the
     provider reports an error or sends what cannot be read.
     """
     async with asyncio.timeout(END_SECONDS):
-        async for chunk in chunks:
-            deque(reader.read(chunk), maxlen=0)
+        async for part in body:
+            deque(reader.read(part), maxlen=0)

@@ -12,6 +12,7 @@ from askcli.errors import ProviderFailed
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _END = b"\n\n"
+_MAX_LINES = 4_096  # of an event: each costs more than the bytes that it may have
 
 
 class EventDecoder:
@@ -25,7 +26,8 @@ class EventDecoder:
     def feed(self, chunk: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield name and data of each event that ends in the chunk; the name may be empty.
 
-        Then raises ProviderFailed if the event that has not ended is too large.
+        Raises ProviderFailed for one of too many lines; then if the one that has not ended is too
+        large.
         """
         buffer = self._buffer
         searched = max(0, len(buffer) - 1)
@@ -38,6 +40,8 @@ class EventDecoder:
                 events = events.removeprefix(_BYTE_ORDER_MARK)
                 self._is_at_start = False
             for lines in events.split(_END):
+                if len(lines) > _MAX_LINES and lines.count(b"\n") > _MAX_LINES:
+                    raise ProviderFailed(TOO_LARGE)
                 name, data = _fields(lines)
                 if data:
                     yield name, data[0] if len(data) == 1 else b"\n".join(data)

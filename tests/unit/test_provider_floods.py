@@ -1,0 +1,135 @@
+"""How much of what a provider sends is read and kept at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from askcli.answerers.base import Finish
+from askcli.answerers.bounded import PART_BYTES
+from askcli.answerers.connections import (
+    MAX_HEAD_BYTES,
+    MAX_PROVISIONAL_RESPONSES,
+    BoundedHandler,
+)
+from askcli.answerers.message_events import MessageEvents
+from tests.support.fake_anthropic import Reply, encoded, events_of
+from tests.unit.test_provider_connections import HEAD, REQUEST, Provider, chunk, client_of
+
+PROVISIONAL = b"HTTP/1.1 102 \r\n\r\n"
+RESPONSE = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+FIELDS = b"x: %s\r\n" % (b"y" * 1_000)
+DELTA = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": ""}}
+
+
+class Counting(BoundedHandler):
+    """A connection that waits for a response, and counts the heads that are parsed."""
+
+    parsed = 0
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        self.parsed += 1
+        super().feed_data(data, size)
+
+
+def received(reads: Iterable[bytes]) -> Counting:
+    """A connection after these reads."""
+
+    async def receive() -> Counting:
+        handler = Counting(asyncio.get_running_loop())
+        transport = Mock(spec=asyncio.Transport)
+        transport.get_extra_info.return_value = None
+        handler.connection_made(transport)
+        handler.set_response_params(read_until_eof=True)
+        for read in reads:
+            handler.data_received(read)
+        assert transport.close.called == (handler.exception() is not None)
+        return handler
+
+    return asyncio.run(receive())
+
+
+@pytest.mark.parametrize("is_one_read", [True, False])
+def test_a_few_provisional_responses_may_come_before_a_response(is_one_read: bool) -> None:
+    def after(count: int) -> Counting:
+        reads = [*[PROVISIONAL] * count, RESPONSE]
+        return received([b"".join(reads)] if is_one_read else reads)
+
+    few, many = after(MAX_PROVISIONAL_RESPONSES), after(MAX_PROVISIONAL_RESPONSES + 1)
+    assert (len(few), few.exception()) == (1, None)
+    assert (len(many), many.exception() is None) == (0, False)
+
+
+def test_no_read_is_parsed_much_further_than_to_what_is_refused() -> None:
+    handler = received([PROVISIONAL * 15_000] * 3)
+    assert handler.parsed <= 1 + 4_096 // len(PROVISIONAL)
+    assert len(handler) == 0
+
+
+def test_what_comes_before_a_response_is_bounded() -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n"
+    few = received([head + FIELDS * 10 + b"\r\n"])
+    assert (len(few), few.exception()) == (1, None)
+    for data in (head + FIELDS * (MAX_HEAD_BYTES // len(FIELDS)), PROVISIONAL[:-2] + FIELDS * 70):
+        assert received([data, b"y" * PART_BYTES]).exception()
+
+
+def test_a_response_that_was_not_asked_for_closes_its_connection() -> None:
+    """It would be taken for the response to the next request."""
+    handler = received([RESPONSE, RESPONSE])
+    assert (len(handler), handler.exception() is None) == (1, False)
+
+
+def test_cookies_of_a_provider_are_not_kept() -> None:
+    head = HEAD.replace(b"content-type", b"set-cookie: a=b\r\ncontent-type")
+
+    async def twice() -> None:
+        provider = Provider(head + chunk(ANSWER) + chunk(b""))
+        async with client_of(provider, "localhost") as client, asyncio.timeout(30):
+            for _ in range(2):
+                assert [piece async for piece in client.stream(REQUEST)]
+            _, http = await client.open()
+            assert not list(http.cookies.jar)
+        assert len(provider.heads) == 2
+        assert not [head for head in provider.heads if b"cookie" in head.lower()]
+
+    asyncio.run(twice())
+
+
+EVENTS = events_of({"model": "m"}, Reply(["a"]))
+ANSWER = b"".join(map(encoded, EVENTS))
+
+
+def test_other_tasks_run_while_what_has_been_received_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    events: list[int] = [0]  # that were read, in each turn of the loop
+    read = MessageEvents.read
+
+    def counted(message: MessageEvents, event: Any) -> Any:
+        events[-1] += 1
+        return read(message, event)
+
+    async def turns() -> None:
+        while True:
+            await asyncio.sleep(0)
+            events.append(0)
+
+    async def flooded() -> None:
+        flood = [*map(encoded, EVENTS[:2]), encoded(DELTA) * 10_000, *map(encoded, EVENTS[2:])]
+        provider = Provider(HEAD + chunk(b"".join(flood)) + chunk(b""))
+        async with client_of(provider) as client, asyncio.timeout(60):
+            await client.open()
+            turning = asyncio.ensure_future(turns())
+            pieces = [piece async for piece in client.stream(REQUEST)]
+            turning.cancel()
+        assert pieces[-1] == Finish("end_turn", "m", 11, 7)
+
+    monkeypatch.setattr(MessageEvents, "read", counted)
+    asyncio.run(flooded())
+    assert sum(events) == 10_000 + len(EVENTS)
+    assert max(events) <= 2 * PART_BYTES // len(encoded(DELTA))
