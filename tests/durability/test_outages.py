@@ -183,6 +183,7 @@ def test_a_full_disk_is_told_and_got_over(
         server = serving(tmp_path / "home", fake, f"sqlite:///{disk / 'askcli.db'}")
         person = new_person(server)
         stored = person.ask("kept").json()["id"]
+        unused = person.http.post("/api/tokens", json={"name": "x", "scopes": ["read"]}).json()
         marker = uuid4().hex
         filler = fill(disk)
         refused = eventually(lambda: _refused(person, marker))
@@ -194,7 +195,8 @@ def test_a_full_disk_is_told_and_got_over(
         readiness = person.http.get("/readyz")
         assert readiness.status_code == 503
         assert "disk has no space left" in readiness.json()["detail"]
-        assert person.http.get(f"/api/questions/{stored}").json()["answer"]
+        for token in ({}, {"x-access-token": unused["token"]}):
+            assert person.http.get(f"/api/questions/{stored}", headers=token).json()["answer"]
         filler.unlink()
         assert person.http.get("/readyz").status_code == 200
         assert person.ask("there is room again").status_code == 201
