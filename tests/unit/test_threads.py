@@ -156,6 +156,26 @@ def test_a_start_that_fails_is_tried_again_while_a_unit_waits(
     ]
 
 
+def test_a_thread_that_is_stuck_is_not_waited_for_at_the_end() -> None:
+    async def scenario() -> None:
+        threads, has_begun, go_on = Threads(1, "test"), asyncio.Event(), threading.Event()
+        loop, ended = asyncio.get_running_loop(), list[bool]()
+
+        def stuck() -> None:
+            loop.call_soon_threadsafe(has_begun.set)
+            ended.append(go_on.wait(30))
+
+        unit = threads.run(stuck)
+        await has_begun.wait()
+        threads.close(0.01)
+        assert ended == []
+        go_on.set()
+        await unit
+        threads.close()
+
+    asyncio.run(scenario())
+
+
 def test_what_has_not_started_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         threads = Threads(4, "test")

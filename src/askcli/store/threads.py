@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +25,9 @@ log = logging.getLogger("askcli.store")
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 0.002
+# Longer than a unit has. A thread that is stuck beyond that, in a name server that does not reply,
+# keeps no server from stopping: it is a daemon.
+CLOSE_SECONDS = 11.0
 
 
 class _Unit(NamedTuple):
@@ -67,8 +71,8 @@ class Threads:
             loop.call_later(PATIENCE_SECONDS, self._watch, loop)
         return future
 
-    def close(self) -> None:
-        """Wait for the units in progress; others are forgotten."""
+    def close(self, seconds: float = CLOSE_SECONDS) -> None:
+        """Wait for the units in progress, for so long at most; others are forgotten."""
         with self._lock:
             self._is_closed = True
             while unit := self._next():
@@ -77,8 +81,9 @@ class Threads:
             for asleep in self._asleep:
                 asleep.release()
             self._asleep.clear()
+        until = time.monotonic() + seconds
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wake one more thread as long as units wait."""
