@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from askcli.answerers.bounded import MAX_EVENT_BYTES, bound
+from askcli.answerers.bounded import MAX_EVENT_BYTES, MAX_FAILURE_BYTES, bound
 from askcli.errors import ProviderFailed
 
 CHUNK = b"data: x\n\n" * 10_000
@@ -42,8 +42,8 @@ def read(body: httpx2.AsyncByteStream, status: int, **headers: str) -> bytes:
 @pytest.mark.parametrize("type_", ["text/event-stream", "text/html"])
 def test_a_failure_is_read_up_to_a_bound(type_: str) -> None:
     body = Endless()
-    assert len(read(body, 500, content_type=type_)) <= MAX_EVENT_BYTES
-    assert body.taken <= MAX_EVENT_BYTES + len(CHUNK)
+    assert len(read(body, 500, content_type=type_)) <= MAX_FAILURE_BYTES
+    assert body.taken <= MAX_FAILURE_BYTES + len(CHUNK)
 
 
 def test_a_page_in_place_of_an_answer_is_read_up_to_a_bound() -> None:

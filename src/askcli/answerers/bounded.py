@@ -17,6 +17,8 @@ from askcli.errors import ProviderFailed
 # Of an event, and of any other response. The text of a whole answer in one event, which some
 # gateways send, is far below.
 MAX_EVENT_BYTES = 4 * 1024 * 1024
+# Of a failure, whose type is all that is used; the SDK parses the first one without a bound.
+MAX_FAILURE_BYTES = 65_536
 # Outside of the strings of an event or of a failure; a hundred results of a search have a tenth.
 MAX_STRUCTURE_CHARACTERS = 32_768
 # Read at a time: some forty events of the smallest kind that costs anything.
@@ -68,9 +70,8 @@ class _BoundedStream(httpx2.AsyncByteStream):
         assert isinstance(response.stream, httpx2.AsyncByteStream)
         self._stream = response.stream
         self._is_failure = not response.is_success
-        self._most, self._error = (
-            (0, _COMPRESSED) if is_compressed else (MAX_EVENT_BYTES, TOO_LARGE)
-        )
+        most = MAX_FAILURE_BYTES if self._is_failure else MAX_EVENT_BYTES
+        self._most, self._error = (0, _COMPRESSED) if is_compressed else (most, TOO_LARGE)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         size = 0
