@@ -8,14 +8,15 @@ from sqlalchemy import column, delete, insert, table, text
 
 from askcli.search_terms import terms
 from askcli.services.clock import new_id, now
-from askcli.store import listing, migrations, search_pages
+from askcli.store import listing, migrations, search, search_pages
 from askcli.store.database import Database
+from askcli.store.search.found import Conditions, Part
 from askcli.store.tables import questions
 from tests.support.databases import NewDatabase, database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import Person, new_user
 from tests.support.processes import ServerProcess
-from tests.support.search_cases import search_ids, store_question
+from tests.support.search_cases import copy_question, search_ids, store_question
 
 
 def test_what_is_asked_is_found_at_once_and_gone_when_it_is_deleted(
@@ -144,4 +145,26 @@ def test_the_vocabulary_of_an_older_version_goes_and_comes_back(new_database: Ne
         page = search_pages.search_page(connection, person, terms("quag*"), listing.Filter(limit=5))
         assert page
         assert [row["id"] for row in page.rows] == [question_id]
+    database.close()
+
+
+def test_an_older_index_of_postgresql_gets_the_words_of_each_user_apart(
+    new_database: NewDatabase,
+) -> None:
+    from alembic import command
+
+    database = Database(new_database("postgres", migrated=True))
+    definition = "SELECT pg_get_indexdef('ix_question_words_words'::regclass)"
+    keys = "SELECT count(*) FROM pg_proc WHERE proname = 'question_keys'"
+    with database.transaction() as connection:
+        person = new_user(connection, "a@example.org")
+        copy_question(connection, person, "a quagga", 1)
+        copy_question(connection, person, "a zebra", 600)
+        command.downgrade(migrations.config(connection), "0016")
+        assert "gin (words)" in str(connection.exec_driver_sql(definition).scalar())
+        assert connection.exec_driver_sql(keys).scalar() == 0
+        command.upgrade(migrations.config(connection), "head")
+        assert "gin (question_keys(words))" in str(connection.exec_driver_sql(definition).scalar())
+        found = search.find(connection, person, terms("quagga"), Conditions([], {}), Part(5))
+        assert len(found.matches) == 1
     database.close()

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import random
+import re
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, text
 
 from askcli.store.database import Database
 from askcli.store.tables import questions
 from tests.support.databases import NewDatabase, database_of
 from tests.support.people import NewPerson, new_user
 from tests.support.processes import ServerProcess
-from tests.support.search_cases import search_ids, store_question
-from tests.support.search_work import search_work, tidy
+from tests.support.search_cases import copy_question, search_ids, store_question
+from tests.support.search_work import search_work, statements, tidy
 
 QUERIES = ("ab*", "wi*", "abacus", "cats ab*", "with-ca*", "cats -abz*", "wi* -abz")
+_KEYS = text(
+    """SELECT DISTINCT replace(CAST(user_id AS text), '-', ''), encode(key, 'hex')
+    FROM question_words JOIN questions ON questions.id = question_id,
+        unnest(question_keys(words)) AS key"""
+)
 
 
 def test_the_order_says_nothing_about_what_others_have_asked(
@@ -63,6 +69,78 @@ def test_the_work_says_nothing_about_what_others_have_asked(
     database.close()
     # A larger index has a few more levels.
     assert after == [pytest.approx(count, abs=10) for count in before]
+
+
+def test_the_work_says_nothing_about_how_many_others_have_the_words(
+    new_database: NewDatabase,
+) -> None:
+    """On PostgreSQL: so many rows that the lists of their words in an index have many pages."""
+    database = Database(new_database("postgres", migrated=True))
+    words = [f"word{number}" for number in range(40)]
+    queries = (words[0], " ".join(words[0] for _ in range(40)), " ".join(words), "word0 wor*")
+    with database.transaction("BEGIN") as connection:
+        mine, theirs = (new_user(connection, f"{name}@example.org") for name in "ab")
+        copy_question(connection, mine, "nothing of that", 600)
+        copy_question(connection, mine, " ".join(words), 1)
+        copy_question(connection, theirs, "something else", 1_000)
+        before = [search_work(connection, mine, query) for query in queries]
+        copy_question(connection, theirs, " ".join(words), 10_000)
+        after = [search_work(connection, mine, query) for query in queries]
+    database.close()
+    # A larger index has a few more levels, for each of the words.
+    assert after == [pytest.approx(count, abs=50) for count in before]
+
+
+def test_the_work_says_nothing_about_how_much_others_have_asked_since(
+    new_database: NewDatabase,
+) -> None:
+    """On PostgreSQL: a user with most of all questions, which its planner may read by their ids."""
+    database = Database(new_database("postgres", migrated=True))
+    with database.transaction("BEGIN") as connection:
+        mine, theirs = (new_user(connection, f"{name}@example.org") for name in "ab")
+        copy_question(connection, mine, "about abacus", 1)
+        copy_question(connection, mine, "nothing of that", 6_000)
+
+        def work() -> list[int]:
+            connection.exec_driver_sql("ANALYZE")
+            return [search_work(connection, mine, query) for query in ("abacus", "ab*", "of")]
+
+        before = work()
+        copy_question(connection, theirs, "something else", 4_000)
+        assert work() == [pytest.approx(count, abs=50) for count in before]
+    database.close()
+
+
+def test_the_index_of_postgresql_has_the_words_of_each_user_apart(
+    new_database: NewDatabase,
+) -> None:
+    """Each key begins with its owner, and a search names only such keys."""
+    database = Database(new_database("postgres", migrated=True))
+    with database.transaction("BEGIN") as connection:
+        users = [new_user(connection, f"{name}@example.org") for name in "ab"]
+        for user_id in users:
+            copy_question(connection, user_id, "nothing of that", 600)
+            copy_question(connection, user_id, "about abacus with cats", 1)
+        keys = connection.execute(_KEYS).all()
+        assert len(keys) == 14
+        assert {key[16:] for owner, key in keys if owner == users[0].hex} == {
+            key[16:] for owner, key in keys if owner == users[1].hex
+        }
+        assert all(key.startswith(owner[16:]) for owner, key in keys)
+        for query in ("abacus", "cats ab*", '"about abacus" -dogs'):
+            with statements(connection) as executed:
+                search_work(connection, users[0], query)
+            plans = [
+                line
+                for statement, parameters in executed
+                if statement.startswith("WITH candidates")
+                for line in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars()
+            ]
+            (asked,) = [line for line in plans if "Index Cond: (question_keys" in line]
+            named = re.findall(r"x([0-9a-f]{32})", asked)
+            assert named
+            assert {key[:16] for key in named} == {users[0].hex[16:]}
+    database.close()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
+from sqlalchemy import text as sql
 
 from askcli.services.clock import new_id, now
 from askcli.store import questions, search
@@ -98,6 +99,17 @@ CASES = [
     ("\x00git\x00", "english"),
 ]
 
+_COPY = sql(
+    """WITH added AS (
+        INSERT INTO questions (id, user_id, conversation_id, question, answer, status, model,
+            created_at, request_hash)
+        SELECT CAST(:begin || lpad(to_hex(number), 20, '0') AS uuid), :user_id, gen_random_uuid(),
+            :text, '', 'answered', 'm', now(), ''
+        FROM generate_series(1, :count) AS number RETURNING id)
+    INSERT INTO question_words (question_id, words)
+        SELECT id, CAST(:words AS tsvector) FROM added"""
+)
+
 
 def store_question(connection: Connection, user_id: str, question: str, answer: str) -> str:
     """Put an answered question into the database, as the server does."""
@@ -118,6 +130,14 @@ def store_question(connection: Connection, user_id: str, question: str, answer: 
     entry = search.entry(connection.dialect.name, UUID(user_id), question, answer)
     questions.add(connection, row, entry)
     return str(question_id)
+
+
+def copy_question(connection: Connection, user_id: UUID, text: str, count: int) -> None:
+    """Put the same question into a PostgreSQL database many times, each with a new id."""
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    entry = search.entry("postgresql", user_id, text, "")
+    row = {"begin": new_id().hex[:12], "user_id": user_id, "text": text, "count": count, **entry}
+    connection.execute(_COPY, row)
 
 
 def search_ids(person: Person, query: str, **params: Any) -> list[str]:

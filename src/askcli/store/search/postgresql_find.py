@@ -30,28 +30,31 @@ MOST_BY_INDEX = 10_000
 # joined by AND is of their distances, so that with it all ranks would be the same.
 _RANK = "CAST(ts_rank('{0, 0, 0.2, 1}', words, CAST(:ranked AS tsquery)) AS float)"
 
-# OFFSET 0 keeps the planner from reading the words of other users along with these.
-_EXAMINED = """(SELECT questions.id, questions.created_at FROM questions
-        WHERE questions.user_id = :user_id AND {part} ORDER BY questions.id {order}
-        LIMIT :examined) AS questions
+# A range of users, which is of one, rather than `user_id = :user_id`: with that the planner orders
+# by the id alone, and where a user has a good part of all questions it goes through those of all
+# users by their ids. OFFSET 0 keeps it from reading the words of other users along with these.
+_OWN = """(questions.user_id, questions.id) >= (:user_id, :first)
+        AND (questions.user_id, questions.id) <= (:user_id, :last)"""
+_PART = "questions.id BETWEEN :first AND :last"
+_OWN_OF_CONVERSATION = "questions.user_id = :user_id AND {part}"
+_EXAMINED = """(SELECT questions.user_id, questions.id, questions.created_at FROM questions
+        WHERE {own} ORDER BY {newest} LIMIT :examined) AS questions
     CROSS JOIN LATERAL (SELECT words FROM question_words
         WHERE question_words.question_id = questions.id OFFSET 0) AS entries"""
 _AMONG_EXAMINED = """SELECT questions.id, {rank} AS rank FROM {examined}
-    WHERE {times} AND words @@ CAST(:query AS tsquery)
-    ORDER BY questions.id {order} LIMIT :limit"""
+    WHERE {times} AND words @@ CAST(:query AS tsquery) ORDER BY {newest} LIMIT :limit"""
 _LAST_EXAMINED = """SELECT questions.id FROM questions
-    WHERE questions.user_id = :user_id AND {part}
-    ORDER BY questions.id {order} LIMIT 1 OFFSET :examined - 1"""
+    WHERE {own} ORDER BY {newest} LIMIT 1 OFFSET :examined - 1"""
 _HAVE_THE_WORDS = """SELECT count(*) FROM (SELECT 1 FROM {examined}
     WHERE words @@ CAST(:whole_words AS tsquery) LIMIT :limit) AS some_rows"""
 
-# The index finds the owner's rows that have all whole words, and each of these is then compared
-# with the query, the newest first. Not the index, because it would read all words of all users that
-# begin like a prefix, and the time would tell what others have stored.
+# The index finds the owner's rows that have all whole words, by the keys of these words (one for
+# each, however often it is in the query), and each row is then compared with the query, the newest
+# first: the index has neither the beginnings of words nor their places.
 #
 # The number of rows comes with each match, and alone where there is none.
 _BY_INDEX = """WITH candidates AS MATERIALIZED (SELECT question_id AS id FROM question_words
-        WHERE words @@ CAST(:whole_words AS tsquery) LIMIT :most),
+        WHERE question_keys(words) @> question_keys(CAST(:keys AS tsvector)) LIMIT :most),
     counted AS (SELECT count(*) AS number FROM candidates)
     SELECT number, id, rank FROM counted LEFT JOIN
         (SELECT questions.id, {rank} AS rank
@@ -64,6 +67,8 @@ _BY_INDEX = """WITH candidates AS MATERIALIZED (SELECT question_id AS id FROM qu
     ORDER BY id {order}"""
 _CANDIDATES = "candidates AS questions"
 _CANDIDATES_ON_CONDITIONS = "candidates JOIN questions ON questions.id = candidates.id"
+
+_LEAST, _GREATEST = UUID(int=0), UUID(int=2**128 - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +85,12 @@ class _Search:
         clauses = list(map(str, self.conditions.clauses))
         # No index has these times: they come after what bounds the number of rows.
         of_times = [clause for clause in clauses if "created_at" in clause]
-        own = ["true", *(clause for clause in clauses if clause not in of_times)]
-        if self.part.before or self.part.since:
-            own.append(f"questions.id {'>=' if self.part.since else '<'} :edge")
+        of_conversation = [clause for clause in clauses if "conversation_id" in clause]
+        conditions = " AND ".join([_PART, *of_conversation])
+        own = _OWN_OF_CONVERSATION.format(part=conditions) if of_conversation else _OWN
         order = "ASC" if self.part.since else "DESC"
-        part = {"part": " AND ".join(own), "order": order}
+        newest = f"questions.user_id {order}, questions.id {order}"
+        part = {"part": conditions, "own": own, "order": order, "newest": newest}
         times = " AND ".join(["true", *of_times])
         sources = {
             "examined": _EXAMINED.format(**part),
@@ -104,11 +110,15 @@ def find(
     part: Part,
 ) -> Found:
     """Return the matches of a part."""
+    terms = list(dict.fromkeys(terms))  # a word that is repeated makes no difference
     owner, whole = f"'{owner_word(user_id)}'", _whole_words(terms)
+    first, last = _bounds(conditions, part)
     values = {
         "user_id": user_id,
-        "edge": part.before or part.since,
+        "first": first,
+        "last": last,
         "whole_words": " & ".join([owner, *whole]),
+        "keys": " ".join([owner, *whole]),
         "query": " & ".join([owner, *map(_phrase, terms)]),
         "ranked": " | ".join(_phrase(term) for term in terms if not term.is_excluded),
         "limit": part.limit + 1,
@@ -142,6 +152,13 @@ def _by_index(search: _Search) -> list[Match] | None:
     return [Match(row.id, row.rank) for row in rows if row.id is not None]
 
 
+def _bounds(conditions: Conditions, part: Part) -> tuple[UUID, UUID]:
+    """Return the least and the greatest id that a question of the part may have."""
+    first, last = (conditions.values.get(name) for name in ("first_id", "last_id"))
+    before = UUID(int=part.before.int - 1) if part.before else _GREATEST
+    return max(first or _LEAST, part.since or _LEAST), min(last or _GREATEST, before)
+
+
 def owner_word(user_id: UUID) -> str:
     """Return the word that each row of the user has; no other contains its first character."""
     return f"@{user_id.hex}"
@@ -151,7 +168,7 @@ def _whole_words(terms: Sequence[Term]) -> list[str]:
     """The words that each question found has."""
     required = [term for term in terms if not term.is_excluded]
     words = [term.words[:-1] if term.is_prefix else term.words for term in required]
-    return [f"'{word}'" for word in chain.from_iterable(words)]
+    return [f"'{word}'" for word in dict.fromkeys(chain.from_iterable(words))]
 
 
 def _phrase(term: Term) -> str:
