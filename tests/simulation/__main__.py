@@ -1,7 +1,8 @@
 """Runs nights: one with its story, or many with their figures.
 
 `python -m tests.simulation SEED` tells the night of a seed. `--count` runs so many from that seed
-on, `--shrink` looks for a shorter plan that still fails, `--plan` runs a plan of such a file.
+on, `--shrink` looks for a shorter plan that still fails, `--plan` runs a plan of such a file,
+`--situation` the night that was made for a planted bug.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from tests.simulation.night import Night
 from tests.simulation.plan import Plan, draw, loads
 from tests.simulation.planted import BUGS
 from tests.simulation.shrink import shortest
+from tests.simulation.situations import SITUATIONS
 from tests.support.databases import postgres_in
 
 PROGRESS_SECONDS = 1.0
@@ -39,6 +41,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1, help="nights to run")
     parser.add_argument("--shrink", action="store_true", help="drop faults while it fails")
     parser.add_argument("--plan", type=Path, help="a file with a plan as JSON")
+    parser.add_argument("--situation", choices=sorted(SITUATIONS), help="of this planted bug")
     parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL of their own")
     parser.add_argument("--bug", choices=sorted(BUGS), help="with a planted bug")
     options = parser.parse_args()
@@ -47,8 +50,14 @@ def main() -> int:
         run, also = partial(night.run, databases=databases), " --postgres" * options.postgres
         if options.count > 1:
             return _many(range(options.seed, options.seed + options.count), run, also)
-        plan = loads(options.plan.read_text()) if options.plan else draw(options.seed)
+        plan = _plan(options)
         return _one(shortest(plan, run) if options.shrink else plan, run)
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    if options.situation:
+        return SITUATIONS[options.situation]
+    return loads(options.plan.read_text()) if options.plan else draw(options.seed)
 
 
 @contextmanager
