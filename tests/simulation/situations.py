@@ -32,7 +32,7 @@ def _often(kind: str, every: float, seconds: float = 0.0, detail: str = "") -> l
     return [Fault(kind, at, -1, seconds, detail) for at in times]
 
 
-_REPLICA_IS_LOST = _night("ask", SLOW, Fault("kill", 8.0, -1, 0.5), users=(0, 1, 2))
+_REPLICA_IS_LOST = _night("ask", SLOW, Fault("kill", 8.0, -1, 0.5))
 _ANSWERS_ARE_CANCELLED = _night("ask_and_cancel " * 3, SLOW)
 _REFRESHES_ARE_REPEATED = _night("ask " * 4, GOOD, Fault("duplicate", 1.0, 0, 60.0), pause=6.0)
 _DATABASE_IS_AWAY_FOR_ONE = Fault("database", 0.8, 0, 20.0, "away")  # an orphan after 8 s
