@@ -52,10 +52,10 @@ SITUATIONS: dict[str, Plan] = {
     "parts_after_the_end": _ANSWERS_ARE_CANCELLED,
     "returning_run_stores_nothing": _night("ask", SLOW, _FIRST_HAS_ALL, _DATABASE_IS_AWAY_FOR_ONE),
     "unconfirmed_question_is_sent": _night(
-        "ask ask ask", GOOD, *_often("commit", 2.0, detail="lost before"), pause=2.0
+        "ask ask", GOOD, *_often("commit", 2.0, detail="lost before"), pause=2.0
     ),
     "retry_without_key": _night(
-        "ask ask ask", GOOD, *_often("commit", 2.0, detail="lost after"), pause=2.0
+        "ask ask", GOOD, *_often("commit", 2.0, detail="lost after"), pause=2.0
     ),
     "queued_question_is_sent_unseen": _night(
         "ask",
@@ -68,7 +68,7 @@ SITUATIONS: dict[str, Plan] = {
     "heartbeat_is_compared_with_a_clock": _night(
         "ask ask", SLOW, _FIRST_HAS_ALL, Fault("jump", 0.5, 1, 30.0), slots=3
     ),
-    "rejoin_from_the_beginning": _night("ask", SLOW, *_often("cut", 2.0)),
+    "rejoin_from_the_beginning": _night("ask", SLOW, *_often("cut", 4.0)),
     "rotation_is_not_saved": _night("ask " * 4, GOOD, pause=6.0),
     "repeat_within_the_grace_is_theft": _REFRESHES_ARE_REPEATED,
     "grace_goes_by_the_replicas_clock": _night(
@@ -87,5 +87,5 @@ SITUATIONS: dict[str, Plan] = {
     "parts_are_lost_at_an_interruption": _REPLICA_IS_LOST,
     "billed_attempt_is_repeated": _night("ask", BROKEN),
     "slot_is_kept": _night("ask", slots=3),
-    "join_repeats_a_character": _night("ask", SLOW, *_often("cut", 2.0)),
+    "join_repeats_a_character": _night("ask", SLOW, *_often("cut", 4.0)),
 }
