@@ -195,6 +195,15 @@ def test_the_work_does_not_grow_with_the_number_of_matches(searcher: Searcher) -
     assert not {query: many[query] for query in queries if many[query] >= 1.3 * few[query] + 20}
 
 
+def test_a_first_page_compares_so_many_questions_and_no_more(searcher: Searcher) -> None:
+    stored(searcher, 100)
+    with statements(searcher.connection) as executed:
+        ids, cursor = searcher.page("nowhere*", None, limit=4)
+    assert not ids
+    assert cursor
+    assert len([statement for statement, _ in executed if "AS rank" in statement]) == 1
+
+
 def test_matches_are_read_in_their_order_without_a_sort(searcher: Searcher) -> None:
     if searcher.connection.dialect.name != "sqlite":
         pytest.skip("PostgreSQL's planner sorts few rows as it likes")
@@ -219,7 +228,8 @@ def test_the_index_is_asked_for_whole_words_alone(searcher: Searcher) -> None:
             if terms(query)
         ]
     assert results == [case for case in CASES if terms(case[0])]
-    assert not [each for each in executed if "MATCH" in each[0] and "*" in str(each[1])]
+    asked = [value for statement, values in executed if "MATCH" in statement for value in values]
+    assert not [value for value in asked if "@" in str(value) and "*" in str(value)]
 
 
 def test_the_pages_of_a_long_history(server: ServerProcess, people: NewPerson) -> None:

@@ -116,6 +116,9 @@ class _Pages:
             entries = [(match.question_id, Cursor(oldest, match)) for match in ranked]
         if position is None or len(entries) > self._limit:
             return entries, None
+        # A first page may have room for older ones, but another look would take as long again.
+        if self._cursor is None:
+            return entries, Cursor(position)
         older = self._find(Part(self._limit + 1 - len(entries), before=position))
         entries += [(match.question_id, Cursor(match.question_id)) for match in older.matches]
         return entries, Cursor(older.position) if older.position else None
