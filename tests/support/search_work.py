@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,11 @@ def search_work(connection: Connection, user_id: UUID, query: str, **filters: An
         return _instructions(connection, user_id, query, filters)
     with statements(connection) as executed:
         _page(connection, user_id, query, filters)
+    return pages_read(connection, executed)
+
+
+def pages_read(connection: Connection, executed: Sequence[tuple[str, Any]]) -> int:
+    """Return the pages that PostgreSQL reads for the selects among the statements."""
     plans = [_plan(connection, *statement) for statement in executed if "SELECT" in statement[0]]
     return sum(int(p["Shared Hit Blocks"]) + int(p["Shared Read Blocks"]) for p in plans)
 
