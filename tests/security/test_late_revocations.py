@@ -98,38 +98,93 @@ def test_who_is_not_checked_takes_no_place_of_others(new_database: NewDatabase) 
     asyncio.run(scenario())
 
 
-def test_unfinished_bodies_of_an_ended_session_take_no_room_of_its_user(
-    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bodies.OF_CALLERS, "_together", 150_000)
-    go_on, start, rest = asyncio.Event(), b'{"question": "', b'"}'
+class Unfinished:
+    """Asks whose bodies are not whole before `go_on`."""
 
-    async def begin(client: httpx2.AsyncClient, header: dict[str, str], size: int) -> Any:
-        """Send so much of a body, which ends later."""
-        is_held = asyncio.Event()
+    def __init__(self, client: httpx2.AsyncClient) -> None:
+        self._client = client
+        self.go_on = asyncio.Event()
+
+    async def begin(self, header: dict[str, str], size: int) -> asyncio.Task[httpx2.Response]:
+        """Send so much of one; return when it is held, or refused."""
+        is_held, start, rest = asyncio.Event(), b'{"question": "', b'"}'
 
         async def body() -> AsyncIterator[bytes]:
             yield start.ljust(size, b"a")
             is_held.set()
-            await go_on.wait()
+            await self.go_on.wait()
             yield rest
 
         length = {"content-length": str(size + len(rest))}
-        request = client.post("/api/questions", headers=header | JSON | length, content=body())
+        request = self._client.post(
+            "/api/questions", headers=header | JSON | length, content=body()
+        )
         task = asyncio.create_task(request)
-        await is_held.wait()
+        held = asyncio.create_task(is_held.wait())
+        await asyncio.wait({task, held}, return_when=asyncio.FIRST_COMPLETED)
+        held.cancel()
         return task
+
+
+def test_unfinished_bodies_of_an_ended_session_take_no_room_of_its_user(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pool in (bodies.OF_CLAIMS, bodies.OF_CALLERS):
+        monkeypatch.setattr(pool, "_together", 150_000)
 
     async def scenario() -> None:
         async with services_on(new_database("sqlite")) as services, client_of(services) as client:
             ended = await access_token(services, "a@example.org")
             assert (await client.post("/api/auth/logout", headers=ended)).status_code == 204
-            live = await access_token(services, "a@example.org")
-            own = await begin(client, live, 50_000)
-            others = [await begin(client, ended, 60_000) for _ in range(2)]
-            go_on.set()
-            assert (await own).status_code == 201
+            live, unfinished = await access_token(services, "a@example.org"), Unfinished(client)
+            own = await unfinished.begin(live, 50_000)
+            others = [await unfinished.begin(ended, 60_000) for _ in range(2)]
+            later = await unfinished.begin(live, 60_000)
+            unfinished.go_on.set()
+            assert [(await ask).status_code for ask in (own, later)] == [201, 201]
             assert {(await other).json()["code"] for other in others} == {"session_ended"}
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+@pytest.mark.parametrize("size", [40_000, 200_000])
+def test_unfinished_bodies_of_many_ended_sessions_keep_no_other_user_out(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """However many sessions one user had: short bodies get in as well as long ones."""
+    for pool in (bodies.OF_CLAIMS, bodies.OF_CALLERS):
+        monkeypatch.setattr(pool, "_together", 250_000)
+
+    async def scenario() -> None:
+        async with services_on(new_database("sqlite")) as services, client_of(services) as client:
+            other, unfinished = await access_token(services, "b@example.org"), Unfinished(client)
+            asks = [await unfinished.begin(other, size)]
+            for _ in range(10):
+                header = await access_token(services, "a@example.org")
+                assert (await client.post("/api/auth/logout", headers=header)).status_code == 204
+                asks.append(await unfinished.begin(header, 30_000))
+            asks.append(await unfinished.begin(other, 40_000))
+            unfinished.go_on.set()
+            statuses = [response.status_code for response in await asyncio.gather(*asks)]
+            assert (statuses[0], statuses[-1]) == (201, 201)
+            assert set(statuses[1:-1]) == {401}
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_a_revoked_api_token_is_worth_no_body(new_database: NewDatabase) -> None:
+    async def scenario() -> None:
+        async with services_on(new_database("sqlite")) as services, client_of(services) as client:
+            login, unfinished = await access_token(services, "a@example.org"), Unfinished(client)
+            named = {"name": "script", "scopes": ["ask"]}
+            token = (await client.post("/api/tokens", headers=login, json=named)).json()
+            header = {"x-access-token": token["token"]}
+            assert (await client.get("/api/models", headers=header)).status_code == 200
+            path = f"/api/tokens/{token['id']}"
+            assert (await client.delete(path, headers=login)).status_code == 204
+            refused = await unfinished.begin(header, 100)
+            assert refused.done()
+            assert refused.result().json()["code"] == "invalid_token"
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
 

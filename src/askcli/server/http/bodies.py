@@ -41,9 +41,11 @@ class Bodies:
         return _Request(request.scope, _Body(self, request, owner).receive, request._send)
 
     def would_take(self, request: Request) -> bool:
-        """Whether it is known that the request's body is not too large."""
+        """Whether it is known that the request's body is not too large, and that it has room."""
         declared = parse_whole_number(request.headers.get("content-length", ""))
-        return declared is not None and declared <= self._largest
+        if declared is None or declared > self._largest:
+            return False
+        return self._sizes.total() + declared <= self._together
 
     def check(self, size: int) -> None:
         """Raise HTTPException (413) for a body of this size, if it is too large."""
@@ -128,4 +130,6 @@ class _Body:
 
 # A login or a registration is a few hundred bytes.
 OF_STRANGERS = Bodies(largest=65_536, together=8 * 2**20)
+# Of callers who are not checked yet. Who finds no room here is checked first, and refused nothing.
+OF_CLAIMS = Bodies(largest=65_536, together=8 * 2**20)
 OF_CALLERS = Bodies(largest=MAX_BODY_BYTES, together=128 * 2**20)

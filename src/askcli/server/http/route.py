@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from enum import Enum
 from functools import partial
@@ -78,11 +78,12 @@ async def _bounded(request: Request) -> Request:
     caller = getattr(request.state, "caller", None)
     if caller is None:
         return bodies.OF_STRANGERS.bounded(request, request_info.current().site)
-    owner: Hashable = caller  # only claimed: those of an ended session take no room of its user
-    if not bodies.OF_STRANGERS.would_take(request):
+    if bodies.OF_CLAIMS.would_take(request):
+        owner = caller.user_id, request_info.current().site  # however many tokens they have
+        request = bodies.OF_CLAIMS.bounded(request, owner)
+    else:
         await request.app.state.services.authentication.confirm()
-        owner = caller.user_id
-    request = bodies.OF_CALLERS.bounded(request, owner)
+        request = bodies.OF_CALLERS.bounded(request, caller.user_id)
     await _read(request)
     admission.renew()  # the body may have taken a minute
     request.state.begin_serving()

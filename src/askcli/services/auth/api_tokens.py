@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from uuid import UUID
 
@@ -25,8 +25,10 @@ MAX_TOKENS_PER_USER = 100
 class ApiTokens:
     """The users' API tokens."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, on_revoked: Callable[[UUID], None]) -> None:
+        """`on_revoked` is called with the id of each token that is revoked here."""
         self._database = database
+        self._on_revoked = on_revoked
 
     async def create(
         self, login: Login, name: str, scopes: Collection[str], days: int
@@ -73,3 +75,4 @@ class ApiTokens:
 
         if not await self._database.write(remove):
             raise NotFound("token")
+        self._on_revoked(token_id)

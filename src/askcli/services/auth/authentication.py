@@ -83,6 +83,12 @@ class Authentication:
         """Check the caller of the current request now, if no unit of work has done so yet."""
         await self._database.check_caller()
 
+    def forget(self, token_id: UUID) -> None:
+        """Take no claim of this API token any more: it is checked at once, as if it were new."""
+        for token_hash, caller in self._callers.copy().items():
+            if caller.token_id == token_id:
+                self._callers.pop(token_hash, None)
+
     async def _use_access_token(self, login: Login, generation: int) -> None:
         """Note that the token's generation is in use: one write for each rotation."""
         if error := await self._database.write(use_access_token, login, generation):
