@@ -20,6 +20,7 @@ from tests.support.limits import login
 from tests.support.people import NewPerson, add_user
 from tests.support.processes import ServerProcess
 from tests.support.replicas import NewReplica, replicas
+from tests.support.secrets import PASSWORD
 from tests.support.waiting import eventually
 
 DAY = 86_400
@@ -96,6 +97,24 @@ def test_a_limit_holds_across_replicas_whose_clocks_differ(
         with plain_http.client(servers[number % 2].url) as http:
             statuses.append(login(http, email, f"guess {number} at it").status_code)
     assert statuses == [401] * 4 + [429] * 2
+
+
+@pytest.mark.parametrize("seconds", [36 * 3600, -36 * 3600])
+def test_what_a_replica_whose_clock_is_wrong_counts_locks_nobody_out(
+    new_replica: NewReplica, new_person: NewPerson, fake: FakeAnthropic, seconds: int
+) -> None:
+    """Neither of the others nor of itself, once the provider has refused a question."""
+    servers = new_replica(), new_replica(ahead(seconds))
+    fake.on("refused", status=400)
+    email, statuses = add_user(servers[0]), []
+    for number in (1, 0, 1, 0):
+        with plain_http.client(servers[number].url) as http:
+            tokens = login(http, email, PASSWORD).json()
+            header = {"x-access-token": tokens["access_token"]}
+            for question in ("to be refused", "hello"):
+                asked = http.post("/api/questions", json={"question": question}, headers=header)
+                statuses.append(asked.status_code)
+    assert statuses == [502, 201] * 4
 
 
 def start_and_clean(start: Callable[[], ServerProcess], url: str) -> ServerProcess:

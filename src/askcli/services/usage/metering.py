@@ -86,7 +86,7 @@ class Metering:
         cost = self._price(most)
         user = self._user(connection, row["user_id"], locked=True, is_priced=cost is not None)
         if is_new:
-            unbilled.check(user["full_at"] or 0, most.input_tokens or 0)
+            unbilled.check(connection, user["full_at"] or 0, most.input_tokens or 0)
         else:
             unbilled.give_back(connection, row["user_id"], most.input_tokens or 0)
         reservation = {"question_id": row["id"], "user_id": row["user_id"], "created_at": at}
@@ -97,7 +97,7 @@ class Metering:
         most = _most(request)
         is_priced = self._price(most) is not None
         user = self._user(connection, user_id, locked=False, is_priced=is_priced)
-        unbilled.check(user["full_at"] or 0, most.input_tokens or 0)
+        unbilled.check(connection, user["full_at"] or 0, most.input_tokens or 0)
 
     def _user(
         self, connection: Connection, user_id: UUID, *, locked: bool, is_priced: bool

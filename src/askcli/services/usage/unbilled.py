@@ -8,7 +8,6 @@ stored already: it is let in, its bytes are given back, and count again where it
 from __future__ import annotations
 
 import hashlib
-import time
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -16,21 +15,22 @@ from sqlalchemy import Connection
 from askcli.errors import RateLimited
 from askcli.services import request_info
 from askcli.services.request_info import Allowance
-from askcli.store import limits
+from askcli.store import limits, shared_clock
 
 BYTES_A_DAY = 64 * 1024 * 1024
 DAY = 86_400 * 1_000_000  # in microseconds
 
 
-def check(full_at: int, size: int) -> None:
+def check(connection: Connection, full_at: int, size: int) -> None:
     """Raise RateLimited where there is no room for so many bytes in a limit full again then.
 
-    Never for this machine's own user.
+    `full_at` is 0 for a user of whom nothing was counted: that is no look at the clock. Never for
+    this machine's own user.
     """
     request = request_info.current_or_none()
-    if request is None or request.address is None:
+    if request is None or request.address is None or not full_at:
         return
-    timestamp = time.time_ns() // 1000
+    timestamp = shared_clock.microseconds(connection)
     # What is further ahead than `count` puts it was left by a clock that was wrong.
     is_ahead = timestamp < full_at <= timestamp + 2 * DAY + limits.MAX_SKEW
     wait = full_at + _interval(size) - timestamp - DAY
@@ -46,7 +46,7 @@ def check(full_at: int, size: int) -> None:
 
 def count(connection: Connection, user_id: UUID, size: int) -> None:
     """Count so many bytes, also where questions that ran at once leave no room for them."""
-    timestamp = time.time_ns() // 1000
+    timestamp = shared_clock.microseconds(connection)
     limits.take(connection, key(user_id), timestamp, _interval(size), 2 * DAY)
 
 
