@@ -41,11 +41,11 @@ class Order:
 
         return noting
 
-    async def _note(self, *args: Any) -> Any:
+    async def _note(self, *args: Any, **named: Any) -> Any:
         self._queued += 1
         async with self._change:
             self._change.notify_all()
-        return await self._run(*args)
+        return await self._run(*args, **named)
 
     async def queued(self, number: int) -> None:
         """Wait until so many units have queued."""
@@ -80,11 +80,10 @@ async def order_of(
         response = await send()
         return int(response.status_code)
 
-    async with busy(services):
+    async with asyncio.TaskGroup() as group, busy(services):  # one that fails ends the waiting
         order = Order(services)
-        tasks = [asyncio.create_task(status("many", many)) for _ in range(MANY)]
+        tasks = [group.create_task(status("many", many)) for _ in range(MANY)]
         await order.queued(MANY)
-        tasks.append(asyncio.create_task(status("one", one)))
+        tasks.append(group.create_task(status("one", one)))
         await order.queued(MANY + 1)
-    statuses = await asyncio.gather(*tasks)
-    return order.given.index("one"), statuses
+    return order.given.index("one"), [task.result() for task in tasks]
