@@ -24,13 +24,14 @@ class Order:
     def __init__(self, services: Services) -> None:
         self.given: list[str] = []
         self._run, self._queued, self._change = services.database._run, 0, asyncio.Condition()
-        services.database._run = self._note  # type: ignore[method-assign, assignment]
+        services.database._run = self._note  # type: ignore[method-assign]
         database: Any = services.database
-        threads = database._readers._threads
-        threads.run = self._noting(threads.run)
-        if database.is_sqlite:
-            writer = database._writer._thread
-            writer.submit = self._noting(writer.submit)
+        for threads in (
+            database._readers._threads,
+            database.is_sqlite and database._writer._thread,
+        ):
+            if threads:
+                threads.run = self._noting(threads.run)
 
     def _noting(self, give: Callable[..., Any]) -> Callable[..., Any]:
         """Return what gives a unit to a thread, noting whose it is."""

@@ -12,14 +12,15 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
+from askcli.errors import DatabaseUnavailable
 from askcli.store import failures
 from askcli.store.pool import Turns
+from askcli.store.threads import Threads
 from askcli.store.unit import Unit
 
 T = TypeVar("T")
@@ -70,29 +71,31 @@ class GroupCommit:
 
     def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> None:
         self._transaction = transaction
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._thread = Threads(1, "writer")
         self._queue = deque[_Member[Any]]()
         self._turns = Turns(OWNED_UNITS)
 
     async def run(self, unit: Unit[T]) -> T:
         """Return what the unit returns, once it is committed.
 
-        Raises DatabaseUnavailable, and the unit is not done, where the thread cannot be started.
+        Raises DatabaseUnavailable, and the unit is not done, where the thread cannot be started;
+        RuntimeError when this is closed.
         """
         async with self._turns.turn(has_turn=unit.is_long):
             member = _Member(unit)
             self._queue.append(member)
             try:
                 # A call for each: those whose units were in an earlier one's group find no more.
-                self._thread.submit(self._commit_next)
-            except RuntimeError as error:  # there is no thread yet, and none can be started
-                self._queue.remove(member)
-                raise failures.no_thread() from error
+                self._thread.run(self._commit_next)
+            except (DatabaseUnavailable, RuntimeError, MemoryError):
+                with suppress(ValueError):  # a thread that has ended since has taken it
+                    self._queue.remove(member)
+                    raise
             return await member.outcome()
 
     def close(self) -> None:
         """Wait for the units in progress; others are forgotten."""
-        self._thread.shutdown(cancel_futures=True)
+        self._thread.close()
         for member in self._queue:
             member.has_ended.get_loop().call_soon_threadsafe(member.has_ended.cancel)
 

@@ -67,8 +67,7 @@ class Threads:
             awake = len(self._threads) - len(self._asleep)
         is_woken = awake < self._eager and self._wake_for(unit)
         if not is_woken and not self._is_watching:
-            self._is_watching = True
-            loop.call_later(PATIENCE_SECONDS, self._watch, loop)
+            self._watch_soon(loop)
         return future
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
@@ -82,22 +81,28 @@ class Threads:
                 asleep.release()
             self._asleep.clear()
         until = time.monotonic() + seconds
-        for thread in self._threads:
+        for thread in [*self._threads]:  # each takes itself out of the list
             thread.join(max(0.0, until - time.monotonic()))
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wake one more thread as long as units wait."""
-        self._is_watching = bool(self._units)
-        if self._is_watching:
-            loop.call_later(PATIENCE_SECONDS, self._watch, loop)
+        self._is_watching = False
+        if self._units:
+            self._watch_soon(loop)
             self._wake()
+
+    def _watch_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.call_later(PATIENCE_SECONDS, self._watch, loop)
+        self._is_watching = True  # only now: where memory is short the call fails
 
     def _wake_for(self, unit: _Unit) -> bool:
         try:
             return self._wake()
         except DatabaseUnavailable:
-            self._units.remove(unit)
-            raise
+            with suppress(ValueError):  # a thread that has ended since has taken it
+                self._units.remove(unit)
+                raise
+            return False
 
     def _wake(self) -> bool:
         """Wake a thread, or start one; return whether there is one more that is awake."""
@@ -114,7 +119,7 @@ class Threads:
         thread = threading.Thread(target=self._work, name=name, daemon=True)
         try:
             thread.start()
-        except RuntimeError as error:  # the system's limit of threads or of memory
+        except (RuntimeError, MemoryError) as error:  # the system's limit of threads or of memory
             if not self._threads:
                 raise no_thread() from error
             if not self._is_limited:  # once, not at every look
@@ -126,6 +131,14 @@ class Threads:
         return True
 
     def _work(self) -> None:
+        try:
+            self._do_units()
+        finally:  # also where memory was too short to go on: another can be started
+            with self._lock:
+                self._threads.remove(threading.current_thread())
+
+    def _do_units(self) -> None:
+        """Do units until the store is closed."""
         asleep = threading.Lock()
         asleep.acquire()
         while True:
@@ -165,7 +178,11 @@ class Threads:
             try:
                 future.get_loop().call_soon_threadsafe(self._settle)
             except RuntimeError:  # the loop is closed: nobody waits any more
+                self._is_delivering = False
                 self._results.clear()
+            except BaseException:  # memory is short: it is delivered with the next one
+                self._is_delivering = False
+                raise
 
     def _settle(self) -> None:
         self._is_delivering = False  # before the results: one that comes now is delivered anew
