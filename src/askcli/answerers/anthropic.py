@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 
 from askcli.answerers import prices
 from askcli.answerers.base import Finish, Piece, Request
@@ -50,9 +49,8 @@ class AnthropicAnswerer:
         return self._client.is_open
 
     async def warm(self) -> None:
-        """Import the SDK; what it refuses, such as an address, is the error of an answer."""
-        with suppress(Exception):
-            await self._client.open()
+        """Import the SDK. Raises a ProviderFailed."""
+        await self._client.open()
 
     def cost_usd(self, finish: Finish) -> float | None:
         """Return the cost by Anthropic's list prices, None for a model without a price."""

@@ -86,7 +86,7 @@ class Answerer(Protocol):
         ...
 
     async def warm(self) -> None:
-        """Load what an answer needs; may be called again, and may fail silently.
+        """Load what an answer needs; may be called again.
 
         Called before each answer: what is loaded costs nothing. Raises a ProviderFailed.
         """

@@ -13,9 +13,16 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import aiohttp
+import anthropic
 import httpx2
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
+
+from askcli.answerers.requests import Handover, handover
+
+# The SDK puts a class that cannot be used in the place of one that it failed to import.
+if anthropic.DefaultAioHttpClient.__bases__ == (httpx2.AsyncClient,):
+    raise ImportError("the SDK was loaded without aiohttp")
 
 MAX_PROVISIONAL_RESPONSES = 10
 # Of a response and of the provisional ones before it. Most servers send no more than 8 or 16 KiB.
@@ -33,8 +40,9 @@ class BoundedHandler(ResponseHandler):
     _head_bytes = _provisional = 0
 
     def set_response_params(self, **params: Any) -> None:
-        """Wait for the response to a request."""
+        """Wait for the response to a request, which is sent next."""
         self._awaits_head, self._head_bytes, self._provisional = True, 0, 0
+        handover.get(Handover()).is_made = True
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:

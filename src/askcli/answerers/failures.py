@@ -31,6 +31,10 @@ OF_WRONG_EVENTS = (
 )
 
 
+class NotSent(Exception):
+    """A request that no connection was given, because of this error's cause."""
+
+
 def status_error(response: Any, data: bytes) -> Exception:
     """Return the SDK's error for what a provider reports: a response, or an event of one."""
     from anthropic import APIStatusError
@@ -45,13 +49,16 @@ def status_error(response: Any, data: bytes) -> Exception:
 def translate(error: Exception) -> AskcliError:
     """Return our error for one of the SDK's, without its text, which may quote the response."""
     import anthropic
-    import httpx2
 
-    if isinstance(error, anthropic.APIConnectionError | httpx2.InvalidURL) and _was_not_sent(error):
+    if isinstance(error, NotSent | anthropic.APIConnectionError) and _was_not_sent(error):
         if _lacks_a_file(error):
             log.error("no connection to the model's provider: this process has too many files open")
             return ProviderFailed("The server has too many files open; try again later.")
         return ProviderFailed("The model's provider cannot be reached; try again later.")
+    if isinstance(error, NotSent):
+        *_, first = error, *_causes(error)
+        _log_place(first)
+        return ProviderFailed("The server could not send the question; try again later.")
     if isinstance(error, anthropic.APIStatusError):
         return _from_status(error)
     if isinstance(error, OF_WRONG_EVENTS):
@@ -61,10 +68,14 @@ def translate(error: Exception) -> AskcliError:
         log.warning("the answer could not be read: %s in %s", type(error).__name__, where)
         return ProviderFailed(NO_ANSWER)
     if not isinstance(error, (anthropic.APIConnectionError, OSError, *_errors_of_transport())):
-        # As above: without the error's text.
-        stack = "".join(traceback.format_tb(error.__traceback__))
-        log.error("unexpected %s of the SDK:\n%s", type(error).__name__, stack)
+        _log_place(error)
     return Interrupted("The connection to the model broke off; ask again.")
+
+
+def _log_place(error: BaseException) -> None:
+    """Log an error that nobody expects, without its text."""
+    stack = "".join(traceback.format_tb(error.__traceback__))
+    log.error("unexpected %s of the SDK:\n%s", type(error).__name__, stack)
 
 
 def _errors_of_transport() -> tuple[type[Exception], ...]:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from askcli.answerers.base import Begin, Finish, Piece, Request
+from askcli.answerers.loading import load
 from askcli.answerers.messages import MessagesClient
 from askcli.contract.shapes import Model
 from askcli.errors import ProviderFailed
@@ -85,7 +86,10 @@ class LocalAnswerer:
         async with self._loading:
             if self._client is None:
                 key = secrets.token_urlsafe(32)
-                self._engine = await asyncio.to_thread(_load, self._choice, key)
+                try:
+                    self._engine = await asyncio.to_thread(_load, self._choice, key)
+                except RuntimeError as error:  # no thread can be started
+                    raise _not_loaded(self._choice) from error
                 self._client = MessagesClient(key, self._engine.listening_address, 10)
             return self._client
 
@@ -95,8 +99,18 @@ def _load(choice: Choice, key: str) -> Any:
         raise ProviderFailed(
             f"The local model {choice.name} is not on this machine yet; run `askcli models pull`."
         )
-    import xllamacpp
+    try:
+        (xllamacpp,) = load("xllamacpp")
+        return xllamacpp.Server(_parameters(xllamacpp, choice, key))
+    except Exception as error:  # the binding raises bare RuntimeError, or worse
+        raise _not_loaded(choice) from error
 
+
+def _not_loaded(choice: Choice) -> ProviderFailed:
+    return ProviderFailed(f"The local model {choice.path.name} cannot be loaded.")
+
+
+def _parameters(xllamacpp: Any, choice: Choice, key: str) -> Any:
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(choice.path)
     parameters.hostnames = ["127.0.0.1"]
@@ -108,7 +122,4 @@ def _load(choice: Choice, key: str) -> Any:
     parameters.verbosity = -1
     parameters.ui = False
     parameters.endpoint_slots = False
-    try:
-        return xllamacpp.Server(parameters)
-    except Exception as error:  # the binding raises bare RuntimeError, or worse
-        raise ProviderFailed(f"The local model {choice.path.name} cannot be loaded.") from error
+    return parameters

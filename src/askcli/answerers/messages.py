@@ -9,12 +9,11 @@ when it is first needed, in a thread.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx2
@@ -23,6 +22,7 @@ from askcli.answerers.answer_reader import AnswerReader
 from askcli.answerers.base import Piece, Request
 from askcli.answerers.bounded import bound, parts
 from askcli.answerers.failures import translate
+from askcli.answerers.loading import load
 from askcli.answerers.requests import Requests
 from askcli.errors import AskcliError, ProviderFailed
 from askcli.settings.loopback import is_loopback
@@ -39,6 +39,10 @@ END_SECONDS = 0.5
 # Node; Apache) close one after five seconds, and a request on a connection that the provider closes
 # at that moment cannot be told from one that it has taken.
 IDLE_SECONDS = 2.0
+NOT_LOADED = (
+    "This server could not load what it reaches the model with; try again. If it stays so, its host"
+    " must see its log, and restart it."
+)
 
 
 class MessagesClient:
@@ -60,31 +64,43 @@ class MessagesClient:
         return self._client is not None
 
     async def open(self) -> tuple[AsyncAnthropic, httpx2.AsyncClient]:
-        """Return the SDK's client and the HTTP client it uses, created at the first call."""
+        """Return the SDK's client and the HTTP client it uses, created at the first call.
+
+        Raises a ProviderFailed where that fails; another call tries it again.
+        """
         if self._client is not None and self._http is not None:
             return self._client, self._http
         async with self._opening:
             if self._client is None or self._http is None:
-                sdk, connections = await asyncio.to_thread(_imported)
-                self._http = sdk.DefaultAioHttpClient(
-                    trust_env=not is_loopback(urlsplit(self._base_url or "").hostname or ""),
-                    event_hooks={"request": [self._requests.note], "response": [bound]},
-                    # A redirected request may have been taken, and the key is for one address.
-                    follow_redirects=False,
-                    limits=httpx2.Limits(max_connections=1000, keepalive_expiry=IDLE_SECONDS),
-                )
-                connections.bound_connections(self._http)
-                self._client = sdk.AsyncAnthropic(
-                    api_key=self._api_key,
-                    base_url=self._base_url,
-                    # The SDK obeys any Retry-After, however long; retries and all deadlines but
-                    # the connection's are in `services.runs.retries`.
-                    max_retries=0,
-                    timeout=sdk.Timeout(None, connect=self._connect_seconds),
-                    default_headers={"accept-encoding": "identity"},
-                    http_client=self._http,
-                )
+                try:
+                    self._client, self._http = await self._opened()
+                except Exception as error:
+                    log.error("the SDK cannot be loaded: %s: %s", type(error).__name__, error)
+                    raise ProviderFailed(NOT_LOADED) from error
             return self._client, self._http
+
+    async def _opened(self) -> tuple[AsyncAnthropic, httpx2.AsyncClient]:
+        names = "anthropic", "askcli.answerers.connections"
+        sdk, connections = await asyncio.to_thread(load, *names)
+        http = sdk.DefaultAioHttpClient(
+            trust_env=not is_loopback(urlsplit(self._base_url or "").hostname or ""),
+            event_hooks={"request": [self._requests.note], "response": [bound]},
+            # A redirected request may have been taken, and the key is for one address.
+            follow_redirects=False,
+            limits=httpx2.Limits(max_connections=1000, keepalive_expiry=IDLE_SECONDS),
+        )
+        connections.bound_connections(http)
+        client = sdk.AsyncAnthropic(
+            api_key=self._api_key,
+            base_url=self._base_url,
+            # The SDK obeys any Retry-After, however long; retries and all deadlines but
+            # the connection's are in `services.runs.retries`.
+            max_retries=0,
+            timeout=sdk.Timeout(None, connect=self._connect_seconds),
+            default_headers={"accept-encoding": "identity"},
+            http_client=http,
+        )
+        return client, http
 
     async def close(self) -> None:
         """Close the client's connections."""
@@ -93,8 +109,8 @@ class MessagesClient:
 
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
         """Yield the pieces of the answer. Raises a ProviderFailed."""
+        clients = await self.open()
         try:
-            clients = await self.open()
             async with aclosing(await self._requests.send(*clients, request)) as response:
                 reader = AnswerReader(request.model, response)
                 try:
@@ -114,12 +130,6 @@ class MessagesClient:
             raise
         except Exception as error:
             raise translate(error) from error
-
-
-def _imported() -> tuple[Any, Any]:
-    names = "anthropic", "askcli.answerers.connections"
-    sdk, connections = map(importlib.import_module, names)
-    return sdk, connections
 
 
 def _of_stream(error: Exception) -> Exception:

@@ -7,12 +7,14 @@ sending it and reading a short answer.
 from __future__ import annotations
 
 import json
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
 from askcli.answerers.base import Request
-from askcli.answerers.failures import status_error
+from askcli.answerers.failures import NotSent, status_error
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -20,44 +22,81 @@ if TYPE_CHECKING:
 _CONTENT_LENGTH = b"content-length"
 
 
+@dataclass(slots=True)
+class Handover:
+    """Whether a connection has been given a request, to send it at once."""
+
+    is_made: bool = False
+
+
+# Of the request that this task makes. Until then the SDK and aiohttp start threads, to look up a
+# name for one, and connect.
+handover: ContextVar[Handover] = ContextVar("handover")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What later requests take from the first one, which has a user's question."""
+
+    method: str
+    url: httpx2.URL
+    headers: list[tuple[bytes, bytes]]
+    extensions: dict[str, Any]
+
+
 class Requests:
     """The requests of one client of the SDK, and of the HTTP client that it sends them with."""
 
     def __init__(self) -> None:
-        self._first: httpx2.Request | None = None
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._first: _Kept | None = None
 
     async def note(self, request: httpx2.Request) -> None:
-        """Keep the first request as it is sent: a hook of the HTTP client."""
+        """Keep what the first request is sent with: a hook of the HTTP client."""
         if self._first is None:
-            raw = request.headers.raw
-            self._headers = [one for one in raw if one[0].lower() != _CONTENT_LENGTH]
-            self._first = request
+            headers = [one for one in request.headers.raw if one[0].lower() != _CONTENT_LENGTH]
+            extensions = dict(request.extensions)
+            self._first = _Kept(request.method, request.url, headers, extensions)
 
     async def send(
         self, sdk: AsyncAnthropic, http: httpx2.AsyncClient, request: Request
     ) -> httpx2.Response:
-        """Return the response, whose body is not read yet. Raises the SDK's errors.
+        """Return the response, whose body is not read yet.
 
-        `post` is what `messages.create` of the SDK calls; without the latter's stream of models.
+        Raises NotSent from any error before a connection has the request, then the SDK's errors.
         """
+        made = Handover()
+        token = handover.set(made)
+        try:
+            return await self._response(sdk, http, request)
+        except Exception as error:
+            if made.is_made:
+                raise
+            raise NotSent from error
+        finally:
+            handover.reset(token)
+
+    async def _response(
+        self, sdk: AsyncAnthropic, http: httpx2.AsyncClient, request: Request
+    ) -> httpx2.Response:
+        """Return the response; `post` is what `messages.create` calls, without its models."""
         body = _body(request)
         if self._first is not None and sdk.custom_auth is None:
-            return await _sent(http, self._copy(self._first, body))
+            return await _sent(http, _copy(self._first, body))
         post: Any = sdk.post  # its types know no stream of a plain response
         response = await post("/v1/messages", body=body, cast_to=httpx2.Response, stream=True)
         assert isinstance(response, httpx2.Response)
         return response
 
-    def _copy(self, first: httpx2.Request, body: dict[str, Any]) -> httpx2.Request:
-        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return httpx2.Request(
-            first.method,
-            first.url,
-            headers=self._headers,
-            content=text.encode(),
-            extensions=first.extensions,
-        )
+
+def _copy(first: _Kept, body: dict[str, Any]) -> httpx2.Request:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return httpx2.Request(
+        first.method,
+        first.url,
+        headers=first.headers,
+        content=text.encode(),
+        extensions=first.extensions,
+    )
 
 
 def _body(request: Request) -> dict[str, Any]:

@@ -1,0 +1,101 @@
+"""Questions that this server could not send, for a fault of its own: they cost nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.databases import NewDatabase
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import NewPerson, Person
+from tests.support.processes import FreshServer
+from tests.support.servers import customized, server_settings
+
+# A file of aiohttp cannot be opened as long as there is a file of this name.
+UNREADABLE = """
+import errno, importlib.machinery, pathlib
+
+read = importlib.machinery.SourceFileLoader.get_data
+
+def failing(self, path):
+    if self.name == "aiohttp.http_writer" and pathlib.Path(__file__).with_name("broken").exists():
+        raise OSError(errno.EMFILE, "Too many open files", path)
+    return read(self, path)
+
+importlib.machinery.SourceFileLoader.get_data = failing
+"""
+# The list of packages cannot be read, once: the SDK takes aiohttp for not installed.
+UNLISTED = """
+import importlib.metadata as metadata
+
+version = metadata.version
+
+def failing(name):
+    if name == "aiohttp":
+        metadata.version = version
+        raise metadata.PackageNotFoundError(name)
+    return version(name)
+
+metadata.version = failing
+"""
+# As long as there is a file of this name, no thread can be started to wait for.
+NO_THREADS = """
+import asyncio, pathlib
+
+to_thread = asyncio.to_thread
+
+async def failing(*arguments):
+    if pathlib.Path(__file__).with_name("broken").exists():
+        raise RuntimeError("can't start new thread")
+    return await to_thread(*arguments)
+
+asyncio.to_thread = failing
+"""
+
+
+def ask(person: Person, key: str) -> tuple[int, dict[str, Any]]:
+    headers = {"idempotency-key": key}
+    response = person.http.post("/api/questions", json={"question": key}, headers=headers)
+    return response.status_code, response.json()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("code", [UNREADABLE, NO_THREADS], ids=["files", "threads"])
+def test_a_question_that_the_sdk_could_not_be_loaded_for_is_asked_under_its_key(
+    new_database: NewDatabase,
+    fake: FakeAnthropic,
+    new_person: NewPerson,
+    tmp_path: Path,
+    kind: str,
+    code: str,
+) -> None:
+    (broken := tmp_path / "broken").touch()
+    url = new_database(kind, migrated=True)
+    server = FreshServer(tmp_path, **server_settings(fake, url), **customized(tmp_path, code))
+    person, key = new_person(server), uuid4().hex
+    for _ in range(2):
+        status, problem = ask(person, key)
+        assert (status, problem["code"]) == (502, "provider_failed")
+        assert "could not load" in problem["detail"]
+    (usage,) = person.http.get("/api/users/me/usage").json()["items"]
+    assert (usage["input_tokens"], usage["output_tokens"], usage["cost_usd"]) == (0, 0, 0)
+    broken.unlink()
+    status, question = ask(person, key)
+    assert (status, question["id"]) == (201, problem["question_id"])
+    assert len(fake.asked(key)) == 1
+    assert server.stop() == 0
+    assert any("the SDK cannot be loaded" in line for line in server.log)
+
+
+def test_an_sdk_that_was_loaded_without_aiohttp_is_loaded_again(
+    new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
+) -> None:
+    url = new_database("sqlite", migrated=True)
+    server = FreshServer(tmp_path, **server_settings(fake, url), **customized(tmp_path, UNLISTED))
+    person = new_person(server)
+    statuses = [ask(person, uuid4().hex)[0] for _ in range(3)]
+    assert statuses[1:] == [201, 201]
+    assert server.stop() == 0
