@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -26,3 +27,5 @@ def test_an_unusable_url_of_the_provider_is_not_billed(url: str) -> None:
     with pytest.raises(ProviderFailed) as raised:
         asyncio.run(ask())
     assert not raised.value.may_be_billed
+    del raised
+    gc.collect()  # it would tell of what is left open

@@ -13,7 +13,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -89,8 +89,15 @@ class MessagesClient:
             follow_redirects=False,
             limits=httpx2.Limits(max_connections=1000, keepalive_expiry=IDLE_SECONDS),
         )
-        connections.bound_connections(http)
-        client = sdk.AsyncAnthropic(
+        try:
+            connections.bound_connections(http)
+            return self._sdk_client(sdk, http), http
+        except Exception:
+            await http.aclose()
+            raise
+
+    def _sdk_client(self, sdk: Any, http: httpx2.AsyncClient) -> AsyncAnthropic:
+        client: AsyncAnthropic = sdk.AsyncAnthropic(
             api_key=self._api_key,
             base_url=self._base_url,
             # The SDK obeys any Retry-After, however long; retries and all deadlines but
@@ -100,7 +107,7 @@ class MessagesClient:
             default_headers={"accept-encoding": "identity"},
             http_client=http,
         )
-        return client, http
+        return client
 
     async def close(self) -> None:
         """Close the client's connections."""
