@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from askcli.errors import QuotaExceeded, Unavailable
-from askcli.search_terms import Word, words
+from askcli.search_terms import folded_words
 from askcli.server.bootstrap import Services, build
 from askcli.services.indexing import MAX_WAITING, SHORT_CHARACTERS
 from askcli.services.questions.ask import Ask
@@ -74,17 +74,17 @@ class HeldSplitting:
     def __init__(self) -> None:
         self.reached, self.go_on = threading.Event(), threading.Event()
 
-    def words(self, text: str) -> Iterator[Word]:
+    def folded_words(self, text: str) -> list[str]:
         if len(text) > SHORT_CHARACTERS:
             self.reached.set()
             assert self.go_on.wait(60)
-        return words(text)
+        return folded_words(text)
 
 
 @pytest.fixture
 def splitting(monkeypatch: pytest.MonkeyPatch) -> HeldSplitting:
     held = HeldSplitting()
-    monkeypatch.setattr(search, "words", held.words)
+    monkeypatch.setattr(search, "folded_words", held.folded_words)
     return held
 
 
