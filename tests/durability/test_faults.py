@@ -87,6 +87,9 @@ def with_other_lines() -> bytes:
 
 
 PROVISIONAL = b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n"
+CHUNKED = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+)
 FIELD = b"x: %s\r\n" % (b"y" * 8_000)
 
 # What is wrong → what the fake does, and how often it is asked.
@@ -100,6 +103,10 @@ FAULTS: dict[str, tuple[dict[str, Any], int]] = {
     "sends many provisional responses first": ({"raw": PROVISIONAL * 11 + with_other_lines()}, 1),
     "begins its response with more than 64 KiB of headers": (
         {"raw": with_other_lines().replace(b"\r\n", b"\r\n" + FIELD * 9, 1)},
+        1,
+    ),
+    "sends chunks whose sizes have very long extensions": (
+        {"raw": CHUNKED + b"".join(b"1;%s\r\n\n\r\n" % FIELD[:4_000] for _ in range(20))},
         1,
     ),
     "redirects to itself": ({"status": 307, "headers": {"location": "/v1/messages"}}, 1),

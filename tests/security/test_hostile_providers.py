@@ -15,6 +15,7 @@ from tests.support.servers import serving
 from tests.support.waiting import eventually
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+CHUNKED = HEAD[:-2] + b"transfer-encoding: chunked\r\n\r\n"
 BEGIN, TEXT_BLOCK = map(encoded, events_of({"model": "m"}, Reply([]))[:2])
 THINKING_BLOCK = encoded(
     {"type": "content_block_start", "index": 1, "content_block": {"type": "thinking"}}
@@ -30,10 +31,26 @@ def delta(index: int, content: dict[str, str]) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_provisional_responses_without_end_end_the_answer(
-    new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path, kind: str
+@pytest.mark.parametrize(
+    ("beginning", "part"),
+    [
+        (b"", b"HTTP/1.1 102 \r\n\r\n"),
+        (CHUNKED + b"1;a=", b"a"),
+        (CHUNKED, b"0"),
+        (CHUNKED, b"1;%s\r\n\n\r\n" % (b"a" * 4_000)),
+    ],
+    ids=["provisional responses", "a chunk's extension", "zeros of its size", "extensions"],
+)
+def test_what_comes_without_end_besides_content_ends_the_answer(
+    new_database: NewDatabase,
+    fake: FakeAnthropic,
+    new_person: NewPerson,
+    tmp_path: Path,
+    kind: str,
+    beginning: bytes,
+    part: bytes,
 ) -> None:
-    with FloodingProvider(b"", b"HTTP/1.1 102 \r\n\r\n") as provider:
+    with FloodingProvider(beginning, part) as provider:
         more = {"ANTHROPIC_BASE_URL": provider.url}
         server = serving(tmp_path, fake, new_database(kind, migrated=True), **more)
         asking, other = new_person(server), new_person(server)

@@ -12,7 +12,7 @@ import pytest
 from askcli.answerers.base import Finish
 from askcli.answerers.bounded import PART_BYTES
 from askcli.answerers.connections import (
-    MAX_HEAD_BYTES,
+    MAX_OVERHEAD_BYTES,
     MAX_PROVISIONAL_RESPONSES,
     BoundedHandler,
 )
@@ -20,6 +20,7 @@ from askcli.answerers.message_events import MessageEvents
 from tests.support.fake_anthropic import Reply, encoded, events_of
 from tests.unit.test_provider_connections import HEAD, REQUEST, Provider, chunk, client_of
 
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 PROVISIONAL = b"HTTP/1.1 102 \r\n\r\n"
 RESPONSE = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 FIELDS = b"x: %s\r\n" % (b"y" * 1_000)
@@ -27,9 +28,15 @@ DELTA = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delt
 
 
 class Counting(BoundedHandler):
-    """A connection that waits for a response, and counts the heads that are parsed."""
+    """A connection that waits for a response, and counts what is taken."""
 
     parsed = 0
+    taken = 0  # bytes of the reads before the connection was closed
+
+    def data_received(self, data: bytes) -> None:
+        if self.exception() is None:
+            self.taken += len(data)
+        super().data_received(data)
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         self.parsed += 1
@@ -37,16 +44,18 @@ class Counting(BoundedHandler):
 
 
 def received(reads: Iterable[bytes]) -> Counting:
-    """A connection after these reads."""
+    """A connection after these reads; an empty one is the next request."""
 
     async def receive() -> Counting:
         handler = Counting(asyncio.get_running_loop())
         transport = Mock(spec=asyncio.Transport)
         transport.get_extra_info.return_value = None
         handler.connection_made(transport)
-        handler.set_response_params(read_until_eof=True)
-        for read in reads:
-            handler.data_received(read)
+        for read in [b"", *reads]:
+            if read:
+                handler.data_received(read)
+            else:
+                handler.set_response_params(read_until_eof=True)
         assert transport.close.called == (handler.exception() is not None)
         return handler
 
@@ -74,7 +83,10 @@ def test_what_comes_before_a_response_is_bounded() -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n"
     few = received([head + FIELDS * 10 + b"\r\n"])
     assert (len(few), few.exception()) == (1, None)
-    for data in (head + FIELDS * (MAX_HEAD_BYTES // len(FIELDS)), PROVISIONAL[:-2] + FIELDS * 70):
+    for data in (
+        head + FIELDS * (MAX_OVERHEAD_BYTES // len(FIELDS)),
+        PROVISIONAL[:-2] + FIELDS * 70,
+    ):
         assert received([data, b"y" * PART_BYTES]).exception()
 
 
@@ -82,6 +94,51 @@ def test_a_response_that_was_not_asked_for_closes_its_connection() -> None:
     """It would be taken for the response to the next request."""
     handler = received([RESPONSE, RESPONSE])
     assert (len(handler), handler.exception() is None) == (1, False)
+
+
+@pytest.mark.parametrize("read_bytes", [1_000, 4_096, 262_144])
+@pytest.mark.parametrize(
+    ("beginning", "part"),
+    [
+        (CHUNKED + b"1;a=", b"a"),
+        (CHUNKED, b"0"),
+        (CHUNKED, b"1;%s\r\n\n\r\n" % (b"a" * 100)),
+        (CHUNKED + chunk(b"\n" * 100_000), b"1;%s\r\n\n\r\n" % (b"a" * 4_000)),
+        (RESPONSE, b"\r\n"),
+    ],
+    ids=["an extension", "zeros", "extensions", "extensions after content", "empty lines"],
+)
+def test_what_comes_besides_content_is_bounded(
+    beginning: bytes, part: bytes, read_bytes: int
+) -> None:
+    flood = beginning + part * (4 * MAX_OVERHEAD_BYTES // len(part))
+    reads = [flood[i : i + read_bytes] for i in range(0, len(flood), read_bytes)]
+    handler = received(reads)
+    assert handler.exception()
+    assert handler.taken <= len(beginning) + 1.5 * MAX_OVERHEAD_BYTES + read_bytes
+
+
+def test_each_response_is_counted_by_itself() -> None:
+    large = CHUNKED + chunk(b"\n" * 10_000) + chunk(b"")
+    both = received([large, b"", large[:10], large[10:]])
+    assert (len(both), both.exception()) == (2, None)
+
+
+@pytest.mark.parametrize("size", [b"1", b"00000001", b"1;name=value"])
+def test_an_answer_in_the_smallest_chunks_is_an_answer(size: bytes) -> None:
+    flood = [*map(encoded, EVENTS[:2]), encoded(DELTA) * 1_000, *map(encoded, EVENTS[2:])]
+    chunks = [size + b"\r\n%c\r\n" % byte for byte in b"".join(flood)]
+    assert sum(map(len, chunks)) > 8 * MAX_OVERHEAD_BYTES
+
+    async def answered() -> None:
+        provider = Provider(HEAD + b"".join(chunks) + chunk(b""))
+        async with client_of(provider) as client, asyncio.timeout(60):
+            for _ in range(2):
+                pieces = [piece async for piece in client.stream(REQUEST)]
+                assert pieces[-1] == Finish("end_turn", "m", 11, 7)
+        assert provider.connections == 1
+
+    asyncio.run(answered())
 
 
 def test_cookies_of_a_provider_are_not_kept() -> None:

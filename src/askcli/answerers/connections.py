@@ -1,8 +1,10 @@
-"""Connections to a provider: what may come on one before, between and after its responses.
+"""Connections to a provider: what may come on one besides the content of its responses.
 
 aiohttp skips any number of provisional responses (1xx), and queues them without a bound: the time
-to read them is never given back, and no deadline ends them. It keeps what comes after a response,
-for the next request. Its import is slow, so this module is imported with the SDK.
+to read them is never given back, and no deadline ends them. It skips a chunk's extensions and the
+zeros of its size, of any length, as fast as they come: they are no content, whose reader would hold
+them up. It keeps what comes after a response, for the next request. Its import is slow, so this
+module is imported with the SDK.
 """
 
 from __future__ import annotations
@@ -25,8 +27,11 @@ if anthropic.DefaultAioHttpClient.__bases__ == (httpx2.AsyncClient,):
     raise ImportError("the SDK was loaded without aiohttp")
 
 MAX_PROVISIONAL_RESPONSES = 10
-# Of a response and of the provisional ones before it. Most servers send no more than 8 or 16 KiB.
-MAX_HEAD_BYTES = 65_536
+# Of a response and of the provisional ones before it, besides content: heads, of which most servers
+# send no more than 8 or 16 KiB, and what frames chunks beyond `_FRAME_BYTES`.
+MAX_OVERHEAD_BYTES = 65_536
+# For each byte of content: a chunk of one byte has 12, with a size of eight digits.
+_FRAME_BYTES = 16
 # Parsed at a time: no read, of up to 256 KiB, is parsed much further than to its first fault.
 _PART_BYTES = 4_096
 # Of a response that are read ahead, and a 16th of it in chunks of HTTP.
@@ -37,22 +42,26 @@ class BoundedHandler(ResponseHandler):
     """aiohttp's side of a connection, which takes one response for a request."""
 
     _awaits_head = False
-    _head_bytes = _provisional = 0
+    # Bytes besides content, those since the last count, and the content that has been counted.
+    _overhead = _uncounted = _content = 0
+    _provisional = 0
 
     def set_response_params(self, **params: Any) -> None:
         """Wait for the response to a request, which is sent next."""
-        self._awaits_head, self._head_bytes, self._provisional = True, 0, 0
+        self._awaits_head, self._provisional = True, 0
+        self._overhead = self._uncounted = self._content = 0
         handover.get(Handover()).is_made = True
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
         """Take what was received, no further than to its first fault."""
-        if not self._awaits_head and len(data) <= _PART_BYTES:
-            return super().data_received(data)
-        while len(data) > _PART_BYTES and self.exception() is None and not self._reading_paused:
-            self._take(data[:_PART_BYTES])
-            data = data[_PART_BYTES:]
-        return self._take(data)
+        start = 0
+        while len(data) - start > _PART_BYTES and self.exception() is None:
+            if self._reading_paused:
+                break  # the parser keeps the rest
+            self._take(data[start : start + _PART_BYTES])
+            start += _PART_BYTES
+        self._take(data[start:] if start else data)
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         """Take the head of a response from the parser; provisional ones are dropped."""
@@ -72,15 +81,27 @@ class BoundedHandler(ResponseHandler):
     def _take(self, data: bytes) -> None:
         if self.exception() is not None:
             return  # the connection is being closed
-        if self._awaits_head:
-            self._head_bytes += len(data)
         super().data_received(data)
-        if self._awaits_head and self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse("too much before a response")
+        if data:
+            self._uncounted += len(data)
+            if not self._reading_paused:  # the parser has kept nothing
+                self._count()
+
+    def _count(self) -> None:
+        """Count what has been parsed, and refuse more than a response may have."""
+        payload = None if self._awaits_head else self._payload  # until then, of the last response
+        content = payload.total_bytes if payload is not None else 0
+        allowed = (content - self._content) * (1 + _FRAME_BYTES)
+        self._overhead = max(0, self._overhead + self._uncounted - allowed)
+        self._uncounted, self._content = 0, content
+        if self._overhead > MAX_OVERHEAD_BYTES:
+            self._refuse("too much besides the content of a response")
 
     def _refuse(self, message: str) -> None:
-        """Close the connection; who waits for a response gets the error."""
+        """Close the connection; who waits for a response, or reads it, gets the error."""
         self.set_exception(HttpProcessingError(code=502, message=message))
+        if self._payload is not None and not self._payload.is_eof():
+            self._payload.set_exception(aiohttp.ClientPayloadError(message))
         if self.transport is not None:
             self.transport.close()
 
