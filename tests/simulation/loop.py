@@ -179,18 +179,3 @@ class InlineThreads:
 
     def close(self) -> None:
         """Nothing is kept."""
-
-
-class InlineThread(Executor):
-    """Stands for a ThreadPoolExecutor: its work is done one after the other, a little later."""
-
-    def __init__(self, *_: object, **__: object) -> None:
-        pass
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-        loop: Any = asyncio.get_running_loop()
-        process: Process = loop._process
-        process.after(process.world.delay(0.0002, 0.003), lambda: fn(*args, **kwargs))
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        pass

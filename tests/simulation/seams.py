@@ -29,7 +29,7 @@ from askcli.services import clock
 from askcli.services.auth import passwords
 from askcli.store import bounded_connection, engines, group_commit, pool, shared_clock
 from askcli.store.listener import Listener
-from tests.simulation.loop import InlineThread, InlineThreads
+from tests.simulation.loop import InlineThreads
 from tests.simulation.shell import Shell
 from tests.simulation.world import EPOCH, World
 
@@ -88,7 +88,7 @@ def _replacements(world: World, connect: Any, numbers: Random) -> list[tuple[Any
         (secrets, "token_bytes", lambda size=32: numbers.randbytes(size or 32)),
         (bcrypt, "gensalt", lambda *_: b"$2b$04$" + b"abcdefghijklmnopqrstuu"),
         (passwords, "COST", CHEAPEST),
-        (group_commit, "ThreadPoolExecutor", InlineThread),
+        (group_commit, "Threads", InlineThreads),
         (pool, "Threads", InlineThreads),
         (
             httpcore2.SyncBackend,
