@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -20,7 +18,7 @@ from tests.support.databases import database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
-from tests.support.servers import serving
+from tests.support.servers import paused, serving
 
 GRACE = timedelta(seconds=31)
 
@@ -46,22 +44,21 @@ def test_a_refresh_whose_client_is_gone_neither_rotates_nor_ends_the_session(
     is_retried: bool,
 ) -> None:
     """A paused server finds it in its socket when it goes on, long after the client's retry."""
-    paused = serving(tmp_path, fake, server.database_url)
+    late = serving(tmp_path, fake, server.database_url)
     person = new_person(server)
     old = person.tokens["refresh_token"]
-    with raw_http.connection(paused) as sock:
-        os.kill(paused.pid, signal.SIGSTOP)
-        sock.sendall(refresh_request(old))
-    if is_retried:
-        tokens = person.http.post("/api/auth/refresh", json={"refresh_token": old}).json()
-        person.http.headers["x-access-token"] = tokens["access_token"]
-        assert person.http.get("/api/users/me").status_code == 200
-        used = update(refresh_tokens).where(refresh_tokens.c.token_hash == hash_token(old))
-        with database_of(server) as connection:
-            connection.execute(used.values(used_at=now() - GRACE))
-    os.kill(paused.pid, signal.SIGCONT)
-    assert plain_http.get(f"{paused.url}/healthz").status_code == 200
-    assert paused.stop() == 0  # after all that it had begun
+    with paused(late):
+        with raw_http.connection(late) as sock:
+            sock.sendall(refresh_request(old))
+        if is_retried:
+            tokens = person.http.post("/api/auth/refresh", json={"refresh_token": old}).json()
+            person.http.headers["x-access-token"] = tokens["access_token"]
+            assert person.http.get("/api/users/me").status_code == 200
+            used = update(refresh_tokens).where(refresh_tokens.c.token_hash == hash_token(old))
+            with database_of(server) as connection:
+                connection.execute(used.values(used_at=now() - GRACE))
+    assert plain_http.get(f"{late.url}/healthz").status_code == 200
+    assert late.stop() == 0  # after all that it had begun
     assert person.http.get("/api/users/me").status_code == 200
     assert events(server, person) == ["login", "rotated"][: 1 + is_retried]
 

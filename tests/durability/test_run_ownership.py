@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -26,7 +25,7 @@ from tests.support.databases import NewDatabase, database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
-from tests.support.servers import serving
+from tests.support.servers import paused, serving
 from tests.support.soak import SOAK, seeded
 from tests.support.streams import Seen, ask_until_cut
 from tests.support.waiting import eventually
@@ -110,11 +109,8 @@ def test_a_stopped_process_that_comes_back_keeps_what_its_asker_was_shown(
         with ThreadPoolExecutor(1) as pool, person.at(servers[1]) as elsewhere:
             asking = pool.submit(ask_until_cut, person, servers[0], seen := Seen(marker))
             eventually(lambda seen=seen, shown=shown: seen.text and seen.text[-1][1] >= shown)  # type: ignore[misc]
-            os.kill(servers[0].pid, signal.SIGSTOP)
-            try:
+            with paused(servers[0]):
                 found = eventually(partial(_ended, elsewhere, seen.question_id))
-            finally:
-                os.kill(servers[0].pid, signal.SIGCONT)
             asking.result()
         assert found
         assert found["status"] == "interrupted"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +31,7 @@ from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.meanwhile import Meanwhile
 from tests.support.people import NewPerson
-from tests.support.servers import serving
+from tests.support.servers import paused, serving
 from tests.support.streams import Seen, ask_until_cut
 from tests.support.waiting import eventually
 
@@ -124,25 +122,22 @@ def test_a_question_deleted_while_its_server_is_stopped_costs_no_more_than_was_r
     new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
 ) -> None:
     url, more = new_database("postgres", migrated=True), {"ASKCLI_ORPHAN_SECONDS": "2"}
-    paused, other = (serving(tmp_path / name, fake, url, **more) for name in ("one", "two"))
-    person, seen = new_person(paused), Seen(uuid4().hex)
+    server, other = (serving(tmp_path / name, fake, url, **more) for name in ("one", "two"))
+    person, seen = new_person(server), Seen(uuid4().hex)
     reply = fake.on(seen.key, "begun", " and ended", hold_after=1)
     with ThreadPoolExecutor(1) as pool, person.at(other) as elsewhere:
-        pool.submit(ask_until_cut, person, paused, seen)
+        pool.submit(ask_until_cut, person, server, seen)
         eventually(lambda: seen.text)
-        os.kill(paused.pid, signal.SIGSTOP)
-        try:
+        with paused(server):
             path = f"/api/questions/{seen.question_id}"
             eventually(lambda: elsewhere.delete(path).status_code == 204)
             eventually(lambda: used(other, person)[0]["settled"])
             (assumed,) = used(other, person)
-        finally:
-            os.kill(paused.pid, signal.SIGCONT)
         reply.release()
         eventually(lambda: used(other, person)[0]["input_tokens"] == BILLED[0])
     (cost,) = used(other, person)
     assert cost["output_tokens"] < assumed["output_tokens"]
-    assert [server.stop() for server in (paused, other)] == [0, 0]
+    assert [replica.stop() for replica in (server, other)] == [0, 0]
 
 
 @pytest.mark.parametrize("is_billable", [True, False])

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support import plain_http
+from tests.support.databases import database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import ServerProcess
 from tests.support.secrets import KEY, SECRET
@@ -29,6 +34,17 @@ def server_settings(fake: FakeAnthropic, url: str, **settings: str) -> dict[str,
         **dict.fromkeys(LIMITS, "off"),
     }
     return defaults | settings
+
+
+@contextmanager
+def paused(server: ServerProcess) -> Iterator[None]:
+    """Pause a server's process during the block, when it has no lock on an SQLite database."""
+    with database_of(server):
+        os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
 
 
 def customized(directory: Path, code: str) -> dict[str, str]:
