@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from tests.support import plain_http
 from tests.support.databases import database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import ServerProcess
 from tests.support.secrets import KEY, SECRET
+from tests.support.waiting import eventually
 
 LIMITS = [f"ASKCLI_{name}_LIMIT" for name in ("LOGIN", "ACCOUNT", "ADDRESS", "REGISTER", "REFRESH")]
 
@@ -41,10 +44,16 @@ def paused(server: ServerProcess) -> Iterator[None]:
     """Pause a server's process during the block, when it has no lock on an SQLite database."""
     with database_of(server):
         os.kill(server.pid, signal.SIGSTOP)
+        eventually(lambda: _is_stopped(server.pid))  # one of its threads has to see the signal
     try:
         yield
     finally:
         os.kill(server.pid, signal.SIGCONT)
+
+
+def _is_stopped(pid: int) -> bool:
+    threads = psutil.Process(pid).threads()
+    return all(psutil.Process(one.id).status() == psutil.STATUS_STOPPED for one in threads)
 
 
 def customized(directory: Path, code: str) -> dict[str, str]:
