@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from datetime import timedelta
@@ -79,11 +80,14 @@ def calls(work: Callable[[], object]) -> list[str]:
         if kind == "call":
             modules.append(str(frame.f_globals.get("__name__")))
 
+    gc.collect()
+    gc.disable()  # what it finalizes is of other tests
     sys.setprofile(note)
     try:
         work()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return modules
 
 
