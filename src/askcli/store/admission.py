@@ -52,9 +52,8 @@ class Admission:
             try:
                 self._check(connection)
             except Unsettled:
-                if (
-                    not self._is_settled
-                ):  # what it needs is stored, whatever another has stored since
+                # Once settled, what it needs is stored, whatever another has stored since.
+                if not self._is_settled:
                     raise
             self.is_pending = False
             return work(connection)
