@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,6 +11,7 @@ import pytest
 from askcli.settings import Settings
 from tests.support.cli import NewCli
 from tests.support.secrets import SECRETS
+from tests.support.special_files import KINDS, make_special
 
 
 def test_config_changes_one_setting_and_keeps_the_rest(new_cli: NewCli) -> None:
@@ -95,19 +95,14 @@ def test_a_misspelt_variable_is_reported_unless_quiet(new_cli: NewCli) -> None:
 
 
 @pytest.mark.parametrize("words", [["config"], ["status"]])
-@pytest.mark.parametrize("kind", ["pipe", "device", "directory"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_config_file_that_is_no_ordinary_one_is_told(
     new_cli: NewCli, words: list[str], kind: str
 ) -> None:
     cli = new_cli()
     path = cli.home / ".config/askcli/config.toml"
     path.parent.mkdir(parents=True, mode=0o700)
-    if kind == "pipe":
-        os.mkfifo(path)
-    elif kind == "device":
-        path.symlink_to("/dev/zero")
-    else:
-        path.mkdir()
+    make_special(path, kind)
     done = cli.fresh(*words)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), done
     assert f"cannot read {path}: it is not an ordinary file." in done.err

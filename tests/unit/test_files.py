@@ -28,6 +28,7 @@ from askcli.files import (
 )
 from askcli.files.pid_file import LEAVING, FileIdentities, PidFile
 from askcli.settings import Settings
+from tests.support.special_files import KINDS, make_special
 
 
 def mode(path: Path) -> int:
@@ -252,15 +253,10 @@ def test_an_output_takes_over_no_permissions_of_what_comes_after_its_check(tmp_p
     assert mode(kept) == 0o600
 
 
-@pytest.mark.parametrize("kind", ["pipe", "device", "directory"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_is_no_ordinary_file_is_not_read(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "file"
-    if kind == "pipe":
-        os.mkfifo(path)
-    elif kind == "device":
-        path.symlink_to("/dev/zero")
-    else:
-        path.mkdir()
+    make_special(path, kind)
     with pytest.raises(OSError, match="not an ordinary file"):
         read(path)
     with pytest.raises(Failed, match="not an ordinary file"):

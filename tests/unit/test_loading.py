@@ -20,7 +20,7 @@ from askcli.answerers.local import LocalAnswerer
 from askcli.answerers.messages import MessagesClient
 from askcli.answerers.requests import Requests
 from askcli.errors import ProviderFailed
-from tests.unit.test_provider_connections import EVENTS, HEAD, REQUEST, Provider, chunk, client_of
+from tests.support.raw_provider import EVENTS, HEAD, REQUEST, Provider, chunk, client_of
 
 ANSWER = HEAD + b"".join(map(chunk, EVENTS)) + b"0\r\n\r\n"
 

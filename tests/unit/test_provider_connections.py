@@ -4,58 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 
 import pytest
 
-from askcli.answerers.base import Begin, Finish, Message, Request
-from askcli.answerers.messages import MessagesClient
+from askcli.answerers.base import Begin, Message, Request
 from askcli.errors import ProviderOverloaded
-from tests.support.fake_anthropic import Reply, encoded, events_of
-
-HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-EVENTS = [encoded(event) for event in events_of({"model": "m"}, Reply(["a", "b"]))]
-REQUEST = Request("m", (Message("user", "hello"),), None, 10)
-
-
-def chunk(data: bytes) -> bytes:
-    """A chunk of HTTP."""
-    return b"%x\r\n%s\r\n" % (len(data), data)
-
-
-class Provider:
-    """A provider that sends the same response to each request, and counts its connections."""
-
-    def __init__(self, response: bytes) -> None:
-        self._response = response
-        self.connections = 0
-        self.heads: list[bytes] = []
-        self.requests = list[bytes]()
-        self.closed = asyncio.Event()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection until its client closes it."""
-        self.connections += 1
-        while head := await reader.read(65_536):
-            self.requests.append(head)
-            if b"\r\n\r\n" in head:
-                self.heads.append(head)
-                writer.write(self._response)
-        writer.close()
-        self.closed.set()
-
-
-@asynccontextmanager
-async def client_of(provider: Provider, host: str = "127.0.0.1") -> AsyncGenerator[MessagesClient]:
-    """A client of this provider."""
-    server = await asyncio.start_server(provider.serve, "127.0.0.1", 0)
-    client = MessagesClient("key", f"http://{host}:{server.sockets[0].getsockname()[1]}", 10)
-    try:
-        yield client
-    finally:
-        await client.close()
-        server.close()
+from tests.support.raw_provider import (
+    EVENTS,
+    HEAD,
+    REQUEST,
+    Provider,
+    answers_twice_on_one_connection,
+    chunk,
+    client_of,
+)
 
 
 @pytest.mark.parametrize("is_cancelled", [True, False])
@@ -79,15 +42,7 @@ def test_an_answer_that_is_left_closes_its_connection(is_cancelled: bool) -> Non
 
 
 def test_a_whole_answer_leaves_its_connection_for_the_next_one() -> None:
-    async def twice() -> None:
-        provider = Provider(HEAD + chunk(b"".join(EVENTS)) + chunk(b""))
-        async with client_of(provider) as client, asyncio.timeout(30):
-            for _ in range(2):
-                pieces = [piece async for piece in client.stream(REQUEST)]
-                assert pieces[-1] == Finish("end_turn", "m", 11, 7)
-        assert provider.connections == 1
-
-    asyncio.run(twice())
+    answers_twice_on_one_connection(HEAD + chunk(b"".join(EVENTS)) + chunk(b""))
 
 
 @pytest.mark.parametrize("system", [None, "Answer in \u00e9."])

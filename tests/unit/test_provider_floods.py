@@ -18,7 +18,14 @@ from askcli.answerers.connections import (
 )
 from askcli.answerers.message_events import MessageEvents
 from tests.support.fake_anthropic import Reply, encoded, events_of
-from tests.unit.test_provider_connections import HEAD, REQUEST, Provider, chunk, client_of
+from tests.support.raw_provider import (
+    HEAD,
+    REQUEST,
+    Provider,
+    answers_twice_on_one_connection,
+    chunk,
+    client_of,
+)
 
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 PROVISIONAL = b"HTTP/1.1 102 \r\n\r\n"
@@ -129,16 +136,7 @@ def test_an_answer_in_the_smallest_chunks_is_an_answer(size: bytes) -> None:
     flood = [*map(encoded, EVENTS[:2]), encoded(DELTA) * 1_000, *map(encoded, EVENTS[2:])]
     chunks = [size + b"\r\n%c\r\n" % byte for byte in b"".join(flood)]
     assert sum(map(len, chunks)) > 8 * MAX_OVERHEAD_BYTES
-
-    async def answered() -> None:
-        provider = Provider(HEAD + b"".join(chunks) + chunk(b""))
-        async with client_of(provider) as client, asyncio.timeout(60):
-            for _ in range(2):
-                pieces = [piece async for piece in client.stream(REQUEST)]
-                assert pieces[-1] == Finish("end_turn", "m", 11, 7)
-        assert provider.connections == 1
-
-    asyncio.run(answered())
+    answers_twice_on_one_connection(HEAD + b"".join(chunks) + chunk(b""))
 
 
 def test_cookies_of_a_provider_are_not_kept() -> None:
