@@ -103,7 +103,7 @@ _COPY = sql(
     """WITH added AS (
         INSERT INTO questions (id, user_id, conversation_id, question, answer, status, model,
             created_at, request_hash)
-        SELECT CAST(:begin || lpad(to_hex(number), 20, '0') AS uuid), :user_id, gen_random_uuid(),
+        SELECT CAST(:begin || lpad(to_hex(number), 8, '0') AS uuid), :user_id, gen_random_uuid(),
             :text, '', 'answered', 'm', now(), ''
         FROM generate_series(1, :count) AS number RETURNING id)
     INSERT INTO question_words (question_id, words)
@@ -136,7 +136,7 @@ def copy_question(connection: Connection, user_id: UUID, text: str, count: int) 
     """Put the same question into a PostgreSQL database many times, each with a new id."""
     connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     entry = search.entry("postgresql", user_id, text, "")
-    row = {"begin": new_id().hex[:12], "user_id": user_id, "text": text, "count": count, **entry}
+    row = {"begin": new_id().hex[:24], "user_id": user_id, "text": text, "count": count, **entry}
     connection.execute(_COPY, row)
 
 
