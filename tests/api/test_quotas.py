@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 
 from askcli.services.clock import new_id
 from askcli.services.usage.quotas import periods
@@ -24,22 +22,7 @@ from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
 from tests.support.servers import serving
 from tests.support.streams import STREAM
-
-
-def used(server: ServerProcess, person: Person) -> list[Any]:
-    """What the user's questions cost, the oldest first."""
-    query = select(usage).where(usage.c.user_id == UUID(person.id)).order_by(usage.c.question_id)
-    with database_of(server) as connection:
-        return list(connection.execute(query).mappings())
-
-
-def settled(server: ServerProcess, person: Person) -> list[Any]:
-    """The same, once nothing is under way any more."""
-    deadline = time.monotonic() + 10
-    while not all(row["settled"] for row in used(server, person)):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return used(server, person)
+from tests.support.usage import settled, used
 
 
 def test_what_the_provider_reports_is_counted(server: ServerProcess, alice: Person) -> None:

@@ -9,11 +9,11 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from tests.api.test_quotas import settled
 from tests.support.fake_anthropic import FAULT, HOLD, FakeAnthropic
 from tests.support.people import Person
 from tests.support.processes import ServerProcess
 from tests.support.streams import STREAM
+from tests.support.usage import settled
 
 Events = list[dict[str, Any]]
 

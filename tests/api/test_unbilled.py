@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 
 from askcli.services.usage import unbilled
 from askcli.store import limits
-from tests.api.test_quotas import used
 from tests.support.databases import database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
+from tests.support.usage import used
 
 
 def room(server: ServerProcess, person: Person) -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from tests.cli.test_hostile_api import QUESTION, RIGHT, response
 from tests.support.cli import NewCli
 from tests.support.hostile import HostileServer, Response
+from tests.support.right_responses import QUESTION, RIGHT, response
 
 
 def test_a_page_without_questions_is_not_the_end(new_cli: NewCli) -> None:

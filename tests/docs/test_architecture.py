@@ -55,3 +55,11 @@ def test_the_packages_docstring_lists_its_parts_in_their_order() -> None:
     position = {name: number for number, row in enumerate(layers()) for name in row}
     assert set(listed) == set(position)
     assert [position[name] for name in listed] == sorted(position.values())
+
+
+def test_tests_import_helpers_from_support_alone() -> None:
+    """No test breaks because another was moved; the simulation is a program of its own."""
+    imported = re.compile(r"^ *from (?:tests\.(?!support\b)\S*|\.\S*) import", re.M)
+    folders = (path for path in (ROOT / "tests").iterdir() if path.name != "simulation")
+    files = (file for folder in folders for file in folder.rglob("*.py"))
+    assert not [str(file) for file in files if imported.search(file.read_text())]

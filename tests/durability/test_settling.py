@@ -24,15 +24,15 @@ from askcli.services.runs.run import Run
 from askcli.services.runs.storage import AnswerStorage
 from askcli.services.usage import unbilled
 from askcli.store import ended_elsewhere, limits, questions, sizes, tables, usage
-from tests.api.test_quotas import used
-from tests.durability.test_orphans import REQUEST, Silent, silent_question
-from tests.durability.test_returning_runs import RESERVED, end, interrupted_question, run_of
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.meanwhile import Meanwhile
+from tests.support.orphans import REQUEST, Silent, silent_question
 from tests.support.people import NewPerson
+from tests.support.returning_runs import RESERVED, end, interrupted_question, run_of
 from tests.support.servers import paused, serving
 from tests.support.streams import Seen, ask_until_cut
+from tests.support.usage import used
 from tests.support.waiting import eventually
 
 BILLED, UNBILLED = (11, 7), (0, 0)
