@@ -12,7 +12,7 @@ from askcli.services.clock import new_id
 from askcli.services.questions.ask import Ask
 from askcli.services.questions.ask import row as new_row
 from askcli.store import search
-from askcli.store.questions import add
+from askcli.store.queries.questions import add
 from askcli.store.tables import questions
 from tests.support.databases import database_of
 from tests.support.fake_anthropic import FakeAnthropic

@@ -11,9 +11,10 @@ import psutil
 from sqlalchemy import Connection, select, update
 
 from askcli.services.clock import now
-from askcli.store import listing, migrations, questions, sizes
+from askcli.store import migrations
 from askcli.store.database import Database
-from askcli.store.sizes import MAX_BYTES
+from askcli.store.queries import listing, questions, sizes
+from askcli.store.queries.sizes import MAX_BYTES
 from askcli.store.tables import questions as questions_table
 from tests.support.cli import NewCli
 from tests.support.databases import NewDatabase, database_of

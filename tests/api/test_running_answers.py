@@ -12,8 +12,8 @@ import httpx2
 import pytest
 from sqlalchemy import select, update
 
-from askcli.store import answer_parts, listing, sizes
 from askcli.store.database import Database
+from askcli.store.queries import answer_parts, listing, sizes
 from askcli.store.tables import questions
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic

@@ -8,8 +8,9 @@ from sqlalchemy import column, delete, insert, table, text
 
 from askcli.search_terms import terms
 from askcli.services.clock import new_id, now
-from askcli.store import listing, migrations, search, search_pages
+from askcli.store import migrations, search
 from askcli.store.database import Database
+from askcli.store.queries import listing, search_pages
 from askcli.store.search.found import Conditions, Part
 from askcli.store.tables import questions
 from tests.support.databases import NewDatabase, database_of

@@ -13,11 +13,11 @@ from sqlalchemy import Connection, delete
 
 from askcli.search_terms import terms
 from askcli.services.clock import new_id, now
-from askcli.store import search_pages
 from askcli.store.database import Database
-from askcli.store.listing import Filter
+from askcli.store.queries import search_pages
+from askcli.store.queries.listing import Filter
+from askcli.store.queries.search_pages import Cursor
 from askcli.store.search import found, postgresql_find
-from askcli.store.search_pages import Cursor
 from askcli.store.tables import questions
 from tests.support.databases import NewDatabase, database_of
 from tests.support.people import NewPerson, new_user

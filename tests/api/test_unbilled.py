@@ -6,7 +6,7 @@ import time
 from uuid import UUID, uuid4
 
 from askcli.services.usage import unbilled
-from askcli.store import limits
+from askcli.store.queries import limits
 from tests.support.databases import database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person

@@ -43,6 +43,7 @@ def test_the_inner_layers_are_those_of_the_contracts() -> None:
         ("cli", "Layers inside the command line"),
         ("server", "Layers inside the server"),
         ("services", "Layers inside the services"),
+        ("store", "Layers inside the store"),
     ):
         (cell,) = re.findall(rf"^\| `{folder}` \| (.*) \|$", page, re.M)[-1:]
         drawn = re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", cell))

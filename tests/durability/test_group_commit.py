@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 from askcli.services.runs import answer_log
-from askcli.store import group_commit
+from askcli.store.database import group_commit
 
 commit_next = group_commit.GroupCommit._commit_next
 

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Connection, text
 
 from askcli.errors import DatabaseUnavailable
-from askcli.store import engines, users
-from askcli.store.database import Database
+from askcli.store.database import Database, engines
+from askcli.store.queries import users
 from tests.support.databases import NewDatabase
 from tests.support.people import new_user
 from tests.support.waiting import eventually

@@ -20,9 +20,10 @@ from askcli.services.clock import new_id, now
 from askcli.services.questions.history import Filters
 from askcli.services.runs.orphans import CHECKS_PER_TIMEOUT
 from askcli.services.usage.metering import MESSAGE_TOKENS, Metering
-from askcli.store import answer_parts, processes, questions, tables, usage
 from askcli.store import database as database_module
-from askcli.store import orphans as orphans_module
+from askcli.store import tables
+from askcli.store.queries import answer_parts, processes, questions, usage
+from askcli.store.queries import orphans as orphans_module
 from tests.support.databases import NewDatabase
 from tests.support.orphans import REQUEST, Silent, silent_question
 

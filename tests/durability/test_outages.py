@@ -19,7 +19,8 @@ import httpx2
 import psutil
 import pytest
 
-from askcli.store import database, engines
+from askcli.store import database
+from askcli.store.database import engines
 from tests.support.cli import NewCli
 from tests.support.databases import NewDatabase, migrated, postgres_in
 from tests.support.fake_anthropic import FakeAnthropic
@@ -114,7 +115,8 @@ def _settled(person: Person) -> list[dict[str, Any]] | None:
 
 # Instead of 10 and 5, so that who waits for the lock learns sooner that it is not let go.
 IMPATIENCE = """
-from askcli.store import database, engines
+from askcli.store import database
+from askcli.store.database import engines
 
 database.UNIT_SECONDS["sqlite"], engines.BUSY_SECONDS = 2.0, 1
 """

@@ -18,7 +18,7 @@ from sqlalchemy import RowMapping, select, update
 
 from askcli.services import background
 from askcli.services.clock import new_id, now
-from askcli.store import answer_parts
+from askcli.store.queries import answer_parts
 from askcli.store.tables import questions
 from tests.support.cli import Cli
 from tests.support.databases import NewDatabase, database_of

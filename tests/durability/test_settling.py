@@ -23,7 +23,8 @@ from askcli.services.runs import storage
 from askcli.services.runs.run import Run
 from askcli.services.runs.storage import AnswerStorage
 from askcli.services.usage import unbilled
-from askcli.store import ended_elsewhere, limits, questions, sizes, tables, usage
+from askcli.store import tables
+from askcli.store.queries import ended_elsewhere, limits, questions, sizes, usage
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.meanwhile import Meanwhile

@@ -14,8 +14,9 @@ from askcli.contract.limits import MAX_QUESTION_CHARACTERS
 from askcli.errors import DatabaseUnavailable, SessionEnded
 from askcli.services.auth import authentication
 from askcli.services.auth.passwords import Passwords
-from askcli.store import admission, sessions
-from askcli.store.admission import Admission
+from askcli.store.database import admission
+from askcli.store.database.admission import Admission
+from askcli.store.queries import sessions
 from tests.support.databases import NewDatabase
 from tests.support.in_app import access_token, client_of, services_on
 from tests.support.units import Units

@@ -18,7 +18,7 @@ from askcli.services import request_info
 from askcli.services.auth.passwords import Passwords
 from askcli.services.request_info import RequestInfo
 from askcli.settings import Rate, Settings
-from askcli.store import users
+from askcli.store.queries import users
 from askcli.store.tables import limits
 from tests.support import plain_http
 from tests.support.cli import NewCli

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from askcli.store import listing
 from askcli.store.database import Database
+from askcli.store.queries import listing
 from tests.support.databases import NewDatabase
 from tests.support.people import new_user
 from tests.support.search_cases import copy_question

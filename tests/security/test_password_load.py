@@ -14,7 +14,7 @@ import httpx2
 import psutil
 import pytest
 
-from askcli.store import users
+from askcli.store.queries import users
 from tests.support.databases import database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.limits import an_address, coming_from, login

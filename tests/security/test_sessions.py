@@ -16,9 +16,10 @@ from sqlalchemy import func, insert, select, update
 from askcli.services import admin
 from askcli.services.auth.tokens import hash_token
 from askcli.services.clock import new_id, now
-from askcli.store import migrations, users
-from askcli.store import sessions as queries
+from askcli.store import migrations
 from askcli.store.database import Database
+from askcli.store.queries import sessions as queries
+from askcli.store.queries import users
 from askcli.store.tables import audit, refresh_tokens, sessions
 from tests.support import plain_http
 from tests.support.cli import Cli

@@ -13,8 +13,8 @@ import bcrypt
 from sqlalchemy import Connection
 
 from askcli.services.clock import new_id, now
-from askcli.store import users
 from askcli.store.database import Database
+from askcli.store.queries import users
 from tests.simulation import seams
 from tests.simulation.users import PASSWORD
 from tests.support.databases import migrated

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
-from askcli.store import engines
-from askcli.store.unit import Locked
+from askcli.store.database import engines
+from askcli.store.database.unit import Locked
 from tests.simulation.world import Actor, Clock, World
 
 LOCK_SECONDS = engines.TIMEOUTS["lock_timeout"] / 1000

@@ -22,7 +22,8 @@ from askcli.services.runs.registry import Runs
 from askcli.services.runs.storage import AnswerStorage
 from askcli.services.usage import quotas
 from askcli.services.usage.metering import Metering
-from askcli.store import answer_parts, ended_elsewhere, questions, search, tables
+from askcli.store import search, tables
+from askcli.store.queries import answer_parts, ended_elsewhere, questions
 
 Bug = Callable[[], AbstractContextManager[Any]]
 

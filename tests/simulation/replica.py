@@ -23,7 +23,7 @@ from askcli.server.http.connections import Connections
 from askcli.server.http.protocol import BoundedProtocol
 from askcli.server.process.running import KEEP_ALIVE_SECONDS
 from askcli.settings import Settings
-from askcli.store import engines
+from askcli.store.database import engines
 from tests.simulation.disk import Disk, PostgresDisk
 from tests.simulation.loop import Process
 from tests.simulation.network import Connection, Peer

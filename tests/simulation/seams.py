@@ -27,7 +27,7 @@ import jwt.api_jwt
 from askcli.server.http.access_log import AccessLog
 from askcli.services import clock
 from askcli.services.auth import passwords
-from askcli.store import bounded_connection, engines, group_commit, pool, shared_clock
+from askcli.store.database import bounded_connection, engines, group_commit, pool, shared_clock
 from askcli.store.listener import Listener
 from tests.simulation.loop import InlineThreads
 from tests.simulation.shell import Shell

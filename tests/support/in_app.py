@@ -15,7 +15,7 @@ from askcli.server.http.connections import Connections
 from askcli.services import request_info
 from askcli.services.request_info import RequestInfo
 from askcli.settings import Settings
-from askcli.store import users
+from askcli.store.queries import users
 from tests.support.databases import migrated
 from tests.support.people import new_user
 from tests.support.secrets import SECRET

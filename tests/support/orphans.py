@@ -18,8 +18,8 @@ from askcli.services.runs.orphans import CHECKS_PER_TIMEOUT, Orphans
 from askcli.services.usage import quotas
 from askcli.services.usage.metering import Metering
 from askcli.settings import Settings
-from askcli.store import answer_parts, processes, questions
 from askcli.store.database import Database
+from askcli.store.queries import answer_parts, processes, questions
 from tests.support.people import new_user
 from tests.support.secrets import SECRET
 

@@ -14,7 +14,7 @@ import httpx2
 from sqlalchemy import Connection
 
 from askcli.services.clock import new_id, now
-from askcli.store import users
+from askcli.store.queries import users
 from tests.support import plain_http
 from tests.support.cli import Cli
 from tests.support.databases import HasDatabase, database_of

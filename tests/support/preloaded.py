@@ -14,7 +14,7 @@ PRELOADED = (
     "askcli.cli.output.markdown",
     "askcli.server.__main__",
     "askcli.services.admin",
-    "askcli.store.bounded_connection",
+    "askcli.store.database.bounded_connection",
     "alembic.command",
     "anthropic",
     "anthropic.types",

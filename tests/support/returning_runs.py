@@ -13,7 +13,8 @@ from askcli.fair_queue import Place
 from askcli.services.runs.run import Run
 from askcli.services.runs.storage import AnswerStorage
 from askcli.services.usage.metering import MESSAGE_TOKENS, Outcome
-from askcli.store import questions, tables
+from askcli.store import tables
+from askcli.store.queries import questions
 from tests.support.orphans import REQUEST, Silent, silent_question
 
 RESERVED = (len("hello") + 2 * MESSAGE_TOKENS, REQUEST.max_tokens)

@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 from sqlalchemy import text as sql
 
 from askcli.services.clock import new_id, now
-from askcli.store import questions, search
+from askcli.store import search
+from askcli.store.queries import questions
 from tests.support.people import Person
 
 # Name: question, answer.

@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import Connection, event
 
 from askcli.search_terms import terms
-from askcli.store import search_pages
-from askcli.store.listing import Filter
+from askcli.store.queries import search_pages
+from askcli.store.queries.listing import Filter
 
 
 def tidy(connection: Connection) -> None:

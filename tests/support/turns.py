@@ -10,8 +10,8 @@ from contextvars import ContextVar
 from typing import Any
 
 from askcli.server.bootstrap import Services
-from askcli.store import engines
-from askcli.store.pool import take_turns_as
+from askcli.store.database import engines
+from askcli.store.database.pool import take_turns_as
 
 MANY = 60
 

@@ -23,8 +23,9 @@ from askcli.services.runs import answer_log
 from askcli.services.runs.answer_log import AnswerLog
 from askcli.services.runs.run import Run
 from askcli.services.runs.stream import AnswerStream
-from askcli.store import answer_parts, batches, questions, search, tables, usage
+from askcli.store import search, tables
 from askcli.store.database import Database
+from askcli.store.queries import answer_parts, batches, questions, usage
 from tests.support.databases import NewDatabase
 from tests.support.people import new_user
 

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import Connection, column, insert, inspect, table, text, update
 
 from askcli.services.clock import new_id, now
-from askcli.store import answer_parts, migrations, orphans, processes, questions, search
+from askcli.store import migrations, search
 from askcli.store.database import Database
+from askcli.store.queries import answer_parts, orphans, processes, questions
 from askcli.store.tables import questions as questions_table
 from tests.support.databases import NewDatabase
 from tests.support.people import new_user

@@ -24,7 +24,7 @@ from askcli.services.runs.run import Run
 from askcli.services.runs.storage import AnswerStorage
 from askcli.services.usage.metering import Metering
 from askcli.settings import Settings
-from askcli.store import orphans, questions
+from askcli.store.queries import orphans, questions
 from tests.support.databases import migrated
 from tests.support.people import new_user
 from tests.support.secrets import SECRET

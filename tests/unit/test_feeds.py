@@ -21,8 +21,7 @@ from askcli.services.runs.registry import Runs
 from askcli.services.runs.remote import Feeds
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
-from askcli.store import pool
-from askcli.store.database import Database
+from askcli.store.database import Database, pool
 from askcli.store.listener import Listener
 
 

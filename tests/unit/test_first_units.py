@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from askcli.errors import DatabaseUnavailable
-from askcli.store import admission, deadline
-from askcli.store.admission import Admission, Unsettled
-from askcli.store.database import Database
+from askcli.store import deadline
+from askcli.store.database import Database, admission
+from askcli.store.database.admission import Admission, Unsettled
 from tests.support.databases import migrated
 
 UNIT_SECONDS = 10.0
@@ -101,5 +101,5 @@ def test_a_read_that_fails_never_says_that_it_may_be_done(
     if kind == "does not answer":
         monkeypatch.setattr("askcli.store.database.GRACE_SECONDS", 0)
         monkeypatch.setattr(database, "unit_seconds", 0)
-        monkeypatch.setattr("askcli.store.unit.Unit.is_over", False)
+        monkeypatch.setattr("askcli.store.database.unit.Unit.is_over", False)
     asyncio.run(scenario())

@@ -8,7 +8,7 @@ import pytest
 
 from askcli.services.clock import new_id
 from askcli.services.runs import followers
-from askcli.store import notifications
+from askcli.store.queries import notifications
 
 
 def test_a_process_is_told_only_while_it_says_that_it_follows(

@@ -16,8 +16,8 @@ from sqlalchemy.exc import IntegrityError
 
 from askcli.errors import DatabaseUnavailable
 from askcli.store import database as module
-from askcli.store import deadline, group_commit
-from askcli.store.database import Database
+from askcli.store import deadline
+from askcli.store.database import Database, group_commit
 from askcli.store.search import LONG_CHARACTERS
 from tests.support.databases import migrated
 from tests.support.small_disk import fill, small_disk

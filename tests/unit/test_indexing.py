@@ -20,7 +20,8 @@ from askcli.server.bootstrap import Services, build
 from askcli.services.indexing import MAX_WAITING, SHORT_CHARACTERS
 from askcli.services.questions.ask import Ask
 from askcli.settings import Settings
-from askcli.store import questions, search
+from askcli.store import search
+from askcli.store.queries import questions
 from askcli.store.search import LONG_CHARACTERS
 from askcli.store.tables import users
 from tests.support.databases import database_of, migrated

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from askcli.services.clock import new_id
-from askcli.store import engines, listener
-from askcli.store.database import Database
+from askcli.store import listener
+from askcli.store.database import Database, engines
 from askcli.store.listener import Listener
 
 

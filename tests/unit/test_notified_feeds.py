@@ -24,10 +24,11 @@ from askcli.services.runs.remote import Feeds
 from askcli.services.runs.run import Run
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
-from askcli.store import notifications, questions, search
+from askcli.store import search
 from askcli.store.database import Database
 from askcli.store.listener import Listener
-from askcli.store.notifications import Kind
+from askcli.store.queries import notifications, questions
+from askcli.store.queries.notifications import Kind
 from tests.support.databases import NewDatabase
 from tests.support.people import new_user
 

@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Select, bindparam, column, event, select, tab
 from sqlalchemy.exc import DBAPIError
 
 from askcli.services.clock import now
-from askcli.store import listing, shown
 from askcli.store.database import Database
-from askcli.store.prepared import Prepared
+from askcli.store.database.prepared import Prepared
+from askcli.store.queries import listing, shown
 from askcli.store.tables import users
 from tests.support.databases import NewDatabase
 from tests.support.people import new_user

@@ -18,9 +18,9 @@ from askcli.services.auth.rate_limits import Limit, RateLimits
 from askcli.services.clock import new_id, now
 from askcli.services.request_info import RequestInfo
 from askcli.settings import Rate, Settings
-from askcli.store import limits as queries
-from askcli.store import sessions
 from askcli.store.database import Database
+from askcli.store.queries import limits as queries
+from askcli.store.queries import sessions
 from tests.support.databases import migrated
 from tests.support.people import new_user
 

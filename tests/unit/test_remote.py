@@ -20,9 +20,10 @@ from askcli.services.runs.feed import Feed
 from askcli.services.runs.remote import Feeds
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
-from askcli.store import answer_parts, questions, search, tables
+from askcli.store import search, tables
 from askcli.store.database import Database
 from askcli.store.listener import Listener
+from askcli.store.queries import answer_parts, questions
 from tests.support.databases import NewDatabase
 from tests.support.people import new_user
 

@@ -13,8 +13,8 @@ from askcli.answerers.base import Request
 from askcli.errors import NotFound
 from askcli.services.questions.ask import Ask, row
 from askcli.services.questions.history import History
-from askcli.store import usage
 from askcli.store.database import Database
+from askcli.store.queries import usage
 from askcli.store.tables import questions
 from tests.support.people import new_user
 

@@ -28,9 +28,9 @@ from askcli.services.runs.remote import Feeds
 from askcli.services.runs.run import Run
 from askcli.services.runs.storage import AnswerStorage
 from askcli.settings import Settings
-from askcli.store import answer_parts, users
 from askcli.store.database import Database
 from askcli.store.listener import Listener
+from askcli.store.queries import answer_parts, users
 from tests.support.databases import migrated
 from tests.support.people import new_user
 from tests.support.secrets import SECRET

@@ -18,8 +18,9 @@ from askcli.services.questions.history import (
     Filters,
     History,
 )
-from askcli.store import listing, search, search_pages, usage
+from askcli.store import search
 from askcli.store.database import Database
+from askcli.store.queries import listing, search_pages, usage
 from tests.support.databases import NewDatabase
 
 ENDLESS = {

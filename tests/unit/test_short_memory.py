@@ -12,7 +12,7 @@ import pytest
 
 from askcli.errors import DatabaseUnavailable
 from askcli.store.database import Database
-from askcli.store.threads import Threads
+from askcli.store.database.threads import Threads
 from tests.support.databases import migrated
 from tests.support.writer import put, stored
 

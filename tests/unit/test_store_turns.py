@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from askcli.services.questions.ask import Ask
-from askcli.store import database, engines, group_commit, pool
-from askcli.store.database import Database
-from askcli.store.pool import Pool, take_turns_as
+from askcli.store import database
+from askcli.store.database import Database, engines, group_commit, pool
+from askcli.store.database.pool import Pool, take_turns_as
 from tests.support.databases import NewDatabase
 from tests.support.in_app import access_token, client_of, services_on
 from tests.support.people import new_user

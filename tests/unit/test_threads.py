@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from askcli.errors import DatabaseUnavailable
-from askcli.store import threads as threads_module
 from askcli.store.database import Database
-from askcli.store.threads import Threads
+from askcli.store.database import threads as threads_module
+from askcli.store.database.threads import Threads
 from tests.support.databases import migrated
 from tests.support.writer import put, stored
 

@@ -17,7 +17,7 @@ from askcli.services.auth.watches import Watches
 from askcli.services.clock import new_id
 from askcli.store.database import Database
 from askcli.store.listener import Listener
-from askcli.store.notifications import Kind, Notification
+from askcli.store.queries.notifications import Kind, Notification
 
 
 class Sessions:

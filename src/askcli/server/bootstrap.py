@@ -42,7 +42,7 @@ from askcli.settings import Settings
 from askcli.settings.registration import Registration
 from askcli.store.database import Database
 from askcli.store.listener import Listener
-from askcli.store.notifications import Kind
+from askcli.store.queries.notifications import Kind
 
 _queue_full = partial(
     ProviderOverloaded,

@@ -18,9 +18,9 @@ from askcli.services.clock import now, rfc3339
 from askcli.services.shapes import as_api_token, as_session, as_user
 from askcli.services.usage import quotas
 from askcli.services.usage.quotas import UNLIMITED, Quota
-from askcli.store import api_tokens, listing, questions, sessions, usage, users
-from askcli.store import audit as audit_log
-from askcli.store.listing import Filter
+from askcli.store.queries import api_tokens, listing, questions, sessions, usage, users
+from askcli.store.queries import audit as audit_log
+from askcli.store.queries.listing import Filter
 
 PAGE = 500
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from askcli.services.clock import new_id, now
 from askcli.services.request_info import MAX_ADDRESS_CHARACTERS, current_or_none
-from askcli.store import audit
+from askcli.store.queries import audit
 
 MAX_DETAIL_CHARACTERS = 200
 

@@ -10,8 +10,8 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from askcli.services import background
-from askcli.store import audit, invites, limits, processes, sessions, shared_clock
-from askcli.store.database import Database
+from askcli.store.database import Database, shared_clock
+from askcli.store.queries import audit, invites, limits, processes, sessions
 
 INTERVAL_SECONDS = 3600.0
 # Ended sessions are kept this long: their networks count as known to the user's account, and their

@@ -1,1 +1,1 @@
-"""Tables and queries, on SQLite or PostgreSQL."""
+"""Tables, queries and units of work, on SQLite or PostgreSQL."""

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from askcli.errors import Failed
-from askcli.store import deadline, engines, limits
-from askcli.store.database import Database
+from askcli.store import deadline
+from askcli.store.database import Database, engines
+from askcli.store.queries import limits
 
 # A database may take connections and answer nothing.
 CHECK_SECONDS = 5.0

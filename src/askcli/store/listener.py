@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID, uuid4
 
 from askcli.errors import DatabaseUnavailable
-from askcli.store import engines, notifications
-from askcli.store.database import Database
-from askcli.store.notifications import Kind
+from askcli.store.database import Database, engines
+from askcli.store.queries import notifications
+from askcli.store.queries.notifications import Kind
 
 if TYPE_CHECKING:
     import psycopg

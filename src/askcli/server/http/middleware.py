@@ -15,7 +15,7 @@ from askcli.server.http.unsent import Unsent
 from askcli.services import request_info
 from askcli.services.clock import new_id
 from askcli.services.request_info import RequestInfo
-from askcli.store import admission, pool
+from askcli.store.database import admission, pool
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _ID_HEADER = HEADER_REQUEST_ID.encode()

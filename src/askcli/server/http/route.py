@@ -21,7 +21,7 @@ from askcli.server.dependencies import admit, get_caller
 from askcli.server.http import bodies, direct
 from askcli.server.http.checked import Checked
 from askcli.services import request_info
-from askcli.store import admission
+from askcli.store.database import admission
 
 
 def new_router(tags: list[str | Enum], prefix: str = "") -> APIRouter:

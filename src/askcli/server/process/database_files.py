@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from askcli.files.pid_file import FileIdentities
-from askcli.store import engines
+from askcli.store.database import engines
 
 
 class DatabaseFiles:

@@ -17,8 +17,8 @@ from askcli.services.auth.rate_limits import RateLimits
 from askcli.services.auth.tokens import hash_token
 from askcli.services.clock import new_id, now
 from askcli.services.shapes import as_user
-from askcli.store import invites, users
 from askcli.store.database import Database
+from askcli.store.queries import invites, users
 
 MAX_EMAIL_CHARACTERS = 254
 

@@ -16,8 +16,8 @@ from askcli.services.auth.rotation import lock_user
 from askcli.services.auth.tokens import Login, hash_token, random_token
 from askcli.services.clock import new_id, now
 from askcli.services.shapes import as_api_token
-from askcli.store import api_tokens
 from askcli.store.database import Database
+from askcli.store.queries import api_tokens
 
 MAX_TOKENS_PER_USER = 100
 

@@ -20,9 +20,9 @@ from askcli.services import background
 from askcli.services.auth.rotation import use_access_token
 from askcli.services.auth.tokens import Login, Tokens, hash_token
 from askcli.services.clock import now
-from askcli.store import admission, api_tokens, pool, sessions
-from askcli.store.admission import Admission, Unsettled
-from askcli.store.database import Database
+from askcli.store.database import Database, admission, pool
+from askcli.store.database.admission import Admission, Unsettled
+from askcli.store.queries import api_tokens, sessions
 
 # Scopes of API tokens, and those of a login besides.
 TOKEN_SCOPES = frozenset({"ask", "read"})

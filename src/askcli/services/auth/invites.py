@@ -12,7 +12,7 @@ from askcli.errors import NotFound
 from askcli.services import audit
 from askcli.services.auth.tokens import hash_token, random_token
 from askcli.services.clock import new_id, now, rfc3339
-from askcli.store import invites
+from askcli.store.queries import invites
 
 MAX_NOTE_CHARACTERS = 200
 

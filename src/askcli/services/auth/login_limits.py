@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from askcli.services import request_info
 from askcli.services.auth.rate_limits import Limit, RateLimits
 from askcli.settings import Rate, Settings
-from askcli.store import sessions
+from askcli.store.queries import sessions
 
 DAY_SECONDS = 86_400
 FREE_TRIES = Rate(3, DAY_SECONDS)

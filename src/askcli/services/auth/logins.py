@@ -23,8 +23,8 @@ from askcli.services.auth.rotation import lock_user
 from askcli.services.auth.sessions import Sessions, check_unchanged
 from askcli.services.auth.tokens import Login
 from askcli.services.clock import now
-from askcli.store import api_tokens, sessions, users
 from askcli.store.database import Database
+from askcli.store.queries import api_tokens, sessions, users
 
 
 class Logins:

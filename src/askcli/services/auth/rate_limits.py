@@ -13,7 +13,8 @@ from askcli.errors import RateLimited
 from askcli.services import request_info
 from askcli.services.request_info import Allowance
 from askcli.settings import Rate, Settings
-from askcli.store import limits, shared_clock
+from askcli.store.database import shared_clock
+from askcli.store.queries import limits
 
 MICROSECONDS = 1_000_000
 MAX_CACHED = 10_000

@@ -20,7 +20,8 @@ from askcli.services import audit
 from askcli.services.auth.rate_limits import RateLimits
 from askcli.services.auth.tokens import Login, Tokens, hash_token
 from askcli.services.shapes import as_user
-from askcli.store import sessions, shared_clock, users
+from askcli.store.database import shared_clock
+from askcli.store.queries import sessions, users
 
 RETRY_AFTER_SECONDS = 2
 

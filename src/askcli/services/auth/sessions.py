@@ -18,8 +18,8 @@ from askcli.services.auth.rotation import Rotation
 from askcli.services.auth.tokens import Login, Tokens, hash_token, random_token
 from askcli.services.clock import new_id, now
 from askcli.services.shapes import as_session, as_user
-from askcli.store import pool, sessions, shared_clock, users
-from askcli.store.database import Database
+from askcli.store.database import Database, pool, shared_clock
+from askcli.store.queries import sessions, users
 
 MAX_CLIENT_CHARACTERS = 200
 

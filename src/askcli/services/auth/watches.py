@@ -20,10 +20,10 @@ from askcli.services import background
 from askcli.services.auth.authentication import Caller
 from askcli.services.background import wait_for_event
 from askcli.services.clock import now
-from askcli.store import api_tokens, sessions
 from askcli.store.database import Database
 from askcli.store.listener import Listener
-from askcli.store.notifications import Kind
+from askcli.store.queries import api_tokens, sessions
+from askcli.store.queries.notifications import Kind
 
 WATCH_SECONDS = 1.0
 

@@ -34,8 +34,8 @@ from askcli.services.runs.run import Run
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Metering
-from askcli.store import admission, questions, shown, usage, users
-from askcli.store.database import Database
+from askcli.store.database import Database, admission
+from askcli.store.queries import questions, shown, usage, users
 from askcli.store.search import Entry
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping
 from askcli.answerers.base import Message
 from askcli.errors import NotFound
 from askcli.services.questions.ask import Ask
-from askcli.store import questions
+from askcli.store.queries import questions
 
 MAX_TURNS = 20
 MAX_HISTORY_CHARACTERS = 100_000

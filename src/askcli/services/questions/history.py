@@ -18,19 +18,11 @@ from askcli.fair_queue import FairQueue, Place
 from askcli.search_terms import terms
 from askcli.services.shapes import as_usage
 from askcli.services.usage.metering import Metering
-from askcli.store import (
-    admission,
-    deadline,
-    failures,
-    listing,
-    notifications,
-    questions,
-    search_pages,
-    usage,
-)
-from askcli.store.database import Database
-from askcli.store.listing import Filter, Page
-from askcli.store.search_pages import Cursor, SearchPage
+from askcli.store import deadline
+from askcli.store.database import Database, admission, failures
+from askcli.store.queries import listing, notifications, questions, search_pages, usage
+from askcli.store.queries.listing import Filter, Page
+from askcli.store.queries.search_pages import Cursor, SearchPage
 
 # Rows deleted in one transaction: other requests write too.
 DELETE_BATCH = 100

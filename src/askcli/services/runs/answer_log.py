@@ -22,8 +22,8 @@ from askcli.services.clock import now
 from askcli.services.runs.followers import Followers, News
 from askcli.services.runs.progress import Part, Progress
 from askcli.services.runs.run import Run
-from askcli.store import answer_parts, notifications, processes
 from askcli.store.database import Database
+from askcli.store.queries import answer_parts, notifications, processes
 
 log = logging.getLogger("askcli.answer_log")
 

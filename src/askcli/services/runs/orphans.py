@@ -25,9 +25,9 @@ from askcli.services.clock import now
 from askcli.services.indexing import Indexing
 from askcli.services.runs.registry import Runs
 from askcli.services.usage.metering import Metering
-from askcli.store import orphans, usage
 from askcli.store.database import Database
-from askcli.store.orphans import Sign
+from askcli.store.queries import orphans, usage
+from askcli.store.queries.orphans import Sign
 
 log = logging.getLogger("askcli.orphans")
 

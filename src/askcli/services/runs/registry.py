@@ -18,8 +18,8 @@ from askcli.services.runs.generation import Generator
 from askcli.services.runs.remote import Feeds
 from askcli.services.runs.run import Run
 from askcli.services.runs.stream import AnswerStream, ended_stream
-from askcli.store import failures, questions
-from askcli.store.database import Database
+from askcli.store.database import Database, failures
+from askcli.store.queries import questions
 
 log = logging.getLogger("askcli.runs")
 

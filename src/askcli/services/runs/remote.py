@@ -24,10 +24,10 @@ from askcli.services.runs.stream import (
     stored_error,
 )
 from askcli.services.shapes import as_question
-from askcli.store import answer_parts, notifications, pool, questions
-from askcli.store.database import Database
+from askcli.store.database import Database, pool
 from askcli.store.listener import Listener
-from askcli.store.notifications import Kind
+from askcli.store.queries import answer_parts, notifications, questions
+from askcli.store.queries.notifications import Kind
 
 # Between two looks at an answer of whose news this process is not notified.
 POLL_SECONDS = 0.2

@@ -25,8 +25,8 @@ from askcli.services.runs.run import Run
 from askcli.services.runs.stream import deletion_error, other_run_error, stored_error
 from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Metering, Outcome
-from askcli.store import ended_elsewhere, questions, usage, users
 from askcli.store.database import Database
+from askcli.store.queries import ended_elsewhere, questions, usage, users
 from askcli.store.search import Entry
 
 log = logging.getLogger("askcli.storage")

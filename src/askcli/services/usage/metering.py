@@ -24,7 +24,7 @@ from askcli.errors import (
 )
 from askcli.services.usage import quotas, unbilled
 from askcli.services.usage.quotas import Quota
-from askcli.store import usage, users
+from askcli.store.queries import usage, users
 
 # What a model's template adds to a message at most: marks of its begin, its role and its end.
 MESSAGE_TOKENS = 8

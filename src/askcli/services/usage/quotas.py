@@ -15,8 +15,8 @@ from askcli.contract.shapes import QuotaLeft
 from askcli.errors import QuotaExceeded, Unpriced
 from askcli.services.clock import now, rfc3339
 from askcli.settings import Settings
-from askcli.store import usage
-from askcli.store.usage import Period
+from askcli.store.queries import usage
+from askcli.store.queries.usage import Period
 
 # A user's own quota that lifts the server's; the users table stores it as -1.
 UNLIMITED = math.inf

@@ -15,7 +15,8 @@ from sqlalchemy import Connection
 from askcli.errors import RateLimited
 from askcli.services import request_info
 from askcli.services.request_info import Allowance
-from askcli.store import limits, shared_clock
+from askcli.store.database import shared_clock
+from askcli.store.queries import limits
 
 BYTES_A_DAY = 64 * 1024 * 1024
 DAY = 86_400 * 1_000_000  # in microseconds

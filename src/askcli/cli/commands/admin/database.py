@@ -24,9 +24,8 @@ def database(*, create: bool = False) -> Iterator[Database]:
 
     Raises Failed when there is none, unless it is to be created.
     """
-    from askcli.store import engines
     from askcli.store.checks import check_reachable
-    from askcli.store.database import Database
+    from askcli.store.database import Database, engines
 
     url = settings.load(dotenv=True).database_url
     parsed = engines.parse_url(url)

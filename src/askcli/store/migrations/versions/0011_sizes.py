@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from askcli.store import sizes
+from askcli.store.queries import sizes
 
 revision = "0011"
 down_revision = "0010"

@@ -15,8 +15,8 @@ from uuid import UUID
 from sqlalchemy import Column, ColumnElement, Connection, Select, Tuple, bindparam, select, tuple_
 
 from askcli.contract.shapes import Question
-from askcli.store import shown, sizes
-from askcli.store.prepared import Prepared
+from askcli.store.database.prepared import Prepared
+from askcli.store.queries import shown, sizes
 from askcli.store.tables import questions
 
 

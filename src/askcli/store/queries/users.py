@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 
-from askcli.store import limits, notifications
+from askcli.store.queries import limits, notifications
 from askcli.store.tables import is_answering, questions, users
 
 _BY_ID = select(users).where(users.c.id == bindparam("id"))

@@ -2,7 +2,7 @@
 
 Every query that serves a user filters by that user; the runs' own bookkeeping (change and finish)
 goes by the question's id, as that of orphans does. Text of a running answer is in its parts
-(`store.answer_parts`); queries that read or end one see to them.
+(`store.queries.answer_parts`); queries that read or end one see to them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from sqlalchemy import (
     update,
 )
 
-from askcli.store import answer_parts, notifications, search, sizes, usage
+from askcli.store import search
+from askcli.store.queries import answer_parts, notifications, sizes, usage
 from askcli.store.tables import is_answering, questions
 
 _MAY_START_AGAIN = and_(

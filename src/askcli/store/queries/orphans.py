@@ -9,7 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, false, select, update
 
-from askcli.store import answer_parts, batches, notifications, processes, search
+from askcli.store import search
+from askcli.store.queries import answer_parts, batches, notifications, processes
 from askcli.store.tables import answer_parts as parts_table
 from askcli.store.tables import is_answering, questions
 from askcli.store.tables import processes as processes_table

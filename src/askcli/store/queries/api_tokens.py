@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
-from askcli.store import notifications
+from askcli.store.queries import notifications
 from askcli.store.tables import api_tokens, users
 
 

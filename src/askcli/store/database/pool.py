@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from askcli.errors import DatabaseUnavailable
 from askcli.fair_queue import FairQueue
-from askcli.store.threads import Threads
+from askcli.store.database.threads import Threads
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from askcli.store import batches
+from askcli.store.queries import batches
 from askcli.store.tables import is_answering, processes, questions
 
 _is_needed = exists().where(and_(questions.c.process_id == processes.c.id, is_answering))

@@ -26,9 +26,9 @@ from sqlalchemy import (
 )
 
 from askcli.contract.shapes import Question
-from askcli.store import answer_parts
 from askcli.store.columns import UtcDateTime
-from askcli.store.prepared import Prepared
+from askcli.store.database.prepared import Prepared
+from askcli.store.queries import answer_parts
 from askcli.store.tables import questions
 
 _NAMES = tuple(Question.__annotations__)

@@ -16,8 +16,9 @@ from sqlalchemy import Connection, bindparam, select
 
 from askcli.contract.shapes import Question
 from askcli.search_terms import Term
-from askcli.store import search, shown, sizes
-from askcli.store.listing import Filter, conditions_of, in_order
+from askcli.store import search
+from askcli.store.queries import shown, sizes
+from askcli.store.queries.listing import Filter, conditions_of, in_order
 from askcli.store.search.found import Conditions, Found, Match, Part
 from askcli.store.tables import questions
 

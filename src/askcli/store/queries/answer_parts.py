@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from askcli.store import batches
+from askcli.store.queries import batches
 from askcli.store.tables import answer_parts, is_answering, questions
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, insert, select
 
-from askcli.store import batches
+from askcli.store.queries import batches
 from askcli.store.tables import audit
 
 

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from sqlalchemy import Connection
 
 from askcli.store import deadline
-from askcli.store.failures import unavailable
+from askcli.store.database.failures import unavailable
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from askcli.errors import DatabaseUnavailable
-from askcli.store.failures import no_thread
+from askcli.store.database.failures import no_thread
 
 log = logging.getLogger("askcli.store")
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from askcli.errors import DatabaseUnavailable
-from askcli.store import failures
+from askcli.store.database import failures
 
 T = TypeVar("T")
 

@@ -23,10 +23,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 
 from askcli.errors import DatabaseUnavailable
-from askcli.store import admission, deadline, engines, failures, search
-from askcli.store.group_commit import GroupCommit
-from askcli.store.pool import LongUnits, Pool
-from askcli.store.unit import Disconnected, Locked, Unit
+from askcli.store import deadline, search
+from askcli.store.database import admission, engines, failures
+from askcli.store.database.group_commit import GroupCommit
+from askcli.store.database.pool import LongUnits, Pool
+from askcli.store.database.unit import Disconnected, Locked, Unit
 
 T = TypeVar("T")
 P = ParamSpec("P")

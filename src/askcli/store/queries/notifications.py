@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, select
 
-from askcli.store import batches
+from askcli.store.queries import batches
 
 EVERYBODY = "askcli"  # the channel of all processes; each has one of its own besides
 MAX_IDS = 200  # of a notification, which has 8,000 bytes at most

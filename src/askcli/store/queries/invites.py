@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from askcli.store import batches
+from askcli.store.queries import batches
 from askcli.store.tables import invites
 
 

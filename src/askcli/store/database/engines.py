@@ -16,7 +16,7 @@ from askcli.files.pid_file import file_identity
 from askcli.store import deadline
 
 if TYPE_CHECKING:
-    from askcli.store.bounded_connection import BoundedConnection
+    from askcli.store.database.bounded_connection import BoundedConnection
 
 READERS = 8
 WAITERS = 4  # on PostgreSQL, for units that wait for a lock
@@ -155,7 +155,9 @@ def postgresql(url: URL) -> Engine:
     Nothing is waited for beyond the deadline of the unit of work. Where there is none, as in
     migrations and the host's commands, PostgreSQL's time-outs do not apply either.
     """
-    from askcli.store.bounded_connection import BoundedConnection  # psycopg, not for SQLite
+    from askcli.store.database.bounded_connection import (
+        BoundedConnection,  # psycopg, not for SQLite
+    )
 
     engine = create_engine(
         url,

@@ -18,10 +18,10 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection
 
 from askcli.errors import DatabaseUnavailable
-from askcli.store import failures
-from askcli.store.pool import Turns
-from askcli.store.threads import Threads
-from askcli.store.unit import Unit
+from askcli.store.database import failures
+from askcli.store.database.pool import Turns
+from askcli.store.database.threads import Threads
+from askcli.store.database.unit import Unit
 
 T = TypeVar("T")
 

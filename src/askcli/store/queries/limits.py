@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from askcli.store import batches
+from askcli.store.queries import batches
 from askcli.store.tables import limits
 
 # In microseconds. Clocks of servers differ by less: with more, they refuse each other's tokens.
