@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
-from askcli.client import bounded, resume
+from askcli.client import resume
+from askcli.client.http import bounded
 from askcli.contract.limits import MAX_RESPONSE_BYTES
 from tests.support.cli import Cli, NewCli
 from tests.support.hostile import HostileServer, Response

@@ -19,7 +19,7 @@ import pytest
 
 from askcli import server_process, settings
 from askcli.client import local_server
-from askcli.client.deadline import within
+from askcli.client.http.deadline import within
 from askcli.errors import TimedOut
 from tests.support.cli import Cli, NewCli
 

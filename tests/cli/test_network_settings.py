@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from askcli.client.address import parse_address
+from askcli.client.http.address import parse_address
 from tests.support.cli import NewCli
 
 READY = json.dumps({"status": "ok", "version": "9.9", "database": "sqlite"}).encode()

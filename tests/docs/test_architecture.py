@@ -42,6 +42,8 @@ def test_the_inner_layers_are_those_of_the_contracts() -> None:
     for folder, name in (
         ("cli", "Layers inside the command line"),
         ("server", "Layers inside the server"),
+        ("client", "Layers inside the client"),
+        ("answerers", "Layers inside the answerers"),
         ("services", "Layers inside the services"),
         ("store", "Layers inside the store"),
     ):

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from askcli.client.api import Api
-from askcli.client.events import Events
+from askcli.client.http.events import Events
 from tests.support.cli import Cli, NewCli
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import Person, logged_in

@@ -12,7 +12,7 @@ import httpx2
 import psutil
 import pytest
 
-from askcli.server.http import protocol
+from askcli.server.protocol import protocol
 from askcli.services.runs.open_streams import MOST_OF_A_USER
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
@@ -52,7 +52,7 @@ def test_pipelined_requests_whose_responses_nobody_reads_fill_no_memory(
 # The kernel's buffer is small, so that the server notices each pause of a reader.
 IMPATIENCE = """
 import socket
-from askcli.server.http import protocol
+from askcli.server.protocol import protocol
 
 protocol.WRITE_SECONDS = 1.0
 bind = socket.socket.bind

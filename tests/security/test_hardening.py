@@ -11,7 +11,8 @@ import httpx2
 import psutil
 import pytest
 
-from askcli.server.http import bodies, protocol
+from askcli.server.http import bodies
+from askcli.server.protocol import protocol
 from tests.support import plain_http
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic

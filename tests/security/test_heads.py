@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 import psutil
 import pytest
 
-from askcli.server.http.heads import Held
+from askcli.server.protocol.heads import Held
 from tests.support import plain_http
 from tests.support.people import NewPerson
 from tests.support.processes import ServerProcess

@@ -19,9 +19,9 @@ from askcli.server import bootstrap
 from askcli.server.app import _lifespan, create_app
 from askcli.server.http.access_log import AccessLog
 from askcli.server.http.activity import Activity
-from askcli.server.http.connections import Connections
-from askcli.server.http.protocol import BoundedProtocol
 from askcli.server.process.running import KEEP_ALIVE_SECONDS
+from askcli.server.protocol.connections import Connections
+from askcli.server.protocol.protocol import BoundedProtocol
 from askcli.settings import Settings
 from askcli.store.database import engines
 from tests.simulation.disk import Disk, PostgresDisk

@@ -8,12 +8,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from askcli.client.address import parse_address
 from askcli.client.api import Api
 from askcli.client.credentials import Credentials
+from askcli.client.http.address import parse_address
+from askcli.client.http.transport import Transport
 from askcli.client.login import SavedLogin
 from askcli.client.resume import Asking
-from askcli.client.transport import Transport
 from askcli.contract.protocol import EVENT_DELTA, EVENT_DONE
 from askcli.errors import AskcliError, NotAuthenticated, NotFound, SessionEnded
 from tests.simulation.network import ADDRESS

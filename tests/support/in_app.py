@@ -11,7 +11,7 @@ import httpx2
 from askcli.server.app import create_app
 from askcli.server.bootstrap import Services, build
 from askcli.server.http.activity import Activity
-from askcli.server.http.connections import Connections
+from askcli.server.protocol.connections import Connections
 from askcli.services import request_info
 from askcli.services.request_info import RequestInfo
 from askcli.settings import Settings

@@ -69,7 +69,9 @@ class Person:
         items: list[dict[str, Any]] = []
         params = {"limit": "100"}
         while True:
-            page = (http or self.http).get("/api/users/me/questions", params=params).json()
+            response = (http or self.http).get("/api/users/me/questions", params=params)
+            assert response.status_code == 200, response.text
+            page = response.json()
             items += page["items"]
             if page["next_cursor"] is None:
                 return items

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from askcli.answerers.base import Finish, Message, Request
-from askcli.answerers.messages import MessagesClient
+from askcli.answerers.messages_api.messages import MessagesClient
 from tests.support.fake_anthropic import Reply, encoded, events_of
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"

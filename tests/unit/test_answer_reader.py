@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from askcli.answerers import failures
-from askcli.answerers.answer_reader import AnswerReader
 from askcli.answerers.base import Begin, Finish, Piece, Spent
-from askcli.answerers.message_events import MAX_BLOCKS
+from askcli.answerers.messages_api import failures
+from askcli.answerers.messages_api.answer_reader import AnswerReader
+from askcli.answerers.messages_api.message_events import MAX_BLOCKS
 from askcli.contract import bounded_json
 from askcli.errors import AskcliError, Interrupted, ProviderFailed, ProviderOverloaded
 

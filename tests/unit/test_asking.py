@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 
 from askcli.client import resume
-from askcli.client.events import Event
+from askcli.client.http.events import Event
 from askcli.client.resume import LONGEST_PAUSE_SECONDS, UNACKNOWLEDGED_ATTEMPTS, Asking
 from askcli.errors import AskcliError, TooManyStreams, Unreachable
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from askcli.answerers.bounded import MAX_EVENT_BYTES, MAX_FAILURE_BYTES, bound
+from askcli.answerers.messages_api.bounded import MAX_EVENT_BYTES, MAX_FAILURE_BYTES, bound
 from askcli.errors import ProviderFailed
 
 CHUNK = b"data: x\n\n" * 10_000

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from askcli.client.deadline import within
+from askcli.client.http.deadline import within
 from askcli.errors import TimedOut
 
 OUTER, INNER = TimedOut("outer"), TimedOut("inner")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from askcli.server import problems
-from askcli.server.http.connections import Connections
+from askcli.server.protocol.connections import Connections
 
 
 class FakeConnection:

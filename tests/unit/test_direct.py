@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from askcli.client.direct import DirectTransport
+from askcli.client.http.direct import DirectTransport
 from askcli.errors import BadResponse
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-name: \xe9\r\n\r\nok"

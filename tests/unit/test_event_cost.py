@@ -11,7 +11,7 @@ from types import FrameType
 from uuid import uuid4
 
 from askcli.answerers.base import Message, Piece, Request
-from askcli.answerers.messages import MessagesClient
+from askcli.answerers.messages_api.messages import MessagesClient
 from tests.support.fake_anthropic import FakeAnthropic
 
 

@@ -12,7 +12,7 @@ import aiohttp
 import httpx2
 import pytest
 
-from askcli.answerers import failures
+from askcli.answerers.messages_api import failures
 from askcli.errors import Interrupted, ProviderFailed
 from askcli.server.process import file_limit
 

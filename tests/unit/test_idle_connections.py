@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uvicorn
 
-from askcli.answerers.messages import IDLE_SECONDS
+from askcli.answerers.messages_api.messages import IDLE_SECONDS
 
 
 def test_an_idle_connection_is_closed_well_before_a_self_hosted_provider_does_it() -> None:

@@ -17,8 +17,8 @@ import pytest
 
 from askcli.answerers.loading import load
 from askcli.answerers.local import LocalAnswerer
-from askcli.answerers.messages import MessagesClient
-from askcli.answerers.requests import Requests
+from askcli.answerers.messages_api.messages import MessagesClient
+from askcli.answerers.messages_api.requests import Requests
 from askcli.errors import ProviderFailed
 from tests.support.raw_provider import EVENTS, HEAD, REQUEST, Provider, chunk, client_of
 

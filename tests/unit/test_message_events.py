@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies
 
 from askcli.answerers.base import Begin, Finish
-from askcli.answerers.message_events import MessageEvents
+from askcli.answerers.messages_api.message_events import MessageEvents
 from askcli.errors import Interrupted, ProviderFailed
 
 

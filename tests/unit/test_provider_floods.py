@@ -10,13 +10,13 @@ from unittest.mock import Mock
 import pytest
 
 from askcli.answerers.base import Finish
-from askcli.answerers.bounded import PART_BYTES
-from askcli.answerers.connections import (
+from askcli.answerers.messages_api.bounded import PART_BYTES
+from askcli.answerers.messages_api.connections import (
     MAX_OVERHEAD_BYTES,
     MAX_PROVISIONAL_RESPONSES,
     BoundedHandler,
 )
-from askcli.answerers.message_events import MessageEvents
+from askcli.answerers.messages_api.message_events import MessageEvents
 from tests.support.fake_anthropic import Reply, encoded, events_of
 from tests.support.raw_provider import (
     HEAD,

@@ -8,7 +8,7 @@ import gc
 import pytest
 
 from askcli.answerers.base import Message, Request
-from askcli.answerers.messages import MessagesClient
+from askcli.answerers.messages_api.messages import MessagesClient
 from askcli.errors import ProviderFailed
 
 REQUEST = Request("m", (Message("user", "hi"),), None, 10)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from askcli.answerers import failures
+from askcli.answerers.messages_api import failures
 
 NOW = 1_800_000_000.0
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from askcli.client.address import Address
-from askcli.client.reviving import RevivingTransport
-from askcli.client.transport import Transport
+from askcli.client.http.address import Address
+from askcli.client.http.reviving import RevivingTransport
+from askcli.client.http.transport import Transport
 from askcli.errors import Unreachable
 
 REFUSED, BROKEN = httpx2.ConnectError("refused"), httpx2.ReadError("broken")

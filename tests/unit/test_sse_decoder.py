@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from askcli.answerers.bounded import MAX_EVENT_BYTES
-from askcli.answerers.sse import EventDecoder
+from askcli.answerers.messages_api.bounded import MAX_EVENT_BYTES
+from askcli.answerers.messages_api.sse import EventDecoder
 from askcli.errors import ProviderFailed
 
 BOM = "\ufeff".encode()

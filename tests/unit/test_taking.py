@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from askcli.errors import TooManyStreams
-from askcli.server.http.taking import Taking
+from askcli.server.protocol.taking import Taking
 from askcli.services.runs.open_streams import OpenStreams
 from tests.support.raw_http import lose
 from tests.support.waiting import eventually

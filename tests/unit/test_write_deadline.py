@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
-from askcli.server.http.writing import WriteDeadline
+from askcli.server.protocol.writing import WriteDeadline
 
 
 class Connection:

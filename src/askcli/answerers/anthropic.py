@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 from askcli.answerers import prices
 from askcli.answerers.base import Finish, Piece, Request
-from askcli.answerers.messages import MessagesClient
+from askcli.answerers.messages_api.messages import MessagesClient
 from askcli.contract.shapes import Model
 
 # Anthropic's current models, fast to slow, on 2026-11-22; source: the models overview in its

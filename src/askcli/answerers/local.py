@@ -15,7 +15,7 @@ from typing import Any
 
 from askcli.answerers.base import Begin, Finish, Piece, Request
 from askcli.answerers.loading import load
-from askcli.answerers.messages import MessagesClient
+from askcli.answerers.messages_api.messages import MessagesClient
 from askcli.contract.shapes import Model
 from askcli.errors import ProviderFailed
 from askcli.local_models.catalogue import Choice

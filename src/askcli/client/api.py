@@ -8,10 +8,10 @@ from types import NoneType, TracebackType
 from typing import Any, TypeVar
 
 from askcli.client import auth
-from askcli.client.address import Address
-from askcli.client.events import Events
+from askcli.client.http.address import Address
+from askcli.client.http.events import Events
+from askcli.client.http.transport import Transport
 from askcli.client.login import Login
-from askcli.client.transport import Transport
 from askcli.contract.health import Readiness
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_KEY, HEADER_LAST_EVENT_ID
 from askcli.contract.shapes import (

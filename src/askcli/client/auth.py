@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 
-from askcli.client.transport import Transport
+from askcli.client.http.transport import Transport
 from askcli.contract.shapes import Tokens, User
 from askcli.errors import BadResponse, Unreachable
 

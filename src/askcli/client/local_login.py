@@ -7,9 +7,9 @@ import pwd
 import secrets
 
 from askcli.client import auth
+from askcli.client.http.transport import Transport
 from askcli.client.login import SavedLogin, refreshed
 from askcli.client.server_entry import Account, ServerEntry
-from askcli.client.transport import Transport
 from askcli.contract.shapes import Tokens
 from askcli.errors import NotAuthenticated
 

@@ -10,8 +10,8 @@ import httpx2
 
 from askcli.client import auth
 from askcli.client.credentials import Credentials
+from askcli.client.http.transport import Transport, error_of
 from askcli.client.server_entry import Account, ServerEntry
-from askcli.client.transport import Transport, error_of
 from askcli.contract.shapes import Tokens
 from askcli.errors import InvalidToken, Misused, NotAuthenticated, SessionEnded, TokenExpired
 

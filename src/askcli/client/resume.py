@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from askcli.client.api import Api
-from askcli.client.events import Event, Events
+from askcli.client.http.events import Event, Events
 from askcli.contract.limits import MAX_ANSWER_CHARACTERS
 from askcli.contract.protocol import EVENT_DELTA, EVENT_QUESTION
 from askcli.errors import AskcliError, BadResponse, TooLate, TooManyStreams, Unreachable

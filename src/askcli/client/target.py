@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from askcli.client.address import Address, parse_address
 from askcli.client.api import Api
 from askcli.client.credentials import Credentials
+from askcli.client.http.address import Address, parse_address
+from askcli.client.http.transport import Transport
 from askcli.client.login import GivenToken, Login, SavedLogin
-from askcli.client.transport import Transport
 from askcli.errors import Misused
 from askcli.settings import Settings
 

@@ -68,7 +68,7 @@ def set_(
         raise Misused(f"no value; to take it out: askcli config unset {name}")
     parsed = settings.parse(name, value)
     if name == "server":
-        from askcli.client.address import parse_address  # it loads the HTTP client
+        from askcli.client.http.address import parse_address  # it loads the HTTP client
 
         parse_address(value)
     with _editing() as document:

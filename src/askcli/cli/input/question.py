@@ -8,7 +8,7 @@ from pathlib import Path
 
 from askcli.cli.input import attachments, stdin
 from askcli.cli.output import transient
-from askcli.client.deadline import within
+from askcli.client.http.deadline import within
 from askcli.contract.limits import MAX_QUESTION_CHARACTERS
 from askcli.errors import Misused, PayloadTooLarge, TimedOut
 

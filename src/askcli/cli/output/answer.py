@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from askcli.cli.output import console
-from askcli.client.events import Event
+from askcli.client.http.events import Event
 from askcli.contract.protocol import EVENT_DELTA, EVENT_QUESTION
 from askcli.contract.shapes import Question
 from askcli.errors import Interrupted, ProviderFailed

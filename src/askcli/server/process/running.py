@@ -16,10 +16,10 @@ from askcli.server.bootstrap import Services, build
 from askcli.server.http import trusted_hosts
 from askcli.server.http.access_log import AccessLog
 from askcli.server.http.activity import Activity
-from askcli.server.http.connections import Connections
-from askcli.server.http.protocol import BoundedProtocol
 from askcli.server.process import file_limit, log_config
 from askcli.server.process.uvicorn_server import Server
+from askcli.server.protocol.connections import Connections
+from askcli.server.protocol.protocol import BoundedProtocol
 from askcli.settings import Settings
 from askcli.settings.registration import Registration
 from askcli.store import migrations

@@ -11,8 +11,8 @@ from askcli.cli.output import spinner
 from askcli.cli.output.answer import Printer, check_whole
 from askcli.cli.reference import completion_cache
 from askcli.client.api import Api
-from askcli.client.deadline import within
-from askcli.client.events import Event
+from askcli.client.http.deadline import within
+from askcli.client.http.events import Event
 from askcli.client.resume import Asking
 from askcli.client.target import Connection
 from askcli.contract.protocol import EVENT_QUESTION

@@ -15,7 +15,7 @@ from askcli.cli.input.last_conversation import Terminal
 from askcli.cli.output import notices, output_file
 from askcli.cli.output.answer import Printer, printer
 from askcli.client.api import Api
-from askcli.client.deadline import within
+from askcli.client.http.deadline import within
 from askcli.client.resume import Asking
 from askcli.client.target import Connection
 from askcli.errors import Misused, TimedOut

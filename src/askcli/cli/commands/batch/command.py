@@ -17,7 +17,7 @@ from askcli.cli.input import options
 from askcli.cli.input.numbers import number
 from askcli.cli.output import console, notices
 from askcli.cli.output.progress import RowProgress
-from askcli.client.deadline import within
+from askcli.client.http.deadline import within
 from askcli.errors import AskcliError, TimedOut
 
 log = logging.getLogger("askcli.notices")

@@ -9,12 +9,12 @@ from typing import Any, TypeVar, cast
 import httpx2
 
 from askcli import __version__
-from askcli.client import bounded, events, network
-from askcli.client.address import Address
-from askcli.client.deadline import within_at_most
-from askcli.client.direct import DirectTransport
-from askcli.client.events import Event, Events
-from askcli.client.reviving import RevivingTransport
+from askcli.client.http import bounded, events, network
+from askcli.client.http.address import Address
+from askcli.client.http.deadline import within_at_most
+from askcli.client.http.direct import DirectTransport
+from askcli.client.http.events import Event, Events
+from askcli.client.http.reviving import RevivingTransport
 from askcli.contract import bounded_json
 from askcli.contract.protocol import EVENT_DELTA, EVENT_STREAM, parse_whole_number
 from askcli.contract.validation import fits
@@ -160,7 +160,7 @@ def _direct(address: Address, revive: Callable[[], object] | None) -> httpx2.Bas
 
 
 def _checked_proxies() -> AbstractContextManager[None]:
-    from askcli.client import proxies  # not needed on loopback
+    from askcli.client.http import proxies  # not needed on loopback
 
     return proxies.checked()
 

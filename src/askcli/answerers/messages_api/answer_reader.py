@@ -8,10 +8,10 @@ from typing import Any
 import httpx2
 
 from askcli.answerers.base import Finish, Piece
-from askcli.answerers.bounded import MAX_STRUCTURE_CHARACTERS, has_events
-from askcli.answerers.failures import status_error
-from askcli.answerers.message_events import MessageEvents
-from askcli.answerers.sse import EventDecoder
+from askcli.answerers.messages_api.bounded import MAX_STRUCTURE_CHARACTERS, has_events
+from askcli.answerers.messages_api.failures import status_error
+from askcli.answerers.messages_api.message_events import MessageEvents
+from askcli.answerers.messages_api.sse import EventDecoder
 from askcli.contract import bounded_json
 
 

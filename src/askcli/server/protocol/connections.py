@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 from typing import Protocol
 
 from askcli.errors import Unavailable
-from askcli.server.http.heads import Held
+from askcli.server.protocol.heads import Held
 from askcli.services import request_info
 
 # The site of all trusted proxies. Others' connections take none of theirs, which are many people's.

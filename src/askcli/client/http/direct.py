@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx2
 
-from askcli.client import heads, network
+from askcli.client.http import heads, network
 from askcli.settings.loopback import LOCALHOST, is_localhost
 
 CHUNK_BYTES = 65_536

@@ -20,7 +20,7 @@ import httpx2
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 
-from askcli.answerers.requests import Handover, handover
+from askcli.answerers.messages_api.requests import Handover, handover
 
 # The SDK puts a class that cannot be used in the place of one that it failed to import.
 if anthropic.DefaultAioHttpClient.__bases__ == (httpx2.AsyncClient,):

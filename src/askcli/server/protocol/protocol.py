@@ -1,8 +1,7 @@
 """HTTP protocol with the limits that uvicorn does not have.
 
-Headers and trailers have a deadline and a maximum size, one pipelined request is read ahead, and a
-client must take its responses. Without that, a client that sends a byte a minute or reads nothing
-would hold a connection for ever, and one that sends without end would fill the memory.
+Headers and trailers have a deadline and a maximum size, one pipelined request is read ahead, and
+responses must be taken: a slow client holds no connection for ever, a fast one fills no memory.
 """
 
 from __future__ import annotations
@@ -15,12 +14,13 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from askcli.errors import AskcliError, HeadersTooLarge, MalformedRequest, TooSlow, Unavailable
-from askcli.server.http import cross_origin, upgrades
-from askcli.server.http.connections import Connections
-from askcli.server.http.flow import Flow
-from askcli.server.http.heads import Heads
-from askcli.server.http.taking import Taking
-from askcli.server.http.writing import WriteDeadline, encoded, unchunked
+from askcli.server.http import cross_origin
+from askcli.server.protocol import upgrades
+from askcli.server.protocol.connections import Connections
+from askcli.server.protocol.flow import Flow
+from askcli.server.protocol.heads import Heads
+from askcli.server.protocol.taking import Taking
+from askcli.server.protocol.writing import WriteDeadline, encoded, unchunked
 
 HEADER_SECONDS = 10.0
 # The parser does not stop between two requests: what it is fed at once bounds how many it finds.

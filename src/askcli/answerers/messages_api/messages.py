@@ -1,6 +1,6 @@
 """Client of the Messages API, by Anthropic's SDK; all calls of models go through it.
 
-The SDK makes the request (see `answerers.requests`), on its aiohttp backend, and its errors. The
+The SDK makes the request (see `requests`), on its aiohttp backend, and its errors. The
 response is read as bytes: a model of the SDK for each event costs ten times the event
 (docs/adr/0002-dependencies.md). The SDK takes two seconds and 75 MB to import, so it is imported
 when it is first needed, in a thread.
@@ -18,12 +18,12 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from askcli.answerers.answer_reader import AnswerReader
 from askcli.answerers.base import Piece, Request
-from askcli.answerers.bounded import bound, parts
-from askcli.answerers.failures import translate
 from askcli.answerers.loading import load
-from askcli.answerers.requests import Requests
+from askcli.answerers.messages_api.answer_reader import AnswerReader
+from askcli.answerers.messages_api.bounded import bound, parts
+from askcli.answerers.messages_api.failures import translate
+from askcli.answerers.messages_api.requests import Requests
 from askcli.errors import AskcliError, ProviderFailed
 from askcli.settings.loopback import is_loopback
 
@@ -80,7 +80,7 @@ class MessagesClient:
             return self._client, self._http
 
     async def _opened(self) -> tuple[AsyncAnthropic, httpx2.AsyncClient]:
-        names = "anthropic", "askcli.answerers.connections"
+        names = "anthropic", "askcli.answerers.messages_api.connections"
         sdk, connections = await asyncio.to_thread(load, *names)
         http = sdk.DefaultAioHttpClient(
             trust_env=not is_loopback(urlsplit(self._base_url or "").hostname or ""),

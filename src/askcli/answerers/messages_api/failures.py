@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from askcli.answerers import statuses
-from askcli.answerers.bounded import MAX_STRUCTURE_CHARACTERS
-from askcli.answerers.message_events import NO_ANSWER
+from askcli.answerers.messages_api import statuses
+from askcli.answerers.messages_api.bounded import MAX_STRUCTURE_CHARACTERS
+from askcli.answerers.messages_api.message_events import NO_ANSWER
 from askcli.contract import bounded_json
 from askcli.errors import AskcliError, Interrupted, ProviderFailed
 

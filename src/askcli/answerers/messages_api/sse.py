@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from askcli.answerers.bounded import MAX_EVENT_BYTES, TOO_LARGE
+from askcli.answerers.messages_api.bounded import MAX_EVENT_BYTES, TOO_LARGE
 from askcli.errors import ProviderFailed
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

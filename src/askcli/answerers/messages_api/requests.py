@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from askcli.answerers.base import Request
-from askcli.answerers.failures import NotSent, status_error
+from askcli.answerers.messages_api.failures import NotSent, status_error
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic

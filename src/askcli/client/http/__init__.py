@@ -1,0 +1,1 @@
+"""HTTP to one server: connections, bounds and deadlines; nothing here knows of accounts."""
