@@ -35,11 +35,11 @@ cli.output.invisible cli.output.notices cli.output.spinner cli.output.transient 
 cli.reference.groups errors errors.*"""
 # By commands that call a server.
 CONNECTED = """cli.commands cli.input.numbers cli.input.options cli.input.variables client
-client.address client.api client.auth client.bounded client.credentials client.credentials_format
-client.deadline client.direct client.events client.heads client.login client.network client.reviving
-client.server_entry client.target client.transport contract contract.bounded_json contract.health
-contract.limits contract.protocol contract.shapes contract.validation files problems settings
-settings.*"""
+client.api client.auth client.credentials client.credentials_format client.http client.http.address
+client.http.bounded client.http.deadline client.http.direct client.http.events client.http.heads
+client.http.network client.http.reviving client.http.transport client.login client.server_entry
+client.target contract contract.bounded_json contract.health contract.limits contract.protocol
+contract.shapes contract.validation files problems settings settings.*"""
 ASK = """cli.commands.ask cli.commands.ask.answering cli.commands.ask.command cli.input.attachments
 cli.input.last_conversation cli.input.question cli.input.question_ids cli.input.stdin
 cli.output.answer cli.output.output_file cli.reference.completion_cache client.resume"""

@@ -235,7 +235,8 @@ def impatient(
     assert (protocol.HEADER_SECONDS, bodies.BODY_SECONDS) == (10, 60)
     more = customized(
         tmp_path,
-        "from askcli.server.http import bodies, protocol\n"
+        "from askcli.server.http import bodies\n"
+        "from askcli.server.protocol import protocol\n"
         "protocol.HEADER_SECONDS = bodies.BODY_SECONDS = 1.0\n",
     )
     server = serving(tmp_path, fake, new_database("sqlite"), **more)
