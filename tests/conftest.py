@@ -124,7 +124,8 @@ def server(
     process = serving(home, fake, database_url, ASKCLI_UPSTREAM_ATTEMPTS="2")
     yield process
     assert process.stop() == 0
-    assert not [line for line in process.log if "ERROR" in line or "Traceback" in line]
+    error = process.first_error()
+    assert not error, error
     assert not SECRETS.found_in("".join(process.log))
     assert not SECRETS.found_in(all_that_is_stored(process))
 

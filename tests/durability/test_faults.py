@@ -216,7 +216,8 @@ def faulty(
     process = serving(home, fake, new_database("sqlite"), **PATIENCE)
     yield process
     assert process.stop() == 0
-    assert not [line for line in process.log if "Traceback" in line or " ERROR " in line]
+    error = process.first_error()
+    assert not error, error
 
 
 def told_row(fault: str) -> str:

@@ -50,7 +50,8 @@ def test_a_stopping_server_finishes_or_keeps_its_answers(
             reply.release()
         assert stopping.result() == 0
     reply.release()
-    assert not [line for line in server.log if " ERROR " in line or "Traceback" in line]
+    error = server.first_error()
+    assert not error, error
     after = server.again()
     with person.at(after) as http:
         rows = person.questions(http)

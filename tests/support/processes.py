@@ -46,6 +46,10 @@ def can_fork(variables: Mapping[str, str]) -> bool:
     return forking.AVAILABLE and own == {"PYTHONWARNINGS": "error"}
 
 
+# Of an error in a log: its line, and a traceback through the middleware.
+ERROR_LINES = 150
+
+
 class ServerProcess:
     """A real `askcli serve`; `log` is what it has written to stderr.
 
@@ -77,6 +81,13 @@ class ServerProcess:
                 self.url = match[1]
                 self._listens.set()
         self._listens.set()
+
+    def first_error(self) -> str:
+        """What it has logged from its first error on, the traceback too; empty without one."""
+        for number, line in enumerate(self.log):
+            if " ERROR " in line or "Traceback" in line:
+                return "".join(self.log[number : number + ERROR_LINES])
+        return ""
 
     @property
     def pid(self) -> int:
