@@ -48,6 +48,15 @@ def changed(content: Any, path: tuple[Any, ...], value: Any) -> Any:
     return content
 
 
+def extended(content: Any) -> Any:
+    """The JSON with one more field in each object."""
+    if isinstance(content, list):
+        return [extended(item) for item in content]
+    if not isinstance(content, dict):
+        return content
+    return {key: extended(item) for key, item in content.items()} | {"later": 1}
+
+
 PLACES = [(words, path) for words, (_, content) in COMMANDS.items() for path in paths(content)]
 
 
@@ -89,6 +98,22 @@ def test_right_responses_are_taken(hostile: Hostile) -> None:
         hostile.responses[name] = response(content)
         done = hostile.cli.in_process(*words, stdin="correct horse battery\n")
         assert done.code == (7 if content is FAILED else 0), (words, done)
+
+
+def test_fields_of_a_later_version_are_no_error(hostile: Hostile) -> None:
+    for words, (name, content) in COMMANDS.items():
+        hostile.reset()
+        hostile.responses[name] = response(extended(content))
+        done = hostile.cli.in_process(*words, stdin="correct horse battery\n")
+        assert done.code == (7 if content is FAILED else 0), (words, done)
+
+
+def test_a_table_has_the_columns_of_its_own_version(hostile: Hostile) -> None:
+    name = "GET /api/users/me/questions"
+    hostile.responses[name] = response({"items": [extended(QUESTION)], "next_cursor": None})
+    head, row = hostile.cli.in_process("history", "export", "--format", "csv").out.splitlines()
+    assert "later" not in head
+    assert row.count(",") == head.count(",")
 
 
 @settings(

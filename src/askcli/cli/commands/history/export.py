@@ -61,7 +61,8 @@ def _jsonl(questions: Iterable[Question]) -> None:
 def _csv(questions: Iterable[Question]) -> None:
     columns = list(Question.__annotations__)
     line = io.StringIO()
-    writer = csv.DictWriter(line, columns, lineterminator="\n")
+    # A later version's server sends more fields than these.
+    writer = csv.DictWriter(line, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for question in questions:
         writer.writerow({name: _defused(value) for name, value in question.items()})
