@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin
 
 from typing_extensions import get_type_hints, is_typeddict
 
@@ -37,10 +37,24 @@ def fitting_fields(shape: type, value: dict[str, Any]) -> dict[str, Any]:
     return {name: value[name] for name in checks if name in value and checks[name](value[name])}
 
 
+def required_fields(shape: type) -> set[str]:
+    """Return the fields that each object of the shape has.
+
+    Of annotations that are text Python sees no NotRequired.
+    """
+    required: frozenset[str] = shape.__required_keys__  # type: ignore[attr-defined]
+    kinds = _kinds(shape)
+    return {name for name in required if get_origin(kinds[name]) is not NotRequired}
+
+
 @cache
 def _fields(shape: type) -> dict[str, Check]:
-    hints = get_type_hints(shape, include_extras=True)
-    return {name: _check(kind) for name, kind in hints.items()}
+    return {name: _check(kind) for name, kind in _kinds(shape).items()}
+
+
+@cache
+def _kinds(shape: type) -> dict[str, Any]:
+    return get_type_hints(shape, include_extras=True)
 
 
 @cache
@@ -48,6 +62,8 @@ def _check(kind: Any) -> Check:
     origin, arguments = get_origin(kind), get_args(kind)
     if is_typeddict(kind):
         return _object(kind)
+    if origin is NotRequired:
+        return _check(arguments[0])
     if origin is list:
         item = _check(arguments[0])
         return lambda value: isinstance(value, list) and all(map(item, value))
@@ -63,8 +79,7 @@ def _check(kind: Any) -> Check:
 
 
 def _object(shape: type) -> Check:
-    fields = _fields(shape)
-    required: frozenset[str] = shape.__required_keys__  # type: ignore[attr-defined]
+    fields, required = _fields(shape), required_fields(shape)
 
     def check(value: Any) -> bool:
         return (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
 from askcli.contract import shapes
+from askcli.contract.validation import required_fields
 from askcli.problems import BY_CODE
 from askcli.settings import Settings, variable_name
 
@@ -81,16 +83,29 @@ def _default(value: Any) -> str:
 def json() -> str:
     """Return the shapes that are printed under --json."""
     lines = [f"{commands:32}{shape}" for commands, shape in JSON.items()]
-    lines += ["", "Id (a UUID), Time (RFC 3339, in UTC) and Day (2026-01-31) are strings."]
+    lines += [
+        "",
+        "Id (a UUID), Time (RFC 3339, in UTC), Day (2026-01-31): strings. A field? may be missing.",
+    ]
     for name in _SHAPES:
         shape = getattr(shapes, name)
         lines += ["", f"{name}: {(shape.__doc__ or '').strip().splitlines()[0]}"]
-        lines += [f"  {field:20}{_kind(kind)}" for field, kind in shape.__annotations__.items()]
+        lines += _fields(shape)
     return "\n".join(lines)
 
 
+def _fields(shape: type) -> list[str]:
+    """Return a line for each field; one that may be missing has a `?`."""
+    required = required_fields(shape)
+    return [
+        f"  {name if name in required else f'{name}?':20}{_kind(annotation)}"
+        for name, annotation in shape.__annotations__.items()
+    ]
+
+
 def _kind(annotation: Any) -> str:
-    return str(getattr(annotation, "__forward_arg__", annotation)).replace("None", "null")
+    kind = str(getattr(annotation, "__forward_arg__", annotation)).replace("None", "null")
+    return re.sub(r"^NotRequired\[(.*)\]$", r"\1", kind)
 
 
 def _wrapped(text: str, indent: int) -> list[str]:
