@@ -78,12 +78,19 @@ def ask(
     show = printer(as_json=as_json, ndjson=ndjson, raw=raw)
     late = TimedOut(f"the command did not end within {timeout} s; raise --timeout.")
     with within(timeout, late), output_file.replaced(output):
-        if rejoin:
-            _rejoin(connection, rejoin, show)
-        elif retry:
-            _retry(connection, retry, new, show)
-        else:
-            _ask(connection, new, show)
+        _answer(connection, rejoin, retry, new, show)
+
+
+def _answer(
+    connection: Connection, rejoin: str | None, retry: str | None, new: NewQuestion, show: Printer
+) -> None:
+    """Print the answer of an earlier question, or of the new one."""
+    if rejoin:
+        _rejoin(connection, rejoin, show)
+    elif retry:
+        _retry(connection, retry, new, show)
+    else:
+        _ask(connection, new, show)
 
 
 def _check_alone(rejoin: str | None, retry: str | None, new: NewQuestion) -> None:
