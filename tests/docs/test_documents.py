@@ -14,6 +14,7 @@ from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import ServerProcess
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src/askcli"
 
 
 def blocks(document: str, language: str = "sh") -> list[str]:
@@ -132,3 +133,31 @@ def test_the_error_tree_is_drawn_as_it_is() -> None:
         assert kind.__name__ in drawn
         if kind.status != inherited:
             assert drawn[kind.__name__] == str(kind.status), kind
+
+
+def test_the_map_for_contributors_names_what_is_there() -> None:
+    """In "`name` in `path`" the file has the name; paths are of the package or of the project."""
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    table = page.partition("## Where do I add")[2].partition("\n## ")[0]
+    paths = {
+        path: next((at for base in (ROOT, PACKAGE) if (at := base / path).exists()), None)
+        for path in re.findall(r"`([\w.]*/[\w./]+|\.[\w.]+)`", table)
+    }
+    assert [path for path, at in paths.items() if at is None] == []
+    named = re.findall(r"((?:`\w+`(?:, | and )?)+) in `([\w/.]+)`", table)
+    assert len(named) > 10
+    for names, path in named:
+        at = paths[path]
+        assert at
+        for name in re.findall(r"\w+", names.replace(" and ", " ")):
+            assert re.search(rf"\b{name}\b", at.read_text()), f"there is no {name} in {path}"
+
+
+def test_the_http_page_names_every_field_of_a_question() -> None:
+    from askcli.server.schemas import AskBody
+
+    page = (ROOT / "docs/http.md").read_text()
+    sentence = re.search(r"Optional fields of the body are .*?\.\n", page, re.DOTALL)
+    assert sentence
+    named = set(re.findall(r"`(\w+)`", sentence[0]))
+    assert named == set(AskBody.model_fields) - {"question"}

@@ -61,7 +61,7 @@ def test_documents_made_from_the_commands_are_as_they_would_be_made() -> None:
         check=True,
     )
     for path, text in json.loads(made.stdout).items():
-        assert Path(path).read_text() == text, f"{path}: run `python tools/reference.py`"
+        assert Path(path).read_text() == text, f"{path}: run `make docs`"
     pages = {str(path) for path in (ROOT / "man").glob("*.1")}
     assert pages == {path for path in json.loads(made.stdout) if path.endswith(".1")}
 
