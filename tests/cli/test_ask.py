@@ -200,5 +200,7 @@ def test_a_retry_asks_for_the_same_unless_it_is_told_otherwise(
     assert cli.in_process("ask", *later).code == 0
     assert cli.in_process("ask", "--retry", plain["id"]).code == 0
     assert [request.get("system") for request in fake.asked(f"{marker} plain")] == [None, None]
-    for words in (["--retry", question_id, "other"], ["--rejoin", question_id, *options]):
-        assert cli.in_process("ask", *words).code == 2
+    assert cli.in_process("ask", "--retry", question_id, "other").code == 2
+    done = cli.in_process("ask", "--rejoin", question_id, *options)
+    assert done.code == 2
+    assert "takes no --system, --model, --max-tokens: use --retry ID" in done.err

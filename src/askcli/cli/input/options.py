@@ -90,7 +90,9 @@ Rejoin = Annotated[
 Retry = Annotated[
     str | None,
     typer.Option(
-        "--retry", metavar="ID", help="Ask a question again; -m, -s and --max-tokens override."
+        "--retry",
+        metavar="ID",
+        help="Ask a question again, as it was unless options say otherwise.",
     ),
 ]
 NoStdin = Annotated[bool, typer.Option("--no-stdin", help="Do not read stdin.")]

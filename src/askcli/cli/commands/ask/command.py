@@ -97,8 +97,9 @@ def _check_alone(rejoin: str | None, retry: str | None, new: NewQuestion) -> Non
     """Raise Misused for --rejoin or --retry with a question or with an invalid id."""
     if (rejoin and retry) or ((rejoin or retry) and new.has_text):
         raise Misused("--rejoin and --retry take no question and exclude each other.")
-    if rejoin and any(value is not None for value in new.settings.values()):
-        raise Misused("--rejoin takes no -s, -m or --max-tokens: use --retry ID to change them.")
+    if rejoin and (changed := _given(new.settings)):
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in changed)
+        raise Misused(f"--rejoin takes no {flags}: use --retry ID to ask again with it.")
     for text in filter(None, (rejoin, retry)):
         question_ids.parse_whole(text)
 

@@ -44,7 +44,7 @@ complete -c askcli -n '__askcli_at askcli ask' -l continue -s c -d 'Continue thi
 complete -c askcli -n '__askcli_at askcli ask' -l conversation -x -a '(__askcli_cached ids)' -d 'Continue this conversation; overrides -c.'
 complete -c askcli -n '__askcli_at askcli ask' -l max-tokens -r -F -d 'Limit of the answer\'s length, in tokens.'
 complete -c askcli -n '__askcli_at askcli ask' -l rejoin -x -a '(__askcli_cached ids)' -d 'Follow an answer again.'
-complete -c askcli -n '__askcli_at askcli ask' -l retry -x -a '(__askcli_cached ids)' -d 'Ask a question again; -m, -s and --max-tokens override.'
+complete -c askcli -n '__askcli_at askcli ask' -l retry -x -a '(__askcli_cached ids)' -d 'Ask a question again, as it was unless options say otherwise.'
 complete -c askcli -n '__askcli_at askcli ask' -l no-stdin -d 'Do not read stdin.'
 complete -c askcli -n '__askcli_at askcli ask' -l json -d 'Print one JSON object.'
 complete -c askcli -n '__askcli_at askcli ask' -l ndjson -d 'Print the events, one JSON object a line.'
