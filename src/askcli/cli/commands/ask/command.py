@@ -99,7 +99,9 @@ def _check_alone(rejoin: str | None, retry: str | None, new: NewQuestion) -> Non
         raise Misused("--rejoin and --retry take no question and exclude each other.")
     if rejoin and (changed := _given(new.settings)):
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in changed)
-        raise Misused(f"--rejoin takes no {flags}: use --retry ID to ask again with it.")
+        raise Misused(
+            f"--rejoin takes no {flags}: use --retry ID to ask again with other settings."
+        )
     for text in filter(None, (rejoin, retry)):
         question_ids.parse_whole(text)
 
