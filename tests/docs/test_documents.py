@@ -154,7 +154,7 @@ def test_the_map_for_contributors_names_what_is_there() -> None:
 
 
 def test_the_http_page_names_every_field_of_a_question() -> None:
-    from askcli.server.schemas import AskBody
+    from askcli.server.schemas.bodies import AskBody
 
     page = (ROOT / "docs/http.md").read_text()
     sentence = re.search(r"Optional fields of the body are .*?\.\n", page, re.DOTALL)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from askcli.server import schemas
 from askcli.server.problems import from_validation
+from askcli.server.schemas import bodies
 
 ACCOUNT = {"name": "Ada", "email": "ada@example.org", "password": "correct horse"}
 
@@ -16,24 +16,24 @@ ACCOUNT = {"name": "Ada", "email": "ada@example.org", "password": "correct horse
 @pytest.mark.parametrize(
     ("model", "body", "detail"),
     [
-        (schemas.NewUser, {"password": "short"}, "password: must have 10 characters or more."),
-        (schemas.NewUser, {"name": ""}, "name: must not be empty."),
-        (schemas.NewUser, {"email": "Ada"}, "email: does not have the required form."),
-        (schemas.NewUser, {"name": 7}, "name: must be text."),
+        (bodies.NewUser, {"password": "short"}, "password: must have 10 characters or more."),
+        (bodies.NewUser, {"name": ""}, "name: must not be empty."),
+        (bodies.NewUser, {"email": "Ada"}, "email: does not have the required form."),
+        (bodies.NewUser, {"name": 7}, "name: must be text."),
         (
-            schemas.NewUser,
+            bodies.NewUser,
             {"age": 7},
             "age: is unknown to this server, which may be older than the client.",
         ),
-        (schemas.AskBody, {}, "question: is missing."),
-        (schemas.AskBody, {"question": "a", "max_tokens": 0}, "max_tokens: must be 1 or more."),
+        (bodies.AskBody, {}, "question: is missing."),
+        (bodies.AskBody, {"question": "a", "max_tokens": 0}, "max_tokens: must be 1 or more."),
         (
-            schemas.AskBody,
+            bodies.AskBody,
             {"question": "a", "max_tokens": "x"},
             "max_tokens: must be a whole number.",
         ),
         (
-            schemas.AskBody,
+            bodies.AskBody,
             {"question": "a", "conversation_id": "x"},
             "conversation_id: must be an id (a UUID).",
         ),
@@ -42,7 +42,7 @@ ACCOUNT = {"name": "Ada", "email": "ada@example.org", "password": "correct horse
 def test_an_invalid_field_is_explained_in_plain_words(
     model: type[BaseModel], body: dict[str, Any], detail: str
 ) -> None:
-    fields = ACCOUNT | body if model is schemas.NewUser else body
+    fields = ACCOUNT | body if model is bodies.NewUser else body
     with pytest.raises(ValidationError) as caught:
         model.model_validate(fields)
     details = [{**error, "loc": ("body", *error["loc"])} for error in caught.value.errors()]

@@ -8,7 +8,7 @@ from askcli.contract.shapes import Tokens
 from askcli.server.dependencies import Owner, ServicesHere, login_of
 from askcli.server.http.route import new_router
 from askcli.server.openapi import problems
-from askcli.server.schemas import Login, Refresh
+from askcli.server.schemas.bodies import Login, Refresh
 
 router = new_router(["auth"], "/api/auth")
 _problems = problems(400, 401, 403, 413, 415, 429, 503)

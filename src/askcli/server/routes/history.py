@@ -11,7 +11,7 @@ from askcli.server.dependencies import Owner, Reader, ServicesHere, UserId, own_
 from askcli.server.http.json_response import JsonResponse
 from askcli.server.http.route import new_router
 from askcli.server.openapi import problems
-from askcli.server.schemas import Moment, QuestionQuery, Since, Until
+from askcli.server.schemas.queries import Moment, QuestionQuery, Since, Until
 
 router = new_router(["users"], "/api/users")
 

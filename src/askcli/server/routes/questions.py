@@ -13,7 +13,7 @@ from askcli.server.dependencies import Anybody, Asker, Owner, Reader, ServicesHe
 from askcli.server.http.json_response import JsonResponse
 from askcli.server.http.route import new_router
 from askcli.server.openapi import EVENTS, Responses, problems
-from askcli.server.schemas import AskBody
+from askcli.server.schemas.bodies import AskBody
 from askcli.server.sse import stream, wants_stream
 
 router = new_router(["questions"], "/api/questions")

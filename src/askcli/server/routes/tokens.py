@@ -10,7 +10,7 @@ from askcli.contract.shapes import ApiTokenList, NewApiToken
 from askcli.server.dependencies import Owner, ServicesHere, login_of
 from askcli.server.http.route import new_router
 from askcli.server.openapi import problems
-from askcli.server.schemas import TokenRequest
+from askcli.server.schemas.bodies import TokenRequest
 
 router = new_router(["auth"], "/api/tokens")
 

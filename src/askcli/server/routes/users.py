@@ -16,7 +16,7 @@ from askcli.server.dependencies import (
 from askcli.server.http.json_response import JsonResponse
 from askcli.server.http.route import new_router
 from askcli.server.openapi import problems
-from askcli.server.schemas import NewUser, PasswordChange
+from askcli.server.schemas.bodies import NewUser, PasswordChange
 
 router = new_router(["users"], "/api/users")
 

@@ -1,9 +1,7 @@
-"""Schemas of request bodies and parameters."""
+"""Schemas of request bodies."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,25 +9,14 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from askcli.contract.limits import (
-    MAX_PAGE,
     MAX_QUESTION_CHARACTERS,
-    MAX_SEARCH_CHARACTERS,
-    MAX_SEARCH_PREFIXES,
-    MAX_SEARCH_WORDS,
     MAX_SYSTEM_CHARACTERS,
-    MIN_PREFIX_CHARACTERS,
 )
-from askcli.contract.patterns import AN_EMAIL, ANY_TEXT, CURSOR, ONE_LINE, SOME_TEXT
+from askcli.contract.patterns import AN_EMAIL, ANY_TEXT, ONE_LINE, SOME_TEXT
 from askcli.contract.shapes import Scope
-from askcli.search_terms import terms
 from askcli.services.questions.ask import Ask
-from askcli.services.questions.history import Filters
 
 MAX_UNKNOWN_FIELDS = 10
-
-A_TIME = re.compile(
-    r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
-)
 
 
 def _integral(number: object) -> object:
@@ -37,42 +24,7 @@ def _integral(number: object) -> object:
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-def _check_format(value: object) -> object:
-    if isinstance(value, str) and not A_TIME.fullmatch(value):
-        raise ValueError("must be a time as RFC 3339 writes it, such as 2026-01-31T12:00:00Z")
-    return value
-
-
-def _in_utc(timestamp: datetime) -> datetime:
-    """Convert to UTC, which a time without a zone already is."""
-    if timestamp.tzinfo is None:
-        return timestamp.replace(tzinfo=UTC)
-    try:
-        return timestamp.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("must be a time of the years 1 to 9999 in UTC") from None
-
-
 _WHOLE = BeforeValidator(_integral)
-Moment = Annotated[datetime, BeforeValidator(_check_format), AfterValidator(_in_utc)]
-Since = Annotated[Moment | None, Field(description="Asked at this time or later")]
-Until = Annotated[Moment | None, Field(description="Asked before this time")]
-
-
-def _check_search(query: str) -> str:
-    """Refuse what would be looked for in too large a part of the index."""
-    parsed = terms(query)
-    prefixes = [term.prefix for term in parsed if term.prefix]
-    if sum(len(term.words) for term in parsed) > MAX_SEARCH_WORDS:
-        raise ValueError(f"must have at most {MAX_SEARCH_WORDS} words")
-    if len(prefixes) > MAX_SEARCH_PREFIXES:
-        raise ValueError(f"must have at most {MAX_SEARCH_PREFIXES} beginnings*")
-    if any(len(prefix) < MIN_PREFIX_CHARACTERS for prefix in prefixes):
-        raise ValueError(f"must have {MIN_PREFIX_CHARACTERS} letters or more before each *")
-    return query
-
-
-SEARCH = 'Words that must all be in it, "words in a row", beginnings*, -what must not be in it'
 Name = Annotated[
     str, Field(min_length=1, max_length=200, pattern=ONE_LINE), AfterValidator(str.strip)
 ]
@@ -192,28 +144,3 @@ class AskBody(Body):
     def to_ask(self) -> Ask:
         """Return the question as the service takes it."""
         return Ask(**self.model_dump())
-
-
-class QuestionQuery(BaseModel):
-    """Query parameters of a page of questions."""
-
-    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 20
-    cursor: Annotated[str | None, Field(pattern=CURSOR, description="A page's next_cursor")] = None
-    conversation_id: UUID | None = None
-    since: Since = None
-    until: Until = None
-    search: (
-        Annotated[
-            str,
-            Field(min_length=1, max_length=MAX_SEARCH_CHARACTERS, description=SEARCH),
-            AfterValidator(_check_search),
-        ]
-        | None
-    ) = None
-    id_prefix: Annotated[
-        str | None, Field(pattern=r"^[0-9a-fA-F-]{1,36}$", description="How their ids begin")
-    ] = None
-
-    def to_filters(self) -> Filters:
-        """Return the parameters as the service takes them."""
-        return Filters(**self.model_dump())
