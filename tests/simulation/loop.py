@@ -30,10 +30,11 @@ class Process(Actor):
     def __init__(self, world: World, name: str, clock: Clock) -> None:
         super().__init__(world, name, clock)
         self.loop = SimulatedLoop(self)
+        self._ready = self.loop.ready
         self.died_at: float | None = None
 
     def is_ready(self) -> bool:
-        return not (self.is_stopped or self.is_dead) and bool(self.loop.ready)
+        return bool(self._ready) and not (self.is_stopped or self.is_dead)
 
     def next_time(self) -> float | None:
         if self.is_stopped or self.is_dead or (when := self.loop.next_timer()) is None:
@@ -102,6 +103,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return self._scheduled[0].when() if self._scheduled else None
 
     def take_due(self) -> None:
+        if not self._scheduled:
+            return
         now = self.time() + CLOSE
         while (when := self.next_timer()) is not None and when <= now:
             self._ready.append(heapq.heappop(self._scheduled))

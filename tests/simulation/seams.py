@@ -45,7 +45,8 @@ def of(world: World, connect: Any, seed: int) -> Iterator[Watcher]:
     with ExitStack() as stack:
         for target, name, value in _replacements(world, connect, numbers):
             stack.enter_context(patch.object(target, name, value))
-        stack.enter_context(patch.dict(os.environ, {"NO_PROXY": "*"}))
+        # Nothing else of this process' environment, which the client searches for proxies.
+        stack.enter_context(patch.dict(os.environ, {"NO_PROXY": "*"}, clear=True))
         watch = stack.enter_context(_watched_log(world))
         try:
             yield watch

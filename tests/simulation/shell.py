@@ -25,7 +25,10 @@ class Shell(Actor):
         self.is_dying = self.has_been_killed = False
         self._is_ready = True
         self._wait = 0  # number of the wait that it is in
-        self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
+        # Both held: whoever releases one lets the other side run.
+        self._go, self._back = threading.Lock(), threading.Lock()
+        self._go.acquire()
+        self._back.acquire()
         self._thread = threading.Thread(target=self._main, args=(work,), name=name, daemon=True)
         self._thread.start()
 

@@ -145,8 +145,11 @@ class World:
         self.steps += 1
         if self.steps > MAX_STEPS:
             raise Stuck(f"{self.steps} steps by {self.now:.0f} s")
-        with self.running(actor):
+        self.current = actor
+        try:
             actor.step()
+        finally:
+            self.current = None
 
     def _go_on_to(self, time: float) -> None:
         self.now = max(self.now, time)
