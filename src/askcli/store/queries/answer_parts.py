@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Executable,
     Integer,
     RowMapping,
     Select,
@@ -46,11 +47,14 @@ def running(
     """
     runs = set[UUID]()
     for ids in batches.of_ids(question_ids):
-        query = select(questions.c.run_id).where(questions.c.id.in_(ids), is_answering)
-        if locked:
-            query = query.with_for_update(read=True, skip_locked=True)
-        runs.update(connection.scalars(query))
+        runs.update(connection.scalars(_LOCK_RUNNING if locked else _RUNNING, {"ids": ids}))
     return runs
+
+
+_RUNNING = select(questions.c.run_id).where(
+    questions.c.id.in_(bindparam("ids", expanding=True)), is_answering
+)
+_LOCK_RUNNING = _RUNNING.with_for_update(read=True, skip_locked=True)
 
 
 def add(connection: Connection, parts: Sequence[Mapping[str, Any]]) -> None:
@@ -58,15 +62,19 @@ def add(connection: Connection, parts: Sequence[Mapping[str, Any]]) -> None:
 
     It is there where the reply to its commit was lost.
     """
-    if not parts:
-        return
-    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    insertion = dialect.insert(answer_parts)
-    statement = insertion.on_conflict_do_update(
+    if parts:
+        connection.execute(_adding(connection.dialect.name), parts)
+
+
+@cache
+def _adding(dialect: str) -> Executable:
+    own: Any = sqlite if dialect == "sqlite" else postgresql
+    insertion = own.insert(answer_parts)
+    statement: Executable = insertion.on_conflict_do_update(
         index_elements=[answer_parts.c.question_id, answer_parts.c.position],
         set_={"text": insertion.excluded.text},
     )
-    connection.execute(statement, parts)
+    return statement
 
 
 def remove(connection: Connection, question_id: UUID) -> None:

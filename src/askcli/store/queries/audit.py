@@ -12,10 +12,12 @@ from sqlalchemy import Connection, RowMapping, insert, select
 from askcli.store.queries import batches
 from askcli.store.tables import audit
 
+_ADD = insert(audit)
+
 
 def add(connection: Connection, values: Mapping[str, Any]) -> None:
     """Insert an entry."""
-    connection.execute(insert(audit).values(**values))
+    connection.execute(_ADD, values)
 
 
 def newest(

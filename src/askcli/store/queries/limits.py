@@ -10,9 +10,10 @@ as full, or its limit would be refused until that clock's time.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, select, update
+from sqlalchemy import BigInteger, Connection, Executable, bindparam, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from askcli.store.queries import batches
@@ -24,6 +25,12 @@ MAX_SKEW = 60 * 1_000_000
 MAX_WINDOW = 10**7 * 1_000_000
 
 OF_KEY = select(limits.c.full_at).where(limits.c.key == bindparam("key"))
+_GIVE_BACK = (
+    update(limits)
+    .where(limits.c.key == bindparam("subject"))
+    .values(full_at=limits.c.full_at - bindparam("interval", type_=BigInteger))
+)
+_RESET = delete(limits).where(limits.c.key == bindparam("key"))
 
 
 def take(connection: Connection, key: str, now: int, interval: int, window: int) -> int | None:
@@ -31,15 +38,36 @@ def take(connection: Connection, key: str, now: int, interval: int, window: int)
 
     All numbers are microseconds: `interval` is that of one use, `window` that of all uses.
     """
-    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    insertion = dialect.insert(limits).values(key=key, full_at=now + interval)
-    is_ahead = limits.c.full_at.between(now, now + window + MAX_SKEW)
-    moved = case((is_ahead, limits.c.full_at), else_=now) + interval
-    statement = insertion.on_conflict_do_update(
-        index_elements=[limits.c.key], set_={"full_at": moved}, where=moved <= now + window
-    )
-    full_at: int | None = connection.execute(statement.returning(limits.c.full_at)).scalar()
+    values = {
+        "key": key,
+        "full_at": now + interval,
+        "now": now,
+        "interval": interval,
+        "last": now + window,
+        "latest": now + window + MAX_SKEW,
+    }
+    statement = _taking(connection.dialect.name)
+    full_at: int | None = connection.execute(statement, values).scalar()
     return full_at
+
+
+@cache
+def _taking(dialect: str) -> Executable:
+    own: Any = sqlite if dialect == "sqlite" else postgresql
+    now, interval, last, latest = (
+        bindparam(name, type_=BigInteger) for name in ("now", "interval", "last", "latest")
+    )
+    is_ahead = limits.c.full_at.between(now, latest)
+    moved = case((is_ahead, limits.c.full_at), else_=now) + interval
+    statement: Executable = (
+        own.insert(limits)
+        .values(key=bindparam("key"), full_at=bindparam("full_at"))
+        .on_conflict_do_update(
+            index_elements=[limits.c.key], set_={"full_at": moved}, where=moved <= last
+        )
+        .returning(limits.c.full_at)
+    )
+    return statement
 
 
 def full_at(connection: Connection, key: str) -> int:
@@ -49,13 +77,12 @@ def full_at(connection: Connection, key: str) -> int:
 
 def give_back(connection: Connection, key: str, interval: int) -> None:
     """Take one use back."""
-    statement = update(limits).where(limits.c.key == key)
-    connection.execute(statement.values(full_at=limits.c.full_at - interval))
+    connection.execute(_GIVE_BACK, {"subject": key, "interval": interval})
 
 
 def reset(connection: Connection, key: str) -> None:
     """Make all uses available again."""
-    connection.execute(delete(limits).where(limits.c.key == key))
+    connection.execute(_RESET, {"key": key})
 
 
 def prune(connection: Connection, now: int, limit: int) -> int:

@@ -38,10 +38,20 @@ def by_id(connection: Connection, question_id: UUID) -> RowMapping | None:
 
 def answering(connection: Connection) -> dict[UUID, Sign]:
     """Return the signs of life of the questions of all users that are being answered."""
-    q, p = questions.c, processes_table.c
-    query = select(q.id, q.run_id, q.process_id, p.heartbeat_at).where(is_answering)
-    joined = query.select_from(questions.outerjoin(processes_table, p.id == q.process_id))
-    return {question_id: Sign(*sign) for question_id, *sign in connection.execute(joined)}
+    return {question_id: Sign(*sign) for question_id, *sign in connection.execute(_ANSWERING)}
+
+
+_OF_PROCESSES = questions.outerjoin(processes_table, processes_table.c.id == questions.c.process_id)
+_ANSWERING = (
+    select(
+        questions.c.id,
+        questions.c.run_id,
+        questions.c.process_id,
+        processes_table.c.heartbeat_at,
+    )
+    .where(is_answering)
+    .select_from(_OF_PROCESSES)
+)
 
 
 def touch(connection: Connection, signs: Mapping[UUID, Sign]) -> set[UUID]:

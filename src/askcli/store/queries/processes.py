@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, and_, delete, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from askcli.store.queries import batches
@@ -18,12 +19,18 @@ _is_needed = exists().where(and_(questions.c.process_id == processes.c.id, is_an
 
 def beat(connection: Connection, process_id: UUID, timestamp: datetime) -> None:
     """Store a process' sign of life."""
-    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    insertion = dialect.insert(processes).values(id=process_id, heartbeat_at=timestamp)
-    statement = insertion.on_conflict_do_update(
-        index_elements=[processes.c.id], set_={"heartbeat_at": timestamp}
+    values = {"id": process_id, "heartbeat_at": timestamp}
+    connection.execute(_beating(connection.dialect.name), values)
+
+
+@cache
+def _beating(dialect: str) -> Executable:
+    own: Any = sqlite if dialect == "sqlite" else postgresql
+    insertion = own.insert(processes)
+    statement: Executable = insertion.on_conflict_do_update(
+        index_elements=[processes.c.id], set_={"heartbeat_at": insertion.excluded.heartbeat_at}
     )
-    connection.execute(statement)
+    return statement
 
 
 def touch(connection: Connection, process_ids: Collection[UUID]) -> set[UUID]:

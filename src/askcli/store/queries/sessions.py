@@ -16,7 +16,6 @@ from sqlalchemy import (
     bindparam,
     case,
     insert,
-    literal,
     or_,
     select,
     update,
@@ -43,14 +42,8 @@ def add_token(
     created_at: datetime,
 ) -> None:
     """Insert a refresh token of a session."""
-    connection.execute(
-        insert(refresh_tokens).values(
-            token_hash=token_hash,
-            session_id=session_id,
-            generation=generation,
-            created_at=created_at,
-        )
-    )
+    of_session = {"session_id": session_id, "generation": generation, "created_at": created_at}
+    connection.execute(_ADD_TOKEN, {"token_hash": token_hash, **of_session})
 
 
 def _open(now: datetime | BindParameter[datetime]) -> Select[Any]:
@@ -59,13 +52,31 @@ def _open(now: datetime | BindParameter[datetime]) -> Select[Any]:
     return joined.where(sessions.c.ended_at.is_(None), sessions.c.expires_at > now)
 
 
-_LIVE = _open(bindparam("now", type_=sessions.c.expires_at.type)).where(
-    sessions.c.id == bindparam("id")
-)
+_OPEN = _open(bindparam("now", type_=sessions.c.expires_at.type))
+_LIVE = _OPEN.where(sessions.c.id == bindparam("id"))
 _SUPERSEDED_AT = select(refresh_tokens.c.superseded_at).where(
     refresh_tokens.c.session_id == sessions.c.id,
     refresh_tokens.c.generation == bindparam("generation"),
 )
+_USABLE = _OPEN.where(users.c.disabled_at.is_(None))
+_LIVE_IDS = _USABLE.where(sessions.c.id.in_(bindparam("ids", expanding=True))).with_only_columns(
+    sessions.c.id
+)
+_OF_TOKEN = refresh_tokens.c.token_hash == bindparam("token")
+_LIVE_OF_TOKEN = _USABLE.where(
+    sessions.c.id.in_(select(refresh_tokens.c.session_id).where(_OF_TOKEN))
+)
+_TOKEN = (
+    select(refresh_tokens, sessions.c.user_id, sessions.c.used_generation)
+    .join(sessions)
+    .where(_OF_TOKEN)
+)
+_ADD_TOKEN, _CHANGE_TOKEN = insert(refresh_tokens), update(refresh_tokens).where(_OF_TOKEN)
+_CHANGE = update(sessions).where(sessions.c.id == bindparam("session"))
+_USE_GENERATION = _CHANGE.where(sessions.c.used_generation < bindparam("generation"))
+_UNTIL = bindparam("until", type_=sessions.c.expires_at.type)
+_LATEST = case((sessions.c.expires_at > _UNTIL, sessions.c.expires_at), else_=_UNTIL)
+_RENEW = _CHANGE.values(last_used_at=bindparam("last_used_at"), expires_at=_LATEST)
 # Of each request, and no more columns than it needs.
 _CHECKED = Prepared(
     lambda _: _LIVE.with_only_columns(
@@ -102,17 +113,13 @@ def live_with_token(
 
 def live_of_token(connection: Connection, token_hash: str, now: datetime) -> RowMapping | None:
     """Return the live session of a refresh token, its user not disabled."""
-    session_id = select(refresh_tokens.c.session_id).where(
-        refresh_tokens.c.token_hash == token_hash
-    )
-    query = _open(now).where(sessions.c.id.in_(session_id), users.c.disabled_at.is_(None))
-    return connection.execute(query).mappings().first()
+    values = {"token": token_hash, "now": now}
+    return connection.execute(_LIVE_OF_TOKEN, values).mappings().first()
 
 
 def filter_live(connection: Connection, ids: Collection[UUID], now: datetime) -> set[UUID]:
     """Return which of these sessions are live, their users not disabled."""
-    query = _open(now).where(sessions.c.id.in_(ids), users.c.disabled_at.is_(None))
-    return set(connection.execute(query.with_only_columns(sessions.c.id)).scalars())
+    return set(connection.scalars(_LIVE_IDS, {"ids": list(ids), "now": now}))
 
 
 def of_user(connection: Connection, user_id: UUID, now: datetime) -> Sequence[RowMapping]:
@@ -130,14 +137,12 @@ def has_network(connection: Connection, email_key: str, network: str | None) -> 
 
 def use_token(connection: Connection, token_hash: str, now: datetime) -> None:
     """Set the time at which a refresh token got its newest successor."""
-    statement = update(refresh_tokens).where(refresh_tokens.c.token_hash == token_hash)
-    connection.execute(statement.values(used_at=now))
+    connection.execute(_CHANGE_TOKEN, {"token": token_hash, "used_at": now})
 
 
 def supersede_token(connection: Connection, token_hash: str, now: datetime) -> None:
     """Mark a refresh token as superseded, and the access tokens of its generation with it."""
-    statement = update(refresh_tokens).where(refresh_tokens.c.token_hash == token_hash)
-    connection.execute(statement.values(superseded_at=now))
+    connection.execute(_CHANGE_TOKEN, {"token": token_hash, "superseded_at": now})
 
 
 def successor(connection: Connection, session_id: UUID, generation: int) -> RowMapping | None:
@@ -155,17 +160,13 @@ def token(connection: Connection, token_hash: str) -> RowMapping | None:
 
     None if it was never issued.
     """
-    joined = select(refresh_tokens, sessions.c.user_id, sessions.c.used_generation).join(sessions)
-    query = joined.where(refresh_tokens.c.token_hash == token_hash)
-    return connection.execute(query).mappings().first()
+    return connection.execute(_TOKEN, {"token": token_hash}).mappings().first()
 
 
 def use_generation(connection: Connection, session_id: UUID, generation: int) -> None:
     """Note that tokens of this generation are in use."""
-    statement = update(sessions).where(
-        sessions.c.id == session_id, sessions.c.used_generation < generation
-    )
-    connection.execute(statement.values(used_generation=generation))
+    values = {"session": session_id, "used_generation": generation, "generation": generation}
+    connection.execute(_USE_GENERATION, values)
 
 
 def renew(connection: Connection, session_id: UUID, now: datetime, expires_at: datetime) -> None:
@@ -174,10 +175,8 @@ def renew(connection: Connection, session_id: UUID, now: datetime, expires_at: d
     Never shorten it: the clock may be behind, and what it stored would end the session once the
     clock is set.
     """
-    until = literal(expires_at, sessions.c.expires_at.type)
-    latest = case((sessions.c.expires_at > until, sessions.c.expires_at), else_=until)
-    statement = update(sessions).where(sessions.c.id == session_id)
-    connection.execute(statement.values(last_used_at=now, expires_at=latest))
+    values = {"session": session_id, "last_used_at": now, "until": expires_at}
+    connection.execute(_RENEW, values)
 
 
 def end(connection: Connection, user_id: UUID, session_id: UUID, now: datetime) -> bool:

@@ -134,9 +134,14 @@ def _sums(day: Period) -> list[ColumnElement[Any]]:
 
 def abandoned(connection: Connection) -> Sequence[UUID]:
     """Return the questions, of all users, that have ended or were deleted and are not settled."""
-    query = select(usage.c.question_id).outerjoin(questions, questions.c.id == usage.c.question_id)
-    has_ended = questions.c.status.is_distinct_from("answering")
-    return connection.execute(query.where(usage.c.settled.is_(False), has_ended)).scalars().all()
+    return connection.scalars(_ABANDONED).all()
+
+
+_ABANDONED = (
+    select(usage.c.question_id)
+    .outerjoin(questions, questions.c.id == usage.c.question_id)
+    .where(usage.c.settled.is_(False), questions.c.status.is_distinct_from("answering"))
+)
 
 
 def is_queued(connection: Connection, question_id: UUID) -> bool:
