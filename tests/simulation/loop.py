@@ -27,6 +27,8 @@ CLOSE = 1e-6  # seconds: a timer that is due by less than the rounding of a floa
 class Process(Actor):
     """A process whose only thread that counts is an event loop."""
 
+    has_timers = True
+
     def __init__(self, world: World, name: str, clock: Clock) -> None:
         super().__init__(world, name, clock)
         self.loop = SimulatedLoop(self)
@@ -66,6 +68,7 @@ class Process(Actor):
         self.is_dead = True
         self.died_at = self.world.now
         self.world.actors.remove(self)
+        self.world.timed.remove(self)
 
 
 class SimulatedLoop(asyncio.BaseEventLoop):
@@ -103,11 +106,11 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return self._scheduled[0].when() if self._scheduled else None
 
     def take_due(self) -> None:
-        if not self._scheduled:
-            return
-        now = self.time() + CLOSE
-        while (when := self.next_timer()) is not None and when <= now:
-            self._ready.append(heapq.heappop(self._scheduled))
+        now, scheduled = self.time() + CLOSE, self._scheduled
+        while scheduled and (scheduled[0].cancelled() or scheduled[0].when() <= now):
+            timer = heapq.heappop(scheduled)
+            if not timer.cancelled():
+                self._ready.append(timer)
 
     def step(self) -> None:
         """Run one callback."""

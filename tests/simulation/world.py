@@ -8,6 +8,7 @@ order is possible. Time stands still while anybody can run, and then jumps to th
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ class Clock:
 class Actor:
     """A process that the world runs."""
 
+    has_timers = False
+
     def __init__(self, world: World, name: str, clock: Clock) -> None:
         self.world = world
         self.name = name
@@ -50,6 +53,8 @@ class Actor:
         self.is_dead = False
         self._held: list[Callable[[], object]] = []  # what came while it was stopped
         world.actors.append(self)
+        if self.has_timers:
+            world.timed.append(self)
 
     def is_ready(self) -> bool:
         """Whether it can run now."""
@@ -76,8 +81,11 @@ class Actor:
         if self.is_stopped:
             self._held.append(work)
             return
-        with self.world.running(self):
+        before, self.world.current = self.world.current, self
+        try:
             work()
+        finally:
+            self.world.current = before
 
     def stop(self) -> None:
         """As SIGSTOP does."""
@@ -98,6 +106,7 @@ class World:
         self.random = Random(seed)
         self.now = 0.0
         self.actors: list[Actor] = []
+        self.timed: list[Actor] = []  # those that have timers
         self.current: Actor | None = None
         self.story: list[str] = []
         self.steps = 0
@@ -134,12 +143,13 @@ class World:
             if ready:
                 self._step(ready[0] if len(ready) == 1 else self.random.choice(ready))
                 continue
-            times = [time for actor in self.actors if (time := actor.next_time()) is not None]
+            times = [time for actor in self.timed if (time := actor.next_time()) is not None]
             if self._events:
                 times.append(self._events[0][0])
-            if is_over() or not times or min(times) > until:
+            next_time = min(times, default=math.inf)
+            if next_time > until or is_over():
                 return
-            self._go_on_to(min(times))
+            self._go_on_to(next_time)
 
     def _step(self, actor: Actor) -> None:
         self.steps += 1
@@ -155,5 +165,5 @@ class World:
         self.now = max(self.now, time)
         while self._events and self._events[0][0] <= self.now:
             heapq.heappop(self._events)[2]()
-        for actor in self.actors:
+        for actor in self.timed:
             actor.take_due()
