@@ -232,6 +232,29 @@ def test_a_retry_at_a_server_with_the_old_secret_ends_no_session(
     assert events(server, alice) == ["login", "rotated", "rotated_again", "rotated"]
 
 
+def test_a_secret_that_was_announced_is_changed_without_a_refusal(
+    server: ServerProcess, fake: FakeAnthropic, alice: Person, tmp_path: Path
+) -> None:
+    """The new secret is first the previous one of all servers, and then signs on some of them."""
+    new = uuid4().hex * 2
+    announced = {"JWT_SECRET": SECRET, "JWT_SECRET_PREVIOUS": new}
+    changed = {"JWT_SECRET": new, "JWT_SECRET_PREVIOUS": SECRET}
+    servers = [
+        serving(tmp_path / name, fake, server.database_url, ASKCLI_ANSWERER="scripted", **secrets)
+        for name, secrets in (("announced", announced), ("changed", changed))
+    ]
+    refresh_token = alice.tokens["refresh_token"]
+    for first, other in (servers, reversed(servers)):
+        with alice.at(first) as http, alice.at(other) as elsewhere:
+            tokens = refresh(http, refresh_token).json()
+            elsewhere.headers["x-access-token"] = tokens["access_token"]
+            assert elsewhere.get("/api/users/me").status_code == 200
+            again = refresh(elsewhere, refresh_token).json()
+            assert again["refresh_token"] == tokens["refresh_token"]
+            refresh_token = tokens["refresh_token"]
+    assert [one.stop() for one in servers] == [0, 0]
+
+
 def test_only_digests_of_tokens_are_stored(server: ServerProcess, alice: Person) -> None:
     token = alice.tokens["refresh_token"]
     with database_of(server) as connection:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from askcli.errors import AskcliError
+from askcli.errors import AskcliError, NotAuthenticated
+from tests.simulation import conversations
 from tests.simulation.databases import Rows
 from tests.simulation.shell import Shell
 from tests.simulation.users import Asked, User
@@ -15,6 +16,12 @@ from tests.simulation.world import Clock
 
 if TYPE_CHECKING:
     from tests.simulation.night import Stage
+
+
+# Clocks whose rates differ by 4 % are within five seconds for so long.
+DRIFT_SECONDS = 120.0
+# How no command ever ends, whatever happens.
+NEVER = {"bad_response", "server_error", "failed", "idempotency_key_reused"}
 
 
 def wrong(stage: Stage) -> list[str]:
@@ -26,6 +33,8 @@ def wrong(stage: Stage) -> list[str]:
         *_calls(stage),
         *_usage(stage),
         *_sessions(stage),
+        *conversations.wrong(stage),
+        *_guesses(stage),
         *_rest(stage),
     ]
 
@@ -112,13 +121,15 @@ def _lost(stage: Stage, asked: Asked, row: dict[str, Any]) -> Iterator[str]:
 
 def _interrupted(stage: Stage, asked: Asked, row: dict[str, Any]) -> Iterator[str]:
     """An answer is interrupted where its process or the model failed, and not otherwise."""
-    codes = {attempt.end for attempt in asked.attempts} & {"bad_response", "server_error", "failed"}
+    codes = {attempt.end for attempt in asked.attempts} & NEVER
     yield from (f"{asked.marker} ended as {code}" for code in sorted(codes))
     faults = {fault.kind for fault in stage.plan.faults}
-    if row["error"] != "interrupted" or faults & {"stop", "database", "commit", "leave"}:
+    if row["error"] != "interrupted" or faults & {"stop", "database", "commit", "leave", "rollout"}:
         return
     calls = [call for call in stage.provider.calls if call.marker == asked.marker]
-    if not any(call.behaviour == "cut" or call.process.died_at is not None for call in calls):
+    # Without a call, any process that has died may have stored the question just before.
+    have_died = not calls and any(replica.deaths for replica in stage.replicas)
+    if not have_died and not any(c.behaviour == "cut" or c.process.died_at for c in calls):
         yield f"{asked.marker} was found interrupted, and its process had not died"
 
 
@@ -151,6 +162,10 @@ def _usage(stage: Stage) -> Iterator[str]:
         is_exact = row["status"] == "answered" and call and call.has_reported
         if charged < billed or charged[1] < billed[1] or (is_exact and charged != billed):
             yield f"{_marker(row)} was charged {charged} and cost {billed}"
+    stored = _stored(stage)
+    deleted = {question_id for user in stage.users for question_id in user.deleting}
+    for question_id in {str(UUID(str(key))) for key in usage} - stored.keys() - deleted:
+        yield f"{question_id} is not stored, and is charged"
     yield from _quotas(stage, list(usage.values()))
 
 
@@ -172,6 +187,26 @@ def _sessions(stage: Stage) -> Iterator[str]:
     reuses = rows(stage, "SELECT * FROM audit WHERE event = 'reuse'")
     if reuses:
         yield f"{len(reuses)} alarms of a stolen token, and nobody has stolen one"
+    faults = {fault.detail or fault.kind for fault in stage.plan.faults}
+    # A clock that is wrong refuses tokens, and so does a server that does not know their secret.
+    if not faults & {"jump", "secret at once"} and stage.world.now < DRIFT_SECONDS:
+        yield from (refusal for user in stage.users for refusal in user.refusals)
+
+
+def _guesses(stage: Stage) -> Iterator[str]:
+    """No more passwords are tried than the limit allows, on all replicas together.
+
+    Of two guesses the earlier one was counted after it was sent, and the later before its reply.
+    """
+    rate = stage.replicas[0].settings.login_limit
+    for user in stage.users:
+        for begin, _ in user.guesses:
+            for _, end in user.guesses:
+                if any(sent <= end and begin <= known for sent, known in user.resets):
+                    continue
+                count = sum(begin <= sent and known <= end for sent, known in user.guesses)
+                if count > rate.count + (end - begin) * rate.count / rate.seconds:
+                    yield f"{count} guesses of user {user.number} in {end - begin:.1f} s"
 
 
 def is_at_rest(stage: Stage) -> bool:
@@ -205,7 +240,7 @@ def last_looks(stage: Stage) -> list[Shell]:
     return [
         Shell(stage.world, f"user-{user.number}z", Clock(), _look(stage, user))
         for user in stage.users
-        if user.has_login and not user.has_logged_out
+        if user.has_login and not user.leaving
     ]
 
 
@@ -217,6 +252,13 @@ def _look(stage: Stage, user: User) -> Any:
         except AskcliError as error:
             user.wrong.append(f"{shell.name} cannot read its history: {error.code} {error.detail}")
             return
+        for token in user.ended[-3:] + [one.token for one in user.tokens if one.is_revoked][-3:]:
+            with user.api(token) as api:
+                try:
+                    api.questions(limit=1)
+                except NotAuthenticated:
+                    continue
+            user.wrong.append(f"{shell.name}: a token that was ended is good in the end")
         missing = (
             {a.question_id for a in user.asked if a.question_id} - items.keys() - user.deleting
         )

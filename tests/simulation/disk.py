@@ -27,7 +27,8 @@ class Disk:
         self._world = world
         self.process: Process | None = None
         self.state = ""  # one of FAILURES, for as long as it lasts
-        # What happens to the next COMMITs: "lost before", "lost after", "die before", "die after".
+        # What happens to the next COMMITs: "lost before", "lost after", "die before", "die after",
+        # or nothing.
         self.next_commits: list[str] = []
         self.kill: Any = None
 
@@ -56,7 +57,7 @@ class Disk:
         return self.process is None or self.process.is_dead or self.state == "away"
 
     def _commit(self, connection: Any, commit: Callable[[], None]) -> None:
-        what = self.next_commits.pop(0) if self.next_commits else self.state
+        what = (self.next_commits.pop(0) if self.next_commits else "") or self.state
         if what in FAILURES:
             raise self.failure(what, connection)
         if not what.endswith("before"):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from tests.simulation.plan import Fault
 from tests.simulation.replica import Replica
+from tests.simulation.rollout import Rollout
 
 if TYPE_CHECKING:
     from tests.simulation.night import Stage
 
 RESTART_SECONDS = 0.5
+OF_REPLICAS = ("kill", "leave", "stop", "jump", "database", "commit", "cut")
 
 
 class Faults:
@@ -21,6 +25,7 @@ class Faults:
         self._world = stage.world
         self._network = stage.network
         self._down = set[str]()  # replicas that are not to be started yet
+        self._rolling_out: Rollout | None = None  # one in a night
         self._are_over = False
 
     def schedule(self) -> None:
@@ -37,55 +42,68 @@ class Faults:
         self._world.after(RESTART_SECONDS, self._supervise)
 
     def _happen(self, fault: Fault) -> None:
+        act: Callable[..., Any] = getattr(self, f"_{fault.kind}")
+        if fault.kind not in OF_REPLICAS:
+            self._act(fault, act)
+            return
+        for replica in self._replicas(fault):
+            hit = partial(self._act, fault, partial(act, replica), replica.name)
+            # Of those of COMMITs, the disk counts the steps.
+            if fault.steps and fault.kind != "commit":
+                if replica.process:
+                    replica.process.after_steps(fault.steps, hit)
+            else:
+                hit()
+
+    def _act(self, fault: Fault, act: Callable[[Fault], Any], whose: str = "") -> None:
         if self._are_over:  # all users had an end before it
             return
         detail = f" {fault.detail}" if fault.detail else ""
-        target = "all" if fault.target < 0 else fault.target + 1
-        self._world.tell(f"fault: {fault.kind}{detail} of {target}, {fault.seconds} s", "world")
-        getattr(self, f"_{fault.kind}")(fault)
+        target = f" of {whose or fault.target + 1}"
+        steps = f" after {fault.steps} steps" if fault.steps else ""
+        self._world.tell(f"fault: {fault.kind}{detail}{target}, {fault.seconds} s{steps}", "world")
+        act(fault)
 
     def _replicas(self, fault: Fault) -> list[Replica]:
         replicas = self._stage.replicas
         return replicas if fault.target < 0 else [replicas[fault.target % len(replicas)]]
 
-    def _kill(self, fault: Fault) -> None:
-        for replica in self._replicas(fault):
-            replica.kill()
-            self._down.add(replica.name)
-            self._world.after(fault.seconds, lambda name=replica.name: self._down.discard(name))  # type: ignore[misc]
+    def _kill(self, replica: Replica, fault: Fault) -> None:
+        replica.kill()
+        self._down.add(replica.name)
+        self._world.after(fault.seconds, lambda: self._down.discard(replica.name))
 
-    def _leave(self, fault: Fault) -> None:
-        for replica in self._replicas(fault):
-            replica.leave()
+    def _leave(self, replica: Replica, _: Fault) -> None:
+        replica.leave()
 
-    def _stop(self, fault: Fault) -> None:
-        for replica in self._replicas(fault):
-            if process := replica.process:
-                process.stop()
-                self._world.after(fault.seconds, process.go_on)
+    def _stop(self, replica: Replica, fault: Fault) -> None:
+        if process := replica.process:
+            process.stop()
+            self._world.after(fault.seconds, process.go_on)
 
-    def _jump(self, fault: Fault) -> None:
-        for replica in self._replicas(fault):
-            replica.clock.jumped += fault.seconds
+    def _jump(self, replica: Replica, fault: Fault) -> None:
+        replica.clock.jumped += fault.seconds
 
-    def _database(self, fault: Fault) -> None:
-        for replica in self._replicas(fault):
-            replica.disk.state = fault.detail
-            self._world.after(fault.seconds, lambda disk=replica.disk: setattr(disk, "state", ""))  # type: ignore[misc]
+    def _database(self, replica: Replica, fault: Fault) -> None:
+        replica.disk.state = fault.detail
+        self._world.after(fault.seconds, lambda: setattr(replica.disk, "state", ""))
 
-    def _commit(self, fault: Fault) -> None:
+    def _commit(self, replica: Replica, fault: Fault) -> None:
         count = 1 if fault.detail.startswith("die") else 1 + int(fault.seconds) % 3
-        for replica in self._replicas(fault):
-            replica.disk.next_commits += [fault.detail] * count
+        replica.disk.next_commits += [""] * fault.steps + [fault.detail] * count
+
+    def _cut(self, replica: Replica, _: Fault) -> None:
+        for connection in list(replica.connections):
+            connection.cut()
+
+    def _rollout(self, fault: Fault) -> None:
+        if self._rolling_out is None:
+            self._rolling_out = Rollout(self._stage, fault.detail, fault.seconds)
+            self._rolling_out.go_on()
 
     def _slow(self, fault: Fault) -> None:
         self._network.slow = 3.0
         self._world.after(fault.seconds, lambda: setattr(self._network, "slow", 0.0))
-
-    def _cut(self, fault: Fault) -> None:
-        for replica in self._replicas(fault):
-            for connection in list(replica.connections):
-                connection.cut()
 
     def _swallow(self, fault: Fault) -> None:
         self._network.swallow(fault.detail)
@@ -126,6 +144,8 @@ class Faults:
         self._network.swallow("")
         stage.provider.behaviour = None
         self._down.clear()
+        if self._rolling_out:
+            self._rolling_out.finish()
         for replica in stage.replicas:
             replica.clock.jumped = 0.0
             replica.disk.state = ""

@@ -34,6 +34,8 @@ class Process(Actor):
         self.loop = SimulatedLoop(self)
         self._ready = self.loop.ready
         self.died_at: float | None = None
+        # What happens between two of its steps, and after how many from now.
+        self._coming: list[tuple[int, Callable[[], object]]] = []
 
     def is_ready(self) -> bool:
         return bool(self._ready) and not (self.is_stopped or self.is_dead)
@@ -53,6 +55,24 @@ class Process(Actor):
 
     def step(self) -> None:
         self.loop.step()
+        self.has_stepped()
+
+    def has_stepped(self) -> None:
+        """Let happen what comes between this step and the next one."""
+        if not self._coming:
+            return
+        coming = [(steps - 1, work) for steps, work in self._coming]
+        self._coming = [(steps, work) for steps, work in coming if steps]
+        for steps, work in coming:
+            if not steps:
+                work()
+
+    def after_steps(self, steps: int, work: Callable[[], object]) -> None:
+        """Do something after so many steps: callbacks of the loop, and units of threads."""
+        if steps:
+            self._coming.append((steps, work))
+        else:
+            work()
 
     def soon(self, callback: Callable[..., object], *args: Any) -> None:
         """Call in the loop, as what comes from outside of the process does."""
@@ -163,6 +183,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         if isinstance(error, Locked):  # it has waited for a lock of PostgreSQL
             delay += LOCK_SECONDS
         self._process.after(delay, lambda: self.call_soon(_settle, future, result, error))
+        self._process.has_stepped()
 
 
 def _settle(future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:

@@ -36,9 +36,11 @@ class Peer:
 class Network:
     """All connections, and what is wrong with them now."""
 
-    def __init__(self, world: World, peers: list[Peer]) -> None:
+    def __init__(self, world: World, peers: list[Peer], *, is_spread: bool) -> None:
+        """`is_spread` says that each request goes to any of the peers."""
         self.world = world
         self.peers = peers
+        self.is_spread = is_spread
         self.connections: list[Connection] = []
         self.slow = 0.0  # further seconds of latency at most
         # The direction in which nothing arrives now, "to" or "from" the server: TCP sends it again.
@@ -132,7 +134,10 @@ class Connection:
                 self.twin.close()
 
     def get_extra_info(self, info: str) -> Any:
-        return (self._state != "open" or bool(self._received)) if info == "is_readable" else None
+        if info != "is_readable":
+            return None
+        # Asked where the connection is idle: a readable one is not used again.
+        return self._state != "open" or bool(self._received) or self._network.is_spread
 
     # The network
 

@@ -11,20 +11,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from askcli.settings import Settings
+from askcli.settings import Rate, Settings
 from tests.simulation import checks, seams
 from tests.simulation.databases import Databases, Sqlite
 from tests.simulation.faults import Faults
 from tests.simulation.network import Network
+from tests.simulation.person import Person
 from tests.simulation.plan import SECONDS, Plan
 from tests.simulation.provider import Provider
 from tests.simulation.replica import Replica
 from tests.simulation.shell import Shell
-from tests.simulation.users import Person, User
+from tests.simulation.users import User
 from tests.simulation.world import Clock, Stuck, World
 
 HEALED = SECONDS + 25.0  # when the last fault has ended
 LATEST = 1500.0  # when all users must have an end
+LOGIN_LIMIT = Rate(4, 20)
 REST = 90.0  # seconds in which everything comes to rest after that
 
 
@@ -54,7 +56,7 @@ class Stage:
             Replica(world, number + 1, settings, self.provider, Clock(rate))
             for number, rate in enumerate(plan.rates)
         ]
-        self.network = Network(world, list(self.replicas))
+        self.network = Network(world, list(self.replicas), is_spread=plan.is_spread)
         self.users = [User(number, directory / f"home{number}") for number in range(plan.users)]
         self.people: list[Person] = []
         self.shells: list[Shell] = []
@@ -148,6 +150,7 @@ def _settings(databases: Databases, plan: Plan) -> Settings:
         registration="closed",
         access_token_seconds=35,  # the client refreshes 30 s before that
         refresh_grace_seconds=5,
+        login_limit=LOGIN_LIMIT,
         quota_tokens_day=plan.quota,
         max_running=1 + plan.seed % 3,
         orphan_seconds=8,

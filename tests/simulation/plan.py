@@ -15,6 +15,7 @@ KINDS = {
     "leave": 2,  # a replica stops gracefully, and is started again
     "stop": 4,  # a replica is stopped and goes on
     "jump": 2,  # a replica's wall clock is set
+    "rollout": 4,  # of another secret or other settings, one replica after the other
     "database": 5,  # away, locked, full, readonly or slow, for one replica or for all
     "commit": 6,  # of the next COMMITs of a replica the reply is lost, or the process dies
     "slow": 2,  # the network
@@ -29,6 +30,8 @@ KINDS = {
 }
 ACTIONS = {
     "ask": 12,
+    "continue": 5,
+    "script": 2,
     "ask_and_cancel": 4,
     "ask_and_delete": 2,
     "rejoin": 3,
@@ -36,13 +39,24 @@ ACTIONS = {
     "delete": 1,
     "history": 1,
     "snoop": 1,
+    "revoke": 1,
+    "elsewhere": 1,
+    "log_out": 1,
+    "guess": 1,
 }
 DETAILS = {
     "database": ("away", "locked", "full", "readonly"),
     "commit": ("lost before", "lost after", "die before", "die after"),
+    "rollout": ("secret announced", "secret at once", "settings"),
     "swallow": ("to", "from"),
-    "provider": ("slow", "cut", "overloaded", "unreported", "silent", "broken"),
+    "provider": ("short", "slow", "cut", "overloaded", "unreported", "silent", "broken"),
 }
+# Those that also hit a replica between two of its steps, which may be at one moment, and how many
+# steps there are before it at most; of `commit` these are COMMITs.
+STEPS: dict[str, tuple[int, ...]] = dict.fromkeys(
+    ("kill", "leave", "stop", "jump", "cut"), (0, 0, 5, 50, 250)
+)
+STEPS |= {"commit": (0, 0, 3, 10)}
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,7 @@ class Fault:
     target: int
     seconds: float
     detail: str = ""
+    steps: int = 0  # of each replica, or COMMITs, from that time until it hits it
 
 
 @dataclass(frozen=True)
@@ -75,6 +90,7 @@ class Plan:
     shells: tuple[tuple[int, tuple[Action, ...]], ...]  # of which user, and the actions
     faults: tuple[Fault, ...]
     quota: int | None
+    is_spread: bool = False  # the balancer passes each request to any replica, not each connection
 
     def without(self, faults: set[int]) -> Plan:
         """The same night without these faults, by number."""
@@ -110,8 +126,9 @@ def draw(seed: int) -> Plan:
     faults = [_fault(random, replicas, len(shells)) for _ in range(count)]
     rates = tuple(random.choice((1.0, 1.0, random.uniform(0.98, 1.02))) for _ in range(replicas))
     quota = random.choice((None, None, None, random.randint(10, 90)))
+    is_spread = random.random() < 0.25
     by_time = tuple(sorted(faults, key=lambda fault: fault.at))
-    return Plan(seed, replicas, users, rates, shells, by_time, quota)
+    return Plan(seed, replicas, users, rates, shells, by_time, quota, is_spread)
 
 
 def _actions(random: Random, count: int) -> tuple[Action, ...]:
@@ -132,4 +149,6 @@ def _fault(random: Random, replicas: int, shells: int) -> Fault:
     seconds = random.choice((0.05, 1.0, 5.0, 20.0)) * random.random()
     if kind.endswith("jump"):
         seconds = random.choice((-3600.0, -30.0, -2.0, 2.0, 30.0, 3600.0))
-    return Fault(kind, round(random.uniform(0, SECONDS), 3), target, round(seconds, 3), detail)
+    at, seconds = round(random.uniform(0, SECONDS), 3), round(seconds, 3)
+    steps = int(random.choice(STEPS.get(kind, (0,))) * random.random())
+    return Fault(kind, at, target, seconds, detail, steps)

@@ -13,7 +13,7 @@ from askcli.errors import Interrupted, ProviderFailed, ProviderOverloaded
 from tests.simulation.loop import Process
 from tests.simulation.world import World
 
-MODEL = "model-1"
+MODELS = ("model-1", "model-2")
 MAX_TOKENS = 60
 BEHAVIOURS = ("good", "slow", "cut", "overloaded", "unreported", "silent", "broken")
 _WEIGHTS = (12, 3, 2, 2, 2, 1, 1)
@@ -27,6 +27,7 @@ class Call:
     process: Process
     behaviour: str
     input_tokens: int
+    request: Request
     is_billed: bool = False
     words: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)  # when each word was sent
@@ -65,7 +66,7 @@ class Provider:
         earlier = sum(call.marker == marker for call in self.calls)
         numbers = Random(f"{self._seed} {marker} {earlier}")
         behaviour = self.behaviour or numbers.choices(BEHAVIOURS, _WEIGHTS)[0]
-        call = Call(marker, process, behaviour, len(request.messages[-1].content) // 4)
+        call = Call(marker, process, behaviour, len(request.messages[-1].content) // 4, request)
         self.calls.append(call)
         self.world.tell(f"calls the model for {marker}, which is {behaviour}")
         return call, numbers
@@ -75,15 +76,15 @@ class Answering:
     """The provider as one replica sees it."""
 
     name = "simulated"
-    default_model = MODEL
     is_loaded = True
 
-    def __init__(self, provider: Provider, process: Process) -> None:
+    def __init__(self, provider: Provider, process: Process, default_model: str | None) -> None:
         self._provider = provider
         self._process = process
+        self.default_model = default_model or MODELS[0]
 
     def models(self) -> list[Model]:
-        return [Model(id=MODEL, answerer=self.name, description=MODEL)]
+        return [Model(id=name, answerer=self.name, description=name) for name in MODELS]
 
     def max_tokens(self, model: str) -> int:
         return MAX_TOKENS
@@ -106,9 +107,9 @@ class Answering:
             call.is_billed = True
             raise ProviderFailed(may_be_billed=True)
         call.is_billed = True
-        yield Begin(MODEL, call.input_tokens)
+        yield Begin(request.model, call.input_tokens)
         pause = 4.0 if call.behaviour == "slow" else 0.4
-        count = numbers.randint(1, 25)
+        count = 1 if call.behaviour == "short" else numbers.randint(1, 25)
         for number in range(count):
             await asyncio.sleep(numbers.uniform(0, pause))
             if number == count // 2 and call.behaviour == "cut":
@@ -122,4 +123,4 @@ class Answering:
         call.has_finished = True
         call.has_reported = call.behaviour != "unreported"
         output = len(call.words) if call.has_reported else None
-        yield Finish("end_turn", MODEL, call.input_tokens, output)
+        yield Finish("end_turn", request.model, call.input_tokens, output)

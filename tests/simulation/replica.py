@@ -54,7 +54,8 @@ class Replica(Peer):
         self.process: Process | None = None
         self.failures: list[str] = []
         self._world = world
-        self._settings = settings
+        self.settings = settings  # of its next life
+        self._of_this_life = settings
         self._provider = provider
         self._lives = 0
         self._graveyard: list[
@@ -65,6 +66,16 @@ class Replica(Peer):
     def services(self) -> bootstrap.Services | None:
         """Those of the process that lives."""
         return self._services if self.process else None
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether its process lives with other settings than the next one will."""
+        return self.process is not None and self._of_this_life is not self.settings
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether it serves with the settings that it is to have."""
+        return self.is_listening and self._of_this_life is self.settings
 
     def start(self) -> None:
         """Start a process, unless one lives."""
@@ -83,12 +94,13 @@ class Replica(Peer):
         idle = _engines[str(self._url)]
         self._engine = idle.pop() if idle else getattr(engines, self._kind)(self._url)
         assert self.process
-        answering: Answerer = Answering(self._provider, self.process)
+        answering: Answerer = Answering(self._provider, self.process, self.settings.model)
         with (
             patch.object(engines, self._kind, lambda _: self._engine),
             patch.object(factory, "build", lambda _: answering),
         ):
-            services = bootstrap.build(self._settings)
+            services = bootstrap.build(self.settings)
+        self._of_this_life = self.settings
         self.disk.take(self._engine)
         if self._app is None:
             self._app = create_app(services, Activity(), None, lambda: None, ())
@@ -113,11 +125,11 @@ class Replica(Peer):
         self._protocol: Callable[[], asyncio.Protocol] = lambda: BoundedProtocol(
             config, state, {}, process.loop
         )
-        self._is_leaving = asyncio.Event()
+        self._is_leaving, self._is_told_to_leave = asyncio.Event(), False
         async with _lifespan(app):
             self.is_listening = True
             await self._is_leaving.wait()
-            await services.runs.drain(self._settings.drain_seconds)
+            await services.runs.drain(self._of_this_life.drain_seconds)
             self.is_listening = False
             for connection in list(self.connections):
                 connection.transport.close()
@@ -132,7 +144,8 @@ class Replica(Peer):
 
     def leave(self) -> None:
         """Stop gracefully, as by SIGTERM."""
-        if self.process is not None and self.is_listening:
+        if self.process is not None and self.is_listening and not self._is_told_to_leave:
+            self._is_told_to_leave = True
             self._world.tell("fault: SIGTERM", self.name)
             self.process.soon(self._is_leaving.set)
 
@@ -160,6 +173,11 @@ class Replica(Peer):
         contextvars.Context().run(self._engine.dispose)
         _engines[str(self._url)].append(self._engine)
         _apps.append(self._app)
+
+    @property
+    def deaths(self) -> list[float]:
+        """When its processes have ended so far."""
+        return [process.died_at for process, *_ in self._graveyard if process.died_at]
 
     def clear(self) -> None:
         """Forget everything, at the end of the night."""

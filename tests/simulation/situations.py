@@ -6,10 +6,14 @@ moment, it is another night. These find theirs whatever their seed is.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.simulation.plan import Action, Fault, Plan
 
 # Of all calls of the model, as long as the night has faults.
-GOOD, SLOW, BROKEN = (Fault("provider", 0.0, 0, 60.0, how) for how in ("good", "slow", "broken"))
+GOOD, SLOW, CUT, BROKEN, SHORT = (
+    Fault("provider", 0.0, 0, 60.0, how) for how in ("good", "slow", "cut", "broken", "short")
+)
 
 
 def _night(
@@ -19,11 +23,12 @@ def _night(
     pause: float = 0.1,
     quota: int | None = None,
     slots: int = 1,
+    is_spread: bool = False,
 ) -> Plan:
     """A night on two replicas, in which each shell of these users does the same."""
     does = tuple(Action(kind, pause) for kind in actions.split())
     shells = tuple((user, does) for user in users)
-    return Plan(slots - 1, 2, max(users) + 1, (1.0, 1.0), shells, faults, quota)
+    return Plan(slots - 1, 2, max(users) + 1, (1.0, 1.0), shells, faults, quota, is_spread)
 
 
 def _often(kind: str, every: float, seconds: float = 0.0, detail: str = "") -> list[Fault]:
@@ -32,11 +37,21 @@ def _often(kind: str, every: float, seconds: float = 0.0, detail: str = "") -> l
     return [Fault(kind, at, -1, seconds, detail) for at in times]
 
 
+_PROCESSES_DIE_AT_COMMITS = _night(
+    "ask " * 7,
+    SHORT,
+    *(Fault("commit", 0.8 + 2 * n, -1, 0.0, "die after", n % 5) for n in range(15)),
+    users=(0, 1, 2),
+    slots=3,
+)
 _REPLICA_IS_LOST = _night("ask", SLOW, Fault("kill", 8.0, -1, 0.5))
 _ANSWERS_ARE_CANCELLED = _night("ask_and_cancel " * 3, SLOW)
 _REFRESHES_ARE_REPEATED = _night("ask " * 4, GOOD, Fault("duplicate", 1.0, 0, 60.0), pause=6.0)
 _DATABASE_IS_AWAY_FOR_ONE = Fault("database", 0.8, 0, 20.0, "away")  # an orphan after 8 s
 _FIRST_HAS_ALL = Fault("kill", 0.0, 1, 0.7)  # the other one takes connections after a second
+
+_SESSIONS_END = _night("elsewhere " * 4, users=(0, 1, 2))
+_CONVERSATIONS = _night("ask continue ask continue continue", GOOD, users=(0, 0, 1))
 
 SITUATIONS: dict[str, Plan] = {
     "cancel_elsewhere_does_nothing": _ANSWERS_ARE_CANCELLED,
@@ -56,6 +71,13 @@ SITUATIONS: dict[str, Plan] = {
     ),
     "retry_without_key": _night(
         "ask ask", GOOD, *_often("commit", 2.0, detail="lost after"), pause=2.0
+    ),
+    "default_model_is_in_the_digest": _night(
+        "ask ask",
+        CUT,  # and asked again with the same key
+        Fault("rollout", 0.0, -1, 60.0, "settings"),
+        pause=2.0,
+        is_spread=True,
     ),
     "queued_question_is_sent_unseen": _night(
         "ask",
@@ -79,9 +101,33 @@ SITUATIONS: dict[str, Plan] = {
         pause=6.0,
     ),
     "successors_are_random": _REFRESHES_ARE_REPEATED,
+    "unknown_successor_is_theft": _night(
+        "ask " * 4,
+        GOOD,
+        Fault("rollout", 1.0, -1, 25.0, "secret at once"),
+        Fault("duplicate", 1.0, 0, 60.0),
+        pause=6.0,
+    ),
+    "previous_secret_is_ignored": _night(
+        "history " * 6,
+        Fault("rollout", 1.0, -1, 9.0, "secret announced"),
+        users=(0, 0, 1, 1, 2, 2),
+        pause=6.0,
+        is_spread=True,
+    ),
     "others_questions_are_shown": _night("ask snoop"),
     "quota_is_not_checked": _night("ask " * 4, quota=10),
+    "spending_is_remembered": _night("ask " * 4, quota=10),
+    "limits_are_of_each_process": _night("guess guess", users=(0, 1, 2)),
+    "api_tokens_are_remembered": _night("script revoke script revoke", SHORT, users=(0, 1, 2)),
+    "sessions_are_remembered": _SESSIONS_END,
+    "new_password_keeps_sessions": _SESSIONS_END,
+    "turns_of_all_conversations": _CONVERSATIONS,
+    "unfinished_turns_go_along": replace(_CONVERSATIONS, faults=(CUT,)),
+    "system_text_is_not_carried_on": _CONVERSATIONS,
     "ends_are_not_settled": _night("ask"),
+    "reservation_before_its_transaction": _PROCESSES_DIE_AT_COMMITS,
+    "cost_after_the_end": _PROCESSES_DIE_AT_COMMITS,
     "orphans_cost_nothing": _REPLICA_IS_LOST,
     "text_is_not_logged": _REPLICA_IS_LOST,
     "parts_are_lost_at_an_interruption": _REPLICA_IS_LOST,

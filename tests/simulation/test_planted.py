@@ -39,6 +39,19 @@ FOUND_BY: dict[str, int] = {
     "billed_attempt_is_repeated": 1,
     "slot_is_kept": 0,
     "join_repeats_a_character": 0,
+    "reservation_before_its_transaction": 0,
+    "cost_after_the_end": 97,
+    "unknown_successor_is_theft": -1,
+    "previous_secret_is_ignored": 499,
+    "default_model_is_in_the_digest": 21,
+    "limits_are_of_each_process": 24,
+    "spending_is_remembered": 19,
+    "turns_of_all_conversations": 3,
+    "unfinished_turns_go_along": 6,
+    "system_text_is_not_carried_on": 6,
+    "sessions_are_remembered": 24,
+    "api_tokens_are_remembered": -1,
+    "new_password_keeps_sessions": -1,
 }
 MOST_SEEDS = 10_000
 # A night made for a bug finds it with nearly every seed: several that do not are no bad luck.
