@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -63,6 +65,30 @@ def test_a_server_whose_databases_log_is_deleted_refuses_all_and_keeps_what_it_h
     assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
     assert server.stop(0) == 1
     assert len([line for line in server.log if " ERROR " in line]) == 1
+    again = server.again()
+    with person.at(again) as http:
+        assert {row["id"] for row in person.questions(http)} == ids
+    assert again.stop() == 0
+
+
+def test_what_was_in_a_deleted_log_is_saved_though_another_process_has_it_open(
+    fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
+) -> None:
+    """SQLite saves a log when the last process closes it, which may be killed before that."""
+    file = tmp_path / "askcli.db"
+    server = serving(tmp_path, fake, f"sqlite:///{file}")
+    person = new_person(server)
+    code = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM users')"
+    arguments = [sys.executable, "-c", f"{code}; print(flush=True); input()", str(file)]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        other.stdout.readline()
+        ids = {person.ask(f"question {number}").json()["id"] for number in range(9)}
+        for end in ("-wal", "-shm"):
+            file.with_name(file.name + end).unlink()
+        assert person.ask("lost?").status_code == 503
+        assert server.stop(0) == 1
+        other.kill()
     again = server.again()
     with person.at(again) as http:
         assert {row["id"] for row in person.questions(http)} == ids

@@ -60,9 +60,9 @@ class LocalServer(Role):
     def __init__(
         self, socket_path: Path, claim: PidFile, services: Services, idle_seconds: int
     ) -> None:
-        database = services.database
+        self._database = services.database
         self._files = FileIdentities([socket_path, claim.path])
-        self._database_files = DatabaseFiles(database.file)
+        self._database_files = DatabaseFiles(self._database.file)
         self._socket_path = socket_path
         self._claim = claim
         self._runs = services.runs
@@ -100,8 +100,9 @@ class LocalServer(Role):
             # Closing the database saves what is in a log without a name, unless another server has
             # opened it before, and the log of one that was replaced is set aside at the end: the
             # other server waits for the claim.
-            database = self._database_files
-            if database.is_log_intact() and not database.is_replaced():
+            files = self._database_files
+            self._database.has_lost_log = not files.is_log_intact()
+            if not self._database.has_lost_log and not files.is_replaced():
                 self._claim.set_aside(self._runs.active)
             self._is_leaving.set()
 

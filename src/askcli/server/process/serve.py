@@ -123,6 +123,10 @@ class PortServer(Role):
             "The database was deleted or replaced; this server's host must see to it."
         )
 
+    def leaving(self) -> None:
+        """Look once more: another worker may have noticed a loss first."""
+        self.has_lost_database()
+
     def has_lost_database(self) -> bool:
         """Whether a file of the database was deleted or replaced; the first time, log it."""
         if not self._has_lost and not self._are_files_intact():
@@ -137,6 +141,7 @@ class PortServer(Role):
             return False
         if self._database.is_closed or self._files.is_log_intact():
             return True
+        self._database.has_lost_log = True
         self.loss = f"the -wal or -shm file of its database {self._database.file} was deleted"
         self._remedy = "let it end, which saves what was in them"
         return False

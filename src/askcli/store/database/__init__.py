@@ -10,12 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import (
-    AbstractAsyncContextManager,
-    AbstractContextManager,
-    contextmanager,
-    nullcontext,
-)
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -26,7 +21,7 @@ from askcli.errors import DatabaseUnavailable
 from askcli.store import deadline, search
 from askcli.store.database import admission, engines, failures
 from askcli.store.database.group_commit import GroupCommit
-from askcli.store.database.pool import LongUnits, Pool
+from askcli.store.database.pool import LongUnits, Pool, Turn
 from askcli.store.database.unit import Disconnected, Locked, Unit
 
 T = TypeVar("T")
@@ -34,7 +29,6 @@ P = ParamSpec("P")
 Connect = Callable[[], AbstractContextManager[Connection]]
 Work = Callable[[Connection], T]
 RunUnit = Callable[[Unit[T]], Awaitable[T]]
-Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 # A unit of work is over, done or not, so long after it was queued: a request whose database hangs
 # gets its 503 within five seconds. SQLite has more time for its one writer's queue.
@@ -63,6 +57,7 @@ class Database:
         self._writer = GroupCommit(self.transaction) if self.is_sqlite else None
         self._long_entries = LongUnits()
         self.is_closed = False
+        self.has_lost_log = False  # one of the files of SQLite's log was deleted, while it is open
         self.has_failed_to_write = False  # until `check_writing` has succeeded
         # On PostgreSQL, units that wait for a lock have threads of their own: those that need no
         # lock, or another one, do not wait behind them.
@@ -216,5 +211,7 @@ class Database:
         for threads in (self._writer, self._readers, self._waiters):
             if threads is not None:
                 threads.close()
+        if self.has_lost_log:
+            engines.save_log(self._reading)
         self.is_closed = True  # before SQLite removes the files of its log
         self.engine.dispose()

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import QueuePool
 
 from askcli.errors import Failed, Misused
 from askcli.files import private_directory
@@ -98,6 +99,17 @@ def check_exists(url: URL) -> None:
 def log_files(database: Path | None) -> list[Path]:
     """Return SQLite's files with the latest changes, the same while the database is open."""
     return [database.with_name(database.name + end) for end in ("-wal", "-shm") if database]
+
+
+def save_log(engine: Engine) -> None:
+    """Move what is in SQLite's log into the file, by a connection that has the log open.
+
+    SQLite does so when the last process closes the database, unless another one closes it at that
+    moment or is killed: a log whose files were deleted would be lost then.
+    """
+    if isinstance(engine.pool, QueuePool) and engine.pool.checkedin():
+        with suppress(DBAPIError), engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(FULL)")
 
 
 def sqlite(url: URL) -> Engine:

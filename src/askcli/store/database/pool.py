@@ -14,6 +14,7 @@ from askcli.fair_queue import FairQueue
 from askcli.store.database.threads import Threads
 
 T = TypeVar("T")
+Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 _owner: ContextVar[str | None] = ContextVar("owner", default=None)
 
