@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache, partial
 from importlib.resources import files
 from typing import TypeVar
@@ -83,9 +84,16 @@ def _has_hash(password: bytes, expected: bytes) -> bool:
 
 
 def _lower_priority() -> None:
-    """Let the event loop's thread go first, where threads have priorities (Linux)."""
+    """Let the event loop's thread go first, where threads have priorities (Linux).
+
+    It never fails: an executor whose initializer has failed does no work any more.
+    """
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        with suppress(OSError, MemoryError):
+            thread = threading.get_native_id()
+            # Who may not raise a priority is refused any that is higher than its own.
+            niceness = max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
+            os.setpriority(os.PRIO_PROCESS, thread, niceness)
 
 
 @cache
