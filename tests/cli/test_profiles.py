@@ -6,9 +6,12 @@ import json
 import socket
 import subprocess
 
+from askcli.contract.protocol import PROBLEM_JSON
 from tests.support.cli import Cli, NewCli
+from tests.support.hostile import HostileServer, Response
 from tests.support.people import add_user, token_file
 from tests.support.processes import ServerProcess
+from tests.support.right_responses import TOKENS
 from tests.support.secrets import PASSWORD
 
 
@@ -125,3 +128,19 @@ def test_the_local_server_has_no_password_to_change(new_cli: NewCli) -> None:
     done = new_cli().in_process("passwd", "--password-stdin", stdin="a\nb\n")
     assert done.code == 2
     assert "local server" in done.err
+
+
+def test_a_logout_whose_tokens_are_refused_is_none(new_cli: NewCli) -> None:
+    """By a server with another secret or a wrong clock: the session goes on, and so does the login.
+
+    Its refresh tokens are good, so that another try can end it.
+    """
+    problem = {"code": "invalid_token", "title": "The token is not valid", "status": 401}
+    refusal = Response(401, json.dumps(problem).encode(), {"content-type": PROBLEM_JSON})
+    tokens = Response(200, json.dumps(TOKENS).encode(), {"content-type": "application/json"})
+    with HostileServer(lambda _, path: refusal if path == "/api/auth/logout" else tokens) as server:
+        cli = new_cli(ASKCLI_SERVER=server.url)
+        login(cli, "a@b.example")
+        done = cli.in_process("logout")
+    assert (done.code, "Logged out" in done.err) == (4, False), done
+    assert str(TOKENS["refresh_token"]) in token_file(cli).read_text()

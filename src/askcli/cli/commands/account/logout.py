@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -10,9 +9,10 @@ import typer
 from askcli.cli.input import options
 from askcli.cli.output import console
 from askcli.cli.reference import completion_cache
+from askcli.client.api import Api
 from askcli.client.target import Connection
 from askcli.contract.protocol import API_TOKEN_PREFIX
-from askcli.errors import Misused, NotAuthenticated, Refused
+from askcli.errors import InvalidToken, Misused, NotAuthenticated, Refused, TokenExpired
 
 
 def logout(
@@ -47,8 +47,7 @@ def _leave(connection: Connection, *, everywhere: bool) -> None:
         if everywhere:
             api.end_sessions()
         elif not is_token:
-            with suppress(NotAuthenticated, Refused):  # the session has ended already
-                api.logout()
+            _end_session(api)
     if not settings.token:
         with connection.credentials.update(key) as entry:
             entry.remove()
@@ -57,3 +56,12 @@ def _leave(connection: Connection, *, everywhere: bool) -> None:
     console.note(f"Logged out of {what}.")
     if is_token:
         console.note("The token itself is still valid; `askcli token revoke` ends it.")
+
+
+def _end_session(api: Api) -> None:
+    try:
+        api.logout()
+    except (InvalidToken, TokenExpired):  # by a wrong clock or secret: the session goes on
+        raise
+    except (NotAuthenticated, Refused):  # it has ended already
+        pass
