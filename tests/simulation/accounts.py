@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from base64 import urlsafe_b64decode
 from contextlib import suppress
 
@@ -14,7 +13,15 @@ from askcli.errors import AskcliError, InvalidCredentials, NotAuthenticated, Not
 from tests.simulation.at_shell import AtShell
 from tests.simulation.network import ADDRESS
 from tests.simulation.shell import Shell
-from tests.simulation.users import PASSWORD, TIMEOUT, ApiToken, Asked
+from tests.simulation.users import (
+    PASSWORD,
+    TIMEOUT,
+    ApiToken,
+    Asked,
+    Spans,
+    expiring_token,
+    virtual_time,
+)
 
 
 class Accounts(AtShell):
@@ -73,7 +80,11 @@ class Accounts(AtShell):
             api.questions(limit=1)  # another shell may have ended it
         self._world.tell("has a second session")
         way = self._random.choice((self._leave_there, self._end_from_here, self._change_password))
-        way(tokens["access_token"])
+        try:
+            way(tokens["access_token"])
+        except NotAuthenticated as error:  # a clock is wrong, or another shell has ended it
+            self._world.tell(f"cannot end it: {error.code}")
+            return
         self.user.ended.append(tokens["access_token"])
         self._must_be_refused(tokens["access_token"], "the token of a session that was ended")
         transport = Transport(parse_address(ADDRESS), TIMEOUT)
@@ -86,7 +97,7 @@ class Accounts(AtShell):
         self.user.wrong.append(f"{self.name} has refreshed a session that was ended")
 
     def _leave_there(self, token: str) -> None:
-        with self.user.api(token) as api, suppress(NotAuthenticated):  # by another shell
+        with self.user.api(token) as api:
             api.logout()
         self._world.tell("has logged out there")
 
@@ -126,11 +137,36 @@ class Accounts(AtShell):
     def _guess(self, shell: Shell, _: list[Asked]) -> None:
         """Try wrong passwords."""
         for _number in range(6):
-            began = time.monotonic()
+            began = virtual_time()
             with self.user.api() as api:
                 try:
                     api.login(self.user.email, "a wrong password of the simulation")
                 except InvalidCredentials:
-                    self.user.guesses.append((began, time.monotonic()))
+                    self.user.guesses.append((began, virtual_time()))
                 except AskcliError as error:
                     self._world.tell(f"guesses in vain: {error.code}")
+
+    def _refresh(self, shell: Shell, _: list[Asked]) -> None:
+        """Refresh a second session again and again."""
+        with self.user.api() as api:
+            refresh_token = self.user.open_session(api)["refresh_token"]
+        uses: Spans = []
+        self.user.refreshes.append(uses)
+        for _number in range(13):
+            transport, began = Transport(parse_address(ADDRESS), TIMEOUT), virtual_time()
+            try:
+                refresh_token = auth.refresh(transport, refresh_token)["refresh_token"]
+            finally:
+                transport.close()
+            uses.append((began, virtual_time()))
+
+    def _expiring(self, shell: Shell, _: list[Asked]) -> None:
+        """Use a token that expires."""
+        began, is_good = virtual_time(), True
+        with self.user.api(expiring_token(self.user.number)) as api:
+            try:
+                api.questions(limit=1)
+            except NotAuthenticated:
+                is_good = False
+        self._world.tell(f"has a token that is {'good' if is_good else 'refused'}")
+        self.user.uses_of_expiring.append((began, virtual_time(), is_good))

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from askcli.errors import AskcliError, NotAuthenticated
+from askcli.errors import AskcliError, NotAuthenticated, RateLimited
+from askcli.settings import Rate
 from tests.simulation import conversations
 from tests.simulation.databases import Rows
 from tests.simulation.shell import Shell
-from tests.simulation.users import Asked, User
+from tests.simulation.users import EXPIRES_AT, Asked, Spans, User
 from tests.simulation.world import Clock
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 # Clocks whose rates differ by 4 % are within five seconds for so long.
 DRIFT_SECONDS = 120.0
+CLOCKS_DIFFER = 5.0  # at most, until then
 # How no command ever ends, whatever happens.
 NEVER = {"bad_response", "server_error", "failed", "idempotency_key_reused"}
 
@@ -34,7 +36,7 @@ def wrong(stage: Stage) -> list[str]:
         *_usage(stage),
         *_sessions(stage),
         *conversations.wrong(stage),
-        *_guesses(stage),
+        *_limits(stage),
         *_rest(stage),
     ]
 
@@ -193,20 +195,39 @@ def _sessions(stage: Stage) -> Iterator[str]:
         yield from (refusal for user in stage.users for refusal in user.refusals)
 
 
-def _guesses(stage: Stage) -> Iterator[str]:
-    """No more passwords are tried than the limit allows, on all replicas together.
-
-    Of two guesses the earlier one was counted after it was sent, and the later before its reply.
-    """
-    rate = stage.replicas[0].settings.login_limit
+def _limits(stage: Stage) -> Iterator[str]:
+    """No limit is exceeded: on all replicas together, but for that on open streams."""
+    settings = stage.replicas[0].settings
     for user in stage.users:
-        for begin, _ in user.guesses:
-            for _, end in user.guesses:
-                if any(sent <= end and begin <= known for sent, known in user.resets):
-                    continue
-                count = sum(begin <= sent and known <= end for sent, known in user.guesses)
-                if count > rate.count + (end - begin) * rate.count / rate.seconds:
-                    yield f"{count} guesses of user {user.number} in {end - begin:.1f} s"
+        yield from _too_often(user, "guesses", user.guesses, user.resets, settings.login_limit)
+        for uses in user.refreshes:
+            yield from _too_often(user, "refreshes", uses, [], settings.refresh_limit)
+        yield from _expiry(stage, user)
+    most = stage.network.most_streams
+    if most > (stage.plan.streams or most):
+        yield f"a user has had {most} streams open at a replica"
+
+
+def _too_often(user: User, what: str, uses: Spans, resets: Spans, rate: Rate) -> Iterator[str]:
+    """Compare with the rate. Each use was counted after it was sent, and before its reply."""
+    for begin, _ in uses:
+        for _, end in uses:
+            if any(sent <= end and begin <= known for sent, known in resets):
+                continue
+            count = sum(begin <= sent and known <= end for sent, known in uses)
+            if count > rate.count + (end - begin) * rate.count / rate.seconds:
+                yield f"{count} {what} of user {user.number} in {end - begin:.1f} s"
+
+
+def _expiry(stage: Stage, user: User) -> Iterator[str]:
+    """A token that expires is good before, and not after."""
+    if "jump" in {fault.kind for fault in stage.plan.faults}:
+        return
+    for begin, end, is_good in user.uses_of_expiring:
+        if begin > EXPIRES_AT + CLOCKS_DIFFER and is_good:
+            yield f"a token of user {user.number} was good {begin - EXPIRES_AT:.1f} s after its end"
+        if end < EXPIRES_AT - CLOCKS_DIFFER and not is_good:
+            yield f"a token of user {user.number} was refused before its end"
 
 
 def is_at_rest(stage: Stage) -> bool:
@@ -247,6 +268,7 @@ def last_looks(stage: Stage) -> list[Shell]:
 def _look(stage: Stage, user: User) -> Any:
     def look(shell: Shell) -> None:
         try:
+            _wait_for_limit(user, shell)
             with user.api() as api:
                 items = {item["id"]: item for item in api.questions(limit=100)["items"]}
         except AskcliError as error:
@@ -265,6 +287,14 @@ def _look(stage: Stage, user: User) -> Any:
         user.wrong += [f"{question_id} is not in the history" for question_id in missing]
 
     return look
+
+
+def _wait_for_limit(user: User, shell: Shell) -> None:
+    with user.api() as api:
+        try:
+            api.user()
+        except RateLimited as error:
+            shell.sleep(error.retry_after or 0)
 
 
 def states(stage: Stage) -> Counter[str]:

@@ -6,17 +6,21 @@ import os
 import shutil
 import sqlite3
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import bcrypt
 from sqlalchemy import Connection
 
+from askcli.services.auth.tokens import hash_token
 from askcli.services.clock import new_id, now
 from askcli.store.database import Database
-from askcli.store.queries import users
+from askcli.store.queries import api_tokens, users
 from tests.simulation import seams
-from tests.simulation.users import PASSWORD
+from tests.simulation.users import EXPIRES_AT, PASSWORD, email, expiring_token
+from tests.simulation.world import EPOCH
 from tests.support.databases import migrated
 
 if TYPE_CHECKING:
@@ -133,6 +137,20 @@ def _fill(url: str) -> None:
 def _add_users(connection: Connection) -> None:
     password_hash = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(seams.CHEAPEST)).decode()
     for number in range(MAX_USERS):
-        email = f"user{number}@example.org"
-        row: dict[str, Any] = {"id": new_id(), "name": email, "email": email, "email_key": email}
+        key = email(number)
+        row: dict[str, Any] = {"id": new_id(), "name": key, "email": key, "email_key": key}
         users.add(connection, row | {"password_hash": password_hash, "created_at": now()})
+        api_tokens.add(connection, _expiring(number, row["id"]))
+
+
+def _expiring(number: int, user_id: UUID) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "user_id": user_id,
+        "name": "expires",
+        "token_hash": hash_token(expiring_token(number)),
+        "scopes": "read",
+        "created_at": now(),
+        "expires_at": datetime.fromtimestamp(EPOCH + EXPIRES_AT, UTC),
+        "last_used_at": None,
+    }

@@ -42,6 +42,7 @@ class Network:
         self.peers = peers
         self.is_spread = is_spread
         self.connections: list[Connection] = []
+        self.most_streams = 0  # that one user has had open at one replica
         self.slow = 0.0  # further seconds of latency at most
         # The direction in which nothing arrives now, "to" or "from" the server: TCP sends it again.
         self.swallowed = ""
@@ -62,8 +63,14 @@ class Network:
             self.duplicates -= 1
             others = [peer for peer in up if peer is not connection.peer]
             connection.twin = Connection(self, self.world.random.choice(others), None)
+            connection.twin.owner = connection.owner
             self.world.tell(f"fault: its requests go to {connection.twin.peer.name} as well")
         return connection
+
+    def count_streams(self, opened: Connection) -> None:
+        """Count the event streams at the replica and of the user of one that has begun."""
+        those = [c for c in opened.peer.connections if c.is_streaming and c.owner == opened.owner]
+        self.most_streams = max(self.most_streams, len(those))
 
     def hold(self, connection: Connection, direction: str, arrive: Callable[[], object]) -> None:
         """Keep what does not arrive now."""
@@ -89,6 +96,8 @@ class Connection:
     def __init__(self, network: Network, peer: Peer, shell: Shell | None) -> None:
         self.peer = peer
         self.twin: Connection | None = None
+        self.owner = shell.name[:6] if shell else ""  # the user
+        self.is_streaming = False
         self._network = network
         self._shell = shell
         self._received = b""
@@ -153,6 +162,11 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         """Send from the server to the shell."""
+        if data.startswith(b"HTTP/1.1 200") and b"text/event-stream" in data:
+            self.is_streaming = True
+            self._network.count_streams(self)
+        if self.is_streaming and data.endswith(b"0\r\n\r\n"):
+            self.is_streaming = False
         self.carry("from", lambda: self._take(data, "open"))
 
     def send_end(self, state: str) -> None:

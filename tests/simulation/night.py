@@ -26,7 +26,7 @@ from tests.simulation.world import Clock, Stuck, World
 
 HEALED = SECONDS + 25.0  # when the last fault has ended
 LATEST = 1500.0  # when all users must have an end
-LOGIN_LIMIT = Rate(4, 20)
+LOGIN_LIMIT, REFRESH_LIMIT = Rate(4, 20), Rate(10, 40)
 REST = 90.0  # seconds in which everything comes to rest after that
 
 
@@ -56,6 +56,8 @@ class Stage:
             Replica(world, number + 1, settings, self.provider, Clock(rate))
             for number, rate in enumerate(plan.rates)
         ]
+        for replica in self.replicas:
+            replica.most_streams = plan.streams
         self.network = Network(world, list(self.replicas), is_spread=plan.is_spread)
         self.users = [User(number, directory / f"home{number}") for number in range(plan.users)]
         self.people: list[Person] = []
@@ -67,7 +69,7 @@ class Stage:
             replica.start()
         for number, (user, actions) in enumerate(self.plan.shells):
             first = [u for u, _ in self.plan.shells].index(user)
-            name = f"user-{user}{'abc'[number - first]}"
+            name = f"user-{user}{'abcdef'[number - first]}"
             own = self.users[user]
             person = Person(self.world, own, self.users, name, actions, self.open_shell)
             self.people.append(person)
@@ -151,6 +153,7 @@ def _settings(databases: Databases, plan: Plan) -> Settings:
         access_token_seconds=35,  # the client refreshes 30 s before that
         refresh_grace_seconds=5,
         login_limit=LOGIN_LIMIT,
+        refresh_limit=REFRESH_LIMIT,
         quota_tokens_day=plan.quota,
         max_running=1 + plan.seed % 3,
         orphan_seconds=8,

@@ -31,7 +31,7 @@ KINDS = {
 ACTIONS = {
     "ask": 12,
     "continue": 5,
-    "script": 2,
+    "script": 3,
     "ask_and_cancel": 4,
     "ask_and_delete": 2,
     "rejoin": 3,
@@ -39,10 +39,12 @@ ACTIONS = {
     "delete": 1,
     "history": 1,
     "snoop": 1,
-    "revoke": 1,
-    "elsewhere": 1,
+    "revoke": 2,
+    "elsewhere": 2,
     "log_out": 1,
     "guess": 1,
+    "refresh": 1,
+    "expiring": 1,
 }
 DETAILS = {
     "database": ("away", "locked", "full", "readonly"),
@@ -91,6 +93,7 @@ class Plan:
     faults: tuple[Fault, ...]
     quota: int | None
     is_spread: bool = False  # the balancer passes each request to any replica, not each connection
+    streams: int | None = None  # that a user may have open at a replica, where not as many as ever
 
     def without(self, faults: set[int]) -> Plan:
         """The same night without these faults, by number."""
@@ -127,8 +130,9 @@ def draw(seed: int) -> Plan:
     rates = tuple(random.choice((1.0, 1.0, random.uniform(0.98, 1.02))) for _ in range(replicas))
     quota = random.choice((None, None, None, random.randint(10, 90)))
     is_spread = random.random() < 0.25
+    streams = random.choice((None, None, None, None, 1, 2))
     by_time = tuple(sorted(faults, key=lambda fault: fault.at))
-    return Plan(seed, replicas, users, rates, shells, by_time, quota, is_spread)
+    return Plan(seed, replicas, users, rates, shells, by_time, quota, is_spread, streams)
 
 
 def _actions(random: Random, count: int) -> tuple[Action, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
@@ -105,3 +106,15 @@ def _sessions_are_remembered() -> Any:
 def _new_password_keeps_sessions() -> Any:
     """The other sessions go on after a change of the password."""
     return patch.object(sessions, "end_all", lambda *_, **__: 0)
+
+
+def _expiry_is_looked_at_once() -> Any:
+    """An API token that was valid once is looked up, and its expiry not compared any more."""
+    check = Authentication._check_api_token
+
+    def lax(self: Any, connection: Any, token_hash: str, checked: Any) -> None:
+        times = (lambda: datetime.min.replace(tzinfo=UTC)) if token_hash in self._callers else now
+        with patch.object(authentication, "now", times):
+            check(self, connection, token_hash, checked)
+
+    return patch.object(Authentication, "_check_api_token", lax)

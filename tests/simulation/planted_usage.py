@@ -12,6 +12,7 @@ from askcli.fair_queue import FairQueue
 from askcli.services.auth.rate_limits import RateLimits
 from askcli.services.questions.asking import Questions
 from askcli.services.runs import retries
+from askcli.services.runs.open_streams import OpenStreams
 from askcli.services.runs.storage import AnswerStorage
 from askcli.services.usage import quotas
 from askcli.services.usage.metering import Metering
@@ -109,3 +110,25 @@ def _spending_is_remembered() -> Any:
         return known.setdefault(name, spent(connection, user_id, *periods))
 
     return patch.object(usage, "spent", remembering)
+
+
+def _refreshes_have_no_limit() -> Any:
+    """The limit on refreshes is looked at by the process that has refused one."""
+    take = RateLimits.take
+
+    def take_others(self: Any, connection: Any, *required: Any) -> None:
+        take(self, connection, *(limit for limit in required if limit.name != "refresh"))
+
+    return patch.object(RateLimits, "take", take_others)
+
+
+def _end_of_a_stream_frees_two() -> Any:
+    """With a stream that ends, the oldest other one of its user counts no more."""
+    discard = OpenStreams._discard
+
+    def discard_two(self: Any, user_id: Any, key: Any) -> None:
+        discard(self, user_id, key)
+        if streams := self._streams.get(user_id):
+            discard(self, user_id, next(iter(streams)))
+
+    return patch.object(OpenStreams, "_discard", discard_two)

@@ -43,6 +43,7 @@ class Replica(Peer):
     def __init__(
         self, world: World, number: int, settings: Settings, provider: Provider, clock: Clock
     ) -> None:
+        self.most_streams: int | None = None
         self.name = f"replica-{number}"
         self._url = engines.parse_url(settings.database_url)
         self._kind = self._url.get_backend_name()
@@ -101,6 +102,8 @@ class Replica(Peer):
         ):
             services = bootstrap.build(self.settings)
         self._of_this_life = self.settings
+        if self.most_streams:
+            services.streams._most = self.most_streams
         self.disk.take(self._engine)
         if self._app is None:
             self._app = create_app(services, Activity(), None, lambda: None, ())

@@ -52,6 +52,9 @@ FOUND_BY: dict[str, int] = {
     "sessions_are_remembered": 24,
     "api_tokens_are_remembered": -1,
     "new_password_keeps_sessions": -1,
+    "refreshes_have_no_limit": 15,
+    "end_of_a_stream_frees_two": -1,
+    "expiry_is_looked_at_once": -1,
 }
 MOST_SEEDS = 10_000
 # A night made for a bug finds it with nearly every seed: several that do not are no bad luck.

@@ -14,11 +14,28 @@ from askcli.client.credentials import Credentials
 from askcli.client.http.address import parse_address
 from askcli.client.http.transport import Transport
 from askcli.client.login import GivenToken, SavedLogin
+from askcli.contract.protocol import API_TOKEN_PREFIX
 from askcli.errors import InvalidCredentials
 from tests.simulation.network import ADDRESS
 
 TIMEOUT = 600
 PASSWORD = "a password of the simulation"
+EXPIRES_AT = 8.0  # in virtual time: an API token that each user has from the beginning
+
+Spans = list[tuple[float, float]]  # each from when something was sent until its reply
+
+
+def virtual_time() -> float:
+    return time.monotonic() - 1000.0
+
+
+def email(number: int) -> str:
+    return f"user{number}@example.org"
+
+
+def expiring_token(number: int) -> str:
+    """The API token of a user that expires."""
+    return f"{API_TOKEN_PREFIX}that-expires-{number}"
 
 
 @dataclass
@@ -86,14 +103,16 @@ class User:
     purges: int = 0  # of API tokens by a new password, which have begun or ended
     ended: list[str] = field(default_factory=list)  # access tokens of sessions that are over
     wrong: list[str] = field(default_factory=list)  # what must not have happened
-    guesses: list[tuple[float, float]] = field(default_factory=list)  # that were let in
+    guesses: Spans = field(default_factory=list)  # that were let in
+    refreshes: list[Spans] = field(default_factory=list)  # of each of some sessions
+    uses_of_expiring: list[tuple[float, float, bool]] = field(default_factory=list)
     # When the right password was sent, and when it was known what came of it.
-    resets: list[tuple[float, float]] = field(default_factory=list)
+    resets: Spans = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)  # of tokens that had not expired
 
     @property
     def email(self) -> str:
-        return f"user{self.number}@example.org"
+        return email(self.number)
 
     def api(self, token: str | None = None) -> Api:
         """The API for the login of this machine, or for a token."""
@@ -117,10 +136,10 @@ class User:
     def with_password(self, passwords: Sequence[str], act: Callable[[str], Any]) -> Any:
         """Do what takes a password, with the newest one that is right."""
         for password in reversed(passwords):
-            began, end = time.monotonic(), math.inf
+            began, end = virtual_time(), math.inf
             try:
                 result = act(password)
-                end = time.monotonic()
+                end = virtual_time()
                 return result
             except InvalidCredentials:
                 end = began
