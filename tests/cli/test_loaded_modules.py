@@ -39,7 +39,8 @@ client.api client.auth client.credentials client.credentials_format client.http 
 client.http.bounded client.http.deadline client.http.direct client.http.events client.http.heads
 client.http.network client.http.reviving client.http.transport client.login client.server_entry
 client.target contract contract.bounded_json contract.health contract.limits contract.protocol
-contract.shapes contract.validation files problems settings settings.*"""
+contract.shapes contract.validation files problems settings settings.fields
+settings.loopback settings.parsers settings.registration settings.sources"""
 ASK = """cli.commands.ask cli.commands.ask.answering cli.commands.ask.command cli.input.attachments
 cli.input.last_conversation cli.input.question cli.input.question_ids cli.input.stdin
 cli.output.answer cli.output.output_file cli.reference.completion_cache client.resume"""

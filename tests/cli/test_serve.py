@@ -43,6 +43,26 @@ def test_a_wrong_connection_string_is_told_without_its_password(
         assert "hunter2" not in done.err
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTP_PROXY", "http://u:hunter2#x@127.0.0.1:1"),
+        ("HTTPS_PROXY", "http://u:hunter2/x@127.0.0.1:1"),
+        ("ALL_PROXY", "http://u:22/hunter2@127.0.0.1:1"),
+        ("ALL_PROXY", "ftp://u:hunter2@127.0.0.1:1"),
+    ],
+)
+def test_a_proxy_that_is_none_is_told_to_the_host_without_its_password(
+    new_cli: NewCli, name: str, value: str
+) -> None:
+    base = "https://api.example.invalid"
+    cli = new_cli(ANTHROPIC_API_KEY="sk", ANTHROPIC_BASE_URL=base, **{name: value})
+    done = cli("serve", "--port", "0")
+    assert (done.code, done.err.count("\n")) == (2, 1), done
+    assert f"error: {name} is not the URL of a proxy" in done.err
+    assert "hunter2" not in done.err
+
+
 def test_postgresql_is_migrated_by_its_host(
     new_database: NewDatabase, new_cli: NewCli, fake: FakeAnthropic
 ) -> None:

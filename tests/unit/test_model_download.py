@@ -104,6 +104,15 @@ class EndlessHandler(BaseHTTPRequestHandler):
         pass
 
 
+def test_a_proxy_that_is_none_is_named_without_its_password(
+    model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://user:hunter2#x@127.0.0.1:1")
+    elsewhere = dataclasses.replace(model, url="http://models.example.invalid/model")
+    with pytest.raises(Misused, match="HTTP_PROXY is not the URL of a proxy"):
+        download.fetch(elsewhere, tmp_path / "data", lambda _: None)
+
+
 def test_a_source_that_sends_more_than_the_promised_size_is_left(
     model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from askcli.errors import Misused
+from askcli.settings.loopback import is_on_loopback
 
 if TYPE_CHECKING:
     from askcli.answerers.base import Answerer
@@ -32,7 +33,10 @@ def kind(settings: Settings) -> str:
 
 
 def build(settings: Settings) -> Answerer:
-    """Return the answerer; nothing is imported, opened or loaded yet."""
+    """Return the answerer; nothing is imported, opened or loaded yet.
+
+    Raises Misused when none is available, or when a variable that it needs names no proxy.
+    """
     chosen = kind(settings)
     if chosen == "scripted":
         from askcli.answerers.scripted import ScriptedAnswerer
@@ -44,7 +48,10 @@ def build(settings: Settings) -> Answerer:
 
         return LocalAnswerer(choose(settings.local_model, settings.data_dir))
     from askcli.answerers.anthropic import AnthropicAnswerer
+    from askcli.settings import proxies
 
+    if not is_on_loopback(settings.anthropic_base_url):
+        proxies.check()
     return AnthropicAnswerer(
         settings.anthropic_api_key or "",
         settings.anthropic_base_url,

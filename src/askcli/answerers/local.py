@@ -7,6 +7,7 @@ so a local answer uses the same client as one from Anthropic.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 from collections.abc import AsyncGenerator
@@ -19,6 +20,8 @@ from askcli.answerers.messages_api.messages import MessagesClient
 from askcli.contract.shapes import Model
 from askcli.errors import ProviderFailed
 from askcli.local_models.catalogue import Choice
+
+log = logging.getLogger("askcli.provider")
 
 MAX_TOKENS = 2_048
 
@@ -89,7 +92,7 @@ class LocalAnswerer:
                 try:
                     self._engine = await asyncio.to_thread(_load, self._choice, key)
                 except RuntimeError as error:  # no thread can be started
-                    raise _not_loaded(self._choice) from error
+                    raise _not_loaded(self._choice, error) from error
                 self._client = MessagesClient(key, self._engine.listening_address, 10)
             return self._client
 
@@ -103,10 +106,11 @@ def _load(choice: Choice, key: str) -> Any:
         (xllamacpp,) = load("xllamacpp")
         return xllamacpp.Server(_parameters(xllamacpp, choice, key))
     except Exception as error:  # the binding raises bare RuntimeError, or worse
-        raise _not_loaded(choice) from error
+        raise _not_loaded(choice, error) from error
 
 
-def _not_loaded(choice: Choice) -> ProviderFailed:
+def _not_loaded(choice: Choice, error: Exception) -> ProviderFailed:
+    log.error("the local model cannot be loaded: %s: %s", type(error).__name__, error)
     return ProviderFailed(f"The local model {choice.path.name} cannot be loaded.")
 
 

@@ -83,13 +83,15 @@ def _from_url(url: str, unfinished: Path, size: int, progress: Progress) -> bool
     """Download from `url` into `unfinished`; return whether the file is complete."""
     import httpx2
 
+    from askcli.settings import proxies
+
     start = unfinished.stat().st_size if unfinished.exists() else 0
     headers = {"Range": f"bytes={start}-"} if start else {}
     timeout = httpx2.Timeout(30, connect=5)
+    with proxies.checked():
+        client = httpx2.Client(timeout=timeout, follow_redirects=True)
     try:
-        with httpx2.stream(
-            "GET", url, headers=headers, timeout=timeout, follow_redirects=True
-        ) as r:
+        with client, client.stream("GET", url, headers=headers) as r:
             if r.status_code not in (200, 206):
                 return False
             with unfinished.open("ab" if r.status_code == 206 else "wb") as file:

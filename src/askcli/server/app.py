@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import traceback
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,7 @@ from starlette.routing import Route
 
 from askcli import __version__
 from askcli.answerers.base import Answerer
+from askcli.errors import AskcliError
 from askcli.server import openapi, problems
 from askcli.server.bootstrap import Services
 from askcli.server.http import cross_origin, etag
@@ -24,6 +26,8 @@ from askcli.server.http.trusted_hosts import Hosts
 from askcli.server.routes import auth, health, history, models, questions, sessions, tokens, users
 
 log = logging.getLogger("askcli.server")
+
+_NOT_WARMED = "the answerer could not be warmed; the first question will try again: %s"
 
 
 def create_app(
@@ -87,7 +91,10 @@ async def _warm(answerer: Answerer) -> None:
     """Load what the first answer needs, beside the first requests."""
     try:
         await answerer.warm()
-    except Exception:
-        log.exception("the answerer could not be warmed; the first question will try again")
+    except AskcliError as error:  # its cause, which may quote a password, is logged where it came
+        log.error(_NOT_WARMED, error.detail)
+    except Exception as error:  # noqa: BLE001 - its text may quote a password, too
+        stack = "".join(traceback.format_tb(error.__traceback__))
+        log.error(_NOT_WARMED, f"{type(error).__name__}\n{stack}")
     # The SDK alone is some hundred thousand objects, and they stay: no collection looks at them.
     gc.freeze()

@@ -24,3 +24,10 @@ def is_loopback(host: str) -> bool:
     except ValueError:
         return False
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def is_on_loopback(url: str | None) -> bool:
+    """Whether connections to a URL, if there is one, stay on this machine."""
+    from urllib.parse import urlsplit  # most commands have no URL
+
+    return is_loopback(urlsplit(url or "").hostname or "")

@@ -57,7 +57,7 @@ def translate(error: Exception) -> AskcliError:
         return ProviderFailed("The model's provider cannot be reached; try again later.")
     if isinstance(error, NotSent):
         *_, first = error, *_causes(error)
-        _log_place(first)
+        log_place(first)
         return ProviderFailed("The server could not send the question; try again later.")
     if isinstance(error, anthropic.APIStatusError):
         return _from_status(error)
@@ -68,12 +68,12 @@ def translate(error: Exception) -> AskcliError:
         log.warning("the answer could not be read: %s in %s", type(error).__name__, where)
         return ProviderFailed(NO_ANSWER)
     if not isinstance(error, (anthropic.APIConnectionError, OSError, *_errors_of_transport())):
-        _log_place(error)
+        log_place(error)
     return Interrupted("The connection to the model broke off; ask again.")
 
 
-def _log_place(error: BaseException) -> None:
-    """Log an error that nobody expects, without its text."""
+def log_place(error: BaseException) -> None:
+    """Log an error that nobody expects, without its text, which may quote a URL or a response."""
     stack = "".join(traceback.format_tb(error.__traceback__))
     log.error("unexpected %s of the SDK:\n%s", type(error).__name__, stack)
 

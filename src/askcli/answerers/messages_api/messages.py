@@ -12,9 +12,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import httpx2
 
@@ -22,10 +21,11 @@ from askcli.answerers.base import Piece, Request
 from askcli.answerers.loading import load
 from askcli.answerers.messages_api.answer_reader import AnswerReader
 from askcli.answerers.messages_api.bounded import bound, parts
-from askcli.answerers.messages_api.failures import translate
+from askcli.answerers.messages_api.failures import log_place, translate
 from askcli.answerers.messages_api.requests import Requests
 from askcli.errors import AskcliError, ProviderFailed
-from askcli.settings.loopback import is_loopback
+from askcli.settings import proxies
+from askcli.settings.loopback import is_on_loopback
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -75,26 +75,38 @@ class MessagesClient:
                 try:
                     self._client, self._http = await self._opened()
                 except Exception as error:
-                    log.error("the SDK cannot be loaded: %s: %s", type(error).__name__, error)
+                    if isinstance(error, AskcliError):
+                        log.error("the SDK cannot be loaded: %s", error.detail)
+                    else:
+                        log_place(error)
                     raise ProviderFailed(NOT_LOADED) from error
             return self._client, self._http
 
     async def _opened(self) -> tuple[AsyncAnthropic, httpx2.AsyncClient]:
         names = "anthropic", "askcli.answerers.messages_api.connections"
-        sdk, connections = await asyncio.to_thread(load, *names)
-        http = sdk.DefaultAioHttpClient(
-            trust_env=not is_loopback(urlsplit(self._base_url or "").hostname or ""),
-            event_hooks={"request": [self._requests.note], "response": [bound]},
-            # A redirected request may have been taken, and the key is for one address.
-            follow_redirects=False,
-            limits=httpx2.Limits(max_connections=1000, keepalive_expiry=IDLE_SECONDS),
-        )
+        try:
+            sdk, connections = await asyncio.to_thread(load, *names)
+        except Exception as error:  # of a file or a thread: no URL has been looked at
+            raise AskcliError(f"{type(error).__name__}: {error}") from error
+        http = self._http_client(sdk)
         try:
             connections.bound_connections(http)
             return self._sdk_client(sdk, http), http
         except Exception:
             await http.aclose()
             raise
+
+    def _http_client(self, sdk: Any) -> httpx2.AsyncClient:
+        is_near = is_on_loopback(self._base_url)
+        with nullcontext() if is_near else proxies.checked(needs_socks=False):
+            client: httpx2.AsyncClient = sdk.DefaultAioHttpClient(
+                trust_env=not is_near,
+                event_hooks={"request": [self._requests.note], "response": [bound]},
+                # A redirected request may have been taken, and the key is for one address.
+                follow_redirects=False,
+                limits=httpx2.Limits(max_connections=1000, keepalive_expiry=IDLE_SECONDS),
+            )
+        return client
 
     def _sdk_client(self, sdk: Any, http: httpx2.AsyncClient) -> AsyncAnthropic:
         client: AsyncAnthropic = sdk.AsyncAnthropic(

@@ -160,7 +160,7 @@ def _direct(address: Address, revive: Callable[[], object] | None) -> httpx2.Bas
 
 
 def _checked_proxies() -> AbstractContextManager[None]:
-    from askcli.client.http import proxies  # not needed on loopback
+    from askcli.settings import proxies  # not needed on loopback
 
     return proxies.checked()
 
