@@ -28,6 +28,7 @@ MAX_WAITING = 32
 NICENESS = 10
 
 _full = partial(Unavailable, "Too many people log in just now; try again.", retry_after=5)
+_no_thread = partial(Unavailable, "No password can be checked now; try again.", retry_after=5)
 
 
 class Passwords:
@@ -57,7 +58,11 @@ class Passwords:
     async def _run(self, work: Callable[[], T]) -> T:
         site = request_info.current().site or ""
         async with self._queue.turn(site):
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            try:
+                result = asyncio.get_running_loop().run_in_executor(self._pool, work)
+            except (RuntimeError, MemoryError) as error:  # no thread can be started
+                raise _no_thread() from error
+            return await result
 
     def close(self) -> None:
         """Wait for the hashes under way."""
