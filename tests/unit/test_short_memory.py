@@ -69,13 +69,15 @@ def test_units_that_wait_are_watched_after_a_timer_that_could_not_be_set(
         threads, go_on = Threads(2, "test"), threading.Event()
         long = threads.run(lambda: go_on.wait(60))
         fail_once(monkeypatch, asyncio.get_running_loop(), "call_later")
+        done = list[int]()
         with pytest.raises(MemoryError):
-            threads.run(lambda: 1)
+            threads.run(lambda: done.append(1))
         try:  # by another thread, which is woken for it
             assert await asyncio.wait_for(threads.run(lambda: 2), 20) == 2
         finally:
             go_on.set()
         assert await long
+        assert done == []  # what was refused is not done later
         threads.close()
 
     asyncio.run(scenario())
@@ -151,5 +153,20 @@ def test_a_unit_that_a_thread_has_taken_is_not_refused(monkeypatch: pytest.Monke
 
         monkeypatch.setattr(threads, "_wake", wake)
         assert await asyncio.wait_for(threads.run(lambda: 1), 20) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_unit_that_no_thread_can_be_made_for_is_not_done_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        threads, done = Threads(1, "test"), list[int]()
+        fail_once(monkeypatch, threads, "_start")
+        with pytest.raises(MemoryError):
+            threads.run(lambda: done.append(1))
+        await asyncio.wait_for(threads.run(lambda: done.append(2)), 20)
+        assert done == [2]
+        threads.close()
 
     asyncio.run(scenario())

@@ -17,7 +17,6 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from askcli.errors import DatabaseUnavailable
 from askcli.store.database import failures
 from askcli.store.database.pool import Turns
 from askcli.store.database.threads import Threads
@@ -87,7 +86,7 @@ class GroupCommit:
             try:
                 # A call for each: those whose units were in an earlier one's group find no more.
                 self._thread.run(self._commit_next)
-            except (DatabaseUnavailable, RuntimeError, MemoryError):
+            except BaseException:
                 with suppress(ValueError):  # a thread that has ended since has taken it
                     self._queue.remove(member)
                     raise

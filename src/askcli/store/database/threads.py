@@ -17,7 +17,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
-from askcli.errors import DatabaseUnavailable
 from askcli.store.database.failures import no_thread
 
 log = logging.getLogger("askcli.store")
@@ -55,7 +54,8 @@ class Threads:
     def run(self, work: Callable[[], T]) -> asyncio.Future[T]:
         """Do the work in one of the threads; a unit whose future is cancelled is not begun.
 
-        Raises DatabaseUnavailable, and the unit is not done, where not one thread can be started.
+        Raises DatabaseUnavailable where not one thread can be started. Whatever it raises, the unit
+        is not done.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
@@ -65,9 +65,14 @@ class Threads:
             unit = _Unit(work, future)
             self._units.append(unit)
             awake = len(self._threads) - len(self._asleep)
-        is_woken = awake < self._eager and self._wake_for(unit)
-        if not is_woken and not self._is_watching:
-            self._watch_soon(loop)
+        try:
+            is_woken = awake < self._eager and self._wake()
+            if not is_woken and not self._is_watching:
+                self._watch_soon(loop)
+        except BaseException:  # memory is short, or there is no thread
+            with suppress(ValueError):  # a thread has taken it, and has its result delivered
+                self._units.remove(unit)
+                raise
         return future
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
@@ -94,15 +99,6 @@ class Threads:
     def _watch_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.call_later(PATIENCE_SECONDS, self._watch, loop)
         self._is_watching = True  # only now: where memory is short the call fails
-
-    def _wake_for(self, unit: _Unit) -> bool:
-        try:
-            return self._wake()
-        except DatabaseUnavailable:
-            with suppress(ValueError):  # a thread that has ended since has taken it
-                self._units.remove(unit)
-                raise
-            return False
 
     def _wake(self) -> bool:
         """Wake a thread, or start one; return whether there is one more that is awake."""
