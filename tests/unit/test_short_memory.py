@@ -14,6 +14,7 @@ from askcli.errors import DatabaseUnavailable
 from askcli.store.database import Database
 from askcli.store.database.threads import Threads
 from tests.support.databases import migrated
+from tests.support.short_memory import fail_once
 from tests.support.writer import put, stored
 
 
@@ -30,19 +31,6 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database = Database(migrated(f"sqlite:///{tmp_path / 'askcli.db'}"))
     yield database
     database.close()
-
-
-def fail_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, times: int = 1) -> None:
-    """Let the next calls of this name fail for want of memory."""
-    works, failed = getattr(owner, name), list[None]()
-
-    def call(*args: Any, **keywords: Any) -> Any:
-        if len(failed) < times:
-            failed.append(None)
-            raise MemoryError
-        return works(*args, **keywords)
-
-    monkeypatch.setattr(owner, name, call)
 
 
 def test_a_result_that_could_not_be_delivered_comes_with_the_next(

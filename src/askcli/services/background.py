@@ -26,7 +26,15 @@ async def repeat(work: Callable[[], Awaitable[None]], seconds: float) -> NoRetur
             pass
         except Exception:
             log.exception("%s failed, and will be tried again", work.__qualname__)
+        await pause(seconds)
+
+
+async def pause(seconds: float) -> None:
+    """Sleep, for a moment only where memory is too short for a timer."""
+    try:
         await asyncio.sleep(seconds)
+    except MemoryError:
+        await asyncio.sleep(0)
 
 
 async def wait_for_event(event: asyncio.Event, seconds: float | None) -> bool:

@@ -67,9 +67,9 @@ class Listener:
 
         pause, undelivered = 0.0, 0
         while True:
-            await asyncio.sleep(pause)
-            pause = min(LONGEST_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, 2 * pause))
+            last, pause = pause, min(LONGEST_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, 2 * pause))
             try:
+                await asyncio.sleep(last)
                 await self._listen()
             except TimeoutError:
                 undelivered += 1
@@ -143,7 +143,10 @@ class Listener:
             log.info("the database's notifications arrive again")
             self._is_warned = False
         for handler in self._on_turn:
-            handler()
+            try:
+                handler()
+            except Exception:
+                log.exception("a turn of the listener could not be handled")
 
     def _warn(self, reason: str) -> None:
         if not self._is_warned:

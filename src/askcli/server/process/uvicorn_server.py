@@ -60,5 +60,7 @@ class Server(uvicorn.Server):
 
     async def _drain(self) -> None:
         """Serve on while the answers finish; readiness and new questions are 503 meanwhile."""
-        await self._runs.drain(self._drain_seconds)
-        self.should_exit = True
+        try:
+            await self._runs.drain(self._drain_seconds)
+        finally:  # whatever fails, it ends
+            self.should_exit = True

@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from askcli.errors import Cancelled, DatabaseUnavailable
-from askcli.services.background import wait_for_event
+from askcli.services.background import pause, wait_for_event
 from askcli.services.clock import now
 from askcli.services.runs.followers import Followers, News
 from askcli.services.runs.progress import Part, Progress
@@ -53,13 +53,13 @@ class AnswerLog:
     @contextmanager
     def of(self, run: Run) -> Iterator[None]:
         """Store the text so far of a run during the block, and tell who follows it of its end."""
-        self._progress[run.id] = Progress(run)
-        run.stream.on_text = partial(self._on_text, run)
-        self._start()
         try:
+            self._progress[run.id] = Progress(run)
+            run.stream.on_text = partial(self._on_text, run)
+            self._start()
             yield
         finally:
-            del self._progress[run.id]
+            self._progress.pop(run.id, None)
             self._followers.tell(run.question_id)
             self._hurry()
 
@@ -107,20 +107,29 @@ class AnswerLog:
                 await self._database.write(processes.remove, self._process_id)
 
     async def _repeat(self) -> None:
-        clock = asyncio.get_running_loop().time
-        next_tick = clock() + TICK_SECONDS
+        next_tick = asyncio.get_running_loop().time() + TICK_SECONDS
         try:
             while self._progress or self._followers.have_news:
-                if await wait_for_event(self._is_urgent, next_tick - clock()):
-                    started = clock()
-                    await self._tick_urgent()
-                    await asyncio.sleep(started + FOLLOWED_TICK_SECONDS - clock())
-                if clock() >= next_tick:
-                    if self._progress or self._followers.have_news:
-                        await self._tick()
-                    next_tick = clock() + TICK_SECONDS
+                try:
+                    next_tick = await self._step(next_tick)
+                except Exception:  # without it no answer would have signs of life any more
+                    log.exception("the log of answers failed, and will be tried again")
+                    await pause(TICK_SECONDS)
         finally:
             self._task = None
+
+    async def _step(self, next_tick: float) -> float:
+        """Wait, and write what is due; return the time of the next tick."""
+        clock = asyncio.get_running_loop().time
+        if await wait_for_event(self._is_urgent, next_tick - clock()):
+            started = clock()
+            await self._tick_urgent()
+            await asyncio.sleep(started + FOLLOWED_TICK_SECONDS - clock())
+        if clock() < next_tick:
+            return next_tick
+        if self._progress or self._followers.have_news:
+            await self._tick()
+        return clock() + TICK_SECONDS
 
     async def _tick_urgent(self) -> None:
         """Write what is new of the runs that cannot wait for the next tick."""

@@ -7,6 +7,7 @@ there is something new. Where none arrive, as on SQLite, the database is asked n
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Collection
 from contextvars import Context
@@ -15,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping
 
 from askcli.errors import DatabaseUnavailable
-from askcli.services.background import wait_for_event
+from askcli.services.background import pause, wait_for_event
 from askcli.services.runs.feed import Feed
 from askcli.services.runs.stream import (
     AnswerStream,
@@ -29,9 +30,14 @@ from askcli.store.listener import Listener
 from askcli.store.queries import answer_parts, notifications, questions
 from askcli.store.queries.notifications import Kind
 
+log = logging.getLogger("askcli.feeds")
+
 # Between two looks at an answer of whose news this process is not notified.
 POLL_SECONDS = 0.2
 QUEUED_SECONDS = 1.0  # while there can be no text
+
+# After a failure that is none of the database.
+FAILED_SECONDS = 1.0
 
 # How often this process says that it follows an answer, of whose news it is then notified. Where
 # the process that generates it does not reply, it may be dead, and the answer is polled for.
@@ -71,8 +77,11 @@ class Feeds:
                 feed.woken.clear()
                 try:
                     await self._read(feed)
-                except DatabaseUnavailable:
+                except Exception as error:  # the answer goes on, and so do its followers
                     feed.is_told = False
+                    if not isinstance(error, DatabaseUnavailable):
+                        log.exception("an answer of another process could not be read yet")
+                        await pause(FAILED_SECONDS)
                 if not stream.ended:
                     await wait_for_event(feed.woken, self._pause(feed))
         finally:
@@ -82,7 +91,7 @@ class Feeds:
     async def _read(self, feed: Feed) -> None:
         """Read what is new, in one statement with all others that are to be read meanwhile."""
         self._waiting.add(feed)
-        if self._batch is None:
+        if self._batch is None or self._batch.done():  # one may have failed before it began
             # In a context of its own: it reads for several users, in one thread.
             self._batch = asyncio.create_task(self._read_batch(), context=Context())
         await asyncio.shield(self._batch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import MutableMapping
+from contextlib import suppress
 
 # A timer that fires this much too early has fired in time.
 EARLY_SECONDS = 0.001
@@ -56,6 +57,7 @@ class Wait:
             return
         remaining = self._began + seconds - self._loop.time()
         if remaining > EARLY_SECONDS:
-            self._timer = self._loop.call_later(remaining, self._look, seconds)
-        else:
-            self.end(is_in_time=False)
+            with suppress(MemoryError):  # it ends early then: without a timer it might never end
+                self._timer = self._loop.call_later(remaining, self._look, seconds)
+                return
+        self.end(is_in_time=False)
