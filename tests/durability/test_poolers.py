@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
-import psycopg
 import pytest
 
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson
+from tests.support.pooler import pgbouncer
 from tests.support.processes import ServerProcess
 from tests.support.replicas import followed, listening, replicas
 from tests.support.waiting import eventually
@@ -76,45 +68,6 @@ def check_that_answers_are_followed(
             assert person.http.post("/api/auth/logout").status_code == 204
             assert other.rest() == ("", "session_ended")
     reply.release()
-
-
-@contextmanager
-def pgbouncer(url: str) -> Iterator[str]:
-    """A real pooler of transactions before this database: its URL there."""
-    if not (command := shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")):
-        pytest.skip("there is no pgbouncer on this machine")
-    directory, name = parse_qs(urlsplit(url).query)["host"][0], urlsplit(url).path[1:]
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory(prefix="askcli-pooler-") as base:
-        Path(base).chmod(0o755)
-        users, settings = Path(base) / "users", Path(base) / "pgbouncer.ini"
-        users.write_text('"postgres" ""')
-        settings.write_text(f"""
-[databases]
-{name} = host={directory} user=postgres
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = any
-pool_mode = transaction
-""")
-        owner = [] if os.geteuid() else ["-u", Path(directory).owner()]
-        arguments = [command, "-q", *owner, str(settings)]
-        with subprocess.Popen(arguments, stderr=subprocess.DEVNULL) as process:
-            pooled = f"postgresql://postgres@127.0.0.1:{port}/{name}"
-            eventually(lambda: _is_there(pooled))
-            yield pooled
-            process.terminate()
-
-
-def _is_there(url: str) -> bool:
-    try:
-        with psycopg.connect(url):
-            return True
-    except psycopg.OperationalError:
-        return False
 
 
 def test_replicas_work_through_a_real_pooler_of_transactions(

@@ -23,7 +23,7 @@ from askcli.server.process.running import KEEP_ALIVE_SECONDS
 from askcli.server.protocol.connections import Connections
 from askcli.server.protocol.protocol import BoundedProtocol
 from askcli.settings import Settings
-from askcli.store.database import engines
+from askcli.store.database import engines, urls
 from tests.simulation.disk import Disk, PostgresDisk
 from tests.simulation.loop import Process
 from tests.simulation.network import Connection, Peer
@@ -45,7 +45,7 @@ class Replica(Peer):
     ) -> None:
         self.most_streams: int | None = None
         self.name = f"replica-{number}"
-        self._url = engines.parse_url(settings.database_url)
+        self._url = urls.parse(settings.database_url)
         self._kind = self._url.get_backend_name()
         self.disk = Disk(world) if self._kind == "sqlite" else PostgresDisk(world)
         self.disk.kill = lambda: self.kill("has died")

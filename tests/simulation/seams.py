@@ -110,7 +110,7 @@ def _of_postgresql() -> list[tuple[Any, str, Any]]:
 
     return [
         (engines, "TIMEOUTS", dict.fromkeys(engines.TIMEOUTS, long)),
-        (engines, "CLIENT_KEEPALIVES", engines.CLIENT_KEEPALIVES | seconds),
+        (engines, "CONNECT_OPTIONS", engines.CONNECT_OPTIONS | seconds),
         (bounded_connection, "LEAST_SECONDS", 60.0),
         (Listener, "_keep_listening", listen),
     ]

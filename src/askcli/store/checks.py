@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from sqlalchemy import Connection, text
+from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from askcli.errors import Failed
 from askcli.store import deadline
-from askcli.store.database import Database, engines
+from askcli.store.database import Database, urls
 from askcli.store.queries import limits
 
 # A database may take connections and answer nothing.
@@ -56,9 +56,24 @@ def _full_disk_reason(file: Path) -> str | None:
 
 
 def check_reachable(database: Database) -> None:
-    """Raise Failed, with the reason but no password, when the database cannot be opened."""
-    with bounded(database), database.engine.connect():
-        pass
+    """Raise Failed, with the reason but no password, when the database cannot be opened.
+
+    Also for a PostgreSQL database whose encoding has not all characters: an answer that was shown
+    could not be stored.
+    """
+    with bounded(database), database.engine.connect() as connection:
+        if not database.is_sqlite:
+            _check_encoding(connection, database.url)
+
+
+def _check_encoding(connection: Connection, url: URL) -> None:
+    encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
+    if encoding != "UTF8":
+        raise Failed(
+            f"cannot use the database {urls.shown(url)}: its encoding is {encoding}, which does "
+            "not store all text. Create one with ENCODING 'UTF8' TEMPLATE template0, and move what "
+            "is in this one with pg_dump."
+        )
 
 
 @contextmanager
@@ -72,7 +87,7 @@ def bounded(database: Database) -> Iterator[None]:
             if not deadline.has_passed():
                 raise
             raise Failed(
-                f"cannot use the database {engines.shown(database.url)}: it does not answer"
+                f"cannot use the database {urls.shown(database.url)}: it does not answer"
             ) from None
 
 
@@ -86,5 +101,5 @@ def connection_errors(database: Database) -> Iterator[None]:
         file = Path(database.url.database or "")
         if database.is_sqlite and file.exists() and not os.access(file, os.W_OK):
             reason = "the file is read-only"
-        url = engines.shown(database.url)
+        url = urls.shown(database.url)
         raise Failed(f"cannot use the database {url}: {reason}") from None

@@ -112,7 +112,7 @@ class Listener:
         import psycopg
 
         _, keywords = self._database.engine.dialect.create_connect_args(self._database.url)
-        keywords = dict(keywords) | engines.CLIENT_KEEPALIVES | {"autocommit": True}
+        keywords = dict(keywords) | engines.CONNECT_OPTIONS | {"autocommit": True}
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 connection = await psycopg.AsyncConnection.connect(**keywords)

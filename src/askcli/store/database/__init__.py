@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from askcli.errors import DatabaseUnavailable
 from askcli.store import deadline, search
-from askcli.store.database import admission, engines, failures
+from askcli.store.database import admission, engines, failures, urls
 from askcli.store.database.group_commit import GroupCommit
 from askcli.store.database.pool import LongUnits, Pool, Turn
 from askcli.store.database.unit import Disconnected, Locked, Unit
@@ -43,7 +43,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         """Connect to nothing yet. Raises Misused for a URL of any other database."""
-        self.url = engines.parse_url(url)
+        self.url = urls.parse(url)
         self.dialect = self.url.get_backend_name()
         self.is_sqlite = self.dialect == "sqlite"
         self.engine = engines.sqlite(self.url) if self.is_sqlite else engines.postgresql(self.url)

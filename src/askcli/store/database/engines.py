@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from askcli.errors import Failed, Misused
+from askcli.errors import Misused
 from askcli.files import private_directory
 from askcli.files.pid_file import file_identity
 from askcli.store import deadline
@@ -23,12 +23,6 @@ READERS = 8
 WAITERS = 4  # on PostgreSQL, for units that wait for a lock
 BUSY_SECONDS = 5
 
-_DRIVERS = {
-    "sqlite": "sqlite",
-    "postgresql": "postgresql+psycopg",
-    "postgresql+psycopg": "postgresql+psycopg",
-    "postgres": "postgresql+psycopg",  # what some hosting services still write
-}
 # Of connections that only read, without a transaction: each statement sees what is committed.
 READING: dict[str, dict[str, Any]] = {
     "sqlite": {"sqlite_begin": ""},
@@ -45,6 +39,14 @@ TIMEOUTS = {
     "idle_in_transaction_session_timeout": 5_000,
 }
 
+# Said with each BEGIN, so that it holds through a pooler of transactions. After the wait for a lock
+# a statement sees what has been committed meanwhile, on which quotas and limits depend.
+ISOLATION_LEVEL: Literal["READ COMMITTED"] = "READ COMMITTED"
+
+# What the driver reads and the API shows, whatever a database's own defaults are. A pooler of
+# transactions keeps these for its client, except the last, of which no quota depends.
+FORMATS = {"DateStyle": "'ISO'", "TimeZone": "'UTC'", "extra_float_digits": 1}
+
 # For PostgreSQL to notice a server that is gone without having closed its connections. They have
 # no effect on Unix sockets.
 SERVER_KEEPALIVES = {
@@ -54,46 +56,16 @@ SERVER_KEEPALIVES = {
     "tcp_user_timeout": 3_000,  # milliseconds
 }
 
-# To notice a server or a network that is gone: also on idle connections, before they are used.
-CLIENT_KEEPALIVES = {
+# The encoding, which would be that of the database; and to notice a server or a network that is
+# gone: also on idle connections, before they are used.
+CONNECT_OPTIONS = {
+    "client_encoding": "UTF8",
     "connect_timeout": 2,  # libpq's least
     "tcp_user_timeout": 3_000,
     "keepalives_idle": 10,
     "keepalives_interval": 3,
     "keepalives_count": 2,
 }
-
-
-def parse_url(text: str) -> URL:
-    """Parse DB_CONN_STRING. Raises Misused, without quoting it, for an invalid one."""
-    try:
-        url = make_url(text)
-        driver = _DRIVERS.get(url.drivername)
-    except (ArgumentError, ValueError):
-        driver = None
-    if not driver:
-        # Without the string itself, which may contain a password.
-        raise Misused(
-            "DB_CONN_STRING is not a database URL that askcli knows: "
-            "use sqlite:///path/to/file.db or postgresql://user:password@host/name."
-        )
-    return url.set(drivername=driver)
-
-
-def shown(url: URL) -> str:
-    """Return the URL as messages show it: without a driver, and without a password anywhere."""
-    query = {name: value for name, value in url.query.items() if "password" not in name}
-    plain = url.set(drivername=url.get_backend_name(), query=query)
-    return plain.render_as_string(hide_password=True)
-
-
-def check_exists(url: URL) -> None:
-    """Raise Failed for a SQLite database whose file is not there, rather than create it."""
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        raise Failed(
-            f"there is no database {shown(url)}: run this with the settings of `askcli serve` "
-            "(DB_CONN_STRING, ASKCLI_DATA_DIR), or create it with `askcli migrate`."
-        )
 
 
 def log_files(database: Path | None) -> list[Path]:
@@ -167,9 +139,8 @@ def postgresql(url: URL) -> Engine:
     Nothing is waited for beyond the deadline of the unit of work. Where there is none, as in
     migrations and the host's commands, PostgreSQL's time-outs do not apply either.
     """
-    from askcli.store.database.bounded_connection import (
-        BoundedConnection,  # psycopg, not for SQLite
-    )
+    # psycopg, not for SQLite
+    from askcli.store.database.bounded_connection import BoundedConnection
 
     engine = create_engine(
         url,
@@ -177,7 +148,8 @@ def postgresql(url: URL) -> Engine:
         max_overflow=0,
         pool_timeout=2,
         hide_parameters=True,  # in errors, which are logged
-        connect_args=CLIENT_KEEPALIVES,
+        connect_args=CONNECT_OPTIONS,
+        isolation_level=ISOLATION_LEVEL,
     )
 
     @event.listens_for(engine, "do_connect")
@@ -187,8 +159,8 @@ def postgresql(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: BoundedConnection, _record: Any) -> None:
         # Not as libpq's `options`, which PgBouncer refuses.
-        for name, value in (TIMEOUTS | SERVER_KEEPALIVES).items():
-            connection.execute(f"SET {name} = {value}")
+        settings = (FORMATS | TIMEOUTS | SERVER_KEEPALIVES).items()
+        connection.execute("; ".join(f"SET {name} = {value}" for name, value in settings))
         connection.commit()
 
     @event.listens_for(engine, "begin")

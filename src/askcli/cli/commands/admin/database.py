@@ -25,16 +25,16 @@ def database(*, create: bool = False) -> Iterator[Database]:
     Raises Failed when there is none, unless it is to be created.
     """
     from askcli.store.checks import check_reachable
-    from askcli.store.database import Database, engines
+    from askcli.store.database import Database, urls
 
     url = settings.load(dotenv=True).database_url
-    parsed = engines.parse_url(url)
+    parsed = urls.parse(url)
     if not create:
-        engines.check_exists(parsed)
+        urls.check_exists(parsed)
     opened = Database(url)
     try:
         check_reachable(opened)
-        console.note(f"Database: {engines.shown(parsed)}")
+        console.note(f"Database: {urls.shown(parsed)}")
         yield opened
     finally:
         opened.close()

@@ -1,0 +1,49 @@
+"""URLs of databases: DB_CONN_STRING, and how messages show it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from askcli.errors import Failed, Misused
+
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",  # what some hosting services still write
+}
+
+
+def parse(text: str) -> URL:
+    """Parse DB_CONN_STRING. Raises Misused, without quoting it, for an invalid one."""
+    try:
+        url = make_url(text)
+        driver = _DRIVERS.get(url.drivername)
+    except (ArgumentError, ValueError):
+        driver = None
+    if not driver:
+        # Without the string itself, which may contain a password.
+        raise Misused(
+            "DB_CONN_STRING is not a database URL that askcli knows: "
+            "use sqlite:///path/to/file.db or postgresql://user:password@host/name."
+        )
+    return url.set(drivername=driver)
+
+
+def shown(url: URL) -> str:
+    """Return the URL as messages show it: without a driver, and without a password anywhere."""
+    query = {name: value for name, value in url.query.items() if "password" not in name}
+    plain = url.set(drivername=url.get_backend_name(), query=query)
+    return plain.render_as_string(hide_password=True)
+
+
+def check_exists(url: URL) -> None:
+    """Raise Failed for a SQLite database whose file is not there, rather than create it."""
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise Failed(
+            f"there is no database {shown(url)}: run this with the settings of `askcli serve` "
+            "(DB_CONN_STRING, ASKCLI_DATA_DIR), or create it with `askcli migrate`."
+        )
