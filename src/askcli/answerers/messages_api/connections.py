@@ -117,11 +117,32 @@ def bound_connections(client: httpx2.AsyncClient) -> None:
             _bound_transport(transport)
 
 
+class BoundedConnector(aiohttp.TCPConnector):
+    """aiohttp's connections to a provider, each made within the time of one connect."""
+
+    async def _create_connection(
+        self,
+        req: Any,
+        traces: Any,
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
+    ) -> ResponseHandler:
+        # aiohttp bounds each step by itself, and a proxy's response to CONNECT not at all.
+        proxys = handover.set(Handover())  # what a proxy is asked is not the question
+        try:
+            async with asyncio.timeout(timeout.sock_connect):
+                return await super()._create_connection(req, traces, timeout)
+        finally:
+            handover.reset(proxys)
+
+
 def _bound_transport(transport: Any) -> None:
-    """Replace the session of a transport, which aiohttp lets nobody make in another way."""
-    session = transport.get_client()
-    connector = session.connector
-    session.detach()
+    """Give a transport of the SDK its session; aiohttp has no other way to its handlers."""
+    limits = transport.limits
+    connector: Any = BoundedConnector(  # its factory is private
+        keepalive_timeout=limits.keepalive_expiry,
+        ssl=transport.ssl_context,
+        limit=limits.max_connections,
+    )
     connector._factory = partial(BoundedHandler, loop=asyncio.get_running_loop())
     transport.client = aiohttp.ClientSession(
         connector=connector,

@@ -109,7 +109,7 @@ def _was_not_sent(error: Exception) -> bool:
     import aiohttp
     import httpx2
 
-    not_sent = (
+    not_sent: tuple[type[Exception], ...] = (
         httpx2.InvalidURL,
         httpx2.UnsupportedProtocol,
         aiohttp.ClientConnectorError,  # also of a name, of TLS and of a proxy
@@ -117,6 +117,8 @@ def _was_not_sent(error: Exception) -> bool:
         aiohttp.ClientHttpProxyError,
         aiohttp.InvalidURL,
     )
+    if isinstance(error, NotSent):  # of what kind, not whether
+        not_sent += _errors_of_transport()
     return any(isinstance(cause, not_sent) for cause in (error, *_causes(error)))
 
 

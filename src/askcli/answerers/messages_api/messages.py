@@ -22,7 +22,7 @@ from askcli.answerers.loading import load
 from askcli.answerers.messages_api.answer_reader import AnswerReader
 from askcli.answerers.messages_api.bounded import bound, parts
 from askcli.answerers.messages_api.failures import log_place, translate
-from askcli.answerers.messages_api.requests import Requests
+from askcli.answerers.messages_api.requests import Requests, in_parts
 from askcli.errors import AskcliError, ProviderFailed
 from askcli.settings import proxies
 from askcli.settings.loopback import is_on_loopback
@@ -88,35 +88,46 @@ class MessagesClient:
             sdk, connections = await asyncio.to_thread(load, *names)
         except Exception as error:  # of a file or a thread: no URL has been looked at
             raise AskcliError(f"{type(error).__name__}: {error}") from error
-        http = self._http_client(sdk)
+        url = httpx2.URL(self._base_url) if self._base_url else None
+        http = self._http_client(sdk, url)
         try:
             connections.bound_connections(http)
-            return self._sdk_client(sdk, http), http
+            return self._sdk_client(sdk, http, url), http
         except Exception:
             await http.aclose()
             raise
 
-    def _http_client(self, sdk: Any) -> httpx2.AsyncClient:
+    def _http_client(self, sdk: Any, url: httpx2.URL | None) -> httpx2.AsyncClient:
+        """Return the HTTP client; it sends what the URL has before its host as a header.
+
+        aiohttp would take it from the URL as well, and refuse to have it twice.
+        """
         is_near = is_on_loopback(self._base_url)
         with nullcontext() if is_near else proxies.checked(needs_socks=False):
             client: httpx2.AsyncClient = sdk.DefaultAioHttpClient(
+                auth=(url.username, url.password) if url and url.userinfo else None,
                 trust_env=not is_near,
-                event_hooks={"request": [self._requests.note], "response": [bound]},
+                event_hooks={"request": [self._requests.note, in_parts], "response": [bound]},
                 # A redirected request may have been taken, and the key is for one address.
                 follow_redirects=False,
                 limits=httpx2.Limits(max_connections=1000, keepalive_expiry=IDLE_SECONDS),
             )
         return client
 
-    def _sdk_client(self, sdk: Any, http: httpx2.AsyncClient) -> AsyncAnthropic:
+    def _sdk_client(
+        self, sdk: Any, http: httpx2.AsyncClient, url: httpx2.URL | None
+    ) -> AsyncAnthropic:
+        headers = {"accept-encoding": "identity"}
+        if url and url.userinfo:  # its password has the header that the SDK uses for the key
+            headers["x-api-key"] = self._api_key
         client: AsyncAnthropic = sdk.AsyncAnthropic(
             api_key=self._api_key,
-            base_url=self._base_url,
+            base_url=url and url.copy_with(userinfo=b""),
             # The SDK obeys any Retry-After, however long; retries and all deadlines but
             # the connection's are in `services.runs.retries`.
             max_retries=0,
             timeout=sdk.Timeout(None, connect=self._connect_seconds),
-            default_headers={"accept-encoding": "identity"},
+            default_headers=headers,
             http_client=http,
         )
         return client

@@ -7,6 +7,7 @@ sending it and reading a short answer.
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
 
 _CONTENT_LENGTH = b"content-length"
+# aiohttp warns of longer bodies that it is to send at once.
+_WHOLE_BYTES = 2**20
+_PART_BYTES = 65_536
 
 
 @dataclass(slots=True)
@@ -42,6 +46,24 @@ class _Kept:
     url: httpx2.URL
     headers: list[tuple[bytes, bytes]]
     extensions: dict[str, Any]
+
+
+class _Parts(httpx2.AsyncByteStream):
+    """A long body, which is sent in parts."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self._content), _PART_BYTES):
+            yield self._content[start : start + _PART_BYTES]
+
+
+async def in_parts(request: httpx2.Request) -> None:
+    """Send a long body in parts: a hook of the HTTP client."""
+    if len(request.content) > _WHOLE_BYTES:
+        request.stream = _Parts(request.content)
+        del request._content  # which the SDK's transport would take
 
 
 class Requests:
