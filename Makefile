@@ -30,8 +30,9 @@ soak: .venv ## Run the tests, and the long rounds of the checks too
 SEEDS ?= 1000
 
 .PHONY: nights
-nights: .venv ## Simulate nights with faults: SEEDS=1000 of them, from seed FROM=0 on; POSTGRES=1
-	$(BIN)/python -m tests.simulation $(or $(FROM),0) --count $(SEEDS) $(if $(POSTGRES),--postgres)
+nights: .venv ## Simulate nights with faults: SEEDS=1000 of them, from seed FROM=0 on; POSTGRES=1, TWICE=1, JOBS=2
+	$(BIN)/python -m tests.simulation $(or $(FROM),0) --count $(SEEDS) \
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(POSTGRES),--postgres) $(if $(TWICE),--twice)
 
 .PHONY: check
 check: .venv ## Format, lint, types, import directions

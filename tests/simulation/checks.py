@@ -299,8 +299,8 @@ def _wait_for_limit(user: User, shell: Shell) -> None:
 
 def states(stage: Stage) -> Counter[str]:
     """What the night has reached: ends of questions, of commands, and events of sessions."""
-    counts = Counter(f"question {row['status']}" for row in _stored(stage).values())
-    counts += Counter(f"session {row['event']}" for row in rows(stage, "SELECT event FROM audit"))
+    counts = Counter(f"questions: {row['status']}" for row in _stored(stage).values())
+    counts += Counter(f"audit: {row['event']}" for row in rows(stage, "SELECT event FROM audit"))
     for user in stage.users:
-        counts += Counter(f"command {a.end}" for asked in user.asked for a in asked.attempts)
-    return counts + Counter(f"model {call.behaviour}" for call in stage.provider.calls)
+        counts += Counter(f"commands: {a.end}" for asked in user.asked for a in asked.attempts)
+    return counts + Counter(f"model calls: {call.behaviour}" for call in stage.provider.calls)

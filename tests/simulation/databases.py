@@ -18,7 +18,7 @@ from askcli.services.auth.tokens import hash_token
 from askcli.services.clock import new_id, now
 from askcli.store.database import Database
 from askcli.store.queries import api_tokens, users
-from tests.simulation import seams
+from tests.simulation import seams, transitions
 from tests.simulation.users import EXPIRES_AT, PASSWORD, email, expiring_token
 from tests.simulation.world import EPOCH
 from tests.support.databases import migrated
@@ -131,6 +131,8 @@ def _fill(url: str) -> None:
     database = Database(migrated(url))
     with database.transaction() as connection:
         _add_users(connection)
+        for statement in transitions.statements(connection.dialect.name):
+            connection.exec_driver_sql(statement)
     database.close()
 
 

@@ -62,6 +62,7 @@ class Faults:
         target = f" of {whose or fault.target + 1}"
         steps = f" after {fault.steps} steps" if fault.steps else ""
         self._world.tell(f"fault: {fault.kind}{detail}{target}, {fault.seconds} s{steps}", "world")
+        self._world.counts[f"faults: {fault.kind}{detail}"] += 1
         act(fault)
 
     def _replicas(self, fault: Fault) -> list[Replica]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from askcli.settings import Rate, Settings
-from tests.simulation import checks, seams
+from tests.simulation import checks, seams, transitions
 from tests.simulation.databases import Databases, Sqlite
 from tests.simulation.faults import Faults
 from tests.simulation.network import Network
@@ -40,6 +40,7 @@ class Night:
     seconds: float = 0.0
     steps: int = 0
     counts: Counter[str] = field(default_factory=Counter)
+    trace: str = ""  # a digest of its story and steps
 
 
 class Stage:
@@ -116,8 +117,11 @@ def _run(plan: Plan, databases: Databases) -> Night:
         finally:
             stage.close()
     wrong += [failure for replica in stage.replicas for failure in replica.failures]
-    counts = Counter(fault.kind for fault in plan.faults) + checks.states(stage)
-    return Night(plan, world.story, wrong, world.now, world.steps, counts)
+    steps = transitions.counted(databases.rows(transitions.COUNTS))
+    wrong += transitions.impossible(steps)
+    counts = world.counts + checks.states(stage) + steps
+    trace = world.trace.hexdigest()
+    return Night(plan, world.story, wrong, world.now, world.steps, counts, trace)
 
 
 def _play(stage: Stage) -> list[str]:

@@ -7,8 +7,10 @@ order is possible. Time stands still while anybody can run, and then jumps to th
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -109,6 +111,8 @@ class World:
         self.timed: list[Actor] = []  # those that have timers
         self.current: Actor | None = None
         self.story: list[str] = []
+        self.counts = Counter[str]()  # of the faults that happened
+        self.trace = hashlib.blake2b()  # of the story, and of each step
         self.steps = 0
         self._order = 0
         self._events: list[tuple[float, int, Callable[[], object]]] = []
@@ -117,6 +121,7 @@ class World:
         """Add a line to the story."""
         name = who or (self.current.name if self.current else "world")
         self.story.append(f"{self.now:9.4f} {name:<12} {what}")
+        self.trace.update(self.story[-1].encode())
 
     def after(self, seconds: float, work: Callable[[], object]) -> None:
         """Do something later."""
@@ -155,6 +160,7 @@ class World:
         self.steps += 1
         if self.steps > MAX_STEPS:
             raise Stuck(f"{self.steps} steps by {self.now:.0f} s")
+        self.trace.update(f"{self.now!r} {actor.name}\n".encode())
         self.current = actor
         try:
             actor.step()
