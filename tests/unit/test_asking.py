@@ -12,7 +12,7 @@ import pytest
 from askcli.client import resume
 from askcli.client.http.events import Event
 from askcli.client.resume import LONGEST_PAUSE_SECONDS, UNACKNOWLEDGED_ATTEMPTS, Asking
-from askcli.errors import AskcliError, TooManyStreams, Unreachable
+from askcli.errors import AskcliError, BadResponse, TooManyStreams, Unreachable
 
 FULL = TooManyStreams("All are open.", retry_after=2)
 
@@ -22,7 +22,7 @@ def test_waiting_for_a_stream_has_no_limit_of_attempts(monkeypatch: pytest.Monke
     failures: list[AskcliError] = [FULL] * UNACKNOWLEDGED_ATTEMPTS * 2 + [Unreachable()]
     pauses: list[float] = []
     monkeypatch.setattr(resume, "time", Mock(sleep=pauses.append))
-    done = Event("done", {}, 0)
+    done = Event("done", {"answer": ""}, 0)
 
     @contextmanager
     def ask(*_: Any) -> Iterator[list[Event]]:
@@ -43,3 +43,14 @@ def test_a_wrong_address_or_a_long_wait_is_told(
     monkeypatch.setattr(resume, "time", Mock())
     with pytest.raises(type(error)):
         list(Asking(Mock(ask=Mock(side_effect=error))).ask({}, "key"))
+
+
+def test_an_end_with_more_text_than_has_come_is_no_whole_answer() -> None:
+    events = [Event("delta", {"text": "half"}, 4), Event("done", {"answer": "half and half"}, 0)]
+
+    @contextmanager
+    def ask(*_: Any) -> Iterator[list[Event]]:
+        yield events
+
+    with pytest.raises(BadResponse):
+        list(Asking(Mock(ask=ask)).ask({}, "key"))

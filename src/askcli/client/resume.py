@@ -17,7 +17,7 @@ from typing import Any
 from askcli.client.api import Api
 from askcli.client.http.events import Event, Events
 from askcli.contract.limits import MAX_ANSWER_CHARACTERS
-from askcli.contract.protocol import EVENT_DELTA, EVENT_QUESTION
+from askcli.contract.protocol import EVENT_DELTA, EVENT_DONE, EVENT_QUESTION
 from askcli.errors import AskcliError, BadResponse, TooLate, TooManyStreams, Unreachable
 
 FIRST_PAUSE_SECONDS = 0.25
@@ -93,6 +93,8 @@ class Asking:
             raise error
         if event.name == EVENT_DELTA:
             self._advance(event)
+        if event.name == EVENT_DONE and len(event.data["answer"]) != self._characters:
+            raise BadResponse()  # a part of an answer is none
         if event.name == EVENT_QUESTION:
             if self.question_id not in (None, event.data["id"]):
                 raise BadResponse()
