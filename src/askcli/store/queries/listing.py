@@ -12,11 +12,11 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, Tuple, bindparam, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from askcli.contract.shapes import Question
 from askcli.store.database.prepared import Prepared
-from askcli.store.queries import shown, sizes
+from askcli.store.queries import own_range, shown, sizes
 from askcli.store.tables import questions
 
 
@@ -51,17 +51,7 @@ class Filter:
 
 
 _c = questions.c
-_TIME, _ID = _c.created_at.type, _c.id.type
 _TIMES = frozenset({"since", "until"})
-_GREATEST_ID = UUID(int=2**128 - 1)
-_CONDITIONS = {
-    "before": _c.id < bindparam("before", type_=_ID),
-    "conversation_id": _c.conversation_id == bindparam("conversation_id", type_=_ID),
-    "since": _c.created_at >= bindparam("since", type_=_TIME),
-    "until": _c.created_at < bindparam("until", type_=_TIME),
-    "first_id": _c.id >= bindparam("first_id", type_=_ID),
-    "last_id": _c.id <= bindparam("last_id", type_=_ID),
-}
 
 
 def page(connection: Connection, user_id: UUID, filter_: Filter) -> Page:
@@ -84,7 +74,7 @@ def page(connection: Connection, user_id: UUID, filter_: Filter) -> Page:
 
 def conditions_of(filter_: Filter) -> list[ColumnElement[bool]]:
     """Return the conditions of the filters that are set, with named parameters."""
-    return [_CONDITIONS[name] for name in sorted(filter_.values)]
+    return [own_range.CONDITIONS[name] for name in sorted(filter_.values)]
 
 
 @cache
@@ -93,36 +83,12 @@ def _newest(filters: frozenset[str]) -> Prepared:
 
     def query(dialect: str) -> Select[Any]:
         columns = shown.as_text(_c.id, dialect), sizes.of_texts(dialect)
-        if dialect == "postgresql":
-            key, range_ = _range(filters)
-            newest = [column.desc() for column in key]
-        else:
-            own = (_CONDITIONS[name] for name in sorted(filters - _TIMES))
-            range_ = [_c.user_id == bindparam("user_id"), *own]
-            newest = [_c.id.desc()]
-        times = [_CONDITIONS[name] for name in sorted(filters & _TIMES)]
+        key, range_ = own_range.of(dialect, filters - _TIMES)
+        newest = [column.desc() for column in key]
+        times = [own_range.CONDITIONS[name] for name in sorted(filters & _TIMES)]
         return select(*columns).where(*range_, *times).order_by(*newest).limit(bindparam("limit"))
 
     return Prepared(query)
-
-
-def _range(filters: frozenset[str]) -> tuple[list[Column[Any]], list[ColumnElement[bool]]]:
-    """Return the columns of an index, and the range of it that has the user's questions.
-
-    Rather than `user_id = :user_id`: with that PostgreSQL's planner orders by the id alone, and
-    where a user has a good part of all questions it goes through those of all users by their ids.
-    """
-    owner = [_c.user_id, *([_c.conversation_id] if "conversation_id" in filters else [])]
-    key = [*owner, _c.id]
-
-    def bound(name: str, end: UUID | None = None) -> Tuple:
-        of = [bindparam(column.name, type_=column.type) for column in owner]
-        return tuple_(*of, bindparam(name, end, _ID) if end else bindparam(name, type_=_ID))
-
-    least = bound("first_id") if "first_id" in filters else bound("least", UUID(int=0))
-    greatest = bound("last_id") if "last_id" in filters else bound("greatest", _GREATEST_ID)
-    before = [tuple_(*key) < bound("before")] if "before" in filters else []
-    return key, [tuple_(*key) >= least, tuple_(*key) <= greatest, *before]
 
 
 def in_order(rows: Iterable[Question], ids: Sequence[UUID]) -> list[Question]:

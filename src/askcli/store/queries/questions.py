@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from askcli.store import search
-from askcli.store.queries import answer_parts, notifications, sizes, usage
+from askcli.store.queries import answer_parts, notifications, own_range, sizes, usage
 from askcli.store.tables import is_answering, questions
 
 _MAY_START_AGAIN = and_(
@@ -115,11 +115,15 @@ def latest(connection: Connection, user_id: UUID, conversation_id: UUID) -> RowM
     `id`, `system`, `requested_model` and `max_tokens`, without its texts.
     """
     c = questions.c
-    query = select(c.id, c.system, c.requested_model, c.max_tokens).where(
-        questions.c.user_id == user_id, questions.c.conversation_id == conversation_id
-    )
-    newest_first = query.order_by(questions.c.id.desc()).limit(1)
-    return connection.execute(newest_first).mappings().first()
+    query = select(c.id, c.system, c.requested_model, c.max_tokens)
+    newest_first = _newest_of_conversation(connection, query).limit(1)
+    own = {"user_id": user_id, "conversation_id": conversation_id}
+    return connection.execute(newest_first, own).mappings().first()
+
+
+def _newest_of_conversation(connection: Connection, query: Select[Any]) -> Select[Any]:
+    key, own = own_range.of(connection.dialect.name, {"conversation_id"})
+    return query.where(*own).order_by(*(column.desc() for column in key))
 
 
 def turns(
@@ -133,14 +137,10 @@ def turns(
         func.substr(column, 1, characters).label(column.name)
         for column in (questions.c.question, questions.c.answer)
     )
-    query = select(*texts).where(
-        questions.c.user_id == user_id,
-        questions.c.conversation_id == conversation_id,
-        questions.c.status == "answered",
-        questions.c.answer != "",
-    )
-    newest_first = query.order_by(questions.c.id.desc()).limit(limit)
-    return connection.execute(newest_first).mappings().all()[::-1]
+    query = select(*texts).where(questions.c.status == "answered", questions.c.answer != "")
+    newest_first = _newest_of_conversation(connection, query).limit(limit)
+    own = {"user_id": user_id, "conversation_id": conversation_id}
+    return connection.execute(newest_first, own).mappings().all()[::-1]
 
 
 def change(
@@ -205,14 +205,15 @@ def remove_older(connection: Connection, user_id: UUID, until: datetime, limit: 
     those whose cost is not settled yet.
     """
     c = questions.c
+    key, own = own_range.of(connection.dialect.name, frozenset())
     query = (
         select(c.id, sizes.of_texts(connection.dialect.name))
-        .where(c.user_id == user_id, c.created_at < until, c.status != "answering")
+        .where(*own, c.created_at < until, c.status != "answering")
         .where(~usage.is_reserved(c.id))
     )
-    oldest = query.order_by(c.id).limit(limit)
+    oldest = query.order_by(*key).limit(limit)
     # Not all at once: where SQLite reads a row's time it reads through the texts before it.
-    with connection.execute(oldest) as candidates:
+    with connection.execute(oldest, {"user_id": user_id}) as candidates:
         ids: list[UUID] = sizes.fitting(candidates, sizes.MAX_DELETED_BYTES)
     those = delete(questions).where(c.user_id == user_id, c.id.in_(ids))
     # Once more: one of them may have been started again meanwhile.

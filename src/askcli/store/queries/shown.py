@@ -28,7 +28,7 @@ from sqlalchemy import (
 from askcli.contract.shapes import Question
 from askcli.store.columns import UtcDateTime
 from askcli.store.database.prepared import Prepared
-from askcli.store.queries import answer_parts
+from askcli.store.queries import answer_parts, own_range
 from askcli.store.tables import questions
 
 _NAMES = tuple(Question.__annotations__)
@@ -55,7 +55,7 @@ def between(
     connection: Connection, user_id: UUID, newest: UUID, oldest: UUID, conversation_id: UUID | None
 ) -> Iterator[Question]:
     """Yield the user's questions of these ids and between them, the newest first."""
-    values: dict[str, Any] = {"user_id": user_id, "newest": newest, "oldest": oldest}
+    values: dict[str, Any] = {"user_id": user_id, "last_id": newest, "first_id": oldest}
     if conversation_id is None:
         return _shown(connection, user_id, _BETWEEN.rows(connection, values))
     values["conversation_id"] = conversation_id
@@ -145,10 +145,10 @@ def _own(dialect: str, *conditions: ColumnElement[bool], with_parts: bool = Fals
     return query.where(questions.c.user_id == bindparam("user_id"), *conditions)
 
 
-def _between(dialect: str, *conditions: ColumnElement[bool]) -> Select[Any]:
-    newest, oldest = (bindparam(name, type_=Uuid()) for name in ("newest", "oldest"))
-    query = _own(dialect, questions.c.id <= newest, questions.c.id >= oldest, *conditions)
-    return query.order_by(questions.c.id.desc())
+def _between(dialect: str, *filters: str) -> Select[Any]:
+    key, conditions = own_range.of(dialect, {"first_id", "last_id", *filters})
+    newest = [column.desc() for column in key]
+    return select(*_columns(dialect)).where(*conditions).order_by(*newest)
 
 
 @cache
@@ -157,8 +157,7 @@ def _by_ids(dialect: str) -> Select[Any]:
 
 
 _HAS_ID = questions.c.id == bindparam("id")
-_IN_CONVERSATION = questions.c.conversation_id == bindparam("conversation_id")
 _BY_ID = Prepared(lambda dialect: _own(dialect, _HAS_ID))
 _WITH_PARTS = Prepared(lambda dialect: _own(dialect, _HAS_ID, with_parts=True))
 _BETWEEN = Prepared(_between)
-_OF_CONVERSATION = Prepared(lambda dialect: _between(dialect, _IN_CONVERSATION))
+_OF_CONVERSATION = Prepared(lambda dialect: _between(dialect, "conversation_id"))

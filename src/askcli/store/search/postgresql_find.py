@@ -36,8 +36,12 @@ _RANK = "CAST(ts_rank('{0, 0, 0.2, 1}', words, CAST(:ranked AS tsquery)) AS floa
 _OWN = """(questions.user_id, questions.id) >= (:user_id, :first)
         AND (questions.user_id, questions.id) <= (:user_id, :last)"""
 _PART = "questions.id BETWEEN :first AND :last"
-_OWN_OF_CONVERSATION = "questions.user_id = :user_id AND {part}"
-_EXAMINED = """(SELECT questions.user_id, questions.id, questions.created_at FROM questions
+_KEY_OF_CONVERSATION = "(questions.user_id, questions.conversation_id, questions.id)"
+_OWN_OF_CONVERSATION = f"""{_KEY_OF_CONVERSATION} >= (:user_id, :conversation_id, :first)
+        AND {_KEY_OF_CONVERSATION} <= (:user_id, :conversation_id, :last)"""
+_EXAMINED = """(SELECT questions.user_id, questions.conversation_id, questions.id,
+            questions.created_at
+        FROM questions
         WHERE {own} ORDER BY {newest} LIMIT :examined) AS questions
     CROSS JOIN LATERAL (SELECT words FROM question_words
         WHERE question_words.question_id = questions.id OFFSET 0) AS entries"""
@@ -87,9 +91,10 @@ class _Search:
         of_times = [clause for clause in clauses if "created_at" in clause]
         of_conversation = [clause for clause in clauses if "conversation_id" in clause]
         conditions = " AND ".join([_PART, *of_conversation])
-        own = _OWN_OF_CONVERSATION.format(part=conditions) if of_conversation else _OWN
+        own = _OWN_OF_CONVERSATION if of_conversation else _OWN
         order = "ASC" if self.part.since else "DESC"
-        newest = f"questions.user_id {order}, questions.id {order}"
+        key = ["user_id", *(["conversation_id"] if of_conversation else []), "id"]
+        newest = ", ".join(f"questions.{column} {order}" for column in key)
         part = {"part": conditions, "own": own, "order": order, "newest": newest}
         times = " AND ".join(["true", *of_times])
         sources = {
@@ -110,6 +115,8 @@ def find(
     part: Part,
 ) -> Found:
     """Return the matches of a part."""
+    if part.before == _LEAST:
+        return Found([], None)
     terms = list(dict.fromkeys(terms))  # a word that is repeated makes no difference
     owner, whole = f"'{owner_word(user_id)}'", _whole_words(terms)
     first, last = _bounds(conditions, part)
