@@ -11,7 +11,7 @@ from pathlib import Path
 
 from askcli import settings
 from askcli.errors import AskcliError
-from askcli.server.process import local, serve
+from askcli.server.process import local, log_output, serve
 from askcli.server_process import ReadyPipe
 
 
@@ -32,6 +32,7 @@ def main() -> None:
         raise
 
 
+@log_output.in_background()
 def _serve(arguments: argparse.Namespace, ready: ReadyPipe) -> None:
     if arguments.socket is not None:
         local.serve_socket(settings.load(), arguments.socket, ready.ready)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from askcli import __version__, server_process
 from askcli.errors import Failed, Unavailable
 from askcli.server.bootstrap import Services
-from askcli.server.process import announcements
+from askcli.server.process import announcements, log_output
 from askcli.server.process.database_files import DatabaseFiles
 from askcli.server.process.running import BACKLOG, CHECK_SECONDS, Role, prepare, run
 from askcli.server.process.workers import Workers
@@ -26,6 +26,7 @@ server_log = logging.getLogger("askcli.server")
 UNSENT_BYTES = 65_536
 
 
+@log_output.in_background()
 def serve_tcp(settings: Settings) -> None:
     """Serve on the settings' host and port until a signal comes. Raises Failed or Misused."""
     services = prepare(settings)
@@ -38,6 +39,7 @@ def serve_tcp(settings: Settings) -> None:
         raise Failed(loss)
 
 
+@log_output.in_background()
 def serve_workers(settings: Settings, count: int) -> None:
     """Serve with `count` worker processes.
 

@@ -1,0 +1,112 @@
+"""The output of a server's log: stderr, written by a thread of its own.
+
+A terminal that was paused (Ctrl-S) or a collector that reads no more would otherwise hold up the
+thread that logs, which is the event loop's.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+MAX_BYTES = 1 << 20  # that wait to be written; what comes beyond them is dropped
+END_SECONDS = 1.0  # for what waits when the server has ended
+
+
+class LogOutput(io.RawIOBase):
+    """A stream of bytes that never blocks; a thread passes on to a descriptor what is written."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        # Reentrant: a signal may come, and be logged, while its thread writes.
+        self._changed = threading.Condition(threading.RLock())
+        self._waiting = bytearray()
+        self._dropped_lines = 0
+        self._is_ending = False
+        self._thread = threading.Thread(target=self._pass_on, name="log", daemon=True)
+        self._thread.start()
+
+    def writable(self) -> bool:
+        """Return True, as a text stream on top of this one asks for."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the descriptor, whose terminal may be asked for its size."""
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        """Return whether the descriptor is a terminal."""
+        return os.isatty(self._descriptor)
+
+    def write(self, data: ReadableBuffer) -> int:
+        """Have the bytes written soon; drop them where too many wait already."""
+        line = bytes(data)
+        with self._changed:
+            if len(self._waiting) + len(line) > MAX_BYTES:
+                self._dropped_lines += line.count(b"\n")
+            else:
+                self._waiting += self._loss() + line
+                self._changed.notify()
+        return len(line)
+
+    def _loss(self) -> bytes:
+        count, self._dropped_lines = self._dropped_lines, 0
+        return b"%d lines of the log were dropped: nothing took them.\n" % count if count else b""
+
+    def end(self) -> None:
+        """Wait until all is written, for a bounded time."""
+        with self._changed:
+            self._is_ending = True
+            self._changed.notify()
+        self._thread.join(END_SECONDS)
+
+    def _pass_on(self) -> None:
+        while data := self._next():
+            try:
+                _write_all(self._descriptor, data)
+            except OSError:  # its reader is gone, or its disk is full
+                with self._changed:
+                    self._dropped_lines += data.count(b"\n")
+
+    def _next(self) -> bytes:
+        """Wait for bytes; return all there are, none at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_ending)
+            data = bytes(self._waiting)
+            self._waiting.clear()
+            return data
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    remaining = memoryview(data)
+    while remaining:
+        try:
+            remaining = remaining[os.write(descriptor, remaining) :]
+        except BlockingIOError:  # it is shared with a process that has made it so
+            select.select([], [descriptor], [])
+
+
+@contextmanager
+def in_background() -> Iterator[None]:
+    """Let nobody wait for stderr within the block."""
+    if (before := sys.stderr) is None:  # closed by the parent
+        yield
+        return
+    before.flush()
+    output = LogOutput(before.fileno())
+    # Of a raw stream: nothing stays in a buffer that `logging` would have to flush.
+    sys.stderr = io.TextIOWrapper(output, before.encoding, before.errors, write_through=True)
+    try:
+        yield
+    finally:
+        sys.stderr = before
+        output.end()

@@ -1,0 +1,96 @@
+"""A server whose log nobody reads: it answers as ever, and ends as ever."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support import plain_http
+from tests.support.databases import migrated
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.processes import ASKCLI, environment
+from tests.support.servers import server_settings
+
+PIPE_BYTES = 4096  # the smallest; some forty lines of the log
+REQUESTS = 200
+
+
+@contextmanager
+def server(
+    fake: FakeAnthropic, home: Path, *flags: str
+) -> Iterator[tuple[subprocess.Popen[bytes], str, int]]:
+    """A server, its URL, and the end of the pipe that is its stderr: read until it listens."""
+    url = migrated(f"sqlite:///{home / 'askcli.db'}")
+    reads, writes = os.pipe()
+    fcntl.fcntl(reads, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    arguments = [ASKCLI, "serve", "--port", "0", *flags]
+    variables = environment(home, **server_settings(fake, url))
+    with subprocess.Popen(arguments, env=variables, stderr=writes) as process:
+        os.close(writes)
+        log = b""
+        while not (match := re.search(rb"serves (http://\S+) .*\n", log)):
+            log += os.read(reads, PIPE_BYTES)
+        try:
+            yield process, match[1].decode(), reads
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("flags", [[], ["--workers", "2"]])
+def test_a_server_whose_log_is_not_read_goes_on(
+    fake: FakeAnthropic, tmp_path: Path, flags: list[str]
+) -> None:
+    with server(fake, tmp_path, *flags) as (process, url, log):
+        with plain_http.client(url) as http:
+            for _ in range(REQUESTS):
+                assert http.get("/api/users/me", timeout=20).status_code == 401
+            assert http.get("/healthz", timeout=20).status_code == 200
+        process.terminate()
+        assert process.wait(60) == 0
+        os.close(log)
+
+
+def test_a_server_whose_log_has_lost_its_reader_goes_on(
+    fake: FakeAnthropic, tmp_path: Path
+) -> None:
+    with server(fake, tmp_path) as (process, url, log):
+        os.close(log)
+        with plain_http.client(url) as http:
+            for _ in range(3):
+                assert http.get("/api/users/me", timeout=20).status_code == 401
+        process.terminate()
+        assert process.wait(60) == 0
+
+
+UNIT = """
+import os, sys
+from askcli.server.process import log_output
+log_output.MAX_BYTES = 100
+with log_output.in_background():
+    for number in range(100_000):
+        print(f"line {number}", file=sys.stderr)
+    os.write(1, b"!")
+    sys.stdin.readline()
+    print("the last one", file=sys.stderr)
+"""
+
+
+def test_lines_that_nothing_takes_are_dropped_and_counted() -> None:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", UNIT], **pipes) as process:  # type: ignore[call-overload]
+        process.stdout.read(1)
+        _, log = process.communicate(b"\n", timeout=60)
+    lines = log.decode().splitlines()
+    counts = [int(line.split()[0]) for line in lines if "were dropped" in line]
+    assert sum(counts) + len(lines) - len(counts) - 1 == 100_000
+    assert lines[0] == "line 0"
+    assert lines[-1] == "the last one"
+    assert len(counts) >= 1
