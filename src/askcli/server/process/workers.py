@@ -15,8 +15,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from askcli import server_process
 from askcli.errors import Failed
@@ -26,6 +27,7 @@ log = logging.getLogger("askcli.notices")
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
+EVENT_SECONDS = 1.0  # a signal is seen at the latest after these
 # A worker that has served for so long is restarted without delay, regardless of earlier failures.
 STEADY_SECONDS = 60.0
 
@@ -63,7 +65,9 @@ class Workers:
         for _ in range(self._count):
             threading.Thread(target=self._keep_running, args=(ready,), daemon=True).start()
         while self._threads:
-            self._events.get()()
+            # A signal that comes just before the wait does not end it: its handler runs after it.
+            with suppress(Empty):
+                self._events.get(timeout=EVENT_SECONDS)()
         if self._error is not None:
             raise self._error
 
