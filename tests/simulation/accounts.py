@@ -14,6 +14,7 @@ from tests.simulation.at_shell import AtShell
 from tests.simulation.network import ADDRESS
 from tests.simulation.shell import Shell
 from tests.simulation.users import (
+    EXPIRES_AT,
     PASSWORD,
     TIMEOUT,
     ApiToken,
@@ -161,7 +162,13 @@ class Accounts(AtShell):
             uses.append((began, virtual_time()))
 
     def _expiring(self, shell: Shell, _: list[Asked]) -> None:
-        """Use a token that expires."""
+        """Use a token that expires, and again after its end."""
+        self._use_expiring()
+        if (left := EXPIRES_AT - virtual_time()) > 0:
+            shell.sleep(left + self._random.uniform(6, 12))
+            self._use_expiring()
+
+    def _use_expiring(self) -> None:
         began, is_good = virtual_time(), True
         with self.user.api(expiring_token(self.user.number)) as api:
             try:

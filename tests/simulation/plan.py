@@ -153,6 +153,8 @@ def _fault(random: Random, replicas: int, shells: int) -> Fault:
     seconds = random.choice((0.05, 1.0, 5.0, 20.0)) * random.random()
     if kind.endswith("jump"):
         seconds = random.choice((-3600.0, -30.0, -2.0, 2.0, 30.0, 3600.0))
+    if kind == "rollout":
+        seconds = random.uniform(1, 25)
     at, seconds = round(random.uniform(0, SECONDS), 3), round(seconds, 3)
     steps = int(random.choice(STEPS.get(kind, (0,))) * random.random())
     return Fault(kind, at, target, seconds, detail, steps)

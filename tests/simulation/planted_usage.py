@@ -122,13 +122,10 @@ def _refreshes_have_no_limit() -> Any:
     return patch.object(RateLimits, "take", take_others)
 
 
-def _end_of_a_stream_frees_two() -> Any:
-    """With a stream that ends, the oldest other one of its user counts no more."""
-    discard = OpenStreams._discard
+def _one_stream_too_many() -> Any:
+    """A user may open one more event stream than the limit says."""
 
-    def discard_two(self: Any, user_id: Any, key: Any) -> None:
-        discard(self, user_id, key)
-        if streams := self._streams.get(user_id):
-            discard(self, user_id, next(iter(streams)))
+    def is_full(self: Any, user_id: Any) -> bool:
+        return bool(len(self._streams.get(user_id, ())) > self._most)
 
-    return patch.object(OpenStreams, "_discard", discard_two)
+    return patch.object(OpenStreams, "is_full", is_full)

@@ -120,7 +120,7 @@ SITUATIONS: dict[str, Plan] = {
     "spending_is_remembered": _night("ask " * 4, quota=10),
     "limits_are_of_each_process": _night("guess guess", users=(0, 1, 2)),
     "refreshes_have_no_limit": _night("refresh refresh", users=(0, 1, 2)),
-    "end_of_a_stream_frees_two": replace(
+    "one_stream_too_many": replace(
         _night("ask " * 3, SLOW, users=(0, 0, 0, 0), slots=3), streams=2
     ),
     "expiry_is_looked_at_once": _night("expiring " * 9, users=(0, 1, 2), pause=2.0),
