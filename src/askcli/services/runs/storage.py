@@ -34,6 +34,9 @@ log = logging.getLogger("askcli.storage")
 LONGEST_OUTAGE_SECONDS = 60.0  # before an answer begins: then nobody waits for it any more
 RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 30.0
 
+# With which the database refuses values: it will again.
+REFUSALS = (DataError, UnicodeError)
+
 T = TypeVar("T")
 
 
@@ -78,20 +81,40 @@ class AnswerStorage:
         return await self._persist(run, make)
 
     async def end(self, run: Run, outcome: Outcome, cost: float | None, entry: Entry) -> None:
-        """Store the end of the answer, and end its stream with what is stored."""
+        """Store the end of the answer, and end its stream with what is stored.
+
+        Where the database refuses to, it is stored without the provider's report. Where it refuses
+        that, the answer has failed, with the text that is stored, and at its real cost.
+        """
         try:
-            await self._store(run, outcome, cost, entry)
-        except (DataError, UnicodeError):
+            await self._store_either(run, outcome, cost, entry, is_whole=True)
+        except REFUSALS:
+            log.exception("run %s: its text cannot be stored", run.question_id)
+            known = await self.entry(run, replace(outcome, text=""))
+            await self._store_either(run, _failed(outcome), cost, known, is_whole=False)
+
+    async def _store_either(
+        self, run: Run, outcome: Outcome, cost: float | None, entry: Entry, *, is_whole: bool
+    ) -> None:
+        """Store the end, with the provider's report or without."""
+        try:
+            await self._store(run, outcome, cost, entry, is_whole=is_whole)
+        except REFUSALS:
             log.exception(
                 "run %s: its end is stored without the provider's report", run.question_id
             )
-            await self._store(run, replace(outcome, begin=None, finish=None), None, entry)
+            bare = replace(outcome, begin=None, finish=None)
+            await self._store(run, bare, None, entry, is_whole=is_whole)
 
-    async def _store(self, run: Run, outcome: Outcome, cost: float | None, entry: Entry) -> None:
+    async def _store(
+        self, run: Run, outcome: Outcome, cost: float | None, entry: Entry, *, is_whole: bool = True
+    ) -> None:
+        """Store the end with the whole text, or with the text that is stored."""
         answered_at = now()
         question = ended(run.stream.question, outcome, answered_at, cost)
         values: dict[str, Any] = {"answered_at": answered_at, "is_queued": False}
-        values |= {name: value for name, value in question.items() if name in STORED_FIELDS}
+        names = STORED_FIELDS if is_whole else STORED_FIELDS - {"answer"}
+        values |= {name: value for name, value in question.items() if name in names}
         error = outcome.error
         write = partial(self._database.write_entry, entry)
         store = partial(write, self._end, run, values, outcome, entry)
@@ -102,14 +125,14 @@ class AnswerStorage:
         run.stream.end(question, error)
 
     async def _persist(self, run: Run, work: Callable[[], Awaitable[T]]) -> T:
-        """Do the work however often it takes; raise DataError and UnicodeError, which stay."""
+        """Do the work however often it takes; raise REFUSALS, which stay."""
         pause = RETRY_SECONDS
         while True:
             try:
                 return await work()
             except DatabaseUnavailable:
                 pause = RETRY_SECONDS
-            except (DataError, UnicodeError):
+            except REFUSALS:
                 raise
             except Exception:
                 log.exception("run %s: its state could not be stored yet", run.question_id)
@@ -124,14 +147,16 @@ class AnswerStorage:
         outcome: Outcome,
         entry: Entry,
     ) -> bool:
-        """Store the end; False where the question has ended otherwise, and the cost counts."""
+        """Store the end; False where the row has another one, or text, and the cost counts."""
         _resolve_doubt(connection, run)
-        ids = run.question_id, run.id
-        if questions.finish(connection, *ids, values, entry, has_parts=run.has_parts):
+        ids, is_whole = (run.question_id, run.id), "answer" in values
+        if is_whole and questions.finish(connection, *ids, values, entry, has_parts=run.has_parts):
             self._metering.settle(connection, outcome)
             return True
         row = ended_elsewhere.lock(connection, run.question_id)
-        if row is not None and row["run_id"] == run.id:
+        if row is not None and row["run_id"] == run.id and not is_whole:
+            ended_elsewhere.end_here(connection, row, values, entry)
+        elif row is not None and row["run_id"] == run.id:
             known = {name: values[name] for name in REPORTED_FIELDS}
             ended_elsewhere.complete(connection, row, known, entry)
         elif row is not None or not usage.is_of(connection, run.question_id, run.reserved_at):
@@ -156,6 +181,12 @@ class AnswerStorage:
         if stored["status"] == question["status"]:  # stored, and the database's reply was lost
             return stored, error
         return stored, stored_error(stored)
+
+
+def _failed(outcome: Outcome) -> Outcome:
+    """Return the end of an answer whose text cannot be stored: its own error, or that."""
+    failure = AskcliError("The database cannot store this answer; ask again, in other words.")
+    return replace(outcome, error=outcome.error or failure)
 
 
 def _dequeue(connection: Connection, run: Run) -> bool:

@@ -1,4 +1,4 @@
-"""What a run may still change of a question whose answer was ended through another process."""
+"""What a run may change of a question whose answer was ended elsewhere, or that refuses its end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, RowMapping, select, update
 
 from askcli.store import search
+from askcli.store.queries import answer_parts
 from askcli.store.tables import questions
 
 
@@ -33,4 +34,16 @@ def complete(
     if has_ended_so and values["answer"].startswith(row["answer"]):
         those = update(questions).where(questions.c.id == row["id"])
         connection.execute(those.values(**values))
+        search.put(connection, row["id"], entry)
+
+
+def end_here(
+    connection: Connection, row: RowMapping, values: Mapping[str, Any], entry: search.Entry
+) -> None:
+    """End and index an answer whose whole text cannot be stored, with what is stored of it.
+
+    The row is locked, and this run's. Changes nothing where it has ended.
+    """
+    if row["status"] == "answering":
+        answer_parts.end(connection, [row["id"]], values)
         search.put(connection, row["id"], entry)
