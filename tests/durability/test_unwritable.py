@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import shutil
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson
+from tests.support.processes import ASKCLI, environment
+from tests.support.secrets import SECRET
 from tests.support.servers import serving
 
 
@@ -28,3 +35,38 @@ def test_a_server_that_may_not_write_to_its_file_is_not_ready(
     assert person.http.get("/readyz").status_code == 200
     assert person.ask("and now?").status_code == 201
     assert server.stop() == 0
+
+
+def log_of(url: str) -> list[Path]:
+    """The files of an SQLite database's log."""
+    return [Path(url.removeprefix("sqlite:///") + end) for end in ("-wal", "-shm")]
+
+
+@pytest.mark.skipif(os.getuid() == 0 and not shutil.which("setpriv"), reason="needs setpriv")
+@pytest.mark.parametrize("owner", ["own", "other"])
+def test_a_log_that_cannot_be_written_is_mended_or_named(
+    new_database: NewDatabase, tmp_path: Path, owner: str
+) -> None:
+    url = new_database("sqlite", migrated=True)
+    wal, shm = log_of(url)
+    for file in (wal, shm):
+        file.touch(mode=0o400)
+    if owner == "other":
+        if os.getuid() != 0:
+            pytest.skip("needs root, to make a file of another user")
+        os.chown(wal, 1, -1)
+        os.chown(shm, 1, -1)
+    without = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.getuid() == 0 else []
+    command = subprocess.run(
+        [*without, ASKCLI, "migrate"],
+        env=environment(tmp_path, DB_CONN_STRING=url, JWT_SECRET=SECRET),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if owner == "own":
+        assert command.returncode == 0, command.stderr
+    else:
+        assert command.returncode == 1
+        assert f"{wal.name} and {shm.name} cannot be written" in command.stderr

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from askcli.errors import Failed
 from askcli.store import deadline
-from askcli.store.database import Database, urls
+from askcli.store.database import Database, engines, urls
 from askcli.store.queries import limits
 
 # A database may take connections and answer nothing.
@@ -91,6 +91,12 @@ def bounded(database: Database) -> Iterator[None]:
             ) from None
 
 
+def _read_only(file: Path) -> list[str]:
+    """Return the names of an SQLite database's files that are there and cannot be written."""
+    files = file, *engines.log_files(file)
+    return [one.name for one in files if one.exists() and not os.access(one, os.W_OK)]
+
+
 @contextmanager
 def connection_errors(database: Database) -> Iterator[None]:
     """Raise Failed, with the reason but no password, for errors of the database."""
@@ -98,8 +104,7 @@ def connection_errors(database: Database) -> Iterator[None]:
         yield
     except DBAPIError as error:
         reason = str(error.orig).splitlines()[0]
-        file = Path(database.url.database or "")
-        if database.is_sqlite and file.exists() and not os.access(file, os.W_OK):
-            reason = "the file is read-only"
+        if database.file and (read_only := _read_only(database.file)):
+            reason = f"{' and '.join(read_only)} cannot be written"
         url = urls.shown(database.url)
         raise Failed(f"cannot use the database {url}: {reason}") from None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -108,6 +110,7 @@ def sqlite(url: URL) -> Engine:
             raise sqlite3.OperationalError("the database file was deleted or replaced")
         with suppress(OSError):  # SQLite reports errors of the path better
             path.touch(mode=0o600)  # its WAL file gets the same mode
+            _mend_modes(path)
         identity = file_identity(path)
 
     @event.listens_for(engine, "connect")
@@ -122,6 +125,19 @@ def sqlite(url: URL) -> Engine:
         _begin(connection)
 
     return engine
+
+
+def _mend_modes(path: Path) -> None:
+    """Give the files of the log the mode that the database has now.
+
+    SQLite makes them with the mode that it has then: were it read-only, they would remain so.
+    """
+    mode = path.stat().st_mode & 0o777
+    for file in filter(Path.exists, log_files(path)):
+        status = file.lstat()
+        is_own_file = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+        if is_own_file and status.st_mode & 0o777 != mode:
+            file.chmod(mode)
 
 
 def _begin(connection: Connection) -> None:
