@@ -30,13 +30,22 @@ def parse(text: str) -> URL:
             "DB_CONN_STRING is not a database URL that askcli knows: "
             "use sqlite:///path/to/file.db or postgresql://user:password@host/name."
         )
-    return url.set(drivername=driver)
+    url = url.set(drivername=driver)
+    if url.get_backend_name() == "postgresql" and _has_rest_of_password(url):
+        raise Misused(
+            "DB_CONN_STRING has an @ after its host: write each @ of a user or a password as %40."
+        )
+    return url
+
+
+def _has_rest_of_password(url: URL) -> bool:
+    """Whether what follows the first `@` of a password was taken for the host, or what follows."""
+    return any("@" in (part or "") for part in (url.host, url.database, *url.query))
 
 
 def shown(url: URL) -> str:
-    """Return the URL as messages show it: without a driver, and without a password anywhere."""
-    query = {name: value for name, value in url.query.items() if "password" not in name}
-    plain = url.set(drivername=url.get_backend_name(), query=query)
+    """Return the URL as messages show it: without a driver, a password or the values of options."""
+    plain = url.set(drivername=url.get_backend_name(), query={})
     return plain.render_as_string(hide_password=True)
 
 

@@ -1,0 +1,40 @@
+"""URLs of databases whose passwords are not written as they have to be."""
+
+from __future__ import annotations
+
+import pytest
+
+from askcli.store.database import urls
+from tests.support.cli import NewCli
+from tests.support.secrets import SECRET
+
+# What is left of a password that has an @, each with another character after it.
+REFUSED = [
+    "postgresql://u:a@sesame@127.0.0.1:1/db",
+    "postgres://u:a@b@sesame@127.0.0.1:1/db",
+    "postgresql://u:a@host/sesame@127.0.0.1:1/db",
+    "postgresql://u:a@host?sesame@127.0.0.1:1/db=x",
+]
+SHOWN = [
+    "postgresql://u:x@127.0.0.1:1/db?options=-c%20x=sesame",
+    "postgresql://u:x@127.0.0.1:1/db?bogus=sesame",
+    "postgresql://u:x%40sesame@127.0.0.1:1/db",
+]
+
+
+@pytest.mark.parametrize("words", [("users", "list"), ("serve", "--port", "0")])
+@pytest.mark.parametrize("url", [*REFUSED, *SHOWN])
+def test_no_part_of_a_databases_password_is_shown(
+    new_cli: NewCli, url: str, words: tuple[str, ...]
+) -> None:
+    done = new_cli(DB_CONN_STRING=url, JWT_SECRET=SECRET)(*words)
+    assert "sesame" not in done.out + done.err
+    if url in REFUSED:
+        assert (done.code, "%40" in done.err) == (2, True), done
+    else:
+        assert "cannot use the database postgresql://u:***@127.0.0.1:1/db: " in done.err
+
+
+def test_an_at_sign_that_is_written_as_it_has_to_be_is_one_of_the_password() -> None:
+    url = urls.parse("postgresql://u:a%40b@/db?host=@abstract")
+    assert (url.password, url.query) == ("a@b", {"host": "@abstract"})
