@@ -16,6 +16,7 @@ class Place:
 
     def __init__(self, leave: Callable[[Place], None]) -> None:
         self._leave = leave
+        self._is_left = False
         self._is_decided = asyncio.Event()
         self.refusal: AskcliError | None = None
 
@@ -23,7 +24,9 @@ class Place:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._leave(self)
+        if not self._is_left:  # once, whoever does it
+            self._is_left = True
+            self._leave(self)
 
     @property
     def is_granted(self) -> bool:

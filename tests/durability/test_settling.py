@@ -56,7 +56,8 @@ def start_again(silent: Silent, *, is_queued: bool = False) -> Callable[[Connect
     row = new_row(silent.user_id, Ask("hello"), REQUEST) | {"id": silent.question_id}
     row |= {"request_hash": "", "process_id": new_id(), "is_queued": is_queued}
     run = Run(row, REQUEST, Place(lambda _: None))
-    return lambda connection: silent.services.questions._start_again(connection, row, run)
+    start = silent.services.questions._storage._start_again
+    return lambda connection: start(connection, row, run)
 
 
 async def end_unsent(

@@ -10,7 +10,7 @@ from unittest.mock import patch
 from askcli.errors import RateLimited
 from askcli.fair_queue import FairQueue
 from askcli.services.auth.rate_limits import RateLimits
-from askcli.services.questions.asking import Questions
+from askcli.services.questions.storage import QuestionStorage
 from askcli.services.runs import retries
 from askcli.services.runs.open_streams import OpenStreams
 from askcli.services.runs.storage import AnswerStorage
@@ -52,7 +52,7 @@ def _slot_is_kept() -> Any:
 
 def _reservation_before_its_transaction() -> Any:
     """A question's cost is reserved in one transaction, and the question stored in the next."""
-    store = Questions._store
+    store = QuestionStorage.store
 
     async def reserve_first(self: Any, row: Any, run: Any, *, is_new: bool) -> bool:
         if is_new:
@@ -63,7 +63,7 @@ def _reservation_before_its_transaction() -> Any:
     def add(_: Any, connection: Any, row: Any, entry: Any, __: Any) -> None:
         questions.add(connection, row, entry)
 
-    return patch.multiple(Questions, _store=reserve_first, _add=add)
+    return patch.multiple(QuestionStorage, store=reserve_first, _add=add)
 
 
 def _cost_after_the_end() -> Any:

@@ -64,7 +64,7 @@ async def silent_question(
     services = build(settings)
     database = services.database
     metering = Metering(quotas.from_settings(settings), services.answerer.cost_usd)
-    orphans = Orphans(database, services.runs, metering, services.indexing, timeout)
+    orphans = Orphans(database, services.runs, metering, services.indexing, new_id(), timeout)
     user_id = await database.write(new_user, "somebody@example.org")
     row = await _stored(services, metering, user_id, is_queued=is_queued, has_beaten=has_beaten)
     try:

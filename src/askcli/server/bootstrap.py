@@ -27,6 +27,7 @@ from askcli.services.housekeeping import Housekeeping
 from askcli.services.indexing import Indexing
 from askcli.services.questions.asking import Questions
 from askcli.services.questions.history import History
+from askcli.services.questions.storage import QuestionStorage
 from askcli.services.readiness import ReadinessCheck
 from askcli.services.runs.answer_log import AnswerLog
 from askcli.services.runs.generation import Generator
@@ -99,9 +100,9 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
     passwords, limits, indexing = Passwords(), RateLimits(settings), Indexing(database.dialect)
     queue = FairQueue(settings.max_running, settings.max_waiting, _queue_full)
     metering = Metering(quotas.from_settings(settings), answerer.cost_usd)
-    storage, process_id = AnswerStorage(database, metering, indexing), new_id()
+    storing, process_id = (database, metering, indexing), new_id()
     listener, answer_log = _answer_log(database, process_id)
-    generator = Generator(answerer, _retry_policy(settings), storage, answer_log)
+    generator = Generator(answerer, _retry_policy(settings), AnswerStorage(*storing), answer_log)
     runs = Runs(database, generator, Feeds(database, listener, process_id))
     sessions = _sessions(database, tokens, limits, settings)
     return Services(
@@ -114,11 +115,11 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
         logins=Logins(database, passwords, sessions, LoginLimits(settings, limits)),
         sessions=sessions,
         api_tokens=ApiTokens(database, authentication.forget),
-        questions=Questions(database, answerer, runs, queue, metering, indexing, process_id),
+        questions=Questions(database, answerer, runs, queue, QuestionStorage(*storing), process_id),
         history=History(database, metering),
         queue=queue,
         indexing=indexing,
-        orphans=Orphans(database, runs, metering, indexing, settings.orphan_seconds),
+        orphans=Orphans(database, runs, metering, indexing, process_id, settings.orphan_seconds),
         housekeeping=Housekeeping(database, settings.audit_days),
         runs=runs,
         answer_log=answer_log,

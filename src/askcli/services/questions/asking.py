@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import RowMapping
 
 from askcli.answerers import prices
 from askcli.answerers.base import Answerer, Message, Request
@@ -24,19 +22,17 @@ from askcli.errors import (
 )
 from askcli.fair_queue import FairQueue
 from askcli.services import request_info
-from askcli.services.indexing import Indexing, is_long
 from askcli.services.questions import conversations
 from askcli.services.questions.ask import Ask
 from askcli.services.questions.ask import row as new_row
 from askcli.services.questions.conversations import Conversation
+from askcli.services.questions.storage import QuestionStorage, may_be_stored
 from askcli.services.runs.registry import Runs
 from askcli.services.runs.run import Run
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
-from askcli.services.usage.metering import Metering
-from askcli.store.database import Database, admission
-from askcli.store.queries import questions, shown, usage, users
-from askcli.store.search import Entry
+from askcli.store.database import Database
+from askcli.store.queries import questions, shown
 
 
 class Questions:
@@ -48,8 +44,7 @@ class Questions:
         answerer: Answerer,
         runs: Runs,
         queue: FairQueue,
-        metering: Metering,
-        indexing: Indexing,
+        storage: QuestionStorage,
         process_id: UUID,
     ) -> None:
         self._database = database
@@ -57,8 +52,7 @@ class Questions:
         self._answerer = answerer
         self._runs = runs
         self._queue = queue
-        self._metering = metering
-        self._indexing = indexing
+        self._storage = storage
 
     def models(self) -> tuple[list[Model], str]:
         """Return the available models, and the id of the default one."""
@@ -109,19 +103,20 @@ class Questions:
                 row |= {name: earlier[name] for name in ("id", "conversation_id", "created_at")}
             run = Run(row, request, place)
             try:
-                is_stored = await self._store(row, run, is_new=earlier is None)
-            except DatabaseUnavailable as error:
-                if error.may_be_done:
-                    reserved.pop_all()
+                is_stored = await self._storage.store(row, run, is_new=earlier is None)
+                stream = self._runs.start(run) if is_stored else None
+            except Exception as error:
+                if may_be_stored(error):
                     self._runs.start_unconfirmed(run, is_wanted=key is not None)
+                    reserved.pop_all()  # the place is the run's from here on
                 raise
-            if not is_stored:  # the same key, at the same moment
-                same = await self._earlier(user_id, ask, key)
-                if same is None:
-                    raise NotFound("question")
-                return self._replay(same)
-            reserved.pop_all()  # the place is the run's from here on
-            return self._runs.start(run)
+            if stream is not None:
+                reserved.pop_all()
+                return stream
+            same = await self._earlier(user_id, ask, key)  # the same key, at the same moment
+            if same is None:
+                raise NotFound("question")
+            return self._replay(same)
 
     async def _earlier(self, user_id: UUID, ask: Ask, key: str | None) -> RowMapping | None:
         """Return the question that was asked with this key. Raises KeyReused if it is another."""
@@ -133,40 +128,6 @@ class Questions:
     def _replay(self, row: RowMapping) -> AnswerStream:
         request_info.current().is_replay = True
         return self._runs.join(as_question(row))
-
-    async def _store(self, row: dict[str, Any], run: Run, *, is_new: bool) -> bool:
-        """Store a question to be answered; False where its key was used meanwhile."""
-        if not is_new:
-            return await self._database.write(self._start_again, row, run)
-        if is_long(row["question"]):  # no work for those who only send what is refused
-            await self._database.read(self._metering.check, row["user_id"], run.request)
-        entry = await self._indexing.new(row["user_id"], row["question"])
-        if is_long(row["question"]):
-            admission.renew()  # it has waited
-        try:
-            await self._database.write_entry(entry, self._add, row, entry, run)
-        except IntegrityError:
-            if row["idempotency_key"] is None:
-                raise
-            return False
-        return True
-
-    def _add(self, connection: Connection, row: dict[str, Any], entry: Entry, run: Run) -> None:
-        """One transaction: the cost is reserved if and only if the question is stored."""
-        self._metering.reserve(connection, row, run.request, at=run.reserved_at)
-        questions.add(connection, row, entry)
-
-    def _start_again(self, connection: Connection, row: dict[str, Any], run: Run) -> bool:
-        """Make a failed question a running one, its cost reserved anew; False if it is not failed.
-
-        Of any number of requests at once, one succeeds.
-        """
-        users.lock(connection, row["user_id"])  # before its questions, as everywhere
-        if not questions.start_again(connection, row):
-            return False
-        usage.release(connection, row["id"])
-        self._metering.reserve(connection, row, run.request, at=run.reserved_at, is_new=False)
-        return True
 
     async def _conversation(self, user_id: UUID, ask: Ask) -> Conversation:
         if ask.conversation_id is None:

@@ -44,7 +44,21 @@ class Generator:
         self._answer_log = answer_log
 
     async def generate(self, run: Run) -> None:
-        """Generate the run's answer and store its end; `run.stop` ends it early."""
+        """Generate the run's answer and store its end; `run.stop` ends it early.
+
+        Where that fails, what there is of the answer is stored as its end.
+        """
+        with run.place:
+            try:
+                await self._generate(run)
+            except Exception:
+                if run.stream.ended:
+                    raise
+                log.exception("run %s failed, and is ended", run.question_id)
+                run.stop(_failure())
+                await self._generate(run)
+
+    async def _generate(self, run: Run) -> None:
         # Until its end is stored: without signs of life it would be taken for an orphan.
         with self._answer_log.of(run):
             outcome = await self._outcome(run)
@@ -63,8 +77,7 @@ class Generator:
             return run.outcome(error=error)
         except Exception:
             log.exception("run %s failed", run.question_id)
-            failure = AskcliError("The server failed while it answered; ask again.")
-            return run.outcome(error=failure)
+            return run.outcome(error=_failure())
 
     async def _read_answer(self, run: Run) -> Outcome:
         text = StorableText()
@@ -83,6 +96,10 @@ class Generator:
                 elif piece:
                     _append(run.stream, text.add(piece))
         raise Interrupted()
+
+
+def _failure() -> AskcliError:
+    return AskcliError("The server failed while it answered; ask again.")
 
 
 def _empty_answer(finish: Finish) -> AskcliError | None:

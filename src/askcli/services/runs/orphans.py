@@ -45,12 +45,14 @@ class Orphans:
         runs: Runs,
         metering: Metering,
         indexing: Indexing,
+        process_id: UUID,
         timeout: float,
     ) -> None:
         self._database = database
         self._runs = runs
         self._metering = metering
         self._indexing = indexing
+        self._process_id = process_id
         self._interval, self._longest_wait = timeout / CHECKS_PER_TIMEOUT, timeout / 2
         # The sign of life of each question at the last check, and at how many before it was the
         # same; None for one that has ended, or was deleted, and whose cost is not settled.
@@ -77,6 +79,9 @@ class Orphans:
         previous, self._signs = self._signs, {}
         for question_id, sign in (await self._database.read(_signs)).items():
             if question_id not in own_ids:
+                if sign and sign.process_id == self._process_id:
+                    # Its run could not be started, or failed: the heartbeats are those of others.
+                    sign = Sign(sign.run_id, None, None)
                 last, checks = previous.get(question_id, (sign, -1))
                 self._signs[question_id] = sign, checks + 1 if last == sign else 0
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -98,7 +99,7 @@ class Runs:
         """Start to answer a stored question."""
         if self._interrupting:
             run.stop(_interrupted())
-        work = self._work(run.stream, self._generator.generate(run), self._own)
+        work = self._work(run.stream, partial(self._generator.generate, run), self._own)
         # In a context of its own: its caller was checked, and what stores an answer does not wait
         # behind its user's requests.
         task = asyncio.create_task(work, context=Context())
@@ -125,19 +126,22 @@ class Runs:
         if question["status"] != "answering":
             return ended_stream(question)
         stream = AnswerStream(question)
-        work = self._work(stream, self._feeds.feed(stream), self._followed)
+        work = self._work(stream, partial(self._feeds.feed, stream), self._followed)
         # In a context of its own: others follow it when the request that was the first has ended.
         self._followed[question["id"]] = _Job(stream, asyncio.create_task(work, context=Context()))
         return stream
 
     @staticmethod
     async def _work(
-        stream: AnswerStream, work: Coroutine[Any, Any, None], jobs: MutableMapping[str, Any]
+        stream: AnswerStream, work: Callable[[], Awaitable[None]], jobs: MutableMapping[str, Any]
     ) -> None:
         """Do the work, and remove its job at the end."""
         question_id = stream.question["id"]
+        job = jobs.get(question_id)
+        if job is None or job.task is not asyncio.current_task():
+            return  # its job could not be added, and another task may do the work
         try:
-            await work
+            await work()
         except Exception:
             log.exception("run %s failed", question_id)
             stream.end(stream.question, AskcliError("The server failed; ask again."))
