@@ -19,14 +19,6 @@ from tests.support.writer import put, stored
 
 
 @pytest.fixture
-def ended(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The errors with which threads have ended."""
-    errors = list[Any]()
-    monkeypatch.setattr(threading, "excepthook", errors.append)
-    return errors
-
-
-@pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     database = Database(migrated(f"sqlite:///{tmp_path / 'askcli.db'}"))
     yield database
@@ -34,17 +26,20 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def test_a_result_that_could_not_be_delivered_comes_with_the_next(
-    monkeypatch: pytest.MonkeyPatch, ended: list[Any]
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """By the same thread: another might not be startable."""
+
     async def scenario() -> None:
         threads, loop = Threads(1, "test"), asyncio.get_running_loop()
-        assert await threads.run(lambda: 1) == 1
+        thread = await threads.run(threading.get_ident)
         fail_once(monkeypatch, loop, "call_soon_threadsafe")
         first = threads.run(lambda: 2)
-        while not ended:  # its thread cannot tell the loop
+        while not caplog.messages:  # its thread cannot tell the loop
             await asyncio.sleep(0.001)
         assert await asyncio.wait_for(threads.run(lambda: 3), 20) == 3
         assert await first == 2
+        assert await threads.run(threading.get_ident) == thread
         threads.close()
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
@@ -87,13 +82,13 @@ def test_a_thread_that_memory_is_too_short_for_is_one_that_cannot_be_started(
     asyncio.run(scenario())
 
 
-def test_sqlites_writer_goes_on_after_its_thread_has_ended(
-    monkeypatch: pytest.MonkeyPatch, ended: list[Any], database: Database
+def test_sqlites_writer_goes_on_where_memory_was_too_short_for_its_thread(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, database: Database
 ) -> None:
     async def scenario() -> None:
         fail_once(monkeypatch, asyncio.get_running_loop(), "call_soon_threadsafe", 2)
         lost = asyncio.create_task(database.write(put, "stored"))
-        while not ended:  # its thread cannot tell the loop
+        while not caplog.messages:  # its thread cannot tell the loop
             await asyncio.sleep(0.001)
         await asyncio.wait_for(database.write(put, "after"), 20)
         lost.cancel()

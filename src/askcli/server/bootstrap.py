@@ -77,6 +77,12 @@ class Services:
     passwords: Passwords
     readiness: ReadinessCheck
 
+    def start_threads(self) -> None:
+        """Start all threads, so that none is started later, when memory may be short."""
+        self.database.start_threads()
+        self.indexing.start_thread()
+        self.passwords.start_threads()
+
     async def close(self) -> None:
         """Interrupt and store the running answers, then close everything."""
         await self.runs.drain(0)

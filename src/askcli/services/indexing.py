@@ -15,6 +15,7 @@ from uuid import UUID
 
 from askcli.errors import Unavailable
 from askcli.fair_queue import FairQueue
+from askcli.services import executors
 from askcli.store import search
 from askcli.store.search import Entry
 
@@ -61,6 +62,10 @@ class Indexing:
             return make()
         async with queue.turn(str(user_id)):
             return await asyncio.get_running_loop().run_in_executor(self._thread, make)
+
+    def start_thread(self) -> None:
+        """Start the thread, so that it is not started later, when memory may be short."""
+        executors.start(self._thread, 1)
 
     def close(self) -> None:
         """Wait for the text that is being split, and forget those that wait."""

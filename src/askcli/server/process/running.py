@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import uvicorn
@@ -20,6 +21,7 @@ from askcli.server.process import file_limit, log_config
 from askcli.server.process.uvicorn_server import Server
 from askcli.server.protocol.connections import Connections
 from askcli.server.protocol.protocol import BoundedProtocol
+from askcli.services import executors
 from askcli.settings import Settings
 from askcli.settings.registration import Registration
 from askcli.store import migrations
@@ -31,6 +33,7 @@ GRACEFUL_SECONDS = 5  # for the last bytes to slow readers: all answers have end
 # closes first may break the request that is just being sent.
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 2048
+OTHER_THREADS = 2  # besides those of the store, of passwords and of long texts
 CHECK_SECONDS = 1.0  # between two looks at the files that a server works on
 
 
@@ -95,6 +98,8 @@ def run(
         server.leave()
 
     async def main() -> None:
+        services.start_threads()
+        await _start_other_threads()
         watching = asyncio.create_task(watch())
         await server.serve(sockets=[sock])
         watching.cancel()
@@ -109,6 +114,18 @@ def run(
     if lost := services.runs.unstored:
         which = "1 answer" if lost == 1 else f"{lost} answers"
         raise Failed(f"{which} could not be stored to the end; the log has the reason.")
+
+
+async def _start_other_threads() -> None:
+    """Start threads for `asyncio.to_thread`, which loads the SDK or a local model, and libuv's own.
+
+    Those look up names. All are started with the first, and libuv aborts where one cannot be.
+    """
+    pool, loop = ThreadPoolExecutor(OTHER_THREADS, "other"), asyncio.get_running_loop()
+    executors.start(pool, OTHER_THREADS)
+    loop.set_default_executor(pool)
+    with suppress(OSError):  # it is no address, and no name is looked up
+        await loop.getaddrinfo("none", None, flags=socket.AI_NUMERICHOST)
 
 
 def _config(

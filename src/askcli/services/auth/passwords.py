@@ -18,7 +18,7 @@ import bcrypt
 from askcli.contract.limits import MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS
 from askcli.errors import InvalidInput, Unavailable
 from askcli.fair_queue import FairQueue
-from askcli.services import request_info
+from askcli.services import executors, request_info
 
 T = TypeVar("T")
 
@@ -35,9 +35,13 @@ class Passwords:
     """Hashes and compares passwords with a thread for each two processors, fair by site."""
 
     def __init__(self) -> None:
-        threads = max(1, (os.cpu_count() or 1) // 2)
-        self._pool = ThreadPoolExecutor(threads, "bcrypt", initializer=_lower_priority)
-        self._queue = FairQueue(threads, MAX_WAITING * threads, _full)
+        self._threads = max(1, (os.cpu_count() or 1) // 2)
+        self._pool = ThreadPoolExecutor(self._threads, "bcrypt", initializer=_lower_priority)
+        self._queue = FairQueue(self._threads, MAX_WAITING * self._threads, _full)
+
+    def start_threads(self) -> None:
+        """Start all threads, so that none is started later, when memory may be short."""
+        executors.start(self._pool, self._threads)
 
     async def hash(self, password: str, email: str) -> str:
         """Return the hash to store. Raises InvalidInput for a password that may not be used."""

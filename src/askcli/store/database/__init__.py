@@ -52,8 +52,7 @@ class Database:
         # Units of SQLite only compute, so that a second thread is of use for long ones alone.
         eager = 1 if self.is_sqlite else EAGER
         self._readers = Pool(engines.READERS, "store", eager)
-        # SQLite has one writer at a time in any case: a queue before one thread cannot fail with
-        # "database is locked".
+        # SQLite has one writer at a time: what queues before one thread finds no locked database.
         self._writer = GroupCommit(self.transaction) if self.is_sqlite else None
         self._long_entries = LongUnits()
         self.is_closed = False
@@ -67,6 +66,11 @@ class Database:
     def file(self) -> Path | None:
         """The file of an SQLite database."""
         return Path(self.url.database or "") if self.is_sqlite else None
+
+    def start_threads(self) -> None:
+        """Start all threads, so that none is started later, when memory may be short."""
+        self._readers.start()
+        (self._writer or self._waiters).start()
 
     async def read(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -208,9 +212,8 @@ class Database:
 
     def close(self) -> None:
         """Wait for the units in progress, which have deadlines, and close; others are forgotten."""
-        for threads in (self._writer, self._readers, self._waiters):
-            if threads is not None:
-                threads.close()
+        for threads in (self._writer or self._waiters, self._readers):
+            threads.close()
         if self.has_lost_log:
             engines.save_log(self._reading)
         self.is_closed = True  # before SQLite removes the files of its log

@@ -74,6 +74,10 @@ class GroupCommit:
         self._queue = deque[_Member[Any]]()
         self._turns = Turns(OWNED_UNITS)
 
+    def start(self) -> None:
+        """Start the thread, so that `run` does not."""
+        self._thread.start()
+
     async def run(self, unit: Unit[T]) -> T:
         """Return what the unit returns, once it is committed.
 

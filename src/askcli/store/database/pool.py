@@ -49,6 +49,10 @@ class Pool:
         self._threads = Threads(threads, name, eager)
         self._turns = Turns(threads)
 
+    def start(self) -> None:
+        """Start all threads, so that `run` starts none."""
+        self._threads.start()
+
     async def run(self, work: Callable[[], T], *, has_turn: bool = False) -> T:
         """Return `work()`, run in one of the threads when it is its owner's turn."""
         async with self._turns.turn(has_turn=has_turn):

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
+from askcli.errors import DatabaseUnavailable
 from askcli.store.database.failures import no_thread
 
 log = logging.getLogger("askcli.store")
@@ -27,6 +28,7 @@ PATIENCE_SECONDS = 0.002
 # Longer than a unit has. A thread that is stuck beyond that, in a name server that does not reply,
 # keeps no server from stopping: it is a daemon.
 CLOSE_SECONDS = 11.0
+SHORT_MEMORY_SECONDS = 0.05  # until a thread goes on for which memory was too short
 
 
 class _Unit(NamedTuple):
@@ -50,6 +52,16 @@ class Threads:
         self._lock = threading.Lock()  # of what follows
         self._threads: list[threading.Thread] = []
         self._asleep: list[threading.Lock] = []  # each thread waits for its own
+
+    def start(self) -> None:
+        """Start all threads, so that `run` starts none.
+
+        Where memory holds a new thread's stack and little more, the thread dies before it says
+        that it runs, and CPython lets whoever starts it wait for that for ever.
+        """
+        with self._lock, suppress(DatabaseUnavailable):  # `run` tries it again, and says it
+            while len(self._threads) < self._count and self._start():
+                pass
 
     def run(self, work: Callable[[], T]) -> asyncio.Future[T]:
         """Do the work in one of the threads; a unit whose future is cancelled is not begun.
@@ -128,15 +140,25 @@ class Threads:
 
     def _work(self) -> None:
         try:
-            self._do_units()
-        finally:  # also where memory was too short to go on: another can be started
+            asleep = threading.Lock()
+            asleep.acquire()
+            while not self._do_units(asleep):
+                time.sleep(SHORT_MEMORY_SECONDS)
+        finally:  # another can be started
             with self._lock:
                 self._threads.remove(threading.current_thread())
 
-    def _do_units(self) -> None:
-        """Do units until the store is closed."""
-        asleep = threading.Lock()
-        asleep.acquire()
+    def _do_units(self, asleep: threading.Lock) -> bool:
+        """Do units until the store is closed; False where memory was too short to go on."""
+        try:
+            self._do_all(asleep)
+        except MemoryError:
+            with suppress(MemoryError):
+                log.warning("memory is too short for a store thread; it goes on shortly")
+            return False
+        return True
+
+    def _do_all(self, asleep: threading.Lock) -> None:
         while True:
             while unit := self._next():
                 self._do(unit)

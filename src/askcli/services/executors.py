@@ -1,0 +1,25 @@
+"""Thread pools of the standard library, whose threads are started before there is work for them.
+
+Where memory holds a new thread's stack and little more, the thread dies before it says that it
+runs, and CPython lets whoever starts it wait for that for ever: later, the event loop's thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+log = logging.getLogger("askcli.server")
+
+
+def start(pool: ThreadPoolExecutor, threads: int) -> None:
+    """Start all threads of a pool that has this number of them, none of them started yet."""
+    have_started = threading.Event()
+    try:
+        for _ in range(threads):  # each waits, so that the next one needs a thread of its own
+            pool.submit(have_started.wait)
+    except (RuntimeError, MemoryError) as error:  # the system's limit: it is tried again with work
+        log.warning("not all threads could be started: %s", error)
+    finally:
+        have_started.set()
