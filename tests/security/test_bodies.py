@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from select import select
 
 import psutil
@@ -98,6 +98,33 @@ def test_one_users_unfinished_bodies_keep_no_other_user_out(
             sock.sendall(large)
         assert select(sent, [], [], 30)[0]  # one was refused
         assert victim.ask("word " * 78_000).status_code == 201
+
+
+def test_growing_bodies_of_an_ended_session_refuse_no_valid_caller(
+    sqlite_server: ServerProcess, new_person: NewPerson
+) -> None:
+    """From however many sites they come, each with little at first."""
+    ended, caller = new_person(sqlite_server), new_person(sqlite_server)
+    tokens = [b"x-access-token: " + p.tokens["access_token"].encode() for p in (ended, caller)]
+    with ended.at(sqlite_server) as http:
+        assert http.post("/api/auth/logout").status_code == 204
+    with ExitStack() as connections:
+        own = connections.enter_context(connection(sqlite_server))
+        own.sendall(unfinished(b"/api/questions", 60_000, 50_000, tokens[1]))
+        others = [
+            connections.enter_context(connection(sqlite_server, source=f"127.2.{number}.1"))
+            for number in range(250)
+        ]
+        for sock in others:
+            sock.sendall(unfinished(b"/api/questions", 60_000, 100, tokens[0]))
+        assert plain_http.get(f"{sqlite_server.url}/healthz").status_code == 200
+        for number, sock in enumerate(others):
+            with suppress(OSError):  # it was refused
+                sock.sendall(b"a" * 35_000)
+            if number % 20 == 0:  # what was sent has been read
+                assert plain_http.get(f"{sqlite_server.url}/healthz").status_code == 200
+        own.sendall(b"a" * 10_000)
+        assert own.recv(12) == b"HTTP/1.1 422"
 
 
 def large_bodies(size: int) -> list[bytes]:

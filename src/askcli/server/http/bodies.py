@@ -25,7 +25,7 @@ class Bodies:
     """The largest body of some callers, and the memory for those that are still arriving.
 
     When that is used up, unfinished bodies are refused: of the owner with the most bytes in them,
-    and of these the oldest.
+    and of these the oldest. None is where the room of each is reserved.
     """
 
     def __init__(self, largest: int, together: int) -> None:
@@ -40,12 +40,18 @@ class Bodies:
         self.check(declared)
         return _Request(request.scope, _Body(self, request, owner).receive, request._send)
 
-    def would_take(self, request: Request) -> bool:
-        """Whether it is known that the request's body is not too large, and that it has room."""
+    def reserved(self, request: Request, owner: Hashable) -> Request | None:
+        """Return the request with room for its whole body, which is then refused for no other.
+
+        None where its size is not known or too large, or there is no room for it.
+        """
         declared = parse_whole_number(request.headers.get("content-length", ""))
         if declared is None or declared > self._largest:
-            return False
-        return self._sizes.total() + declared <= self._together
+            return None
+        if self._sizes.total() + declared > self._together:
+            return None
+        body = _Body(self, request, owner, declared)
+        return _Request(request.scope, body.receive, request._send)
 
     def check(self, size: int) -> None:
         """Raise HTTPException (413) for a body of this size, if it is too large."""
@@ -84,14 +90,19 @@ class _Request(Request):
 class _Body:
     """One body on its way; while it is not whole, its pieces are counted."""
 
-    def __init__(self, bodies: Bodies, request: Request, owner: Hashable) -> None:
+    def __init__(
+        self, bodies: Bodies, request: Request, owner: Hashable, reserved: int = 0
+    ) -> None:
         self.owner = owner
         self._bodies = bodies
         self._receive = request.receive
         self._deadline = asyncio.get_running_loop().time() + BODY_SECONDS
-        self._held = 0
+        self._received = 0
+        self._held = reserved
         self._waiting: asyncio.Timeout | None = None
         self._is_refused = False
+        if reserved:
+            bodies.hold(self, reserved)
 
     async def receive(self) -> Message:
         try:
@@ -115,13 +126,13 @@ class _Body:
             self._waiting.reschedule(0)
 
     def _count(self, message: Message) -> None:
-        size = len(message.get("body", b""))
-        self._bodies.check(self._held + size)
-        if message.get("more_body", False):
+        self._received += len(message.get("body", b""))
+        self._bodies.check(self._received)
+        if not message.get("more_body", False):
+            self._release()
+        elif (size := self._received - self._held) > 0:
             self._held += size
             self._bodies.hold(self, size)
-        else:
-            self._release()
 
     def _release(self) -> None:
         self._bodies.release(self, self._held)

@@ -78,12 +78,11 @@ async def _bounded(request: Request) -> Request:
     caller = getattr(request.state, "caller", None)
     if caller is None:
         return bodies.OF_STRANGERS.bounded(request, request_info.current().site)
-    if bodies.OF_CLAIMS.would_take(request):
-        owner = caller.user_id, request_info.current().site  # however many tokens they have
-        request = bodies.OF_CLAIMS.bounded(request, owner)
-    else:
+    claimed = bodies.OF_CLAIMS.reserved(request, caller.user_id)
+    if claimed is None:
         await request.app.state.services.authentication.confirm()
-        request = bodies.OF_CALLERS.bounded(request, caller.user_id)
+        claimed = bodies.OF_CALLERS.bounded(request, caller.user_id)
+    request = claimed
     await _read(request)
     admission.renew()  # the body may have taken a minute
     request.state.begin_serving()
