@@ -58,7 +58,7 @@ def test_a_batch_waits_for_no_response_that_drips(
             cli.environment |= {"ASKCLI_SERVER": "http://ask.example", "HTTP_PROXY": server.url}
         done = cli("batch", "-", stdin=ROWS)
     assert (done.code, done.out) == (6, ""), done
-    assert "did not answer in time" in done.err.splitlines()[-1]
+    assert "did not answer in time" in done.err  # the other row's thread may have the last word
 
 
 def test_a_batch_waits_for_no_refresh_that_drips(new_cli: NewCli) -> None:

@@ -76,7 +76,6 @@ def test_a_question_whose_commit_was_not_confirmed_is_answered_once_for_its_key(
 def test_a_commit_that_comes_late_is_waited_for(
     proxy: Proxy, new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
-    monkeypatch.setattr(database_module, "UNIT_SECONDS", {"postgresql": 0.5})
     monkeypatch.setattr(answer_log, "TICK_SECONDS", 0.01)
     url = new_database("postgres", migrated=True)
     key = None if "without" in end else uuid4().hex
@@ -88,8 +87,10 @@ def test_a_commit_that_comes_late_is_waited_for(
         try:
             user_id = await services.database.write(new_user, "somebody@example.org")
             proxy.hold(b"INSERT INTO questions", b"COMMIT")
+            services.database.unit_seconds = 0.5  # of this unit: others need more on a busy machine
             with pytest.raises(DatabaseUnavailable):
                 await services.questions.ask(user_id, Ask("hello"), key)
+            services.database.unit_seconds = database_module.UNIT_SECONDS["postgresql"]
             await asyncio.to_thread(eventually, lambda: waits(url) or not services.runs.active)
             if end == "rolled back":
                 proxy.cut()
@@ -107,4 +108,4 @@ def test_a_commit_that_comes_late_is_waited_for(
         finally:
             await services.close()
 
-    asyncio.run(asyncio.wait_for(scenario(), 20))
+    asyncio.run(asyncio.wait_for(scenario(), 60))
