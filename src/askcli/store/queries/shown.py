@@ -31,6 +31,8 @@ from askcli.store.database.prepared import Prepared
 from askcli.store.queries import answer_parts, own_range
 from askcli.store.tables import questions
 
+MOST_SINCE = 100
+
 _NAMES = tuple(Question.__annotations__)
 _STATUS = _NAMES.index("status")
 _AsText = Callable[[str], str]
@@ -52,10 +54,15 @@ def those(
 
 
 def between(
-    connection: Connection, user_id: UUID, newest: UUID, oldest: UUID, conversation_id: UUID | None
+    connection: Connection, user_id: UUID, ids: Sequence[UUID], conversation_id: UUID | None
 ) -> Iterator[Question]:
-    """Yield the user's questions of these ids and between them, the newest first."""
-    values: dict[str, Any] = {"user_id": user_id, "last_id": newest, "first_id": oldest}
+    """Yield the user's questions of these ids, the newest first, and those between them.
+
+    Few may have come there since the ids were read. The limit, which is beyond those, tells
+    PostgreSQL's planner that it is cheaper to go through an index than through all questions.
+    """
+    values: dict[str, Any] = {"user_id": user_id, "last_id": ids[0], "first_id": ids[-1]}
+    values["limit"] = len(ids) + MOST_SINCE
     if conversation_id is None:
         return _shown(connection, user_id, _BETWEEN.rows(connection, values))
     values["conversation_id"] = conversation_id
@@ -148,7 +155,8 @@ def _own(dialect: str, *conditions: ColumnElement[bool], with_parts: bool = Fals
 def _between(dialect: str, *filters: str) -> Select[Any]:
     key, conditions = own_range.of(dialect, {"first_id", "last_id", *filters})
     newest = [column.desc() for column in key]
-    return select(*_columns(dialect)).where(*conditions).order_by(*newest)
+    query = select(*_columns(dialect)).where(*conditions)
+    return query.order_by(*newest).limit(bindparam("limit"))
 
 
 @cache
