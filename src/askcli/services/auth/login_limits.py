@@ -7,11 +7,13 @@ from any other network. All addresses of a site share a larger number of free tr
 wrong passwords, which does not apply where the account has logged in from either.
 
 A try at an email without an account is counted by the same statements, so that neither the reply
-nor its time shows whether there is one.
+nor its time shows whether there is one. Which limits apply depends on where the account has logged
+in from: those that may not are not reported.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from itertools import takewhile
 
@@ -41,7 +43,7 @@ class LoginLimits:
     def check_site(self, connection: Connection, account: str) -> None:
         """Raise RateLimited, without a write, where its site's limit is known to be used up."""
         if not _is_known(connection, account):
-            self._limits.check(self._limits.site())
+            self._limits.check(self._site())
 
     def take(self, connection: Connection, account: str) -> list[Limit]:
         """Count a try at the account's password; return the limits that were used for it.
@@ -51,7 +53,7 @@ class LoginLimits:
         taken = [self._limits.address(), self._here(account)]
         self._limits.take(connection, *taken)
         is_known = _is_known(connection, account)
-        taken += self._take_unless(connection, self._limits.site(), is_exempt=is_known)
+        taken += self._take_unless(connection, self._site(), is_exempt=is_known)
         free_tries = _free_tries(account)
         free = list(takewhile(partial(self._limits.count, connection), free_tries))
         is_exempt = is_known or free == free_tries
@@ -84,7 +86,10 @@ class LoginLimits:
         return Limit("login", self._settings.login_limit, f"{account}\0{network}")
 
     def _everywhere(self, account: str) -> Limit:
-        return Limit("account", self._settings.account_limit, account)
+        return Limit("account", self._settings.account_limit, account, is_reported=False)
+
+    def _site(self) -> Limit:
+        return replace(self._limits.site(), is_reported=False)
 
 
 def _is_known(connection: Connection, account: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
@@ -24,11 +24,15 @@ NETWORKS_OF_A_SITE = 10
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A rate for one subject: `subject` may use `name` at this rate."""
+    """A rate for one subject: `subject` may use `name` at this rate.
+
+    Responses say nothing of one that is not `is_reported`: neither its uses, nor that it refuses.
+    """
 
     name: str
     rate: Rate
     subject: str
+    is_reported: bool = field(default=True, compare=False)
 
     @property
     def key(self) -> str:
@@ -141,6 +145,8 @@ def _applicable(required: Iterable[Limit]) -> list[Limit]:
 
 def _refusal(limit: Limit, free_at: int, timestamp: int) -> RateLimited:
     seconds = max(1, -(-(free_at - timestamp) // MICROSECONDS))
+    if not limit.is_reported:
+        return RateLimited("Too many attempts; try again later.", retry_after=seconds)
     rate = limit.rate
     allowance = Allowance(limit.name, rate.count, rate.seconds, remaining=0, reset=seconds)
     request_info.current().note(allowance)
@@ -148,6 +154,8 @@ def _refusal(limit: Limit, free_at: int, timestamp: int) -> RateLimited:
 
 
 def _report_allowance(limit: Limit, ahead: int) -> None:
+    if not limit.is_reported:
+        return
     remaining, reset = (limit.window - ahead) // limit.interval, -(-ahead // MICROSECONDS)
     rate = limit.rate
     allowance = Allowance(limit.name, rate.count, rate.seconds, remaining, reset)
