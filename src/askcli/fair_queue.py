@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ class Place:
         self._leave = leave
         self._is_left = False
         self._is_decided = asyncio.Event()
+        self.size = 0  # bytes of memory that it keeps while it waits
         self.refusal: AskcliError | None = None
 
     def __enter__(self) -> Place:
@@ -57,15 +59,23 @@ class FairQueue:
     has at most three quarters, so that another's first question need not wait for an answer's end.
 
     When all places in line are taken, a user with fewer of them than others gets one of theirs.
-    So as many users as there are places find room, whatever the others have queued.
+    So as many users as there are places find room, whatever the others have queued. The same holds
+    for the memory of what waits.
     """
 
-    def __init__(self, slots: int, waiting: int, full: Callable[[], AskcliError]) -> None:
-        """`full` makes the error for those who find no room, or lose it."""
+    def __init__(
+        self,
+        slots: int,
+        waiting: int,
+        full: Callable[[], AskcliError],
+        memory: int = sys.maxsize,
+    ) -> None:
+        """`full` makes the error for those who find no room, or lose it; `memory` is in bytes."""
         self._free = slots
         self._full = full
         self._waiting_limit = waiting
         self._user_limit = max(1, waiting // 4)
+        self._memory_limit = memory
         self._user_slots = slots * 3 // 4 if slots >= 4 else slots
         self._queues: dict[str, deque[Place]] = {}
         self._held = Counter[str]()
@@ -92,6 +102,20 @@ class FairQueue:
         self._queues.setdefault(user_id, deque()).append(place)
         return place
 
+    def hold(self, user_id: str, place: Place, size: int) -> None:
+        """Count so much memory for a place while it waits. Raises the error of `full`."""
+        if place not in self._queues.get(user_id, ()):  # it has its slot, or has lost its place
+            return
+        own = self._size(user_id) + size
+        if own > self._memory_limit // 4:
+            raise self._full()
+        while sum(map(self._size, self._queues)) + size > self._memory_limit:
+            most = max(reversed(self._queues), key=self._size)
+            if self._size(most) <= own:
+                raise self._full()
+            self._refuse(most, max(reversed(self._queues[most]), key=lambda one: one.size))
+        place.size = size
+
     @asynccontextmanager
     async def turn(self, user_id: str) -> AsyncIterator[None]:
         """Wait for a slot, and have it during the block. Raises the error of `full`."""
@@ -102,6 +126,9 @@ class FairQueue:
     def _count(self, user_id: str) -> int:
         return len(self._queues.get(user_id, ()))
 
+    def _size(self, user_id: str) -> int:
+        return sum(place.size for place in self._queues.get(user_id, ()))
+
     def _make_room(self, user_id: str) -> None:
         """Refuse the last place of the user with the most, if that one keeps no fewer than this.
 
@@ -110,8 +137,10 @@ class FairQueue:
         most = max(reversed(self._queues), key=self._count, default=user_id)
         if self._count(most) <= self._count(user_id) + 1:
             raise self._full()
-        place = self._queues[most][-1]
-        self._remove(most, place)
+        self._refuse(most, self._queues[most][-1])
+
+    def _refuse(self, user_id: str, place: Place) -> None:
+        self._remove(user_id, place)
         place.refuse(self._full())
 
     def _remove(self, user_id: str, place: Place) -> None:

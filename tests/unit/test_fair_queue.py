@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 from hypothesis import given, strategies
@@ -14,8 +14,8 @@ from askcli.errors import ProviderOverloaded
 from askcli.fair_queue import FairQueue, Place
 
 
-def queue(slots: int = 1, waiting: int = 8) -> FairQueue:
-    return FairQueue(slots, waiting, ProviderOverloaded)
+def queue(slots: int = 1, waiting: int = 8, memory: int = 1000) -> FairQueue:
+    return FairQueue(slots, waiting, ProviderOverloaded, memory)
 
 
 async def hold(turns: FairQueue, user: str, order: list[str], release: asyncio.Event) -> None:
@@ -215,3 +215,63 @@ def test_the_bounds_hold_in_any_order_of_reservations_and_ends(
         with place:
             pass
     assert (turns.waiting, turns._free, turns._held) == (0, 4, {})
+
+
+def test_memory_is_a_quarter_one_users_and_taken_of_the_user_with_the_most() -> None:
+    async def scenario() -> None:
+        turns = queue(waiting=80, memory=400)
+        slot = turns.reserve("x")
+        turns.hold("x", slot, 1000)  # it waits for nothing
+
+        def place(user: str, size: int) -> Place:
+            one = turns.reserve(user)
+            try:
+                turns.hold(user, one, size)
+            except ProviderOverloaded:
+                with one:
+                    raise
+            return one
+
+        large, small = place("a", 70), place("a", 30)
+        with pytest.raises(ProviderOverloaded):
+            place("a", 1)
+        others = [place(user, 95) for user in "bcd"]
+        assert place("e", 15).refusal is None
+        place("f", 60)  # of the largest of the user with the most
+        assert large.refusal is not None
+        assert [one.refusal for one in (small, *others)] == [None] * 4
+        with pytest.raises(ProviderOverloaded):
+            place("g", 96)  # none has more
+        with slot:  # what has the slot counts no longer
+            pass
+        assert small.is_granted
+        assert place("g", 35).refusal is None
+
+    run(scenario())
+
+
+SIZED = strategies.tuples(strategies.sampled_from("aaabbcdefg"), strategies.integers(0, 30))
+
+
+@given(strategies.lists(SIZED, max_size=60))
+def test_no_order_of_places_and_sizes_exceeds_the_memory(steps: list[tuple[str, int]]) -> None:
+    turns, places = queue(waiting=400, memory=100), list[tuple[str, Place]]()
+    for user, size in steps:
+        if size == 0 and places:
+            with places.pop(0)[1]:
+                continue
+        with suppress(ProviderOverloaded), ExitStack() as reserved:
+            place = reserved.enter_context(turns.reserve(user))
+            turns.hold(user, place, size)
+            reserved.pop_all()
+            places.append((user, place))
+        held = Counter[str]()
+        for owner, one in places:
+            if not one._is_decided.is_set():
+                held[owner] += one.size
+        assert max(held.values(), default=0) <= 25
+        assert held.total() <= 100
+    for _, place in places:
+        with place:
+            pass
+    assert (turns.waiting, turns._free, turns._held) == (0, 1, {})

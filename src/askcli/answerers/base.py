@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -25,6 +26,12 @@ class Request:
     messages: tuple[Message, ...]
     system: str | None
     max_tokens: int
+
+    @property
+    def memory(self) -> int:
+        """The bytes that its texts take in memory."""
+        texts = (self.system or "", *(message.content for message in self.messages))
+        return sum(map(sys.getsizeof, texts))
 
 
 @dataclass(frozen=True, slots=True)

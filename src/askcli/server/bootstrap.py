@@ -45,6 +45,10 @@ from askcli.store.database import Database
 from askcli.store.listener import Listener
 from askcli.store.queries.notifications import Kind
 
+# Of all questions that wait for the model together, a quarter of it one user's: their texts, and
+# those of their conversations, take up to four bytes a character, and as many again as UTF-8.
+WAITING_BYTES = 256 * 2**20
+
 _queue_full = partial(
     ProviderOverloaded,
     "Too many questions are waiting for the model; try again shortly.",
@@ -104,7 +108,7 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
     tokens = Tokens(secret, previous, settings.access_token_seconds)
     authentication = Authentication(database, tokens)
     passwords, limits, indexing = Passwords(), RateLimits(settings), Indexing(database.dialect)
-    queue = FairQueue(settings.max_running, settings.max_waiting, _queue_full)
+    queue = FairQueue(settings.max_running, settings.max_waiting, _queue_full, WAITING_BYTES)
     metering = Metering(quotas.from_settings(settings), answerer.cost_usd)
     storing, process_id = (database, metering, indexing), new_id()
     listener, answer_log = _answer_log(database, process_id)

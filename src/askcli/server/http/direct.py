@@ -44,7 +44,9 @@ def app(dependant: Dependant, bounded: Bounded, otherwise: ASGIApp) -> ASGIApp:
                 receive = _replayed(await request.body())
             await otherwise(scope, receive, send)
             return
-        response: Response = await endpoint(**values)
+        answering: Awaitable[Response] = endpoint(**values)
+        del request, values  # the body is not kept while the endpoint waits
+        response = await answering
         await response(scope, receive, send)
 
     return call

@@ -51,6 +51,7 @@ async def ask_question(
                 await services.authentication.confirm()  # before it ends another stream
             counted.enter_context(services.streams.one(caller.user_id, state.abort_if_untaken))
         answer = await services.questions.ask(caller.user_id, body.to_ask(), idempotency_key)
+        del body  # not kept while the answer is waited for
         if is_stream:
             return stream(answer, state.watch, state.request_id, counted=counted.pop_all())
     state.watch.call_at_end(answer.wake)

@@ -95,6 +95,7 @@ class Questions:
             complete = conversation.complete(ask)
             model = self._model(complete.model, is_carried=ask.model is None)
             request = self._request(complete, model, conversation.messages)
+            self._queue.hold(str(user_id), place, request.memory)
             row = new_row(user_id, complete, request, conversation.last_id)
             row |= {"idempotency_key": key, "request_hash": ask.digest}
             row["process_id"] = self._process_id
