@@ -69,4 +69,4 @@ def test_a_log_that_cannot_be_written_is_mended_or_named(
         assert command.returncode == 0, command.stderr
     else:
         assert command.returncode == 1
-        assert f"{wal.name} and {shm.name} cannot be written" in command.stderr
+        assert f"{wal.name} and {shm.name} are read-only" in command.stderr

@@ -17,8 +17,10 @@ from tests.simulation.many import Ended, Run, WorkerDied, ended, opened
 from tests.simulation.night import Night
 from tests.simulation.plan import Plan
 from tests.simulation.summary import Summary
+from tests.support.soak import SOAK
 
 ROOT = Path(__file__).parents[2]
+LONG = pytest.mark.skipif(not SOAK, reason="starts several interpreters: six seconds")
 
 
 @contextmanager
@@ -53,12 +55,14 @@ def test_a_worker_that_dies_is_missed() -> None:
         list(ended(range(2), 1, dying))
 
 
+@LONG
 def test_a_night_has_the_same_trace_in_two_processes() -> None:
     first, second = ended([15], 2, partial(opened, None, None), times=2)
     assert len(first.trace) == 128
     assert (first.trace, first.counts) == (second.trace, second.counts)
 
 
+@LONG
 def test_the_command_runs_nights_and_says_what_they_reached() -> None:
     command = [sys.executable, "-m", "tests.simulation", "1", "--count", "4", "--jobs", "2"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -105,6 +105,6 @@ def connection_errors(database: Database) -> Iterator[None]:
     except DBAPIError as error:
         reason = str(error.orig).splitlines()[0]
         if database.file and (read_only := _read_only(database.file)):
-            reason = f"{' and '.join(read_only)} cannot be written"
+            reason = f"{' and '.join(read_only)} {'is' if len(read_only) == 1 else 'are'} read-only"
         url = urls.shown(database.url)
         raise Failed(f"cannot use the database {url}: {reason}") from None
