@@ -63,12 +63,12 @@ def page(connection: Connection, user_id: UUID, filter_: Filter) -> Page:
     fitting: list[str] = sizes.fitting(candidates[: filter_.limit])
     if not fitting:
         return Page([], None)
-    ids = [UUID(id_) for id_ in fitting]
     if filter_.since or filter_.until:  # questions of other times may be between them
+        ids = [UUID(id_) for id_ in fitting]
         rows = in_order(shown.those(connection, user_id, ids), ids)
     else:
-        rows = list(shown.between(connection, user_id, ids, filter_.conversation_id))
-    return Page(rows, ids[-1] if len(fitting) < len(candidates) else None)
+        rows = list(shown.between(connection, user_id, fitting, filter_.conversation_id))
+    return Page(rows, UUID(fitting[-1]) if len(fitting) < len(candidates) else None)
 
 
 def conditions_of(filter_: Filter) -> list[ColumnElement[bool]]:

@@ -54,14 +54,15 @@ def those(
 
 
 def between(
-    connection: Connection, user_id: UUID, ids: Sequence[UUID], conversation_id: UUID | None
+    connection: Connection, user_id: UUID, ids: Sequence[str], conversation_id: UUID | None
 ) -> Iterator[Question]:
     """Yield the user's questions of these ids, the newest first, and those between them.
 
     Few may have come there since the ids were read. The limit, which is beyond those, tells
     PostgreSQL's planner that it is cheaper to go through an index than through all questions.
     """
-    values: dict[str, Any] = {"user_id": user_id, "last_id": ids[0], "first_id": ids[-1]}
+    newest, oldest = UUID(ids[0]), UUID(ids[-1])
+    values: dict[str, Any] = {"user_id": user_id, "last_id": newest, "first_id": oldest}
     values["limit"] = len(ids) + MOST_SINCE
     if conversation_id is None:
         return _shown(connection, user_id, _BETWEEN.rows(connection, values))
