@@ -126,10 +126,10 @@ def test_all_that_is_shown_is_the_same_whatever_a_databases_formats_are(
         assert datetime.now(UTC) - datetime.fromisoformat(asked["created_at"]) < timedelta(hours=1)
         with database_of(server) as connection:
             of_it = update(questions).where(questions.c.id == UUID(asked["id"]))
-            connection.execute(of_it.values(cost_usd=0.123456789012))
+            connection.execute(of_it.values(cost_usd=0.271828182846))
         (listed,) = person.questions()
         if through is direct:  # no pooler keeps this setting of a client
-            assert listed["cost_usd"] == 0.123456789012
+            assert listed["cost_usd"] == 0.271828182846
         assert {**listed, "cost_usd": 0} == {**asked, "cost_usd": 0}
         assert person.http.get("/api/sessions").status_code == 200
         assert "unknown PostgreSQL timezone" not in "".join(server.log)
