@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
 from tests.support.cli import Cli, NewCli
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.hostile import HostileServer, Response, event
+from tests.support.right_responses import TOKENS
 
 ROWS = '"one"\n"two"\n'
-ID, TIME = str(UUID(int=7)), "2026-01-31T12:00:00Z"
-USER = {"id": ID, "name": "A", "email": "a@b.example", "created_at": TIME}
-TOKENS = {
-    "access_token": "a" * 40,
-    "refresh_token": "r" * 40,
-    "token_type": "Bearer",
-    "expires_in": 0,  # so that each request refreshes
-    "user": USER,
-}
 EVENTS = {"content-type": "text/event-stream"}
 PROBLEM = {"content-type": "application/problem+json"}
 

@@ -70,8 +70,8 @@ def _cost_after_the_end() -> Any:
     """The end of an answer is stored in one transaction, and its cost in the next."""
     store, settle = AnswerStorage._store, Metering.settle
 
-    async def store_first(self: Any, run: Any, outcome: Any, *rest: Any) -> None:
-        await store(self, run, outcome, *rest)
+    async def store_first(self: Any, run: Any, outcome: Any, *rest: Any, **how: Any) -> None:
+        await store(self, run, outcome, *rest, **how)
         await self._database.write(lambda connection: settle(self._metering, connection, outcome))
 
     plain = patch.object(Metering, "settle", lambda *_: None)

@@ -107,7 +107,7 @@ class AnswerStorage:
             await self._store(run, bare, None, entry, is_whole=is_whole)
 
     async def _store(
-        self, run: Run, outcome: Outcome, cost: float | None, entry: Entry, *, is_whole: bool = True
+        self, run: Run, outcome: Outcome, cost: float | None, entry: Entry, *, is_whole: bool
     ) -> None:
         """Store the end with the whole text, or with the text that is stored."""
         answered_at = now()
@@ -154,11 +154,12 @@ class AnswerStorage:
             self._metering.settle(connection, outcome)
             return True
         row = ended_elsewhere.lock(connection, run.question_id)
-        if row is not None and row["run_id"] == run.id and not is_whole:
-            ended_elsewhere.end_here(connection, row, values, entry)
-        elif row is not None and row["run_id"] == run.id:
-            known = {name: values[name] for name in REPORTED_FIELDS}
-            ended_elsewhere.complete(connection, row, known, entry)
+        if row is not None and row["run_id"] == run.id:
+            if is_whole:
+                known = {name: values[name] for name in REPORTED_FIELDS}
+                ended_elsewhere.complete(connection, row, known, entry)
+            else:
+                ended_elsewhere.end_here(connection, row, values, entry)
         elif row is not None or not usage.is_of(connection, run.question_id, run.reserved_at):
             # A later run's. That of a question that is gone may be this run's, too: where the reply
             # to `_dequeue` was lost, it is not known whether the deletion has released it.

@@ -30,10 +30,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from askcli.store.queries import batches
+from askcli.store.queries import batches, upserts
 from askcli.store.tables import answer_parts, is_answering, questions
 
 
@@ -68,13 +68,7 @@ def add(connection: Connection, parts: Sequence[Mapping[str, Any]]) -> None:
 
 @cache
 def _adding(dialect: str) -> Executable:
-    own: Any = sqlite if dialect == "sqlite" else postgresql
-    insertion = own.insert(answer_parts)
-    statement: Executable = insertion.on_conflict_do_update(
-        index_elements=[answer_parts.c.question_id, answer_parts.c.position],
-        set_={"text": insertion.excluded.text},
-    )
-    return statement
+    return upserts.upsert(dialect, answer_parts, "text")
 
 
 def remove(connection: Connection, question_id: UUID) -> None:

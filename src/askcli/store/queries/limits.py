@@ -11,12 +11,10 @@ as full, or its limit would be refused until that clock's time.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Executable, bindparam, case, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from askcli.store.queries import batches
+from askcli.store.queries import batches, upserts
 from askcli.store.tables import limits
 
 # In microseconds. Clocks of servers differ by less: with more, they refuse each other's tokens.
@@ -53,14 +51,13 @@ def take(connection: Connection, key: str, now: int, interval: int, window: int)
 
 @cache
 def _taking(dialect: str) -> Executable:
-    own: Any = sqlite if dialect == "sqlite" else postgresql
     now, interval, last, latest = (
         bindparam(name, type_=BigInteger) for name in ("now", "interval", "last", "latest")
     )
     is_ahead = limits.c.full_at.between(now, latest)
     moved = case((is_ahead, limits.c.full_at), else_=now) + interval
     statement: Executable = (
-        own.insert(limits)
+        upserts.insert(dialect, limits)
         .values(key=bindparam("key"), full_at=bindparam("full_at"))
         .on_conflict_do_update(
             index_elements=[limits.c.key], set_={"full_at": moved}, where=moved <= last

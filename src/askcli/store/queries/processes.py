@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 from functools import cache
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Executable, and_, delete, exists, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from askcli.store.queries import batches
+from askcli.store.queries import batches, upserts
 from askcli.store.tables import is_answering, processes, questions
 
 _is_needed = exists().where(and_(questions.c.process_id == processes.c.id, is_answering))
@@ -25,12 +23,7 @@ def beat(connection: Connection, process_id: UUID, timestamp: datetime) -> None:
 
 @cache
 def _beating(dialect: str) -> Executable:
-    own: Any = sqlite if dialect == "sqlite" else postgresql
-    insertion = own.insert(processes)
-    statement: Executable = insertion.on_conflict_do_update(
-        index_elements=[processes.c.id], set_={"heartbeat_at": insertion.excluded.heartbeat_at}
-    )
-    return statement
+    return upserts.upsert(dialect, processes, "heartbeat_at")
 
 
 def touch(connection: Connection, process_ids: Collection[UUID]) -> set[UUID]:
