@@ -24,12 +24,15 @@ from tests.support.databases import (
     postgres_in,
 )
 from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.memory import use_memory_for_temporary_files
 from tests.support.people import NewPerson, Person, add_user, logged_in
 from tests.support.processes import ServerProcess
-from tests.support.scheduling import LONG
+from tests.support.scheduling import in_order
 from tests.support.secrets import PASSWORD, SECRETS
 from tests.support.servers import serving
 from tests.support.soak import SOAK
+
+use_memory_for_temporary_files()
 
 # A shell starts background jobs with SIGINT ignored, nohup with SIGHUP; child processes inherit it:
 # tests of Ctrl-C and of closed terminals would fail in such a run.
@@ -66,8 +69,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long: at the end, one process would work alone on it."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    items[:] = in_order(items)
 
 
 @pytest.fixture(scope="session", autouse=True)

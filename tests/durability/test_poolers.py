@@ -13,6 +13,7 @@ from tests.support.people import NewPerson
 from tests.support.pooler import pgbouncer
 from tests.support.processes import ServerProcess
 from tests.support.replicas import followed, listening, replicas
+from tests.support.soak import SOAK
 from tests.support.waiting import eventually
 
 # As through a pooler that gives a connection to another client after each transaction.
@@ -79,5 +80,5 @@ def test_replicas_work_through_a_real_pooler_of_transactions(
     ):
         servers = [new_replica(), new_replica()]
         eventually(lambda: all(any(map(is_warning, server.log)) for server in servers))
-        for _ in range(5):
+        for _ in range(20 if SOAK else 2):
             check_that_answers_are_followed(servers, new_person, fake)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import pytest
 from tests.support import plain_http
 from tests.support.databases import migrated
 from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.forking import ForkedProcess
 from tests.support.processes import ASKCLI, environment
 from tests.support.servers import server_settings
 
@@ -26,22 +28,22 @@ REQUESTS = 200
 @contextmanager
 def server(
     fake: FakeAnthropic, home: Path, *flags: str
-) -> Iterator[tuple[subprocess.Popen[bytes], str, int]]:
+) -> Iterator[tuple[ForkedProcess, str, int]]:
     """A server, its URL, and the end of the pipe that is its stderr: read until it listens."""
     url = migrated(f"sqlite:///{home / 'askcli.db'}")
     reads, writes = os.pipe()
     fcntl.fcntl(reads, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     arguments = [ASKCLI, "serve", "--port", "0", *flags]
     variables = environment(home, **server_settings(fake, url))
-    with subprocess.Popen(arguments, env=variables, stderr=writes) as process:
-        os.close(writes)
-        log = b""
-        while not (match := re.search(rb"serves (http://\S+) .*\n", log)):
-            log += os.read(reads, PIPE_BYTES)
-        try:
-            yield process, match[1].decode(), reads
-        finally:
-            process.kill()
+    process = ForkedProcess(arguments, env=variables, cwd=home, stderr=writes)
+    os.close(writes)
+    log = b""
+    while not (match := re.search(rb"serves (http://\S+) .*\n", log)):
+        log += os.read(reads, PIPE_BYTES)
+    try:
+        yield process, match[1].decode(), reads
+    finally:
+        process.kill()
 
 
 @pytest.mark.parametrize("flags", [[], ["--workers", "2"]])
@@ -53,7 +55,7 @@ def test_a_server_whose_log_is_not_read_goes_on(
             for _ in range(REQUESTS):
                 assert http.get("/api/users/me", timeout=20).status_code == 401
             assert http.get("/healthz", timeout=20).status_code == 200
-        process.terminate()
+        process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
         os.close(log)
 
@@ -66,7 +68,7 @@ def test_a_server_whose_log_has_lost_its_reader_goes_on(
         with plain_http.client(url) as http:
             for _ in range(3):
                 assert http.get("/api/users/me", timeout=20).status_code == 401
-        process.terminate()
+        process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
 
 

@@ -123,12 +123,12 @@ async def flood(http: httpx2.AsyncClient, email: str, seconds: float) -> list[ht
     return await asyncio.gather(*guesses)
 
 
+@pytest.mark.skipif(not SOAK, reason="measures gaps of a stream, for seven CPU seconds")
 def test_a_login_storm_does_not_slow_a_running_stream(
     limited: ServerProcess, fake: FakeAnthropic, new_person: NewPerson
 ) -> None:
-    seconds = 10.0 if SOAK else 2.0
     person, attacked, marker = new_person(limited), add_user(limited), uuid4().hex
-    fake.on(marker, *["word "] * int(seconds * 20), pause=0.05)
+    fake.on(marker, *["word "] * 200, pause=0.05)
 
     async def measured() -> tuple[list[float], list[float], list[httpx2.Response]]:
         async with (
@@ -139,7 +139,7 @@ def test_a_login_storm_does_not_slow_a_running_stream(
             quiet = await gaps_of(http, token, marker)
             stormy = asyncio.create_task(gaps_of(http, token, marker))
             await asyncio.sleep(0.2)
-            guesses = await flood(thief, attacked, seconds - 0.5)
+            guesses = await flood(thief, attacked, 9.5)
             return quiet, await stormy, guesses
 
     quiet, stormy, guesses = asyncio.run(measured())

@@ -44,6 +44,7 @@ def test_each_seed_is_run_once_in_some_process() -> None:
     assert len({night.trace for night in nights}) == 2
 
 
+@LONG
 def test_a_seed_that_is_run_twice_is_run_in_two_processes() -> None:
     nights = list(ended(range(3), 1, of_this_process, times=2))
     assert sorted(night.seed for night in nights) == [0, 0, 1, 1, 2, 2]

@@ -5,6 +5,11 @@ In place of xdist's `loadgroup`, which sees no groups with pytest 9.2: pytest-xd
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 # Files whose tests share what is expensive to start.
@@ -39,6 +44,37 @@ def unit_of(nodeid: str) -> str:
     if file not in TOGETHER:
         return nodeid
     return f"{file} on {'PostgreSQL' if '[postgres' in test else 'SQLite'}"
+
+
+def in_order(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """Order tests: what takes long, what shares a server (as pytest orders it), and the others.
+
+    At the end, one process would work alone on what takes long. The others are mixed: the files of
+    each directory are spread evenly, because those that wait for most of their time, all together,
+    would leave the processors idle.
+    """
+    sizes = Counter(item.path.parent for item in items)
+    seen = Counter[Path]()
+    places: dict[Path, float] = {}  # of each file, from 0 to 1
+    for item in items:
+        directory = item.path.parent
+        places.setdefault(item.path, seen[directory] / sizes[directory])
+        seen[directory] += 1
+
+    def place(item: pytest.Item) -> tuple[bool, bool, float]:
+        is_sharing = _shares_a_server(item)
+        return (
+            not item.nodeid.startswith(LONG),
+            not is_sharing,
+            0 if is_sharing else places[item.path],
+        )
+
+    return sorted(items, key=place)
+
+
+def _shares_a_server(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and "database_url" in callspec.params
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
