@@ -49,7 +49,8 @@ CASES = [
     (6, "askcli status --server http://127.0.0.1:9"),
     (6, "askcli ask --timeout 1 {held}"),
     (7, "ASKCLI_CONFIG_DIR=$HOME/poor askcli ask {answered}"),
-    (130, "timeout -s INT --preserve-status 3 askcli ask {held}"),
+    # In the foreground: otherwise it sends another one, which may come in the middle of the cancel.
+    (130, "timeout --foreground -s INT --preserve-status 3 askcli ask {held}"),
     (141, "askcli ask {long} | head -1 > /dev/null; exit ${{PIPESTATUS[0]}}"),
 ]
 # A shell sees one of each code, and all that has to do with a shell.
