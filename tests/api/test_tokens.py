@@ -86,6 +86,8 @@ def test_a_script_uses_a_token(cli: Cli, new_cli: NewCli, server: ServerProcess)
     assert refused.code == 4
     assert "takes read" in refused.err
     assert script.in_process("token", "list").code == 4  # a token makes and sees no tokens
+    done = script.in_process("logout")
+    assert (done.code, "no session: unset it" in done.err) == (2, True)
     assert not token_file(script).exists()
     assert token not in cli.in_process("token", "list").out
     assert eventually(lambda: "used 20" in cli.in_process("token", "list").out)

@@ -14,6 +14,11 @@ from askcli.client.target import Connection
 from askcli.contract.protocol import API_TOKEN_PREFIX
 from askcli.errors import InvalidToken, Misused, NotAuthenticated, Refused, TokenExpired
 
+_NO_SESSION = (
+    "ASKCLI_TOKEN is an API token, which has no session: "
+    "unset it, or end it with `askcli token revoke`."
+)
+
 
 def logout(
     everywhere: Annotated[bool, typer.Option("--all", help="End all your sessions.")] = False,
@@ -42,11 +47,14 @@ def _leave(connection: Connection, *, everywhere: bool) -> None:
     account = connection.credentials.current(key)
     if not settings.token and account is None:
         raise NotAuthenticated(f"not logged in to {connection.address.name}.")
-    is_token = account is not None and account.get("access_token", "").startswith(API_TOKEN_PREFIX)
+    token = settings.token or (account or {}).get("access_token", "")
+    is_api_token = token.startswith(API_TOKEN_PREFIX)
+    if is_api_token and settings.token and not everywhere:
+        raise Misused(_NO_SESSION)
     with connection.open() as api:
         if everywhere:
             api.end_sessions()
-        elif not is_token:
+        elif not is_api_token:
             _end_session(api)
     if not settings.token:
         with connection.credentials.update(key) as entry:
@@ -54,7 +62,7 @@ def _leave(connection: Connection, *, everywhere: bool) -> None:
         completion_cache.forget_questions()
     what = "all your sessions" if everywhere else connection.address.name
     console.note(f"Logged out of {what}.")
-    if is_token:
+    if is_api_token:
         console.note("The token itself is still valid; `askcli token revoke` ends it.")
 
 
