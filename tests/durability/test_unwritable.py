@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import plain_http
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson
-from tests.support.processes import ASKCLI, environment
-from tests.support.secrets import SECRET
-from tests.support.servers import serving
+from tests.support.processes import ASKCLI, WithoutRights, environment
+from tests.support.secrets import PASSWORD, SECRET
+from tests.support.servers import server_settings, serving
+from tests.support.waiting import eventually
 
 
 def test_a_server_that_may_not_write_to_its_file_is_not_ready(
@@ -42,7 +44,12 @@ def log_of(url: str) -> list[Path]:
     return [Path(url.removeprefix("sqlite:///") + end) for end in ("-wal", "-shm")]
 
 
-@pytest.mark.skipif(os.getuid() == 0 and not shutil.which("setpriv"), reason="needs setpriv")
+needs_setpriv = pytest.mark.skipif(
+    os.getuid() == 0 and not shutil.which("setpriv"), reason="needs setpriv"
+)
+
+
+@needs_setpriv
 @pytest.mark.parametrize("owner", ["own", "other"])
 def test_a_log_that_cannot_be_written_is_mended_or_named(
     new_database: NewDatabase, tmp_path: Path, owner: str
@@ -56,9 +63,8 @@ def test_a_log_that_cannot_be_written_is_mended_or_named(
             pytest.skip("needs root, to make a file of another user")
         os.chown(wal, 1, -1)
         os.chown(shm, 1, -1)
-    without = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.getuid() == 0 else []
     command = subprocess.run(
-        [*without, ASKCLI, "migrate"],
+        [*WithoutRights.prefix, ASKCLI, "migrate"],
         env=environment(tmp_path, DB_CONN_STRING=url, JWT_SECRET=SECRET),
         capture_output=True,
         text=True,
@@ -70,3 +76,21 @@ def test_a_log_that_cannot_be_written_is_mended_or_named(
     else:
         assert command.returncode == 1
         assert f"{wal.name} and {shm.name} are read-only" in command.stderr
+
+
+@needs_setpriv
+def test_a_server_writes_again_once_its_file_may_be_written(
+    new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
+) -> None:
+    """Also where SQLite has opened the files of its log as files to be read."""
+    url = new_database("sqlite", migrated=True)
+    database = Path(url.removeprefix("sqlite:///"))
+    database.chmod(0o400)
+    server = WithoutRights(tmp_path, **server_settings(fake, url))
+    with plain_http.client(server.url) as http:
+        body = {"name": "A", "email": "a@example.org", "password": PASSWORD}
+        assert http.post("/api/users", json=body).status_code == 503
+        database.chmod(0o600)
+        eventually(lambda: http.post("/api/users", json=body).status_code == 201)
+    assert new_person(server).ask("and now?").status_code == 201
+    assert server.stop() == 0

@@ -35,7 +35,8 @@ RunUnit = Callable[[Unit[T]], Awaitable[T]]
 UNIT_SECONDS = {"postgresql": 4.0, "sqlite": 10.0}
 # A thread that is stuck even beyond that (in a name server, or a hung disk) is not waited for.
 GRACE_SECONDS = 0.7
-EAGER = 4  # threads of PostgreSQL's, which wait for it most of the time
+# Threads that are woken at once: those of PostgreSQL mostly wait for it, those of SQLite compute.
+EAGER = {"postgresql": 4, "sqlite": 1}
 
 
 class Database:
@@ -49,17 +50,14 @@ class Database:
         self.engine = engines.sqlite(self.url) if self.is_sqlite else engines.postgresql(self.url)
         self._reading = self.engine.execution_options(**engines.READING[self.dialect])
         self.unit_seconds = UNIT_SECONDS[self.dialect]
-        # Units of SQLite only compute, so that a second thread is of use for long ones alone.
-        eager = 1 if self.is_sqlite else EAGER
-        self._readers = Pool(engines.READERS, "store", eager)
+        self._readers = Pool(engines.READERS, "store", EAGER[self.dialect])
         # SQLite has one writer at a time: what queues before one thread finds no locked database.
         self._writer = GroupCommit(self.transaction) if self.is_sqlite else None
         self._long_entries = LongUnits()
         self.is_closed = False
         self.has_lost_log = False  # one of the files of SQLite's log was deleted, while it is open
         self.has_failed_to_write = False  # until `check_writing` has succeeded
-        # On PostgreSQL, units that wait for a lock have threads of their own: those that need no
-        # lock, or another one, do not wait behind them.
+        # For units of PostgreSQL's that wait for a lock: no others wait behind them.
         self._waiters = Pool(engines.WAITERS, "waiters", engines.WAITERS)
 
     @property
@@ -158,8 +156,10 @@ class Database:
             if self._writer is not None:
                 return await self._writer.run(unit)
             return await self._in_pool(self.transaction, unit)
-        except DatabaseUnavailable:
+        except DatabaseUnavailable as error:
             self.has_failed_to_write = True
+            if failures.is_opened_read_only(error.__cause__) and not self.has_lost_log:
+                self.engine.dispose()
             raise
 
     async def _in_pool(self, connect: Connect, unit: Unit[T]) -> T:

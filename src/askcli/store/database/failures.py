@@ -71,13 +71,27 @@ def failure(error: BaseException, *, may_be_done: bool) -> BaseException:
 
 def is_undone(error: BaseException) -> bool:
     """Whether a COMMIT that has failed with this error has changed nothing."""
-    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _UNDONE  # without the extension
+    return _sqlite_code(error) & 0xFF in _UNDONE  # without the extension
+
+
+def is_opened_read_only(error: BaseException | None) -> bool:
+    """Whether SQLite could only read the file, or those of its log, when it opened them.
+
+    The connections of a process share the files of the log until the last one is closed. Not when
+    the file was deleted since: SQLite would delete its log with the last connection.
+    """
+    code = _sqlite_code(error)
+    return code & 0xFF == sqlite3.SQLITE_READONLY and code != sqlite3.SQLITE_READONLY_DBMOVED
 
 
 def is_locked(error: BaseException) -> bool:
     """Whether PostgreSQL's lock_timeout has ended the wait."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) == "55P03"
+
+
+def _sqlite_code(error: BaseException | None) -> int:
+    code: int = getattr(getattr(error, "orig", None), "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code
 
 
 def is_disconnection(error: BaseException) -> bool:
