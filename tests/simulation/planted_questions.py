@@ -119,12 +119,12 @@ def _unconfirmed_question_is_sent() -> Any:
 
 def _join_repeats_a_character() -> Any:
     """A follower who joins later gets a character twice."""
-    text_from = stream.AnswerStream._text_from
+    follow = stream.AnswerStream.follow
 
-    def repeating(self: Any, after: int) -> str:
-        return text_from(self, after - 1 if after > 10 and text_from(self, after) else after)
+    def repeating(self: Any, after: int = 0, silence: float | None = None) -> Any:
+        return follow(self, after - 1 if after > 10 else after, silence)
 
-    return patch.object(stream.AnswerStream, "_text_from", repeating)
+    return patch.object(stream.AnswerStream, "follow", repeating)
 
 
 def _queued_question_is_sent_unseen() -> Any:

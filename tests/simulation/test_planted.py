@@ -38,7 +38,7 @@ FOUND_BY: dict[str, int] = {
     "parts_are_lost_at_an_interruption": 31,
     "billed_attempt_is_repeated": 1,
     "slot_is_kept": 0,
-    "join_repeats_a_character": 0,
+    "join_repeats_a_character": 5,
     "reservation_before_its_transaction": 0,
     "cost_after_the_end": 97,
     "unknown_successor_is_theft": 1677,

@@ -212,7 +212,7 @@ def test_a_part_whose_commit_was_not_confirmed_only_becomes_longer(
             await log.tick()
             assert await log.text(run) == "one two "
             run.stream.append("three ")
-            monkeypatch.setattr(answer_log, "TICK_CHARACTERS", 1)
+            monkeypatch.setattr(answer_log, "TICK_CHARACTERS", len("three "))
         assert await log.parts(run) == [(0, "one two ")]
         await log.tick()
         assert await log.parts(run) == [(0, "one two "), (8, "three ")]

@@ -9,12 +9,11 @@ from askcli.services.runs.run import Run
 
 
 class Part(NamedTuple):
-    """A part of an answer, after `position` characters, and the pieces that it is made of."""
+    """A part of an answer, after `position` characters."""
 
     question_id: UUID
     position: int
     text: str
-    pieces: int
 
     @property
     def row(self) -> dict[str, Any]:
@@ -28,25 +27,20 @@ class Progress:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.stands_alone = False  # since its text could not be stored
-        self._characters = self._pieces = 0  # that are stored
-        self._pieces_sent = 0  # that may be stored: the database's reply may have been lost
+        self._stored = 0  # characters
+        self._sent = 0  # characters that may be stored: the database's reply may have been lost
 
     def next_part(self, room: int) -> Part:
-        """Return the part to be stored next, of about so many characters.
+        """Return the part to be stored next, of so many characters.
 
         It has at least what was sent before: who has seen that shall not see less.
         """
-        text, characters = list[str](), 0
-        for piece in self.run.stream.pieces(self._pieces):
-            if characters >= room and self._pieces + len(text) >= self._pieces_sent:
-                break
-            text.append(piece)
-            characters += len(piece)
+        end = max(self._stored + room, self._sent)
+        text = self.run.stream.text_from(self._stored)[: end - self._stored]
         self.run.has_parts = self.run.has_parts or bool(text)
-        self._pieces_sent = max(self._pieces_sent, self._pieces + len(text))
-        return Part(self.run.question_id, self._characters, "".join(text), len(text))
+        self._sent = max(self._sent, self._stored + len(text))
+        return Part(self.run.question_id, self._stored, text)
 
     def advance(self, part: Part) -> None:
         """Count a part as stored."""
-        self._characters += len(part.text)
-        self._pieces += part.pieces
+        self._stored += len(part.text)

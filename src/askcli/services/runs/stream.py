@@ -14,9 +14,13 @@ from askcli.problems import BY_CODE
 from askcli.services.background import wait_for_event
 from askcli.services.runs.waits import Wait
 
+# A string of a word takes as much memory as seven words: it becomes a part of the one before, up to
+# this length.
+BLOCK_CHARACTERS = 512
+
 
 class AnswerStream:
-    """Broadcast buffer of one answer: the pieces so far, and the end."""
+    """Broadcast buffer of one answer: the text so far, and the end."""
 
     def __init__(self, question: Question) -> None:
         self.question = question
@@ -24,8 +28,8 @@ class AnswerStream:
         self.ended = False
         self.characters = 0
         self.on_text: Callable[[], None] | None = None  # called for each piece
-        self._pieces: list[str] = []
-        self._ends = array("Q")  # of the pieces, in characters
+        self._blocks: list[str] = []  # the text
+        self._ends = array("Q")  # of the blocks, in characters
         self._waiting: dict[Wait, None] = {}  # followers who have all there is
         self._made: tuple[tuple[int, int], bytes] = ((-1, -1), b"")
         self._followers = 0
@@ -34,17 +38,17 @@ class AnswerStream:
     @property
     def text(self) -> str:
         """The text so far."""
-        return "".join(self._pieces)
-
-    def pieces(self, start: int) -> list[str]:
-        """Return the pieces so far from number `start` on."""
-        return self._pieces[start:]
+        return "".join(self._blocks)
 
     def append(self, piece: str) -> None:
         """Append a piece and wake the followers."""
         self.characters += len(piece)
-        self._pieces.append(piece)
-        self._ends.append(self.characters)
+        if self._blocks and len(self._blocks[-1]) + len(piece) <= BLOCK_CHARACTERS:
+            self._blocks[-1] += piece
+            self._ends[-1] = self.characters
+        else:
+            self._blocks.append(piece)
+            self._ends.append(self.characters)
         self.wake()
         if self.on_text is not None:
             self.on_text()
@@ -92,7 +96,7 @@ class AnswerStream:
         """
         with self.followed(), Wait(silence) as wait:
             while True:
-                if text := self._text_from(after):
+                if text := self.text_from(after):
                     after += len(text)
                     yield text
                 elif self.ended:
@@ -102,11 +106,11 @@ class AnswerStream:
                     if self.characters <= after and not self.ended:
                         yield ""
 
-    def _text_from(self, after: int) -> str:
+    def text_from(self, after: int) -> str:
         """Return the text from character `after` on; what is before it costs next to nothing."""
         index = bisect_right(self._ends, after)
         start = self._ends[index - 1] if index else 0
-        return "".join(self._pieces[index:])[after - start :]
+        return "".join(self._blocks[index:])[after - start :]
 
     async def wait(self, on_wake: Callable[[], None] | None = None) -> None:
         """Wait for the end; each time it is woken it calls `on_wake`, which may raise an error."""
