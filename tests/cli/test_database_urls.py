@@ -14,6 +14,8 @@ REFUSED = [
     "postgres://u:a@b@sesame@127.0.0.1:1/db",
     "postgresql://u:a@host/sesame@127.0.0.1:1/db",
     "postgresql://u:a@host?sesame@127.0.0.1:1/db=x",
+    "postgresql://u:a@host/sesame?b@127.0.0.1:1/db",
+    "postgresql://u:a@host/sesame?b=c@127.0.0.1:1/db",
 ]
 SHOWN = [
     "postgresql://u:x@127.0.0.1:1/db?options=-c%20x=sesame",

@@ -31,16 +31,26 @@ def parse(text: str) -> URL:
             "use sqlite:///path/to/file.db or postgresql://user:password@host/name."
         )
     url = url.set(drivername=driver)
-    if url.get_backend_name() == "postgresql" and _has_rest_of_password(url):
+    if url.get_backend_name() == "postgresql" and _has_rest_of_password(url, text):
         raise Misused(
-            "DB_CONN_STRING has an @ after its host: write each @ of a user or a password as %40."
+            "DB_CONN_STRING has an @ after its host, or an option without a value: "
+            "write each @ of a user or a password as %40, and each ? as %3F."
         )
     return url
 
 
-def _has_rest_of_password(url: URL) -> bool:
+def _has_rest_of_password(url: URL, text: str) -> bool:
     """Whether what follows the first `@` of a password was taken for the host, or what follows."""
-    return any("@" in (part or "") for part in (url.host, url.database, *url.query))
+    options = text.partition("?")[2]
+    return any("@" in (part or "") for part in (url.host, url.database)) or any(
+        option and not _is_option(option) for option in options.split("&")
+    )
+
+
+def _is_option(text: str) -> bool:
+    """Whether it has a name and a value; that of an abstract socket begins with an `@`."""
+    name, equals, value = text.partition("=")
+    return bool(equals) and "@" not in name and "@" not in value[1:]
 
 
 def shown(url: URL) -> str:
