@@ -60,7 +60,7 @@ def _reservation_before_its_transaction() -> Any:
             await self._database.write(reserve, row, run.request, at=run.reserved_at)
         return await store(self, row, run, is_new=is_new)
 
-    def add(_: Any, connection: Any, row: Any, entry: Any, __: Any) -> None:
+    def add(_: Any, connection: Any, row: Any, entry: Any, *__: Any, **___: Any) -> None:
         questions.add(connection, row, entry)
 
     return patch.multiple(QuestionStorage, store=reserve_first, _add=add)

@@ -24,8 +24,13 @@ _CONNECTION = {"abort_if_stalled": lambda: False, "abort_if_untaken": lambda: Fa
 
 
 @asynccontextmanager
-async def services_on(url: str) -> AsyncIterator[Services]:
-    services = build(Settings(db_conn_string=migrated(url), jwt_secret=SECRET, answerer="scripted"))
+async def services_on(url: str, **settings: Any) -> AsyncIterator[Services]:
+    basic: dict[str, Any] = {
+        "db_conn_string": migrated(url),
+        "jwt_secret": SECRET,
+        "answerer": "scripted",
+    }
+    services = build(Settings(**basic, **settings))
     try:
         yield services
     finally:

@@ -12,11 +12,12 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event, update
 
 from askcli.answerers.base import Begin, Finish, Piece, Request
 from askcli.server.bootstrap import Services
 from askcli.services.runs import answer_log
+from askcli.store.tables import users
 from tests.support.databases import NewDatabase
 from tests.support.in_app import access_token, client_of, services_on
 from tests.support.units import Units
@@ -37,6 +38,13 @@ COSTS = {
     "ask with a key": ((3, 9, 2), (3, 9, 2)),
     "the key again": ((1, 2, 0), (1, 2, 0)),
 }
+# On SQLite a reader adds up first what was spent, for which all writes would wait; the caller is
+# checked again after that. That a user has a quota of their own, the writer finds.
+COSTS_WITH_QUOTA = {
+    "the server's": ((3, 12, 2), (2, 9, 2)),
+    "own": ((4, 13, 2), (2, 9, 2)),
+}
+OWN_QUOTA = update(users).values(quota_tokens_month=1_000_000)
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +91,30 @@ def test_each_request_costs_what_it_must(new_database: NewDatabase, kind: str) -
     asyncio.run(scenario())
     column = 0 if kind == "sqlite" else 1
     assert costs == {name: both[column] for name, both in COSTS.items()}
+
+
+@KINDS
+def test_an_ask_with_a_quota_costs_one_read_more(new_database: NewDatabase, kind: str) -> None:
+    costs = dict[str, tuple[int, int, int]]()
+    url = new_database(kind)
+
+    async def scenario() -> None:
+        for name, quota in (("own", None), ("the server's", 1_000_000)):
+            async with (
+                services_on(url, quota_tokens_month=quota) as services,
+                client_of(services) as client,
+            ):
+                header = await access_token(services, f"{name[:3]}@example.org")
+                if name == "own":
+                    await services.database.write(Connection.execute, OWN_QUOTA)
+                await ask(client, header)
+                units = Units(services)
+                await ask(client, header)
+                costs[name] = units.counts()
+
+    asyncio.run(scenario())
+    column = 0 if kind == "sqlite" else 1
+    assert costs == {name: both[column] for name, both in COSTS_WITH_QUOTA.items()}
 
 
 class Provider:

@@ -173,7 +173,8 @@ usage = Table(
     C("output_tokens", BigInteger, nullable=False),
     C("cost_usd", Float),
     C("settled", Boolean, nullable=False),
-    Index("ix_usage_user_id_created_at", "user_id", "created_at"),
+    # With what is added up of a user, so that the rows themselves are not read.
+    Index("ix_usage_spent", "user_id", "created_at", "input_tokens", "output_tokens", "cost_usd"),
 )
 _is_unsettled = usage.c.settled.is_(False)
 Index(

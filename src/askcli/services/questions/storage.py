@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -11,6 +13,7 @@ from askcli.errors import AskcliError, DatabaseUnavailable
 from askcli.services.indexing import Indexing, is_long
 from askcli.services.runs.run import Run
 from askcli.services.usage.metering import Metering
+from askcli.services.usage.quotas import Unchecked
 from askcli.store.database import Database, admission
 from askcli.store.queries import questions, usage, users
 from askcli.store.search import Entry
@@ -29,27 +32,54 @@ class QuestionStorage:
 
         Of a failure, `may_be_stored` says whether the question may be stored all the same.
         """
+        # No work for those who only send what is refused: on SQLite all writes would wait while
+        # what they have spent is added up.
+        is_checked = (is_new and is_long(row["question"])) or (
+            self._database.is_sqlite and self._metering.has_quota
+        )
+        if not is_checked:
+            with suppress(Unchecked):
+                is_certain = not self._database.is_sqlite
+                return await self._store(row, run, is_new=is_new, is_checked=is_certain)
+        check = partial(self._metering.check, is_new=is_new)
+        await self._database.read(check, row["user_id"], run.request)
+        admission.renew()  # until it is stored it may wait
+        return await self._store(row, run, is_new=is_new, is_checked=True)
+
+    async def _store(
+        self, row: dict[str, Any], run: Run, *, is_new: bool, is_checked: bool
+    ) -> bool:
+        """Store it. Raises Unchecked for a user with a quota unless it `is_checked`."""
         if not is_new:
-            return await self._database.write(self._start_again, row, run)
-        if is_long(row["question"]):  # no work for those who only send what is refused
-            await self._database.read(self._metering.check, row["user_id"], run.request)
+            start_again = partial(self._start_again, is_checked=is_checked)
+            return await self._database.write(start_again, row, run)
         entry = await self._indexing.new(row["user_id"], row["question"])
-        if is_long(row["question"]):
-            admission.renew()  # it has waited
+        add = partial(self._add, is_checked=is_checked)
         try:
-            await self._database.write_entry(entry, self._add, row, entry, run)
+            await self._database.write_entry(entry, add, row, entry, run)
         except IntegrityError:
             if row["idempotency_key"] is None:
                 raise
             return False
         return True
 
-    def _add(self, connection: Connection, row: dict[str, Any], entry: Entry, run: Run) -> None:
+    def _add(
+        self,
+        connection: Connection,
+        row: dict[str, Any],
+        entry: Entry,
+        run: Run,
+        *,
+        is_checked: bool,
+    ) -> None:
         """One transaction: the cost is reserved if and only if the question is stored."""
-        self._metering.reserve(connection, row, run.request, at=run.reserved_at)
+        reserve = partial(self._metering.reserve, at=run.reserved_at, is_checked=is_checked)
+        reserve(connection, row, run.request)
         questions.add(connection, row, entry)
 
-    def _start_again(self, connection: Connection, row: dict[str, Any], run: Run) -> bool:
+    def _start_again(
+        self, connection: Connection, row: dict[str, Any], run: Run, *, is_checked: bool = True
+    ) -> bool:
         """Make a failed question a running one, its cost reserved anew; False if it is not failed.
 
         Of any number of requests at once, one succeeds.
@@ -58,7 +88,8 @@ class QuestionStorage:
         if not questions.start_again(connection, row):
             return False
         usage.release(connection, row["id"])
-        self._metering.reserve(connection, row, run.request, at=run.reserved_at, is_new=False)
+        reserve = partial(self._metering.reserve, at=run.reserved_at, is_checked=is_checked)
+        reserve(connection, row, run.request, is_new=False)
         return True
 
 

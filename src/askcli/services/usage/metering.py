@@ -17,13 +17,9 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from askcli.answerers.base import Begin, Finish, Request, Spent
-from askcli.errors import (
-    AccountDisabled,
-    AskcliError,
-    NotFound,
-)
+from askcli.errors import AccountDisabled, AskcliError, NotFound
 from askcli.services.usage import quotas, unbilled
-from askcli.services.usage.quotas import Quota
+from askcli.services.usage.quotas import Quota, Unchecked
 from askcli.store.queries import usage, users
 
 # What a model's template adds to a message at most: marks of its begin, its role and its end.
@@ -64,6 +60,7 @@ class Metering:
 
     def __init__(self, quota: Quota, price: Price) -> None:
         self._quota = quota
+        self.has_quota = bool(quota.limits())
         self._price = price
 
     def reserve(
@@ -74,17 +71,22 @@ class Metering:
         *,
         at: datetime,
         is_new: bool = True,
+        is_checked: bool = True,
     ) -> None:
         """Reserve the most that a question, about to be stored or started again, may cost.
 
-        `at` is the time of the reservation, which no other of this question has.
-        Raises QuotaExceeded; RateLimited where the user has stored much without being billed;
-        Unpriced where the quota is in dollars and the model's price is
-        unknown; AccountDisabled; NotFound for a user who was deleted meanwhile.
+        `at` is the time of the reservation, which no other of this question has. Raises Unchecked
+        for a user with a quota unless `is_checked` already; QuotaExceeded; RateLimited where the
+        user has stored much without being billed; Unpriced where the quota is in dollars and the
+        model's price is unknown; AccountDisabled; NotFound for a user who was deleted meanwhile.
         """
         most = _most(request)
         cost = self._price(most)
-        user = self._user(connection, row["user_id"], locked=True, is_priced=cost is not None)
+        user = self._user(connection, row["user_id"], locked=True)
+        quota = self._quota.of(user)
+        if not is_checked and quota.limits():
+            raise Unchecked
+        quotas.check(connection, row["user_id"], quota, is_priced=cost is not None)
         if is_new:
             unbilled.check(connection, user["full_at"] or 0, most.input_tokens or 0)
         else:
@@ -92,23 +94,24 @@ class Metering:
         reservation = {"question_id": row["id"], "user_id": row["user_id"], "created_at": at}
         usage.reserve(connection, reservation | _columns(most, cost))
 
-    def check(self, connection: Connection, user_id: UUID, request: Request) -> None:
+    def check(
+        self, connection: Connection, user_id: UUID, request: Request, *, is_new: bool
+    ) -> None:
         """Raise what `reserve` would, which decides: before work for a question that is refused."""
         most = _most(request)
         is_priced = self._price(most) is not None
-        user = self._user(connection, user_id, locked=False, is_priced=is_priced)
-        unbilled.check(connection, user["full_at"] or 0, most.input_tokens or 0)
+        user = self._user(connection, user_id, locked=False)
+        quotas.check(connection, user_id, self._quota.of(user), is_priced=is_priced)
+        if is_new:
+            unbilled.check(connection, user["full_at"] or 0, most.input_tokens or 0)
 
-    def _user(
-        self, connection: Connection, user_id: UUID, *, locked: bool, is_priced: bool
-    ) -> Mapping[Any, Any]:
+    def _user(self, connection: Connection, user_id: UUID, *, locked: bool) -> Mapping[Any, Any]:
         """Return the user, who may ask, with `full_at` of the limit on what is not billed."""
         user = users.with_limit(connection, user_id, unbilled.key(user_id), locked=locked)
         if user is None:
             raise NotFound("user")
         if user["disabled_at"]:
             raise AccountDisabled()
-        quotas.check(connection, user_id, self._quota.of(user), is_priced=is_priced)
         return user
 
     def settle(self, connection: Connection, outcome: Outcome) -> None:

@@ -32,6 +32,10 @@ class Quota:
     usd_day: float | None = None
     usd_month: float | None = None
 
+    def limits(self) -> dict[str, float]:
+        """Return the limits that there are, by name."""
+        return {name: limit for name, limit in asdict(self).items() if limit is not None}
+
     def of(self, user: Mapping[Any, Any]) -> Quota:
         """Return this quota, the server's, with the limits of the user's row in its place."""
         own = {name: user[f"quota_{name}"] for name in asdict(self)}
@@ -57,12 +61,16 @@ def from_settings(settings: Settings) -> Quota:
     )
 
 
+class Unchecked(Exception):
+    """The user has a quota, which is to be checked by a read first."""
+
+
 def check(connection: Connection, user_id: UUID, quota: Quota, *, is_priced: bool) -> None:
     """Raise QuotaExceeded when the user has spent the quota.
 
     Raises Unpriced for a model without a price where the quota is in dollars.
     """
-    limits = {name: limit for name, limit in asdict(quota).items() if limit is not None}
+    limits = quota.limits()
     if not limits:
         return
     if not is_priced and any(name.startswith("usd") for name in limits):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 # The newest version in `versions/`; a test compares.
-HEAD = "0017"
+HEAD = "0018"
 
 # Any number: replicas that migrate at the same time do so one after the other.
 _ADVISORY_LOCK = 7_202_611

@@ -23,6 +23,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    true,
     update,
 )
 
@@ -97,14 +98,20 @@ def spent(connection: Connection, user_id: UUID, day: Period, month: Period) -> 
 
     `tokens_day`, `tokens_month`, `usd_day`, `usd_month`.
     """
-    query = select(*_sums(day)).where(usage.c.user_id == user_id, _within(month))
+    # Each period by itself: to look at each row of the month for both takes twice the time.
+    of_day, of_month = (
+        select(*_sums(name)).where(usage.c.user_id == user_id, _within(period)).subquery()
+        for name, period in (("day", day), ("month", month))
+    )
+    query = select(of_day, of_month).join_from(of_day, of_month, true())
     return connection.execute(query).mappings().one()
 
 
 def spent_by_user(connection: Connection, day: Period, month: Period) -> dict[UUID, RowMapping]:
     """Return what `spent` does, for all users by their ids."""
     this_month = and_(usage.c.user_id == users.c.id, _within(month))
-    joined = select(users.c.id, *_sums(day)).outerjoin(usage, this_month).group_by(users.c.id)
+    sums = [*_sums("day", _within(day)), *_sums("month")]
+    joined = select(users.c.id, *sums).outerjoin(usage, this_month).group_by(users.c.id)
     return {row["id"]: row for row in connection.execute(joined).mappings()}
 
 
@@ -117,18 +124,18 @@ def _within(period: Period) -> ColumnElement[bool]:
     return and_(usage.c.created_at >= start, usage.c.created_at < end)
 
 
-def _sums(day: Period) -> list[ColumnElement[Any]]:
+def _sums(name: str, condition: ColumnElement[bool] | None = None) -> list[ColumnElement[Any]]:
+    """Return the sums of what meets the condition, under the name of their period."""
     tokens, cost = usage.c.input_tokens + usage.c.output_tokens, usage.c.cost_usd
-    today = _within(day)
     return [
         # PostgreSQL's sum of integers is a decimal.
-        cast(func.coalesce(func.sum(amount), 0), kind).label(name)
-        for name, amount, kind in (
-            ("tokens_day", case((today, tokens), else_=0), BigInteger),
-            ("tokens_month", tokens, BigInteger),
-            ("usd_day", case((today, cost), else_=0), Float),
-            ("usd_month", cost, Float),
-        )
+        cast(
+            func.coalesce(
+                func.sum(amount if condition is None else case((condition, amount), else_=0)), 0
+            ),
+            kind,
+        ).label(f"{unit}_{name}")
+        for unit, amount, kind in (("tokens", tokens, BigInteger), ("usd", cost, Float))
     ]
 
 
