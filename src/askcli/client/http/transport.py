@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import NoneType
 from typing import Any, TypeVar, cast
 
 import httpx2
@@ -67,7 +68,7 @@ class Transport:
         login: httpx2.Auth | None = None,
         seconds: float | None = None,
     ) -> T:
-        """Return the JSON of the response, checked for the shape; NoneType is an empty body.
+        """Return the JSON of the response, checked for the shape; NoneType is 204.
 
         It may take `seconds` (None: the time-out) as a whole, however little of it comes at a
         time. Raises the server's problem, BadResponse or Unreachable.
@@ -195,10 +196,13 @@ def error_of(response: httpx2.Response) -> AskcliError:
 
 
 def _json(response: httpx2.Response, shape: type[T]) -> T:
+    # A page of what is between, with status 200, does not confirm what 204 does.
+    if (shape is NoneType) != (response.status_code == 204):
+        raise BadResponse()
     try:
-        value: Any = bounded_json.parse(response.content) if response.content else None
+        value: Any = None if shape is NoneType else bounded_json.parse(response.content)
     except (ValueError, RecursionError):
-        value = None
+        raise BadResponse() from None
     if not fits(shape, value):
         raise BadResponse()
     return cast(T, value)
