@@ -6,12 +6,13 @@ import json
 import socket
 import subprocess
 
-from askcli.contract.protocol import PROBLEM_JSON
+import pytest
+
 from tests.support.cli import Cli, NewCli
 from tests.support.hostile import HostileServer, Response
 from tests.support.people import add_user, token_file
 from tests.support.processes import ServerProcess
-from tests.support.right_responses import TOKENS
+from tests.support.right_responses import RIGHT, response
 from tests.support.secrets import PASSWORD
 
 
@@ -130,17 +131,38 @@ def test_the_local_server_has_no_password_to_change(new_cli: NewCli) -> None:
     assert "local server" in done.err
 
 
-def test_a_logout_whose_tokens_are_refused_is_none(new_cli: NewCli) -> None:
-    """By a server with another secret or a wrong clock: the session goes on, and so does the login.
+LOGIN = ("login", "--email", "a@b.example", "--password-stdin")
 
-    Its refresh tokens are good, so that another try can end it.
-    """
-    problem = {"code": "invalid_token", "title": "The token is not valid", "status": 401}
-    refusal = Response(401, json.dumps(problem).encode(), {"content-type": PROBLEM_JSON})
-    tokens = Response(200, json.dumps(TOKENS).encode(), {"content-type": "application/json"})
-    with HostileServer(lambda _, path: refusal if path == "/api/auth/logout" else tokens) as server:
-        cli = new_cli(ASKCLI_SERVER=server.url)
-        login(cli, "a@b.example")
-        done = cli.in_process("logout")
-    assert (done.code, "Logged out" in done.err) == (4, False), done
-    assert str(TOKENS["refresh_token"]) in token_file(cli).read_text()
+
+@pytest.mark.parametrize(
+    ("words", "request_", "leads_here"),
+    [
+        (("whoami",), "POST /api/auth/refresh", False),
+        (("logout",), "POST /api/auth/logout", False),
+        (LOGIN, "POST /api/auth/login", True),
+    ],
+)
+def test_a_profile_leads_to_the_server_of_the_login_that_ended_last(
+    new_cli: NewCli, words: tuple[str, ...], request_: str, leads_here: bool
+) -> None:
+    """During a command's request to one server, another command logs in to a second one."""
+    cli, pending = new_cli(), list[str]()
+    responses = {name: response(content) for name, content in RIGHT.items()}
+    responses["POST /api/auth/logout"] = Response(204)
+
+    def log_in(url: str) -> None:
+        assert cli(*LOGIN, "--server", url, "--profile", "work", stdin=PASSWORD).code == 0
+
+    def respond(method: str, path: str) -> Response:
+        if pending and f"{method} {path}" == request_:
+            log_in(pending.pop())
+        return responses[f"{method} {path}"]
+
+    with HostileServer(respond) as here, HostileServer(respond) as there:
+        log_in(here.url)
+        pending.append(there.url)
+        done = cli.in_process(*words, "--profile", "work", stdin=PASSWORD)
+    assert (done.code, pending) == (0, []), done
+    content = json.loads(token_file(cli).read_text())
+    assert content["profiles"]["work"]["server"] == (here.url if leads_here else there.url)
+    assert "refresh_token" in content["accounts"][there.url]["a@b.example"]

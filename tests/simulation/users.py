@@ -150,11 +150,8 @@ class User:
 
     def log_out(self) -> str | None:
         """End the session and forget it; return its access token."""
-        with self.api() as api:
-            account = self._credentials().current(api.address.key)
+        with self.api() as api, api.leaving() as account:
             api.logout()
-            with self._credentials().update(api.address.key) as entry:
-                entry.remove()
         return account["access_token"] if account else None
 
     def latest(self) -> str | None:

@@ -76,6 +76,11 @@ class Proxy:
         """Keep back what has the last of these, sent on one connection in this order."""
         self._awaited_words, self._is_held = words, True
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether what was to be kept back has come, and is kept back."""
+        return self._is_held and not self._awaited_words
+
     def release(self) -> None:
         """Pass on what was held."""
         self._is_held = False

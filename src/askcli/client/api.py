@@ -12,6 +12,7 @@ from askcli.client.http.address import Address
 from askcli.client.http.events import Events
 from askcli.client.http.transport import Transport
 from askcli.client.login import Login
+from askcli.client.server_entry import Account
 from askcli.contract.health import Readiness
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_KEY, HEADER_LAST_EVENT_ID
 from askcli.contract.shapes import (
@@ -63,6 +64,10 @@ class Api:
     def login(self, email: str, password: str) -> Tokens:
         """POST /api/auth/login."""
         return auth.login(self._transport, email, password)
+
+    def leaving(self) -> AbstractContextManager[Account | None]:
+        """Forget the login after a block that ends its session; see `Login.leaving`."""
+        return self._login.leaving()
 
     def logout(self) -> None:
         """POST /api/auth/logout."""

@@ -22,7 +22,7 @@ class LocalLogin(SavedLogin):
         if account is not None:
             for renew in (refreshed, _login):
                 try:
-                    return entry.put(renew(self._transport, account), account.get("password"))
+                    return entry.renew(renew(self._transport, account), account.get("password"))
                 except NotAuthenticated:
                     continue
         password = secrets.token_urlsafe(32)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, nullcontext
 
 import httpx2
 
@@ -13,7 +14,14 @@ from askcli.client.credentials import Credentials
 from askcli.client.http.transport import Transport, error_of
 from askcli.client.server_entry import Account, ServerEntry
 from askcli.contract.shapes import Tokens
-from askcli.errors import InvalidToken, Misused, NotAuthenticated, SessionEnded, TokenExpired
+from askcli.errors import (
+    AskcliError,
+    InvalidToken,
+    Misused,
+    NotAuthenticated,
+    SessionEnded,
+    TokenExpired,
+)
 
 # Refreshed this long before it expires, so that a token does not expire on its way.
 MARGIN_SECONDS = 30
@@ -32,6 +40,14 @@ class Login(httpx2.Auth):
     def renew(self, refused: str) -> str:
         """Return a token other than the *refused* one. Raises NotAuthenticated."""
         raise NotImplementedError
+
+    @contextmanager
+    def leaving(self) -> Iterator[Account | None]:
+        """Forget the saved login after the block, which ends its session, unless it fails.
+
+        Yields the login, None where none is saved. No other process changes it during the block.
+        """
+        yield None
 
     def sync_auth_flow(
         self, request: httpx2.Request
@@ -70,9 +86,27 @@ class SavedLogin(Login):
         self._credentials = credentials
         self._transport = transport
         self._server = transport.address.key
+        self._held: ServerEntry | None = None
+
+    @contextmanager
+    def leaving(self) -> Iterator[Account | None]:
+        """Hold the server's lock during the block, so that it is the login it ends that goes."""
+        failure: BaseException | None = None
+        with self._credentials.update(self._server) as self._held:
+            try:
+                yield self._held.current()
+                self._held.remove()
+            except (AskcliError, KeyboardInterrupt) as error:  # what it has refreshed is saved
+                failure = error
+            finally:
+                self._held = None
+        if failure:
+            raise failure
 
     def token(self) -> str:
         """Return the saved access token, refreshed if it is about to expire."""
+        if self._held:
+            return self._update(refused=None)
         account = self._credentials.current(self._server)
         if account and _is_fresh(account):
             return account["access_token"]
@@ -83,7 +117,8 @@ class SavedLogin(Login):
         return self._update(refused)
 
     def _update(self, refused: str | None) -> str:
-        with self._credentials.update(self._server) as entry:
+        held = nullcontext(self._held) if self._held else self._credentials.update(self._server)
+        with held as entry:
             account = entry.current()
             if account and _is_fresh(account) and account["access_token"] != refused:
                 return account["access_token"]
@@ -97,21 +132,23 @@ class SavedLogin(Login):
                 f"or `askcli register {options}`."
             )
         tokens = refreshed(self._transport, account, f"run `askcli login {options}`.")
-        return entry.put(tokens, account.get("password"))
+        return entry.renew(tokens, account.get("password"))
 
 
 def refreshed(transport: Transport, account: Account, hint: str = "") -> Tokens:
     """Return new tokens of a login.
 
-    Raises NotAuthenticated when its session has ended; `hint` says how to log in again.
+    Raises SessionEnded where the server says so; `hint` says how to log in again.
     """
     name = transport.address.name
     if "refresh_token" not in account:
         raise NotAuthenticated(f"the API token for {name} is revoked or has expired: {hint}")
     try:
         return auth.refresh(transport, account["refresh_token"])
-    except NotAuthenticated:
-        raise NotAuthenticated(f"your session on {name} has ended: {hint}") from None
+    except (InvalidToken, SessionEnded):
+        raise SessionEnded(f"your session on {name} has ended: {hint}") from None
+    except NotAuthenticated:  # a gateway's: the session may go on
+        raise NotAuthenticated(f"your session on {name} was not refreshed: {hint}") from None
 
 
 def _is_fresh(account: Account) -> bool:

@@ -33,6 +33,8 @@ class ServerEntry:
         self._content = content
         self._server = server
         self._profile = profile
+        self._profile_as_read = self._profile_in(content)
+        self._is_login = False
 
     def current(self) -> Account | None:
         """Return the account that is logged in, None when there is none."""
@@ -41,6 +43,11 @@ class ServerEntry:
 
     def put(self, tokens: Tokens, password: str | None = None) -> Account:
         """Save a login as the current one."""
+        self._is_login = True
+        return self.renew(tokens, password)
+
+    def renew(self, tokens: Tokens, password: str | None = None) -> Account:
+        """Save the new tokens of the current login."""
         account = Account(
             user=tokens["user"],
             access_token=tokens["access_token"],
@@ -51,11 +58,14 @@ class ServerEntry:
 
     def put_token(self, token: str, user: User) -> Account:
         """Save an API token as the current login."""
+        self._is_login = True
         return self._put(Account(user=user, access_token=token, expires_at=NEVER))
 
     def remove(self) -> None:
         """Remove the current login, except the local account's password: its only copy."""
-        email = self._email() or ""
+        email = self._email()
+        if email is None:
+            return
         accounts = self._content["accounts"].get(self._server, {})
         account = accounts.pop(email, {})
         if "password" in account:
@@ -66,15 +76,21 @@ class ServerEntry:
             self._content["current"].pop(self._server, None)
 
     def copy_to(self, content: dict[str, Any]) -> None:
-        """Copy this entry into *content*, whose other entries may have changed meanwhile."""
-        for part, key in (
-            ("current", self._server),
-            ("accounts", self._server),
-            ("profiles", self._profile),
-        ):
+        """Copy this entry into *content*, whose other entries may have changed meanwhile.
+
+        So may the profile, by a login to another server: then only a login changes it.
+        """
+        parts: list[tuple[str, str | None]]
+        parts = [("current", self._server), ("accounts", self._server)]
+        if self._is_login or self._profile_in(content) == self._profile_as_read:
+            parts.append(("profiles", self._profile))
+        for part, key in parts:
             content[part].pop(key, None)
             if key in self._content[part]:
                 content[part][key] = self._content[part][key]
+
+    def _profile_in(self, content: dict[str, Any]) -> Any:
+        return content["profiles"].get(self._profile)
 
     def _email(self) -> str | None:
         if self._profile is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -12,7 +13,7 @@ from askcli.cli.reference import completion_cache
 from askcli.client.api import Api
 from askcli.client.target import Connection
 from askcli.contract.protocol import API_TOKEN_PREFIX
-from askcli.errors import InvalidToken, Misused, NotAuthenticated, Refused, TokenExpired
+from askcli.errors import AccountDisabled, Misused, NotAuthenticated, SessionEnded
 
 _NO_SESSION = (
     "ASKCLI_TOKEN is an API token, which has no session: "
@@ -43,33 +44,26 @@ def logout(
 
 
 def _leave(connection: Connection, *, everywhere: bool) -> None:
-    settings, key = connection.settings, connection.address.key
-    account = connection.credentials.current(key)
-    if not settings.token and account is None:
-        raise NotAuthenticated(f"not logged in to {connection.address.name}.")
-    token = settings.token or (account or {}).get("access_token", "")
-    is_api_token = token.startswith(API_TOKEN_PREFIX)
-    if is_api_token and settings.token and not everywhere:
+    given, name = connection.settings.token, connection.address.name
+    if given and given.startswith(API_TOKEN_PREFIX) and not everywhere:
         raise Misused(_NO_SESSION)
-    with connection.open() as api:
+    if not given and connection.credentials.current(connection.address.key) is None:
+        raise NotAuthenticated(f"not logged in to {name}.")
+    with connection.open() as api, api.leaving() as account:
+        token = given or (account or {}).get("access_token", "")
+        is_api_token = token.startswith(API_TOKEN_PREFIX)
         if everywhere:
             api.end_sessions()
         elif not is_api_token:
             _end_session(api)
-    if not settings.token:
-        with connection.credentials.update(key) as entry:
-            entry.remove()
+    if not given:
         completion_cache.forget_questions()
-    what = "all your sessions" if everywhere else connection.address.name
-    console.note(f"Logged out of {what}.")
+    console.note(f"Logged out of {'all your sessions' if everywhere else name}.")
     if is_api_token:
         console.note("The token itself is still valid; `askcli token revoke` ends it.")
 
 
 def _end_session(api: Api) -> None:
-    try:
+    # Other refusals are those of a gateway, or of a wrong clock or secret: the session goes on.
+    with suppress(SessionEnded, AccountDisabled):
         api.logout()
-    except (InvalidToken, TokenExpired):  # by a wrong clock or secret: the session goes on
-        raise
-    except (NotAuthenticated, Refused):  # it has ended already
-        pass
