@@ -97,18 +97,21 @@ def test_the_longest_row_is_one_of_a_file_of_failures(sqlite_cli: Cli) -> None:
     row = {"question": char * MAX_QUESTION_CHARACTERS, "system": char * MAX_SYSTEM_CHARACTERS}
     (sqlite_cli.home / "batch.failed.jsonl").write_text(as_json(row | {"error": {}}) + "\n")
     assert sqlite_cli.in_process("batch", "-q", "-", stdin='"hello"\n').code == 0
-    assert not (sqlite_cli.home / "batch.failed.jsonl").exists()
+    cut = as_json({"question": "cut"}) + "\n" + as_json(row)[:-1]
+    (sqlite_cli.home / "batch.failed.jsonl").write_text(cut)
+    assert sqlite_cli.in_process("batch", "-q", "-", stdin='"hello"\n').code == 2
 
 
 def test_a_file_of_failures_is_replaced_and_removed(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
     command, name = FROM_STDIN
-    good, bad = good_and_bad(fake)
+    bad = uuid4().hex
+    fake.on(bad, "better", status=400, error_type="invalid_request_error", failures=1)
     file = sqlite_cli.home / name
     file.write_text(OURS)
     file.chmod(0o4640)
     assert sqlite_cli.in_process(*command, stdin=f'"{bad}"\n').code == 5
     assert (json.loads(file.read_text())["question"], file.stat().st_mode & 0o7777) == (bad, 0o640)
-    assert sqlite_cli.in_process(*command, stdin=f'"{good}"\n').code == 0
+    assert sqlite_cli.in_process(*command, stdin=f'"{bad}"\n').code == 0
     assert not file.exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -64,20 +65,21 @@ def batch(
     string. Each answer is a line on stdout, in the same order: {"row", "row_id"?, …as in history}.
     """
     path = None if str(file) == "-" else file
-    failures = FailuresFile(failures_path, path)
+    failures = FailuresFile(failures_path, path, is_quiet=quiet)
     connection = options.connection(server, profile, timeout)
     fields = {"model": model, "system": system}
     defaults = {name: value for name, value in fields.items() if value is not None}
     late = TimedOut(f"the batch did not end within {timeout} s; the same command resumes.")
-    with within(timeout, late), rows.opened(path) as source:
-        checked = rows.CheckedRows(source, run, defaults)
-        total = len(checked)
-        if connection.is_local:
-            ensure_local_model(connection.settings)
-        with connection.open() as api, RowProgress(total, is_quiet=quiet) as progress:
-            answers = ask_all(api, iter(checked), concurrency)
-            failed = _print(answers, progress)
-    failures.report(failed, total)
+    with ExitStack() as stack:
+        with within(timeout, late):
+            source = stack.enter_context(rows.opened(path))
+            checked = rows.CheckedRows(source, run, defaults)
+            if connection.is_local:
+                ensure_local_model(connection.settings)
+            with connection.open() as api, RowProgress(len(checked), is_quiet=quiet) as progress:
+                answers = ask_all(api, iter(checked), concurrency)
+                failed = _print(answers, progress)
+        failures.report(failed, checked)
 
 
 def _print(answers: Iterator[Asked], progress: RowProgress) -> list[Asked]:

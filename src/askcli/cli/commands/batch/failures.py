@@ -2,24 +2,28 @@
 
 Without --failures its name is known in advance, so that a cloned repository or another user of a
 shared directory could have put a link or another file there. Only a file of failed rows is replaced
-under that name, and only such a file is ever removed.
+under that name, and only such a file is ever removed: under the default name, which other batches
+have too, if its rows are of this batch's input.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from askcli.cli.commands.batch.pool import Asked
-from askcli.cli.commands.batch.rows import lines
+from askcli.cli.commands.batch.rows import CheckedRows, lines
 from askcli.cli.output import console, output_file
-from askcli.cli.output.output_file import OutputFile
 from askcli.contract import bounded_json
 from askcli.errors import AskcliError, Failed, Misused, ProviderFailed
 from askcli.files.pid_file import file_identity
+
+log = logging.getLogger("askcli.notices")
 
 STDIN, STDOUT = 0, 1
 
@@ -27,12 +31,12 @@ STDIN, STDOUT = 0, 1
 class FailuresFile:
     """The file for the rows of a batch that failed."""
 
-    def __init__(self, named: Path | None, rows: Path | None) -> None:
+    def __init__(self, named: Path | None, rows: Path | None, *, is_quiet: bool) -> None:
         """`named` is the user's choice, None the default; `rows` the file of rows, None stdin.
 
         Raises Misused when it cannot be written, or is the file of the rows or of the answers.
         """
-        self._is_default = named is None
+        self._is_default, self._is_quiet = named is None, is_quiet
         path = named or _default_path(rows)
         try:
             self._output = output_file.checked(path, follows_link=named is not None)
@@ -41,12 +45,12 @@ class FailuresFile:
             raise Misused(f"{error.detail} Name another file with --failures.") from None
         self._check_identity(rows)
 
-    def report(self, failed: Sequence[Asked], total: int) -> None:
-        """Write the rows that failed. Raises ProviderFailed when there are any."""
+    def report(self, failed: Sequence[Asked], rows: CheckedRows) -> None:
+        """Write the rows that failed, of all rows. Raises ProviderFailed when there are any."""
         path = self._output.path
         try:
             if not failed:
-                _remove(self._output)  # of an earlier run, whose failed rows are answered now
+                self._remove(rows)
                 return
             self._check_content()
             self._output.write("".join(_line(asked) for asked in failed).encode("utf-8", "replace"))
@@ -55,14 +59,34 @@ class FailuresFile:
         except OSError as error:
             raise Failed(f"cannot write {path}: {error.strerror}.") from error
         raise ProviderFailed(
-            f"{len(failed):,} of {total:,} rows failed: they are in {path}, with their errors. "
+            f"{len(failed):,} of {len(rows):,} rows failed: they are in {path}, with their errors. "
             + _what_follows(failed)
         )
 
+    def _remove(self, rows: CheckedRows) -> None:
+        """Remove the failed rows of an earlier run, which are answered now. Raises OSError.
+
+        Of a link it removes the link; what is no file of failed rows stays.
+        """
+        path = self._output.path
+        if self._output.is_device:
+            return
+        with _failures(self._output.target) as file:
+            if file is None:
+                return
+            if self._is_default and not _are_included(file, rows):
+                if not self._is_quiet:
+                    log.info("askcli: %s has rows that are not of this input: it stays.", path)
+                return
+        path.unlink()
+
     def _check_content(self) -> None:
         path = self._output.path
-        if self._is_default and os.path.lexists(path) and not _holds_failures(path):
-            raise Misused(f"{path} is there already and is not a file of failed rows of yours.")
+        if not self._is_default or not os.path.lexists(path):
+            return
+        with _failures(path) as file:
+            if file is None:
+                raise Misused(f"{path} is there already and is not a file of failed rows of yours.")
 
     def _check_identity(self, rows: Path | None) -> None:
         path = self._output.path
@@ -74,31 +98,43 @@ class FailuresFile:
 
 
 def _default_path(rows: Path | None) -> Path:
-    """Return the path beside the rows; "/" and "." have no name, nor has stdin."""
-    directory, stem = (rows.parent, rows.stem) if rows else (Path(), "")
-    return directory / f"{stem or 'batch'}.failed.jsonl"
+    """Return the path beside the rows; "/" and "." have no name, nor has stdin.
+
+    Another suffix than that of JSON Lines is part of the name: a.json and a.jsonl are two inputs.
+    """
+    if rows is None:
+        return Path("batch.failed.jsonl")
+    name = rows.stem if rows.suffix == ".jsonl" else rows.name
+    return rows.parent / f"{name or 'batch'}.failed.jsonl"
 
 
-def _remove(output: OutputFile) -> None:
-    """Remove a file of failed rows, or the link to one; anything else stays. Raises OSError."""
-    if not output.is_device and _holds_failures(output.target):
-        output.path.unlink()
-
-
-def _holds_failures(path: Path) -> bool:
-    """Return whether it is an ordinary file of this user's, with failed rows and nothing else."""
+@contextmanager
+def _failures(path: Path) -> Iterator[BinaryIO | None]:
+    """Open an ordinary file of this user's with failed rows and nothing else; None for another."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return False
+        yield None
+        return
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
-            return False
-        try:
-            return status.st_size > 0 and all(_is_failure(line) for line in lines(file))
-        except Misused:  # a line longer than any row
-            return False
+        yield file if _has_failures(file) else None
+
+
+def _has_failures(file: BinaryIO) -> bool:
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
+        return False
+    try:
+        return status.st_size > 0 and all(_is_failure(line) for line in lines(file))
+    except Misused:  # a line longer than any row
+        return False
+
+
+def _are_included(file: BinaryIO, rows: CheckedRows) -> bool:
+    try:
+        return rows.include(file)
+    except Misused:  # of a row that no batch has written, or of an input that has changed since
+        return False
 
 
 def _is_failure(line: bytes) -> bool:

@@ -72,8 +72,19 @@ class CheckedRows:
 
     def __init__(self, file: BinaryIO, run: str, defaults: Mapping[str, str]) -> None:
         """Raises Misused with the line number of a row that is not right."""
+        self._file = file
         self._read = partial(read, file, run, defaults)
         self._digests = array("Q", (_digest(row) for row in self._read()))
+
+    def include(self, file: BinaryIO) -> bool:
+        """Return whether all rows of another file are among these, in any run, with any defaults.
+
+        Raises Misused for a row that is not right.
+        """
+        missing = {_digest(row) for row in read(file, "", {})}
+        for row in read(self._file, "", {}) if missing else ():
+            missing.discard(_digest(row))
+        return not missing
 
     def __len__(self) -> int:
         return len(self._digests)
