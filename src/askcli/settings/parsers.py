@@ -129,7 +129,10 @@ def _parts(text: str) -> tuple[str, ...]:
 
 def path(text: str) -> Path:
     """Return the absolute path: the local server has another working directory than its client."""
-    return Path(text).expanduser().absolute()
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("a path without `~`, as HOME is not set") from None
 
 
 def model(text: str) -> str:

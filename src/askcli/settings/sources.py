@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ import platformdirs
 from askcli import files
 from askcli.errors import Misused
 from askcli.settings.fields import Settings, variable_name
-from askcli.settings.parsers import path as absolute
 from askcli.settings.parsers import without_password
 
 # The path of a Unix socket is limited to 104 bytes (macOS; Linux: 108).
@@ -27,8 +26,7 @@ def config_path() -> Path:
 
 def parse(name: str, text: str) -> Any:
     """Parse the text as a value of the setting `name`. Raises Misused for an invalid value."""
-    setting = next(setting for setting in fields(Settings) if setting.name == name)
-    return _parse(setting, text, "the command")
+    return _parse(_setting(name), text, "the command")
 
 
 def load(flags: Mapping[str, Any] | None = None, *, dotenv: bool = False) -> Settings:
@@ -81,7 +79,25 @@ def unknown_variables() -> dict[str, str | None]:
 
 
 def _config_dir(environment: Mapping[str, str]) -> Path:
-    return absolute(environment.get("ASKCLI_CONFIG_DIR") or platformdirs.user_config_dir("askcli"))
+    return _directory(environment, "config_dir", platformdirs.user_config_dir)
+
+
+def _directory(environment: Mapping[str, str], name: str, default: Callable[[str], str]) -> Path:
+    """Return the directory that a variable names, or the user's. Raises Misused."""
+    variable = variable_name(name)
+    if text := environment.get(variable):
+        return _parse(_setting(name), text, variable)  # type: ignore[no-any-return]
+    try:
+        return Path(default("askcli"))
+    except RuntimeError:
+        raise Misused(
+            "there is no home directory: set HOME to its absolute path, or both ASKCLI_CONFIG_DIR "
+            "and ASKCLI_DATA_DIR."
+        ) from None
+
+
+def _setting(name: str) -> Any:
+    return next(setting for setting in fields(Settings) if setting.name == name)
 
 
 def _parse(setting: Any, text: str, place: str) -> Any:
@@ -93,16 +109,14 @@ def _parse(setting: Any, text: str, place: str) -> Any:
 
 
 def _directories(environment: Mapping[str, str]) -> dict[str, Path]:
-    data = environment.get("ASKCLI_DATA_DIR")
-    state = absolute(data) if data else Path(platformdirs.user_state_dir("askcli"))
     # Not platformdirs: without XDG_RUNTIME_DIR it warns on stderr. A Unix socket's path must
     # also stay under some 100 bytes, which rules out the data directory.
     runtime = environment.get("XDG_RUNTIME_DIR", "")
     fallback = Path("/tmp") / f"askcli-{os.getuid()}"  # noqa: S108
     is_usable = 0 < len(os.fsencode(runtime)) <= MAX_RUNTIME_BYTES
     return {
-        "data_dir": absolute(data) if data else Path(platformdirs.user_data_dir("askcli")),
-        "state_dir": state,
+        "data_dir": _directory(environment, "data_dir", platformdirs.user_data_dir),
+        "state_dir": _directory(environment, "data_dir", platformdirs.user_state_dir),
         "runtime_dir": Path(runtime) / "askcli" if is_usable else fallback,
     }
 

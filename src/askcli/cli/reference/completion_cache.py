@@ -53,19 +53,20 @@ def _described(question: Question) -> str:
 
 
 def _path(name: str) -> Path:
+    """Return the path of a file. Raises RuntimeError for a user without a home directory."""
     return Path(platformdirs.user_cache_dir("askcli")) / "completion" / name
 
 
 def _read(name: str) -> list[str]:
-    with suppress(OSError, UnicodeDecodeError):
+    with suppress(OSError, UnicodeDecodeError, RuntimeError):
         return read(_path(name)).decode("utf-8").splitlines()
     return []
 
 
 def _write(name: str, lines: Iterable[str]) -> None:
-    path = _path(name)
     # Completion is a convenience: no command fails for it.
-    with suppress(OSError, Failed):
+    with suppress(OSError, Failed, RuntimeError):
+        path = _path(name)
         private_directory(path.parent)
         content = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
         write_private(path, content, synced=False)
