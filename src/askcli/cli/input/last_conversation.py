@@ -15,7 +15,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypedDict
 
+from askcli.contract.shapes import Id
+from askcli.contract.validation import fits
 from askcli.errors import Failed
 from askcli.files import private_directory, read, write_private
 
@@ -29,6 +32,11 @@ class Conversation:
     """A conversation, and the beginning of its last question."""
 
     id: str
+    question: str
+
+
+class _Entry(TypedDict):
+    id: Id
     question: str
 
 
@@ -49,8 +57,8 @@ class Terminal:
 
     def last(self) -> Conversation | None:
         """Return the last conversation of this terminal and account, None if there is none."""
-        entry = self._read().get(self._account())
-        return Conversation(entry["id"], entry["question"]) if entry else None
+        entry: Any = self._read().get(self._account())
+        return Conversation(entry["id"], entry["question"]) if fits(_Entry, entry) else None
 
     def remember(self, conversation_id: str, question: str) -> None:
         """Make this the terminal's last conversation."""
@@ -66,14 +74,15 @@ class Terminal:
             write_private(self._path, json.dumps(entries).encode(), synced=False)
             self._forget_old()
 
-    def _read(self) -> dict[str, dict[str, str]]:
+    def _read(self) -> dict[str, Any]:
+        """Return the entries of all accounts; a file that is damaged counts as absent."""
         if self._path is None:
             return {}
         try:
-            entries: dict[str, dict[str, str]] = json.loads(read(self._path))
-            return entries
-        except (OSError, ValueError):
+            entries = json.loads(read(self._path))
+        except (OSError, ValueError, RecursionError):
             return {}
+        return entries if fits(dict, entries) else {}
 
     def _forget_old(self) -> None:
         for path in self._directory.iterdir():

@@ -1,0 +1,37 @@
+"""The file of a terminal's last conversations, in which something else stands."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from tests.support.cli import Cli
+from tests.support.fake_anthropic import FakeAnthropic
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "null", '"x"', "7", "{", '{"a": 1}', "[" * 100_000, '{ACCOUNT: []}', '{ACCOUNT: {}}',
+     '{ACCOUNT: {"id": 7, "question": "q"}}', '{ACCOUNT: {"id": "x", "question": []}}'],
+)  # fmt: skip
+def test_a_state_file_that_is_none_counts_as_absent(
+    sqlite_cli: Cli, fake: FakeAnthropic, content: str
+) -> None:
+    marker = uuid4().hex
+    (sqlite_cli.home / "content").write_text(content)
+    files = "$HOME/.local/state/askcli/terminals/*"
+    spoil = (
+        f'account=$(grep -o \'"[^"]*"\' $(ls {files}) | head -1);'
+        f'sed "s|ACCOUNT|$account|" content > new; cp new {files}'
+    )
+    script = (
+        f"askcli ask -q {marker}; {spoil}; askcli ask -q -c {marker}; echo code $?;"
+        f"{spoil}; askcli ask -q {marker} last; echo code $?; askcli ask -q -c {marker}; "
+        "echo code $?"
+    )
+    written = sqlite_cli.terminal_shell(script, columns=200).read()
+    assert "unexpected" not in written
+    assert written.count("code 2") == 1, written  # no question was asked in this terminal yet
+    assert written.count("code 0") == 2, written
+    assert fake.asked(marker)[-1]["messages"][0]["content"] == f"{marker} last"
