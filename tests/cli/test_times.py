@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.support.cli import Cli
+from tests.support.cli import Cli, NewCli
+from tests.support.hostile import HostileServer
+from tests.support.right_responses import ID, QUESTION, response
 from tests.support.screen import lines
 
 
@@ -32,3 +34,16 @@ def test_what_a_terminal_shows_can_be_typed_again(sqlite_cli: Cli, zone: str) ->
     assert re.search(r"since \d{4}-\d\d-\d\dT[0-9:.]+Z", sessions)
     on_terminal = lines(sqlite_cli.terminal("whoami", "--sessions").read(), 200)
     assert f"since {asked_at:%Y-%m-%d} " in " ".join(on_terminal)
+
+
+@pytest.mark.parametrize("time", ["9999-99-99T99:99:99Z", "0000-01-01T00:00:00Z"])
+def test_a_time_that_is_none_is_the_servers_failure(new_cli: NewCli, time: str) -> None:
+    question = QUESTION | {"created_at": time}
+    page = response({"items": [question], "next_cursor": None})
+    with HostileServer(lambda _, path: response(question) if path.endswith(ID) else page) as server:
+        cli = new_cli(ASKCLI_SERVER=server.url, ASKCLI_TOKEN="any")
+        for words in (("history",), ("history", "show", ID)):
+            terminal = cli.terminal(*words)
+            written = terminal.read()
+            terminal.wait()
+            assert (terminal.exitstatus, "unexpected" in written) == (5, False), written

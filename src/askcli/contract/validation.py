@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import MAXYEAR, MINYEAR, datetime
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin
@@ -73,8 +74,8 @@ def _check(kind: Any) -> Check:
     if origin is Literal:
         return lambda value: isinstance(value, str) and value in arguments
     if origin is Annotated:
-        base, pattern = _check(arguments[0]), _FORMATS[arguments[1].name]
-        return lambda value: base(value) and pattern.fullmatch(value) is not None
+        base, name = _check(arguments[0]), arguments[1].name
+        return lambda value: base(value) and _has_format(name, value)
     return _PLAIN[kind]
 
 
@@ -105,6 +106,16 @@ def _is_text(value: Any) -> bool:
 def _is_number(value: Any) -> bool:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and abs(value) <= LARGEST_NUMBER  # so it is no NaN
+
+
+def _has_format(name: str, value: str) -> bool:
+    """Whether it has the format; of a time, too, that each time zone can show it."""
+    if not _FORMATS[name].fullmatch(value):
+        return False
+    try:
+        return name == "uuid" or MINYEAR < datetime.fromisoformat(value).year < MAXYEAR
+    except ValueError:  # month 13, 31 April
+        return False
 
 
 _PLAIN: dict[Any, Check] = {
