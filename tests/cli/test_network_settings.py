@@ -158,6 +158,21 @@ def test_a_proxy_that_is_none_is_named(new_cli: NewCli, name: str, value: str) -
     assert cli.in_process("whoami").code == 6
 
 
+@pytest.mark.parametrize("server", ["https://127.0.0.1:9", "https://ask.example.invalid"])
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_file_of_certificates_that_is_none_is_named(
+    new_cli: NewCli, tmp_path: Path, server: str, content: str | None
+) -> None:
+    path = tmp_path / "certificates"
+    if content:
+        path.write_text(content)
+    cli = new_cli(ASKCLI_SERVER=server, ASKCLI_TOKEN="any", SSL_CERT_FILE=str(path))
+    for words in (("ask", "--timeout", "5", "hi"), ("whoami",), ("status",)):
+        done = cli.in_process(*words)
+        assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), done
+        assert f"error: SSL_CERT_FILE: {path} is " in done.err
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [

@@ -63,6 +63,18 @@ def test_a_proxy_that_is_none_is_told_to_the_host_without_its_password(
     assert "hunter2" not in done.err
 
 
+def test_a_file_of_certificates_that_is_none_is_told_to_the_host(
+    new_cli: NewCli, tmp_path: Path
+) -> None:
+    missing = str(tmp_path / "missing")
+    base = "https://api.example.invalid"
+    cli = new_cli(ANTHROPIC_API_KEY="sk", ANTHROPIC_BASE_URL=base, SSL_CERT_FILE=missing)
+    for words, code in ((("serve", "--port", "0"), 2), (("ask", "hi"), 1)):
+        done = cli(*words)
+        assert (done.code, done.out, done.err.count("\n")) == (code, "", 1), done
+        assert "SSL_CERT_FILE: /" in done.err
+
+
 def test_postgresql_is_migrated_by_its_host(
     new_database: NewDatabase, new_cli: NewCli, fake: FakeAnthropic
 ) -> None:

@@ -48,10 +48,11 @@ def build(settings: Settings) -> Answerer:
 
         return LocalAnswerer(choose(settings.local_model, settings.data_dir))
     from askcli.answerers.anthropic import AnthropicAnswerer
-    from askcli.settings import proxies
+    from askcli.settings import certificates, proxies
 
     if not is_on_loopback(settings.anthropic_base_url):
         proxies.check()
+        certificates.check()
     return AnthropicAnswerer(
         settings.anthropic_api_key or "",
         settings.anthropic_base_url,

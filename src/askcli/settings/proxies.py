@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies  # httpx2's source, too
 
 from askcli.errors import Misused
+from askcli.settings import certificates
 from askcli.settings.parsers import http_url
 
 _SOCKS = ("socks5", "socks5h")
@@ -24,7 +25,7 @@ def check() -> None:
 
 @contextmanager
 def checked(*, needs_socks: bool = True) -> Iterator[None]:
-    """Make a client of httpx2 in the block. Raises Misused, as `check` does.
+    """Make a client of httpx2 in the block. Raises Misused, as `check` and `certificates` do.
 
     `needs_socks` is whether a SOCKS proxy must have the package that httpx2 needs for it.
     """
@@ -34,7 +35,8 @@ def checked(*, needs_socks: bool = True) -> Iterator[None]:
     try:
         import httpx2  # the check alone needs it not
 
-        yield
+        with certificates.checked():
+            yield
     except (httpx2.InvalidURL, ValueError):
         raise Misused("NO_PROXY is not a list of host names between commas.") from None
 

@@ -153,11 +153,18 @@ def _direct(address: Address, revive: Callable[[], object] | None) -> httpx2.Bas
     """Return a transport without a proxy: loopback traffic must stay on this machine."""
     transport: httpx2.BaseTransport
     if address.url.startswith("https:"):
-        transport = httpx2.HTTPTransport()
+        with _checked_certificates():
+            transport = httpx2.HTTPTransport()
         network.bound(transport)
     else:
         transport = DirectTransport(address.url, address.socket)
     return RevivingTransport(transport, revive) if revive else transport
+
+
+def _checked_certificates() -> AbstractContextManager[None]:
+    from askcli.settings import certificates  # not needed without TLS
+
+    return certificates.checked()
 
 
 def _checked_proxies() -> AbstractContextManager[None]:
