@@ -5,9 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+
+from askcli.cli.output.spinner import Spinner
 
 # Prints the signals that each thread blocks, as the kernel shows them.
 SCRIPT = """
@@ -31,3 +34,22 @@ def test_its_thread_takes_no_signal() -> None:
     (blocked,) = (int(line, 16) for line in done.stdout.split())
     for number in (signal.SIGINT, signal.SIGTSTP, signal.SIGTERM):
         assert blocked >> (number - 1) & 1, number
+
+
+def test_its_thread_in_a_write_that_waits_keeps_no_command_from_its_end() -> None:
+    """As where the terminal is paused after the thread has found that it takes text."""
+    spinner, is_locked, is_over = Spinner(), threading.Event(), threading.Event()
+
+    def write() -> None:
+        with spinner._lock:
+            is_locked.set()
+            is_over.wait(60)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    is_locked.wait(60)
+    spinner.erase()
+    spinner.leave()
+    assert thread.is_alive()
+    is_over.set()
+    thread.join()

@@ -110,7 +110,7 @@ def main() -> None:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:
-        console.leave_closed_pipe()
+        console.leave_closed_pipe(sys.stdout, sys.stderr)
     except typer.Abort:
         code = INTERRUPTED
     except (AskcliError, typer.TyperException, UnicodeError) as error:
@@ -121,6 +121,7 @@ def main() -> None:
         failed = Failed(f"unexpected {type(error).__name__}: {error} (--debug shows where).")
         failed.__cause__ = error
         code = fail(failed)
+    transient.end_soon()
     transient.clear()
     raise SystemExit(code if isinstance(code, int) else 0)
 

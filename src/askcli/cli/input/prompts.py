@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
 import typer
 
 from askcli.cli.input import stdin
-from askcli.cli.output import console
+from askcli.cli.output import console, transient
 from askcli.contract.limits import MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS
 from askcli.errors import Misused
 
@@ -33,7 +39,48 @@ def password(*, from_stdin: bool, label: str = "Password", twice: bool = False) 
         return stdin.line("--password-stdin")
     if not stdin.is_terminal():
         raise Misused("the password is missing: give it with --password-stdin.")
-    return str(typer.prompt(label, hide_input=True, confirmation_prompt=twice, err=True))
+    with _echo_after_a_signal():
+        return str(typer.prompt(label, hide_input=True, confirmation_prompt=twice, err=True))
+
+
+class _Modes(transient.Transient):
+    """The modes of a terminal before a prompt turns the echo off."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._modes = termios.tcgetattr(descriptor)
+
+    def leave(self) -> None:
+        """Restore the modes, drop what is half typed, and go to the next line."""
+        with suppress(OSError, termios.error):  # the terminal is gone
+            if not self._is_ours():
+                return
+            termios.tcflush(self._descriptor, termios.TCIFLUSH)
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, self._modes)
+            transient.next_line(self._descriptor)
+
+    def _is_ours(self) -> bool:
+        """Whether the terminal is not the shell's now, as it is while a command is suspended."""
+        try:
+            return os.tcgetpgrp(self._descriptor) == os.getpgrp()
+        except OSError:  # not the controlling terminal: no shell takes it away
+            return True
+
+
+@contextmanager
+def _echo_after_a_signal() -> Iterator[None]:
+    """Turn the echo on again where a signal ends the process in the block, which turns it off."""
+    try:  # as getpass chooses the terminal
+        descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+    except OSError:
+        descriptor = os.dup(sys.stdin.fileno())
+    try:
+        with suppress(termios.error):
+            transient.put(_Modes(descriptor))
+        yield
+    finally:
+        transient.clear()
+        os.close(descriptor)
 
 
 def check_confirmable(flag: str, *, is_given: bool) -> None:

@@ -97,7 +97,10 @@ def format_time(timestamp: str, stream: TextIO | None = None, timespec: str = "m
 
 
 def note(text: str, *, wrap: bool = True) -> None:
-    """Write a notice for the user to stderr, wrapped at blanks on a terminal."""
+    """Write a notice for the user to stderr, wrapped at blanks on a terminal.
+
+    At the end of a command it is dropped where the terminal is paused and stays so.
+    """
     if sys.stderr is None:  # closed by the parent
         return
     text = visible(text)
@@ -105,7 +108,8 @@ def note(text: str, *, wrap: bool = True) -> None:
         columns = os.get_terminal_size(sys.stderr.fileno()).columns
         text = "\n".join(_wrapped(line, columns) for line in text.split("\n"))
     with transient.lifted():
-        write(sys.stderr, text + "\n")
+        if transient.takes(sys.stderr, transient.patience()):
+            write(sys.stderr, text + "\n")
 
 
 def _wrapped(line: str, columns: int) -> str:
@@ -142,7 +146,7 @@ def write(stream: TextIO | None, text: str) -> None:
         stream.flush()
         _write_all(stream, _encode(stream, text))
     except BrokenPipeError:
-        leave_closed_pipe()
+        leave_closed_pipe(stream)
     except OSError as error:
         silence(stream)
         raise Failed(f"cannot write the output: {error.strerror}.") from error
@@ -167,10 +171,13 @@ def _write_all(stream: TextIO, data: bytes) -> None:
             remaining = remaining[written:]
 
 
-def leave_closed_pipe() -> NoReturn:
-    """Exit silently after the reader of a pipe has exited (`… | head -1`)."""
-    silence(sys.stdout)
-    silence(sys.stderr)
+def leave_closed_pipe(*streams: TextIO) -> NoReturn:
+    """Exit silently after the reader of a pipe has exited (`… | head -1`).
+
+    Only these streams are silenced: on a terminal a progress bar is still to be ended.
+    """
+    for stream in streams:
+        silence(stream)
     raise SystemExit(CLOSED_PIPE)
 
 

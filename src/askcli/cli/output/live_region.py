@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -37,6 +38,7 @@ class Region(transient.Transient):
         A printed line may be longer than the width of the terminal; a row may not.
         """
         transient.put(self)
+        transient.takes(sys.stdout, None)  # a signal may end this wait, and not that of the write
         with _signals_blocked():
             drawn = self._rows if self._is_drawn else []
             unchanged = 0 if printed else _same(drawn, rows)
@@ -51,6 +53,8 @@ class Region(transient.Transient):
 
     def erase(self) -> None:
         """Erase the rows, and leave the cursor at their start."""
+        if self._is_drawn and self._rows:
+            transient.takes(sys.stdout, None)
         with _signals_blocked():
             if self._is_drawn:
                 self._write(_back(self._rows))
@@ -63,7 +67,7 @@ class Region(transient.Transient):
     def leave(self) -> None:
         """Keep the rows, and leave the cursor in the line below them."""
         if self._is_drawn and self._rows:
-            self._write("\n")
+            transient.next_line(sys.stdout.fileno())
 
 
 def _back(rows: Sequence[str]) -> str:

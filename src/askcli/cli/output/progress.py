@@ -15,18 +15,25 @@ if TYPE_CHECKING:
 LINE_SECONDS = 10.0
 
 
-class Bar:
+class Bar(transient.Transient):
     """A progress bar on a terminal; it loads rich, which output to a pipe never needs."""
 
     def __init__(self, stack: ExitStack, label: str, total: int, *columns: ProgressColumn) -> None:
         from rich.console import Console
         from rich.progress import Progress
 
-        transient.clear()
+        class VisibleCursor(Console):
+            """A console that never hides the cursor: a signal may end the process at any time."""
+
+            def show_cursor(self, show: bool = True) -> bool:  # noqa: ARG002
+                return False
+
+        transient.put(self)
+        stack.callback(transient.clear)
         # By default rich redirects stdout too, which is where the data goes.
         progress = Progress(
             *columns,
-            console=Console(stderr=True),
+            console=VisibleCursor(stderr=True),
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -35,7 +42,12 @@ class Bar:
 
     def update(self, **fields: Any) -> None:
         """Update the task's fields."""
+        transient.put(self)  # again, as output takes it away
         self.bar.update(self.task, **fields)
+
+    def leave(self) -> None:
+        """Keep the bar, and leave the cursor in the line below it."""
+        transient.next_line(sys.stderr.fileno())
 
 
 class ByteProgress:

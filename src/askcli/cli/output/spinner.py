@@ -10,7 +10,8 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import accumulate
 
 from askcli.cli.output import transient
@@ -18,9 +19,12 @@ from askcli.cli.output import transient
 TICK_SECONDS = 0.1
 # A counter of seconds appears only after this long.
 COUNTED_SECONDS = 2.0
+# For its thread, which may be in a write to a terminal that was paused just then.
+LOCK_SECONDS = 0.5
 
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_ERASE = "\r\x1b[K"
+_ERASE_REST = "\x1b[K"
+_ERASE = f"\r{_ERASE_REST}"
 
 
 class Spinner(transient.Transient):
@@ -37,30 +41,46 @@ class Spinner(transient.Transient):
 
     def draw(self) -> None:
         """Show the spinner."""
-        with self._lock:
+        with self._locked():
             self._is_shown = True
-            _write(self._row())
+            _write(self._row(), 0)
             self._turn()
 
     def erase(self) -> None:
-        """Erase the spinner."""
-        with self._lock:
-            self._is_shown = False
-            _write(_ERASE)
+        """Erase the spinner; waits for a paused terminal, as what is written next would."""
+        self._erase(transient.patience())
+
+    def leave(self) -> None:
+        """Erase the spinner, unless the terminal is paused."""
+        self._erase(0)
+
+    def _erase(self, seconds: float | None) -> None:
+        with self._locked():
+            self._is_shown = False  # so its thread writes nothing more
+        _write(_ERASE, seconds)
 
     def say(self, text: str) -> bool:
         """Replace the text; return whether it is shown."""
-        with self._lock:
+        with self._locked():
             self._text, self._start = text, time.monotonic()
             if self._is_shown:
-                _write(_ERASE + self._row())
+                _write(self._row(), 0)
             return self._is_shown
 
     def animate(self) -> None:
         """Turn the mark from now on."""
-        with self._lock:
+        with self._locked():
             self._is_animated = True
             self._turn()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        is_locked = self._lock.acquire(timeout=LOCK_SECONDS)
+        try:
+            yield
+        finally:
+            if is_locked:
+                self._lock.release()
 
     def _turn(self) -> None:
         """Start the thread that turns the mark, unless it runs."""
@@ -82,7 +102,7 @@ class Spinner(transient.Transient):
                     self._thread = None
                     return
                 self._step += 1
-                _write(self._row())
+                _write(self._row(), 0)
             time.sleep(TICK_SECONDS)
 
     def _row(self) -> str:
@@ -91,7 +111,7 @@ class Spinner(transient.Transient):
         is_counted = self._text.endswith("…") and seconds > COUNTED_SECONDS
         counter = f" {seconds:.0f} s" if is_counted else ""
         # One row, or it could not be erased.
-        return f"\r{mark}{_cut(self._text, _columns() - 10)}{counter}"
+        return f"\r{mark}{_cut(self._text, _columns() - 10)}{counter}{_ERASE_REST}"
 
 
 _spinner = Spinner()
@@ -142,6 +162,9 @@ def _columns() -> int:
     return 80
 
 
-def _write(text: str) -> None:
+def _write(text: str, seconds: float | None) -> None:
+    """Write, unless the terminal takes nothing within so many seconds."""
+    if not transient.takes(sys.stderr, seconds):
+        return
     with suppress(OSError):  # the terminal is gone; the next write raises
         os.write(sys.stderr.fileno(), text.encode(sys.stderr.encoding or "ascii", "replace"))

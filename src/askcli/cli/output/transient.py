@@ -1,31 +1,39 @@
 """Transient text on the terminal's last lines, erased before anything else is written.
 
-There is at most one in a process, since there is one cursor.
+There is at most one in a process, since there is one cursor. A terminal that is paused (Ctrl-S)
+takes nothing, and a write to it waits, even one that only erases.
 """
 
 from __future__ import annotations
 
+import os
+import select
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import TextIO
+
+# For what is still to be said of a command whose time is up, or that Ctrl-C has ended.
+LAST_SECONDS = 1.0
+# For another thread, which may be writing just then.
+MOMENT_SECONDS = 0.1
 
 
 class Transient:
-    """Text that can be erased and drawn again."""
+    """Text that can be erased and drawn again, or a state of the terminal that is to be undone."""
 
     def erase(self) -> None:
         """Erase the text and leave the cursor where it began."""
-        raise NotImplementedError
 
     def draw(self) -> None:
         """Draw the text at the cursor."""
-        raise NotImplementedError
 
     def leave(self) -> None:
-        """Prepare the screen for the shell, as the process is ended by a signal."""
-        self.erase()
+        """Prepare the terminal for the shell as a signal ends the process; do not wait for long."""
 
 
 _current: Transient | None = None
+_deadline: float | None = None
 
 
 def put(transient: Transient) -> None:
@@ -50,6 +58,32 @@ def leave() -> None:
     transient, _current = _current, None
     if transient is not None:
         transient.leave()
+
+
+def takes(stream: TextIO | int, seconds: float | None) -> bool:
+    """Whether the stream takes text within so many seconds; None waits until it does."""
+    try:
+        return bool(select.select([], [stream], [], seconds)[1])
+    except (OSError, TypeError, ValueError):  # closed or in memory: a write says so
+        return True
+
+
+def next_line(descriptor: int) -> None:
+    """Leave the cursor in the next line, for the shell, unless the terminal is paused or gone."""
+    with suppress(OSError):
+        if takes(descriptor, MOMENT_SECONDS):
+            os.write(descriptor, b"\n")
+
+
+def end_soon() -> None:
+    """Let what is not the command's output wait for a paused terminal only a little longer."""
+    global _deadline
+    _deadline = _deadline or time.monotonic() + LAST_SECONDS
+
+
+def patience() -> float | None:
+    """How long a notice may wait for the terminal; None is for ever."""
+    return None if _deadline is None else max(0.0, _deadline - time.monotonic())
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from askcli.cli.input.last_conversation import Terminal
-from askcli.cli.output import spinner
+from askcli.cli.output import spinner, transient
 from askcli.cli.output.answer import Printer, check_whole
 from askcli.cli.reference import completion_cache
 from askcli.client.api import Api
@@ -63,10 +63,12 @@ def print_events(
         completion_cache.questions([finished])
         check_whole(finished)
     except KeyboardInterrupt:
+        transient.end_soon()
         _cancel(api, asking.question_id)
         raise
     except AskcliError as error:
         if error is timeout:
+            transient.end_soon()
             error.detail = _progress(asking, seconds)
         error.question_id = error.question_id or asking.question_id
         goes_on = error.question_status == "answering" and not isinstance(error, NotFound)
