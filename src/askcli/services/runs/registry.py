@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -55,8 +56,8 @@ class Runs:
         # can find the stored row before the first request has started its run.
         self._own: dict[str, _OwnJob] = {}
         self._followed: dict[str, _Job] = {}
-        # Questions that were let in, and whose runs have not started yet.
-        self._arriving: set[asyncio.Future[None]] = set()
+        # Questions that were let in, and whose runs have not started yet, by user and key.
+        self._arriving: dict[tuple[UUID, str | None], set[asyncio.Future[None]]] = {}
         self.stopping = False
         self.unstored = 0  # answers whose ends were given up when the server stopped
         self._interrupting = False
@@ -76,24 +77,27 @@ class Runs:
             raise ShuttingDown(retry_after=RETRY_AFTER_SECONDS)
 
     @contextmanager
-    def arrival(self) -> Iterator[None]:
-        """Let a question in, whose run starts in the block: a drain waits for both.
+    def arrival(self, user_id: UUID, key: str | None) -> Iterator[None]:
+        """Let in a question with this idempotency key, whose run starts in the block.
 
-        Raises ShuttingDown once the server has begun to stop.
+        A drain waits for both. Raises ShuttingDown once the server has begun to stop.
         """
         self.check_open()
         has_arrived = asyncio.get_running_loop().create_future()
-        self._arriving.add(has_arrived)
+        same = self._arriving.setdefault((user_id, key), set())
+        same.add(has_arrived)
         try:
             yield
         finally:
-            self._arriving.discard(has_arrived)
+            same.discard(has_arrived)
+            if not same:
+                del self._arriving[user_id, key]
             has_arrived.set_result(None)
 
-    async def arrivals(self) -> None:
-        """Wait until the questions that are being let in are stored, or refused."""
-        if self._arriving:
-            await asyncio.wait(set(self._arriving))
+    async def arrivals(self, user_id: UUID, key: str) -> None:
+        """Wait until the user's questions that are let in with this key are stored, or refused."""
+        if same := self._arriving.get((user_id, key)):
+            await asyncio.wait(set(same))
 
     def start(self, run: Run) -> AnswerStream:
         """Start to answer a stored question."""
@@ -190,7 +194,10 @@ class Runs:
         """Wait until no run is left and no question is arriving, for at most `seconds`."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + seconds
-        while pending := [*self._arriving, *(job.task for job in self._own.values())]:
+        while pending := [
+            *chain.from_iterable(self._arriving.values()),
+            *(job.task for job in self._own.values()),
+        ]:
             if clock() >= deadline:
                 return
             await asyncio.wait(pending, timeout=deadline - clock())
