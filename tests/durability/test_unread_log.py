@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from tests.support.databases import migrated
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.forking import ForkedProcess
 from tests.support.processes import ASKCLI, environment
-from tests.support.servers import server_settings
+from tests.support.servers import customized, server_settings
 
 PIPE_BYTES = 4096  # the smallest; some forty lines of the log
 REQUESTS = 200
@@ -46,6 +46,15 @@ def server(
         process.kill()
 
 
+def fill(pipe: int) -> None:
+    """Let a pipe take no byte more."""
+    writes = os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY | os.O_NONBLOCK)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writes, b"x")
+    os.close(writes)
+
+
 @pytest.mark.parametrize("flags", [[], ["--workers", "2"]])
 def test_a_server_whose_log_is_not_read_goes_on(
     fake: FakeAnthropic, tmp_path: Path, flags: list[str]
@@ -70,6 +79,45 @@ def test_a_server_whose_log_has_lost_its_reader_goes_on(
                 assert http.get("/api/users/me", timeout=20).status_code == 401
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("flags", [[], ["--workers", "2"]])
+def test_a_server_whose_log_is_not_read_ends_with_its_error(
+    fake: FakeAnthropic, tmp_path: Path, flags: list[str]
+) -> None:
+    """Its last line is printed when the server itself has ended."""
+    with server(fake, tmp_path, *flags) as (process, _, log):
+        fill(log)
+        (tmp_path / "askcli.db").unlink()
+        assert process.wait(60) == 1
+        os.close(log)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["askcli", "--debug", "serve", "--port", "0"],
+        ["askcli.server", "--fd", "0", "--ready-fd", "1"],
+    ],
+)
+def test_a_server_whose_log_is_not_read_ends_with_a_traceback(
+    tmp_path: Path, command: list[str]
+) -> None:
+    broken = customized(tmp_path, "from askcli.server import bootstrap\nbootstrap.build = None")
+    variables = environment(tmp_path, ASKCLI_ANSWERER="scripted", **broken)
+    reads, writes = os.pipe()
+    fcntl.fcntl(reads, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    fill(reads)
+    arguments, nowhere = [sys.executable, "-m", *command], subprocess.DEVNULL
+    process = subprocess.Popen(
+        arguments, env=variables, cwd=tmp_path, stdout=nowhere, stderr=writes
+    )
+    os.close(writes)
+    try:
+        assert process.wait(60) == 1
+    finally:
+        process.kill()
+        os.close(reads)
 
 
 UNIT = """

@@ -6,7 +6,7 @@ With --socket it is the local server on demand, with --fd one worker of `askcli 
 from __future__ import annotations
 
 import argparse
-import os
+import sys
 from pathlib import Path
 
 from askcli import settings
@@ -57,7 +57,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def _failed(error: AskcliError) -> int:
-    os.write(2, f"askcli: error: {' '.join(error.detail.split())}\n".encode("utf-8", "replace"))
+    if sys.stderr is not None:  # closed by the parent
+        sys.stderr.write(f"askcli: error: {' '.join(error.detail.split())}\n")
     return error.exit_code
 
 

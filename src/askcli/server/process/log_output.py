@@ -6,6 +6,7 @@ thread that logs, which is the event loop's.
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import select
@@ -97,7 +98,11 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 @contextmanager
 def in_background() -> Iterator[None]:
-    """Let nobody wait for stderr within the block."""
+    """Let nobody wait for stderr within the block, and none for what is printed of its error.
+
+    That is printed later, by the command or by Python itself: an error leaves stderr as it is in
+    the block, and the end waits for it.
+    """
     if (before := sys.stderr) is None:  # closed by the parent
         yield
         return
@@ -107,6 +112,8 @@ def in_background() -> Iterator[None]:
     sys.stderr = io.TextIOWrapper(output, before.encoding, before.errors, write_through=True)
     try:
         yield
-    finally:
-        sys.stderr = before
-        output.end()
+    except BaseException:
+        atexit.register(output.end)
+        raise
+    sys.stderr = before
+    output.end()
