@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,8 @@ from contextlib import contextmanager
 
 from askcli.errors import Misused
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 16
+MAX_LINE_BYTES = 65_536
 
 
 def is_terminal() -> bool:
@@ -30,21 +32,45 @@ def is_silent(seconds: float) -> bool:
 
 def content(reader: str, most: int) -> bytes:
     """Return stdin to its end, `most` bytes at most; `reader` is what reads it, for the error."""
+    read = bytearray()
     with _errors(reader):
-        return sys.stdin.buffer.read(most)
+        while len(read) < most and (chunk := _read(min(most - len(read), CHUNK_BYTES))):
+            read += chunk
+    return bytes(read)
 
 
 def chunks(reader: str) -> Iterator[bytes]:
     """Yield stdin to its end, in pieces."""
     with _errors(reader):
-        while chunk := sys.stdin.buffer.read(CHUNK_BYTES):
+        while chunk := _read(CHUNK_BYTES):
             yield chunk
 
 
 def line(reader: str) -> str:
-    """Return the next line of stdin."""
+    """Return the next line of stdin. Raises Misused for one of more than MAX_LINE_BYTES."""
+    read = bytearray()
     with _errors(reader):
-        return sys.stdin.readline().rstrip("\r\n")
+        # One by one: what follows the line is for the next reader, which may be another process.
+        while (byte := _read(1)) not in (b"", b"\n"):
+            read += byte
+            if len(read) > MAX_LINE_BYTES:
+                most = f"{MAX_LINE_BYTES:,} bytes"
+                raise Misused(f"{reader} reads a line of stdin, which is longer than {most}.")
+    return read.decode(sys.stdin.encoding, sys.stdin.errors or "strict").rstrip("\r")
+
+
+def _read(most: int) -> bytes:
+    """Return what stdin has next, `most` bytes at most; waits for it; empty at the end.
+
+    Below Python's buffers: where another program has left stdin non-blocking, these take a pause of
+    the writer for the end.
+    """
+    descriptor = sys.stdin.fileno()
+    while True:
+        try:
+            return os.read(descriptor, most)
+        except BlockingIOError:
+            select.select([descriptor], [], [])
 
 
 @contextmanager
