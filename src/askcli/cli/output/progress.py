@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from askcli.cli.output import console, transient
 
 if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
     from rich.progress import ProgressColumn
 
 LINE_SECONDS = 10.0
+
+
+class _Drawn(io.RawIOBase):
+    """What is drawn on a terminal, and lost where that is closed or takes nothing.
+
+    Below the stream's own buffer, in which it would stay and fail what is written next.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._raw = getattr(stream.buffer, "raw", stream.buffer)
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write what can be written; the rest is taken for written."""
+        size = memoryview(data).nbytes
+        with suppress(OSError):
+            return self._raw.write(data) or size  # None: a non-blocking terminal takes nothing
+        return size
 
 
 class Bar(transient.Transient):
@@ -30,10 +56,13 @@ class Bar(transient.Transient):
 
         transient.put(self)
         stack.callback(transient.clear)
+        file = io.TextIOWrapper(
+            io.BufferedWriter(_Drawn(sys.stderr)), sys.stderr.encoding, sys.stderr.errors
+        )
         # By default rich redirects stdout too, which is where the data goes.
         progress = Progress(
             *columns,
-            console=VisibleCursor(stderr=True),
+            console=VisibleCursor(file=file),
             redirect_stdout=False,
             redirect_stderr=False,
         )

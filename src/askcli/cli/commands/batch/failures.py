@@ -26,6 +26,8 @@ from askcli.files.pid_file import file_identity
 log = logging.getLogger("askcli.notices")
 
 STDIN, STDOUT = 0, 1
+# Where the names of open files are, such as that of <(…) and /dev/stdin.
+_NAMES_OF_OPEN_FILES = {Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")}
 
 
 class FailuresFile:
@@ -98,11 +100,11 @@ class FailuresFile:
 
 
 def _default_path(rows: Path | None) -> Path:
-    """Return the path beside the rows; "/" and "." have no name, nor has stdin.
+    """Return the path beside the rows; "/" and "." have no name, nor has stdin or a pipe.
 
     Another suffix than that of JSON Lines is part of the name: a.json and a.jsonl are two inputs.
     """
-    if rows is None:
+    if rows is None or rows.parent in _NAMES_OF_OPEN_FILES:
         return Path("batch.failed.jsonl")
     name = rows.stem if rows.suffix == ".jsonl" else rows.name
     return rows.parent / f"{name or 'batch'}.failed.jsonl"

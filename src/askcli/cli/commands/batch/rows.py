@@ -7,10 +7,11 @@ import json
 import tempfile
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -49,17 +50,38 @@ class Row:
 
 @contextmanager
 def opened(path: Path | None) -> Iterator[BinaryIO]:
-    """Open the file, or a copy of stdin, to be read twice. Raises Misused if it is unreadable."""
+    """Open the file, or a copy of stdin or of a pipe, to be read twice.
+
+    Raises Misused if it is unreadable.
+    """
+    if path is None:
+        with _copied(stdin.chunks("`-`")) as copy:
+            yield copy
+        return
     try:
-        if path is not None:
-            with path.open("rb") as file:
-                yield file
-            return
+        file = path.open("rb")
     except OSError as error:
         raise Misused(f"cannot read {path}: {error.strerror}.") from None
+    with file:
+        if file.seekable():
+            yield file
+            return
+        with _copied(_chunks(file, path)) as copy:
+            yield copy
+
+
+def _chunks(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    try:
+        while chunk := file.read(stdin.CHUNK_BYTES):
+            yield chunk
+    except OSError as error:
+        raise Misused(f"cannot read {path}: {error.strerror}.") from None
+
+
+@contextmanager
+def _copied(chunks: Iterable[bytes]) -> Iterator[BinaryIO]:
     with tempfile.TemporaryFile() as copy:
-        for chunk in stdin.chunks("`-`"):
-            copy.write(chunk)
+        copy.writelines(chunks)
         yield copy
 
 
@@ -104,10 +126,19 @@ class CheckedRows:
 
 
 def lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the lines of a file. Raises Misused for one that is longer than any row."""
-    for number, line in enumerate(iter(partial(file.readline, MAX_LINE_BYTES + 1), b""), 1):
+    """Yield the lines of a file.
+
+    Raises Misused for one that is longer than any row, and Failed for one that cannot be read.
+    """
+    for number in count(1):
+        try:
+            line = file.readline(MAX_LINE_BYTES + 1)
+        except OSError as error:
+            raise Failed(f"cannot read line {number}: {error.strerror}.") from error
         if len(line) > MAX_LINE_BYTES:
             raise Misused(f"line {number} is too long for a row.")
+        if not line:
+            return
         yield line
 
 
