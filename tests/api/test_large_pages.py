@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select, update
 from askcli.services.clock import now
 from askcli.store import migrations
 from askcli.store.database import Database
-from askcli.store.queries import listing, questions, sizes
+from askcli.store.queries import listing, older, questions, sizes
 from askcli.store.queries.sizes import MAX_BYTES
 from askcli.store.tables import questions as questions_table
 from tests.support.cli import NewCli
@@ -72,7 +72,7 @@ def test_sqlite_reads_the_texts_of_a_page_and_no_others(new_database: NewDatabas
     filter_ = listing.Filter(limit=10)
     later = now() + timedelta(hours=1)
     assert texts_read(lambda connection: listing.page(connection, user_id, filter_)) < 2.5
-    assert texts_read(lambda c: questions.remove_older(c, user_id, later, 10)) < 4.5
+    assert texts_read(lambda c: older.ids(c, user_id, later, 10)) < 3.5
     database.close()
 
 
@@ -120,7 +120,8 @@ def test_long_questions_are_deleted_and_read_a_few_at_a_time(
     with database_of(server) as connection:
         for number in range(3):
             question_id = store_question(connection, alice.id, str(number), LARGER_THAN_A_PAGE)
-        assert questions.remove_older(connection, user_id, later, 100) == 1
+        (oldest,) = older.ids(connection, user_id, later, 100)
+        assert older.remove(connection, user_id, [oldest]) == 1
         row = questions.by_id(connection, user_id, UUID(question_id))
         assert row
         (turn,) = questions.turns(connection, user_id, row["conversation_id"], 20, 50)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from askcli.search_terms import terms
 from askcli.store.database import Database
-from askcli.store.queries import listing, questions, search_pages
+from askcli.store.queries import listing, older, questions, search_pages
 from tests.support.databases import NewDatabase
 from tests.support.people import new_user
 from tests.support.search_cases import copy_question
@@ -32,9 +32,7 @@ def works(connection: Connection, mine: UUID, conversation: UUID) -> dict[str, i
         "latest": lambda: questions.latest(connection, mine, conversation),
         "turns": lambda: questions.turns(connection, mine, conversation, 20, 1000),
         "search": lambda: search_pages.search_page(connection, mine, terms("zzz"), part),
-        "older": lambda: questions.remove_older(
-            connection, mine, datetime.max.replace(tzinfo=UTC), 100
-        ),
+        "older": lambda: older.ids(connection, mine, datetime.max.replace(tzinfo=UTC), 100),
     }
     connection.exec_driver_sql("ANALYZE")
     counts = {}

@@ -20,9 +20,18 @@ from askcli.services.shapes import as_usage
 from askcli.services.usage.metering import Metering
 from askcli.store import deadline
 from askcli.store.database import Database, admission, failures
-from askcli.store.queries import listing, notifications, questions, search_pages, usage
+from askcli.store.queries import (
+    listing,
+    notifications,
+    older,
+    questions,
+    search_pages,
+    sizes,
+    usage,
+)
 from askcli.store.queries.listing import Filter, Page
 from askcli.store.queries.search_pages import Cursor, SearchPage
+from askcli.store.search import LONG_CHARACTERS
 
 # Rows deleted in one transaction: other requests write too.
 DELETE_BATCH = 100
@@ -103,7 +112,13 @@ class History:
 
     async def remove(self, user_id: UUID, question_id: UUID) -> None:
         """Delete the user's question. Raises NotFound."""
-        if not await self._database.write(self._remove, user_id, question_id):
+        size = await self._database.read(sizes.of_own, user_id, question_id)
+        if size is None:
+            raise NotFound("question")
+        admission.renew()  # it may wait now
+        is_long = size > LONG_CHARACTERS
+        write = self._database.write_long if is_long else self._database.write
+        if not await write(self._remove, user_id, question_id):
             raise NotFound("question")
 
     def _remove(self, connection: Connection, user_id: UUID, question_id: UUID) -> bool:
@@ -119,14 +134,18 @@ class History:
     async def remove_older(self, user_id: UUID, until: datetime) -> int:
         """Delete the user's questions asked before `until`; returns how many.
 
-        Questions that are being answered stay.
+        Questions that are being answered stay. Raises Unavailable when too many wait, as for a
+        page.
         """
         removed = 0
-        while batch := await self._database.write(
-            questions.remove_older, user_id, until, DELETE_BATCH
-        ):
-            removed += batch
+        while ids := await self._older(user_id, until):
+            admission.renew()  # they may wait now
+            removed += await self._database.write_long(older.remove, user_id, ids)
         return removed
+
+    async def _older(self, user_id: UUID, until: datetime) -> list[UUID]:
+        async with self._turn(self._listings, user_id):
+            return await self._database.read(older.ids, user_id, until, DELETE_BATCH)
 
     async def usage(
         self, user_id: UUID, since: datetime | None, until: datetime | None

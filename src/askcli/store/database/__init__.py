@@ -9,8 +9,8 @@ rolls back when it raises.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -22,21 +22,16 @@ from askcli.store import deadline, search
 from askcli.store.database import admission, engines, failures, urls
 from askcli.store.database.group_commit import GroupCommit
 from askcli.store.database.pool import LongUnits, Pool, Turn
-from askcli.store.database.unit import Disconnected, Locked, Unit
+from askcli.store.database.unit import Connect, Disconnected, Locked, RunUnit, Unit, Work
 
 T = TypeVar("T")
 P = ParamSpec("P")
-Connect = Callable[[], AbstractContextManager[Connection]]
-Work = Callable[[Connection], T]
-RunUnit = Callable[[Unit[T]], Awaitable[T]]
 
 # A unit of work is over, done or not, so long after it was queued: a request whose database hangs
 # gets its 503 within five seconds. SQLite has more time for its one writer's queue.
 UNIT_SECONDS = {"postgresql": 4.0, "sqlite": 10.0}
 # A thread that is stuck even beyond that (in a name server, or a hung disk) is not waited for.
 GRACE_SECONDS = 0.7
-# Threads that are woken at once: those of PostgreSQL mostly wait for it, those of SQLite compute.
-EAGER = {"postgresql": 4, "sqlite": 1}
 
 
 class Database:
@@ -50,10 +45,10 @@ class Database:
         self.engine = engines.sqlite(self.url) if self.is_sqlite else engines.postgresql(self.url)
         self._reading = self.engine.execution_options(**engines.READING[self.dialect])
         self.unit_seconds = UNIT_SECONDS[self.dialect]
-        self._readers = Pool(engines.READERS, "store", EAGER[self.dialect])
+        self._readers = Pool(engines.READERS, "store", engines.EAGER[self.dialect])
         # SQLite has one writer at a time: what queues before one thread finds no locked database.
         self._writer = GroupCommit(self.transaction) if self.is_sqlite else None
-        self._long_entries = LongUnits()
+        self._long = LongUnits()
         self.is_closed = False
         self.has_lost_log = False  # one of the files of SQLite's log was deleted, while it is open
         self.has_failed_to_write = False  # until `check_writing` has succeeded
@@ -94,13 +89,18 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Like `write`, for work that stores an entry of the search index.
-
-        Long entries, which take tenths of a second, are stored one at a time: other units wait for
-        one of them, and not for all that have queued.
-        """
-        turn = self._long_entries.turn if search.is_long(entry) else None
+        """Like `write`, or `write_long`, for work that stores an entry of the search index."""
+        turn = self._long.turn if search.is_long(entry) else None
         return await self._run(self._write, lambda c: work(c, *args, **kwargs), turn)
+
+    async def write_long(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Like `write`, for work that takes up to tenths of a second.
+
+        One such unit runs at a time: others wait for one of them, and not for all that have queued.
+        """
+        return await self._run(self._write, lambda c: work(c, *args, **kwargs), self._long.turn)
 
     async def check_writing(self, work: Callable[[Connection], None]) -> None:
         """Do work that certainly writes, if a write has failed since this has last succeeded.

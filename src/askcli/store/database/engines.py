@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from askcli.store.database.bounded_connection import BoundedConnection
 
 READERS = 8
+# Of them, woken at once: those of PostgreSQL mostly wait for it, those of SQLite compute.
+EAGER = {"postgresql": 4, "sqlite": 1}
 WAITERS = 4  # on PostgreSQL, for units that wait for a lock
 BUSY_SECONDS = 5
 

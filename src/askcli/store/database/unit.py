@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
@@ -66,6 +67,11 @@ class Unit(Generic[T]):
     def is_over(self) -> bool:
         """Whether its deadline has passed."""
         return self._context.run(deadline.has_passed)
+
+
+Connect = Callable[[], AbstractContextManager[Connection]]
+Work = Callable[[Connection], T]
+RunUnit = Callable[[Unit[T]], Awaitable[T]]
 
 
 class Disconnected(Exception):

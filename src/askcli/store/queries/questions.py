@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from askcli.store import search
-from askcli.store.queries import answer_parts, notifications, own_range, sizes, usage
+from askcli.store.queries import answer_parts, notifications, own_range, usage
 from askcli.store.tables import is_answering, questions
 
 _MAY_START_AGAIN = and_(
@@ -196,25 +196,3 @@ def remove(connection: Connection, user_id: UUID, question_id: UUID) -> bool:
         questions.c.id == question_id, questions.c.user_id == user_id
     )
     return connection.execute(statement).rowcount == 1
-
-
-def remove_older(connection: Connection, user_id: UUID, until: datetime, limit: int) -> int:
-    """Delete at most `limit` of the user's questions asked before `until`; return how many.
-
-    Fewer where they are long, whose deletion takes time. Those that are being answered stay, and
-    those whose cost is not settled yet.
-    """
-    c = questions.c
-    key, own = own_range.of(connection.dialect.name, frozenset())
-    query = (
-        select(c.id, sizes.of_texts(connection.dialect.name))
-        .where(*own, c.created_at < until, c.status != "answering")
-        .where(~usage.is_reserved(c.id))
-    )
-    oldest = query.order_by(*key).limit(limit)
-    # Not all at once: where SQLite reads a row's time it reads through the texts before it.
-    with connection.execute(oldest, {"user_id": user_id}) as candidates:
-        ids: list[UUID] = sizes.fitting(candidates, sizes.MAX_DELETED_BYTES)
-    those = delete(questions).where(c.user_id == user_id, c.id.in_(ids))
-    # Once more: one of them may have been started again meanwhile.
-    return connection.execute(those.where(c.status != "answering")).rowcount

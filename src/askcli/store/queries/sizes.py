@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 from typing import TypeVar
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Integer,
     LargeBinary,
     Row,
@@ -62,6 +64,13 @@ def of_texts(dialect: str) -> ColumnElement[int]:
         func.octet_length(text) for text in (c.question, c.answer, func.coalesce(c.system, ""))
     )
     return one + two + three + _of_parts(func.octet_length(answer_parts.c.text))
+
+
+def of_own(connection: Connection, user_id: UUID, question_id: UUID) -> int | None:
+    """Return the size of the texts of the user's question, None if there is none."""
+    own = questions.c.id == question_id, questions.c.user_id == user_id
+    size: int | None = connection.scalar(select(of_texts(connection.dialect.name)).where(*own))
+    return size
 
 
 def _of_parts(size: ColumnElement[int]) -> ColumnElement[int]:
