@@ -15,7 +15,7 @@ from typing import TextIO
 
 # For what is still to be said of a command whose time is up, or that Ctrl-C has ended.
 LAST_SECONDS = 1.0
-# For another thread, which may be writing just then.
+# For another thread that is writing just then, or a reader that is slow.
 MOMENT_SECONDS = 0.1
 
 
@@ -83,7 +83,7 @@ def end_soon() -> None:
 
 def patience() -> float | None:
     """How long a notice may wait for the terminal; None is for ever."""
-    return None if _deadline is None else max(0.0, _deadline - time.monotonic())
+    return None if _deadline is None else max(MOMENT_SECONDS, _deadline - time.monotonic())
 
 
 @contextmanager
