@@ -22,6 +22,7 @@ from askcli.server.process.uvicorn_server import Server
 from askcli.server.protocol.connections import Connections
 from askcli.server.protocol.protocol import BoundedProtocol
 from askcli.services import executors
+from askcli.services.background import repeat
 from askcli.settings import Settings
 from askcli.settings.registration import Registration
 from askcli.store import migrations
@@ -100,11 +101,11 @@ def run(
     async def main() -> None:
         services.start_threads()
         await _start_other_threads()
-        watching = asyncio.create_task(watch())
+        # Again after a failure, and after its return, which changes nothing more.
+        watching = asyncio.create_task(repeat(watch, CHECK_SECONDS))
         await server.serve(sockets=[sock])
         watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+        await asyncio.wait([watching])  # what it has raised is none of the end's errors
         access_log.flush()
 
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
