@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 from askcli.errors import QuotaExceeded
 from askcli.server.bootstrap import Services
 from askcli.services.clock import now
+from askcli.services.questions import storage
 from askcli.services.questions.ask import Ask
 from askcli.services.usage import quotas
 from askcli.store.database import Database
@@ -50,11 +51,13 @@ class Sums:
 
 
 @asynccontextmanager
-async def limited(url: str, user_id: UUID, *, is_own: bool) -> AsyncIterator[Services]:
-    """The services where the user has a quota of one token, their own or the server's."""
-    async with services_on(url, **({} if is_own else {"quota_tokens_month": 1})) as services:
+async def limited(
+    url: str, user_id: UUID, *, is_own: bool, tokens: int = 1
+) -> AsyncIterator[Services]:
+    """The services where the user has a quota of so many tokens, their own or the server's."""
+    async with services_on(url, **({} if is_own else {"quota_tokens_month": tokens})) as services:
         if is_own:
-            limit = partial(users.change, user_id=user_id, quota_tokens_month=1)
+            limit = partial(users.change, user_id=user_id, quota_tokens_month=tokens)
             await services.database.write(lambda connection: limit(connection))
         yield services
 
@@ -109,6 +112,31 @@ def test_an_ask_that_the_quota_allows_is_checked_again_in_the_writer(
             assert sums.in_writer.count(True) >= 1
 
     asyncio.run(scenario())
+
+
+@OWN
+def test_asks_for_which_much_is_added_up_are_stored_one_at_a_time(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, is_own: bool
+) -> None:
+    """New ones and those that are started again: others write between them."""
+    monkeypatch.setattr(storage, "MANY_ROWS", 0)
+    url, slow = new_database("sqlite"), list[str]()
+
+    async def scenario() -> None:
+        user_id = await user_with_questions(url)
+        async with limited(url, user_id, tokens=1_000_000_000, is_own=is_own) as services:
+            write_long = services.database.write_long
+
+            async def noted(work: Any, *args: Any) -> Any:
+                slow.append(work.func.__name__)
+                return await write_long(work, *args)
+
+            monkeypatch.setattr(services.database, "write_long", noted)
+            for question, key in (("new", None), ("again", "key")):
+                await (await services.questions.ask(user_id, Ask(question), key)).wait()
+
+    asyncio.run(scenario())
+    assert slow == ["_add", "_start_again"]
 
 
 def test_a_session_that_ends_between_the_check_and_the_storing_asks_nothing(

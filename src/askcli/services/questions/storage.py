@@ -18,6 +18,9 @@ from askcli.store.database import Database, admission
 from askcli.store.queries import questions, usage, users
 from askcli.store.search import Entry
 
+# Rows of usage that take some ten milliseconds or more to add up.
+MANY_ROWS = 20_000
+
 
 class QuestionStorage:
     """Stores the questions of new runs."""
@@ -42,21 +45,32 @@ class QuestionStorage:
                 is_certain = not self._database.is_sqlite
                 return await self._store(row, run, is_new=is_new, is_checked=is_certain)
         check = partial(self._metering.check, is_new=is_new)
-        await self._database.read(check, row["user_id"], run.request)
+        rows = await self._database.read(check, row["user_id"], run.request)
         admission.renew()  # until it is stored it may wait
-        return await self._store(row, run, is_new=is_new, is_checked=True)
+        is_slow = rows > MANY_ROWS
+        return await self._store(row, run, is_new=is_new, is_checked=True, is_slow=is_slow)
 
     async def _store(
-        self, row: dict[str, Any], run: Run, *, is_new: bool, is_checked: bool
+        self,
+        row: dict[str, Any],
+        run: Run,
+        *,
+        is_new: bool,
+        is_checked: bool,
+        is_slow: bool = False,
     ) -> bool:
         """Store it. Raises Unchecked for a user with a quota unless it `is_checked`."""
         if not is_new:
             start_again = partial(self._start_again, is_checked=is_checked)
-            return await self._database.write(start_again, row, run)
+            write = self._database.write_long if is_slow else self._database.write
+            return await write(start_again, row, run)
         entry = await self._indexing.new(row["user_id"], row["question"])
         add = partial(self._add, is_checked=is_checked)
         try:
-            await self._database.write_entry(entry, add, row, entry, run)
+            if is_slow:
+                await self._database.write_long(add, row, entry, run)
+            else:
+                await self._database.write_entry(entry, add, row, entry, run)
         except IntegrityError:
             if row["idempotency_key"] is None:
                 raise

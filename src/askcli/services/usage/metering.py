@@ -96,14 +96,15 @@ class Metering:
 
     def check(
         self, connection: Connection, user_id: UUID, request: Request, *, is_new: bool
-    ) -> None:
-        """Raise what `reserve` would, which decides: before work for a question that is refused."""
+    ) -> int:
+        """Raise what `reserve` would, which decides; return how many rows that has to read."""
         most = _most(request)
         is_priced = self._price(most) is not None
         user = self._user(connection, user_id, locked=False)
-        quotas.check(connection, user_id, self._quota.of(user), is_priced=is_priced)
+        rows = quotas.check(connection, user_id, self._quota.of(user), is_priced=is_priced)
         if is_new:
             unbilled.check(connection, user["full_at"] or 0, most.input_tokens or 0)
+        return rows
 
     def _user(self, connection: Connection, user_id: UUID, *, locked: bool) -> Mapping[Any, Any]:
         """Return the user, who may ask, with `full_at` of the limit on what is not billed."""

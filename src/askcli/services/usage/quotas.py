@@ -65,20 +65,21 @@ class Unchecked(Exception):
     """The user has a quota, which is to be checked by a read first."""
 
 
-def check(connection: Connection, user_id: UUID, quota: Quota, *, is_priced: bool) -> None:
-    """Raise QuotaExceeded when the user has spent the quota.
+def check(connection: Connection, user_id: UUID, quota: Quota, *, is_priced: bool) -> int:
+    """Raise QuotaExceeded when the user has spent the quota; return how many rows that has read.
 
     Raises Unpriced for a model without a price where the quota is in dollars.
     """
     limits = quota.limits()
     if not limits:
-        return
+        return 0
     if not is_priced and any(name.startswith("usd") for name in limits):
         raise Unpriced("Your quota is in dollars and this model's price is unknown; ask another.")
     spent = usage.spent(connection, user_id, *periods(now()))
     for name, limit in limits.items():
         if spent[name] >= limit:
             raise _exceeded(name, limit, spent[name])
+    return int(spent["rows"])
 
 
 def _exceeded(name: str, limit: float, used: float) -> QuotaExceeded:

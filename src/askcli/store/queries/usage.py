@@ -96,14 +96,17 @@ def release(connection: Connection, question_id: UUID) -> None:
 def spent(connection: Connection, user_id: UUID, day: Period, month: Period) -> RowMapping:
     """Return what the user has spent or reserved in the day and in the month.
 
-    `tokens_day`, `tokens_month`, `usd_day`, `usd_month`.
+    `tokens_day`, `tokens_month`, `usd_day`, `usd_month`; `rows` is how many were added up.
     """
     # Each period by itself: to look at each row of the month for both takes twice the time.
     of_day, of_month = (
-        select(*_sums(name)).where(usage.c.user_id == user_id, _within(period)).subquery()
+        select(*_sums(name), func.count().label(f"rows_{name}"))
+        .where(usage.c.user_id == user_id, _within(period))
+        .subquery()
         for name, period in (("day", day), ("month", month))
     )
-    query = select(of_day, of_month).join_from(of_day, of_month, true())
+    rows = (of_day.c.rows_day + of_month.c.rows_month).label("rows")
+    query = select(of_day, of_month, rows).join_from(of_day, of_month, true())
     return connection.execute(query).mappings().one()
 
 
