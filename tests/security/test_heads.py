@@ -10,7 +10,7 @@ import pytest
 
 from askcli.server.protocol.heads import Held
 from tests.support import plain_http
-from tests.support.people import NewPerson
+from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
 from tests.support.raw_http import answer_to, connection, read_all
 from tests.support.secrets import PASSWORD
@@ -41,6 +41,17 @@ def test_a_request_has_a_hundred_headers_at_most(sqlite_server: ServerProcess) -
         b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n" + headers(99)
     )
     assert answer_to(sqlite_server, trailers).startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize(("least", "more"), [("a&" * 49 + "a", "&a"), ("a" * 8192, "a")])
+@pytest.mark.parametrize("path", ["/healthz", "/api/users/me"])
+def test_a_query_of_many_fields_is_refused_before_it_is_parsed(
+    alice: Person, path: str, least: str, more: str
+) -> None:
+    assert alice.http.get(f"{path}?{least}").status_code == 200
+    refused = alice.http.get(f"{path}?{least}{more}")
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+    assert alice.http.get(f"/none?{least}{more}").status_code == 422  # before its path
 
 
 @pytest.mark.parametrize("kind", ["tiny", "long", "tiny behind", "long behind"])

@@ -28,6 +28,10 @@ from askcli.server.sse import wants_stream
         ("text/event-stream;q=0.5, */*, application/json;q=0.1", True),
         ("application/json, text/event-stream", True),
         ("text/event-stream;q=many", False),
+        ("text/html, " * 19 + "text/event-stream", True),
+        ("text/html, " * 20 + "text/event-stream", False),  # 20 are looked at
+        ("text/event-stream" + ";a=b" * 9 + ";q=0", False),
+        ("text/event-stream" + ";a=b" * 10 + ";q=0", True),
     ],
 )
 def test_a_stream_is_for_those_who_name_it(accept: str | None, streams: bool) -> None:

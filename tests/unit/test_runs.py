@@ -205,7 +205,13 @@ def test_a_request_that_a_stop_cuts_off_gets_a_problem() -> None:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"a")]}
+        scope: dict[str, Any] = {
+            "type": "http",
+            "method": "GET",
+            "path": "/",
+            "query_string": b"",
+            "headers": [(b"host", b"a")],
+        }
         envelope = Envelope(Refusals(app, None, lambda: None), Activity())
         request = asyncio.create_task(envelope(scope, cast(Any, None), send))
         await is_waiting.wait()

@@ -27,6 +27,8 @@ from askcli.services.auth.watches import Watch
 from askcli.services.runs.stream import AnswerStream
 
 PING_SECONDS = 15.0
+MAX_RANGES = 20  # of an Accept header
+MAX_PARAMETERS = 10  # of a media range
 
 _QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
@@ -41,10 +43,14 @@ def wants_stream(accept: str | None) -> bool:
 
 
 def _media_ranges(accept: str) -> dict[str, float]:
-    """Parse the media ranges with their q-values (RFC 9110, 12.4.2); a q that is none is 0."""
+    """Parse the media ranges with their q-values (RFC 9110, 12.4.2); a q that is none is 0.
+
+    Of very many ranges, or parameters of one, the first are looked at.
+    """
     ranges: dict[str, float] = {}
-    for part in accept.lower().split(","):
-        name, *parameters = (field.strip() for field in part.split(";"))
+    for part in accept.lower().split(",", MAX_RANGES)[:MAX_RANGES]:
+        fields = part.split(";", MAX_PARAMETERS + 1)[: MAX_PARAMETERS + 1]
+        name, *parameters = (field.strip() for field in fields)
         values = [value for field in parameters if (value := field.removeprefix("q=")) != field]
         quality = values[0] if values else "1"
         ranges[name] = float(quality) if _QUALITY.fullmatch(quality) else 0.0

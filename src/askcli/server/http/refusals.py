@@ -10,16 +10,19 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from askcli.errors import AskcliError, ShuttingDown
+from askcli.errors import AskcliError, InvalidInput, ShuttingDown
 from askcli.server import problems
 from askcli.server.http import trusted_hosts
 from askcli.server.http.trusted_hosts import Hosts
+
+MAX_QUERY_BYTES = 8192  # the longest search has 6000 as it is encoded
+MAX_QUERY_FIELDS = 50
 
 Refusal = Callable[[], AskcliError | None]
 
 
 class Refusals:
-    """Responds with a problem where the host is wrong, the process refuses, or the app fails."""
+    """Responds with a problem: wrong host or query, the process refuses, or the app fails."""
 
     def __init__(self, app: ASGIApp, allowed: Hosts, refusal: Refusal) -> None:
         self._app = app
@@ -38,7 +41,7 @@ class Refusals:
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         if error := trusted_hosts.problem(hosts, self._allowed):
             return error
-        return self._process_refusal()
+        return _problem_of_query(scope["query_string"]) or self._process_refusal()
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; one that fails, or that a stop cuts off, still gets a problem."""
@@ -59,6 +62,15 @@ class Refusals:
             if not has_begun:
                 await _respond(AskcliError(problems.UNEXPECTED), scope, receive, send)
             raise  # to be logged
+
+
+def _problem_of_query(query: bytes) -> AskcliError | None:
+    """Return the error of a query that takes long to parse: it is parsed for any caller."""
+    if len(query) <= MAX_QUERY_BYTES and query.count(b"&") < MAX_QUERY_FIELDS:
+        return None
+    return InvalidInput(
+        f"The query must have at most {MAX_QUERY_FIELDS} parameters and {MAX_QUERY_BYTES} bytes."
+    )
 
 
 async def _respond(error: AskcliError, scope: Scope, receive: Receive, send: Send) -> None:
