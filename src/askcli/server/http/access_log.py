@@ -39,7 +39,9 @@ class AccessLog:
 
     def flush(self) -> None:
         """Write the lines so far."""
-        text, self._lines = "".join(self._lines), []
+        # First: where memory is too short to join them, later ones have a flush again.
+        lines, self._lines = self._lines, []
+        text = "".join(lines)
         with suppress(OSError, ValueError):  # as `logging` does where stderr is gone
             sys.stderr.write(text)
             sys.stderr.flush()

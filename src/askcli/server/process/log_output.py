@@ -12,6 +12,7 @@ import os
 import select
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1 << 20  # that wait to be written; what comes beyond them is dropped
 END_SECONDS = 1.0  # for what waits when the server has ended
+SHORT_SECONDS = 0.1  # until memory may suffice again; less than the end waits
 
 
 class LogOutput(io.RawIOBase):
@@ -71,12 +73,22 @@ class LogOutput(io.RawIOBase):
         self._thread.join(END_SECONDS)
 
     def _pass_on(self) -> None:
-        while data := self._next():
+        is_ending = False
+        while not is_ending:
             try:
-                _write_all(self._descriptor, data)
-            except OSError:  # its reader is gone, or its disk is full
-                with self._changed:
-                    self._dropped_lines += data.count(b"\n")
+                is_ending = not self._write_next()
+            except Exception:  # noqa: BLE001 - memory is short, and this thread is the log's only one
+                time.sleep(SHORT_SECONDS)
+
+    def _write_next(self) -> bool:
+        """Wait for bytes and write them; return whether there were any, as until the end."""
+        data = self._next()
+        try:
+            _write_all(self._descriptor, data)
+        except (OSError, MemoryError):  # such as: its reader is gone, or its disk is full
+            with self._changed:
+                self._dropped_lines += data.count(b"\n")
+        return bool(data)
 
     def _next(self) -> bytes:
         """Wait for bytes; return all there are, none at the end."""
