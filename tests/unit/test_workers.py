@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -49,6 +50,8 @@ class Starts:
     def start(self, *_: Any, **__: Any) -> tuple[subprocess.Popen[bytes], int]:
         """As `server_process.start`."""
         fate = next(self._fates)
+        if fate == "short":
+            raise MemoryError
         ready, end = os.pipe()
         command = [sys.executable, "-S", "-c", WORKER, fate, str(end)]
         waited_for = [signal.SIGTERM] if fate == "loses" else []
@@ -113,6 +116,42 @@ def test_a_worker_that_dies_while_the_database_is_away_comes_back_with_it(
     caplog.set_level("INFO")
     run_and_stop(sock, Starts(FATES), monkeypatch)
     assert [REASON in line for line in caplog.messages] == [fate == "fails" for fate in FATES[:-1]]
+
+
+def test_a_worker_that_memory_is_too_short_for_is_started_later(
+    sock: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    run_and_stop(sock, Starts(["ends", "short", "stays"]), monkeypatch)
+    assert "a worker cannot be started: MemoryError." in caplog.text
+
+
+def test_a_worker_that_cannot_be_waited_for_is_not_left_behind(
+    sock: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = Starts(["ends", "stays"])
+    started: list[subprocess.Popen[bytes]] = []
+    wait = server_process.wait_until_ready
+
+    def wait_until_ready(process: subprocess.Popen[bytes], ready: int) -> None:
+        started.append(process)
+        wait(process, ready)
+        if len(started) == 2:
+            raise MemoryError
+
+    monkeypatch.setattr(server_process, "wait_until_ready", wait_until_ready)
+    run_and_stop(sock, starts, monkeypatch)
+    assert len(started) == 2
+    assert all(process.poll() is not None for process in started)
+
+
+def test_a_parent_ends_though_the_thread_of_a_worker_has_ended(
+    sock: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    monkeypatch.setattr(Workers, "_run_worker", Mock(side_effect=MemoryError))
+    with pytest.raises(Failed, match="no worker is left"):
+        Workers(sock, 2, []).run(lambda: None)
 
 
 def test_a_first_worker_that_does_not_start_is_an_error(

@@ -74,16 +74,18 @@ class Workers:
     def _keep_running(self, ready: Callable[[], None]) -> None:
         """Run one worker after another; the pauses grow while they do not stay."""
         pause = FIRST_PAUSE_SECONDS
-        while not self._stopping.is_set():
-            began = time.monotonic()
-            reason = self._run_worker(ready)
-            if not self._stopping.is_set():
-                is_steady = time.monotonic() - began > STEADY_SECONDS
-                pause = FIRST_PAUSE_SECONDS if is_steady else pause
-                log.warning("%s Another takes its place in %.1f s.", reason, pause)
-                self._stopping.wait(pause)
-                pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
-        self._events.put(self._on_thread_end)
+        try:
+            while not self._stopping.is_set():
+                began = time.monotonic()
+                reason = self._run_worker(ready)
+                if not self._stopping.is_set():
+                    is_steady = time.monotonic() - began > STEADY_SECONDS
+                    pause = FIRST_PAUSE_SECONDS if is_steady else pause
+                    log.warning("%s Another takes its place in %.1f s.", reason, pause)
+                    self._stopping.wait(pause)
+                    pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
+        finally:  # whatever fails, the parent can end
+            self._events.put(self._on_thread_end)
 
     def _run_worker(self, ready: Callable[[], None]) -> str:
         """Run a worker to its end; return how it ended."""
@@ -106,6 +108,11 @@ class Workers:
             reason = f"a worker did not start: {error.detail}"
         except OSError as error:  # no memory, or too many processes
             reason = f"a worker cannot be started: {error.strerror}."
+        except Exception as error:  # noqa: BLE001 - such as a MemoryError
+            reason = f"a worker cannot be started: {type(error).__name__}."
+        if process is not None and process.poll() is None:  # nothing is known of it any more
+            process.send_signal(signal.SIGTERM)
+            process.wait()
         self._events.put(partial(self._on_end, process, reason, has_failed))
         return reason
 
@@ -147,3 +154,5 @@ class Workers:
 
     def _on_thread_end(self) -> None:
         self._threads -= 1
+        if not self._threads and not self._stopping.is_set():
+            self._error = Failed("no worker is left, and none can be started.")
