@@ -35,7 +35,7 @@ os.write(fd, b"{REASON}" if fate == "fails" else b"ready")
 os.close(fd)
 if fate == "loses":
     signal.sigwait([signal.SIGTERM])
-time.sleep(60 if fate == "stays" else 0)
+time.sleep(60 if fate in ("stays", "lingers") else 0)
 sys.exit({server_process.LOST_DATABASE} if fate == "lost" else 1)
 """
 
@@ -129,7 +129,7 @@ def test_a_worker_that_memory_is_too_short_for_is_started_later(
 def test_a_worker_that_cannot_be_waited_for_is_not_left_behind(
     sock: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    starts = Starts(["ends", "stays"])
+    starts = Starts(["ends", "lingers", "stays"])
     started: list[subprocess.Popen[bytes]] = []
     wait = server_process.wait_until_ready
 
@@ -141,7 +141,7 @@ def test_a_worker_that_cannot_be_waited_for_is_not_left_behind(
 
     monkeypatch.setattr(server_process, "wait_until_ready", wait_until_ready)
     run_and_stop(sock, starts, monkeypatch)
-    assert len(started) == 2
+    assert len(started) == 3
     assert all(process.poll() is not None for process in started)
 
 
