@@ -126,7 +126,7 @@ from askcli.server.process import log_output
 log_output.MAX_BYTES = 100
 with log_output.in_background():
     for number in range(100_000):
-        print(f"line {number}", file=sys.stderr)
+        sys.stderr.write(f"line {number}\\n")  # at once: a `print` writes the end of its line apart
     os.write(1, b"!")
     sys.stdin.readline()
     print("the last one", file=sys.stderr)

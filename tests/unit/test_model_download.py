@@ -11,15 +11,16 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from askcli.answerers import factory
+from askcli.cli.output import progress
 from askcli.cli.output.progress import ByteProgress
 from askcli.errors import Failed, Misused, Unreachable
 from askcli.local_models import catalogue, download
@@ -214,8 +215,8 @@ def test_without_a_terminal_the_first_line_says_how_fast_it_goes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     moments = iter((100.0, 100.2, 110.2, 111.0))
-    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
-    with ByteProgress(1_000_000_000, io.StringIO()) as progress:
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(moments)))
+    with ByteProgress(1_000_000_000, io.StringIO()) as shown:
         for done in (0, 1, 102_000_000, 103_000_000):
-            progress.update(done)
+            shown.update(done)
     assert capsys.readouterr().err == "102 of 1,000 MB, 10.0 MB/s, 90 s left\n"

@@ -62,6 +62,8 @@ def leave() -> None:
 
 def takes(stream: TextIO | int, seconds: float | None) -> bool:
     """Whether the stream takes text within so many seconds; None waits until it does."""
+    if not getattr(getattr(stream, "buffer", stream), "may_wait", True):  # a server's log
+        return True
     try:
         return bool(select.select([], [stream], [], seconds)[1])
     except (OSError, TypeError, ValueError):  # closed or in memory: a write says so

@@ -28,6 +28,8 @@ SHORT_SECONDS = 0.1  # until memory may suffice again; less than the end waits
 class LogOutput(io.RawIOBase):
     """A stream of bytes that never blocks; a thread passes on to a descriptor what is written."""
 
+    may_wait = False  # whatever the descriptor does
+
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         # Reentrant: a signal may come, and be logged, while its thread writes.
