@@ -121,7 +121,7 @@ def test_a_server_whose_log_is_not_read_ends_with_a_traceback(
 
 
 UNIT = """
-import os, sys
+import os, sys, time
 from askcli.server.process import log_output
 log_output.MAX_BYTES = 100
 with log_output.in_background():
@@ -129,7 +129,9 @@ with log_output.in_background():
         sys.stderr.write(f"line {number}\\n")  # at once: a `print` writes the end of its line apart
     os.write(1, b"!")
     sys.stdin.readline()
-    print("the last one", file=sys.stderr)
+    while sys.stderr.buffer._waiting:  # there is room once its reader has begun
+        time.sleep(0.01)
+    sys.stderr.write("the last one\\n")
 """
 
 
