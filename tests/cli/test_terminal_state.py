@@ -8,13 +8,16 @@ import pytest
 
 from tests.support.cli import Cli
 from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.soak import SOAK
 
 
-@pytest.mark.parametrize(
-    "content",
-    ["[]", "null", '"x"', "7", "{", '{"a": 1}', "[" * 100_000, '{ACCOUNT: []}', '{ACCOUNT: {}}',
-     '{ACCOUNT: {"id": 7, "question": "q"}}', '{ACCOUNT: {"id": "x", "question": []}}'],
-)  # fmt: skip
+CONTENTS = ["[]", "{", "[" * 100_000, "{ACCOUNT: {}}", '{ACCOUNT: {"id": "x", "question": []}}']
+if SOAK:
+    CONTENTS += ["null", '"x"', "7", '{"a": 1}', "{ACCOUNT: []}"]
+    CONTENTS += ['{ACCOUNT: {"id": 7, "question": "q"}}']
+
+
+@pytest.mark.parametrize("content", CONTENTS)
 def test_a_state_file_that_is_none_counts_as_absent(
     sqlite_cli: Cli, fake: FakeAnthropic, content: str
 ) -> None:

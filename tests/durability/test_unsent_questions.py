@@ -64,9 +64,10 @@ def ask(person: Person, key: str) -> tuple[int, dict[str, Any]]:
 
 
 # Each case imports the SDK, which takes seconds, three times.
-CASES = {"files-sqlite": (UNREADABLE, "sqlite"), "threads-postgres": (NO_THREADS, "postgres")}
+CASES = {"files-sqlite": (UNREADABLE, "sqlite")}
 if SOAK:
     CASES |= {"files-postgres": (UNREADABLE, "postgres"), "threads-sqlite": (NO_THREADS, "sqlite")}
+    CASES |= {"threads-postgres": (NO_THREADS, "postgres")}
 
 
 @pytest.mark.parametrize(("code", "kind"), CASES.values(), ids=CASES)

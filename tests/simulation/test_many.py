@@ -38,6 +38,7 @@ def dying() -> Iterator[Run]:
     yield _die
 
 
+@LONG
 def test_each_seed_is_run_once_in_some_process() -> None:
     nights = list(ended(range(5), 2, of_this_process))
     assert sorted(night.seed for night in nights) == [0, 1, 2, 3, 4]
