@@ -10,7 +10,6 @@ from tests.support.cli import Cli
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.soak import SOAK
 
-
 CONTENTS = ["[]", "{", "[" * 100_000, "{ACCOUNT: {}}", '{ACCOUNT: {"id": "x", "question": []}}']
 if SOAK:
     CONTENTS += ["null", '"x"', "7", '{"a": 1}', "{ACCOUNT: []}"]
