@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -61,3 +62,19 @@ async def access_token(services: Services, email: str) -> dict[str, str]:
     request_info.bind(RequestInfo("id", "client", None))
     tokens = await services.sessions.open(user)
     return {"authorization": f"Bearer {tokens['access_token']}"}
+
+
+def log_out_after_the_next_read(
+    services: Services, client: httpx2.AsyncClient, header: dict[str, str]
+) -> None:
+    """Let the session of this header end between the next read of the database and what follows."""
+    read = services.database.read
+
+    async def then_log_out(work: Any, *args: Any) -> Any:
+        result = await read(work, *args)
+        services.database.read = read  # type: ignore[method-assign]
+        logout = client.post("/api/auth/logout", headers=header)
+        assert (await asyncio.create_task(logout)).status_code == 204
+        return result
+
+    services.database.read = then_log_out  # type: ignore[method-assign, assignment]

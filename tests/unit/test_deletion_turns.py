@@ -19,7 +19,7 @@ from askcli.services.questions.ask import Ask
 from askcli.store.database.pool import take_turns_as
 from askcli.store.search import LONG_CHARACTERS
 from tests.support.databases import NewDatabase
-from tests.support.in_app import access_token, client_of, services_on
+from tests.support.in_app import access_token, client_of, log_out_after_the_next_read, services_on
 from tests.support.people import new_user
 from tests.support.writer import held
 
@@ -121,16 +121,7 @@ def test_a_session_that_ends_before_the_deletion_deletes_nothing(
             header = await access_token(services, "a@example.org")
             body = {"question": "hello"}
             question = (await client.post("/api/questions", headers=header, json=body)).json()
-            read = services.database.read
-
-            async def then_log_out(work: Any, *args: Any) -> Any:
-                result = await read(work, *args)
-                services.database.read = read  # type: ignore[method-assign]
-                logout = client.post("/api/auth/logout", headers=header)
-                assert (await asyncio.create_task(logout)).status_code == 204
-                return result
-
-            services.database.read = then_log_out  # type: ignore[method-assign, assignment]
+            log_out_after_the_next_read(services, client, header)
             url = f"/api/{path.format(id=question['id'])}"
             response = await client.delete(url, headers=header)
             assert response.json()["code"] == "session_ended"

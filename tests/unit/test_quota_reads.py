@@ -22,7 +22,7 @@ from askcli.services.usage import quotas
 from askcli.store.database import Database
 from askcli.store.queries import usage, users
 from tests.support.databases import NewDatabase
-from tests.support.in_app import access_token, client_of, services_on
+from tests.support.in_app import access_token, client_of, log_out_after_the_next_read, services_on
 from tests.support.people import new_user
 from tests.support.search_work import statements
 
@@ -149,16 +149,7 @@ def test_a_session_that_ends_between_the_check_and_the_storing_asks_nothing(
             client_of(services) as client,
         ):
             header = await access_token(services, "a@example.org")
-            read = services.database.read
-
-            async def then_log_out(work: Any, *args: Any) -> Any:
-                result = await read(work, *args)
-                services.database.read = read  # type: ignore[method-assign]
-                logout = client.post("/api/auth/logout", headers=header)
-                assert (await asyncio.create_task(logout)).status_code == 204
-                return result
-
-            services.database.read = then_log_out  # type: ignore[method-assign, assignment]
+            log_out_after_the_next_read(services, client, header)
             asked = await client.post("/api/questions", headers=header, json={"question": "x"})
             assert asked.json()["code"] == "session_ended"
 
