@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from askcli.cli.output import highlighting, markdown, rendering
+from askcli.cli.output import console, highlighting, markdown, rendering
 from tests.support.screen import Terminal, lines
 
 HOSTILE = [
@@ -64,3 +65,23 @@ def test_an_interrupt_while_an_answer_is_drawn_shows_its_rest_as_it_is(
     assert len(calls) == 3  # the rest is not rendered
     shown = "\n".join(lines(output.getvalue()))
     assert shown.split() == ["Title", "int", "a;", "int", "b;", "int", "c;", "```", "*end*"]
+
+
+def test_an_interrupt_after_text_is_written_shows_it_once_and_rendered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    output = Terminal()
+    monkeypatch.setattr("sys.stdout", output)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    original = console.write
+
+    def interrupted(stream: Any, text: str) -> None:
+        original(stream, text)
+        monkeypatch.setattr(console, "write", original)
+        signal.raise_signal(signal.SIGINT)  # blocked, until what was drawn is remembered
+
+    monkeypatch.setattr(console, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        markdown.print_markdown(iter(["# Title\n\nSome **begun** text", " never"]))
+    shown = "\n".join(lines(output.getvalue()))
+    assert shown.split() == ["Title", "Some", "begun", "text"]

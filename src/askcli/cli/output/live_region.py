@@ -32,24 +32,26 @@ class Region(transient.Transient):
         self._rows: list[str] = []
         self._is_drawn = False
 
-    def show(self, printed: Sequence[str], rows: Sequence[str]) -> None:
+    def show(self, final: list[str], rows: Sequence[str]) -> None:
         """Print final lines in place of the region, and show these rows below them.
 
-        A printed line may be longer than the width of the terminal; a row may not.
+        A final line may be longer than the width of the terminal; a row may not. The list is
+        empty once its lines are written, also where an interrupt follows.
         """
         transient.put(self)
         transient.takes(sys.stdout, None)  # a signal may end this wait, and not that of the write
         with _signals_blocked():
             drawn = self._rows if self._is_drawn else []
-            unchanged = 0 if printed else _same(drawn, rows)
-            if not printed and unchanged == len(rows) == len(drawn):
+            unchanged = 0 if final else _same(drawn, rows)
+            if not final and unchanged == len(rows) == len(drawn):
                 return
             unchanged = min(unchanged, max(0, len(drawn) - 1))  # the cursor is in the last row
-            output = "".join(f"{line}\n" for line in printed) + "\n".join(rows[unchanged:])
+            output = "".join(f"{line}\n" for line in final) + "\n".join(rows[unchanged:])
             if drawn or rows:
                 output = _BEGIN + _back(drawn[unchanged:]) + output + _END
             self._write(output)
             self._rows, self._is_drawn = list(rows), True
+            final.clear()
 
     def erase(self) -> None:
         """Erase the rows, and leave the cursor at their start."""

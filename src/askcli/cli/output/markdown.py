@@ -19,8 +19,8 @@ from askcli.cli.output.rows import Line, folded, to_ansi
 # Drawing may take one part in so many of the time: a long block is drawn less often.
 DRAW_RATIO = 4
 
-# Takes the lines that are final, and the rows below them that may change.
-Show = Callable[[Sequence[str], Sequence[str]], None]
+# Takes the lines that are final out of their list, and shows the rows that may change below them.
+Show = Callable[[list[str], Sequence[str]], None]
 
 
 def print_markdown(pieces: Iterator[str]) -> None:
@@ -54,7 +54,12 @@ def render_lines(text: str) -> Iterator[str]:
     """Return the rendered lines of a complete text."""
     terminal = _terminal()
     lines: list[str] = []
-    document = _LiveDocument(terminal, lambda printed, _rows: lines.extend(printed))
+
+    def show(final: list[str], _rows: Sequence[str]) -> None:
+        lines.extend(final)
+        final.clear()
+
+    document = _LiveDocument(terminal, show)
     document.add(text)
     document.end()
     return iter(lines)
@@ -67,6 +72,7 @@ class _LiveDocument:
         self._terminal = terminal
         self._show = show
         self._pending = ""
+        self._final: list[str] = []  # rendered, and not printed yet
         self._notice = ""  # shown below the text until more of it comes
         self._has_printed = False  # a block: an empty line comes before the next one
         self._lines_printed = 0  # of the unfinished block of code
@@ -92,30 +98,32 @@ class _LiveDocument:
 
     def draw(self) -> None:
         """Print the finished blocks, and show the rest below."""
-        state = self._pending, self._lines_printed, self._has_printed
+        state = self._pending, self._lines_printed, self._has_printed, self._final
         try:
-            self._draw()
-        except BaseException:  # nothing of it is shown
-            self._pending, self._lines_printed, self._has_printed = state
+            rows = self._render_pending()
+        except BaseException:
+            self._pending, self._lines_printed, self._has_printed, self._final = state
             self._is_plain = True
             raise
+        self._show(self._final, rows)
 
-    def _draw(self) -> None:
+    def _render_pending(self) -> list[str]:
         *finished, last = blocks.split(self._pending)
-        printed = [line for block in finished for line in self._finish(block)]
+        final = [line for block in finished for line in self._finish(block)]
         self._pending = last
         code = blocks.code(last)
         lines = self._render(last, code)
         if code:
-            printed += self._complete_code_lines(code, lines)
+            final += self._complete_code_lines(code, lines)
         rows = [] if self._terminal.is_dumb_terminal else self._rows(lines)
-        self._show(printed, rows)
+        self._final = self._final + final  # the old list stays as it was, for an interrupt
+        return rows
 
     def end(self) -> None:
         """Print the rest, as it is written where its rendering was broken off."""
-        printed = self._source() if self._is_plain else self._finished()
+        self._final += self._source() if self._is_plain else self._finished()
         self._pending = ""
-        self._show(printed, [])
+        self._show(self._final, [])
 
     def _finished(self) -> list[str]:
         return [line for block in blocks.split(self._pending) for line in self._finish(block)]
