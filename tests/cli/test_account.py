@@ -191,6 +191,7 @@ DAMAGED = [
     '{"current": {}, "accounts": {"s": []}}',
     '{"current": {}, "accounts": {"s": {"e": {"access_token": 7}}}}',
     '{"current": {}, "accounts": {}, "profiles": {"work": {"server": "s"}}}',
+    '{"current": {}, "accounts": {}, "profiles": {"a": {"server": "", "email": "", "account": 7}}}',
 ]
 
 

@@ -46,6 +46,38 @@ def test_a_profile_is_a_server_and_an_account(
     assert bob in cli.in_process("whoami", "--profile", "side").out
 
 
+def test_a_logout_of_one_profile_ends_no_other_login_of_its_account(
+    sqlite_server: ServerProcess, new_cli: NewCli
+) -> None:
+    cli, email = new_cli(sqlite_server), add_user(sqlite_server)
+    logins = [("--profile", "a"), ("--profile", "b"), ()]
+    for login_ in logins:
+        login(cli, email, *login_, "--server", sqlite_server.url)
+    for i, login_ in enumerate(logins):
+        listed = json.loads(cli.in_process("whoami", "--sessions", "--json", *login_).out)["items"]
+        assert len(listed) == len(logins) - i
+        assert cli.in_process("logout", *login_).code == 0
+        assert cli.in_process("whoami", *login_).code in (2, 4)
+    assert "token" not in token_file(cli).read_text()
+
+
+def test_a_login_that_profiles_shared_before_they_had_their_own_goes_on(
+    sqlite_server: ServerProcess, new_cli: NewCli
+) -> None:
+    cli, email = new_cli(sqlite_server), add_user(sqlite_server)
+    login(cli, email)
+    content = json.loads(token_file(cli).read_text())
+    shared = {"server": sqlite_server.url, "email": email}
+    content["profiles"] = {"a": shared, "b": shared}
+    content["accounts"][sqlite_server.url][email]["expires_at"] = 0  # the next command refreshes it
+    token_file(cli).write_text(json.dumps(content))
+    for name in ("a", "b"):
+        assert email in cli.in_process("whoami", "--profile", name).out
+    login(cli, email, "--profile", "b")
+    assert cli.in_process("logout", "--profile", "a").code == 0
+    assert email in cli.in_process("whoami", "--profile", "b").out
+
+
 def test_an_unknown_profile_starts_and_fetches_nothing(new_cli: NewCli) -> None:
     cli = new_cli()
     done = cli.in_process("ask", "anything", "--profile", "nowhere")
@@ -163,6 +195,6 @@ def test_a_profile_leads_to_the_server_of_the_login_that_ended_last(
         pending.append(there.url)
         done = cli.in_process(*words, "--profile", "work", stdin=PASSWORD)
     assert (done.code, pending) == (0, []), done
-    content = json.loads(token_file(cli).read_text())
-    assert content["profiles"]["work"]["server"] == (here.url if leads_here else there.url)
-    assert "refresh_token" in content["accounts"][there.url]["a@b.example"]
+    profile = json.loads(token_file(cli).read_text())["profiles"]["work"]
+    assert profile["server"] == (here.url if leads_here else there.url)
+    assert "refresh_token" in profile["account"]

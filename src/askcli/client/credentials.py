@@ -1,8 +1,9 @@
 """The token file: the logins of this user by server, private and replaced atomically.
 
 `{"current": {server: email}, "accounts": {server: {email: account}}, "profiles": {name: {"server",
-"email"}}}`, mode 0600 in a 0700 directory. An update holds the server's lock from reading to
-writing, so that of any number of processes one refreshes and the others read its new token.
+"email", "account"}}}`, mode 0600 in a 0700 directory. An update holds the server's lock from
+reading to writing, so that of any number of processes one refreshes and the others read its new
+token.
 """
 
 from __future__ import annotations

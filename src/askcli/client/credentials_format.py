@@ -30,6 +30,7 @@ def _is_valid(content: Any) -> bool:
         return False
     accounts = [a for server in content["accounts"].values() for a in server.values()]
     profiles = content.get("profiles", {}).values()
+    accounts += [profile["account"] for profile in profiles if "account" in profile]
     return (
         all(isinstance(a.get("user", {}).get("email"), str) for a in accounts)
         and all(isinstance(a.get("expires_at", 0), int | float) for a in accounts)

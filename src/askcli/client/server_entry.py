@@ -27,7 +27,11 @@ class Account(TypedDict, total=False):
 
 
 class ServerEntry:
-    """One server's part of the token file's content, for one profile."""
+    """One server's part of the token file's content, for one profile.
+
+    A profile has a login of its own, so that a logout ends no other's. One that an older version
+    has saved names the server's login of that account, until the next login.
+    """
 
     def __init__(self, content: dict[str, Any], server: str, profile: str | None) -> None:
         self._content = content
@@ -38,39 +42,35 @@ class ServerEntry:
 
     def current(self) -> Account | None:
         """Return the account that is logged in, None when there is none."""
-        accounts: dict[str, Account] = self._content["accounts"].get(self._server, {})
-        return accounts.get(self._email() or "")
+        account: Account | None = self._own_profile().get("account")
+        return account or self._accounts().get(self._email() or "")
 
     def put(self, tokens: Tokens, password: str | None = None) -> Account:
         """Save a login as the current one."""
-        self._is_login = True
-        return self.renew(tokens, password)
+        return self._put(_account(tokens), password)
 
     def renew(self, tokens: Tokens, password: str | None = None) -> Account:
         """Save the new tokens of the current login."""
-        account = Account(
-            user=tokens["user"],
-            access_token=tokens["access_token"],
-            refresh_token=tokens["refresh_token"],
-            expires_at=time.time() + tokens["expires_in"],
-        )
-        return self._put(account, password)
+        account, profile = _account(tokens), self._own_profile()
+        if "account" in profile:
+            self._content["profiles"][self._profile] = profile | {"account": account}
+        else:
+            self._keep(account, password)
+        return account
 
     def put_token(self, token: str, user: User) -> Account:
         """Save an API token as the current login."""
-        self._is_login = True
         return self._put(Account(user=user, access_token=token, expires_at=NEVER))
 
     def remove(self) -> None:
         """Remove the current login, except the local account's password: its only copy."""
-        email = self._email()
+        profile, email = self._own_profile(), self._email()
         if email is None:
             return
-        accounts = self._content["accounts"].get(self._server, {})
-        account = accounts.pop(email, {})
+        account = {} if "account" in profile else self._accounts().pop(email, {})
         if "password" in account:
-            accounts[email] = {"user": account["user"], "password": account["password"]}
-        elif self._profile:
+            self._accounts()[email] = {"user": account["user"], "password": account["password"]}
+        elif profile:
             self._content["profiles"].pop(self._profile, None)
         else:
             self._content["current"].pop(self._server, None)
@@ -92,21 +92,41 @@ class ServerEntry:
     def _profile_in(self, content: dict[str, Any]) -> Any:
         return content["profiles"].get(self._profile)
 
+    def _own_profile(self) -> dict[str, Any]:
+        """Return the profile if it leads to this server, else an empty one."""
+        profile = self._profile_in(self._content) or {}
+        return profile if profile.get("server") == self._server else {}
+
+    def _accounts(self) -> dict[str, Any]:
+        accounts: dict[str, Any] = self._content["accounts"].setdefault(self._server, {})
+        return accounts
+
     def _email(self) -> str | None:
-        if self._profile is None:
-            email: str | None = self._content["current"].get(self._server)
-            return email
-        profile = self._content["profiles"].get(self._profile, {})
-        return profile["email"] if profile.get("server") == self._server else None
+        email: str | None = self._content["current"].get(self._server)
+        return self._own_profile().get("email") if self._profile else email
 
     def _put(self, account: Account, password: str | None = None) -> Account:
+        self._is_login = True
         email = account["user"]["email"]
-        accounts = self._content["accounts"].setdefault(self._server, {})
-        if password := password or accounts.get(email, {}).get("password"):
-            account["password"] = password
         if self._profile is None:
             self._content["current"][self._server] = email
+            self._keep(account, password)
         else:
-            self._content["profiles"][self._profile] = {"server": self._server, "email": email}
-        accounts[email] = account
+            profile = {"server": self._server, "email": email, "account": account}
+            self._content["profiles"][self._profile] = profile
         return account
+
+    def _keep(self, account: Account, password: str | None) -> None:
+        email = account["user"]["email"]
+        if password := password or self._accounts().get(email, {}).get("password"):
+            account["password"] = password
+        self._accounts()[email] = account
+
+
+def _account(tokens: Tokens) -> Account:
+    return Account(
+        user=tokens["user"],
+        access_token=tokens["access_token"],
+        refresh_token=tokens["refresh_token"],
+        expires_at=time.time() + tokens["expires_in"],
+    )
