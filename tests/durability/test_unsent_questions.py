@@ -14,6 +14,7 @@ from tests.support.people import NewPerson, Person
 from tests.support.processes import FreshServer
 from tests.support.servers import customized, server_settings
 from tests.support.soak import SOAK
+from tests.support.waiting import eventually
 
 # A file of aiohttp cannot be opened as long as there is a file of this name.
 UNREADABLE = """
@@ -28,6 +29,7 @@ def failing(self, path):
 
 importlib.machinery.SourceFileLoader.get_data = failing
 """
+SHORT_OF_MEMORY = UNREADABLE.replace("raise OSError(errno.EMFILE,", "raise MemoryError(")
 # The list of packages cannot be read, once: the SDK takes aiohttp for not installed.
 UNLISTED = """
 import importlib.metadata as metadata
@@ -95,6 +97,18 @@ def test_a_question_that_the_sdk_could_not_be_loaded_for_is_asked_under_its_key(
     assert len(fake.asked(key)) == 1
     assert server.stop() == 0
     assert any("the SDK cannot be loaded" in line for line in server.log)
+
+
+def test_a_server_that_lacked_memory_to_load_the_sdk_ends_as_it_cannot_load_it_again(
+    new_database: NewDatabase, fake: FakeAnthropic, tmp_path: Path
+) -> None:
+    (tmp_path / "broken").touch()
+    more = customized(tmp_path, SHORT_OF_MEMORY)
+    url = new_database("sqlite", migrated=True)
+    server = FreshServer(tmp_path, **server_settings(fake, url), **more)
+    assert server._process.wait(60) == 1
+    eventually(lambda: "give it more memory" in server.log[-1])
+    assert server.stop() == 1
 
 
 def test_an_sdk_that_was_loaded_without_aiohttp_is_loaded_again(

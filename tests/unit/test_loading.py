@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import httpx2
 import pytest
 
+from askcli.answerers import loading
 from askcli.answerers.loading import load
 from askcli.answerers.local import LocalAnswerer
 from askcli.answerers.messages_api.messages import MessagesClient
@@ -59,6 +60,29 @@ def test_an_import_that_fails_leaves_nothing_of_its_attempt(
     (package / "failing.py").write_text("REPAIRED = True")
     (module,) = load("half_loaded")
     assert module.VALUE == 1
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        "raise MemoryError",
+        "raise SystemError",
+        "try: raise MemoryError\nfinally: import missing_one",
+    ],
+)
+def test_an_import_that_lacks_memory_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: str
+) -> None:
+    """Compiled modules stay as they are, and the next import of one may end the process."""
+    monkeypatch.setattr(loading, "_is_spoiled", threading.Event())
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "compiled.py").write_text(failure)
+    with pytest.raises((MemoryError, SystemError, ImportError)):
+        load("compiled")
+    assert loading.is_spoiled()
+    (tmp_path / "compiled.py").write_text("")
+    with pytest.raises(MemoryError, match="only another process"):
+        load("compiled")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import uvicorn
 
+from askcli.answerers import loading
 from askcli.errors import AskcliError, Failed
 from askcli.server.app import create_app
 from askcli.server.bootstrap import Services, build
@@ -86,7 +87,7 @@ def run(
     """Serve on the socket; `ready` is called once requests are served.
 
     Returns after a signal, or when the role's `watch` returns. Raises Failed, also where answers
-    could not be stored.
+    could not be stored, and where this process can load no answerer any more.
     """
     role = role or Role()
     role.activity = Activity()
@@ -98,20 +99,33 @@ def run(
         await role.watch()
         server.leave()
 
+    async def watch_loading() -> None:
+        if loading.is_spoiled():
+            server.leave()
+
     async def main() -> None:
         services.start_threads()
         await _start_other_threads()
         # Again after a failure, and after its return, which changes nothing more.
-        watching = asyncio.create_task(repeat(watch, CHECK_SECONDS))
+        works = watch, watch_loading
+        watching = [asyncio.create_task(repeat(work, CHECK_SECONDS)) for work in works]
         await server.serve(sockets=[sock])
-        watching.cancel()
-        await asyncio.wait([watching])  # what it has raised is none of the end's errors
+        for task in watching:
+            task.cancel()
+        await asyncio.wait(watching)  # what it has raised is none of the end's errors
         access_log.flush()
 
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(main())
     if not server.started:
         raise Failed("the server could not start; see its log.")
+    _check_end(services)
+
+
+def _check_end(services: Services) -> None:
+    """Raise Failed where the server has not ended well."""
+    if loading.is_spoiled():
+        raise Failed(loading.CANNOT_LOAD)
     if lost := services.runs.unstored:
         which = "1 answer" if lost == 1 else f"{lost} answers"
         raise Failed(f"{which} could not be stored to the end; the log has the reason.")
