@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 
 import uvicorn
 
@@ -95,6 +95,25 @@ def run(
     config = _config(services, settings, sock, role, access_log)
     server = Server(config, services.runs, settings.drain_seconds, ready, role.leaving)
 
+    async def main() -> None:
+        services.start_threads()
+        await _start_other_threads()
+        async with _watching(role, server):
+            await server.serve(sockets=[sock])
+        access_log.flush()
+
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(main())
+    _check_end(server, services)
+
+
+@asynccontextmanager
+async def _watching(role: Role, server: Server) -> AsyncIterator[None]:
+    """Watch during the block for what makes the server leave by itself.
+
+    That is done again after a failure, and after its return, which changes nothing more.
+    """
+
     async def watch() -> None:
         await role.watch()
         server.leave()
@@ -103,27 +122,17 @@ def run(
         if loading.is_spoiled():
             server.leave()
 
-    async def main() -> None:
-        services.start_threads()
-        await _start_other_threads()
-        # Again after a failure, and after its return, which changes nothing more.
-        works = watch, watch_loading
-        watching = [asyncio.create_task(repeat(work, CHECK_SECONDS)) for work in works]
-        await server.serve(sockets=[sock])
-        for task in watching:
-            task.cancel()
-        await asyncio.wait(watching)  # what it has raised is none of the end's errors
-        access_log.flush()
+    tasks = [asyncio.create_task(repeat(work, CHECK_SECONDS)) for work in (watch, watch_loading)]
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)  # what they have raised is none of the end's errors
 
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(main())
+
+def _check_end(server: Server, services: Services) -> None:
+    """Raise Failed where the server has not ended well."""
     if not server.started:
         raise Failed("the server could not start; see its log.")
-    _check_end(services)
-
-
-def _check_end(services: Services) -> None:
-    """Raise Failed where the server has not ended well."""
     if loading.is_spoiled():
         raise Failed(loading.CANNOT_LOAD)
     if lost := services.runs.unstored:
