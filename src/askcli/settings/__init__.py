@@ -4,7 +4,7 @@ Precedence: flag, environment, `.env` (for `serve` and the host's commands alone
 default.
 """
 
-from askcli.settings.fields import Settings, variable_name
+from askcli.settings.fields import Settings, secret_variables, variable_name
 from askcli.settings.parsers import Rate
 from askcli.settings.sources import config_path, dotenv_names, load, parse, unknown_variables
 
@@ -15,6 +15,7 @@ __all__ = [
     "dotenv_names",
     "load",
     "parse",
+    "secret_variables",
     "unknown_variables",
     "variable_name",
 ]

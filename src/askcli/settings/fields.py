@@ -6,7 +6,7 @@ A plain dataclass and not pydantic-settings, because every command reads it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +130,9 @@ class Settings:
 def variable_name(name: str) -> str:
     """Return the environment variable of the setting `name`."""
     return name.upper() if name in _UNPREFIXED else f"ASKCLI_{name.upper()}"
+
+
+def secret_variables() -> dict[str, str]:
+    """Return the variable of each secret setting, with the one that names a file with it."""
+    variables = [variable_name(one.name) for one in fields(Settings) if one.metadata.get("secret")]
+    return {variable: f"{variable}_FILE" for variable in variables}

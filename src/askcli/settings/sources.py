@@ -12,7 +12,7 @@ import platformdirs
 
 from askcli import files
 from askcli.errors import Misused
-from askcli.settings.fields import Settings, variable_name
+from askcli.settings.fields import Settings, secret_variables, variable_name
 from askcli.settings.parsers import without_password
 
 # The path of a Unix socket is limited to 104 bytes (macOS; Linux: 108).
@@ -37,6 +37,7 @@ def load(flags: Mapping[str, Any] | None = None, *, dotenv: bool = False) -> Set
     environment = dict(os.environ)
     if dotenv:
         environment = _dotenv() | environment
+    environment = _with_secrets_of_files(environment)
     flag_texts = {name: str(value) for name, value in (flags or {}).items() if value is not None}
     config_dir = _config_dir(environment)
     values: dict[str, Any] = _directories(environment) | {"config_dir": config_dir}
@@ -56,6 +57,15 @@ def load(flags: Mapping[str, Any] | None = None, *, dotenv: bool = False) -> Set
     return Settings(**values)
 
 
+def _with_secrets_of_files(environment: dict[str, str]) -> dict[str, str]:
+    named = {name: file for name, file in secret_variables().items() if environment.get(file)}
+    if not named:
+        return environment
+    from askcli.settings import secret_files  # most commands have none
+
+    return environment | secret_files.contents(named, environment)
+
+
 def dotenv_names(flags: Mapping[str, Any]) -> list[str] | None:
     """Return the variables whose values `load` takes from `.env`, None where there is no `.env`."""
     if not Path(".env").is_file():
@@ -64,12 +74,14 @@ def dotenv_names(flags: Mapping[str, Any]) -> list[str] | None:
     settings = (setting.name for setting in fields(Settings) if "parse" in setting.metadata)
     values = _dotenv()
     variables = [variable_name(name) for name in settings if name not in given]
+    variables += secret_variables().values()
     return [name for name in variables if values.get(name) and name not in os.environ]
 
 
 def unknown_variables() -> dict[str, str | None]:
     """Return the variables ASKCLI_… that are no setting's, each with the most similar known one."""
     known = [variable_name(setting.name) for setting in fields(Settings) if setting.metadata]
+    known += secret_variables().values()
     unknown = sorted(name for name in {*os.environ} - {*known} if name.startswith("ASKCLI_"))
     if not unknown:
         return {}

@@ -10,7 +10,7 @@ from typing import Any
 from askcli.contract import shapes
 from askcli.contract.validation import required_fields
 from askcli.problems import BY_CODE
-from askcli.settings import Settings, variable_name
+from askcli.settings import Settings, secret_variables, variable_name
 
 EXIT_CODES = {
     0: "answered, whole",
@@ -65,6 +65,8 @@ def settings() -> str:
     """Return a list of settings: name, environment variable and default."""
     lines = [
         "Flags override environment variables, which override the config file (askcli config).",
+        "A secret may be in a file whose path is given with _FILE after the variable's name:",
+        f"{', '.join(secret_variables())}.",
         "",
     ]
     for setting in fields(Settings):
