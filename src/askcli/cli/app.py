@@ -69,6 +69,9 @@ MEMBERS = {
     "token": _in("Account", "account.tokens:app", "Tokens for scripts and CI."),
     "models": _in("Client", "models:app", "The models that can answer."),
     "config": _in("Client", "config:app", "The config file."),
+    "store": _in(
+        "Host", "admin.store:app", "The host's: move the database, back it up and restore it."
+    ),
     "users": _in("Host", "admin.users:app", "The host's: the accounts of this server."),
     "invite": _in("Host", "admin.invites:app", "The host's: codes to register with."),
 }

@@ -48,6 +48,7 @@ class Settings:
     # It may contain a password, which no description of the settings shows.
     anthropic_base_url: str | None = _setting(None, parsers.http_url, is_shown=False)
     db_conn_string: str | None = _setting(None, secret=True)
+    copy_to: str | None = _setting(None, secret=True)  # of `store copy` alone
     host: str = _setting("127.0.0.1")
     port: int = _setting(3000, parsers.integer(0, 65535))
     answerer: str = _setting("auto", parsers.one_of("auto", "anthropic", "local", "scripted"))
@@ -121,10 +122,18 @@ class Settings:
     @property
     def database_url(self) -> str:
         """The database: DB_CONN_STRING, else SQLite in the data directory."""
-        prefix, _, file = (self.db_conn_string or "").partition(":///")
-        if prefix == "sqlite" and file:
-            return f"sqlite:///{parsers.path(file)}"
-        return self.db_conn_string or f"sqlite:///{self.data_dir / 'askcli.db'}"
+        return _absolute(self.db_conn_string) or f"sqlite:///{self.data_dir / 'askcli.db'}"
+
+    @property
+    def target_url(self) -> str | None:
+        """The database that `store copy` copies into."""
+        return _absolute(self.copy_to)
+
+
+def _absolute(url: str | None) -> str | None:
+    """Return the URL, that of an SQLite database with an absolute path."""
+    prefix, _, file = (url or "").partition(":///")
+    return f"sqlite:///{parsers.path(file)}" if prefix == "sqlite" and file else url
 
 
 def variable_name(name: str) -> str:

@@ -17,8 +17,8 @@ _DRIVERS = {
 }
 
 
-def parse(text: str) -> URL:
-    """Parse DB_CONN_STRING. Raises Misused, without quoting it, for an invalid one."""
+def parse(text: str, name: str = "DB_CONN_STRING") -> URL:
+    """Parse a URL that has this name. Raises Misused, without quoting it, for an invalid one."""
     try:
         url = make_url(text)
         driver = _DRIVERS.get(url.drivername)
@@ -27,13 +27,13 @@ def parse(text: str) -> URL:
     if not driver:
         # Without the string itself, which may contain a password.
         raise Misused(
-            "DB_CONN_STRING is not a database URL that askcli knows: "
+            f"{name} is not a database URL that askcli knows: "
             "use sqlite:///path/to/file.db or postgresql://user:password@host/name."
         )
     url = url.set(drivername=driver)
     if url.get_backend_name() == "postgresql" and _has_rest_of_password(url, text):
         raise Misused(
-            "DB_CONN_STRING has an @ after its host, or an option without a value: "
+            f"{name} has an @ after its host, or an option without a value: "
             "write each @ of a user or a password as %40, and each ? as %3F."
         )
     return url
@@ -57,6 +57,11 @@ def shown(url: URL) -> str:
     """Return the URL as messages show it: without a driver, a password or the values of options."""
     plain = url.set(drivername=url.get_backend_name(), query={})
     return plain.render_as_string(hide_password=True)
+
+
+def has_password(url: URL) -> bool:
+    """Whether the URL has a password, also as an option of libpq's."""
+    return bool(url.password) or any("password" in name for name in url.query)
 
 
 def check_exists(url: URL) -> None:

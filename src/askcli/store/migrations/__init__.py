@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # The newest version in `versions/`; a test compares.
 HEAD = "0018"
 
+# In the place of a version, while `askcli store copy` fills the database: no askcli serves it.
+COPYING = "copying"
+
 # Any number: replicas that migrate at the same time do so one after the other.
 _ADVISORY_LOCK = 7_202_611
 
@@ -38,6 +41,11 @@ def problem(version: str | None) -> Failed | Misused | None:
     """Return the error of a database at this version, None at HEAD."""
     if version == HEAD:
         return None
+    if version == COPYING:
+        return Failed(
+            "a copy into this database has not ended: run the same `askcli store copy` again, "
+            "which goes on, or begin anew with an empty database."
+        )
     if version is not None and version > HEAD:  # numbers with leading zeros compare as text
         return Failed(
             f"the database is at version {version} and this askcli knows {HEAD}: "

@@ -1,0 +1,90 @@
+"""askcli store: the server's database as a whole: moved, backed up, restored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from askcli import settings
+from askcli.cli.input import options
+from askcli.cli.output import console
+from askcli.cli.output.row_counts import RowCounts
+from askcli.cli.reference import groups
+from askcli.errors import Misused
+
+if TYPE_CHECKING:
+    from askcli.store.database import Database
+
+app = groups.new("The host's: move the database, back it up and restore it.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """The host's: move the database, back it up and restore it."""
+
+
+@app.command("copy")
+def copy(
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="URL", help="The database to copy [DB_CONN_STRING]."),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--to", metavar="URL", help="An empty, migrated one [ASKCLI_COPY_TO]."),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Copy everything into another database, SQLite or PostgreSQL; if interrupted, go on.
+
+    Stop all servers first, and start them on the target when it says that all is there. URLs with
+    passwords are for the variables: each user of the machine sees the arguments of a command.
+    """
+    from askcli.store.copies import copying
+
+    flags = {"db_conn_string": source, "copy_to": target}
+    options_ = settings.load(flags, dotenv=True)
+    if not options_.target_url:
+        raise Misused("the target is missing: name it with --to, or with ASKCLI_COPY_TO.")
+    _check_has_no_password("--from", "DB_CONN_STRING", source)
+    _check_has_no_password("--to", "ASKCLI_COPY_TO", target)
+    with (
+        _opened("the source", options_.database_url) as old,
+        _opened("the target", options_.target_url) as new,
+        RowCounts() as progress,
+    ):
+        checksums = copying.copy(old, new, progress.begin, progress.update)
+    rows = {name: (one.rows, one.digest) for name, one in checksums.items()}
+    if as_json:
+        tables = {name: {"rows": count, "sha256": digest} for name, (count, digest) in rows.items()}
+        console.out_json({"tables": tables})
+        return
+    for name, (count, digest) in rows.items():
+        console.out(f"{digest}  {count:>12,}  {name}\n")
+    console.note("All rows are in the target, and have the same checksums there.")
+
+
+def _check_has_no_password(flag: str, variable: str, url: str | None) -> None:
+    """Raise Misused for a URL on the command line that has a password."""
+    from askcli.store.database import urls
+
+    if url and urls.has_password(urls.parse(url, flag)):
+        raise Misused(
+            f"{flag} has a password, which all users of this machine could see: "
+            f"set {variable} instead."
+        )
+
+
+@contextmanager
+def _opened(name: str, url: str) -> Iterator[Database]:
+    from askcli.store.database import Database, urls
+
+    console.note(f"{name.capitalize()}: {urls.shown(urls.parse(url, name))}")
+    database = Database(url)
+    try:
+        yield database
+    finally:
+        database.close()

@@ -1,0 +1,1 @@
+"""Copies of a database: into another database, into a file, and back."""

@@ -1,0 +1,107 @@
+"""askcli store copy: everything arrives in another database, whatever ends the copy on its way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from askcli.search_terms import terms
+from askcli.store.copies import copying
+from askcli.store.queries.listing import Filter
+from askcli.store.queries.search_pages import search_page
+from askcli.store.tables import users
+from tests.support.cli import Done, NewCli
+from tests.support.databases import NewDatabase
+from tests.support.moves import checksums, copy, opened
+from tests.support.stored import fill
+
+WAYS = [
+    ("sqlite", "postgres"),
+    ("postgres", "sqlite"),
+    ("sqlite", "sqlite"),
+    ("postgres", "postgres"),
+]
+
+
+def found(url: str, words: str) -> list[str]:
+    with opened(url) as database, database.transaction("BEGIN") as connection:
+        user_id = connection.scalars(select(users.c.id).order_by(users.c.id)).first()
+        assert user_id
+        page = search_page(connection, user_id, terms(words), Filter(limit=50), None)
+    return [question["id"] for question in page.rows]
+
+
+@pytest.mark.parametrize("way", WAYS, ids="-".join)
+def test_everything_arrives_and_is_found(
+    new_database: NewDatabase, new_cli: NewCli, way: tuple[str, str]
+) -> None:
+    source, target = (new_database(kind, migrated=True) for kind in way)
+    fill(source)
+    done = copy(new_cli, source, target, "--json")
+    assert done.code == 0, done
+    tables = json.loads(done.out)["tables"]
+    assert tables == checksums(source) == checksums(target)
+    assert min(table["rows"] for table in tables.values()) > 0
+    for words in ("blue sky", "question2", '"e\u0301 \u00e9"', "nothing of it"):
+        assert found(target, words) == found(source, words)
+    assert found(target, "question2") != []
+    again = copy(new_cli, source, target)
+    assert (again.code, again.err.splitlines()[-1]) == (0, copied(again))
+    assert checksums(target) == tables
+
+
+def copied(done: Done) -> str:
+    lines = done.out.splitlines()
+    assert len(lines) == len(copying.tables()), done
+    return "All rows are in the target, and have the same checksums there."
+
+
+# After so many steps, each of which is a batch, a row that is compared, or the begin.
+ENDS = (0, 1, 6, 9, 14, 40)
+
+
+@pytest.mark.parametrize("way", WAYS[:2], ids="-".join)
+def test_a_copy_that_is_ended_anywhere_goes_on(
+    new_database: NewDatabase,
+    new_cli: NewCli,
+    monkeypatch: pytest.MonkeyPatch,
+    way: tuple[str, str],
+) -> None:
+    monkeypatch.setattr(copying, "BATCH_ROWS", 2)
+    source, target = (new_database(kind, migrated=True) for kind in way)
+    fill(source)
+
+    class Ended(Exception):
+        pass
+
+    for end in ENDS:
+        left = iter(range(end))
+
+        def step(*_: Any, left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise Ended
+
+        with opened(source) as old, opened(target) as new, pytest.raises(Ended):
+            copying.copy(old, new, step, step)
+    unfinished = new_cli(DB_CONN_STRING=target).in_process("users", "list")
+    assert (unfinished.code, "run the same `askcli store copy` again" in unfinished.err) == (
+        1,
+        True,
+    )
+    assert copy(new_cli, source, target).code == 0
+    assert checksums(target) == checksums(source)
+
+
+def test_progress_is_drawn_at_a_terminal(new_database: NewDatabase, new_cli: NewCli) -> None:
+    source, target = (new_database("sqlite", migrated=True) for _ in range(2))
+    fill(source)
+    terminal = new_cli().terminal("store", "copy", "--from", source, "--to", target)
+    output = terminal.read()
+    terminal.close()
+    assert terminal.exitstatus == 0, output
+    rows = sum(table["rows"] for table in checksums(source).values())
+    assert f"{2 * rows}/{2 * rows}" in output
