@@ -3,16 +3,20 @@ ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS build
 WORKDIR /src
-COPY pyproject.toml ./
+COPY deploy/constraints ./deploy/constraints
 # The dependencies are a layer of their own: a change of the code does not install them again.
-# The environment has no pip; the build's own installs into it.
-RUN python -m venv --without-pip /opt/askcli \
-    && python -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies']))" > requirements.txt \
-    && python -m pip --python /opt/askcli/bin/python install --no-cache-dir -r requirements.txt
-COPY README.md LICENSE ./
+# The server's environment has no pip; the build's own installs into it.
+RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf,required=false \
+    python -m venv /opt/build \
+    && python -m venv --without-pip /opt/askcli \
+    && /opt/build/bin/pip install --no-cache-dir --require-hashes -r deploy/constraints/build.txt \
+    && /opt/build/bin/pip --python /opt/askcli/bin/python install --no-cache-dir \
+        --require-hashes --only-binary :all: -r deploy/constraints/server.txt
+COPY pyproject.toml README.md LICENSE ./
 COPY man ./man
 COPY src ./src
-RUN python -m pip --python /opt/askcli/bin/python install --no-cache-dir --no-deps .
+RUN /opt/build/bin/python -m build --wheel --no-isolation --outdir /tmp/wheels \
+    && /opt/build/bin/pip --python /opt/askcli/bin/python install --no-cache-dir --no-index --no-deps /tmp/wheels/*.whl
 
 FROM ${BASE}
 # Made and owned before VOLUME: a new volume takes the owner of the directory that it covers.

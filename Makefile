@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
 
 .venv: pyproject.toml
 	python3 -m venv .venv
@@ -82,6 +82,22 @@ ci: ## What decides whether a change lands
 serve: .venv ## Serve the API on this machine
 	$(BIN)/askcli serve
 
+# BASE=… another base image, PIP_CONF=… a pip.conf of your own, PLATFORM=linux/arm64, BUILDER=buildah
+TAG ?= askcli
+
 .PHONY: image
-image: ## Build the container image
-	docker build -t askcli .
+image: ## Build the container image with docker, podman or buildah: TAG=askcli
+	bash tools/image.sh $(TAG)
+
+.PHONY: constraints
+constraints: .venv ## Renew the versions and hashes that the image and the release are built of
+	bash tools/constraints.sh
+
+.PHONY: audit
+audit: .venv ## Look up known weaknesses of these versions (network)
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip -r deploy/constraints/server.txt
+
+.PHONY: deploy-check
+deploy-check: .venv ## Check what deploys askcli against schemas and linters
+	$(BIN)/pip install -q -e '.[deploy]'
+	bash tools/check_deploy.sh

@@ -1,4 +1,4 @@
-"""The container image: what the Dockerfile and the documented command must have to start at all."""
+"""The container image: what builds it, and what it must have to start at all."""
 
 from __future__ import annotations
 
@@ -39,10 +39,27 @@ def test_the_process_is_a_number_that_owns_its_volume() -> None:
 
 def test_a_mirror_can_build_it_and_code_does_not_reinstall_dependencies() -> None:
     assert "syntax=" not in DOCKERFILE
-    assert DOCKERFILE.index("-r requirements.txt") < DOCKERFILE.index("COPY src")
-    assert "--no-deps ." in DOCKERFILE
+    assert DOCKERFILE.index("-r deploy/constraints/server.txt") < DOCKERFILE.index("COPY src")
+    assert "--no-index --no-deps" in DOCKERFILE
     assert "COPY man" in DOCKERFILE
     assert "--without-pip" in DOCKERFILE
+
+
+def test_whichever_engine_works_builds_the_image(tmp_path: Path) -> None:
+    """docker's client is there without an engine; podman is not there at all."""
+    engines = {"docker": "exit 1", "buildah": 'test "$1" = info || echo "$@"'}
+    for name, script in engines.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "dirname").symlink_to("/usr/bin/dirname")  # and nothing else of this machine
+    command = ["/bin/bash", str(ROOT / "tools/image.sh"), "askcli:1"]
+    variables = {"PATH": str(tmp_path), "BASE": "mirror/python", "PIP_CONF": "/a/b"}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True)
+    options = "--build-arg BASE=mirror/python --secret id=pip.conf,src=/a/b --format docker"
+    assert done.stdout == f"build --tag askcli:1 {options} .\n", done.stderr
+    (tmp_path / "buildah").write_text("#!/bin/sh\nexit 1\n")
+    done = subprocess.run(command, env=variables, capture_output=True, text=True)
+    assert (done.returncode, "none of docker, podman and buildah works" in done.stderr) == (1, True)
 
 
 @contextmanager
