@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.memory import use_memory_for_temporary_files
 from tests.support.people import NewPerson, Person, add_user, logged_in
 from tests.support.processes import ServerProcess
-from tests.support.scheduling import in_order
+from tests.support.scheduling import in_order, modules_after_collection
 from tests.support.secrets import PASSWORD, SECRETS
 from tests.support.servers import serving
 from tests.support.soak import SOAK
@@ -55,7 +56,7 @@ def pytest_collection() -> Generator[None, object, object]:
     try:
         return (yield)
     finally:
-        gc.collect()
+        modules_after_collection.update(sys.modules)
         gc.freeze()
         gc.enable()
 
@@ -114,7 +115,7 @@ def new_database(
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, new_database: NewDatabase) -> str:
     """An empty, migrated database of each kind."""
-    return new_database(request.param, migrated=True)
+    return new_database(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -21,12 +21,25 @@ TOGETHER = (
     "tests/security/test_limits.py",
     "tests/security/test_password_load.py",
     "tests/security/test_registration.py",
-    "tests/unit/test_answer_reader.py",  # loads the SDK
+    "tests/unit/test_normalization.py",  # has a list of all characters
+)
+
+# Files whose tests load the SDK, which takes a second: all run in one process.
+WITH_THE_SDK = (
+    "tests/unit/test_answer_reader.py",
+    "tests/unit/test_event_cost.py",
+    "tests/unit/test_file_limit.py",
+    "tests/unit/test_loading.py",
+    "tests/unit/test_provider_connections.py",
+    "tests/unit/test_provider_floods.py",
+    "tests/unit/test_provider_routes.py",
+    "tests/unit/test_provider_url.py",
 )
 
 # What takes seconds of wall time or CPU, alone or together.
 LONG = (
     *TOGETHER,
+    *WITH_THE_SDK,
     "tests/api/test_schemathesis.py",
     "tests/api/test_search_pages.py",
     "tests/cli/test_fetching.py",
@@ -42,10 +55,14 @@ LONG = (
     "tests/simulation/",
 )
 
+modules_after_collection: set[str] = set()
+
 
 def unit_of(nodeid: str) -> str:
     """Name what a test is run together with, on one kind of database; itself if with nothing."""
     file, _, test = nodeid.partition("::")
+    if file in WITH_THE_SDK:
+        return "with the SDK"
     if file not in TOGETHER:
         return nodeid
     return f"{file} on {'PostgreSQL' if '[postgres' in test else 'SQLite'}"

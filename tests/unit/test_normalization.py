@@ -10,25 +10,31 @@ import pytest
 
 from askcli import normalization
 
-CHARACTERS = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
+
+@pytest.fixture(scope="module")
+def characters() -> list[str]:
+    """All of them: a million objects, which no other test needs."""
+    return [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
 
 
-def test_what_is_joined_with_the_character_before_it_is_known() -> None:
-    decomposed = [unicodedata.normalize("NFD", char) for char in CHARACTERS]
+def test_what_is_joined_with_the_character_before_it_is_known(characters: list[str]) -> None:
+    decomposed = [unicodedata.normalize("NFD", char) for char in characters]
     joined = {char for text in decomposed for char in text[1:]}
-    moved = {char for char in CHARACTERS if unicodedata.combining(char)}
-    starts = {unicodedata.normalize("NFD", char)[0] for char in CHARACTERS}
+    moved = {char for char in characters if unicodedata.combining(char)}
+    starts = {unicodedata.normalize("NFD", char)[0] for char in characters}
     assert {char for char in joined | moved if not normalization._may_be_joined(char)} == set()
     assert any(not normalization._may_be_joined(char) for char in starts)
 
 
-def test_pieces_are_normalized_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_are_normalized_as_the_whole(
+    characters: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(normalization, "PIECE_CHARACTERS", 3)
     random = Random(7)
-    special = [char for char in CHARACTERS if unicodedata.decomposition(char)] + list("aeo \n가")
-    marks = [char for char in CHARACTERS if normalization._may_be_joined(char)]
+    special = [char for char in characters if unicodedata.decomposition(char)] + list("aeo \n가")
+    marks = [char for char in characters if normalization._may_be_joined(char)]
     for _ in range(3000):
-        kinds = (random.choice((special, marks, CHARACTERS)) for _ in range(20))
+        kinds = (random.choice((special, marks, characters)) for _ in range(20))
         text = "".join(random.choice(kind) for kind in kinds)
         assert normalization.composed(text) == unicodedata.normalize("NFC", text)
 

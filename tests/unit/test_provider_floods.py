@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import pytest
 
 from askcli.answerers.base import Finish
 from askcli.answerers.messages_api.bounded import PART_BYTES
-from askcli.answerers.messages_api.connections import (
-    MAX_OVERHEAD_BYTES,
-    MAX_PROVISIONAL_RESPONSES,
-    BoundedHandler,
-)
 from askcli.answerers.messages_api.message_events import MessageEvents
 from tests.support.fake_anthropic import Reply, encoded, events_of
 from tests.support.raw_provider import (
@@ -27,6 +22,9 @@ from tests.support.raw_provider import (
     client_of,
 )
 
+if TYPE_CHECKING:
+    from tests.support.counting_handler import Counting
+
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 PROVISIONAL = b"HTTP/1.1 102 \r\n\r\n"
 RESPONSE = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
@@ -34,24 +32,17 @@ FIELDS = b"x: %s\r\n" % (b"y" * 1_000)
 DELTA = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": ""}}
 
 
-class Counting(BoundedHandler):
-    """A connection that waits for a response, and counts what is taken."""
+@pytest.fixture(scope="module")
+def connections() -> Any:
+    """The module under test, which loads the SDK: that takes each process a second."""
+    from askcli.answerers.messages_api import connections
 
-    parsed = 0
-    taken = 0  # bytes of the reads before the connection was closed
-
-    def data_received(self, data: bytes) -> None:
-        if self.exception() is None:
-            self.taken += len(data)
-        super().data_received(data)
-
-    def feed_data(self, data: Any, size: int = 0) -> None:
-        self.parsed += 1
-        super().feed_data(data, size)
+    return connections
 
 
 def received(reads: Iterable[bytes]) -> Counting:
     """A connection after these reads; an empty one is the next request."""
+    from tests.support.counting_handler import Counting
 
     async def receive() -> Counting:
         handler = Counting(asyncio.get_running_loop())
@@ -70,12 +61,17 @@ def received(reads: Iterable[bytes]) -> Counting:
 
 
 @pytest.mark.parametrize("is_one_read", [True, False])
-def test_a_few_provisional_responses_may_come_before_a_response(is_one_read: bool) -> None:
+def test_a_few_provisional_responses_may_come_before_a_response(
+    connections: Any, is_one_read: bool
+) -> None:
     def after(count: int) -> Counting:
         reads = [*[PROVISIONAL] * count, RESPONSE]
         return received([b"".join(reads)] if is_one_read else reads)
 
-    few, many = after(MAX_PROVISIONAL_RESPONSES), after(MAX_PROVISIONAL_RESPONSES + 1)
+    few, many = (
+        after(connections.MAX_PROVISIONAL_RESPONSES),
+        after(connections.MAX_PROVISIONAL_RESPONSES + 1),
+    )
     assert (len(few), few.exception()) == (1, None)
     assert (len(many), many.exception() is None) == (0, False)
 
@@ -86,12 +82,12 @@ def test_no_read_is_parsed_much_further_than_to_what_is_refused() -> None:
     assert len(handler) == 0
 
 
-def test_what_comes_before_a_response_is_bounded() -> None:
+def test_what_comes_before_a_response_is_bounded(connections: Any) -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n"
     few = received([head + FIELDS * 10 + b"\r\n"])
     assert (len(few), few.exception()) == (1, None)
     for data in (
-        head + FIELDS * (MAX_OVERHEAD_BYTES // len(FIELDS)),
+        head + FIELDS * (connections.MAX_OVERHEAD_BYTES // len(FIELDS)),
         PROVISIONAL[:-2] + FIELDS * 70,
     ):
         assert received([data, b"y" * PART_BYTES]).exception()
@@ -116,13 +112,13 @@ def test_a_response_that_was_not_asked_for_closes_its_connection() -> None:
     ids=["an extension", "zeros", "extensions", "extensions after content", "empty lines"],
 )
 def test_what_comes_besides_content_is_bounded(
-    beginning: bytes, part: bytes, read_bytes: int
+    connections: Any, beginning: bytes, part: bytes, read_bytes: int
 ) -> None:
-    flood = beginning + part * (4 * MAX_OVERHEAD_BYTES // len(part))
+    flood = beginning + part * (4 * connections.MAX_OVERHEAD_BYTES // len(part))
     reads = [flood[i : i + read_bytes] for i in range(0, len(flood), read_bytes)]
     handler = received(reads)
     assert handler.exception()
-    assert handler.taken <= len(beginning) + 1.5 * MAX_OVERHEAD_BYTES + read_bytes
+    assert handler.taken <= len(beginning) + 1.5 * connections.MAX_OVERHEAD_BYTES + read_bytes
 
 
 def test_each_response_is_counted_by_itself() -> None:
@@ -132,10 +128,10 @@ def test_each_response_is_counted_by_itself() -> None:
 
 
 @pytest.mark.parametrize("size", [b"1", b"00000001", b"1;name=value"])
-def test_an_answer_in_the_smallest_chunks_is_an_answer(size: bytes) -> None:
+def test_an_answer_in_the_smallest_chunks_is_an_answer(connections: Any, size: bytes) -> None:
     flood = [*map(encoded, EVENTS[:2]), encoded(DELTA) * 1_000, *map(encoded, EVENTS[2:])]
     chunks = [size + b"\r\n%c\r\n" % byte for byte in b"".join(flood)]
-    assert sum(map(len, chunks)) > 8 * MAX_OVERHEAD_BYTES
+    assert sum(map(len, chunks)) > 8 * connections.MAX_OVERHEAD_BYTES
     answers_twice_on_one_connection(HEAD + b"".join(chunks) + chunk(b""))
 
 
