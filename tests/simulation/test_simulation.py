@@ -34,18 +34,14 @@ def test_a_night_that_has_failed_once_fails_no_more(name: str) -> None:
     assert not result.wrong, f"python -m tests.simulation --plan tests/simulation/failed/{name}"
 
 
-def story_of(seed: int, hash_seed: str) -> str:
-    """The story of a night in a process of its own."""
-    command = [sys.executable, "-m", "tests.simulation", str(seed)]
-    variables = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, check=False)
-    return done.stdout.decode()
-
-
 def test_a_seed_is_the_same_night_in_every_process() -> None:
-    first = story_of(15, "1")
-    assert "the night is over" in first
-    assert story_of(15, "2") == first
+    story = "\n".join(night.run(draw(15)).story)
+    assert "the night is over" in story
+    command = [sys.executable, "-m", "tests.simulation", "15"]
+    hash_seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
+    variables = {**os.environ, "PYTHONHASHSEED": hash_seed}  # another order of sets
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, check=False)
+    assert done.stdout.decode().startswith(f"{story}\nthe plan: ")
 
 
 def test_a_plan_can_be_written_down() -> None:
