@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support import plain_http
+from tests.support.cli import NewCli
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson
-from tests.support.processes import ASKCLI, WithoutRights, environment
 from tests.support.secrets import PASSWORD, SECRET
-from tests.support.servers import server_settings, serving
+from tests.support.servers import customized, serving
 from tests.support.waiting import eventually
 
 
@@ -44,17 +42,21 @@ def log_of(url: str) -> list[Path]:
     return [Path(url.removeprefix("sqlite:///") + end) for end in ("-wal", "-shm")]
 
 
-needs_setpriv = pytest.mark.skipif(
-    os.getuid() == 0 and not shutil.which("setpriv"), reason="needs setpriv"
-)
+# A process that may do what an ordinary user may, if the tests are root's.
+WITHOUT_RIGHTS = """
+import ctypes, os
+
+if os.getuid() == 0:
+    header, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    assert ctypes.CDLL(None).capset(header, none) == 0
+"""
 
 
-@needs_setpriv
 @pytest.mark.parametrize("owner", ["own", "other"])
 def test_a_log_that_cannot_be_written_is_mended_or_named(
-    new_database: NewDatabase, tmp_path: Path, owner: str
+    new_database: NewDatabase, new_cli: NewCli, tmp_path: Path, owner: str
 ) -> None:
-    url = new_database("sqlite", migrated=True)
+    url = new_database("sqlite")
     wal, shm = log_of(url)
     for file in (wal, shm):
         file.touch(mode=0o400)
@@ -63,30 +65,23 @@ def test_a_log_that_cannot_be_written_is_mended_or_named(
             pytest.skip("needs root, to make a file of another user")
         os.chown(wal, 1, -1)
         os.chown(shm, 1, -1)
-    command = subprocess.run(
-        [*WithoutRights.prefix, ASKCLI, "migrate"],
-        env=environment(tmp_path, DB_CONN_STRING=url, JWT_SECRET=SECRET),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    more = customized(tmp_path, WITHOUT_RIGHTS)
+    done = new_cli(DB_CONN_STRING=url, JWT_SECRET=SECRET, **more)("migrate")
     if owner == "own":
-        assert command.returncode == 0, command.stderr
+        assert done.code == 0, done
     else:
-        assert command.returncode == 1
-        assert f"{wal.name} and {shm.name} are read-only" in command.stderr
+        assert done.code == 1
+        assert f"{wal.name} and {shm.name} are read-only" in done.err
 
 
-@needs_setpriv
 def test_a_server_writes_again_once_its_file_may_be_written(
     new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
 ) -> None:
     """Also where SQLite has opened the files of its log as files to be read."""
-    url = new_database("sqlite", migrated=True)
+    url = new_database("sqlite")
     database = Path(url.removeprefix("sqlite:///"))
     database.chmod(0o400)
-    server = WithoutRights(tmp_path, **server_settings(fake, url))
+    server = serving(tmp_path, fake, url, **customized(tmp_path, WITHOUT_RIGHTS))
     with plain_http.client(server.url) as http:
         body = {"name": "A", "email": "a@example.org", "password": PASSWORD}
         assert http.post("/api/users", json=body).status_code == 503

@@ -57,7 +57,6 @@ class ServerProcess:
     """
 
     fresh = False
-    prefix: Sequence[str] = ()  # of the command
 
     def __init__(self, home: Path, *flags: str, **settings: str) -> None:
         self.log: list[str] = []
@@ -66,7 +65,7 @@ class ServerProcess:
         self._home, self._settings = home, settings
         self._listens = threading.Event()
         variables = environment(home, **settings)
-        arguments = [*self.prefix, ASKCLI, "serve", "--port", "0", *flags]
+        arguments = [ASKCLI, "serve", "--port", "0", *flags]
         start = _fresh if self.fresh or not can_fork(variables) else _forked
         self._process = start(arguments, variables, home)
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -120,12 +119,6 @@ class FreshServer(ServerProcess):
     """A server started as a host starts it, which also hashes passwords at their real cost."""
 
     fresh = True
-
-
-class WithoutRights(FreshServer):
-    """A server that may do what an ordinary user may, if the tests are root's."""
-
-    prefix = ("setpriv", "--bounding-set=-all", "--inh-caps=-all") if os.getuid() == 0 else ()
 
 
 def _fresh(
