@@ -55,7 +55,7 @@ def pages_of(person: Person, **params: str) -> tuple[list[int], list[str]]:
 
 def test_sqlite_reads_the_texts_of_a_page_and_no_others(new_database: NewDatabase) -> None:
     """Neither to choose those of a page nor to choose those to delete."""
-    database = Database(new_database("sqlite", migrated=True))
+    database = Database(new_database("sqlite"))
     with database.transaction() as connection:
         user_id = new_user(connection, "a@example.org")
         for number in range(6):
@@ -80,7 +80,7 @@ def test_sizes_of_questions_asked_before_are_known(new_database: NewDatabase) ->
     """And follow what is asked, answered and deleted after it, also on an older version again."""
     from alembic import command
 
-    database = Database(new_database("sqlite", migrated=True))
+    database = Database(new_database("sqlite"))
     with database.transaction() as connection:
         user_id = new_user(connection, "a@example.org")
         command.downgrade(migrations.config(connection), "0010")

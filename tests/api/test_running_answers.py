@@ -58,7 +58,7 @@ def text_of(http: httpx2.Client, marker: str, text: str) -> dict[str, Any] | Non
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_a_page_counts_the_text_so_far(new_database: NewDatabase, kind: str) -> None:
-    database = Database(new_database(kind, migrated=True))
+    database = Database(new_database(kind))
     with database.transaction() as connection:
         user_id = new_user(connection, "a@example.org")
         ids = [UUID(store_question(connection, str(user_id), "", "é")) for _ in range(3)]

@@ -31,7 +31,7 @@ def test_the_api_does_what_its_document_says(
     kind: str, new_database: NewDatabase, fake: FakeAnthropic, tmp_path: Path
 ) -> None:
     """All checks, logged in; the seed fixed, so that it is the same each time."""
-    server = serving(tmp_path, fake, new_database(kind, migrated=True))
+    server = serving(tmp_path, fake, new_database(kind))
     environment = os.environ | {
         "API_URL": server.url,
         "EMAIL": add_user(server),

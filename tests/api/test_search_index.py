@@ -61,7 +61,7 @@ def test_what_was_stored_before_the_index_is_found(new_database: NewDatabase) ->
     from alembic import command
 
     for kind in ("sqlite", "postgres"):
-        database = Database(new_database(kind))
+        database = Database(new_database(kind, migrated=False))
         with database.transaction() as connection:
             command.upgrade(migrations.config(connection), "0002")
             user_id = new_id()
@@ -96,7 +96,7 @@ def test_an_index_of_an_older_version_is_made_anew(new_database: NewDatabase) ->
     """And with it what an older version needs to find the same questions again."""
     from alembic import command
 
-    database = Database(new_database("sqlite", migrated=True))
+    database = Database(new_database("sqlite"))
     with database.transaction() as connection:
         people = [new_user(connection, f"{name}@example.org") for name in "ab"]
         ids = [store_question(connection, str(person), "a quagga", "") for person in people]
@@ -119,7 +119,7 @@ def test_an_index_of_an_older_version_is_made_anew(new_database: NewDatabase) ->
 def test_an_older_index_of_postgresql_gets_words_at_once(new_database: NewDatabase) -> None:
     from alembic import command
 
-    database = Database(new_database("postgres", migrated=True))
+    database = Database(new_database("postgres"))
     options = "SELECT reloptions FROM pg_class WHERE relname = 'ix_question_words_words'"
     with database.transaction() as connection:
         command.downgrade(migrations.config(connection), "0009")
@@ -132,7 +132,7 @@ def test_an_older_index_of_postgresql_gets_words_at_once(new_database: NewDataba
 def test_the_vocabulary_of_an_older_version_goes_and_comes_back(new_database: NewDatabase) -> None:
     from alembic import command
 
-    database = Database(new_database("sqlite", migrated=True))
+    database = Database(new_database("sqlite"))
     vocabulary = "SELECT name FROM sqlite_master WHERE name LIKE '%vocabulary%'"
     with database.transaction() as connection:
         person = new_user(connection, "a@example.org")
@@ -154,7 +154,7 @@ def test_an_older_index_of_postgresql_gets_the_words_of_each_user_apart(
 ) -> None:
     from alembic import command
 
-    database = Database(new_database("postgres", migrated=True))
+    database = Database(new_database("postgres"))
     definition = "SELECT pg_get_indexdef('ix_question_words_words'::regclass)"
     keys = "SELECT count(*) FROM pg_proc WHERE proname = 'question_keys'"
     with database.transaction() as connection:

@@ -75,7 +75,7 @@ def searcher(
     monkeypatch.setattr(postgresql_find, "SAMPLE", 10)
     monkeypatch.setattr(postgresql_find, "COMMON", 3)
     monkeypatch.setattr(postgresql_find, "MOST_BY_INDEX", 40)
-    database = Database(new_database(request.param, migrated=True))
+    database = Database(new_database(request.param))
     with database.transaction() as connection:
         other = Searcher(connection, new_user(connection, "other@example.org"))
         person = Searcher(connection, new_user(connection, "searcher@example.org"))

@@ -53,7 +53,7 @@ def test_the_work_says_nothing_about_what_others_have_asked(
     new_database: NewDatabase, kind: str
 ) -> None:
     """Only the user's own words are looked at, so no time depends on those of others."""
-    database = Database(new_database(kind, migrated=True))
+    database = Database(new_database(kind))
     chance = random.Random(0)
     with database.transaction() as connection:
         mine, theirs = (new_user(connection, f"{name}@example.org") for name in "ab")
@@ -75,7 +75,7 @@ def test_the_work_says_nothing_about_how_many_others_have_the_words(
     new_database: NewDatabase,
 ) -> None:
     """On PostgreSQL: so many rows that the lists of their words in an index have many pages."""
-    database = Database(new_database("postgres", migrated=True))
+    database = Database(new_database("postgres"))
     words = [f"word{number}" for number in range(40)]
     queries = (words[0], " ".join(words[0] for _ in range(40)), " ".join(words), "word0 wor*")
     with database.transaction("BEGIN") as connection:
@@ -95,7 +95,7 @@ def test_the_work_says_nothing_about_how_much_others_have_asked_since(
     new_database: NewDatabase,
 ) -> None:
     """On PostgreSQL: a user with most of all questions, which its planner may read by their ids."""
-    database = Database(new_database("postgres", migrated=True))
+    database = Database(new_database("postgres"))
     with database.transaction("BEGIN") as connection:
         mine, theirs = (new_user(connection, f"{name}@example.org") for name in "ab")
         copy_question(connection, mine, "about abacus", 1)
@@ -115,7 +115,7 @@ def test_the_index_of_postgresql_has_the_words_of_each_user_apart(
     new_database: NewDatabase,
 ) -> None:
     """Each key begins with its owner, and a search names only such keys."""
-    database = Database(new_database("postgres", migrated=True))
+    database = Database(new_database("postgres"))
     with database.transaction("BEGIN") as connection:
         users = [new_user(connection, f"{name}@example.org") for name in "ab"]
         for user_id in users:
@@ -148,7 +148,7 @@ def test_the_work_says_nothing_about_what_others_have_deleted(
     new_database: NewDatabase, kind: str
 ) -> None:
     """Neither of users whose words are before one's own in the index, nor of those after."""
-    database = Database(new_database(kind, migrated=True))
+    database = Database(new_database(kind))
     chance = random.Random(0)
     with database.transaction() as connection:
         users = [new_user(connection, f"{name}@example.org") for name in "abc"]

@@ -45,7 +45,7 @@ def test_many_rows_killed_three_times(
     if kind == "sqlite":
         server = request.getfixturevalue("sqlite_server")
     else:
-        url = request.getfixturevalue("new_database")(kind, migrated=True)
+        url = request.getfixturevalue("new_database")(kind)
         server = serving(request.getfixturevalue("tmp_path"), fake, url)
     cli = logged_in(new_cli(server), server)
     marker = uuid4().hex

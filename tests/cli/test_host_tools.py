@@ -207,7 +207,7 @@ def test_what_has_had_its_days_is_forgotten(
 def test_the_hosts_commands_need_a_database_that_is_ready(
     new_database: NewDatabase, new_cli: NewCli, tmp_path: Path
 ) -> None:
-    behind = new_cli(DB_CONN_STRING=new_database("postgres"))("users", "list")
+    behind = new_cli(DB_CONN_STRING=new_database("postgres", migrated=False))("users", "list")
     assert (behind.code, "askcli migrate" in behind.err) == (2, True)
     nowhere = new_cli(DB_CONN_STRING="postgresql://u:sesame@127.0.0.1:1/x")("users", "list")
     assert (nowhere.code, "sesame" in nowhere.err) == (1, False)
@@ -243,7 +243,7 @@ def test_a_database_of_a_newer_askcli_is_named_as_such(
     new_database: NewDatabase, new_cli: NewCli, fake: FakeAnthropic, tmp_path: Path, kind: str
 ) -> None:
     """By a server that runs, by its status, and by everything that would begin to use it."""
-    url = new_database(kind, migrated=True)
+    url = new_database(kind)
     server = serving(tmp_path, fake, url, ASKCLI_ANSWERER="scripted")
     database = Database(url)
     with database.transaction() as connection:

@@ -255,7 +255,7 @@ def test_a_foreign_driver_is_refused(new_cli: NewCli, url: str) -> None:
 def test_a_newer_database_is_told(new_database: NewDatabase, new_cli: NewCli) -> None:
     import sqlalchemy
 
-    url = new_database("sqlite")
+    url = new_database("sqlite", migrated=False)
     cli = new_cli(ASKCLI_ANSWERER="scripted", DB_CONN_STRING=url)
     assert cli("migrate").code == 0
     engine = sqlalchemy.create_engine(url)

@@ -16,7 +16,7 @@ from tests.support import plain_http
 from tests.support.cli import NewCli
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
-from tests.support.processes import FreshServer, ServerProcess
+from tests.support.processes import ServerProcess
 from tests.support.secrets import SECRET
 from tests.support.servers import serving
 
@@ -75,10 +75,10 @@ def test_a_file_of_certificates_that_is_none_is_told_to_the_host(
         assert "SSL_CERT_FILE: /" in done.err
 
 
-def test_postgresql_is_migrated_by_its_host(
+def test_postgresql_migrated_by_its_host(
     new_database: NewDatabase, new_cli: NewCli, fake: FakeAnthropic
 ) -> None:
-    url = new_database("postgres")
+    url = new_database("postgres", migrated=False)
     cli = new_cli(ASKCLI_ANSWERER="scripted", JWT_SECRET=SECRET, DB_CONN_STRING=url)
     done = cli("serve", "--port", "0")
     assert done.code == 2
@@ -106,8 +106,8 @@ def test_a_short_secret_is_refused(new_cli: NewCli) -> None:
 
 def test_without_a_secret_one_is_made_kept_and_told(tmp_path: Path) -> None:
     secrets = []
-    for kind in (FreshServer, ServerProcess):
-        server = kind(tmp_path, ASKCLI_ANSWERER="scripted")
+    for _ in range(2):
+        server = ServerProcess(tmp_path, ASKCLI_ANSWERER="scripted")
         assert server.stop() == 0
         secret_file = tmp_path / ".local/share/askcli/jwt_secret"
         assert stat.S_IMODE(secret_file.stat().st_mode) == 0o600
@@ -145,7 +145,7 @@ def test_the_migrations_make_the_tables(new_database: NewDatabase, kind: str) ->
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
-    database = Database(new_database(kind))
+    database = Database(new_database(kind, migrated=False))
     newest = ScriptDirectory.from_config(migrations.config()).get_current_head()
     assert migrations.upgrade(database) == (None, migrations.HEAD) == (None, newest)
     with database.engine.connect() as connection:

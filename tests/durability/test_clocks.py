@@ -14,7 +14,7 @@ from askcli.services.clock import new_id
 from askcli.store.database import Database
 from askcli.store.tables import audit, sessions
 from tests.support import plain_http
-from tests.support.databases import NewDatabase, database_of, migrated
+from tests.support.databases import NewDatabase, database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.limits import login
 from tests.support.people import NewPerson, add_user
@@ -49,7 +49,7 @@ clock.datetime = jwt.api_jwt.datetime = Datetime
 
 @pytest.fixture
 def url(new_database: NewDatabase) -> str:
-    return migrated(new_database("postgres"))
+    return new_database("postgres")
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ on_each_way = pytest.mark.parametrize("through", [direct, pgbouncer])
 
 def with_defaults(new_database: NewDatabase, **defaults: str) -> str:
     """A database with settings of its own."""
-    url = new_database("postgres", migrated=True)
+    url = new_database("postgres")
     for name, value in defaults.items():
         execute(url, f"ALTER DATABASE {urlsplit(url).path[1:]} SET {name} TO '{value}'")
     return url

@@ -30,7 +30,7 @@ def terminate_others(url: str) -> None:
 
 def test_a_unit_runs_again_on_a_new_connection(new_database: NewDatabase) -> None:
     async def scenario() -> None:
-        url = new_database("postgres", migrated=True)
+        url = new_database("postgres")
         database, runs = Database(url), list[str]()
 
         def work(connection: Connection) -> int:
@@ -51,7 +51,7 @@ def test_what_may_be_done_is_not_done_again(new_database: NewDatabase) -> None:
     """Where the connection breaks as the unit commits."""
 
     async def scenario() -> None:
-        url = new_database("postgres", migrated=True)
+        url = new_database("postgres")
         database, runs = Database(url), list[str]()
 
         def work(connection: Connection) -> None:
@@ -74,7 +74,7 @@ def test_a_statement_of_the_driver_finds_all_connections_dead_at_once(
     """And not one after the other, of which the second would fail the unit."""
 
     async def scenario() -> None:
-        url = new_database("postgres", migrated=True)
+        url = new_database("postgres")
         database, runs = Database(url), list[str]()
         prepared = Prepared(lambda _: select(users.c.id))
 

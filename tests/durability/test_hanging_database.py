@@ -241,7 +241,7 @@ def _log_in(person: Person) -> httpx2.Response:
 def postgres_server(
     new_database: NewDatabase, fake: FakeAnthropic, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
-    url = new_database("postgres", migrated=True)
+    url = new_database("postgres")
     server = serving(tmp_path_factory.mktemp("server"), fake, url)
     yield server
     assert server.stop() == 0

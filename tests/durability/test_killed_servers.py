@@ -25,7 +25,7 @@ from tests.support.waiting import eventually
 def test_a_killed_server_loses_no_question(
     new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path, kind: str
 ) -> None:
-    url = new_database(kind, migrated=True)
+    url = new_database(kind)
     more = {"ASKCLI_ORPHAN_SECONDS": "2"}
     server = serving(tmp_path, fake, url, **more)
     person = new_person(server)

@@ -66,7 +66,7 @@ def test_who_waits_in_line_is_refused_after_the_time_of_a_unit(
     new_database: NewDatabase, kind: str, path: str, name: str
 ) -> None:
     async def scenario() -> None:
-        async with somebody(new_database(kind, migrated=True)) as (services, client):
+        async with somebody(new_database(kind)) as (services, client):
             services.database.unit_seconds = 0.5
             with taken(queue := getattr(services.history, name)):
                 async with asyncio.timeout(PATIENCE_SECONDS):
@@ -86,7 +86,7 @@ def test_a_session_that_ends_while_it_waits_in_line_gets_no_page(
     new_database: NewDatabase, kind: str, path: str, name: str
 ) -> None:
     async def scenario() -> None:
-        async with somebody(new_database(kind, migrated=True)) as (services, client):
+        async with somebody(new_database(kind)) as (services, client):
             services.database.unit_seconds = PATIENCE_SECONDS
             with taken(queue := getattr(services.history, name)):
                 noting(queue, is_waiting := asyncio.Event())
@@ -106,7 +106,7 @@ def test_a_unit_has_what_its_line_has_left_of_its_time(
     monkeypatch.setattr(database, "GRACE_SECONDS", 0.05)
 
     async def scenario() -> None:
-        async with services_on(new_database(kind, migrated=True)) as services:
+        async with services_on(new_database(kind)) as services:
             store, go_on = services.database, threading.Event()
             store.unit_seconds = 10 * PATIENCE_SECONDS
             assert await _seconds_of_a_read(store) > PATIENCE_SECONDS

@@ -44,7 +44,7 @@ def person(
     tmp_path: Path,
 ) -> Iterator[Person]:
     """A user of a server whose PostgreSQL is behind the proxy."""
-    database = urlsplit(new_database("postgres", migrated=True)).path
+    database = urlsplit(new_database("postgres")).path
     url = f"postgresql://postgres@{urlsplit(proxy.url).netloc}{database}"
     server = serving(tmp_path, fake, url)
     yield new_person(server)
@@ -77,7 +77,7 @@ def test_a_commit_that_comes_late_is_waited_for(
     proxy: Proxy, new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     monkeypatch.setattr(answer_log, "TICK_SECONDS", 0.01)
-    url = new_database("postgres", migrated=True)
+    url = new_database("postgres")
     key = None if "without" in end else uuid4().hex
 
     async def scenario() -> None:

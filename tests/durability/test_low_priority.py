@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import plain_http
-from tests.support.databases import migrated
+from tests.support.databases import migrated_file
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import ServerProcess
 from tests.support.secrets import PASSWORD
@@ -51,7 +51,7 @@ asyncio.run(main())
 def test_people_log_in_where_priorities_cannot_be_set(
     fake: FakeAnthropic, tmp_path: Path, code: str
 ) -> None:
-    url = migrated(f"sqlite:///{tmp_path / 'askcli.db'}")
+    url = migrated_file(tmp_path / "askcli.db")
     settings = server_settings(fake, url) | customized(tmp_path, code)
     server = ServerProcess(tmp_path, **settings)
     with plain_http.client(server.url) as http:

@@ -56,7 +56,7 @@ def new_replica(
     new_database: NewDatabase, fake: FakeAnthropic, tmp_path: Path
 ) -> Iterator[NewReplica]:
     """Starts servers on one PostgreSQL, each with code that it runs first."""
-    with replicas(new_database("postgres", migrated=True), fake, tmp_path) as start:
+    with replicas(new_database("postgres"), fake, tmp_path) as start:
         yield start
 
 

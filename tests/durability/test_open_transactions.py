@@ -24,7 +24,7 @@ IDLE_MILLISECONDS = 100
 def url(new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of a PostgreSQL; open transactions may be idle for a short time."""
     monkeypatch.setitem(engines.TIMEOUTS, "idle_in_transaction_session_timeout", IDLE_MILLISECONDS)
-    return new_database("postgres", migrated=True)
+    return new_database("postgres")
 
 
 @contextmanager

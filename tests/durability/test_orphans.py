@@ -33,7 +33,7 @@ TIMEOUT = 1.6
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, new_database: NewDatabase) -> str:
-    return new_database(request.param, migrated=True)
+    return new_database(request.param)
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def test_answers_whose_heartbeats_could_not_be_written_are_no_orphans(
     new_database: NewDatabase, table: str
 ) -> None:
     """The processes of both wait for the same lock, and the check may get it first."""
-    url = new_database("postgres" if table else "sqlite", migrated=True)
+    url = new_database("postgres" if table else "sqlite")
 
     async def scenario() -> None:
         async with silent_question(url, timeout=TIMEOUT) as silent:
@@ -82,7 +82,7 @@ def test_a_check_while_no_heartbeat_can_be_written_lets_all_begin_anew(
     new_database: NewDatabase, table: str
 ) -> None:
     """Also where it ends none: the next one may come before the heartbeats that were held up."""
-    url = new_database("postgres" if table else "sqlite", migrated=True)
+    url = new_database("postgres" if table else "sqlite")
 
     async def scenario() -> None:
         async with silent_question(url, timeout=TIMEOUT) as silent:
@@ -108,7 +108,7 @@ def test_a_locked_row_is_no_orphan_and_holds_up_no_other(
 ) -> None:
     """A process that lives cannot write its heartbeat either while its row is locked."""
     monkeypatch.setattr(database_module, "UNIT_SECONDS", {"postgresql": 0.5})
-    url = new_database("postgres", migrated=True)
+    url = new_database("postgres")
     interrupt, tried = orphans_module.interrupt, list[UUID]()
 
     def noted(connection: Connection, row: RowMapping, *more: Any) -> bool:

@@ -40,7 +40,7 @@ def test_where_no_notifications_arrive_there_is_polling(
     which: str,
 ) -> None:
     codes = [NO_NOTIFICATIONS if which in (name, "both") else "" for name in ("owner", "follower")]
-    with replicas(new_database("postgres", migrated=True), fake, tmp_path) as new_replica:
+    with replicas(new_database("postgres"), fake, tmp_path) as new_replica:
         servers = [new_replica(code) for code in codes]
         check_that_answers_are_followed(servers, new_person, fake)
         for server, code in zip(servers, codes, strict=True):
@@ -75,7 +75,7 @@ def test_replicas_work_through_a_real_pooler_of_transactions(
     new_database: NewDatabase, new_person: NewPerson, fake: FakeAnthropic, tmp_path: Path
 ) -> None:
     with (
-        pgbouncer(new_database("postgres", migrated=True)) as url,
+        pgbouncer(new_database("postgres")) as url,
         replicas(url, fake, tmp_path) as new_replica,
     ):
         servers = [new_replica(), new_replica()]

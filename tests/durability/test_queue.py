@@ -36,7 +36,7 @@ def test_what_waited_when_its_server_ended_costs_nothing_and_is_asked_under_its_
 ) -> None:
     settings = {"MAX_RUNNING": "1", "ORPHAN_SECONDS": "2", "DRAIN_SECONDS": "0"}
     more = {f"ASKCLI_{name}": value for name, value in settings.items()}
-    server = serving(tmp_path, fake, new_database(kind, migrated=True), **more)
+    server = serving(tmp_path, fake, new_database(kind), **more)
     person = new_person(server)
     sent, waiting = Seen(f"{uuid4().hex} sent"), Seen(f"{uuid4().hex} waiting")
     reply = fake.on(sent.key, "begun", " and ended", hold_after=1)
@@ -81,7 +81,7 @@ def test_what_was_not_sent_while_the_sdk_was_loading_costs_nothing(
 ) -> None:
     more = customized(tmp_path, SLOW_SDK) | {"ASKCLI_ORPHAN_SECONDS": "2"}
     (slow := tmp_path / "slow").touch()
-    server = serving(tmp_path, fake, new_database(kind, migrated=True), **more)
+    server = serving(tmp_path, fake, new_database(kind), **more)
     person, asked = new_person(server), Seen(uuid4().hex)
     with ThreadPoolExecutor(1) as pool:
         pool.submit(ask_until_cut, person, server, asked)

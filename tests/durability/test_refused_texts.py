@@ -51,7 +51,7 @@ def refusing(
     request: pytest.FixtureRequest, new_database: NewDatabase, fake: FakeAnthropic, tmp_path: Path
 ) -> Iterator[ServerProcess]:
     """A server whose database refuses them."""
-    process = serving(tmp_path, fake, new_database(request.param, migrated=True))
+    process = serving(tmp_path, fake, new_database(request.param))
     with database_of(process) as connection:
         refuse(connection)
     yield process
@@ -106,7 +106,7 @@ def test_an_answer_that_was_cancelled_and_whose_text_is_refused_is_settled(
     new_database: NewDatabase, kind: str
 ) -> None:
     async def scenario() -> None:
-        async with silent_question(new_database(kind, migrated=True)) as silent:
+        async with silent_question(new_database(kind)) as silent:
             await silent.database.write(refuse)
             run = await run_of(silent)
             await silent.services.questions.cancel(silent.user_id, silent.question_id)

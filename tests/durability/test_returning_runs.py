@@ -34,7 +34,7 @@ def test_a_run_that_was_ended_elsewhere_keeps_its_text_and_its_exact_cost(
     new_database: NewDatabase, kind: str, status: str
 ) -> None:
     async def scenario() -> None:
-        async with silent_question(new_database(kind, migrated=True)) as silent:
+        async with silent_question(new_database(kind)) as silent:
             run = await run_of(silent)
             if status == "cancelled":
                 await silent.services.questions.cancel(silent.user_id, silent.question_id)
@@ -61,7 +61,7 @@ def test_what_was_assumed_of_a_run_is_never_exceeded_nor_its_text_replaced(
     new_database: NewDatabase, kind: str
 ) -> None:
     async def scenario() -> None:
-        async with interrupted_question(new_database(kind, migrated=True)) as (silent, run):
+        async with interrupted_question(new_database(kind)) as (silent, run):
             most = Finish("end_turn", "scripted", 11, 10 * REQUEST.max_tokens)
             await end(silent, run, "another text", finish=most)
             assert (await row_of(silent))["answer"] == "begun"
@@ -74,7 +74,7 @@ def test_a_run_that_costs_nothing_is_settled_at_nothing(
     new_database: NewDatabase, kind: str
 ) -> None:
     async def scenario() -> None:
-        async with interrupted_question(new_database(kind, migrated=True)) as (silent, run):
+        async with interrupted_question(new_database(kind)) as (silent, run):
             await end(silent, run, "begun", begin=None, finish=None, is_billable=False)
             assert await charged(silent) == (0, 0)
 
@@ -85,7 +85,7 @@ def test_a_run_corrects_nothing_of_a_question_that_was_started_again(
     new_database: NewDatabase, kind: str
 ) -> None:
     async def scenario() -> None:
-        async with interrupted_question(new_database(kind, migrated=True)) as (silent, run):
+        async with interrupted_question(new_database(kind)) as (silent, run):
             again = update(tables.questions).values(run_id=new_id())
             await silent.database.write(lambda connection: connection.execute(again).rowcount)
             await end(silent, run, "begun and ended")

@@ -98,7 +98,7 @@ def test_an_answer_that_was_found_interrupted_stays_so(
 def test_a_stopped_process_that_comes_back_keeps_what_its_asker_was_shown(
     new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path, kind: str
 ) -> None:
-    url, random = new_database(kind, migrated=True), seeded()
+    url, random = new_database(kind), seeded()
     servers = [
         serving(tmp_path / name, fake, url, ASKCLI_ORPHAN_SECONDS="2") for name in ("one", "two")
     ]
@@ -182,7 +182,7 @@ def test_a_statement_that_fails_in_mid_answer_loses_nothing(
     new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
 ) -> None:
     """A restored backup, or a privilege that was taken away: no outage, and not for ever."""
-    url = new_database("postgres", migrated=True)
+    url = new_database("postgres")
     server = serving(tmp_path, fake, url)
     held = HeldAsk(new_person(server), server, fake)
     with psycopg.connect(url, autocommit=True) as connection:

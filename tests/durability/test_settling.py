@@ -41,7 +41,7 @@ BILLED, UNBILLED = (11, 7), (0, 0)
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, new_database: NewDatabase) -> str:
-    return new_database(request.param, migrated=True)
+    return new_database(request.param)
 
 
 async def settled(silent: Silent) -> tuple[tuple[int, int], bool]:
@@ -89,7 +89,7 @@ def test_an_earlier_run_settles_nothing_of_a_later_one(url: str) -> None:
 def test_an_earlier_run_settles_nothing_of_one_that_starts_at_that_moment(
     new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = new_database("postgres", migrated=True)
+    url = new_database("postgres")
 
     async def scenario() -> None:
         async with interrupted_question(url, is_queued=True) as (silent, run):
@@ -123,7 +123,7 @@ def test_an_earlier_run_settles_nothing_of_a_later_one_whose_question_was_delete
 def test_a_question_deleted_while_its_server_is_stopped_costs_no_more_than_was_reported(
     new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
 ) -> None:
-    url, more = new_database("postgres", migrated=True), {"ASKCLI_ORPHAN_SECONDS": "2"}
+    url, more = new_database("postgres"), {"ASKCLI_ORPHAN_SECONDS": "2"}
     server, other = (serving(tmp_path / name, fake, url, **more) for name in ("one", "two"))
     person, seen = new_person(server), Seen(uuid4().hex)
     reply = fake.on(seen.key, "begun", " and ended", hold_after=1)
@@ -176,7 +176,7 @@ def test_a_question_that_is_sent_as_it_is_deleted_keeps_its_reservation(
     new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is sent only if that is stored before the deletion, which then releases nothing."""
-    url = new_database("postgres", migrated=True)
+    url = new_database("postgres")
 
     async def scenario() -> None:
         async with silent_question(url, is_queued=True) as silent:
@@ -194,7 +194,7 @@ def test_a_question_that_is_sent_as_it_is_deleted_keeps_its_reservation(
 def test_a_question_that_is_started_again_as_older_ones_are_deleted_stays(
     new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = new_database("postgres", migrated=True)
+    url = new_database("postgres")
 
     async def scenario() -> None:
         async with silent_question(url, is_queued=True) as silent:

@@ -26,7 +26,7 @@ def test_no_thread_is_started_for_work(
     tmp_path: Path,
     kind: str,
 ) -> None:
-    server = serving(tmp_path, fake, new_database(kind, migrated=True))
+    server = serving(tmp_path, fake, new_database(kind))
     before = threads(server.pid)
     person = new_person(server)
     with person.at(server) as http, ThreadPoolExecutor(AT_ONCE) as pool:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import plain_http
-from tests.support.databases import migrated
+from tests.support.databases import migrated_file
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.forking import ForkedProcess
 from tests.support.processes import ASKCLI, environment
@@ -30,7 +30,7 @@ def server(
     fake: FakeAnthropic, home: Path, *flags: str
 ) -> Iterator[tuple[ForkedProcess, str, int]]:
     """A server, its URL, and the end of the pipe that is its stderr: read until it listens."""
-    url = migrated(f"sqlite:///{home / 'askcli.db'}")
+    url = migrated_file(home / "askcli.db")
     reads, writes = os.pipe()
     fcntl.fcntl(reads, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     arguments = [ASKCLI, "serve", "--port", "0", *flags]

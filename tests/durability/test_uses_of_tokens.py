@@ -49,7 +49,7 @@ def test_an_api_token_reads_while_nothing_can_be_written(
     new_database: NewDatabase, kind: str
 ) -> None:
     """Its last use is stored by itself, and once that is possible."""
-    url = new_database(kind, migrated=True)
+    url = new_database(kind)
 
     async def scenario(services: Services, client: httpx2.AsyncClient) -> None:
         header, token = await _tokens(services, client)

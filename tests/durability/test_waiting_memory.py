@@ -33,7 +33,7 @@ def test_long_questions_that_wait_have_a_bound_of_memory(
     new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path, kind: str
 ) -> None:
     more = customized(tmp_path, SMALL) | {"ASKCLI_MAX_RUNNING": "1"}
-    server = serving(tmp_path, fake, new_database(kind, migrated=True), **more)
+    server = serving(tmp_path, fake, new_database(kind), **more)
     greedy, modest, marker = new_person(server), new_person(server), uuid4().hex
     reply = fake.on(f"{marker} first", "begun", " and ended", hold_after=1)
     with ThreadPoolExecutor(4) as pool:

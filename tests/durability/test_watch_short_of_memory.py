@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.databases import migrated
+from tests.support.databases import migrated_file
 from tests.support.fake_anthropic import FakeAnthropic
-from tests.support.processes import FreshServer
-from tests.support.servers import customized, server_settings
+from tests.support.servers import customized, serving
 from tests.support.waiting import eventually
 
 # The first timer of the watch cannot be set.
@@ -29,8 +28,7 @@ def test_a_server_whose_watch_failed_once_notices_that_its_database_is_deleted(
     fake: FakeAnthropic, tmp_path: Path
 ) -> None:
     file = tmp_path / "askcli.db"
-    settings = server_settings(fake, migrated(f"sqlite:///{file}"))
-    server = FreshServer(tmp_path, **settings, **customized(tmp_path, SHORT))
+    server = serving(tmp_path, fake, migrated_file(file), **customized(tmp_path, SHORT))
     try:
         file.unlink()
         assert server._process.wait(30) == 1

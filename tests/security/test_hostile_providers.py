@@ -52,7 +52,7 @@ def test_what_comes_without_end_besides_content_ends_the_answer(
 ) -> None:
     with FloodingProvider(beginning, part) as provider:
         more = {"ANTHROPIC_BASE_URL": provider.url}
-        server = serving(tmp_path, fake, new_database(kind, migrated=True), **more)
+        server = serving(tmp_path, fake, new_database(kind), **more)
         asking, other = new_person(server), new_person(server)
         answer = asking.ask("hello")
         assert (answer.status_code, answer.json()["code"]) == (502, "interrupted")
@@ -79,7 +79,7 @@ def test_others_are_answered_while_small_events_come_without_end(
 ) -> None:
     with FloodingProvider(ANSWER, flood) as provider, ThreadPoolExecutor(4) as pool:
         more = {"ANTHROPIC_BASE_URL": provider.url, "ASKCLI_DRAIN_SECONDS": "0"}
-        server = serving(tmp_path, fake, new_database("sqlite", migrated=True), **more)
+        server = serving(tmp_path, fake, new_database("sqlite"), **more)
         asking, other = [new_person(server) for _ in range(4)], new_person(server)
         answers = [pool.submit(person.ask, "hello") for person in asking]
         assert provider.flooding.wait(30)

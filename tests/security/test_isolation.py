@@ -73,7 +73,7 @@ def limited(
 ) -> Iterator[ServerProcess]:
     """A server with limits and a quota, on a database of its own: others have other limits."""
     kind = "sqlite" if database_url.startswith("sqlite") else "postgres"
-    url = new_database(kind, migrated=True)
+    url = new_database(kind)
     settings = DEFAULT | {"ASKCLI_QUOTA_TOKENS_DAY": "4000"}
     settings["ASKCLI_ADDRESS_LIMIT"] = "300/36000"  # no use comes back between two requests
     process = serving(tmp_path_factory.mktemp("isolation"), fake, url, **settings)

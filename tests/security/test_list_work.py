@@ -16,7 +16,7 @@ from tests.support.search_work import pages_read, statements
 
 def test_a_page_reads_no_questions_of_others(new_database: NewDatabase) -> None:
     """On PostgreSQL: a user with most of all questions, which its planner may read by their ids."""
-    database = Database(new_database("postgres", migrated=True))
+    database = Database(new_database("postgres"))
     with database.transaction("BEGIN") as connection:
         mine, theirs = (new_user(connection, f"{name}@example.org") for name in "ab")
         copy_question(connection, mine, "mine", 6_000)

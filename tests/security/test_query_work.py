@@ -49,7 +49,7 @@ def works(connection: Connection, mine: UUID, conversation: UUID) -> dict[str, i
 @pytest.mark.parametrize("are_among", [False, True], ids=["newer", "among"])
 def test_no_query_reads_questions_of_others(new_database: NewDatabase, are_among: bool) -> None:
     """On PostgreSQL, whose planner may read the questions of all users by their ids."""
-    database = Database(new_database("postgres", migrated=True))
+    database = Database(new_database("postgres"))
     with database.transaction("BEGIN") as connection:
         mine, theirs = (new_user(connection, f"{name}@example.org") for name in "ab")
         copy_question(connection, mine, "mine", 6_000)

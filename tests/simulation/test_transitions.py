@@ -57,7 +57,7 @@ STEPS = (
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_each_step_of_a_row_is_noted(new_database: NewDatabase, kind: str) -> None:
-    database = Database(new_database(kind, migrated=True))
+    database = Database(new_database(kind))
     with database.transaction() as connection:
         for statement in transitions.statements(connection.dialect.name):
             connection.exec_driver_sql(statement)

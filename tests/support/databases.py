@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -19,9 +19,9 @@ from askcli.store.database import Database
 
 
 class NewDatabase(Protocol):
-    """Makes the URL of a database of a kind, `sqlite` or `postgres`: empty, or migrated."""
+    """Makes the URL of a database of a kind, `sqlite` or `postgres`, as a rule a migrated one."""
 
-    def __call__(self, kind: str, *, migrated: bool = False) -> str: ...
+    def __call__(self, kind: str, *, migrated: bool = True) -> str: ...
 
 
 class HasDatabase(Protocol):
@@ -76,25 +76,31 @@ def migrated(url: str) -> str:
     return url
 
 
+def migrated_file(file: Path) -> str:
+    """The URL of a new SQLite database with that schema."""
+    file.write_bytes(_content_of_migrated())
+    return f"sqlite:///{file}"
+
+
+@cache
+def _content_of_migrated() -> bytes:
+    with tempfile.TemporaryDirectory() as directory:
+        migrated(f"sqlite:///{(file := Path(directory) / 'askcli.db')}")
+        return file.read_bytes()
+
+
 class Databases:
     """Makes databases; a migrated one is a copy: to migrate each would take 0.2 s of CPU."""
 
     def __init__(self, new_file: Callable[[], Path], postgres: Callable[[], str]) -> None:
         self._new_file, self._postgres = new_file, postgres
 
-    def __call__(self, kind: str, *, migrated: bool = False) -> str:
+    def __call__(self, kind: str, *, migrated: bool = True) -> str:
         """Return the URL of a new one, `sqlite` or `postgres`."""
         if kind == "postgres":
             return self._url(self._copy_of(self._migrated_name if migrated else "template1"))
         file = self._new_file()
-        if migrated:
-            shutil.copy(self._migrated_file, file)
-        return f"sqlite:///{file}"
-
-    @cached_property
-    def _migrated_file(self) -> Path:
-        migrated(f"sqlite:///{(file := self._new_file())}")
-        return file
+        return migrated_file(file) if migrated else f"sqlite:///{file}"
 
     @cached_property
     def _migrated_name(self) -> str:

@@ -17,7 +17,6 @@ from askcli.services import request_info
 from askcli.services.request_info import RequestInfo
 from askcli.settings import Settings
 from askcli.store.queries import users
-from tests.support.databases import migrated
 from tests.support.people import new_user
 from tests.support.secrets import SECRET
 
@@ -27,7 +26,7 @@ _CONNECTION = {"abort_if_stalled": lambda: False, "abort_if_untaken": lambda: Fa
 @asynccontextmanager
 async def services_on(url: str, **settings: Any) -> AsyncIterator[Services]:
     basic: dict[str, Any] = {
-        "db_conn_string": migrated(url),
+        "db_conn_string": url,
         "jwt_secret": SECRET,
         "answerer": "scripted",
     }

@@ -34,7 +34,7 @@ REQUEST = Request("scripted", (), None, 10)
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, new_database: NewDatabase) -> str:
-    return new_database(request.param, migrated=True)
+    return new_database(request.param)
 
 
 class Statements:
@@ -285,7 +285,7 @@ def is_stopped(run: Run) -> bool:
 
 
 def test_a_locked_question_holds_up_no_other(new_database: NewDatabase) -> None:
-    url = new_database("postgres", migrated=True)
+    url = new_database("postgres")
 
     async def work(log: Log, user_id: UUID) -> None:
         locked, free = await log.run(user_id), await log.run(user_id)
@@ -305,7 +305,7 @@ def test_a_locked_question_holds_up_no_other(new_database: NewDatabase) -> None:
 
 def test_who_ends_an_answer_has_all_that_was_stored(new_database: NewDatabase) -> None:
     """It waits for a tick that is being written, and reads what that has written."""
-    url = new_database("postgres", migrated=True)
+    url = new_database("postgres")
 
     async def work(log: Log, user_id: UUID) -> None:
         run = await log.run(user_id)

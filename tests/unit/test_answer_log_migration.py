@@ -23,7 +23,7 @@ BEFORE = "0013"
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def connection(request: pytest.FixtureRequest, new_database: NewDatabase) -> Iterator[Connection]:
-    database = Database(new_database(request.param, migrated=True))
+    database = Database(new_database(request.param))
     with database.transaction() as connection:
         yield connection
     database.close()

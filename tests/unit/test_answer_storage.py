@@ -25,7 +25,7 @@ from askcli.services.runs.storage import AnswerStorage
 from askcli.services.usage.metering import Metering
 from askcli.settings import Settings
 from askcli.store.queries import orphans, questions
-from tests.support.databases import migrated
+from tests.support.databases import migrated_file
 from tests.support.people import new_user
 from tests.support.secrets import SECRET
 
@@ -33,7 +33,7 @@ from tests.support.secrets import SECRET
 @asynccontextmanager
 async def services_of(tmp_path: Path) -> AsyncIterator[tuple[Services, UUID]]:
     """The services of a server without its HTTP, and a user."""
-    url = migrated(f"sqlite:///{tmp_path / 'askcli.db'}")
+    url = migrated_file(tmp_path / "askcli.db")
     services = build(Settings(db_conn_string=url, jwt_secret=SECRET, answerer="scripted"))
     try:
         yield services, await services.database.write(new_user, "somebody@example.org")

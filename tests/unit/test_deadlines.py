@@ -14,7 +14,7 @@ from askcli.errors import DatabaseUnavailable
 from askcli.store import database as module
 from askcli.store.database import Database
 from askcli.store.tables import limits
-from tests.support.databases import migrated
+from tests.support.databases import migrated_file
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
     """A database whose units have little time."""
     monkeypatch.setattr(module, "UNIT_SECONDS", {"sqlite": 0.3})
     monkeypatch.setattr(module, "GRACE_SECONDS", 0.2)
-    opened = Database(migrated(f"sqlite:///{tmp_path / 'askcli.db'}"))
+    opened = Database(migrated_file(tmp_path / "askcli.db"))
     yield opened
     opened.close()
 

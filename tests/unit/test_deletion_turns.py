@@ -59,7 +59,7 @@ def test_others_write_between_long_deletions(
         order.append(name)
 
     async def scenario() -> None:
-        async with services_on(new_database("sqlite", migrated=True)) as services:
+        async with services_on(new_database("sqlite")) as services:
             owned = [await user_with_question(services, LONG) for _ in range(3)]
             database, run = services.database, services.database._run
 
@@ -94,7 +94,7 @@ def test_others_write_between_long_deletions(
 
 def test_a_deletion_of_nothing_does_not_come_to_the_writer(new_database: NewDatabase) -> None:
     async def scenario() -> None:
-        async with services_on(new_database("sqlite", migrated=True)) as services:
+        async with services_on(new_database("sqlite")) as services:
             user_id, question_id = await user_with_question(services, "kept")
             another = await services.database.write(new_user, "another@example.org")
             async with held(services.database):
@@ -115,7 +115,7 @@ def test_a_session_that_ends_before_the_deletion_deletes_nothing(
 ) -> None:
     async def scenario() -> None:
         async with (
-            services_on(new_database(kind, migrated=True)) as services,
+            services_on(new_database(kind)) as services,
             client_of(services) as client,
         ):
             header = await access_token(services, "a@example.org")

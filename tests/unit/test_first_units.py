@@ -16,14 +16,14 @@ from askcli.errors import DatabaseUnavailable
 from askcli.store import deadline
 from askcli.store.database import Database, admission
 from askcli.store.database.admission import Admission, Unsettled
-from tests.support.databases import migrated
+from tests.support.databases import migrated_file
 
 UNIT_SECONDS = 10.0
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(migrated(f"sqlite:///{tmp_path / 'askcli.db'}"))
+    opened = Database(migrated_file(tmp_path / "askcli.db"))
     opened.unit_seconds = UNIT_SECONDS
     yield opened
     opened.close()

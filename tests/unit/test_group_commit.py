@@ -19,7 +19,7 @@ from askcli.store import database as module
 from askcli.store import deadline
 from askcli.store.database import Database, group_commit
 from askcli.store.search import LONG_CHARACTERS
-from tests.support.databases import migrated
+from tests.support.databases import migrated_file
 from tests.support.small_disk import fill, small_disk
 from tests.support.writer import Commits, held, put, stored, together
 
@@ -32,7 +32,7 @@ LONG = {"question": "w" * (LONG_CHARACTERS + 1)}
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A database whose groups are bounded by the number of units alone."""
     monkeypatch.setattr(group_commit, "GROUP_SECONDS", 60)
-    opened = Database(migrated(f"sqlite:///{tmp_path / 'askcli.db'}"))
+    opened = Database(migrated_file(tmp_path / "askcli.db"))
     yield opened
     opened.close()
 
@@ -133,7 +133,7 @@ def test_a_unit_for_which_the_disk_has_no_space_takes_no_other_with_it(
     """SQLite finds it out when it commits all of them."""
     monkeypatch.setattr(group_commit, "GROUP_SECONDS", 60)
     with small_disk(tmp_path / "disk", "4m") as disk:
-        database = Database(migrated(f"sqlite:///{disk / 'askcli.db'}"))
+        database = Database(migrated_file(disk / "askcli.db"))
         filler = fill(disk)
         with filler.open("ab") as file:
             file.truncate(filler.stat().st_size - 300_000)

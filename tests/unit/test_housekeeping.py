@@ -78,7 +78,7 @@ def test_what_has_expired_is_deleted_in_batches(
     new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setattr(housekeeping, "BATCH", BATCH)
-    database = CountingDatabase(new_database(kind, migrated=True))
+    database = CountingDatabase(new_database(kind))
     with database.transaction() as connection:
         for _ in range(5):
             add_rows(connection, SESSION_DAYS + 10)
@@ -95,7 +95,7 @@ def test_what_has_expired_is_deleted_in_batches(
 def test_a_dead_process_is_remembered_while_answers_of_it_are_left(
     new_database: NewDatabase, kind: str
 ) -> None:
-    database = Database(new_database(kind, migrated=True))
+    database = Database(new_database(kind))
     with database.transaction() as connection:
         user_id, process_id = new_user(connection, "a@example.org"), new_id()
         long_ago = now() - timedelta(days=10)

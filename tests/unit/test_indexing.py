@@ -24,7 +24,7 @@ from askcli.store import search
 from askcli.store.queries import questions
 from askcli.store.search import LONG_CHARACTERS
 from askcli.store.tables import users
-from tests.support.databases import database_of, migrated
+from tests.support.databases import database_of, migrated_file
 from tests.support.people import add_user
 
 LONG = "long " * SHORT_CHARACTERS
@@ -47,7 +47,7 @@ class Database:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    return Database(migrated(f"sqlite:///{tmp_path / 'askcli.db'}"))
+    return Database(migrated_file(tmp_path / "askcli.db"))
 
 
 @asynccontextmanager

@@ -134,7 +134,7 @@ def scenario(url: str, work: Callable[[Replica, Replica, UUID], Awaitable[None]]
 def url(new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(remote, "FOLLOW_SECONDS", 3600)
     monkeypatch.setattr(followers, "LEASE_SECONDS", 7200)
-    return new_database("postgres", migrated=True)
+    return new_database("postgres")
 
 
 def test_an_answer_in_which_nothing_happens_costs_its_followers_nothing(

@@ -103,7 +103,7 @@ def test_a_row_of_a_page_costs_a_few_calls_and_a_statement_few_of_sqlalchemy(
     new_database: NewDatabase,
 ) -> None:
     """On SQLite, where all that is Python's is the server's."""
-    database = Database(new_database("sqlite", migrated=True))
+    database = Database(new_database("sqlite"))
     with database.transaction() as connection:
         user_id = with_questions(connection, 60)
 

@@ -98,7 +98,7 @@ def test_an_ask_that_the_quota_allows_is_checked_again_in_the_writer(
     new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, is_own: bool
 ) -> None:
     """There it is exact: between the two another question may have been accepted."""
-    url = new_database("sqlite", migrated=True)
+    url = new_database("sqlite")
 
     async def scenario() -> None:
         async with services_on(url) as services:
@@ -162,7 +162,7 @@ def test_a_session_that_ends_between_the_check_and_the_storing_asks_nothing(
 def test_what_was_spent_is_read_from_an_index_alone(
     new_database: NewDatabase, kind: str, plan: str
 ) -> None:
-    database = Database(new_database(kind, migrated=True))
+    database = Database(new_database(kind))
     with database.transaction("BEGIN") as connection:
         user_id = new_user(connection, "a@example.org")
         if kind == "postgres":  # it has no statistics of an empty table

@@ -21,7 +21,7 @@ from askcli.settings import Rate, Settings
 from askcli.store.database import Database
 from askcli.store.queries import limits as queries
 from askcli.store.queries import sessions
-from tests.support.databases import migrated
+from tests.support.databases import migrated_file
 from tests.support.people import new_user
 
 SETTINGS = Settings(login_limit=Rate(3, 30), account_limit=Rate(5, 100), address_limit=Rate(0, 1))
@@ -42,7 +42,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def connection(tmp_path: Path, clock: Clock) -> Iterator[Connection]:
-    database = Database(migrated(f"sqlite:///{tmp_path / 'askcli.db'}"))
+    database = Database(migrated_file(tmp_path / "askcli.db"))
     with database.transaction() as connection:
         yield connection
     database.close()

@@ -61,7 +61,7 @@ class Followed:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest, new_database: NewDatabase) -> Any:
-    database = Database(new_database(request.param, migrated=True))
+    database = Database(new_database(request.param))
     yield database
     database.close()
 

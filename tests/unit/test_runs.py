@@ -31,7 +31,7 @@ from askcli.settings import Settings
 from askcli.store.database import Database
 from askcli.store.listener import Listener
 from askcli.store.queries import answer_parts, users
-from tests.support.databases import migrated
+from tests.support.databases import migrated_file
 from tests.support.people import new_user
 from tests.support.secrets import SECRET
 
@@ -129,7 +129,7 @@ def test_a_drain_waits_for_a_question_that_was_let_in_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int, status: str
 ) -> None:
     """It is being stored when the drain begins; its run starts after that."""
-    url = migrated(f"sqlite:///{tmp_path / 'askcli.db'}")
+    url = migrated_file(tmp_path / "askcli.db")
     settings = Settings(db_conn_string=url, jwt_secret=SECRET, answerer="scripted")
 
     async def scenario() -> str:
@@ -228,7 +228,7 @@ def test_an_answer_has_signs_of_life_until_its_end_is_stored(
 ) -> None:
     """Another process would take it for an orphan while its end cannot be stored."""
     monkeypatch.setattr(answer_log, "TICK_SECONDS", 0.01)
-    url = migrated(f"sqlite:///{tmp_path / 'askcli.db'}")
+    url = migrated_file(tmp_path / "askcli.db")
 
     async def scenario() -> None:
         services = build(Settings(db_conn_string=url, jwt_secret=SECRET, answerer="scripted"))

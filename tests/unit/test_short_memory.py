@@ -13,14 +13,14 @@ import pytest
 from askcli.errors import DatabaseUnavailable
 from askcli.store.database import Database
 from askcli.store.database.threads import Threads
-from tests.support.databases import migrated
+from tests.support.databases import migrated_file
 from tests.support.short_memory import fail_once
 from tests.support.writer import put, stored
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(migrated(f"sqlite:///{tmp_path / 'askcli.db'}"))
+    database = Database(migrated_file(tmp_path / "askcli.db"))
     yield database
     database.close()
 

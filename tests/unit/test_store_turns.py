@@ -87,7 +87,7 @@ def test_strangers_of_a_site_delay_no_user(new_database: NewDatabase) -> None:
 
 
 def test_units_without_an_owner_wait_for_no_turn(new_database: NewDatabase) -> None:
-    database, order = Database(new_database("sqlite", migrated=True)), list[str]()
+    database, order = Database(new_database("sqlite")), list[str]()
 
     def write(owner: str | None, name: str) -> Any:
         take_turns_as(owner)
@@ -154,7 +154,7 @@ def test_the_end_of_a_long_answer_waits_behind_no_line_of_a_user(
     new_database: NewDatabase,
 ) -> None:
     """Nor behind that user's own long questions, which wait for their turn."""
-    database, long = Database(new_database("sqlite", migrated=True)), {"question": "w" * 50_000}
+    database, long = Database(new_database("sqlite")), {"question": "w" * 50_000}
     order: list[str] = []
 
     def note(_: Any, what: str) -> None:

@@ -13,7 +13,7 @@ from askcli.errors import DatabaseUnavailable
 from askcli.store.database import Database
 from askcli.store.database import threads as threads_module
 from askcli.store.database.threads import Threads
-from tests.support.databases import migrated
+from tests.support.databases import migrated_file
 from tests.support.writer import put, stored
 
 
@@ -126,7 +126,7 @@ def test_without_its_thread_sqlites_writer_refuses_a_unit_and_does_not_do_it_lat
         assert not refused.value.may_be_done
         await asyncio.wait_for(database.write(put, "done"), 20)
 
-    database = Database(migrated(f"sqlite:///{tmp_path / 'askcli.db'}"))
+    database = Database(migrated_file(tmp_path / "askcli.db"))
     asyncio.run(scenario())
     database.close()
     assert stored(database) == ["done"]
