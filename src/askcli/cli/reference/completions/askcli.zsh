@@ -15,7 +15,7 @@ _askcli() {
     if [[ $PREFIX == --*=* ]]; then before="${PREFIX%%=*}"; compset -P '*='; fi
     for ((i = 2; i < CURRENT; i++)); do
         case "$path_ ${words[i]}" in
-        "askcli ask"|"askcli batch"|"askcli register"|"askcli login"|"askcli logout"|"askcli passwd"|"askcli whoami"|"askcli usage"|"askcli status"|"askcli help"|"askcli completion"|"askcli openapi"|"askcli serve"|"askcli migrate"|"askcli audit"|"askcli history"|"askcli history list"|"askcli history search"|"askcli history show"|"askcli history export"|"askcli history delete"|"askcli token"|"askcli token create"|"askcli token list"|"askcli token revoke"|"askcli models"|"askcli models list"|"askcli models pull"|"askcli config"|"askcli config get"|"askcli config set"|"askcli config unset"|"askcli config path"|"askcli store"|"askcli store copy"|"askcli users"|"askcli users list"|"askcli users show"|"askcli users disable"|"askcli users enable"|"askcli users delete"|"askcli users reset-password"|"askcli users export"|"askcli users quota"|"askcli invite"|"askcli invite create"|"askcli invite list"|"askcli invite revoke") path_="$path_ ${words[i]}" ;;
+        "askcli ask"|"askcli batch"|"askcli register"|"askcli login"|"askcli logout"|"askcli passwd"|"askcli whoami"|"askcli usage"|"askcli status"|"askcli help"|"askcli completion"|"askcli openapi"|"askcli serve"|"askcli migrate"|"askcli audit"|"askcli history"|"askcli history list"|"askcli history search"|"askcli history show"|"askcli history export"|"askcli history delete"|"askcli token"|"askcli token create"|"askcli token list"|"askcli token revoke"|"askcli models"|"askcli models list"|"askcli models pull"|"askcli config"|"askcli config get"|"askcli config set"|"askcli config unset"|"askcli config path"|"askcli store"|"askcli store copy"|"askcli store backup"|"askcli store restore"|"askcli users"|"askcli users list"|"askcli users show"|"askcli users disable"|"askcli users enable"|"askcli users delete"|"askcli users reset-password"|"askcli users export"|"askcli users quota"|"askcli invite"|"askcli invite create"|"askcli invite list"|"askcli invite revoke") path_="$path_ ${words[i]}" ;;
         esac
     done
     case "$before" in
@@ -60,8 +60,10 @@ _askcli() {
         "askcli config set") compadd -- jwt_secret jwt_secret_previous anthropic_api_key anthropic_base_url db_conn_string copy_to host port answerer model local_model script access_token_seconds refresh_token_days refresh_grace_seconds registration allowed_hosts allowed_origins trusted_proxies login_limit account_limit address_limit register_limit refresh_limit quota_tokens_day quota_tokens_month quota_usd_day quota_usd_month audit_days server profile token timeout idle_seconds connect_seconds first_token_seconds between_tokens_seconds answer_seconds upstream_attempts max_running max_waiting orphan_seconds drain_seconds config_dir data_dir --help ;;
         "askcli config unset") compadd -- jwt_secret jwt_secret_previous anthropic_api_key anthropic_base_url db_conn_string copy_to host port answerer model local_model script access_token_seconds refresh_token_days refresh_grace_seconds registration allowed_hosts allowed_origins trusted_proxies login_limit account_limit address_limit register_limit refresh_limit quota_tokens_day quota_tokens_month quota_usd_day quota_usd_month audit_days server profile token timeout idle_seconds connect_seconds first_token_seconds between_tokens_seconds answer_seconds upstream_attempts max_running max_waiting orphan_seconds drain_seconds config_dir data_dir --help ;;
         "askcli config path") compadd -- --help ;;
-        "askcli store") compadd -- copy --help ;;
+        "askcli store") compadd -- copy backup restore --help ;;
         "askcli store copy") compadd -- --from --to --json --help ;;
+        "askcli store backup") _files; compadd -- --yes --help ;;
+        "askcli store restore") _files; compadd -- --help ;;
         "askcli users") compadd -- list show disable enable delete reset-password export quota --help ;;
         "askcli users list") compadd -- --spending --json --help ;;
         "askcli users show") _files; compadd -- --json --help ;;

@@ -1,0 +1,94 @@
+"""Puts a backup in the place of an SQLite database, which is kept under another name."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from askcli.errors import Failed
+from askcli.files import Replacement, errors_of, private_directory, remove_leftovers
+from askcli.store.copies import backups
+from askcli.store.database import engines
+
+# Where all connections to an SQLite database that is open hold a lock, and new ones take one
+# (PENDING_BYTE of its file format, with the bytes after it).
+_LOCK_START, _LOCK_LENGTH = 0x40000000, 512
+
+
+def restore(file: Path, database: Path) -> tuple[str, Path | None]:
+    """Put a backup in the place of a database.
+
+    Returns the version of its schema, and where the database is now that was there. Raises Failed,
+    with nothing changed, for a file that is no whole database of askcli, or of a newer one, and
+    while a process uses the database.
+    """
+    database = database.resolve()  # a link stays one
+    if not database.parent.exists():
+        private_directory(database.parent)
+    remove_leftovers(database)
+    with errors_of(database), Replacement(database) as replacement:
+        version = backups.copy(file, replacement.temporary, name=file)
+        if not database.exists():
+            replacement.commit_written()
+            return version, None
+        with _locked(database):
+            aside = _set_aside(database)
+            replacement.commit_written()
+    return version, aside
+
+
+def _set_aside(database: Path) -> Path:
+    """Give the database a second name, and its log, which would be taken for the new one's."""
+    suffix = f".replaced-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    aside = database.with_name(database.name + suffix)
+    aside.hardlink_to(database)
+    for log, new in zip(engines.log_files(database), engines.log_files(aside), strict=True):
+        if log.exists():  # only of a database that SQLite cannot open
+            log.rename(new)
+    return aside
+
+
+@contextmanager
+def _locked(database: Path) -> Iterator[None]:
+    """Keep all other processes from the database. Raises Failed when one has it open."""
+    with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection:
+        if _lock(connection, database):
+            yield
+            return
+    with database.open("rb+") as file:
+        _lock_bytes(file.fileno(), database)
+        yield
+
+
+def _lock(connection: sqlite3.Connection, database: Path) -> bool:
+    """Lock the database, whose log is folded into it; False where SQLite cannot read it."""
+    try:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise _in_use(database) from None
+        raise Failed(f"cannot use {database}: {error}.") from None
+    except sqlite3.DatabaseError:
+        return False
+    return True
+
+
+def _lock_bytes(handle: int, database: Path) -> None:
+    """Lock the bytes on which all connections of SQLite have a lock."""
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, _LOCK_LENGTH, _LOCK_START)
+    except (BlockingIOError, PermissionError):
+        raise _in_use(database) from None
+
+
+def _in_use(database: Path) -> Failed:
+    return Failed(
+        f"another process has the database {database} open: stop the server first "
+        "(`askcli serve --stop` stops the one on demand), then run this again."
+    )
