@@ -9,14 +9,10 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Uuid, column, func, insert, inspect, select, table
-from sqlalchemy import text as sql
 
 from askcli.services.clock import new_id, now
-from askcli.store import migrations
 from askcli.store.columns import metadata
-from askcli.store.database import Database
 from askcli.store.tables import audit, limits, sessions
-from tests.support import plain_http
 from tests.support.cli import Cli, NewCli
 from tests.support.databases import NewDatabase, database_of
 from tests.support.fake_anthropic import FakeAnthropic
@@ -236,28 +232,6 @@ def test_the_hosts_commands_say_which_database_they_use(new_cli: NewCli, tmp_pat
     assert nowhere.code == 1
     assert "cannot use the database postgresql://u:***@127.0.0.1:1/x: " in nowhere.err
     assert "sesame" not in nowhere.err
-
-
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_a_database_of_a_newer_askcli_is_named_as_such(
-    new_database: NewDatabase, new_cli: NewCli, fake: FakeAnthropic, tmp_path: Path, kind: str
-) -> None:
-    """By a server that runs, by its status, and by everything that would begin to use it."""
-    url = new_database(kind)
-    server = serving(tmp_path, fake, url, ASKCLI_ANSWERER="scripted")
-    database = Database(url)
-    with database.transaction() as connection:
-        connection.execute(sql("UPDATE alembic_version SET version_num = '9999'"))
-    database.close()
-    record = f"the database is at version 9999 and this askcli knows {migrations.HEAD}"
-    ready = plain_http.get(f"{server.url}/readyz")
-    assert (ready.status_code, record in ready.json()["detail"]) == (503, True)
-    assert record in new_cli(server).in_process("status").err
-    assert server.stop() == 0
-    cli = new_cli(DB_CONN_STRING=url, ASKCLI_ANSWERER="scripted", JWT_SECRET=SECRET)
-    for words in (["serve", "--port", "0"], ["migrate"], ["users", "list"], ["invite", "create"]):
-        done = cli(*words)
-        assert (done.code, record in done.err) == (1, True), done
 
 
 def test_the_list_of_users_shows_what_each_has_spent(alice: Person, host: Cli) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from askcli.services.clock import now
-from askcli.store import deadline
+from askcli.store import deadline, migrations
 from askcli.store.copies import copying, exclusive
 from askcli.store.database import engines
 from askcli.store.tables import processes, users
@@ -108,14 +108,16 @@ def test_nobody_writes_to_a_source_that_is_read(
 def test_databases_of_other_versions_are_refused(
     new_database: NewDatabase, new_cli: NewCli, kind: str
 ) -> None:
-    ready, older, newer = (new_database(kind, migrated=True) for _ in range(3))
+    ready, older, newer, next_ = (new_database(kind, migrated=True) for _ in range(4))
     run_sql(older, "UPDATE alembic_version SET version_num = '0001'")
     run_sql(newer, "UPDATE alembic_version SET version_num = '9999'")
+    run_sql(next_, f"UPDATE alembic_version SET version_num = '{int(migrations.HEAD) + 1:04}'")
     for source, target, code, reason in (
         (ready, older, 2, "the target "),
         (older, ready, 2, "run `askcli migrate` first"),
         (newer, ready, 1, "upgrade this one"),
         (ready, newer, 1, "the target "),
+        (next_, ready, 1, "upgrade this one"),  # there may be columns that are not known here
         (ready, ready, 2, "are the same database"),
         (ready, f"sqlite:///{new_cli().home}/none.db", 1, "there is no database"),
     ):

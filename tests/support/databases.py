@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -121,12 +121,17 @@ class Databases:
 
 
 @contextmanager
-def database_of(server: HasDatabase) -> Iterator[Connection]:
-    """A transaction on a server's database."""
-    database = Database(server.database_url)
+def opened(url: str) -> Iterator[Connection]:
+    """A transaction on a database."""
+    database = Database(url)
     with database.transaction() as connection:
         yield connection
     database.close()
+
+
+def database_of(server: HasDatabase) -> AbstractContextManager[Connection]:
+    """A transaction on a server's database."""
+    return opened(server.database_url)
 
 
 def all_that_is_stored(server: HasDatabase) -> str:

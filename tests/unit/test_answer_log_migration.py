@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, column, insert, inspect, table, text, update
+from sqlalchemy import Connection, column, insert, table, text, update
 
 from askcli.services.clock import new_id, now
 from askcli.store import migrations, search
-from askcli.store.database import Database
 from askcli.store.queries import answer_parts, orphans, processes, questions
 from askcli.store.tables import questions as questions_table
-from tests.support.databases import NewDatabase
+from tests.support.databases import NewDatabase, opened
+from tests.support.migrating import migrate, schema
 from tests.support.people import new_user
 from tests.support.search_cases import store_question
 
@@ -23,31 +22,8 @@ BEFORE = "0013"
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def connection(request: pytest.FixtureRequest, new_database: NewDatabase) -> Iterator[Connection]:
-    database = Database(new_database(request.param))
-    with database.transaction() as connection:
+    with opened(new_database(request.param)) as connection:
         yield connection
-    database.close()
-
-
-def migrate(connection: Connection, version: str) -> None:
-    from alembic import command
-
-    current = migrations.current(connection)
-    assert current
-    change = command.upgrade if version > current else command.downgrade
-    change(migrations.config(connection), version)
-
-
-def schema(connection: Connection) -> dict[str, Any]:
-    """The tables, each with its columns and indexes."""
-    inspector = inspect(connection)
-    return {
-        name: [
-            {(c["name"], str(c["type"]), c["nullable"]) for c in inspector.get_columns(name)},
-            {i["name"]: i["column_names"] for i in inspector.get_indexes(name)},
-        ]
-        for name in inspector.get_table_names()
-    }
 
 
 def test_an_empty_database_goes_there_and_back(connection: Connection) -> None:

@@ -86,7 +86,7 @@ def _check(database: Database, name: str) -> None:
         version = migrations.current(connection)
     if version == migrations.COPYING and name == "target":
         return
-    if error := migrations.problem(version):
+    if error := migrations.problem(version, is_exact=True):
         raise type(error)(f"the {name} {urls.shown(database.url)}: {error.detail}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -14,6 +14,9 @@ from askcli.cli.input.numbers import number
 from askcli.cli.output import console
 from askcli.client import local_server
 from askcli.settings import Settings
+
+# Exit codes of `migrate --check`, which no error has.
+BEHIND, OTHER = 8, 9
 
 
 def serve(
@@ -63,14 +66,38 @@ def _serve(options: Settings, workers: int) -> None:
         serve_tcp(options)
 
 
-def migrate() -> None:
+def migrate(
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Change nothing: print the schema's state. Exit code 0: this version serves it (up"
+            " to date, or one version newer); 8: it is behind; 9: it is too"
+            " new, or a copy into it has not ended.",
+        ),
+    ] = False,
+) -> None:
     """Bring the database's schema to this version."""
     from askcli.store import migrations
     from askcli.store.checks import connection_errors
 
-    with database.database(create=True) as opened, connection_errors(opened):
+    with database.database(create=not check) as opened, connection_errors(opened):
+        if check:
+            _check(migrations.version_of(opened))
         before, after = migrations.upgrade(opened)
-    if before == after:
+    if before != after:
+        console.note(f"Migrated the database from {before or 'nothing'} to version {after}.")
+    elif after == migrations.HEAD:
         console.note(f"The database is at version {after} already.")
     else:
-        console.note(f"Migrated the database from {before or 'nothing'} to version {after}.")
+        console.note(f"The database is at version {after}: {migrations.State.NEXT.value}.")
+
+
+def _check(version: str | None) -> NoReturn:
+    """Print the state of a schema of this version, and end with its exit code."""
+    from askcli.store import migrations
+
+    state = migrations.state(version)
+    console.out(f"{state.value}: the schema is {version or 'empty'}, ours is {migrations.HEAD}\n")
+    is_served = state in (migrations.State.CURRENT, migrations.State.NEXT)
+    raise typer.Exit(0 if is_served else BEHIND if state is migrations.State.BEHIND else OTHER)

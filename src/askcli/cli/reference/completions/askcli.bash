@@ -52,7 +52,7 @@ _askcli() {
         "askcli completion") _askcli_words bash zsh fish --help ;;
         "askcli openapi") _askcli_words --server --profile --help ;;
         "askcli serve") _askcli_words --host --port --workers --stop --help ;;
-        "askcli migrate") _askcli_words --help ;;
+        "askcli migrate") _askcli_words --check --help ;;
         "askcli audit") _askcli_words --user --event --limit -n --json --help ;;
         "askcli history") _askcli_words list search show export delete --limit -n --conversation --since --until --json --server --profile --help ;;
         "askcli history list") _askcli_words --limit -n --conversation --since --until --json --server --profile --help ;;

@@ -106,6 +106,7 @@ complete -c askcli -n '__askcli_at askcli serve' -l host -r -F -d 'Address to li
 complete -c askcli -n '__askcli_at askcli serve' -l port -r -F -d 'Port to listen on [3000].'
 complete -c askcli -n '__askcli_at askcli serve' -l workers -r -F -d 'Number of processes.'
 complete -c askcli -n '__askcli_at askcli serve' -l stop -d 'Stop the local server that `ask` started.'
+complete -c askcli -n '__askcli_at askcli migrate' -l check -d 'Change nothing: print the schema\'s state. Exit code 0: this version serves it (up to date, or one version newer); 8: it is behind; 9: it is too new, or a copy into it has not ended.'
 complete -c askcli -n '__askcli_at askcli audit' -l user -r -F -d 'Only this user\'s.'
 complete -c askcli -n '__askcli_at askcli audit' -l event -r -F -d 'Only this event, such as reuse.'
 complete -c askcli -n '__askcli_at askcli audit' -l limit -s n -r -F -d 'Number of entries.'

@@ -40,7 +40,7 @@ _askcli() {
         "askcli completion") compadd -- bash zsh fish --help ;;
         "askcli openapi") compadd -- --server --profile --help ;;
         "askcli serve") compadd -- --host --port --workers --stop --help ;;
-        "askcli migrate") compadd -- --help ;;
+        "askcli migrate") compadd -- --check --help ;;
         "askcli audit") compadd -- --user --event --limit -n --json --help ;;
         "askcli history") compadd -- list search show export delete --limit -n --conversation --since --until --json --server --profile --help ;;
         "askcli history list") compadd -- --limit -n --conversation --since --until --json --server --profile --help ;;
