@@ -96,7 +96,7 @@ def _replacements(world: World, connect: Any, numbers: Random) -> list[tuple[Any
             "connect_tcp",
             lambda _self, *args, **named: connect(*args, **named),
         ),
-        (AccessLog, "info", lambda *_: None),
+        (AccessLog, "add", lambda *_: None),
         *_of_postgresql(),
     ]
 

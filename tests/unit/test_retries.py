@@ -20,7 +20,8 @@ from askcli.errors import (
     ProviderTimeout,
 )
 from askcli.services.runs import retries
-from askcli.services.runs.retries import Attempts, RetryPolicy
+from askcli.services.runs.retries import RetryPolicy
+from askcli.services.runs.tries import Attempts
 
 REQUEST = Request("model", (), None, 100)
 FINISH = Finish("end_turn", "model", 1, 2)

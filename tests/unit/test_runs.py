@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from askcli.answerers.base import Request
+from askcli.answerers.scripted import ScriptedAnswerer
 from askcli.errors import DatabaseUnavailable, ProviderOverloaded, ShuttingDown
 from askcli.fair_queue import FairQueue, Place
 from askcli.server.bootstrap import build
@@ -113,7 +114,9 @@ def test_a_question_that_loses_its_place_in_line_fails_and_was_not_sent() -> Non
         nothing = cast(Any, None)
         database = cast(Database, WritingDatabase())
         storage = AnswerStorage(database, nothing, cast(Any, NoIndexing()))
-        generator = Generator(nothing, nothing, storage, AnswerLog(database, new_id()))
+        generator = Generator(
+            ScriptedAnswerer(None), nothing, storage, AnswerLog(database, new_id())
+        )
         generating = asyncio.create_task(generator.generate(run))
         run.place.refuse(ProviderOverloaded(retry_after=10))
         await asyncio.wait_for(generating, 10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncGenerator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -71,6 +72,18 @@ class Spent:
 
 # A piece of text (empty for an event without any), the begin, the finish, or what is billed beside.
 Piece = str | Begin | Spent | Finish
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What is known of a try at a model: the response's status, and the provider's id of it."""
+
+    status: int | None = None
+    request_id: str | None = None
+
+
+# The try that this task makes; who reads the response's head notes what it says.
+exchange: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 
 
 class Answerer(Protocol):

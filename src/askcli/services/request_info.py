@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from uuid import UUID
 
 MAX_ADDRESS_CHARACTERS = 50
 
@@ -35,7 +36,8 @@ class RequestInfo:
     `address` is None on a Unix socket: only this machine's own user reaches it, so nothing is
     limited there. `allowances` are the states of the rate limits that it has used, by name: what
     a unit of work has noted is replaced when it runs again. `is_replay` says that the response is
-    that of an earlier request with the same idempotency key.
+    that of an earlier request with the same idempotency key. `question_id` is that of the question
+    that it asks.
     """
 
     request_id: str
@@ -43,6 +45,7 @@ class RequestInfo:
     address: str | None
     allowances: dict[str, Allowance] = field(default_factory=dict)
     is_replay: bool = False
+    question_id: UUID | None = None
 
     @property
     def allowance(self) -> Allowance | None:
@@ -110,6 +113,12 @@ def current() -> RequestInfo:
     if info is None:
         raise LookupError("no request is being served")
     return info
+
+
+def note_question(question_id: UUID) -> None:
+    """Note which question the current request asks, if there is a request."""
+    if (info := _current.get()) is not None:
+        info.question_id = question_id
 
 
 def current_or_none() -> RequestInfo | None:

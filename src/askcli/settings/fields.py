@@ -86,6 +86,8 @@ class Settings:
     max_waiting: int = _setting(1000, parsers.integer(0, 1_000_000))
     orphan_seconds: int = _setting(10, parsers.integer(2, 3600))
     drain_seconds: int = _setting(20, parsers.integer(0, 3600))
+    log: str = _setting("text", parsers.one_of("text", "json"))
+    log_level: str = _setting("info", parsers.one_of("debug", "info", "warning", "error"))
     config_dir: Path = _setting(Path(), parsers.path)
     data_dir: Path = _setting(Path(), parsers.path)
     state_dir: Path = field(default=Path())

@@ -22,7 +22,7 @@ from askcli.answerers.loading import load
 from askcli.answerers.messages_api.answer_reader import AnswerReader
 from askcli.answerers.messages_api.bounded import bound, parts
 from askcli.answerers.messages_api.failures import log_place, translate
-from askcli.answerers.messages_api.requests import Requests, in_parts
+from askcli.answerers.messages_api.requests import Requests, in_parts, note_response
 from askcli.errors import AskcliError, ProviderFailed
 from askcli.settings import proxies
 from askcli.settings.loopback import is_on_loopback
@@ -107,7 +107,10 @@ class MessagesClient:
             client: httpx2.AsyncClient = sdk.DefaultAioHttpClient(
                 auth=(url.username, url.password) if url and url.userinfo else None,
                 trust_env=not is_near,
-                event_hooks={"request": [self._requests.note, in_parts], "response": [bound]},
+                event_hooks={
+                    "request": [self._requests.note, in_parts],
+                    "response": [note_response, bound],
+                },
                 # A redirected request may have been taken, and the key is for one address.
                 follow_redirects=False,
                 limits=httpx2.Limits(max_connections=1000, keepalive_expiry=IDLE_SECONDS),

@@ -7,6 +7,7 @@ sending it and reading a short answer.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -14,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from askcli.answerers.base import Request
+from askcli.answerers.base import Request, exchange
 from askcli.answerers.messages_api.failures import NotSent, status_error
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
 
 _CONTENT_LENGTH = b"content-length"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 # aiohttp warns of longer bodies that it is to send at once.
 _WHOLE_BYTES = 2**20
 _PART_BYTES = 65_536
@@ -64,6 +66,15 @@ async def in_parts(request: httpx2.Request) -> None:
     if len(request.content) > _WHOLE_BYTES:
         request.stream = _Parts(request.content)
         del request._content  # which the SDK's transport would take
+
+
+async def note_response(response: httpx2.Response) -> None:
+    """Note the response's head where the try is described: a hook of the HTTP client."""
+    if (current := exchange.get()) is not None:
+        names = ("request-id", "x-request-id")  # Anthropic's; that of most gateways
+        ids = (response.headers.get(name, "") for name in names)
+        current.status = response.status_code
+        current.request_id = next((one for one in ids if _REQUEST_ID.fullmatch(one)), None)
 
 
 class Requests:

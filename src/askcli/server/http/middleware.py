@@ -1,4 +1,4 @@
-"""ASGI middleware for every request: its id, trailing slash, HEAD, headers.
+"""ASGI middleware for every request: its id, trailing slash, HEAD, headers, log.
 
 Pure ASGI: three of Starlette's BaseHTTPMiddleware would cost six sevenths of the throughput.
 """
@@ -6,11 +6,14 @@ Pure ASGI: three of Starlette's BaseHTTPMiddleware would cost six sevenths of th
 from __future__ import annotations
 
 import re
+from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_REPLAYED, HEADER_REQUEST_ID
+from askcli.server.http.access_log import AccessLog
 from askcli.server.http.activity import Activity
+from askcli.server.http.served import Served
 from askcli.server.http.unsent import Unsent
 from askcli.services import request_info
 from askcli.services.clock import new_id
@@ -24,7 +27,7 @@ _NO_STORE = (b"cache-control", b"no-store")
 
 
 class Envelope:
-    """Binds the request's information and counts it."""
+    """Binds the request's information, counts it and logs it once it is served."""
 
     def __init__(self, app: ASGIApp, activity: Activity) -> None:
         self._app = app
@@ -44,17 +47,33 @@ class Envelope:
         if len(scope["path"]) > 1:
             scope["path"] = scope["path"].rstrip("/") or "/"
 
+        served = Served(info, scope["method"], scope, perf_counter())
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 _add_headers(message, info)
+                served.status, served.responded = message["status"], perf_counter()
+            else:
+                served.size += len(message.get("body", b""))
             await self._unsent.send(message, send, state)
 
-        with self._activity.request():
-            if scope["method"] == "HEAD":
-                scope, send_or_head = {**scope, "method": "GET"}, _head(send_with_headers)
-                await self._app(scope, receive, send_or_head)
-            else:
-                await self._app(scope, receive, send_with_headers)
+        try:
+            with self._activity.request():
+                if scope["method"] == "HEAD":
+                    served.scope = {**scope, "method": "GET"}
+                    await self._app(served.scope, receive, _head(send_with_headers))
+                else:
+                    await self._app(scope, receive, send_with_headers)
+        finally:
+            _observe(served)
+
+
+def _observe(served: Served) -> None:
+    """Log a request."""
+    state = getattr(served.scope.get("app"), "state", None)
+    access_log: AccessLog | None = getattr(state, "access_log", None)
+    if access_log is not None:
+        access_log.add(served)
 
 
 def _info(scope: Scope) -> RequestInfo:

@@ -17,6 +17,7 @@ from askcli.errors import Failed, ShuttingDown
 from askcli.files import errors_of, private_directory
 from askcli.files.pid_file import FileIdentities, PidFile
 from askcli.server.bootstrap import Services
+from askcli.server.process import log_config
 from askcli.server.process.database_files import DatabaseFiles
 from askcli.server.process.running import BACKLOG, CHECK_SECONDS, Role, prepare, run
 from askcli.services.background import wait_for_event
@@ -34,6 +35,7 @@ def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> N
 
     Raises Failed when another process serves there already.
     """
+    log_config.install(settings)
     private_directory(path.parent)
     claim = PidFile(path.with_suffix(".pid"))
     with errors_of(claim.path):

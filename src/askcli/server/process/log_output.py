@@ -36,6 +36,7 @@ class LogOutput(io.RawIOBase):
         self._changed = threading.Condition(threading.RLock())
         self._waiting = bytearray()
         self._dropped_lines = 0
+        self.describe_loss = _described  # returns the line about so many dropped ones
         self._is_ending = False
         self._thread = threading.Thread(target=self._pass_on, name="log", daemon=True)
         self._thread.start()
@@ -65,7 +66,7 @@ class LogOutput(io.RawIOBase):
 
     def _loss(self) -> bytes:
         count, self._dropped_lines = self._dropped_lines, 0
-        return b"%d lines of the log were dropped: nothing took them.\n" % count if count else b""
+        return self.describe_loss(count) if count else b""
 
     def end(self) -> None:
         """Wait until all is written, for a bounded time."""
@@ -99,6 +100,10 @@ class LogOutput(io.RawIOBase):
             data = bytes(self._waiting)
             self._waiting.clear()
             return data
+
+
+def _described(count: int) -> bytes:
+    return b"%d lines of the log were dropped: nothing took them.\n" % count
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -18,7 +18,7 @@ from askcli.server.bootstrap import Services, build
 from askcli.server.http import trusted_hosts
 from askcli.server.http.access_log import AccessLog
 from askcli.server.http.activity import Activity
-from askcli.server.process import file_limit, log_config
+from askcli.server.process import file_limit
 from askcli.server.process.uvicorn_server import Server
 from askcli.server.protocol.connections import Connections
 from askcli.server.protocol.protocol import BoundedProtocol
@@ -91,7 +91,7 @@ def run(
     """
     role = role or Role()
     role.activity = Activity()
-    access_log = AccessLog()
+    access_log = AccessLog(settings.log, settings.log_level)
     config = _config(services, settings, sock, role, access_log)
     server = Server(config, services.runs, settings.drain_seconds, ready, role.leaving)
 
@@ -170,7 +170,7 @@ def _config(
         http=BoundedProtocol,
         ws="none",
         lifespan="on",
-        log_config=log_config.config(),
+        log_config=None,
         server_header=False,
         # The client's address is the peer's, unless the peer is a proxy that the host trusts.
         proxy_headers=bool(settings.trusted_proxies),

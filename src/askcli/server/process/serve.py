@@ -11,7 +11,7 @@ from collections.abc import Callable
 from askcli import __version__, server_process
 from askcli.errors import Failed, Unavailable
 from askcli.server.bootstrap import Services
-from askcli.server.process import announcements, log_output
+from askcli.server.process import announcements, log_config, log_output
 from askcli.server.process.database_files import DatabaseFiles
 from askcli.server.process.running import BACKLOG, CHECK_SECONDS, Role, prepare, run
 from askcli.server.process.workers import Workers
@@ -29,6 +29,7 @@ UNSENT_BYTES = 65_536
 @log_output.in_background()
 def serve_tcp(settings: Settings) -> None:
     """Serve on the settings' host and port until a signal comes. Raises Failed or Misused."""
+    log_config.install(settings)
     services = prepare(settings)
     if not settings.jwt_secret:
         path = secret_path(settings.data_dir)
@@ -45,6 +46,7 @@ def serve_workers(settings: Settings, count: int) -> None:
 
     Raises Failed when a worker does not start, and when one has lost the database.
     """
+    log_config.install(settings)
     prepare(settings).database.close()  # reports wrong settings once, not by each worker
     with _listen_tcp(settings.host, settings.port) as sock:
         announcements.report_registration(settings)
@@ -57,6 +59,7 @@ def serve_worker(settings: Settings, fd: int, life: int, ready: Callable[[], Non
 
     Its parent had a database, so an SQLite file that is missing now is not created again.
     """
+    log_config.install(settings)
     services = prepare(settings, may_create=False)
     if loss := _run(services, settings, socket.socket(fileno=fd), ready, life):
         raise DatabaseLost(loss)

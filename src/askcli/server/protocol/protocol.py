@@ -46,7 +46,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._taking: Taking
         app: Any = self.config.app
         self._connections: Connections = app.state.connections
-        self.access_logger, self.access_log = app.state.access_log, True
+        self.access_log = False  # the outermost middleware knows more of a request
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

@@ -109,6 +109,7 @@ class Questions:
             row["is_queued"] = not (place.is_granted and self._answerer.is_loaded)
             if earlier:
                 row |= {name: earlier[name] for name in ("id", "conversation_id", "created_at")}
+            request_info.note_question(row["id"])
             run = Run(row, request, place)
             try:
                 is_stored = await self._storage.store(row, run, is_new=earlier is None)
@@ -132,7 +133,8 @@ class Questions:
         return await self._database.read(questions.by_key, user_id, key) if key else None
 
     def _replay(self, row: RowMapping) -> AnswerStream:
-        request_info.current().is_replay = True
+        info = request_info.current()
+        info.is_replay, info.question_id = True, row["id"]
         return self._runs.join(as_question(row))
 
     async def _conversation(self, user_id: UUID, ask: Ask) -> Conversation:

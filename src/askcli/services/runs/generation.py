@@ -6,6 +6,7 @@ Whether anybody follows the stream makes no difference.
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import aclosing
 from functools import partial
 
@@ -18,11 +19,11 @@ from askcli.errors import (
     Interrupted,
     ProviderFailed,
 )
+from askcli.services.runs import reports
 from askcli.services.runs.answer_log import AnswerLog
 from askcli.services.runs.retries import RetryPolicy
 from askcli.services.runs.run import Run
 from askcli.services.runs.storage import AnswerStorage
-from askcli.services.runs.stream import AnswerStream
 from askcli.services.usage.metering import Outcome
 
 log = logging.getLogger("askcli.generation")
@@ -65,11 +66,13 @@ class Generator:
             entry = await self._storage.entry(run, outcome)
             cost = self._answerer.cost_usd(outcome.finish) if outcome.finish else None
             await self._storage.end(run, outcome, cost, entry)
+            reports.report(run)
 
     async def _outcome(self, run: Run) -> Outcome:
         try:
             with run.place, run.stoppable():
                 await run.place.slot()
+                run.times.granted = time.monotonic()
                 await self._retries.prepare(self._answerer)
                 await self._storage.dequeue(run)
                 return await self._read_answer(run)
@@ -87,14 +90,14 @@ class Generator:
         async with aclosing(stream) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Finish):
-                    _append(run.stream, text.end())
+                    _append(run, text.end())
                     return run.outcome(piece, None if run.stream.text else _empty_answer(piece))
                 if isinstance(piece, Begin):
                     run.begin = piece
                 elif isinstance(piece, Spent):
                     run.spent = piece
                 elif piece:
-                    _append(run.stream, text.add(piece))
+                    _append(run, text.add(piece))
         raise Interrupted()
 
 
@@ -108,10 +111,12 @@ def _empty_answer(finish: Finish) -> AskcliError | None:
     return ProviderFailed("The model gave an empty answer; ask again, or in other words.")
 
 
-def _append(stream: AnswerStream, text: str) -> None:
+def _append(run: Run, text: str) -> None:
     """Append the text as far as an answer may go. Raises AnswerTooLong for what is beyond."""
-    room = MAX_ANSWER_CHARACTERS - stream.characters
+    room = MAX_ANSWER_CHARACTERS - run.stream.characters
     if text[:room]:
-        stream.append(text[:room])
+        if run.times.first_text is None:
+            run.times.first_text = time.monotonic()
+        run.stream.append(text[:room])
     if len(text) > room:
         raise AnswerTooLong()

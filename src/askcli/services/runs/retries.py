@@ -11,7 +11,6 @@ may bill it, and text that was shown cannot be taken back.
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -26,18 +25,10 @@ from askcli.errors import (
     ProviderRejected,
     ProviderTimeout,
 )
-
-log = logging.getLogger("askcli.retries")
+from askcli.services.runs.tries import Attempts
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 20.0
-
-
-@dataclass(slots=True)
-class Attempts:
-    """Whether the provider may bill one of the attempts at an answer: such a one is the last."""
-
-    billable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +66,7 @@ class RetryPolicy:
         deadline, first_deadline = clock() + self.total, clock() + self.first_token
         for attempt in range(1, self.attempts + 1):
             has_begun = False
-            attempts.billable = True
+            attempts.begin()
             try:
                 async with aclosing(self._attempt(answerer, request, deadline)) as pieces:
                     async for piece in pieces:
@@ -84,12 +75,12 @@ class RetryPolicy:
                 return
             except AskcliError as error:
                 attempts.billable = has_begun or _may_be_billed(error)
-                delay = _retry_delay(error, attempt)
-                if attempts.billable or delay is None or attempt == self.attempts:
+                delay = None if attempts.billable else _retry_delay(error, attempt)
+                if attempt == self.attempts or clock() + (delay or 0) >= first_deadline:
+                    delay = None
+                attempts.failed(error, delay)
+                if delay is None:
                     raise
-                if clock() + delay >= first_deadline:
-                    raise
-                log.warning("asking again in %.1f s: %s", delay, error.code)
                 await asyncio.sleep(delay)
                 await confirm()  # it may have ended in the pause, which a stopped process prolongs
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -11,11 +12,22 @@ from uuid import UUID
 from askcli.answerers.base import Begin, Finish, Request, Spent
 from askcli.errors import AskcliError
 from askcli.fair_queue import Place
+from askcli.services import request_info
 from askcli.services.clock import now
-from askcli.services.runs.retries import Attempts
 from askcli.services.runs.stream import AnswerStream
+from askcli.services.runs.tries import Attempts
 from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Outcome
+
+
+class Times:
+    """When a run's steps were reached, by `time.monotonic`; None for what was not."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.granted: float | None = None  # its slot at the model
+        self.first_text: float | None = None
+        self.ended: float | None = None
 
 
 class Run:
@@ -35,7 +47,10 @@ class Run:
         self.place = place  # left when the generation ends
         self.begin: Begin | None = None
         self.spent: Spent | None = None
-        self.attempts = Attempts()
+        self.attempts = Attempts(self.question_id, self.user_id)
+        self.times = Times()
+        info = request_info.current_or_none()
+        self.request_id = None if info is None else info.request_id
         self._stop_error: AskcliError | None = None
         self._stoppable: asyncio.Task[Any] | None = None
 

@@ -1,0 +1,88 @@
+"""Tries at a model for one answer: how many, and what is known of the last one and its failure."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from askcli.answerers.base import Exchange, exchange
+from askcli.errors import (
+    AskcliError,
+    Interrupted,
+    ProviderOverloaded,
+    ProviderRejected,
+    ProviderTimeout,
+)
+
+log = logging.getLogger("askcli.upstream")
+
+
+# What may be wrong with a try.
+KINDS = (
+    "unreachable",  # no response: no connection, or none that took the request
+    "key_refused",  # 401 or 403
+    "rate_limited",  # 429
+    "overloaded",  # 529, or an error event that says so
+    "rejected",  # another status below 500
+    "failed",  # a status from 500 on, or another error event
+    "unreadable",  # a response that is no answer
+    "timeout",
+    "broken_off",
+)
+
+
+@dataclass(slots=True)
+class Attempts:
+    """The tries so far, and whether the provider may bill one of them: such a one is the last."""
+
+    question_id: UUID | None = None
+    user_id: UUID | None = None
+    billable: bool = False
+    count: int = 0
+    last: Exchange = field(default_factory=Exchange)
+
+    def begin(self) -> None:
+        """Begin a try, which this task makes."""
+        self.billable = True
+        self.count += 1
+        self.last = Exchange()
+        exchange.set(self.last)
+
+    def failed(self, error: AskcliError, retry_in: float | None) -> None:
+        """Log the failure of the last try; `retry_in` is the seconds until the next, if any."""
+        reason = kind(error, self.last)
+        then = "no further try" if retry_in is None else f"asking again in {retry_in:.1f} s"
+        fields = {
+            "question_id": self.question_id,
+            "user_id": self.user_id,
+            "attempt": self.count,
+            "kind": reason,
+            "cause": _cause(error),
+            "upstream_status": self.last.status,
+            "upstream_request_id": self.last.request_id,
+        }
+        log.warning("the model failed, %s", then, extra={"fields": fields})
+
+
+def kind(error: AskcliError, tried: Exchange) -> str:
+    """Return what was wrong with a try, one of KINDS."""
+    status = tried.status
+    if isinstance(error, ProviderTimeout):
+        return "timeout"
+    if isinstance(error, ProviderOverloaded):
+        return "rate_limited" if status == 429 else "overloaded"
+    if isinstance(error, ProviderRejected):
+        return "key_refused" if status in (401, 403) else "rejected"
+    if isinstance(error, Interrupted):
+        return "broken_off"
+    if status is None:
+        return "unreachable"
+    return "failed" if status >= 500 else "unreadable"
+
+
+def _cause(error: BaseException) -> str:
+    """Return the type of the first error, never its text, which may quote a URL or a response."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return type(error).__name__

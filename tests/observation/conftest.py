@@ -1,0 +1,27 @@
+"""A server of two workers that logs JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.databases import NewDatabase
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.processes import ServerProcess
+from tests.support.secrets import SECRETS
+from tests.support.servers import server_settings
+
+
+@pytest.fixture(scope="session")
+def observed(
+    new_database: NewDatabase, fake: FakeAnthropic, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    settings = server_settings(fake, new_database("sqlite"), ASKCLI_LOG="json")
+    process = ServerProcess(tmp_path_factory.mktemp("observed"), "--workers", "2", **settings)
+    yield process
+    assert process.stop() == 0
+    lines = [json.loads(line) for line in process.log]  # every one of them is JSON
+    assert not [line for line in lines if line["level"] == "error"]
+    assert not SECRETS.found_in("".join(process.log))

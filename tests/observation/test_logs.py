@@ -1,0 +1,64 @@
+"""What a server logs of a request, of a failed try at the model, and of an answer's end."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+from tests.support import plain_http
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import NewPerson
+from tests.support.processes import ServerProcess
+from tests.support.waiting import eventually
+
+
+def logged(server: ServerProcess, **fields: Any) -> list[dict[str, Any]]:
+    """The lines with these fields."""
+    lines = [json.loads(line) for line in [*server.log]]
+    return [line for line in lines if fields.items() <= line.items()]
+
+
+def test_an_answer_leaves_its_request_its_failed_try_and_its_end(
+    observed: ServerProcess, fake: FakeAnthropic, new_person: NewPerson
+) -> None:
+    alice, marker = new_person(observed), uuid4().hex
+    headers = {"request-id": "req_1", "retry-after": "0"}
+    fake.on(marker, "what was answered", status=529, failures=1, headers=headers)
+    sent = {"x-request-id": f"of-{marker}"}
+    body = {"question": f"{marker}?"}
+    response = alice.http.post("/api/questions", json=body, headers=sent)
+    question = response.json()
+    own = {"question_id": question["id"], "user_id": alice.id}
+    (request,) = eventually(lambda: logged(observed, message="request", **own))
+    (end,) = eventually(lambda: logged(observed, message="answer ended", **own))
+    (failed,) = logged(observed, logger="askcli.upstream", **own)
+    assert request["request_id"] == end["request_id"] == sent["x-request-id"]
+    assert (request["route"], request["method"]) == ("/api/questions", "POST")
+    assert request["status"] == 201
+    assert request["bytes"] == len(response.content)
+    assert (failed["kind"], failed["upstream_status"], failed["attempt"]) == ("overloaded", 529, 1)
+    assert failed["upstream_request_id"] == end["upstream_request_id"] == "req_1"
+    assert (end["end"], end["attempts"], end["upstream_status"]) == ("answered", 2, 200)
+    assert (end["model"], end["input_tokens"], end["output_tokens"]) == (question["model"], 11, 7)
+    assert end["cost_usd"] == question["cost_usd"]
+    assert 0 <= end["queue_ms"] <= end["first_token_ms"] <= end["ms"] <= request["ms"]
+    text = "".join(observed.log)
+    assert f"{marker}?" not in text
+    assert "what was answered" not in text
+
+
+def test_what_reads_a_question_names_it_and_health_checks_are_quiet(
+    observed: ServerProcess, fake: FakeAnthropic, new_person: NewPerson
+) -> None:
+    alice = new_person(observed)
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert plain_http.get(f"{observed.url}{path}").status_code == 200
+    question_id = str(uuid4())
+    assert alice.http.head(f"/api/questions/{question_id}/").status_code == 404
+    (line,) = eventually(lambda: logged(observed, question_id=question_id))
+    assert (line["method"], line["route"]) == ("HEAD", "/api/questions/{question_id}")
+    assert (line["user_id"], line["status"], line["bytes"]) == (alice.id, 404, 0)
+    assert alice.http.get("/nothing").status_code == 404
+    eventually(lambda: logged(observed, message="request", route=None, status=404))
+    assert not [line for line in logged(observed) if str(line.get("route")).endswith("z")]
