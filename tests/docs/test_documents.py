@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 from askcli import errors
 from askcli.problems import BY_CODE
 from askcli.settings import Settings, variable_name
 from tests.support.cli import NewCli
+from tests.support.documents import ROOT, blocks
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import ServerProcess
 
-ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src/askcli"
-
-
-def blocks(document: str, language: str = "sh") -> list[str]:
-    """The code blocks of a document."""
-    text = (ROOT / document).read_text()
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
 def test_the_http_walk_runs_as_written(server: ServerProcess, new_cli: NewCli) -> None:

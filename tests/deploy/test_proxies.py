@@ -1,0 +1,89 @@
+"""The examples of proxies: streams arrive piece by piece, and the server learns who asks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from askcli.contract.limits import MAX_BODY_BYTES
+from tests.support import plain_http, proxy_examples
+from tests.support.databases import NewDatabase
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import add_user
+from tests.support.processes import ServerProcess
+from tests.support.secrets import PASSWORD
+from tests.support.servers import serving
+from tests.support.streams import STREAM
+
+HOST = "askcli.example.org"
+CLIENT = "127.0.0.2"  # an address of this machine that is not the proxy's
+
+
+@pytest.fixture(scope="module")
+def behind(
+    tmp_path_factory: pytest.TempPathFactory, fake: FakeAnthropic, new_database: NewDatabase
+) -> Iterator[ServerProcess]:
+    """A server as the examples want it."""
+    settings = {"ASKCLI_TRUSTED_PROXIES": "127.0.0.1", "ASKCLI_ALLOWED_HOSTS": HOST}
+    home = tmp_path_factory.mktemp("behind")
+    process = serving(home, fake, new_database("sqlite", migrated=True), **settings)
+    yield process
+    assert process.stop() == 0
+
+
+@pytest.fixture(scope="module", params=["nginx", "haproxy", "caddy"])
+def http(
+    request: pytest.FixtureRequest,
+    behind: ServerProcess,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[httpx2.Client]:
+    """A user's client that reaches the server through a proxy alone."""
+    target = behind.url.removeprefix("http://")
+    directory = tmp_path_factory.mktemp(request.param)
+    with (
+        proxy_examples.running(request.param, target, directory) as url,
+        plain_http.client(url, CLIENT, headers={"host": HOST}) as client,
+    ):
+        login = {"email": add_user(behind), "password": PASSWORD}
+        # Believed by nobody: it comes from a client.
+        client.headers["x-forwarded-for"] = "203.0.113.9"
+        tokens = client.post("/api/auth/login", json=login).json()
+        client.headers["x-access-token"] = tokens["access_token"]
+        yield client
+
+
+def test_an_answer_arrives_piece_by_piece(http: httpx2.Client, fake: FakeAnthropic) -> None:
+    marker = f"through {http.base_url}"
+    reply = fake.on(marker, "one ", "two", hold_after=1)
+    with http.stream(
+        "POST", "/api/questions", json={"question": marker}, headers=STREAM
+    ) as response:
+        events = ((event.event, json.loads(event.data)) for event in httpx2.EventSource(response))
+        assert next(events)[0] == "question"
+        assert next(events) == ("delta", {"text": "one "})
+        reply.release()  # only now is there more
+        *pieces, (last, question) = events
+    assert pieces == [("delta", {"text": "two"})]
+    assert (last, question["answer"]) == ("done", "one two")
+
+
+def test_the_server_learns_the_clients_address_and_the_request_id(http: httpx2.Client) -> None:
+    response = http.get("/api/sessions", headers={"x-request-id": "of-the-client"})
+    assert [session["address"] for session in response.json()["items"]] == [CLIENT]
+    assert response.headers.get_list("x-request-id") == ["of-the-client"]
+
+
+def test_bodies_as_long_as_the_servers_limit_reach_it(http: httpx2.Client) -> None:
+    long = http.post("/api/questions", json={"question": "x" * (MAX_BODY_BYTES - 100)})
+    assert (long.status_code, long.json()["code"]) == (422, "invalid_request")
+    longer = http.post("/api/questions", json={"question": "x" * MAX_BODY_BYTES})
+    assert (longer.status_code, longer.json()["code"]) == (413, "payload_too_large")
+
+
+def test_numbers_and_health_stay_inside(http: httpx2.Client) -> None:
+    for path in ("/metrics", "/metrics/", "/healthz", "/readyz"):
+        assert http.get(path).status_code == 404
+    assert http.get("/docs").status_code == 200
