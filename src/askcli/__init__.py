@@ -14,6 +14,7 @@ search_terms     splitting of texts and queries for search
 normalization    Unicode normalization of texts of any length
 fair_queue       a queue in which users take turns
 files            private files and locks
+metrics          what a server counts, as Prometheus reads it
 server_process   starting a server process
 errors           the error tree
 

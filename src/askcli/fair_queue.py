@@ -71,9 +71,9 @@ class FairQueue:
         memory: int = sys.maxsize,
     ) -> None:
         """`full` makes the error for those who find no room, or lose it; `memory` is in bytes."""
+        self.slots, self.places = slots, waiting
         self._free = slots
         self._full = full
-        self._waiting_limit = waiting
         self._user_limit = max(1, waiting // 4)
         self._memory_limit = memory
         self._user_slots = slots * 3 // 4 if slots >= 4 else slots
@@ -97,7 +97,7 @@ class FairQueue:
             return place
         if self._count(user_id) >= self._user_limit:
             raise self._full()
-        if self.waiting >= self._waiting_limit:
+        if self.waiting >= self.places:
             self._make_room(user_id)
         self._queues.setdefault(user_id, deque()).append(place)
         return place

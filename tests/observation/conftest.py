@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,10 +16,23 @@ from tests.support.servers import server_settings
 
 
 @pytest.fixture(scope="session")
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The directory of the server's temporary files, of which it leaves none."""
+    directory = tmp_path_factory.mktemp("temporary")
+    yield directory
+    assert not [*directory.iterdir()]
+
+
+@pytest.fixture(scope="session")
 def observed(
-    new_database: NewDatabase, fake: FakeAnthropic, tmp_path_factory: pytest.TempPathFactory
+    new_database: NewDatabase,
+    fake: FakeAnthropic,
+    temporary: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[ServerProcess]:
-    settings = server_settings(fake, new_database("sqlite"), ASKCLI_LOG="json")
+    """The server."""
+    more = {"ASKCLI_LOG": "json", "TMPDIR": str(temporary)}
+    settings = server_settings(fake, new_database("sqlite"), **more)
     process = ServerProcess(tmp_path_factory.mktemp("observed"), "--workers", "2", **settings)
     yield process
     assert process.stop() == 0

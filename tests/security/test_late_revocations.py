@@ -71,7 +71,7 @@ def test_who_is_not_checked_takes_no_place_of_others(new_database: NewDatabase) 
                 queues = (services.queue, services.history._searches, services.history._listings)
                 places = []
                 for queue in queues:
-                    queue._free, queue._waiting_limit, queue._user_limit = 0, 4, 4
+                    queue._free, queue.places, queue._user_limit = 0, 4, 4
                     places += [held.enter_context(queue.reserve("another")) for _ in range(4)]
                 ended = list[str]()
 

@@ -16,7 +16,7 @@ class Units:
         self.statements: list[str] = []
         self.number = self.commits = 0
         self._run_unit = services.database._run_unit
-        services.database._run_unit = self._count  # type: ignore[method-assign, assignment]
+        services.database._run_unit = self._count  # type: ignore[method-assign]
         engine = services.database.engine
         event.listen(engine, "before_cursor_execute", self._note)
         event.listen(engine, "commit", self._note_commit)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from askcli import settings
 from askcli.errors import AskcliError
+from askcli.metrics import exposition
 from askcli.server.process import local, log_output, serve
 from askcli.server_process import ReadyPipe
 
@@ -37,6 +38,7 @@ def _serve(arguments: argparse.Namespace, ready: ReadyPipe) -> None:
     if arguments.socket is not None:
         local.serve_socket(settings.load(), arguments.socket, ready.ready)
     else:
+        exposition.start(arguments.metrics_dir, arguments.worker)
         flags = {"host": arguments.host, "port": arguments.port}
         loaded = settings.load(flags, dotenv=True)
         serve.serve_worker(loaded, arguments.fd, arguments.life_fd, ready.ready)
@@ -48,6 +50,8 @@ def _arguments() -> argparse.Namespace:
     place.add_argument("--socket", type=Path, help="the Unix socket to listen on")
     place.add_argument("--fd", type=int, help="the listening socket that the parent has opened")
     parser.add_argument("--life-fd", type=int, help="a pipe that ends when the parent does")
+    parser.add_argument("--metrics-dir", type=Path, help="where workers share their metrics")
+    parser.add_argument("--worker", type=int, default=0, help="which of the workers this is")
     parser.add_argument(
         "--ready-fd", type=int, required=True, help="gets a report when it is ready or has failed"
     )

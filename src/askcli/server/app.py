@@ -16,7 +16,8 @@ from starlette.routing import Route
 from askcli import __version__
 from askcli.answerers.base import Answerer
 from askcli.errors import AskcliError
-from askcli.server import openapi, problems
+from askcli.metrics import exposition
+from askcli.server import gauges, openapi, problems
 from askcli.server.bootstrap import Services
 from askcli.server.http import cross_origin, etag
 from askcli.server.http.activity import Activity
@@ -72,7 +73,7 @@ def create_app(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
-    background = [
+    background: list[asyncio.Task[None]] = [
         asyncio.create_task(_warm(services.answerer)),
         asyncio.create_task(services.listener.run()),
         asyncio.create_task(services.orphans.run()),
@@ -80,6 +81,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(services.authentication.run()),
         asyncio.create_task(services.housekeeping.run()),
     ]
+    if exposition.is_shared():
+        background.append(asyncio.create_task(gauges.run(services)))
     yield
     for task in background:
         task.cancel()

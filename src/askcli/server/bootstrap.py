@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from uuid import UUID
 
 from askcli.answerers import factory
 from askcli.answerers.base import Answerer
 from askcli.errors import ProviderOverloaded
 from askcli.fair_queue import FairQueue
+from askcli.metrics import names
 from askcli.services.auth.accounts import Accounts
 from askcli.services.auth.api_tokens import ApiTokens
 from askcli.services.auth.authentication import Authentication
@@ -48,12 +48,6 @@ from askcli.store.queries.notifications import Kind
 # Of all questions that wait for the model together, a quarter of it one user's: their texts, and
 # those of their conversations, take up to four bytes a character, and as many again as UTF-8.
 WAITING_BYTES = 256 * 2**20
-
-_queue_full = partial(
-    ProviderOverloaded,
-    "Too many questions are waiting for the model; try again shortly.",
-    retry_after=10,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +131,12 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
         passwords=passwords,
         readiness=ReadinessCheck(database, runs, registration),
     )
+
+
+def _queue_full() -> ProviderOverloaded:
+    names.LIMITS.add("queue")
+    detail = "Too many questions are waiting for the model; try again shortly."
+    return ProviderOverloaded(detail, retry_after=10)
 
 
 def _answer_log(database: Database, process_id: UUID) -> tuple[Listener, AnswerLog]:

@@ -26,6 +26,7 @@ from askcli.errors import (
     TokenExpired,
     Unavailable,
 )
+from askcli.metrics import names
 from askcli.problems import BY_STATUS, to_problem
 from askcli.services import request_info
 
@@ -40,7 +41,8 @@ log = logging.getLogger("askcli.server")
 def response(
     error: AskcliError, request_id: str, headers: dict[str, str] | None = None
 ) -> Response:
-    """Return the response of an error."""
+    """Return the response of an error, which is counted."""
+    names.PROBLEMS.add(error.code)
     headers = dict(headers or {}) | {HEADER_REQUEST_ID: request_id}
     if error.status == 408:
         headers["connection"] = "close"  # the rest of the body would be read as a request

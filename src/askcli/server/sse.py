@@ -22,6 +22,7 @@ from askcli.contract.protocol import (
 )
 from askcli.contract.shapes import Delta
 from askcli.errors import AskcliError
+from askcli.metrics import names
 from askcli.problems import to_problem
 from askcli.services.auth.watches import Watch
 from askcli.services.runs.stream import AnswerStream
@@ -100,6 +101,7 @@ async def _events(
             raise answer.error
         yield _event(EVENT_DONE, answer.question, sent)
     except AskcliError as error:
+        names.PROBLEMS.add(error.code)
         yield _event(EVENT_ERROR, to_problem(error, request_id), sent)
 
 

@@ -1,4 +1,4 @@
-"""ASGI middleware for every request: its id, trailing slash, HEAD, headers, log.
+"""ASGI middleware for every request: its id, trailing slash, HEAD, headers, log and metrics.
 
 Pure ASGI: three of Starlette's BaseHTTPMiddleware would cost six sevenths of the throughput.
 """
@@ -11,6 +11,7 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_REPLAYED, HEADER_REQUEST_ID
+from askcli.metrics import names
 from askcli.server.http.access_log import AccessLog
 from askcli.server.http.activity import Activity
 from askcli.server.http.served import Served
@@ -22,6 +23,8 @@ from askcli.store.database import admission, pool
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _ID_HEADER = HEADER_REQUEST_ID.encode()
+# As labels of metrics.
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _NO_STORE = (b"cache-control", b"no-store")
 
@@ -69,7 +72,11 @@ class Envelope:
 
 
 def _observe(served: Served) -> None:
-    """Log a request."""
+    """Count a request, and log it."""
+    seconds = (served.responded or perf_counter()) - served.began
+    method = served.method if served.method in _METHODS else "other"
+    status = f"{served.status // 100}xx"
+    names.REQUESTS.observe(seconds, served.route or "none", method, status)
     state = getattr(served.scope.get("app"), "state", None)
     access_log: AccessLog | None = getattr(state, "access_log", None)
     if access_log is not None:

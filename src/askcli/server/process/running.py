@@ -13,6 +13,7 @@ import uvicorn
 
 from askcli.answerers import loading
 from askcli.errors import AskcliError, Failed
+from askcli.metrics import exposition
 from askcli.server.app import create_app
 from askcli.server.bootstrap import Services, build
 from askcli.server.http import trusted_hosts
@@ -89,6 +90,7 @@ def run(
     Returns after a signal, or when the role's `watch` returns. Raises Failed, also where answers
     could not be stored, and where this process can load no answerer any more.
     """
+    exposition.start()
     role = role or Role()
     role.activity = Activity()
     access_log = AccessLog(settings.log, settings.log_level)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from askcli import __version__, server_process
 from askcli.errors import Failed, Unavailable
+from askcli.metrics import exposition
 from askcli.server.bootstrap import Services
 from askcli.server.process import announcements, log_config, log_output
 from askcli.server.process.database_files import DatabaseFiles
@@ -48,10 +49,13 @@ def serve_workers(settings: Settings, count: int) -> None:
     """
     log_config.install(settings)
     prepare(settings).database.close()  # reports wrong settings once, not by each worker
-    with _listen_tcp(settings.host, settings.port) as sock:
+    with (
+        _listen_tcp(settings.host, settings.port) as sock,
+        exposition.shared_directory() as metrics,
+    ):
         announcements.report_registration(settings)
         flags = ["--host", settings.host, "--port", str(settings.port)]
-        Workers(sock, count, flags).run(lambda: log.info(_greeting(sock, count)))
+        Workers(sock, count, flags, metrics).run(lambda: log.info(_greeting(sock, count)))
 
 
 def serve_worker(settings: Settings, fd: int, life: int, ready: Callable[[], None]) -> None:

@@ -17,10 +17,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from askcli import server_process
 from askcli.errors import Failed
+from askcli.metrics import exposition
 from askcli.server.process.stop_requests import StopRequests, handled_signals
 
 log = logging.getLogger("askcli.notices")
@@ -39,11 +41,17 @@ class Workers:
     to the main thread, which runs what the threads and the signals have put into a queue.
     """
 
-    def __init__(self, sock: socket.socket, count: int, flags: Sequence[str]) -> None:
-        """`flags` are the parent's own: the registration policy depends on the address."""
+    def __init__(
+        self, sock: socket.socket, count: int, flags: Sequence[str], metrics: Path | None = None
+    ) -> None:
+        """`flags` are the parent's own: the registration policy depends on the address.
+
+        `metrics` is the directory in which workers share their metrics, None where there is none.
+        """
         self._sock = sock
         self._count = count
         self._flags = flags
+        self._metrics = metrics
         self._life, self._held = os.pipe()
         self._events: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._requests = StopRequests()
@@ -62,8 +70,9 @@ class Workers:
         for number in handled_signals():
             # Only queued: a handler may interrupt anything, another handler included.
             signal.signal(number, lambda n, _: self._events.put(partial(self._on_signal, n)))
-        for _ in range(self._count):
-            threading.Thread(target=self._keep_running, args=(ready,), daemon=True).start()
+        for number in range(self._count):
+            work = partial(self._keep_running, ready, number)
+            threading.Thread(target=work, daemon=True).start()
         while self._threads:
             # A signal that comes just before the wait does not end it: its handler runs after it.
             with suppress(Empty):
@@ -71,13 +80,13 @@ class Workers:
         if self._error is not None:
             raise self._error
 
-    def _keep_running(self, ready: Callable[[], None]) -> None:
+    def _keep_running(self, ready: Callable[[], None], number: int) -> None:
         """Run one worker after another; the pauses grow while they do not stay."""
         pause = FIRST_PAUSE_SECONDS
         try:
             while not self._stopping.is_set():
                 began = time.monotonic()
-                reason = self._run_worker(ready)
+                reason = self._run_worker(ready, number)
                 if not self._stopping.is_set():
                     is_steady = time.monotonic() - began > STEADY_SECONDS
                     pause = FIRST_PAUSE_SECONDS if is_steady else pause
@@ -87,10 +96,11 @@ class Workers:
         finally:  # whatever fails, the parent can end
             self._events.put(self._on_thread_end)
 
-    def _run_worker(self, ready: Callable[[], None]) -> str:
+    def _run_worker(self, ready: Callable[[], None], number: int) -> str:
         """Run a worker to its end; return how it ended."""
         inherited = [self._sock.fileno(), self._life]
-        arguments = [*self._flags, "--fd", str(inherited[0]), "--life-fd", str(inherited[1])]
+        arguments = [*self._flags, *self._sharing(number), "--fd", str(inherited[0])]
+        arguments += ["--life-fd", str(inherited[1])]
         process, has_failed = None, False
         try:
             # In a session of its own: a Ctrl-C reaches the parent alone.
@@ -113,8 +123,21 @@ class Workers:
         if process is not None and process.poll() is None:  # nothing is known of it any more
             process.send_signal(signal.SIGTERM)
             process.wait()
+        if self._metrics is not None:
+            exposition.forget(self._metrics, number)
         self._events.put(partial(self._on_end, process, reason, has_failed))
         return reason
+
+    def _sharing(self, number: int) -> list[str]:
+        """Return the arguments with which a worker shares its metrics; none without room."""
+        if self._metrics is None:
+            return []
+        try:
+            exposition.reserve(self._metrics, number)
+        except OSError as error:
+            log.warning("A worker counts its metrics alone: %s.", error.strerror)
+            return []
+        return ["--metrics-dir", str(self._metrics), "--worker", str(number)]
 
     def _on_start(self, process: subprocess.Popen[bytes]) -> None:
         self._running.add(process)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from askcli.errors import RateLimited
+from askcli.metrics import names
 from askcli.services import request_info
 from askcli.services.request_info import Allowance
 from askcli.settings import Rate, Settings
@@ -144,6 +145,7 @@ def _applicable(required: Iterable[Limit]) -> list[Limit]:
 
 
 def _refusal(limit: Limit, free_at: int, timestamp: int) -> RateLimited:
+    names.LIMITS.add(limit.name)
     seconds = max(1, -(-(free_at - timestamp) // MICROSECONDS))
     if not limit.is_reported:
         return RateLimited("Too many attempts; try again later.", retry_after=seconds)

@@ -40,6 +40,7 @@ class Generator:
         answer_log: AnswerLog,
     ) -> None:
         self._answerer = answerer
+        self._models = {model["id"] for model in answerer.models()}
         self._retries = retries
         self._storage = storage
         self._answer_log = answer_log
@@ -66,7 +67,7 @@ class Generator:
             entry = await self._storage.entry(run, outcome)
             cost = self._answerer.cost_usd(outcome.finish) if outcome.finish else None
             await self._storage.end(run, outcome, cost, entry)
-            reports.report(run)
+            reports.report(run, self._models)
 
     async def _outcome(self, run: Run) -> Outcome:
         try:

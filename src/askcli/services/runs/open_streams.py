@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from askcli.errors import TooManyStreams
+from askcli.metrics import names
 
 # A batch opens 64 at most; shells and pages of the same user have the rest.
 MOST_OF_A_USER = 100
@@ -31,6 +32,11 @@ class OpenStreams:
         self._most = most
         # The keys are those of the streams, the oldest first.
         self._streams = defaultdict[UUID, dict[object, EndIfUntaken]](dict)
+
+    @property
+    def count(self) -> int:
+        """Number of open streams."""
+        return sum(map(len, self._streams.values()))
 
     def is_full(self, user_id: UUID) -> bool:
         """Whether a new stream of the user takes the place of another, or finds none."""
@@ -53,6 +59,7 @@ class OpenStreams:
         streams = self._streams[user_id]
         untaken = next((key for key, end_if_untaken in streams.items() if end_if_untaken()), None)
         if untaken is None:
+            names.LIMITS.add("streams")
             most = f"{self._most} event streams"
             raise TooManyStreams(
                 f"You have {most} open here, which is the most; end some first.",

@@ -20,6 +20,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from askcli.errors import DatabaseUnavailable
+from askcli.metrics import names
 from askcli.services import background
 from askcli.services.clock import now
 from askcli.services.indexing import Indexing
@@ -141,6 +142,7 @@ class Orphans:
             return is_orphan
 
         if await self._database.write_entry(entry, self._at_once(interrupt)):
+            names.ORPHANS.add()
             log.warning("question %s was orphaned and is now interrupted", question_id)
 
 

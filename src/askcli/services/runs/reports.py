@@ -1,21 +1,30 @@
-"""Reports of ended runs: a line in the log for each, without its texts."""
+"""Reports of ended runs: a line in the log for each, without its texts, and metrics."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection
 from typing import Any
 
+from askcli.answerers import prices
 from askcli.contract.shapes import Status
+from askcli.metrics import names
+from askcli.metrics.instruments import Histogram
 from askcli.services.runs.run import Run, Times
 
 log = logging.getLogger("askcli.runs")
 
 
-def report(run: Run) -> None:
-    """Log how a run has ended, as its question says."""
+def report(run: Run, models: Collection[str]) -> None:
+    """Log and count how a run has ended, as its question says; `models` are this server's."""
+    run.times.ended = time.monotonic()
+    _log(run)
+    _count(run, models)
+
+
+def _log(run: Run) -> None:
     question, times = run.stream.question, run.times
-    times.ended = time.monotonic()
     fields: dict[str, Any] = {
         "question_id": run.question_id,
         "user_id": run.user_id,
@@ -35,6 +44,33 @@ def report(run: Run) -> None:
         "upstream_request_id": run.attempts.last.request_id,
     }
     log.info("answer ended", extra={"fields": fields})
+
+
+def _count(run: Run, models: Collection[str]) -> None:
+    question, times = run.stream.question, run.times
+    end, model = _end(question["status"]), _label(run.request.model, models)
+    names.ENDED.add(end)
+    _observe(names.QUEUED, times.began, times.granted)
+    _observe(names.FIRST_TEXT, times.began, times.first_text)
+    _observe(names.ANSWERING, times.began, times.ended, end)
+    for direction, tokens in (
+        ("input", question["input_tokens"]),
+        ("output", question["output_tokens"]),
+    ):
+        if tokens:
+            names.TOKENS.add(model, direction, amount=tokens)
+    if question["cost_usd"]:
+        names.DOLLARS.add(model, amount=question["cost_usd"])
+
+
+def _observe(metric: Histogram, began: float, reached: float | None, *labels: str) -> None:
+    if reached is not None:
+        metric.observe(reached - began, *labels)
+
+
+def _label(model: str, models: Collection[str]) -> str:
+    """Return the name of one of this server's models; those of its versions have no bound."""
+    return next((name for name in (model, prices.undated(model)) if name in models), "other")
 
 
 def _end(status: Status) -> str:

@@ -14,22 +14,9 @@ from askcli.errors import (
     ProviderRejected,
     ProviderTimeout,
 )
+from askcli.metrics import names
 
 log = logging.getLogger("askcli.upstream")
-
-
-# What may be wrong with a try.
-KINDS = (
-    "unreachable",  # no response: no connection, or none that took the request
-    "key_refused",  # 401 or 403
-    "rate_limited",  # 429
-    "overloaded",  # 529, or an error event that says so
-    "rejected",  # another status below 500
-    "failed",  # a status from 500 on, or another error event
-    "unreadable",  # a response that is no answer
-    "timeout",
-    "broken_off",
-)
 
 
 @dataclass(slots=True)
@@ -44,6 +31,9 @@ class Attempts:
 
     def begin(self) -> None:
         """Begin a try, which this task makes."""
+        names.CALLS.add()
+        if self.count:
+            names.RETRIES.add()
         self.billable = True
         self.count += 1
         self.last = Exchange()
@@ -52,6 +42,7 @@ class Attempts:
     def failed(self, error: AskcliError, retry_in: float | None) -> None:
         """Log the failure of the last try; `retry_in` is the seconds until the next, if any."""
         reason = kind(error, self.last)
+        names.FAILURES.add(reason)
         then = "no further try" if retry_in is None else f"asking again in {retry_in:.1f} s"
         fields = {
             "question_id": self.question_id,
@@ -66,7 +57,7 @@ class Attempts:
 
 
 def kind(error: AskcliError, tried: Exchange) -> str:
-    """Return what was wrong with a try, one of KINDS."""
+    """Return what was wrong with a try, one of `metrics.names.KINDS`."""
     status = tried.status
     if isinstance(error, ProviderTimeout):
         return "timeout"

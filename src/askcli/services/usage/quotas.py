@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from askcli.contract.shapes import QuotaLeft
 from askcli.errors import QuotaExceeded, Unpriced
+from askcli.metrics import names
 from askcli.services.clock import now, rfc3339
 from askcli.settings import Settings
 from askcli.store.queries import usage
@@ -83,6 +84,7 @@ def check(connection: Connection, user_id: UUID, quota: Quota, *, is_priced: boo
 
 
 def _exceeded(name: str, limit: float, used: float) -> QuotaExceeded:
+    names.LIMITS.add(f"quota_{name}")
     unit, _, period = name.partition("_")
     timestamp = now()
     day, month = periods(timestamp)

@@ -1,9 +1,8 @@
 """The database: one engine, and a bounded number of threads that use it.
 
-SQLAlchemy Core is synchronous here on purpose: in threads it is faster than
-either async driver stack (docs/adr/0003-store.md), and one code serves both databases. A unit of
-work is a function of a connection; it runs in a transaction that commits when it has returned and
-rolls back when it raises.
+SQLAlchemy Core is synchronous here on purpose: in threads it is faster than either async driver
+stack (docs/adr/0003-store.md), and one code serves both databases. A unit of work is a function of
+a connection; its transaction commits when it has returned and rolls back when it raises.
 """
 
 from __future__ import annotations
@@ -22,13 +21,14 @@ from askcli.store import deadline, search
 from askcli.store.database import admission, engines, failures, urls
 from askcli.store.database.group_commit import GroupCommit
 from askcli.store.database.pool import LongUnits, Pool, Turn
+from askcli.store.database.timing import timed
 from askcli.store.database.unit import Connect, Disconnected, Locked, RunUnit, Unit, Work
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
-# A unit of work is over, done or not, so long after it was queued: a request whose database hangs
-# gets its 503 within five seconds. SQLite has more time for its one writer's queue.
+# A unit is over, done or not, so long after it was queued: a request whose database hangs gets its
+# 503 within five seconds. SQLite has more time for its one writer's queue.
 UNIT_SECONDS = {"postgresql": 4.0, "sqlite": 10.0}
 # A thread that is stuck even beyond that (in a name server, or a hung disk) is not waited for.
 GRACE_SECONDS = 0.7
@@ -54,6 +54,7 @@ class Database:
         self.has_failed_to_write = False  # until `check_writing` has succeeded
         # For units of PostgreSQL's that wait for a lock: no others wait behind them.
         self._waiters = Pool(engines.WAITERS, "waiters", engines.WAITERS)
+        self.pools = {"writers": self._writer or self._waiters, "readers": self._readers}
 
     @property
     def file(self) -> Path | None:
@@ -62,8 +63,8 @@ class Database:
 
     def start_threads(self) -> None:
         """Start all threads, so that none is started later, when memory may be short."""
-        self._readers.start()
-        (self._writer or self._waiters).start()
+        for threads in self.pools.values():
+            threads.start()
 
     async def read(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -96,17 +97,13 @@ class Database:
     async def write_long(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Like `write`, for work that takes up to tenths of a second.
-
-        One such unit runs at a time: others wait for one of them, and not for all that have queued.
-        """
+        """Like `write`, for work of tenths of a second: others wait for one such unit at most."""
         return await self._run(self._write, lambda c: work(c, *args, **kwargs), self._long.turn)
 
     async def check_writing(self, work: Callable[[Connection], None]) -> None:
         """Do work that certainly writes, if a write has failed since this has last succeeded.
 
-        The success of another unit shows nothing: it may have found nothing to change. Raises
-        DatabaseUnavailable.
+        Another unit's success shows nothing: it may have changed none. Raises DatabaseUnavailable.
         """
         if self.has_failed_to_write:
             await self.write(work)
@@ -122,6 +119,7 @@ class Database:
         with deadline.within(self.unit_seconds):  # with what an unsettled caller needs
             return await pending.admit(lambda: self._run_unit(run, checked, turn, is_read))
 
+    @timed
     async def _run_unit(
         self, run: RunUnit[T], work: Work[T], turn: Turn | None, is_read: bool
     ) -> T:
@@ -212,7 +210,7 @@ class Database:
 
     def close(self) -> None:
         """Wait for the units in progress, which have deadlines, and close; others are forgotten."""
-        for threads in (self._writer or self._waiters, self._readers):
+        for threads in self.pools.values():
             threads.close()
         if self.has_lost_log:
             engines.save_log(self._reading)

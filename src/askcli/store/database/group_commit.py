@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection
 
 from askcli.store.database import failures
-from askcli.store.database.pool import Turns
+from askcli.store.database.pool import Turns, Use
 from askcli.store.database.threads import Threads
 from askcli.store.database.unit import Unit
 
@@ -101,6 +101,10 @@ class GroupCommit:
         self._thread.close()
         for member in self._queue:
             member.has_ended.get_loop().call_soon_threadsafe(member.has_ended.cancel)
+
+    def use(self) -> Use:
+        """Return how the thread is used."""
+        return Use(1, self._thread.busy, len(self._queue) + self._turns.waiting)
 
     def _commit_next(self) -> None:
         while self._queue:

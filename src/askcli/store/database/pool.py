@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from askcli.errors import DatabaseUnavailable
 from askcli.fair_queue import FairQueue
@@ -28,12 +28,25 @@ def take_turns_as(owner: str | None) -> None:
     _owner.set(owner)
 
 
+class Use(NamedTuple):
+    """How threads are used: their number, those that work, and units that wait for one."""
+
+    threads: int
+    busy: int
+    waiting: int
+
+
 class Turns:
     """Turns of the owners at a number of slots; of four or more, one has at most three quarters."""
 
     def __init__(self, slots: int) -> None:
         # How many may wait is not bounded here: a connection has one request at a time.
         self._queue = FairQueue(slots, sys.maxsize, DatabaseUnavailable)
+
+    @property
+    def waiting(self) -> int:
+        """Number of units that wait for their owners' turn."""
+        return self._queue.waiting
 
     def turn(self, *, has_turn: bool = False) -> AbstractAsyncContextManager[None]:
         """Wait for the owner's turn, unless there is one already; have it during the block."""
@@ -61,6 +74,11 @@ class Pool:
     def close(self) -> None:
         """Wait for the units in progress; others are forgotten."""
         self._threads.close()
+
+    def use(self) -> Use:
+        """Return how the threads are used."""
+        threads = self._threads
+        return Use(threads.size, threads.busy, threads.waiting + self._turns.waiting)
 
 
 class LongUnits:

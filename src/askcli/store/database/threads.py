@@ -40,7 +40,7 @@ class Threads:
     """Up to `count` threads, of which `eager` are woken without waiting."""
 
     def __init__(self, count: int, name: str, eager: int = 1) -> None:
-        self._count = count
+        self.size = count
         self._name = name
         self._eager = eager
         self._units = deque[_Unit]()
@@ -60,8 +60,18 @@ class Threads:
         that it runs, and CPython lets whoever starts it wait for that for ever.
         """
         with self._lock, suppress(DatabaseUnavailable):  # `run` tries it again, and says it
-            while len(self._threads) < self._count and self._start():
+            while len(self._threads) < self.size and self._start():
                 pass
+
+    @property
+    def busy(self) -> int:
+        """Number of threads that work."""
+        return len(self._threads) - len(self._asleep)
+
+    @property
+    def waiting(self) -> int:
+        """Number of units that wait for a thread."""
+        return len(self._units)
 
     def run(self, work: Callable[[], T]) -> asyncio.Future[T]:
         """Do the work in one of the threads; a unit whose future is cancelled is not begun.
@@ -120,7 +130,7 @@ class Threads:
             if self._asleep:
                 self._asleep.pop().release()
                 return True
-            return len(self._threads) < self._count and self._start()
+            return len(self._threads) < self.size and self._start()
 
     def _start(self) -> bool:
         name = f"{self._name}_{len(self._threads)}"

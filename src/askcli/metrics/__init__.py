@@ -1,0 +1,1 @@
+"""Metrics of a server, as Prometheus reads them."""

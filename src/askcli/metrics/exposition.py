@@ -1,0 +1,106 @@
+"""Starts the metrics of a process, and shows those of all workers.
+
+Prometheus' own client library counts. Several workers keep their numbers in files of a directory
+that is theirs, and whichever is asked adds them up. A worker that takes another's place has its
+number and goes on in its files: there are never more than there are workers.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from askcli.metrics import names
+
+log = logging.getLogger("askcli.notices")
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+# Of the files of a worker, more than the metrics take. They are mapped into memory: a disk that
+# is full when one of them grows would end the process.
+_FILES = {"counter": 2**17, "histogram": 2**20, "gauge_livesum": 2**16, "gauge_livemin": 2**16}
+_FILES["gauge_livemax"] = 2**16
+
+
+class _State:
+    registry: Any = None
+    directory: Path | None = None
+
+
+def start(directory: Path | None = None, worker: int = 0) -> None:
+    """Count from now on; `directory` is that of several workers, of which this is one."""
+    if _State.registry is not None:
+        return
+    library = _library()
+    library.disable_created_metrics()
+    # Not as the library does when it is imported: whether a variable of its own is set.
+    values = library.values
+    values.ValueClass = values.MutexValue
+    if directory is not None:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
+        values.ValueClass = values.MultiProcessValue(lambda: worker)
+    _State.registry, _State.directory = library.CollectorRegistry(), directory
+    for metric in names.ALL:
+        metric.start(library, _State.registry)
+
+
+def is_shared() -> bool:
+    """Whether other workers show the metrics of this one."""
+    return _State.directory is not None
+
+
+def page() -> bytes:
+    """Return the metrics of all workers in Prometheus' text format."""
+    start()
+    library, registry = _library(), _State.registry
+    if _State.directory is not None:
+        registry = library.CollectorRegistry()
+        library.multiprocess.MultiProcessCollector(registry, str(_State.directory))
+    text: bytes = library.generate_latest(registry)
+    return text
+
+
+def _library() -> Any:
+    """Return the client library: a host's commands import this module, and count nothing."""
+    import prometheus_client
+    import prometheus_client.multiprocess
+
+    return prometheus_client
+
+
+@contextmanager
+def shared_directory() -> Iterator[Path | None]:
+    """Make a directory for the files of several workers, removed at the end; None without room."""
+    with ExitStack() as stack:
+        try:
+            made = TemporaryDirectory(prefix="askcli-metrics-", ignore_cleanup_errors=True)
+            directory: Path | None = Path(stack.enter_context(made))
+        except OSError as error:
+            log.warning("Each worker counts its metrics alone: %s.", error.strerror)
+            directory = None
+        yield directory
+
+
+def reserve(directory: Path, worker: int) -> None:
+    """Make the files of a worker that is about to be started, with what they may become on disk.
+
+    Raises OSError where the disk is full.
+    """
+    for name, size in _FILES.items():
+        descriptor = os.open(directory / f"{name}_{worker}.db", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if hasattr(os, "posix_fallocate"):  # not on macOS
+                os.posix_fallocate(descriptor, 0, size)
+        finally:
+            os.close(descriptor)
+
+
+def forget(directory: Path, worker: int) -> None:
+    """Remove the gauges of a worker that has ended: its counters stay, for the next one."""
+    for path in directory.glob(f"gauge_*_{worker}.db"):
+        path.unlink(missing_ok=True)
