@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from askcli.cli.input import last_conversation
+from askcli.services.clock import new_id
 from tests.support.cli import Cli
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.soak import SOAK
 
-CONTENTS = ["[]", "{", "[" * 100_000, "{ACCOUNT: {}}", '{ACCOUNT: {"id": "x", "question": []}}']
-if SOAK:
-    CONTENTS += ["null", '"x"', "7", '{"a": 1}', "{ACCOUNT: []}"]
-    CONTENTS += ['{ACCOUNT: {"id": 7, "question": "q"}}']
+CONTENTS = ["[" * 100_000, "[]", "{", "{ACCOUNT: {}}", '{ACCOUNT: {"id": "x", "question": []}}']
+CONTENTS += ["null", '"x"', "7", '{"a": 1}', "{ACCOUNT: []}"]
+CONTENTS += ['{ACCOUNT: {"id": 7, "question": "q"}}']
 
 
 @pytest.mark.parametrize("content", CONTENTS)
+def test_a_terminal_whose_file_is_none_has_no_conversation_yet(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(last_conversation, "_name", lambda: "name")
+    (tmp_path / "terminals").mkdir(mode=0o700)
+    (tmp_path / "terminals/name.json").write_text(content.replace("ACCOUNT", '"account"'))
+    terminal = last_conversation.Terminal(tmp_path, lambda: "account")
+    assert terminal.last() is None
+    terminal.remember(id_ := str(new_id()), "what?")
+    assert terminal.last() == last_conversation.Conversation(id_, "what?")
+
+
+# Each starts five interpreters.
+@pytest.mark.parametrize("content", CONTENTS if SOAK else CONTENTS[:1])
 def test_a_state_file_that_is_none_counts_as_absent(
     sqlite_cli: Cli, fake: FakeAnthropic, content: str
 ) -> None:
