@@ -14,7 +14,7 @@ from tests.support.cli import Cli
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import account
 from tests.support.processes import ServerProcess
-from tests.support.raw_http import connection, is_open, lose
+from tests.support.raw_http import are_open, connection, is_open, lose
 from tests.support.streams import STREAM
 from tests.support.waiting import eventually
 
@@ -48,7 +48,7 @@ def test_an_ask_gets_the_place_of_a_client_that_is_gone(
         assert done.code == 0, done
         assert "100 event streams open" in done.err
         eventually(lambda: not is_open(sqlite_server, gone))
-        assert all(is_open(sqlite_server, follower) for follower in followers)
+        assert all(are_open(sqlite_server, followers))
         assert http.post(f"{path}/cancel").status_code == 200
 
 

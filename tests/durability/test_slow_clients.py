@@ -153,11 +153,11 @@ def test_readers_that_stop_fill_no_memory(
         grown = process.memory_info().rss - memory
         report(f"40 stalled readers of 4 MB each: {grown / 2**20:.1f} MiB more")
 
-        def are_open() -> list[bool]:
-            return [raw_http.is_open(sqlite_server, reader) for reader in hers]
+        def left() -> list[bool]:
+            return raw_http.are_open(sqlite_server, hers)
 
-        eventually(lambda: sum(are_open()) <= MAX_UNSENT_BYTES // 4_000_000)
-        assert are_open() == sorted(are_open())  # those that have stalled for the longest are cut
+        eventually(lambda: sum(left()) <= MAX_UNSENT_BYTES // 4_000_000)
+        assert left() == sorted(left())  # those that have stalled for the longest are cut
         body = b""
         while not body.endswith(b'"next_cursor":null}'):
             piece = his.recv(2**20)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import socket
 import struct
+from collections.abc import Sequence
 
 import psutil
 
@@ -51,9 +52,14 @@ def read_all(sock: socket.socket) -> bytes:
 
 def is_open(server: ServerProcess, sock: socket.socket) -> bool:
     """Whether the server still has its end of the connection."""
-    port = sock.getsockname()[1]
+    return are_open(server, [sock])[0]
+
+
+def are_open(server: ServerProcess, socks: Sequence[socket.socket]) -> list[bool]:
+    """The same of several: one look at all connections of the machine takes milliseconds."""
     connections = psutil.Process(server.pid).net_connections("tcp")
-    return any(connection.raddr and connection.raddr.port == port for connection in connections)
+    ports = {connection.raddr.port for connection in connections if connection.raddr}
+    return [sock.getsockname()[1] in ports for sock in socks]
 
 
 def lose(sock: socket.socket) -> None:
