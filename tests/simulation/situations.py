@@ -38,9 +38,9 @@ def _often(kind: str, every: float, seconds: float = 0.0, detail: str = "") -> l
 
 
 _PROCESSES_DIE_AT_COMMITS = _night(
-    "ask " * 7,
+    "ask " * 3,
     SHORT,
-    *(Fault("commit", 0.8 + 2 * n, -1, 0.0, "die after", n % 5) for n in range(15)),
+    *(Fault("commit", 0.8 + n, -1, 0.0, "die after", n % 5) for n in range(12)),
     users=(0, 1, 2),
     slots=3,
 )
