@@ -31,7 +31,7 @@ def observed(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[ServerProcess]:
     """The server."""
-    more = {"ASKCLI_LOG": "json", "TMPDIR": str(temporary)}
+    more = {"ASKCLI_LOG": "json", "ASKCLI_LOGIN_LIMIT": "2/300", "TMPDIR": str(temporary)}
     settings = server_settings(fake, new_database("sqlite"), **more)
     process = ServerProcess(tmp_path_factory.mktemp("observed"), "--workers", "2", **settings)
     yield process
