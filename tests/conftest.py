@@ -26,7 +26,7 @@ from tests.support.databases import (
 )
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.memory import use_memory_for_temporary_files
-from tests.support.people import NewPerson, Person, add_user, logged_in
+from tests.support.people import NewPerson, Person, Server, add_user, logged_in
 from tests.support.processes import ServerProcess
 from tests.support.scheduling import in_order, modules_after_collection
 from tests.support.secrets import PASSWORD, SECRETS
@@ -168,7 +168,7 @@ def people() -> Iterator[NewPerson]:
 def _people() -> Iterator[NewPerson]:
     clients: list[httpx2.Client] = []
 
-    def make(server: ServerProcess) -> Person:
+    def make(server: Server) -> Person:
         http = plain_http.client(server.url)
         clients.append(http)
         email = add_user(server)

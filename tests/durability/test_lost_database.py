@@ -182,5 +182,5 @@ def test_a_worker_creates_no_database_in_place_of_a_deleted_one(tmp_path: Path) 
     file = tmp_path / "askcli.db"
     settings = Settings(db_conn_string=f"sqlite:///{file}", jwt_secret=SECRET, answerer="scripted")
     with pytest.raises(Failed, match=f"{file} was deleted: put it back"):
-        serve_worker(settings, 0, 0, lambda: None)
+        serve_worker(lambda: settings, 0, 0, lambda: None)
     assert not file.exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
@@ -10,10 +10,11 @@ from uuid import uuid4
 import pytest
 
 from tests.support import plain_http
+from tests.support.cli import NewCli
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
-from tests.support.people import NewPerson
-from tests.support.servers import serving
+from tests.support.people import NewPerson, ServerBehindProxy
+from tests.support.servers import server_settings, serving
 from tests.support.small_disk import fill, small_disk
 from tests.support.streams import Seen, ask_until_cut
 from tests.support.waiting import eventually
@@ -62,9 +63,12 @@ def test_a_stopping_server_finishes_or_keeps_its_answers(
 
 
 def test_a_closed_terminal_is_a_request_to_stop(
-    new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
+    new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, new_cli: NewCli
 ) -> None:
-    server = serving(tmp_path, fake, new_database("sqlite"))
+    url = new_database("sqlite")
+    terminal = new_cli(**server_settings(fake, url)).terminal("serve", "--port", "0")
+    terminal.expect(r"serves (http://\S+)")
+    server = ServerBehindProxy(terminal.match[1], url)
     person = new_person(server)
     marker = uuid4().hex
     reply = fake.on(marker, "begun", " and ended", hold_after=1)
@@ -72,10 +76,10 @@ def test_a_closed_terminal_is_a_request_to_stop(
     with ThreadPoolExecutor(2) as pool:
         pool.submit(ask_until_cut, person, server, seen)
         eventually(lambda: seen.text)
-        stopping = pool.submit(server.stop, signal.SIGHUP)
+        os.close(terminal.child_fd)
         eventually(lambda: plain_http.get(f"{server.url}/readyz").status_code == 503)
         reply.release()
-        assert stopping.result() == 0
+        assert terminal.ptyproc.wait() == 0
     assert seen.text[-1][1] == len("begun and ended")
 
 

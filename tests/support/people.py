@@ -18,7 +18,6 @@ from askcli.store.queries import users
 from tests.support import plain_http
 from tests.support.cli import Cli
 from tests.support.databases import HasDatabase, database_of
-from tests.support.processes import ServerProcess
 from tests.support.secrets import PASSWORD, SECRETS
 
 # PASSWORD at bcrypt's lowest cost: hundreds of users at the real one would take minutes.
@@ -79,7 +78,7 @@ class Person:
 
 
 # Makes a registered and logged-in user of a server.
-NewPerson = Callable[[ServerProcess], Person]
+NewPerson = Callable[[Server], Person]
 
 
 def add_user(server: HasDatabase, email: str = "") -> str:

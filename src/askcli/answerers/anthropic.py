@@ -34,6 +34,10 @@ class AnthropicAnswerer:
         self.default_model = model or DEFAULT_MODEL
         self._client = MessagesClient(api_key, base_url, connect_seconds)
 
+    def change_key(self, api_key: str) -> None:
+        """Send this key with requests from now on; those that are being answered go on."""
+        self._client.change_key(api_key)
+
     def models(self) -> list[Model]:
         """Return the known models and the configured one."""
         models = {self.default_model: "Set by this server's host"} | KNOWN

@@ -59,3 +59,14 @@ def build(settings: Settings) -> Answerer:
         settings.model,
         settings.connect_seconds,
     )
+
+
+def change_key(answerer: Answerer, settings: Settings) -> None:
+    """Let an answerer that has a key use the settings' one from now on. Raises Misused for none."""
+    from askcli.answerers.anthropic import AnthropicAnswerer
+
+    if not isinstance(answerer, AnthropicAnswerer):
+        return
+    if not settings.anthropic_api_key:
+        raise Misused("ANTHROPIC_API_KEY is gone: set it, or restart the server without it.")
+    answerer.change_key(settings.anthropic_api_key)

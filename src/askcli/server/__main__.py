@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from askcli import settings
@@ -40,8 +41,8 @@ def _serve(arguments: argparse.Namespace, ready: ReadyPipe) -> None:
     else:
         exposition.start(arguments.metrics_dir, arguments.worker)
         flags = {"host": arguments.host, "port": arguments.port}
-        loaded = settings.load(flags, dotenv=True)
-        serve.serve_worker(loaded, arguments.fd, arguments.life_fd, ready.ready)
+        load = partial(settings.load, flags, dotenv=True)
+        serve.serve_worker(load, arguments.fd, arguments.life_fd, ready.ready)
 
 
 def _arguments() -> argparse.Namespace:

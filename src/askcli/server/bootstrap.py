@@ -57,6 +57,7 @@ class Services:
     database: Database
     listener: Listener
     answerer: Answerer
+    tokens: Tokens
     authentication: Authentication
     watches: Watches
     accounts: Accounts
@@ -98,8 +99,7 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
     """
     registration = registration or settings.registration_policy
     answerer, database = factory.build(settings), Database(settings.database_url)
-    secret, previous = signing_secrets(settings, is_sqlite=database.is_sqlite)
-    tokens = Tokens(secret, previous, settings.access_token_seconds)
+    tokens = _tokens(settings, database)
     authentication = Authentication(database, tokens)
     passwords, limits, indexing = Passwords(), RateLimits(settings), Indexing(database.dialect)
     queue = FairQueue(settings.max_running, settings.max_waiting, _queue_full, WAITING_BYTES)
@@ -113,6 +113,7 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
         database=database,
         listener=listener,
         answerer=answerer,
+        tokens=tokens,
         authentication=authentication,
         watches=Watches(database, listener),
         accounts=Accounts(database, passwords, limits, registration.policy),
@@ -137,6 +138,11 @@ def _queue_full() -> ProviderOverloaded:
     names.LIMITS.add("queue")
     detail = "Too many questions are waiting for the model; try again shortly."
     return ProviderOverloaded(detail, retry_after=10)
+
+
+def _tokens(settings: Settings, database: Database) -> Tokens:
+    secret, previous = signing_secrets(settings, is_sqlite=database.is_sqlite)
+    return Tokens(secret, previous, settings.access_token_seconds)
 
 
 def _answer_log(database: Database, process_id: UUID) -> tuple[Listener, AnswerLog]:

@@ -58,6 +58,15 @@ class MessagesClient:
         self._requests = Requests()
         self._opening = asyncio.Lock()
 
+    def change_key(self, api_key: str) -> None:
+        """Send this key with requests from now on; those that are being answered go on."""
+        self._api_key = api_key
+        if self._http is not None:
+            import anthropic  # it is loaded
+
+            self._client = self._sdk_client(anthropic, self._http)
+            self._requests.change_key()
+
     @property
     def is_open(self) -> bool:
         """Whether `open` returns at once."""
@@ -88,21 +97,23 @@ class MessagesClient:
             sdk, connections = await asyncio.to_thread(load, *names)
         except Exception as error:  # of a file or a thread: no URL has been looked at
             raise AskcliError(f"{type(error).__name__}: {error}") from error
-        url = httpx2.URL(self._base_url) if self._base_url else None
-        http = self._http_client(sdk, url)
+        http = self._http_client(sdk)
         try:
             connections.bound_connections(http)
-            return self._sdk_client(sdk, http, url), http
+            return self._sdk_client(sdk, http), http
         except Exception:
             await http.aclose()
             raise
 
-    def _http_client(self, sdk: Any, url: httpx2.URL | None) -> httpx2.AsyncClient:
+    def _url(self) -> httpx2.URL | None:
+        return httpx2.URL(self._base_url) if self._base_url else None
+
+    def _http_client(self, sdk: Any) -> httpx2.AsyncClient:
         """Return the HTTP client; it sends what the URL has before its host as a header.
 
         aiohttp would take it from the URL as well, and refuse to have it twice.
         """
-        is_near = is_on_loopback(self._base_url)
+        url, is_near = self._url(), is_on_loopback(self._base_url)
         with nullcontext() if is_near else proxies.checked(needs_socks=False):
             client: httpx2.AsyncClient = sdk.DefaultAioHttpClient(
                 auth=(url.username, url.password) if url and url.userinfo else None,
@@ -117,9 +128,8 @@ class MessagesClient:
             )
         return client
 
-    def _sdk_client(
-        self, sdk: Any, http: httpx2.AsyncClient, url: httpx2.URL | None
-    ) -> AsyncAnthropic:
+    def _sdk_client(self, sdk: Any, http: httpx2.AsyncClient) -> AsyncAnthropic:
+        url = self._url()
         headers = {"accept-encoding": "identity"}
         if url and url.userinfo:  # its password has the header that the SDK uses for the key
             headers["x-api-key"] = self._api_key

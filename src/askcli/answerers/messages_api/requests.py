@@ -30,9 +30,13 @@ _PART_BYTES = 65_536
 
 @dataclass(slots=True)
 class Handover:
-    """Whether a connection has been given a request, to send it at once."""
+    """Whether a connection has been given a request, to send it at once.
+
+    `key` is the number of the key that the request has.
+    """
 
     is_made: bool = False
+    key: int = 0
 
 
 # Of the request that this task makes. Until then the SDK and aiohttp start threads, to look up a
@@ -82,10 +86,16 @@ class Requests:
 
     def __init__(self) -> None:
         self._first: _Kept | None = None
+        self._key = 0
+
+    def change_key(self) -> None:
+        """Let the SDK make the next request anew: its key is another one."""
+        self._first = None
+        self._key += 1
 
     async def note(self, request: httpx2.Request) -> None:
         """Keep what the first request is sent with: a hook of the HTTP client."""
-        if self._first is None:
+        if self._first is None and handover.get().key == self._key:
             headers = [one for one in request.headers.raw if one[0].lower() != _CONTENT_LENGTH]
             extensions = dict(request.extensions)
             self._first = _Kept(request.method, request.url, headers, extensions)
@@ -97,7 +107,7 @@ class Requests:
 
         Raises NotSent from any error before a connection has the request, then the SDK's errors.
         """
-        made = Handover()
+        made = Handover(key=self._key)
         token = handover.set(made)
         try:
             return await self._response(sdk, http, request)

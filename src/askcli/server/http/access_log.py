@@ -31,14 +31,18 @@ class AccessLog:
 
     def __init__(self, format_: str = "text", level: str = "info") -> None:
         """`format_` and `level` are those of the settings; requests are logged at `info`."""
-        self._is_on = level in ("debug", "info")
-        self._quiet = QUIET_ROUTES if level == "info" else frozenset[str]()
+        self.set_level(level)
         self._line: Line = _json_line if format_ == "json" else _text_line
         self._time_format = _TIMES[format_]
         self._clock = time.gmtime if format_ == "json" else time.localtime
         self._lines: list[str] = []
         self._second = 0
         self._prefix = ""  # of the lines of that second
+
+    def set_level(self, level: str) -> None:
+        """Log from this level on."""
+        self._is_on = level in ("debug", "info")
+        self._quiet = QUIET_ROUTES if level == "info" else frozenset[str]()
 
     def add(self, served: Served) -> None:
         """Log a request, unless it is one that watches the server, and has succeeded."""

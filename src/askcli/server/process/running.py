@@ -20,6 +20,7 @@ from askcli.server.http import trusted_hosts
 from askcli.server.http.access_log import AccessLog
 from askcli.server.http.activity import Activity
 from askcli.server.process import file_limit
+from askcli.server.process.reloading import Load, Reloading
 from askcli.server.process.uvicorn_server import Server
 from askcli.server.protocol.connections import Connections
 from askcli.server.protocol.protocol import BoundedProtocol
@@ -84,18 +85,21 @@ def run(
     sock: socket.socket,
     ready: Callable[[], None],
     role: Role | None = None,
+    load: Load | None = None,
 ) -> None:
     """Serve on the socket; `ready` is called once requests are served.
 
-    Returns after a signal, or when the role's `watch` returns. Raises Failed, also where answers
-    could not be stored, and where this process can load no answerer any more.
+    `load` reads the settings again, on a hang-up; without it that is a request to stop. Returns
+    after a signal, or when the role's `watch` returns. Raises Failed, also where answers could not
+    be stored, and where this process can load no answerer any more.
     """
     exposition.start()
     role = role or Role()
     role.activity = Activity()
     access_log = AccessLog(settings.log, settings.log_level)
     config = _config(services, settings, sock, role, access_log)
-    server = Server(config, services.runs, settings.drain_seconds, ready, role.leaving)
+    reload = Reloading(services, access_log, settings, load).request if load else None
+    server = Server(config, services.runs, settings.drain_seconds, ready, role.leaving, reload)
 
     async def main() -> None:
         services.start_threads()

@@ -14,6 +14,7 @@ from askcli.metrics import exposition
 from askcli.server.bootstrap import Services
 from askcli.server.process import announcements, log_config, log_output
 from askcli.server.process.database_files import DatabaseFiles
+from askcli.server.process.reloading import Load
 from askcli.server.process.running import BACKLOG, CHECK_SECONDS, Role, prepare, run
 from askcli.server.process.workers import Workers
 from askcli.services.auth.signing_key import secret_path
@@ -28,8 +29,11 @@ UNSENT_BYTES = 65_536
 
 
 @log_output.in_background()
-def serve_tcp(settings: Settings) -> None:
-    """Serve on the settings' host and port until a signal comes. Raises Failed or Misused."""
+def serve_tcp(settings: Settings, load: Load) -> None:
+    """Serve on the settings' host and port until a signal comes; `load` reads them again.
+
+    Raises Failed or Misused.
+    """
     log_config.install(settings)
     services = prepare(settings)
     if not settings.jwt_secret:
@@ -37,7 +41,7 @@ def serve_tcp(settings: Settings) -> None:
         log.info("JWT_SECRET is not set: using the one kept in %s.", path)
     sock = _listen_tcp(settings.host, settings.port)
     announcements.report_registration(settings)
-    if loss := _run(services, settings, sock, lambda: log.info(_greeting(sock))):
+    if loss := _run(services, settings, sock, lambda: log.info(_greeting(sock)), load):
         raise Failed(loss)
 
 
@@ -58,14 +62,16 @@ def serve_workers(settings: Settings, count: int) -> None:
         Workers(sock, count, flags, metrics).run(lambda: log.info(_greeting(sock, count)))
 
 
-def serve_worker(settings: Settings, fd: int, life: int, ready: Callable[[], None]) -> None:
+def serve_worker(load: Load, fd: int, life: int, ready: Callable[[], None]) -> None:
     """Serve as one of several workers on the socket `fd`, until the pipe `life` is closed.
 
-    Its parent had a database, so an SQLite file that is missing now is not created again.
+    `load` reads its settings. Its parent had a database, so an SQLite file that is missing now is
+    not created again.
     """
+    settings = load()
     log_config.install(settings)
     services = prepare(settings, may_create=False)
-    if loss := _run(services, settings, socket.socket(fileno=fd), ready, life):
+    if loss := _run(services, settings, socket.socket(fileno=fd), ready, load, life):
         raise DatabaseLost(loss)
 
 
@@ -74,12 +80,13 @@ def _run(
     settings: Settings,
     sock: socket.socket,
     ready: Callable[[], None],
+    load: Load,
     life: int | None = None,
 ) -> str | None:
     """Serve until the end; return what became of a lost database."""
     role, failure = PortServer(services.database, life), ""
     try:
-        run(services, settings, sock, ready, role)
+        run(services, settings, sock, ready, role, load)
     except Failed as error:
         if not role.has_lost_database():
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 
@@ -18,6 +19,20 @@ def handled_signals() -> list[int]:
         for number in SIGNALS
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
     ]
+
+
+def reads_settings_on_hang_up() -> bool:
+    """Whether a hang-up is no request to stop: there is no controlling terminal to be closed.
+
+    So it is where a service manager or a container has started the server.
+    """
+    if signal.SIGHUP not in handled_signals():
+        return False
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC))
+    except OSError:
+        return True
+    return False
 
 
 class StopRequests:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
 
-from askcli.server.process.stop_requests import StopRequests, handled_signals
+from askcli.server.process.stop_requests import (
+    StopRequests,
+    handled_signals,
+    reads_settings_on_hang_up,
+)
 from askcli.services.runs.registry import Runs
 
 
@@ -23,11 +28,16 @@ class Server(uvicorn.Server):
         drain_seconds: float,
         ready: Callable[[], None],
         leaving: Callable[[], None],
+        reload: Callable[[], None] | None,
     ) -> None:
-        """`ready` is called once requests are served, `leaving` when the stop begins."""
+        """`ready` is called once requests are served, `leaving` when the stop begins.
+
+        `reload` is called on a hang-up that is no request to stop; without it each is one.
+        """
         super().__init__(config)
         self._leaving = leaving
         self._runs = runs
+        self._reload = reload
         self._drain_seconds = drain_seconds
         self._ready = ready
         self._draining: asyncio.Task[None] | None = None
@@ -45,6 +55,8 @@ class Server(uvicorn.Server):
         requests = StopRequests()
         for number in handled_signals():
             loop.add_signal_handler(number, self._on_signal, requests, number)
+        if self._reload is not None and reads_settings_on_hang_up():
+            loop.add_signal_handler(signal.SIGHUP, self._reload)
         yield
 
     def _on_signal(self, requests: StopRequests, number: int) -> None:

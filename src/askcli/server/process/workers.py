@@ -23,7 +23,11 @@ from queue import Empty, SimpleQueue
 from askcli import server_process
 from askcli.errors import Failed
 from askcli.metrics import exposition
-from askcli.server.process.stop_requests import StopRequests, handled_signals
+from askcli.server.process.stop_requests import (
+    StopRequests,
+    handled_signals,
+    reads_settings_on_hang_up,
+)
 
 log = logging.getLogger("askcli.notices")
 
@@ -57,6 +61,8 @@ class Workers:
         self._requests = StopRequests()
         self._stopping = threading.Event()
         self._running: set[subprocess.Popen[bytes]] = set()
+        self._ready: set[subprocess.Popen[bytes]] = set()  # of them
+        self._to_reload: set[subprocess.Popen[bytes]] = set()  # once they are ready
         self._threads = count
         self._unready = count
         self._error: Failed | None = None
@@ -70,6 +76,8 @@ class Workers:
         for number in handled_signals():
             # Only queued: a handler may interrupt anything, another handler included.
             signal.signal(number, lambda n, _: self._events.put(partial(self._on_signal, n)))
+        if reads_settings_on_hang_up():
+            signal.signal(signal.SIGHUP, lambda *_: self._events.put(self._on_hang_up))
         for number in range(self._count):
             work = partial(self._keep_running, ready, number)
             threading.Thread(target=work, daemon=True).start()
@@ -107,7 +115,7 @@ class Workers:
             process, ready_pipe = server_process.start(arguments, inherited=inherited)
             self._events.put(partial(self._on_start, process))
             server_process.wait_until_ready(process, ready_pipe)
-            self._events.put(partial(self._on_ready, ready))
+            self._events.put(partial(self._on_ready, process, ready))
             reason = f"worker {process.pid} ended with {process.wait()}."
             has_failed = process.returncode in (1, server_process.LOST_DATABASE)
             if process.returncode == server_process.LOST_DATABASE:
@@ -144,7 +152,10 @@ class Workers:
         if self._stopping.is_set():  # the signal came while this worker was being started
             process.send_signal(signal.SIGTERM)
 
-    def _on_ready(self, ready: Callable[[], None]) -> None:
+    def _on_ready(self, process: subprocess.Popen[bytes], ready: Callable[[], None]) -> None:
+        self._ready.add(process)
+        if process in self._to_reload:
+            process.send_signal(signal.SIGHUP)
         self._unready -= 1
         if self._unready == 0:
             ready()
@@ -153,13 +164,20 @@ class Workers:
         self, process: subprocess.Popen[bytes] | None, reason: str, has_failed: bool
     ) -> None:
         if process is not None:
-            self._running.discard(process)
+            for processes in (self._running, self._ready, self._to_reload):
+                processes.discard(process)
         if self._stopping.is_set():
             if has_failed:  # such as a worker that could not store its answers
                 self._error = Failed(reason)
         elif self._unready > 0:
             self._error = Failed(reason)
             self._on_signal(signal.SIGTERM)
+
+    def _on_hang_up(self) -> None:
+        """Let the workers read their settings again; before it is ready, one cannot."""
+        self._to_reload = self._running - self._ready
+        for process in self._ready:
+            process.send_signal(signal.SIGHUP)
 
     def _on_loss(self) -> None:
         """Let the others end, too, with their answers finished; that is one request for all."""

@@ -45,11 +45,14 @@ class Tokens:
     """Signs and verifies tokens with the server's secret; the previous secret still verifies."""
 
     def __init__(self, secret: str, previous: str | None, life_seconds: int) -> None:
-        self._keys = {_key_id(key): key for key in (previous, secret) if key}
-        self._secret = secret
-        self._previous = previous
-        self._verified: dict[str, _Verified] = {}
         self.life_seconds = life_seconds
+        self.change(secret, previous)
+
+    def change(self, secret: str, previous: str | None) -> None:
+        """Use these secrets from now on: a token that neither of them has signed is not valid."""
+        self._secrets = [key for key in (secret, previous) if key]
+        self._keys = {_key_id(key): key for key in reversed(self._secrets)}
+        self._verified: dict[str, _Verified] = {}
 
     def access(self, login: Login, generation: int, now: datetime) -> str:
         """Return an access token for the session, valid for `life_seconds`.
@@ -67,8 +70,8 @@ class Tokens:
             "exp": now + timedelta(seconds=self.life_seconds),
             "jti": str(new_id()),
         }
-        headers = {"kid": _key_id(self._secret)}
-        return jwt.encode(claims, self._secret, algorithm=ALGORITHM, headers=headers)
+        secret = self._secrets[0]
+        return jwt.encode(claims, secret, algorithm=ALGORITHM, headers={"kid": _key_id(secret)})
 
     def verify(self, access_token: str) -> tuple[Login, int]:
         """Return the login and generation of an access token. Raises TokenExpired, InvalidToken.
@@ -88,7 +91,7 @@ class Tokens:
             kid = str(jwt.get_unverified_header(access_token).get("kid"))
             claims = jwt.decode(
                 access_token,
-                self._keys.get(kid, self._secret),
+                self._keys.get(kid, self._secrets[0]),
                 algorithms=[ALGORITHM],
                 issuer=ISSUER,
                 audience=AUDIENCE,
@@ -109,8 +112,7 @@ class Tokens:
         Derived with a secret and not random, so that the retry of a rotation gets the same
         successor although only hashes are stored. Each `attempt`, from 0, has another one.
         """
-        keys = [key for key in (self._secret, self._previous) if key]
-        return [_derived(key, refresh_token, attempt) for key in keys]
+        return [_derived(key, refresh_token, attempt) for key in self._secrets]
 
 
 def _derived(key: str, refresh_token: str, attempt: int) -> str:

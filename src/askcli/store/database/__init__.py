@@ -42,7 +42,7 @@ class Database:
         self.url = urls.parse(url)
         self.dialect = self.url.get_backend_name()
         self.is_sqlite = self.dialect == "sqlite"
-        self.engine = engines.sqlite(self.url) if self.is_sqlite else engines.postgresql(self.url)
+        self.engine = engines.create(self.url, lambda: self.url.password)
         self._reading = self.engine.execution_options(**engines.READING[self.dialect])
         self.unit_seconds = UNIT_SECONDS[self.dialect]
         self._readers = Pool(engines.READERS, "store", engines.EAGER[self.dialect])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -88,6 +89,12 @@ def save_log(engine: Engine) -> None:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(FULL)")
 
 
+def create(url: URL, password: Callable[[], Any]) -> Engine:
+    """Return an engine for the database; `password` returns the one for a new connection."""
+    is_sqlite = url.get_backend_name() == "sqlite"
+    return sqlite(url) if is_sqlite else postgresql(url, password)
+
+
 def sqlite(url: URL) -> Engine:
     """Return an engine for SQLite with WAL, foreign keys, full synchronization, a private file."""
     if not url.database or url.database == ":memory:":
@@ -148,7 +155,7 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def postgresql(url: URL) -> Engine:
+def postgresql(url: URL, password: Callable[[], Any]) -> Engine:
     """Return an engine for PostgreSQL with a bounded pool.
 
     A dead connection is found by the first unit that uses it, which then runs again, and not by a
@@ -172,7 +179,7 @@ def postgresql(url: URL) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: Any, _record: Any, args: list[Any], keywords: dict[str, Any]) -> Any:
-        return BoundedConnection.connect(*args, **keywords)
+        return BoundedConnection.connect(*args, **keywords | {"password": password()})
 
     @event.listens_for(engine, "connect")
     def configure(connection: BoundedConnection, _record: Any) -> None:

@@ -53,6 +53,11 @@ def _is_option(text: str) -> bool:
     return bool(equals) and "@" not in name and "@" not in value[1:]
 
 
+def is_same_database(one: URL, other: URL) -> bool:
+    """Whether the URLs differ in their passwords at most."""
+    return one.set(password="") == other.set(password="")
+
+
 def shown(url: URL) -> str:
     """Return the URL as messages show it: without a driver, a password or the values of options."""
     plain = url.set(drivername=url.get_backend_name(), query={})

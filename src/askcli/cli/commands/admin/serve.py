@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, NoReturn
 
 import typer
@@ -38,7 +39,7 @@ def serve(
         flags = {"host": host, "port": port}
         variables.report_unknown()
         _report_dotenv(flags)
-        _serve(settings.load(flags, dotenv=True), workers)
+        _serve(partial(settings.load, flags, dotenv=True), workers)
 
 
 def _stop() -> None:
@@ -57,13 +58,14 @@ def _report_dotenv(flags: Mapping[str, object]) -> None:
         console.note(f"Read .env: {', '.join(names) or 'it sets no setting of `serve`'}.")
 
 
-def _serve(options: Settings, workers: int) -> None:
+def _serve(load: Callable[[], Settings], workers: int) -> None:
+    options = load()
     from askcli.server.process.serve import serve_tcp, serve_workers
 
     if workers > 1:
         serve_workers(options, workers)
     else:
-        serve_tcp(options)
+        serve_tcp(options, load)
 
 
 def migrate(
