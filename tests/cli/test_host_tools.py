@@ -20,6 +20,7 @@ from tests.support.people import Person, add_user
 from tests.support.processes import ServerProcess
 from tests.support.secrets import PASSWORD, SECRET
 from tests.support.servers import serving
+from tests.support.stored import add_question, id_of
 from tests.support.waiting import eventually
 
 
@@ -183,7 +184,12 @@ def test_what_has_had_its_days_is_forgotten(
         connection.execute(insert(audit).values(id=new_id(), at=old, **entry))
         connection.execute(insert(sessions).values(id=new_id(), **session))
         connection.execute(insert(limits).values(key="used long ago", full_at=1))
-    more = {"ASKCLI_AUDIT_DAYS": "2", "ASKCLI_ANSWERER": "scripted"}
+        old_question = {"id": id_of(old), "created_at": old, "answered_at": old}
+        forgotten = add_question(connection, UUID(alice.id), "of old", 7, **old_question)
+    recent = alice.ask("a question of today").json()["id"]
+    used = alice.http.get("/api/users/me/usage").json()
+    assert alice.http.get(f"/api/questions/{forgotten}").status_code == 200
+    more = {"ASKCLI_AUDIT_DAYS": "2", "ASKCLI_RETENTION_DAYS": "2", "ASKCLI_ANSWERER": "scripted"}
     process = serving(tmp_path, fake, server.database_url, **more)
 
     def left() -> list[int]:
@@ -197,6 +203,9 @@ def test_what_has_had_its_days_is_forgotten(
             return [len(connection.execute(one).all()) for one in counts]
 
     eventually(lambda: left() == [1, 1, 0])
+    eventually(lambda: [one["id"] for one in alice.questions()] == [recent])
+    assert alice.http.get(f"/api/questions/{forgotten}").status_code == 404
+    assert alice.http.get("/api/users/me/usage").json() == used
     assert process.stop() == 0
 
 
@@ -232,6 +241,29 @@ def test_the_hosts_commands_say_which_database_they_use(new_cli: NewCli, tmp_pat
     assert nowhere.code == 1
     assert "cannot use the database postgresql://u:***@127.0.0.1:1/x: " in nowhere.err
     assert "sesame" not in nowhere.err
+
+
+def test_the_host_says_how_long_a_users_questions_are_kept(alice: Person, host: Cli) -> None:
+    command = ("users", "retention", alice.email)
+    assert (
+        host.in_process(*command).out
+        == "questions are kept until they are deleted (the server's)\n"
+    )
+    for days, kept, source, shown in (
+        ("30", 30, "user", 30),
+        ("none", None, "user", -1),
+        ("default", None, "server", None),
+    ):
+        done = host.in_process(*command, "--days", days, "--json")
+        assert json.loads(done.out) == {"days": kept, "source": source}
+        output = json.loads(host.in_process("users", "show", alice.email, "--json").out)
+        assert output["retention_days"] == shown
+    for wrong in ("0", "-1", "1.5", "ever", "36501"):
+        done = host.in_process(*command, f"--days={wrong}")
+        assert (done.code, "--days: " in done.err) == (2, True), done
+    entries = json.loads(host.in_process("audit", "--user", alice.id, "--json").out)["items"]
+    changes = [one["detail"] for one in entries if one["event"] == "retention_changed"]
+    assert changes == ["as the server's", "for ever", "30 days"]
 
 
 def test_the_list_of_users_shows_what_each_has_spent(alice: Person, host: Cli) -> None:

@@ -15,6 +15,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from askcli.store import migrations
 from askcli.store.copies import backups, restoring
 from tests.support.cli import Cli, NewCli
 from tests.support.databases import NewDatabase
@@ -22,6 +23,8 @@ from tests.support.moves import checksums, opened
 from tests.support.people import NewPerson
 from tests.support.processes import ServerProcess
 from tests.support.stored import add_question, fill
+
+NEXT = f"{int(migrations.HEAD) + 1:04}"
 
 
 @pytest.fixture
@@ -189,6 +192,7 @@ def test_only_a_whole_backup_of_a_known_version_is_restored(url: str, host: Cli)
         (other, "no database of askcli"),
         (damaged, "damaged"),
         (bad("newer", "UPDATE alembic_version SET version_num = '9999'"), "upgrade this one"),
+        (bad("next", f"UPDATE alembic_version SET version_num = '{NEXT}'"), "upgrade this one"),
         (bad("orphaned", "DELETE FROM users"), "damaged"),
         (bad("unfinished", "UPDATE alembic_version SET version_num = 'copying'"), "not ended"),
     ):

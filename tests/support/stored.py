@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +56,12 @@ def fill(url: str, count: int = len(TEXTS)) -> list[UUID]:
             connection.execute(insert(limits).values(key=key, full_at=2**53))
     database.close()
     return users
+
+
+def id_of(time: datetime) -> UUID:
+    """An id as of a question that was asked at that time."""
+    bits = 80  # after the milliseconds
+    return UUID(int=int(time.timestamp() * 1000) << bits | new_id().int % (1 << bits))
 
 
 def _add_account(connection: Connection, user_id: UUID) -> None:
@@ -117,6 +123,6 @@ def fill_with_many(url: str, count: int, seed: int) -> None:
     for start in range(0, count, 1000):
         with database.transaction() as connection:
             for number in range(start, min(start + 1000, count)):
-                text = " ".join(numbers.choices(WORDS, k=numbers.randrange(1, 200)))
+                text = " ".join(numbers.choices(WORDS, k=numbers.randrange(1, 60)))
                 add_question(connection, user_id, text, number)
     database.close()

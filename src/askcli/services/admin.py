@@ -21,6 +21,7 @@ from askcli.services.usage.quotas import UNLIMITED, Quota
 from askcli.store.queries import api_tokens, listing, questions, sessions, usage, users
 from askcli.store.queries import audit as audit_log
 from askcli.store.queries.listing import Filter
+from askcli.store.queries.retention import FOR_EVER
 
 PAGE = 500
 
@@ -59,6 +60,7 @@ def show(connection: Connection, who: str, quota: Quota) -> dict[str, Any]:
     own = sessions.of_user(connection, user["id"], now())
     return _shape(user) | {
         "sessions": [as_session(row, is_current=False) for row in own],
+        "retention_days": user["retention_days"],
         "tokens": [as_api_token(row) for row in api_tokens.of_user(connection, user["id"])],
         "quota": _quota(quota.of(user), spent),
     }
@@ -125,6 +127,15 @@ def set_quota(connection: Connection, who: str, limits: Mapping[str, float | Non
     users.change(connection, user["id"], **quotas.columns(limits))
     detail = ", ".join(f"{k} {'none' if v == UNLIMITED else v}" for k, v in limits.items())
     audit.record(connection, "quota_changed", user_id=user["id"], detail=detail)
+    return user
+
+
+def set_retention(connection: Connection, who: str, days: int | None) -> RowMapping:
+    """Set for how many days a user's questions are kept: None is the server's own number."""
+    user = find(connection, who)
+    users.change(connection, user["id"], retention_days=days)
+    kept = {None: "as the server's", FOR_EVER: "for ever"}.get(days, f"{days} days")
+    audit.record(connection, "retention_changed", user_id=user["id"], detail=kept)
     return user
 
 

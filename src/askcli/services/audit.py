@@ -37,6 +37,7 @@ Event = Literal[
     "user_deleted",
     "user_exported",
     "quota_changed",
+    "retention_changed",
 ]
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
+from uuid import UUID
 
 from sqlalchemy import Connection
 
 from askcli.services import background
 from askcli.store.database import Database, shared_clock
-from askcli.store.queries import audit, invites, limits, processes, sessions
+from askcli.store.queries import audit, invites, limits, processes, retention, sessions
 
 INTERVAL_SECONDS = 3600.0
 # Ended sessions are kept this long: their networks count as known to the user's account, and their
@@ -21,8 +22,12 @@ SESSION_DAYS = 90
 # A process that has died; until its answers are found to be orphans its row stays in any case.
 PROCESS_DAYS = 1
 
+# Users whose questions are looked for in one transaction.
+USERS = 500
+
 # Rows deleted in one transaction: other requests write too.
 BATCH = 500
+QUESTIONS = 100  # with their words, which takes longer
 
 T = TypeVar("T")
 
@@ -30,11 +35,17 @@ log = logging.getLogger("askcli.housekeeping")
 
 
 class Housekeeping:
-    """Deletes old sessions, invites, rate limits, audit entries and signs of life."""
+    """Deletes old sessions, invites, rate limits, audit entries, signs of life and questions.
 
-    def __init__(self, database: Database, audit_days: int) -> None:
+    Questions only where they are not kept for ever (`retention_days` None, or a user's own).
+    """
+
+    def __init__(
+        self, database: Database, audit_days: int, retention_days: int | None = None
+    ) -> None:
         self._database = database
         self._audit_days = audit_days
+        self._retention_days = retention_days
 
     async def run(self) -> None:
         """Delete at once and then every hour, until cancelled."""
@@ -53,6 +64,30 @@ class Housekeeping:
         entries = await self._prune(audit.prune, timestamp - timedelta(days=self._audit_days))
         if ended or entries:
             log.info("deleted %d old sessions and %d audit entries", ended, entries)
+        if removed := await self._remove_questions(timestamp):
+            log.info("deleted %d questions that are kept no longer", removed)
+
+    async def _remove_questions(self, timestamp: datetime) -> int:
+        """Delete the questions of all users that ended too long ago; return how many."""
+        removed, after, is_last = 0, None, False
+        while not is_last:
+            users, after = await self._database.read(
+                retention.keepings, self._retention_days, after, USERS
+            )
+            for user in users:
+                if user.is_due(timestamp):
+                    before = timestamp - timedelta(days=user.days)
+                    removed += await self._remove_ended(user.user_id, before)
+            is_last = after is None
+        return removed
+
+    async def _remove_ended(self, user_id: UUID, before: datetime) -> int:
+        """Delete what of a user ended before, until nothing is left or another server does it."""
+        removed, batch, database = 0, 1, self._database
+        while batch and (ids := await database.read(retention.ended, user_id, before, QUESTIONS)):
+            batch = await database.write_long(retention.remove, user_id, ids, before)
+            removed += batch
+        return removed
 
     async def _prune(self, prune: Callable[[Connection, T, int], int], before: T) -> int:
         """Delete batch by batch; return the number of rows."""

@@ -71,6 +71,7 @@ class Settings:
     quota_tokens_month: int | None = _setting(None, parsers.integer(0, 10**15))
     quota_usd_day: float | None = _setting(None, parsers.dollars)
     quota_usd_month: float | None = _setting(None, parsers.dollars)
+    retention_days: int | None = _setting(None, parsers.integer(1, 36_500))
     audit_days: int = _setting(90, parsers.integer(1, 36_500))
     server: str | None = _setting(None)
     profile: str | None = _setting(None)

@@ -37,6 +37,8 @@ users = Table(
     C("quota_tokens_month", BigInteger),
     C("quota_usd_day", Float),
     C("quota_usd_month", Float),
+    # Days for which their questions are kept; NULL is the server's own number, -1 for ever.
+    C("retention_days", Integer),
 )
 
 sessions = Table(

@@ -71,7 +71,7 @@ def _version(connection: sqlite3.Connection, name: Path) -> str:
     version = _one(connection, "SELECT version_num FROM alembic_version") if is_ours else None
     if not isinstance(version, str):
         raise Failed(f"{name} is no database of askcli.")
-    error = migrations.problem(version)
+    error = migrations.problem(version, is_exact=True)
     if isinstance(error, Failed):
         raise Failed(f"{name}: {error.detail}")
     return version

@@ -12,7 +12,7 @@ from askcli.store.queries import own_range, sizes, usage
 from askcli.store.tables import questions
 
 # Those that are being answered stay, and those whose cost is not settled yet.
-_HAS_ENDED = and_(questions.c.status != "answering", ~usage.is_reserved(questions.c.id))
+HAS_ENDED = and_(questions.c.status != "answering", ~usage.is_reserved(questions.c.id))
 
 
 def ids(connection: Connection, user_id: UUID, until: datetime, limit: int) -> list[UUID]:
@@ -23,7 +23,7 @@ def ids(connection: Connection, user_id: UUID, until: datetime, limit: int) -> l
     c = questions.c
     key, own = own_range.of(connection.dialect.name, frozenset())
     query = select(c.id, sizes.of_texts(connection.dialect.name)).where(*own, c.created_at < until)
-    oldest = query.where(_HAS_ENDED).order_by(*key).limit(limit)
+    oldest = query.where(HAS_ENDED).order_by(*key).limit(limit)
     # Not all at once: where SQLite reads a row's time it reads through the texts before it.
     with connection.execute(oldest, {"user_id": user_id}) as candidates:
         return sizes.fitting(candidates, sizes.MAX_DELETED_BYTES)
@@ -35,5 +35,5 @@ def remove(connection: Connection, user_id: UUID, those: Sequence[UUID]) -> int:
     Not those that were started again meanwhile.
     """
     c = questions.c
-    statement = delete(questions).where(c.user_id == user_id, c.id.in_(those), _HAS_ENDED)
+    statement = delete(questions).where(c.user_id == user_id, c.id.in_(those), HAS_ENDED)
     return connection.execute(statement).rowcount

@@ -22,7 +22,11 @@ app = groups.new(
         "quota": groups.Member(
             "askcli.cli.commands.admin.quotas:quota",
             "Show or set a user's quotas for a day and a month (UTC).",
-        )
+        ),
+        "retention": groups.Member(
+            "askcli.cli.commands.admin.retention:retention",
+            "Show or set for how many days after their end a user's questions are kept.",
+        ),
     },
     no_args_is_help=True,
 )

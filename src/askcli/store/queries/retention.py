@@ -1,0 +1,101 @@
+"""Queries on questions that are kept no longer: a number of days after their end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Select,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+    tuple_,
+)
+
+from askcli.store.queries import older, own_range, sizes
+from askcli.store.tables import questions, users
+
+FOR_EVER = -1  # what the users table has for it
+
+_ended_at = func.coalesce(questions.c.answered_at, questions.c.created_at)
+_BITS_AFTER_TIME = 80  # of a UUIDv7, which begins with the milliseconds since 1970
+_LEAST_ID, _GREATEST_ID = UUID(int=0), UUID(int=2**128 - 1)
+
+
+class Keeping(NamedTuple):
+    """The days for which a user's questions are kept, and their oldest question."""
+
+    user_id: UUID
+    days: int
+    oldest_id: UUID
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether the oldest question may have ended so many days ago."""
+        age = now.timestamp() * 1000 - (self.oldest_id.int >> _BITS_AFTER_TIME)
+        return age >= self.days * 86_400_000
+
+
+def keepings(
+    connection: Connection, server_days: int | None, after: UUID | None, limit: int
+) -> tuple[list[Keeping], UUID | None]:
+    """Return what holds for the next users, and the last of these; None after the last user.
+
+    Users whose questions are kept for ever, or who have none, are left out.
+    """
+    values = {"server_days": server_days, "after": after or _LEAST_ID, "limit": limit}
+    rows = connection.execute(_keepings(connection.dialect.name), values).all()
+    kept = [
+        Keeping(row.id, row.days, row.oldest_id)
+        for row in rows
+        if row.days not in (None, FOR_EVER) and row.oldest_id
+    ]
+    return kept, rows[-1].id if len(rows) == limit else None
+
+
+@cache
+def _keepings(dialect: str) -> Select[tuple[UUID, int, UUID]]:
+    c = questions.c
+    key = tuple_(c.user_id, c.id)
+    own = [c.user_id == users.c.id]
+    if dialect == "postgresql":  # see `own_range`
+        ends = (tuple_(users.c.id, literal(end, c.id.type)) for end in (_LEAST_ID, _GREATEST_ID))
+        least, greatest = ends
+        own = [key >= least, key <= greatest]
+    first = select(c.id).where(*own).order_by(c.user_id, c.id).limit(1).correlate(users)
+    days = func.coalesce(users.c.retention_days, bindparam("server_days", type_=Integer))
+    query = select(users.c.id, days.label("days"), first.scalar_subquery().label("oldest_id"))
+    page = query.where(users.c.id > bindparam("after")).order_by(users.c.id)
+    return page.limit(bindparam("limit", type_=Integer))
+
+
+def ended(connection: Connection, user_id: UUID, before: datetime, limit: int) -> Sequence[UUID]:
+    """Return the first of the user's questions that ended before.
+
+    At most `limit`; fewer where they are long, whose deletion takes time.
+    """
+    dialect = connection.dialect.name
+    # One that was asked later has not ended before.
+    last_id = UUID(int=(int(before.timestamp() * 1000) + 1 << _BITS_AFTER_TIME) - 1)
+    key, own = own_range.of(dialect, {"last_id"})
+    query = select(questions.c.id, sizes.of_texts(dialect)).where(*own, _ended_at < before)
+    oldest = query.where(older.HAS_ENDED).order_by(*key).limit(limit)
+    with connection.execute(oldest, {"user_id": user_id, "last_id": last_id}) as candidates:
+        return sizes.fitting(candidates, sizes.MAX_DELETED_BYTES)
+
+
+def remove(connection: Connection, user_id: UUID, those: Sequence[UUID], before: datetime) -> int:
+    """Delete those of these questions that ended before; return how many.
+
+    Not those that were started again meanwhile, nor those that another server has deleted.
+    """
+    own = questions.c.user_id == user_id, questions.c.id.in_(those)
+    statement = delete(questions).where(*own, _ended_at < before, older.HAS_ENDED)
+    return connection.execute(statement).rowcount
