@@ -17,6 +17,7 @@ descriptors, environment and end like those of a started one. Only its parent is
 from __future__ import annotations
 
 import atexit
+import ctypes
 import gc
 import importlib
 import json
@@ -38,6 +39,7 @@ from tests.support.preloaded import PRELOADED
 
 PACKET = 2**18  # bytes: what one request may take
 MAX_DESCRIPTORS = 8
+MADV_COLLAPSE = 25  # of Linux 6.1
 
 
 class Zygote:
@@ -159,6 +161,20 @@ def _make_passwords_cheap() -> None:
     passwords.COST = 4
 
 
+def _use_huge_pages() -> None:
+    """Let forks share this process' memory in pieces of 2 MiB, where the kernel can do that.
+
+    Otherwise tens of thousands of entries of page tables are copied for each fork, and removed at
+    its end: 6 ms, a third of a short command's time. A page that a fork writes to is copied alone.
+    """
+    madvise = ctypes.CDLL(None).madvise
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span, mode, *_, name = line.split()
+        if mode == "rw-p" and name in ("0", "[heap]"):
+            begin, end = (int(number, 16) for number in span.split("-"))
+            madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), MADV_COLLAPSE)
+
+
 def _fork_servers_too(base: str) -> None:
     """Let commands get the servers that they start from here as well."""
     from askcli import server_process
@@ -178,6 +194,7 @@ def main() -> None:
     importlib.import_module("tests.support.built_commands").build()
     gc.collect()
     gc.freeze()  # the forks share these objects' memory
+    _use_huge_pages()
     tasks = Path("/proc/self/task")
     assert len(list(tasks.iterdir())) == 1, "a thread would not survive the fork"
     listener = socket.socket(fileno=int(sys.argv[1]))
