@@ -80,7 +80,7 @@ def test_the_help_to_a_closed_pipe_is_141(cli: Cli, words: str) -> None:
 @pytest.mark.parametrize("words", HELP)
 def test_the_help_waits_for_a_full_pipe(cli: Cli, words: str) -> None:
     """The pipe does not block: what fits is not all, and what does not is written later."""
-    whole = cli.shell(f"askcli {words}").out
+    whole = cli.in_process(*words.split()).out
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     with os.fdopen(reading, "rb") as reader:

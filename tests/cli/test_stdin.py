@@ -76,24 +76,31 @@ def test_a_stdin_that_never_ends_is_waited_for_until_the_time_out(
     process.communicate()
 
 
-@pytest.mark.parametrize("stdin", ["0>file", "<&-"])
-@pytest.mark.parametrize(
-    "words",
-    [
-        "ask -",
-        "ask hi -f -",
-        "batch -",
-        "config set server -",
-        "login --with-token",
-        "login --email a@b.example --password-stdin",
-    ],
-)
-def test_a_stdin_that_cannot_be_read_is_a_usage_error(
-    sqlite_cli: Cli, words: str, stdin: str
-) -> None:
-    done = sqlite_cli.shell(f"askcli {words} {stdin}")
+READ_STDIN = [
+    "ask -",
+    "ask hi -f -",
+    "batch -",
+    "config set server -",
+    "login --with-token",
+    "login --email a@b.example --password-stdin",
+]
+
+
+@pytest.mark.parametrize("words", READ_STDIN)
+def test_a_stdin_that_is_closed_is_a_usage_error(sqlite_cli: Cli, words: str) -> None:
+    done = sqlite_cli.shell(f"askcli {words} <&-")
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), done
     assert "reads stdin, which" in done.err
+
+
+@pytest.mark.parametrize("words", READ_STDIN)
+def test_a_stdin_that_cannot_be_read_is_a_usage_error(sqlite_cli: Cli, words: str) -> None:
+    with (sqlite_cli.home / "file").open("wb") as file:
+        streams = {"stdin": file.fileno(), "stderr": subprocess.PIPE}
+        process = sqlite_cli.start(*words.split(), **streams)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err.count(b"\n")) == (2, b"", 1), err
+    assert b"reads stdin, which" in err
 
 
 def test_a_stdin_that_cannot_be_read_can_be_left_out(sqlite_cli: Cli) -> None:
