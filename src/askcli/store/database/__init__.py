@@ -23,6 +23,7 @@ from askcli.store.database.group_commit import GroupCommit
 from askcli.store.database.pool import LongUnits, Pool, Turn
 from askcli.store.database.timing import timed
 from askcli.store.database.unit import Connect, Disconnected, Locked, RunUnit, Unit, Work
+from askcli.store.database.writing import Writing
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -51,7 +52,7 @@ class Database:
         self._long = LongUnits()
         self.is_closed = False
         self.has_lost_log = False  # one of the files of SQLite's log was deleted, while it is open
-        self.has_failed_to_write = False  # until `check_writing` has succeeded
+        self.writing = Writing(self.engine)
         # For units of PostgreSQL's that wait for a lock: no others wait behind them.
         self._waiters = Pool(engines.WAITERS, "waiters", engines.WAITERS)
         self.pools = {"writers": self._writer or self._waiters, "readers": self._readers}
@@ -101,13 +102,13 @@ class Database:
         return await self._run(self._write, lambda c: work(c, *args, **kwargs), self._long.turn)
 
     async def check_writing(self, work: Callable[[Connection], None]) -> None:
-        """Do work that certainly writes, if a write has failed since this has last succeeded.
+        """Do work that certainly writes, if a write has failed since, or this was done long ago.
 
         Another unit's success shows nothing: it may have changed none. Raises DatabaseUnavailable.
         """
-        if self.has_failed_to_write:
+        if self.writing.is_to_be_checked:
             await self.write(work)
-            self.has_failed_to_write = False
+            self.writing.succeeded()
 
     async def _run(
         self, run: RunUnit[T], work: Work[T], turn: Turn | None = None, *, is_read: bool = False
@@ -155,9 +156,7 @@ class Database:
                 return await self._writer.run(unit)
             return await self._in_pool(self.transaction, unit)
         except DatabaseUnavailable as error:
-            self.has_failed_to_write = True
-            if failures.is_opened_read_only(error.__cause__) and not self.has_lost_log:
-                self.engine.dispose()
+            self.writing.failed(error, may_renew=not self.has_lost_log)
             raise
 
     async def _in_pool(self, connect: Connect, unit: Unit[T]) -> T:

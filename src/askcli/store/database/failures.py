@@ -14,13 +14,22 @@ RETRY_AFTER_SECONDS = 2
 
 log = logging.getLogger("askcli.store")
 
+# PostgreSQL's, whose messages may be in any language.
+_SQLSTATES = {
+    "25006": "takes no changes: it is a standby, or set to be only read",
+    "53100": "has no disk space left",
+    "53300": "has no connection left (its max_connections)",
+    "55P03": "is locked by another transaction",
+    "57014": "is too slow",
+}
+
 _REASONS = {
     "disk is full": "has no disk space left",
     "disk I/O error": "cannot use its disk",
     "readonly": "cannot be written: it is read-only",
     "database is locked": "is locked by another process",
-    "lock timeout": "is locked by another transaction",
-    "statement timeout": "is too slow",
+    "too many clients": _SQLSTATES["53300"],  # a connection that is refused has no SQLSTATE
+    "remaining connection slots": _SQLSTATES["53300"],
     "interrupted": "is too slow",
 }
 
@@ -75,18 +84,26 @@ def is_undone(error: BaseException) -> bool:
 
 
 def is_opened_read_only(error: BaseException | None) -> bool:
-    """Whether SQLite could only read the file, or those of its log, when it opened them.
+    """Whether the connection can only read: another one, opened now, may be able to write.
 
+    That of a PostgreSQL leads to a standby. SQLite could only read the file, or those of its log.
     The connections of a process share the files of the log until the last one is closed. Not when
     the file was deleted since: SQLite would delete its log with the last connection.
     """
+    if _sqlstate(error) == "25006":
+        return True
     code = _sqlite_code(error)
     return code & 0xFF == sqlite3.SQLITE_READONLY and code != sqlite3.SQLITE_READONLY_DBMOVED
 
 
 def is_locked(error: BaseException) -> bool:
     """Whether PostgreSQL's lock_timeout has ended the wait."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) == "55P03"
+    return _sqlstate(error) == "55P03"
+
+
+def _sqlstate(error: BaseException | None) -> str | None:
+    state: str | None = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return state
 
 
 def _sqlite_code(error: BaseException | None) -> int:
@@ -100,6 +117,8 @@ def is_disconnection(error: BaseException) -> bool:
 
 
 def _reason(error: BaseException) -> str:
+    if reason := _SQLSTATES.get(_sqlstate(error) or ""):
+        return reason
     for words, reason in _REASONS.items():
         if words in str(error):
             return reason
