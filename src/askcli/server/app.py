@@ -19,7 +19,7 @@ from askcli.errors import AskcliError
 from askcli.metrics import exposition
 from askcli.server import gauges, openapi, problems
 from askcli.server.bootstrap import Services
-from askcli.server.http import cross_origin, etag
+from askcli.server.http import cross_origin, docs_files, etag
 from askcli.server.http.activity import Activity
 from askcli.server.http.middleware import Envelope
 from askcli.server.http.refusals import Refusal, Refusals
@@ -62,6 +62,7 @@ def create_app(
     for route in app.routes:
         if isinstance(route, Route) and route.path == app.openapi_url:
             etag.add(route)
+    docs_files.install(app)
     problems.install(app)
     openapi.install(app, services.questions.models()[1])
     app.add_middleware(Refusals, allowed=allowed, refusal=refusal)  # each is around those before

@@ -165,7 +165,6 @@ def _methods(request: Request) -> list[str]:
     routes: list[Route] = request.app.routes
     matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
     methods = {method for route in matching for method in getattr(route, "methods", None) or ()}
-    methods = methods or {"GET"}  # of a file
     return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 

@@ -14,14 +14,15 @@ def add(route: Route) -> None:
 
     The document is made once: anybody may request it, any number of times.
     """
-    endpoint, document, tag = route.endpoint, b"", ""
+    endpoint, document, tag, media_type = route.endpoint, b"", "", ""
 
     async def conditional(request: Request) -> Response:
-        nonlocal document, tag
+        nonlocal document, tag, media_type
         if not document:
-            document = (await endpoint(request)).body
+            made = await endpoint(request)
+            document, media_type = made.body, made.media_type
             tag = f'"{hashlib.sha256(document).hexdigest()[:32]}"'
-        response = Response(document, media_type="application/json")
+        response = Response(document, media_type=media_type)
         if _names(request.headers.get("if-none-match", ""), tag):
             response = Response(status_code=304)
         response.headers["etag"] = tag

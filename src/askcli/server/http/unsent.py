@@ -39,7 +39,7 @@ class Unsent:
         `state` is that of the request: its caller, and how its connection is aborted.
         """
         whole = message.get("body", b"")
-        if len(whole) <= PART_BYTES:
+        if len(whole) < PART_BYTES:
             await send(message)
             return
         rest = memoryview(whole)
