@@ -54,6 +54,14 @@ def test_a_query_of_many_fields_is_refused_before_it_is_parsed(
     assert alice.http.get(f"/none?{least}{more}").status_code == 422  # before its path
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/static-offline-docs/favicon.png", "/none"])
+def test_a_long_path_is_refused_before_it_is_matched(alice: Person, path: str) -> None:
+    assert alice.http.get(f"/{'a' * 1023}").status_code == 404
+    for long in (f"/{'a' * 1024}", f"{path}/{'a/' * 512}", f"{path}{'/' * 1024}"):
+        refused = alice.http.get(long)
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+
+
 @pytest.mark.parametrize("kind", ["tiny", "long", "tiny behind", "long behind"])
 def test_heads_of_strangers_fill_no_memory(sqlite_server: ServerProcess, kind: str) -> None:
     """Headers of nothing but a name; as long as they may be; and behind a large response."""

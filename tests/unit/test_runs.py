@@ -212,6 +212,7 @@ def test_a_request_that_a_stop_cuts_off_gets_a_problem() -> None:
             "type": "http",
             "method": "GET",
             "path": "/",
+            "raw_path": b"/",
             "query_string": b"",
             "headers": [(b"host", b"a")],
         }

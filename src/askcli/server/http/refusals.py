@@ -15,6 +15,7 @@ from askcli.server import problems
 from askcli.server.http import trusted_hosts
 from askcli.server.http.trusted_hosts import Hosts
 
+MAX_PATH_BYTES = 1024  # the longest of a route has 58
 MAX_QUERY_BYTES = 8192  # the longest search has 6000 as it is encoded
 MAX_QUERY_FIELDS = 50
 
@@ -22,7 +23,7 @@ Refusal = Callable[[], AskcliError | None]
 
 
 class Refusals:
-    """Responds with a problem: wrong host or query, the process refuses, or the app fails."""
+    """Responds with a problem: wrong host, path or query, the process refuses, or the app fails."""
 
     def __init__(self, app: ASGIApp, allowed: Hosts, refusal: Refusal) -> None:
         self._app = app
@@ -41,7 +42,8 @@ class Refusals:
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         if error := trusted_hosts.problem(hosts, self._allowed):
             return error
-        return _problem_of_query(scope["query_string"]) or self._process_refusal()
+        path, query = scope["raw_path"], scope["query_string"]
+        return _problem_of_url(path, query) or self._process_refusal()
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; one that fails, or that a stop cuts off, still gets a problem."""
@@ -64,8 +66,10 @@ class Refusals:
             raise  # to be logged
 
 
-def _problem_of_query(query: bytes) -> AskcliError | None:
-    """Return the error of a query that takes long to parse: it is parsed for any caller."""
+def _problem_of_url(path: bytes, query: bytes) -> AskcliError | None:
+    """Return the error of a path or query that takes long to read: it is read for any caller."""
+    if len(path) > MAX_PATH_BYTES:
+        return InvalidInput(f"The path must have at most {MAX_PATH_BYTES} bytes.")
     if len(query) <= MAX_QUERY_BYTES and query.count(b"&") < MAX_QUERY_FIELDS:
         return None
     return InvalidInput(
