@@ -7,7 +7,7 @@ responses must be taken: a slow client holds no connection for ever, a fast one 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from starlette.types import ASGIApp
@@ -20,7 +20,7 @@ from askcli.server.protocol.connections import Connections
 from askcli.server.protocol.flow import Flow
 from askcli.server.protocol.heads import Heads
 from askcli.server.protocol.taking import Taking
-from askcli.server.protocol.writing import WriteDeadline, encoded, unchunked
+from askcli.server.protocol.writing import WriteDeadline, encoded, refusal, unchunked
 
 HEADER_SECONDS = 10.0
 # The parser does not stop between two requests: what it is fed at once bounds how many it finds.
@@ -42,10 +42,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_refused = False
         self._responding: RequestResponseCycle | None = None
         self._is_reading = False  # the client has taken part of this response after a pause
-        self._writing: WriteDeadline
-        self._taking: Taking
-        app: Any = self.config.app
-        self._connections: Connections = app.state.connections
+        self._connections: Connections = cast("Any", self.config.app).state.connections
         self.access_log = False  # the outermost middleware knows more of a request
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -119,8 +116,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._heads.begin(is_behind=self._is_responding())
         self._in_headers = True
         super().on_message_begin()
-        self.scope["state"].update(peer=self.client, abort_if_stalled=self._taking.abort_if_stalled)
-        self.scope["state"]["abort_if_untaken"] = self._taking.abort_if_untaken
+        self.scope["state"].update(self._taking.aborts, peer=self.client)
 
     def on_url(self, url: bytes) -> None:
         self._heads.add_path(url)
@@ -213,8 +209,12 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_headers and self._is_responding():
             self.cycle.keep_alive = False  # uvicorn closes the connection after the response
             return
+        received = self.headers if self._in_headers or self.pipeline else []
+        response = refusal(error, cross_origin.headers(self.config.app, received))
+        if self.pipeline:  # the last request in it is the refused one
+            self.pipeline[0] = self.cycle, cast("Any", response)
+            return
         if not self._is_responding() or not self.cycle.response_started:
-            headers = self.headers if self._in_headers else []
-            self.transport.write(encoded(error, cross_origin.headers(self.config.app, headers)))
+            self.transport.write(encoded(response))
         self._writing.start(WRITE_SECONDS)
         self.transport.close()

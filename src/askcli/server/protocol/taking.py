@@ -20,6 +20,11 @@ class Taking:
     def __init__(self, transport: asyncio.Transport, flow: FlowControl) -> None:
         self._transport = transport
         self._flow = flow
+        # As a request's state has them.
+        self.aborts = {
+            "abort_if_stalled": self.abort_if_stalled,
+            "abort_if_untaken": self.abort_if_untaken,
+        }
 
     def abort_if_stalled(self) -> bool:
         """Abort the connection if its client is behind; return whether so."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -63,9 +65,13 @@ def unchunked(app: ASGIApp, cycle: RequestResponseCycle) -> ASGIApp:
     return unchunked
 
 
-def encoded(error: AskcliError, headers: dict[str, str]) -> bytes:
-    """Return the error as the bytes of an HTTP response."""
-    response = problems.response(error, str(new_id()), {"connection": "close"} | headers)
-    lines = [f"HTTP/1.1 {error.status} {error.title}".encode()]
+def refusal(error: AskcliError, headers: dict[str, str]) -> Response:
+    """Return the error as the last response of a connection."""
+    return problems.response(error, str(new_id()), {"connection": "close"} | headers)
+
+
+def encoded(response: Response) -> bytes:
+    """Return a response as the bytes of HTTP."""
+    lines = [f"HTTP/1.1 {response.status_code} {HTTPStatus(response.status_code).phrase}".encode()]
     lines += [name + b": " + value for name, value in response.raw_headers]
     return b"\r\n".join([*lines, b"", bytes(response.body)])
