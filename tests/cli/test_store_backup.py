@@ -225,6 +225,14 @@ def test_a_backup_appears_whole_or_not_at_all(
     assert (done.code, "No such file" in done.err) == (1, True), done
 
 
+def test_a_database_at_the_next_version_is_backed_up(url: str, host: Cli) -> None:
+    """As by a cron job while servers are upgraded."""
+    for version, code in ((NEXT, 0), ("9999", 1)):
+        with opened(url) as database, database.transaction() as connection:
+            connection.execute(text(f"UPDATE alembic_version SET version_num = '{version}'"))
+        assert host.in_process("store", "backup", f"at{version}").code == code
+
+
 def test_what_was_deleted_is_in_no_backup(url: str, host: Cli) -> None:
     with opened(url) as database, database.transaction() as connection:
         user_id = UUID(connection.execute(text("SELECT id FROM users LIMIT 1")).scalar_one())

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url, select
+from sqlalchemy import event, make_url, select
 
 from askcli.search_terms import terms
 from askcli.store.copies import copying
+from askcli.store.copies.checksums import in_order
 from askcli.store.queries.listing import Filter
 from askcli.store.queries.search_pages import search_page
-from askcli.store.tables import users
+from askcli.store.tables import limits, users
 from tests.support.cli import Done, NewCli
 from tests.support.databases import NewDatabase
 from tests.support.moves import checksums, copy, opened
@@ -54,6 +55,20 @@ def test_everything_arrives_and_is_found(
     again = copy(new_cli, source, target)
     assert (again.code, again.err.splitlines()[-1]) == (0, copied(again))
     assert checksums(target) == tables
+
+
+def test_texts_are_in_the_order_of_bytes_in_any_database(new_database: NewDatabase) -> None:
+    """By the statement: the PostgreSQL of the tests has no collation of another order."""
+    with opened(new_database("postgres", migrated=True)) as database:
+        statements = list[str]()
+
+        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            statements.append(statement)
+
+        event.listen(database.engine, "before_cursor_execute", note)
+        with database.transaction() as connection, in_order(connection, limits) as rows:
+            assert list(rows) == []
+    assert statements[-1].endswith('ORDER BY limits.key COLLATE "C"')
 
 
 def copied(done: Done) -> str:

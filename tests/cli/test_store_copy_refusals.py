@@ -113,7 +113,7 @@ def test_databases_of_other_versions_are_refused(
     run_sql(newer, "UPDATE alembic_version SET version_num = '9999'")
     run_sql(next_, f"UPDATE alembic_version SET version_num = '{int(migrations.HEAD) + 1:04}'")
     for source, target, code, reason in (
-        (ready, older, 2, "the target "),
+        (ready, older, 2, "run `askcli migrate` first (with DB_CONN_STRING of the target)"),
         (older, ready, 2, "run `askcli migrate` first"),
         (newer, ready, 1, "upgrade this one"),
         (ready, newer, 1, "the target "),

@@ -26,22 +26,23 @@ def write(database: Path, file: Path) -> str:
     """
     remove_leftovers(file)
     with errors_of(file), Replacement(file) as replacement:
-        version = copy(database, replacement.temporary, name=database)
+        version = copy(database, replacement.temporary, name=database, may_be_next=True)
         replacement.commit_written()
     return version
 
 
-def copy(source: Path, file: Path, name: Path) -> str:
+def copy(source: Path, file: Path, name: Path, *, may_be_next: bool = False) -> str:
     """Write what is in a database now into an empty file; return the version of its schema.
 
     VACUUM INTO reads one state of it, while others write: a copy of its pages would begin anew at
     each of their writes. Nothing that was deleted is in the file. Raises Failed, with this name,
-    for a database that is damaged, not of askcli, or of a newer one.
+    for a database that is damaged, not of askcli, or of a newer one; `may_be_next` is whether it
+    may be at the next version, as while servers are upgraded one by one.
     """
     with _opened(source, name, "mode=ro") as connection:
         connection.execute("VACUUM INTO ?", (str(file),))
     with _opened(file, name, "mode=ro&immutable=1") as connection:  # which makes no log beside it
-        version = _version(connection, name)
+        version = _version(connection, name, may_be_next)
         if (damage := _one(connection, "PRAGMA integrity_check(1)")) != "ok":
             raise Failed(f"{name} is damaged: {damage}.")
         if table := _one(connection, "PRAGMA foreign_key_check"):
@@ -64,14 +65,14 @@ def _opened(file: Path, name: Path, how: str) -> Iterator[sqlite3.Connection]:
         raise Failed(f"cannot copy {name}: {error}.") from None
 
 
-def _version(connection: sqlite3.Connection, name: Path) -> str:
+def _version(connection: sqlite3.Connection, name: Path, may_be_next: bool) -> str:
     """Return the version of the schema. Raises Failed unless it is one that this askcli knows."""
     tables = {table for (table,) in connection.execute("SELECT name FROM sqlite_schema")}
     is_ours = tables >= _TABLES
     version = _one(connection, "SELECT version_num FROM alembic_version") if is_ours else None
     if not isinstance(version, str):
         raise Failed(f"{name} is no database of askcli.")
-    error = migrations.problem(version, is_exact=True)
+    error = migrations.problem(version, is_exact=not may_be_next)
     if isinstance(error, Failed):
         raise Failed(f"{name}: {error.detail}")
     return version

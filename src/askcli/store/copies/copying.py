@@ -87,7 +87,9 @@ def _check(database: Database, name: str) -> None:
     if version == migrations.COPYING and name == "target":
         return
     if error := migrations.problem(version, is_exact=True):
-        raise type(error)(f"the {name} {urls.shown(database.url)}: {error.detail}")
+        which = f"the {name} {urls.shown(database.url)}"
+        hint = f" (with DB_CONN_STRING of the {name})" if isinstance(error, Misused) else ""
+        raise type(error)(f"{which}: {error.detail.rstrip('.')}{hint}.")
 
 
 def _claim(writer: Connection, expected: dict[str, int], url: str) -> None:
