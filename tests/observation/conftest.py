@@ -35,7 +35,8 @@ def observed(
     settings = server_settings(fake, new_database("sqlite"), **more)
     process = ServerProcess(tmp_path_factory.mktemp("observed"), "--workers", "2", **settings)
     yield process
-    assert process.stop() == 0
+    code = process.stop()
+    assert code == 0, "".join(process.log[-25:])
     lines = [json.loads(line) for line in process.log]  # every one of them is JSON
     assert not [line for line in lines if line["level"] == "error"]
     assert not SECRETS.found_in("".join(process.log))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from askcli.cli.output import notices
 from askcli.server.process import log_config
 from askcli.server.process.log_formats import JsonFormatter, TextFormatter
 from askcli.settings import Settings
@@ -86,6 +87,7 @@ def test_lines_are_written_from_their_level_on_and_of_others_only_warnings(
 def test_notices_are_lines_of_json_too(
     root: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    notices.install()  # as every command does, to write them as plain lines
     log_config.install(Settings(log="json"))
     logging.getLogger("askcli.notices").info("askcli serves http://127.0.0.1:1")
     assert json.loads(capsys.readouterr().err)["message"] == "askcli serves http://127.0.0.1:1"

@@ -92,12 +92,24 @@ def reserve(directory: Path, worker: int) -> None:
     Raises OSError where the disk is full.
     """
     for name, size in _FILES.items():
-        descriptor = os.open(directory / f"{name}_{worker}.db", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if hasattr(os, "posix_fallocate"):  # not on macOS
-                os.posix_fallocate(descriptor, 0, size)
-        finally:
-            os.close(descriptor)
+        path = directory / f"{name}_{worker}.db"
+        if not path.exists():
+            _make(path, size)
+
+
+def _make(path: Path, size: int) -> None:
+    """Make a file of zeros; under its name, by which others read it, once it is whole."""
+    made = path.with_suffix(".new")
+    descriptor = os.open(made, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        reserve_space = getattr(os, "posix_fallocate", None)  # not on macOS
+        if reserve_space is not None:
+            reserve_space(descriptor, 0, size)
+        else:
+            os.truncate(descriptor, size)
+    finally:
+        os.close(descriptor)
+    made.rename(path)
 
 
 def forget(directory: Path, worker: int) -> None:

@@ -117,7 +117,7 @@ def _append(run: Run, text: str) -> None:
     room = MAX_ANSWER_CHARACTERS - run.stream.characters
     if text[:room]:
         if run.times.first_text is None:
-            run.times.first_text = time.monotonic()
+            reports.note_first_text(run)
         run.stream.append(text[:room])
     if len(text) > room:
         raise AnswerTooLong()

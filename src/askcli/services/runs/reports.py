@@ -23,6 +23,12 @@ def report(run: Run, models: Collection[str]) -> None:
     _count(run, models)
 
 
+def note_first_text(run: Run) -> None:
+    """Count at once how long it took: that none come is how a provider that hangs is seen."""
+    run.times.first_text = time.monotonic()
+    _observe(names.FIRST_TEXT, run.times.began, run.times.first_text)
+
+
 def _log(run: Run) -> None:
     question, times = run.stream.question, run.times
     fields: dict[str, Any] = {
@@ -48,10 +54,9 @@ def _log(run: Run) -> None:
 
 def _count(run: Run, models: Collection[str]) -> None:
     question, times = run.stream.question, run.times
-    end, model = _end(question["status"]), _label(run.request.model, models)
+    end, model = _end(question["status"]), label(run.request.model, models)
     names.ENDED.add(end)
     _observe(names.QUEUED, times.began, times.granted)
-    _observe(names.FIRST_TEXT, times.began, times.first_text)
     _observe(names.ANSWERING, times.began, times.ended, end)
     for direction, tokens in (
         ("input", question["input_tokens"]),
@@ -68,7 +73,7 @@ def _observe(metric: Histogram, began: float, reached: float | None, *labels: st
         metric.observe(reached - began, *labels)
 
 
-def _label(model: str, models: Collection[str]) -> str:
+def label(model: str, models: Collection[str]) -> str:
     """Return the name of one of this server's models; those of its versions have no bound."""
     return next((name for name in (model, prices.undated(model)) if name in models), "other")
 

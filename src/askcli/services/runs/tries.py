@@ -74,6 +74,10 @@ def kind(error: AskcliError, tried: Exchange) -> str:
 
 def _cause(error: BaseException) -> str:
     """Return the type of the first error, never its text, which may quote a URL or a response."""
-    while (cause := error.__cause__ or error.__context__) is not None:
+    while (cause := error.__cause__ or _context(error)) is not None:
         error = cause
     return type(error).__name__
+
+
+def _context(error: BaseException) -> BaseException | None:
+    return None if error.__suppress_context__ else error.__context__
