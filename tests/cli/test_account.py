@@ -181,6 +181,7 @@ def test_loose_permissions_are_tightened(cli: Cli) -> None:
     assert stat.S_IMODE(token_file(cli).stat().st_mode) == 0o600
 
 
+NO_OBJECTS = ("7", "null", '"account"', '["account"]')
 DAMAGED = [
     "",
     "{",
@@ -192,6 +193,15 @@ DAMAGED = [
     '{"current": {}, "accounts": {"s": {"e": {"access_token": 7}}}}',
     '{"current": {}, "accounts": {}, "profiles": {"work": {"server": "s"}}}',
     '{"current": {}, "accounts": {}, "profiles": {"a": {"server": "", "email": "", "account": 7}}}',
+    *(
+        f'{{"current": {{}}, "accounts": {{}}, "profiles": {{"x": {profile}}}}}'
+        for profile in NO_OBJECTS
+    ),
+    *(
+        f'{{"current": {{}}, "accounts": {{}}, "profiles": {{"a": {{"server": "", "email": "", '
+        f'"account": {login}}}}}}}'
+        for login in NO_OBJECTS
+    ),
 ]
 
 

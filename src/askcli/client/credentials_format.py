@@ -19,7 +19,7 @@ def decoded(data: bytes) -> dict[str, Any] | None:
     try:
         content = json.loads(data)
         return content if _is_valid(content) else None
-    except (ValueError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 
