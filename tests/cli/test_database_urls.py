@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy.pool import QueuePool
 
-from askcli.store.database import urls
+from askcli.store.database import Database, engines, urls
 from tests.support.cli import NewCli
 from tests.support.secrets import SECRET
 
@@ -40,3 +41,24 @@ def test_no_part_of_a_databases_password_is_shown(
 def test_an_at_sign_that_is_written_as_it_has_to_be_is_one_of_the_password() -> None:
     url = urls.parse("postgresql://u:a%40b@/db?host=@abstract")
     assert (url.password, url.query) == ("a@b", {"host": "@abstract"})
+
+
+def test_a_url_may_name_several_hosts_as_libpq_has_them() -> None:
+    text = "postgres://u:p@a.example:1,10.0.0.2:5433/db?target_session_attrs=read-write"
+    url = urls.parse(text)
+    arguments = url.get_dialect()().create_connect_args(url)[1]
+    assert (arguments["host"], arguments["port"]) == ("a.example,10.0.0.2", "1,5433")
+    assert (arguments["dbname"], arguments["user"]) == ("db", "u")
+    assert arguments["target_session_attrs"] == "read-write"
+    assert urls.shown(url) == "postgresql://u:***@/db"
+
+
+@pytest.mark.parametrize("connections", [3, 4, 13, 100])
+def test_a_process_has_so_many_connections(connections: int) -> None:
+    database = Database("postgres://u@127.0.0.1:1/x", connections)
+    pool = database.engine.pool
+    assert isinstance(pool, QueuePool)
+    readers, waiters = engines.threads("postgresql", connections)
+    assert (pool.size(), readers + waiters + 1) == (connections - 1, connections)
+    assert min(readers, waiters) >= 1
+    database.close()

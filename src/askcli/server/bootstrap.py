@@ -98,7 +98,7 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
     Raises Misused for settings that cannot work.
     """
     registration = registration or settings.registration_policy
-    answerer, database = factory.build(settings), Database(settings.database_url)
+    answerer, database = factory.build(settings), _database(settings)
     tokens = _tokens(settings, database)
     authentication = Authentication(database, tokens)
     passwords, limits, indexing = Passwords(), RateLimits(settings), Indexing(database.dialect)
@@ -138,6 +138,10 @@ def _queue_full() -> ProviderOverloaded:
     names.LIMITS.add("queue")
     detail = "Too many questions are waiting for the model; try again shortly."
     return ProviderOverloaded(detail, retry_after=10)
+
+
+def _database(settings: Settings) -> Database:
+    return Database(settings.database_url, settings.database_connections)
 
 
 def _tokens(settings: Settings, database: Database) -> Tokens:

@@ -49,6 +49,7 @@ class Settings:
     anthropic_base_url: str | None = _setting(None, parsers.http_url, is_shown=False)
     db_conn_string: str | None = _setting(None, secret=True)
     copy_to: str | None = _setting(None, secret=True)  # of `store copy` alone
+    database_connections: int = _setting(13, parsers.integer(3, 500))
     host: str = _setting("127.0.0.1")
     port: int = _setting(3000, parsers.integer(0, 65535))
     answerer: str = _setting("auto", parsers.one_of("auto", "anthropic", "local", "scripted"))

@@ -29,6 +29,7 @@ from askcli.services.background import repeat
 from askcli.settings import Settings
 from askcli.settings.registration import Registration
 from askcli.store import migrations
+from askcli.store.database import engines
 
 log = logging.getLogger("askcli.notices")
 
@@ -167,7 +168,8 @@ def _config(
 ) -> uvicorn.Config:
     allowed = trusted_hosts.allowed(settings, sock)
     app = create_app(services, role.activity, allowed, role.refusal, settings.allowed_origins)
-    limit = file_limit.connections(settings.max_running)
+    more = max(0, settings.database_connections - engines.CONNECTIONS)
+    limit = file_limit.connections(settings.max_running + more)
     app.state.connections = Connections(limit, settings.trusted_proxies)
     app.state.access_log = access_log
     return uvicorn.Config(

@@ -38,15 +38,16 @@ GRACE_SECONDS = 0.7
 class Database:
     """Runs units of work on a database, off the event loop."""
 
-    def __init__(self, url: str) -> None:
-        """Connect to nothing yet. Raises Misused for a URL of any other database."""
+    def __init__(self, url: str, connections: int = engines.CONNECTIONS) -> None:
+        """Connect to nothing yet, later to PostgreSQL so often. Raises Misused for another URL."""
         self.url = urls.parse(url)
         self.dialect = self.url.get_backend_name()
         self.is_sqlite = self.dialect == "sqlite"
-        self.engine = engines.create(self.url, lambda: self.url.password)
+        self.engine = engines.create(self.url, connections, lambda: self.url.password)
         self._reading = self.engine.execution_options(**engines.READING[self.dialect])
         self.unit_seconds = UNIT_SECONDS[self.dialect]
-        self._readers = Pool(engines.READERS, "store", engines.EAGER[self.dialect])
+        readers, waiters = engines.threads(self.dialect, connections)
+        self._readers = Pool(readers, "store", min(readers, engines.EAGER[self.dialect]))
         # SQLite has one writer at a time: what queues before one thread finds no locked database.
         self._writer = GroupCommit(self.transaction) if self.is_sqlite else None
         self._long = LongUnits()
@@ -54,7 +55,7 @@ class Database:
         self.has_lost_log = False  # one of the files of SQLite's log was deleted, while it is open
         self.writing = Writing(self.engine)
         # For units of PostgreSQL's that wait for a lock: no others wait behind them.
-        self._waiters = Pool(engines.WAITERS, "waiters", engines.WAITERS)
+        self._waiters = Pool(waiters, "waiters", waiters)
         self.pools = {"writers": self._writer or self._waiters, "readers": self._readers}
 
     @property

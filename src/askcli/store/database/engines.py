@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 READERS = 8
 # Of them, woken at once: those of PostgreSQL mostly wait for it, those of SQLite compute.
 EAGER = {"postgresql": 4, "sqlite": 1}
-WAITERS = 4  # on PostgreSQL, for units that wait for a lock
+WAITERS = 4  # on PostgreSQL by default, for units that wait for a lock
+CONNECTIONS = READERS + WAITERS + 1  # of a process to PostgreSQL; the last one listens
 BUSY_SECONDS = 5
 
 # Of connections that only read, without a transaction: each statement sees what is committed.
@@ -89,10 +90,18 @@ def save_log(engine: Engine) -> None:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(FULL)")
 
 
-def create(url: URL, password: Callable[[], Any]) -> Engine:
+def threads(dialect: str, connections: int) -> tuple[int, int]:
+    """Return how many threads read, and how many wait for locks; one connection listens."""
+    if dialect == "sqlite":
+        return READERS, WAITERS
+    waiters = max(1, (connections - 1) // 3)
+    return connections - 1 - waiters, waiters
+
+
+def create(url: URL, connections: int, password: Callable[[], Any]) -> Engine:
     """Return an engine for the database; `password` returns the one for a new connection."""
     is_sqlite = url.get_backend_name() == "sqlite"
-    return sqlite(url) if is_sqlite else postgresql(url, password)
+    return sqlite(url) if is_sqlite else postgresql(url, connections - 1, password)
 
 
 def sqlite(url: URL) -> Engine:
@@ -129,11 +138,14 @@ def sqlite(url: URL) -> Engine:
             connection.execute(f"PRAGMA {pragma}")
         connection.set_progress_handler(deadline.has_passed, INSTRUCTIONS_PER_CHECK)
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        _begin(connection)
-
+    event.listen(engine, "begin", _begin)
     return engine
+
+
+def _begin(connection: Connection) -> None:
+    """Begin a transaction as the connection's options say, or none."""
+    if statement := connection.get_execution_options().get("sqlite_begin", "BEGIN"):
+        connection.exec_driver_sql(statement)
 
 
 def _mend_modes(path: Path) -> None:
@@ -149,14 +161,8 @@ def _mend_modes(path: Path) -> None:
             file.chmod(mode)
 
 
-def _begin(connection: Connection) -> None:
-    """Begin a transaction as the connection's options say, or none."""
-    if statement := connection.get_execution_options().get("sqlite_begin", "BEGIN"):
-        connection.exec_driver_sql(statement)
-
-
-def postgresql(url: URL, password: Callable[[], Any]) -> Engine:
-    """Return an engine for PostgreSQL with a bounded pool.
+def postgresql(url: URL, size: int, password: Callable[[], Any]) -> Engine:
+    """Return an engine for PostgreSQL with a pool of this size.
 
     A dead connection is found by the first unit that uses it, which then runs again, and not by a
     round trip before each unit.
@@ -169,7 +175,7 @@ def postgresql(url: URL, password: Callable[[], Any]) -> Engine:
 
     engine = create_engine(
         url,
-        pool_size=READERS + WAITERS,
+        pool_size=size,
         max_overflow=0,
         pool_timeout=2,
         hide_parameters=True,  # in errors, which are logged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from sqlalchemy import URL, make_url
@@ -20,7 +21,7 @@ _DRIVERS = {
 def parse(text: str, name: str = "DB_CONN_STRING") -> URL:
     """Parse a URL that has this name. Raises Misused, without quoting it, for an invalid one."""
     try:
-        url = make_url(text)
+        url = make_url(_with_one_host(text))
         driver = _DRIVERS.get(url.drivername)
     except (ArgumentError, ValueError):
         driver = None
@@ -37,6 +38,16 @@ def parse(text: str, name: str = "DB_CONN_STRING") -> URL:
             "write each @ of a user or a password as %40, and each ? as %3F."
         )
     return url
+
+
+def _with_one_host(text: str) -> str:
+    """Return libpq's URL of several hosts, `…@a:1,b:2/name`, as SQLAlchemy takes it."""
+    match = re.fullmatch(r"(postgres[a-z+]*://(?:[^/?#@]*@)?)([^/?#@]*,[^/?#@]*)([^?]*)(.*)", text)
+    if match is None:
+        return text
+    start, hosts, path, options = match.groups()
+    listed = "&".join(f"host={host}" for host in hosts.split(","))
+    return f"{start}{path}{options}{'&' if options else '?'}{listed}"
 
 
 def _has_rest_of_password(url: URL, text: str) -> bool:
