@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from types import FrameType
 
 from askcli.cli.output import transient
+from askcli.cli.output.held_signals import held, let_through
 
 # Synchronized output: supporting terminals show all of it at once, others ignore it.
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
 # From the second column on: from the first column of the first row it would be the whole screen,
 # which tmux keeps in its history when it is erased.
 _ERASE = "\r\x1b[K\x1b[C\x1b[J\r"
-_HELD = (signal.SIGTSTP, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Region(transient.Transient):
@@ -39,8 +39,8 @@ class Region(transient.Transient):
         empty once its lines are written, also where an interrupt follows.
         """
         transient.put(self)
-        transient.takes(sys.stdout, None)  # a signal may end this wait, and not that of the write
-        with _signals_blocked():
+        _wait()
+        with held():
             drawn = self._rows if self._is_drawn else []
             unchanged = 0 if final else _same(drawn, rows)
             if not final and unchanged == len(rows) == len(drawn):
@@ -56,8 +56,8 @@ class Region(transient.Transient):
     def erase(self) -> None:
         """Erase the rows, and leave the cursor at their start."""
         if self._is_drawn and self._rows:
-            transient.takes(sys.stdout, None)
-        with _signals_blocked():
+            _wait()
+        with held():
             if self._is_drawn:
                 self._write(_back(self._rows))
                 self._is_drawn = False
@@ -70,6 +70,13 @@ class Region(transient.Transient):
         """Keep the rows, and leave the cursor in the line below them."""
         if self._is_drawn and self._rows:
             transient.next_line(sys.stdout.fileno())
+
+
+def _wait() -> None:
+    """Wait until the terminal takes text; a signal may end this wait, and not that of a write."""
+    if not transient.takes(sys.stdout, 0):
+        with let_through():
+            transient.takes(sys.stdout, None)
 
 
 def _back(rows: Sequence[str]) -> str:
@@ -86,16 +93,6 @@ def _same(before: Sequence[str], after: Sequence[str]) -> int:
             break
         count += 1
     return count
-
-
-@contextmanager
-def _signals_blocked() -> Iterator[None]:
-    """Block signals during an update of the screen and of its state."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.segment import Segment
 
 from askcli.cli.output import blocks, console, rendering
+from askcli.cli.output.held_signals import held, let_through
 from askcli.cli.output.live_region import Region, hidden_while_suspended
 from askcli.cli.output.notices import passing_written_by
 from askcli.cli.output.rendering import render_block, render_code
@@ -33,14 +34,23 @@ def print_markdown(pieces: Iterator[str]) -> None:
     # Notices belong to stderr, wherever that leads.
     is_one_screen = sys.stderr is not None and sys.stderr.isatty()
     passing = document.notice if is_one_screen else console.note
-    try:
-        with hidden_while_suspended(region, document.draw), passing_written_by(passing):
-            before = ""
-            for piece in pieces:
-                document.add(console.visible(piece, before))
-                before = piece[-1:] or before
-    finally:
-        document.end()
+    with held():  # all of it is printed, whenever a signal comes
+        try:
+            with (
+                let_through(),
+                hidden_while_suspended(region, document.draw),
+                passing_written_by(passing),
+            ):
+                _add_all(document, pieces)
+        finally:
+            document.end()
+
+
+def _add_all(document: _LiveDocument, pieces: Iterator[str]) -> None:
+    before = ""
+    for piece in pieces:
+        document.add(console.visible(piece, before))
+        before = piece[-1:] or before
 
 
 def _terminal() -> Console:
@@ -98,14 +108,20 @@ class _LiveDocument:
 
     def draw(self) -> None:
         """Print the finished blocks, and show the rest below."""
-        state = self._pending, self._lines_printed, self._has_printed, self._final
-        try:
-            rows = self._render_pending()
-        except BaseException:
-            self._pending, self._lines_printed, self._has_printed, self._final = state
-            self._is_plain = True
-            raise
+        rows = self._whole(self._render_pending)
         self._show(self._final, rows)
+
+    def _whole(self, render: Callable[[], list[str]]) -> list[str]:
+        """Render; where that is broken off, all stays as it was, to be printed as it is written."""
+        state = self._pending, self._lines_printed, self._has_printed, self._final
+        with held():
+            try:
+                with let_through():
+                    return render()
+            except BaseException:
+                self._pending, self._lines_printed, self._has_printed, self._final = state
+                self._is_plain = True
+                raise
 
     def _render_pending(self) -> list[str]:
         *finished, last = blocks.split(self._pending)
@@ -120,10 +136,16 @@ class _LiveDocument:
         return rows
 
     def end(self) -> None:
-        """Print the rest, as it is written where its rendering was broken off."""
-        self._final += self._source() if self._is_plain else self._finished()
-        self._pending = ""
-        self._show(self._final, [])
+        """Print the rest, as it is written where its rendering is or was broken off."""
+        with held():
+            try:
+                if not self._is_plain:
+                    self._final = self._final + self._whole(self._finished)
+            finally:
+                if self._is_plain:
+                    self._final = self._final + self._source()
+                self._pending = ""
+                self._show(self._final, [])
 
     def _finished(self) -> list[str]:
         return [line for block in blocks.split(self._pending) for line in self._finish(block)]

@@ -1,0 +1,33 @@
+"""Signals that are held back while the screen and what is known of it are changed together."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_HELD = (signal.SIGTSTP, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Hold signals back during the block."""
+    with _masked(signal.SIG_BLOCK):
+        yield
+
+
+@contextmanager
+def let_through() -> Iterator[None]:
+    """Let signals come during the block, which may take long or for ever, inside of `held`."""
+    with _masked(signal.SIG_UNBLOCK):
+        yield
+
+
+@contextmanager
+def _masked(how: int) -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        signal.pthread_sigmask(how, _HELD)  # may raise what the handler of a signal raises
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
