@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -12,13 +13,13 @@ from askcli.cli.output import markdown
 from tests.support.screen import Terminal, lines
 
 
-def interrupted(patch: pytest.MonkeyPatch, pieces: Iterator[str]) -> list[str]:
-    """The words on the screen after an answer that Ctrl-C ended; every piece is drawn."""
+def printed(patch: pytest.MonkeyPatch, pieces: Iterator[str], *, ending: bool = False) -> list[str]:
+    """The words on the screen after an answer, which may end by Ctrl-C; every piece is drawn."""
     terminal = Terminal()
     patch.setattr("sys.stdout", terminal)
     patch.setenv("TERM", "xterm-256color")
     patch.setattr(markdown, "DRAW_RATIO", 0)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) if ending else nullcontext():
         markdown.print_markdown(pieces)
     return "\n".join(lines(terminal.getvalue())).split()
 
@@ -50,7 +51,7 @@ def test_an_interrupt_of_the_last_rendering_shows_the_rest_as_it_is(
         if is_second:
             signal.raise_signal(signal.SIGINT)
 
-    shown = interrupted(monkeypatch, pieces())
+    shown = printed(monkeypatch, pieces(), ending=True)
     assert len(calls) >= 3
     assert shown == ["-", "one", "**a**", "-", "two", "**b**"]
 
@@ -67,5 +68,19 @@ def test_an_interrupt_after_the_last_rendering_shows_the_rest_once(
         return rest
 
     monkeypatch.setattr(document, "_finished", finished)
-    shown = interrupted(monkeypatch, iter(["# Title\n\n", "Some text"]))
+    shown = printed(monkeypatch, iter(["# Title\n\n", "Some text"]), ending=True)
     assert shown == ["Title", "Some", "text"]
+
+
+@pytest.mark.parametrize("name", ["render_block", "render_code", "to_ansi"])
+def test_suspended_in_the_middle_of_a_drawing_no_text_is_shown_twice(name: str) -> None:
+    pieces = ["# Title\n\nSome", " text\n\n```\nint a;\n", "int b;\nint c;\n```\n\n", "The *end*"]
+    expected = ["Title", "Some", "text", "int", "a;", "int", "b;", "int", "c;", "The", "end"]
+    counts = []
+    for at in range(1, 30):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("os.kill", lambda *_: None)  # continued at once
+            calls = signalled(patch, name, at, signal.SIGTSTP)
+            assert printed(patch, iter(pieces)) == expected, at
+        counts.append(len(calls))
+    assert 3 <= max(counts) < 29  # every call has been the one

@@ -97,7 +97,10 @@ def _same(before: Sequence[str], after: Sequence[str]) -> int:
 
 @contextmanager
 def hidden_while_suspended(region: Region, redraw: Callable[[], None]) -> Iterator[None]:
-    """Erase the region while the process is suspended: the shell writes there."""
+    """Erase the region while the process is suspended: the shell writes there.
+
+    Then its rows are shown again, and drawn anew: the terminal may have another width.
+    """
 
     def suspend(_number: int, _frame: FrameType | None) -> None:
         region.erase()
@@ -105,6 +108,7 @@ def hidden_while_suspended(region: Region, redraw: Callable[[], None]) -> Iterat
         os.kill(os.getpid(), signal.SIGTSTP)
         # The process is stopped here until it is continued.
         signal.signal(signal.SIGTSTP, suspend)
+        region.draw()
         redraw()
 
     before = signal.signal(signal.SIGTSTP, suspend)

@@ -34,13 +34,10 @@ def print_markdown(pieces: Iterator[str]) -> None:
     # Notices belong to stderr, wherever that leads.
     is_one_screen = sys.stderr is not None and sys.stderr.isatty()
     passing = document.notice if is_one_screen else console.note
-    with held():  # all of it is printed, whenever a signal comes
+    # All of it is printed, whenever a signal comes.
+    with hidden_while_suspended(region, document.draw), passing_written_by(passing), held():
         try:
-            with (
-                let_through(),
-                hidden_while_suspended(region, document.draw),
-                passing_written_by(passing),
-            ):
+            with let_through():
                 _add_all(document, pieces)
         finally:
             document.end()
@@ -88,6 +85,7 @@ class _LiveDocument:
         self._lines_printed = 0  # of the unfinished block of code
         self._is_plain = False
         self._next = 0.0
+        self._is_busy = False
 
     def add(self, piece: str) -> None:
         """Append a piece, and draw unless drawing takes too much of the time."""
@@ -108,8 +106,14 @@ class _LiveDocument:
 
     def draw(self) -> None:
         """Print the finished blocks, and show the rest below."""
-        rows = self._whole(self._render_pending)
-        self._show(self._final, rows)
+        if self._is_busy:  # the process was suspended in the middle of a drawing, which goes on
+            return
+        self._is_busy = True
+        try:
+            rows = self._whole(self._render_pending)
+            self._show(self._final, rows)
+        finally:
+            self._is_busy = False
 
     def _whole(self, render: Callable[[], list[str]]) -> list[str]:
         """Render; where that is broken off, all stays as it was, to be printed as it is written."""
@@ -137,6 +141,7 @@ class _LiveDocument:
 
     def end(self) -> None:
         """Print the rest, as it is written where its rendering is or was broken off."""
+        self._is_busy = True
         with held():
             try:
                 if not self._is_plain:
