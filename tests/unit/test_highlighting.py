@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from askcli.cli.output import console, highlighting, markdown, rendering
+from askcli.cli.output import highlighting, markdown, outgoing, rendering
 from tests.support.screen import Terminal, lines
 
 HOSTILE = [
@@ -73,14 +73,14 @@ def test_an_interrupt_after_text_is_written_shows_it_once_and_rendered(
     output = Terminal()
     monkeypatch.setattr("sys.stdout", output)
     monkeypatch.setenv("TERM", "xterm-256color")
-    original = console.write
+    original = outgoing.write_some
 
-    def interrupted(stream: Any, text: str) -> None:
-        original(stream, text)
-        monkeypatch.setattr(console, "write", original)
-        signal.raise_signal(signal.SIGINT)  # blocked, until what was drawn is remembered
+    def interrupted(stream: Any, data: bytes) -> int:
+        monkeypatch.setattr(outgoing, "write_some", original)
+        signal.raise_signal(signal.SIGINT)  # blocked, until what was written is remembered
+        return original(stream, data)
 
-    monkeypatch.setattr(console, "write", interrupted)
+    monkeypatch.setattr(outgoing, "write_some", interrupted)
     with pytest.raises(KeyboardInterrupt):
         markdown.print_markdown(iter(["# Title\n\nSome **begun** text", " never"]))
     shown = "\n".join(lines(output.getvalue()))

@@ -11,7 +11,8 @@ import os
 import select
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn, TextIO
 
 from askcli.cli.output import invisible, transient
@@ -142,9 +143,16 @@ def write(stream: TextIO | None, text: str) -> None:
     """Write to a stream and flush. Raises Failed; a closed pipe ends the process."""
     if stream is None:  # closed by the parent
         raise Failed("there is no stdout to write to.")
-    try:
+    with errors(stream):
         stream.flush()
-        _write_all(stream, _encode(stream, text))
+        _write_all(stream, encoded(stream, text))
+
+
+@contextmanager
+def errors(stream: TextIO) -> Iterator[None]:
+    """Raise Failed where a write fails; a closed pipe ends the process."""
+    try:
+        yield
     except BrokenPipeError:
         leave_closed_pipe(stream)
     except OSError as error:
@@ -152,7 +160,8 @@ def write(stream: TextIO | None, text: str) -> None:
         raise Failed(f"cannot write the output: {error.strerror}.") from error
 
 
-def _encode(stream: TextIO, text: str) -> bytes:
+def encoded(stream: TextIO, text: str) -> bytes:
+    """Return the text as the stream encodes it; what it cannot write is UTF-8."""
     try:
         return text.encode(stream.encoding, stream.errors or "strict")
     except UnicodeEncodeError:

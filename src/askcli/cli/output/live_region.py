@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 from askcli.cli.output import transient
-from askcli.cli.output.held_signals import held, let_through
+from askcli.cli.output.held_signals import held
+from askcli.cli.output.outgoing import Outgoing
 
 # Synchronized output: supporting terminals show all of it at once, others ignore it.
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
@@ -27,8 +28,8 @@ _ERASE = "\r\x1b[K\x1b[C\x1b[J\r"
 class Region(transient.Transient):
     """Rows that may change; each is one row of the terminal, with its colours."""
 
-    def __init__(self, write: Callable[[str], None]) -> None:
-        self._write = write
+    def __init__(self) -> None:
+        self._output = Outgoing()
         self._rows: list[str] = []
         self._is_drawn = False
 
@@ -36,31 +37,32 @@ class Region(transient.Transient):
         """Print final lines in place of the region, and show these rows below them.
 
         A final line may be longer than the width of the terminal; a row may not. The list is
-        empty once its lines are written, also where an interrupt follows.
+        emptied: its lines are written, where an interrupt follows before anything else.
         """
         transient.put(self)
-        _wait()
         with held():
-            drawn = self._rows if self._is_drawn else []
-            unchanged = 0 if final else _same(drawn, rows)
-            if not final and unchanged == len(rows) == len(drawn):
-                return
-            unchanged = min(unchanged, max(0, len(drawn) - 1))  # the cursor is in the last row
-            output = "".join(f"{line}\n" for line in final) + "\n".join(rows[unchanged:])
-            if drawn or rows:
-                output = _BEGIN + _back(drawn[unchanged:]) + output + _END
-            self._write(output)
+            self._output.put(self._change(final, rows))
             self._rows, self._is_drawn = list(rows), True
             final.clear()
+        self._output.send()
+
+    def _change(self, final: list[str], rows: Sequence[str]) -> str:
+        """Return what changes the rows on the terminal into these lines and rows."""
+        drawn = self._rows if self._is_drawn else []
+        unchanged = 0 if final else _same(drawn, rows)
+        if not final and unchanged == len(rows) == len(drawn):
+            return ""
+        unchanged = min(unchanged, max(0, len(drawn) - 1))  # the cursor is in the last row
+        output = "".join(f"{line}\n" for line in final) + "\n".join(rows[unchanged:])
+        return _BEGIN + _back(drawn[unchanged:]) + output + _END if drawn or rows else output
 
     def erase(self) -> None:
         """Erase the rows, and leave the cursor at their start."""
-        if self._is_drawn and self._rows:
-            _wait()
         with held():
             if self._is_drawn:
-                self._write(_back(self._rows))
+                self._output.put(_back(self._rows))
                 self._is_drawn = False
+        self._output.send()
 
     def draw(self) -> None:
         """Show the rows again."""
@@ -68,15 +70,9 @@ class Region(transient.Transient):
 
     def leave(self) -> None:
         """Keep the rows, and leave the cursor in the line below them."""
-        if self._is_drawn and self._rows:
+        is_whole = self._output.send(at_once=True)
+        if not is_whole or (self._is_drawn and self._rows):
             transient.next_line(sys.stdout.fileno())
-
-
-def _wait() -> None:
-    """Wait until the terminal takes text; a signal may end this wait, and not that of a write."""
-    if not transient.takes(sys.stdout, 0):
-        with let_through():
-            transient.takes(sys.stdout, None)
 
 
 def _back(rows: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from rich.console import Console
 from rich.segment import Segment
 
-from askcli.cli.output import blocks, console, rendering
+from askcli.cli.output import blocks, console, rendering, transient
 from askcli.cli.output.held_signals import held, let_through
 from askcli.cli.output.live_region import Region, hidden_while_suspended
 from askcli.cli.output.notices import passing_written_by
@@ -29,7 +29,7 @@ def print_markdown(pieces: Iterator[str]) -> None:
 
     Where Ctrl-C breaks off the rendering, which may take long, the rest is printed as it is.
     """
-    region = Region(lambda text: console.write(sys.stdout, text))
+    region = Region()
     document = _LiveDocument(_terminal(), region.show)
     # Notices belong to stderr, wherever that leads.
     is_one_screen = sys.stderr is not None and sys.stderr.isatty()
@@ -39,6 +39,10 @@ def print_markdown(pieces: Iterator[str]) -> None:
         try:
             with let_through():
                 _add_all(document, pieces)
+        except BaseException as error:
+            if not isinstance(error, Exception):  # Ctrl-C, or the time is up
+                transient.end_soon()
+            raise
         finally:
             document.end()
 
