@@ -23,9 +23,8 @@ def main() -> None:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _leave)
     by_python = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if by_python:
-        # A KeyboardInterrupt in the middle of an import would end in tracebacks.
-        signal.signal(signal.SIGINT, _leave)
+    # A KeyboardInterrupt in the middle of an import would end in tracebacks.
+    _on_interrupt(leave=True, by_python=by_python)
     from askcli.cli.input.implied_command import with_command
     from askcli.cli.output import spinner
 
@@ -33,13 +32,22 @@ def main() -> None:
     spinner.begin(sys.argv[1:])
     from askcli.cli.app import main as run
 
-    if by_python:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    _on_interrupt(leave=False, by_python=by_python)
     try:
         run()
+    except KeyboardInterrupt:  # as the command was ending
+        _leave(signal.SIGINT, None)
     except SystemExit as ending:
         codes += [ending.code] if isinstance(ending.code, int) else []
         raise
+    finally:
+        _on_interrupt(leave=True, by_python=by_python)
+
+
+def _on_interrupt(*, leave: bool, by_python: bool) -> None:
+    """Let Ctrl-C end the command at once or raise, unless its handler is not Python's."""
+    if by_python:
+        signal.signal(signal.SIGINT, _leave if leave else signal.default_int_handler)
 
 
 def _end(codes: list[int]) -> None:

@@ -24,6 +24,22 @@ threading.Thread(target=work).start()
 main()
 """
 
+INTERRUPTED = """
+import atexit, signal
+from askcli.__main__ import main
+from askcli.cli.output import transient
+
+def call(function, number):
+    function(number)
+
+class Interrupted(transient.Transient):
+    def erase(self):
+        {moment}(signal.raise_signal, signal.SIGINT)
+
+transient.put(Interrupted())
+main()
+"""
+
 
 @pytest.fixture
 def cli(new_cli: NewCli) -> Cli:
@@ -57,6 +73,14 @@ def test_a_command_waits_for_its_threads_and_ends(cli: Cli) -> None:
 )
 def test_a_command_ends_with_its_code(cli: Cli, command: str, code: int) -> None:
     assert cli.shell(command).code == code
+
+
+@pytest.mark.parametrize("moment", ["call", "atexit.register"])
+def test_ctrl_c_as_a_command_ends_is_no_traceback(cli: Cli, moment: str) -> None:
+    (cli.home / "interrupted.py").write_text(INTERRUPTED.format(moment=moment))
+    done = cli.shell("python -P interrupted.py config path > path")  # a file: only the end erases
+    assert (done.code, done.err) == (130, "")
+    assert (cli.home / "path").read_text().endswith("config.toml\n")
 
 
 HELP = ["--help", "ask --help", "history --help", "history list -h", "help ask"]

@@ -109,24 +109,33 @@ def main() -> None:
     """Run the command and end with its exit code; `askcli help exit-codes` lists them."""
     notices.install()
     try:
-        code = app(standalone_mode=False)
-    except KeyboardInterrupt:
+        code = _code()
+        transient.end_soon()
+        transient.clear()
+    except KeyboardInterrupt:  # one more, or while an error waited for the terminal
         code = INTERRUPTED
+        transient.leave()
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _code() -> Any:
+    """Run the command; return its exit code, or what is none."""
+    try:
+        return app(standalone_mode=False)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:
         console.leave_closed_pipe(sys.stdout, sys.stderr)
     except typer.Abort:
-        code = INTERRUPTED
+        return INTERRUPTED
     except (AskcliError, typer.TyperException, UnicodeError) as error:
-        code = fail(_as_askcli_error(error))
+        return fail(_as_askcli_error(error))
     except Exception as error:  # noqa: BLE001 - a traceback is for --debug
         if isinstance(error, OSError) and sys.stdout is not None:
             console.silence(sys.stdout)  # its buffer would fail again at the exit
         failed = Failed(f"unexpected {type(error).__name__}: {error} (--debug shows where).")
         failed.__cause__ = error
-        code = fail(failed)
-    transient.end_soon()
-    transient.clear()
-    raise SystemExit(code if isinstance(code, int) else 0)
+        return fail(failed)
 
 
 def _as_askcli_error(error: Exception) -> AskcliError:
