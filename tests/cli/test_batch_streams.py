@@ -87,3 +87,25 @@ def test_rows_that_cannot_be_read_are_told(sqlite_cli: Cli) -> None:
     done = sqlite_cli.in_process("batch", "-q", "/proc/self/mem", "--failures", "f.jsonl")
     assert (done.code, done.err.count("\n")) == (1, 1), done
     assert "cannot read line 1: Input/output error" in done.err
+
+
+@pytest.mark.parametrize(("words", "number", "code"), [([], 2, 130), (["--timeout", "3"], 0, 6)])
+def test_a_batch_ends_at_a_paused_terminal(
+    sqlite_cli: Cli, fake: FakeAnthropic, words: list[str], number: int, code: int
+) -> None:
+    marker = uuid4().hex
+    held = fake.on(marker, "begun", " and ended", hold_after=1)
+    path = sqlite_cli.home / "rows.jsonl"
+    path.write_text(f'"{marker}"\n')
+    sqlite_cli.environment["TERM"] = "xterm"
+    with terminal() as (ours, theirs), (sqlite_cli.home / "out").open("wb") as out:
+        words = ["batch", *words, str(path)]
+        process = sqlite_cli.start(*words, stdout=out.fileno(), stderr=theirs)
+        shown = b""
+        while b"0/1" not in shown:
+            shown += os.read(ours, 4096)
+        assert held.reached.wait(SECONDS)
+        termios.tcflow(theirs, termios.TCOOFF)
+        process.send_signal(number)
+        assert process.wait(SECONDS) == code
+    held.release()

@@ -11,7 +11,7 @@ import typer
 from askcli import __version__
 from askcli.cli.output import console, notices, transient
 from askcli.cli.reference import groups
-from askcli.errors import AskcliError, Failed, Misused
+from askcli.errors import AskcliError, Failed, Misused, TimedOut
 
 INTERRUPTED = 130
 
@@ -149,6 +149,8 @@ def _as_askcli_error(error: Exception) -> AskcliError:
 
 def fail(error: AskcliError) -> int:
     """Print the error in one line, or as JSON under --json; return its exit code."""
+    if isinstance(error, TimedOut):
+        transient.end_soon()
     transient.clear()
     arguments = sys.argv[1:]
     if "--debug" in arguments:

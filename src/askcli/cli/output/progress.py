@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
-from askcli.cli.output import console, transient
+from askcli.cli.output import console, outgoing, transient
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -25,7 +25,6 @@ class _Drawn(io.RawIOBase):
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._raw = getattr(stream.buffer, "raw", stream.buffer)
 
     def writable(self) -> bool:
         return True
@@ -34,11 +33,10 @@ class _Drawn(io.RawIOBase):
         return self._stream.isatty()
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Write what can be written; the rest is taken for written."""
-        size = memoryview(data).nbytes
+        """Write what the terminal takes without a wait; the rest is taken for written."""
         with suppress(OSError):
-            return self._raw.write(data) or size  # None: a non-blocking terminal takes nothing
-        return size
+            outgoing.write_some(self._stream, data)
+        return memoryview(data).nbytes
 
 
 class Bar(transient.Transient):
