@@ -16,6 +16,7 @@ def main() -> None:
     _open_closed_streams()
     if sys.argv[1:] == ["--version"] and _has_written(f"askcli {__version__}\n"):
         return  # nothing had to be loaded for it
+    sys.unraisablehook = _report
     codes: list[int] = []
     atexit.register(_end, codes)  # before all others, so that it is called after them
     gc.disable()  # loading makes many objects and no garbage: on again when all is loaded
@@ -48,6 +49,12 @@ def _on_interrupt(*, leave: bool, by_python: bool) -> None:
     """Let Ctrl-C end the command at once or raise, unless its handler is not Python's."""
     if by_python:
         signal.signal(signal.SIGINT, _leave if leave else signal.default_int_handler)
+
+
+def _report(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Report an error that nobody can handle, but no Ctrl-C in a destructor."""
+    if unraisable.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(unraisable)
 
 
 def _end(codes: list[int]) -> None:

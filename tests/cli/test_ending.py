@@ -32,6 +32,12 @@ from askcli.cli.output import transient
 def call(function, number):
     function(number)
 
+def destroy(function, number):
+    class Destroyed:
+        def __del__(self):
+            function(number)
+    Destroyed()
+
 class Interrupted(transient.Transient):
     def erase(self):
         {moment}(signal.raise_signal, signal.SIGINT)
@@ -75,11 +81,13 @@ def test_a_command_ends_with_its_code(cli: Cli, command: str, code: int) -> None
     assert cli.shell(command).code == code
 
 
-@pytest.mark.parametrize("moment", ["call", "atexit.register"])
-def test_ctrl_c_as_a_command_ends_is_no_traceback(cli: Cli, moment: str) -> None:
+@pytest.mark.parametrize(
+    ("moment", "code"), [("call", 130), ("atexit.register", 130), ("destroy", 0)]
+)
+def test_ctrl_c_as_a_command_ends_is_no_traceback(cli: Cli, moment: str, code: int) -> None:
     (cli.home / "interrupted.py").write_text(INTERRUPTED.format(moment=moment))
     done = cli.shell("python -P interrupted.py config path > path")  # a file: only the end erases
-    assert (done.code, done.err) == (130, "")
+    assert (done.code, done.err) == (code, "")
     assert (cli.home / "path").read_text().endswith("config.toml\n")
 
 
