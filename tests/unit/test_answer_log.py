@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import ExitStack, asynccontextmanager
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
@@ -21,7 +22,9 @@ from askcli.services.questions.ask import Ask
 from askcli.services.questions.ask import row as new_row
 from askcli.services.runs import answer_log
 from askcli.services.runs.answer_log import AnswerLog
+from askcli.services.runs.progress import Progress
 from askcli.services.runs.run import Run
+from askcli.services.runs.storage import AnswerStorage
 from askcli.services.runs.stream import AnswerStream
 from askcli.store import search, tables
 from askcli.store.database import Database
@@ -319,6 +322,32 @@ def test_who_ends_an_answer_has_all_that_was_stored(new_database: NewDatabase) -
             assert not cancelling.done()
             answer_parts.add(connection, [part])
         assert await cancelling
+        assert (await log.text(run), await log.parts(run)) == ("text", [])
+
+    scenario(url, work)
+
+
+def test_an_end_that_waits_for_the_first_part_leaves_none(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tick stores it while the end waits for the row."""
+    url, change = new_database("postgres"), questions.change
+
+    async def work(log: Log, user_id: UUID) -> None:
+        run = await log.run(user_id)
+        run.stream.append("text")
+
+        def change_after_a_tick(*args: Any) -> bool:
+            with log.database.transaction() as another:
+                answer_parts.add(another, [Progress(run).next_part(100).row])
+            return change(*args)
+
+        monkeypatch.setattr(questions, "change", change_after_a_tick)
+        metering = cast(Any, SimpleNamespace(settle=lambda *_: None))
+        storage = AnswerStorage(log.database, metering, cast(Any, None))
+        outcome, values = run.outcome(), {"answer": "text", "status": "answered"}
+        entry = search.entry(log.database.dialect, user_id, "hello", "text")
+        assert await log.database.write(storage._end, run, values, outcome, entry)
         assert (await log.text(run), await log.parts(run)) == ("text", [])
 
     scenario(url, work)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, Table, func, insert, select, update
@@ -14,6 +15,8 @@ from askcli.services import housekeeping
 from askcli.services.clock import new_id, now
 from askcli.services.housekeeping import SESSION_DAYS, Housekeeping
 from askcli.store.database import Database
+from askcli.store.queries import answer_parts
+from askcli.store.tables import answer_parts as parts
 from askcli.store.tables import (
     audit,
     invites,
@@ -28,6 +31,7 @@ from tests.support.people import new_user
 from tests.support.search_cases import store_question
 
 TABLES = (audit, invites, limits, processes, refresh_tokens, sessions)
+COUNTED = (*TABLES, parts)
 BATCH = 3
 
 
@@ -45,9 +49,9 @@ class CountingDatabase(Database):
 
     async def write(self, work: Any, *args: Any, **kwargs: Any) -> Any:
         def counted(connection: Connection) -> Any:
-            before = sum(count(connection, table) for table in TABLES)
+            before = sum(count(connection, table) for table in COUNTED)
             result = work(connection, *args, **kwargs)
-            self.deleted.append(before - sum(count(connection, table) for table in TABLES))
+            self.deleted.append(before - sum(count(connection, table) for table in COUNTED))
             return result
 
         return await super().write(counted)
@@ -88,6 +92,28 @@ def test_what_has_expired_is_deleted_in_batches(
         left = {table.name: count(connection, table) for table in TABLES}
     database.close()
     assert left == dict.fromkeys(left, 1) | {"refresh_tokens": 7}
+    assert max(database.deleted) == BATCH
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_parts_of_answers_that_have_ended_are_deleted_in_batches(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(housekeeping, "BATCH", BATCH)
+    database = CountingDatabase(new_database(kind))
+    with database.transaction() as connection:
+        user_id = str(new_user(connection, "a@example.org"))
+        for status in ("answered", "cancelled", "answering"):
+            question_id = UUID(store_question(connection, user_id, "hello", ""))
+            those = update(questions).where(questions.c.id == question_id)
+            connection.execute(those.values(status=status))
+            rows = [{"question_id": question_id, "position": n, "text": "a"} for n in range(5)]
+            answer_parts.add(connection, rows)
+    asyncio.run(Housekeeping(database, audit_days=1)._clean())
+    with database.transaction() as connection:
+        left = connection.scalars(select(parts.c.question_id)).all()
+    database.close()
+    assert left == [question_id] * 5
     assert max(database.deleted) == BATCH
 
 

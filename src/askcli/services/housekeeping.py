@@ -12,7 +12,15 @@ from sqlalchemy import Connection
 
 from askcli.services import background
 from askcli.store.database import Database, shared_clock
-from askcli.store.queries import audit, invites, limits, processes, retention, sessions
+from askcli.store.queries import (
+    answer_parts,
+    audit,
+    invites,
+    limits,
+    processes,
+    retention,
+    sessions,
+)
 
 INTERVAL_SECONDS = 3600.0
 # Ended sessions are kept this long: their networks count as known to the user's account, and their
@@ -57,6 +65,7 @@ class Housekeeping:
         timestamp = await self._database.read(shared_clock.now)
         old = timestamp - timedelta(days=SESSION_DAYS)
         await self._prune(limits.prune, microseconds)
+        await self._prune(answer_parts.prune, timestamp)
         await self._prune(processes.prune, timestamp - timedelta(days=PROCESS_DAYS))
         await self._prune(invites.prune, old)
         await self._prune(sessions.prune_tokens, old)

@@ -150,7 +150,8 @@ class AnswerStorage:
         """Store the end; False where the row has another one, or text, and the cost counts."""
         _resolve_doubt(connection, run)
         ids, is_whole = (run.question_id, run.id), "answer" in values
-        if is_whole and questions.finish(connection, *ids, values, entry, has_parts=run.has_parts):
+        finish = partial(questions.finish, has_parts=lambda: run.has_parts)
+        if is_whole and finish(connection, *ids, values, entry):
             self._metering.settle(connection, outcome)
             return True
         row = ended_elsewhere.lock(connection, run.question_id)

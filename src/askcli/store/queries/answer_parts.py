@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql
@@ -74,6 +76,18 @@ def _adding(dialect: str) -> Executable:
 def remove(connection: Connection, question_id: UUID) -> None:
     """Delete the parts of an answer whose row has its whole text, or begins anew."""
     connection.execute(_REMOVE, {"question_id": question_id})
+
+
+def prune(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete at most `limit` parts of answers that ended before this time; return how many.
+
+    An end replaces them: these are what a version left behind that overlooked some.
+    """
+    c = answer_parts.c
+    key = c.question_id, c.position
+    has_ended = ~is_answering & (questions.c.answered_at < before)
+    ended = select(*key).join(questions).where(has_ended).limit(limit)
+    return connection.execute(delete(answer_parts).where(tuple_(*key).in_(ended))).rowcount
 
 
 _REMOVE = delete(answer_parts).where(answer_parts.c.question_id == bindparam("question_id"))

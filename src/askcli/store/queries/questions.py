@@ -7,7 +7,7 @@ goes by the question's id, as that of orphans does. Text of a running answer is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -158,11 +158,14 @@ def finish(
     values: Mapping[str, Any],
     entry: search.Entry,
     *,
-    has_parts: bool = True,
+    has_parts: Callable[[], bool] = lambda: True,
 ) -> bool:
-    """Store and index the end of a run's answer, its parts replaced; False if that is too late."""
+    """Store and index the end of a run's answer, its parts replaced; False if that is too late.
+
+    Whether it has parts is asked once its row is locked: until then some may be added.
+    """
     is_changed = change(connection, question_id, run_id, values)
-    if is_changed and has_parts:
+    if is_changed and has_parts():
         answer_parts.remove(connection, question_id)
     if is_changed:
         search.put(connection, question_id, entry)
