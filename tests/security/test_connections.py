@@ -234,3 +234,12 @@ def test_http_1_0_gets_no_chunks(sqlite_server: ServerProcess, new_person: NewPe
         assert b"transfer-encoding" not in head
         assert body.startswith((b"event: question\n", b'{"status":'))
         assert body.endswith((b"\n\n", b"}"))
+
+
+def test_http_1_0_gets_no_provisional_response(sqlite_server: ServerProcess) -> None:
+    login = (
+        b"POST /api/auth/login HTTP/1.%d\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        b"expect: 100-continue\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}"
+    )
+    assert answer_to(sqlite_server, login % 1).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert answer_to(sqlite_server, login % 0).startswith(b"HTTP/1.1 422 ")

@@ -151,11 +151,15 @@ def test_what_a_proxy_passes_on_is_an_address_or_the_address_is_the_proxys(
         odd = token | {"x-forwarded-for": "unknown"}
         (session,) = proxy.get("/api/sessions", headers=odd).json()["items"]
         assert session["address"] == named["x-forwarded-for"]
+        for port in ("1" * 4000, "-5"):  # such a port is none; the address is one all the same
+            numbered = token | {"x-forwarded-for": f"{named['x-forwarded-for']}:{port}"}
+            assert proxy.get("/api/sessions", headers=numbered).status_code == 200
     assert process.stop() == 0
     lines = [line for line in process.log if "uvicorn.access" in line]
     assert len([line for line in lines if " 127.0.0.3:" in line]) == len(NO_ADDRESSES) * 2 + 1
-    assert max(map(len, lines)) < 200
+    assert max(map(len, lines)) < 300
     assert all(line.rstrip("\n").isprintable() for line in lines)
+    assert len([line for line in lines if f" {named['x-forwarded-for']}:0 " in line]) == 3
 
 
 def test_registrations_and_refreshes_are_limited(

@@ -25,6 +25,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _ID_HEADER = HEADER_REQUEST_ID.encode()
 # As labels of metrics.
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_PORTS = 2**16
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _NO_STORE = (b"cache-control", b"no-store")
 
@@ -102,8 +103,10 @@ def _address(scope: Scope) -> str | None:
     The client is the peer where a proxy names none; the access log writes it, too.
     """
     client, peer = scope.get("client"), scope["state"].get("peer")
-    if client and client is not peer and not request_info.is_address(client[0]):
-        client = scope["client"] = peer
+    if client and client is not peer:
+        address, port = client
+        named = (address, port if 0 <= port < _PORTS else 0)
+        client = scope["client"] = named if request_info.is_address(address) else peer
     return (client[0] or None) if client else None
 
 

@@ -46,7 +46,11 @@ class WriteDeadline:
 
 
 def unchunked(app: ASGIApp, cycle: RequestResponseCycle) -> ASGIApp:
-    """Return the app for HTTP/1.0, where the end of the connection ends a body without length."""
+    """Return the app for HTTP/1.0, where the end of the connection ends a body without length.
+
+    Its clients may take a provisional response for the response (RFC 9110, 15.2).
+    """
+    cycle.waiting_for_100_continue = False
 
     async def unchunked(scope: Scope, receive: Receive, send: Send) -> None:
         has_length = False
