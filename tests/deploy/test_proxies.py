@@ -62,9 +62,11 @@ def test_an_answer_arrives_piece_by_piece(http: httpx2.Client, fake: FakeAnthrop
         "POST", "/api/questions", json={"question": marker}, headers=STREAM
     ) as response:
         events = ((event.event, json.loads(event.data)) for event in httpx2.EventSource(response))
-        assert next(events)[0] == "question"
-        assert next(events) == ("delta", {"text": "one "})
-        reply.release()  # only now is there more
+        (first, question) = next(events)
+        assert (first, next(events)) == ("question", ("delta", {"text": "one "}))
+        # A proxy that held it back would have done so until the end.
+        assert http.get(f"/api/questions/{question['id']}").json()["status"] == "answering"
+        reply.release()
         *pieces, (last, question) = events
     assert pieces == [("delta", {"text": "two"})]
     assert (last, question["answer"]) == ("done", "one two")
