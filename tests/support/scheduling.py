@@ -16,6 +16,9 @@ from xdist.scheduler import LoadScopeScheduling
 TOGETHER = (
     "tests/api/test_search.py",
     "tests/durability/test_hanging_database.py",
+    "tests/observation/test_alerts.py",
+    "tests/observation/test_logs.py",
+    "tests/observation/test_metrics.py",
     "tests/security/test_access.py",
     "tests/security/test_isolation.py",
     "tests/security/test_limits.py",
