@@ -7,6 +7,8 @@ import os
 import stat
 from uuid import uuid4
 
+import pytest
+
 from tests.support.cli import Cli
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.screen import lines
@@ -58,3 +60,75 @@ def test_the_spinner_stays_while_a_file_is_written(sqlite_cli: Cli, fake: FakeAn
     written = terminal.before + terminal.after + terminal.read()
     assert not any(lines(written))
     assert (sqlite_cli.home / "answer").read_text() == "begun ended\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "askcli ask {0} -o /dev/stdout >> log",
+        "askcli ask {0} -o /dev/fd/3 3>> log",
+        "askcli ask {0} -o /proc/self/fd/3 3>> log",
+        "askcli ask {0} -o /dev/stderr 2>> log",
+        "ln -s /dev/stdout link; askcli ask {0} -o link >> log",
+        "exec 3>> log; askcli ask {0} -o /proc/$$/fd/3",
+        "{{ cat log; askcli ask {0} -o /dev/stdout; }} > new; mv new log",
+        "askcli history export --since 2099-01-01 -o /dev/stdout >> log; askcli ask {0} >> log",
+    ],
+)
+def test_an_open_file_is_written_on_and_not_replaced(
+    sqlite_cli: Cli, fake: FakeAnthropic, command: str
+) -> None:
+    marker, log = uuid4().hex, sqlite_cli.home / "log"
+    fake.on(marker, "the answer")
+    log.write_text("the log of a year\n")
+    before = log.stat().st_ino
+    done = sqlite_cli.shell(command.format(marker))
+    assert (done.code, done.out, done.err) == (0, "", "")
+    assert log.read_text() == "the log of a year\nthe answer\n"
+    assert "mv" in command or log.stat().st_ino == before
+
+
+def test_the_failures_of_a_batch_are_added_to_an_open_file(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    bad, log = uuid4().hex, sqlite_cli.home / "log"
+    fake.on(bad, "", status=400, error_type="invalid_request_error")
+    log.write_text("before\n")
+    done = sqlite_cli.shell(f"echo '\"{bad}\"' | askcli batch -q - --failures /dev/fd/3 3>> log")
+    assert done.code == 5, done
+    first, failure = log.read_text().splitlines()
+    assert (first, json.loads(failure)["question"]) == ("before", bad)
+
+
+def test_an_open_file_that_was_deleted_gets_no_new_name(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    fake.on(marker, "the answer")
+    script = f"exec 3<> log; rm log; askcli ask {marker} -o /dev/fd/3; cat /dev/fd/3"
+    done = sqlite_cli.shell(script)
+    assert (done.code, done.out, done.err) == (0, "the answer\n", "")
+    assert not list(sqlite_cli.home.glob("*log*"))
+
+
+@pytest.mark.parametrize(
+    "command", ["-o /dev/fd/9", "-o /dev/fd/9 9< ask", "-o /dev/fd/99999999999"]
+)
+def test_a_descriptor_that_takes_nothing_is_told_before_anything_is_asked(
+    sqlite_cli: Cli, fake: FakeAnthropic, command: str
+) -> None:
+    marker = uuid4().hex
+    (sqlite_cli.home / "ask").touch()
+    done = sqlite_cli.shell(f"askcli ask {marker} {command}")
+    assert (done.code, done.err.count("\n")) == (2, 1), done
+    assert fake.asked(marker) == []
+
+
+@pytest.mark.parametrize("name", ["/dev/tty", "/dev/stdout", "/dev/stderr", "/dev/fd/1"])
+def test_no_raw_answer_controls_the_terminal_that_it_is_written_to(
+    sqlite_cli: Cli, fake: FakeAnthropic, name: str
+) -> None:
+    marker = uuid4().hex
+    fake.on(marker, "\x1b]0;owned\x07red\u200b")
+    terminal = sqlite_cli.terminal("ask", "--raw", "-o", name, marker)
+    assert "␛]0;owned␇red<U+200B>" in terminal.read()

@@ -13,7 +13,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn, TextIO
+from typing import Any, BinaryIO, NoReturn, TextIO
 
 from askcli.cli.output import invisible, transient
 from askcli.errors import Failed
@@ -145,7 +145,8 @@ def write(stream: TextIO | None, text: str) -> None:
         raise Failed("there is no stdout to write to.")
     with errors(stream):
         stream.flush()
-        _write_all(stream, encoded(stream, text))
+        # Below Python's buffers: unbuffered, these drop what does not fit at once.
+        write_all(getattr(stream.buffer, "raw", stream.buffer), encoded(stream, text))
 
 
 @contextmanager
@@ -168,9 +169,8 @@ def encoded(stream: TextIO, text: str) -> bytes:
         return text.encode("utf-8", "replace")
 
 
-def _write_all(stream: TextIO, data: bytes) -> None:
-    """Write all bytes, below Python's buffers: unbuffered, these drop what does not fit at once."""
-    raw = getattr(stream.buffer, "raw", stream.buffer)
+def write_all(raw: BinaryIO, data: bytes) -> None:
+    """Write all bytes to an unbuffered file. Raises OSError."""
     remaining = memoryview(data)
     while remaining:
         written = raw.write(remaining)

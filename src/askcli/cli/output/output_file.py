@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import stat
 import sys
@@ -10,22 +12,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
+from askcli.cli.output import console, transient
 from askcli.errors import Failed, Misused
 from askcli.files import Replacement, belongs_to_another_sharer
+from askcli.files.open_files import name_of_open_file, own_descriptor
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:
     """A file for output: its path, and the file or device to which the path led when checked.
 
-    `status` is that of the target then, None for a new one.
+    `status` is that of the target then, None for a new one. A file that this process has open, and
+    the path is a name of, counts as a device; `descriptor` is a duplicate of its descriptor.
     """
 
     path: Path
     target: Path
     is_device: bool
     status: os.stat_result | None
+    descriptor: int | None = None
 
     def write(self, content: bytes) -> None:
         """Replace the file's content, or write to the device.
@@ -34,10 +41,24 @@ class OutputFile:
         link not followed. Raises OSError, the old file untouched.
         """
         if self.is_device:
-            self.target.write_bytes(content)
+            self._write_through(content)
             return
         with Replacement(self.target, mode=self._permissions()) as replacement:
             replacement.commit(content)
+
+    def _write_through(self, content: bytes) -> None:
+        transient.clear()
+        with self._opened() as file:
+            if file.isatty():
+                text = content.decode("utf-8", "surrogateescape")
+                content = console.visible(text).encode("utf-8", "replace")
+            console.write_all(file, content)
+
+    def _opened(self) -> BinaryIO:
+        """Open the device, without truncating what may be another process's open file."""
+        if self.descriptor is not None:
+            return cast(BinaryIO, open(self.descriptor, "wb", buffering=0, closefd=False))
+        return cast(BinaryIO, self.target.open("ab", buffering=0))
 
     def _permissions(self) -> int:
         """Return the permissions of the file that was checked, or of a new one.
@@ -84,15 +105,32 @@ def checked(path: Path, *, follows_link: bool = True) -> OutputFile:
     Without `follows_link` the output replaces whatever has that name.
     """
     try:
-        # A device, a pipe or a socket cannot be replaced; the pipe behind /dev/stderr has no path.
-        is_device = follows_link and path.exists() and not path.is_file()
-        is_followed = follows_link and not is_device
-        target = Path(os.path.realpath(path)) if is_followed else path
-        output = OutputFile(path, target, is_device, _status(target))
+        if follows_link and (name := name_of_open_file(path)):
+            output = OutputFile(path, name, True, None, _duplicate(name))
+        else:
+            # A device, a pipe or a socket cannot be replaced.
+            is_device = follows_link and path.exists() and not path.is_file()
+            is_followed = follows_link and not is_device
+            target = Path(os.path.realpath(path)) if is_followed else path
+            output = OutputFile(path, target, is_device, _status(target))
         _check_writable(output)
     except OSError as error:
         raise Misused(f"cannot write {path}: {error.strerror}.") from None
     return output
+
+
+def _duplicate(name: Path) -> int | None:
+    """Return a duplicate of the descriptor that has the name, None for another process's.
+
+    It stays open until the process ends. Raises OSError for one that is not open, not for writing,
+    or not inherited: such a number may be that of any file which this process has opened itself.
+    """
+    if (descriptor := own_descriptor(name)) is None:
+        return None
+    is_readable_only = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+    if is_readable_only or not os.get_inheritable(descriptor):
+        raise OSError(errno.EBADF, "it is not open for writing", str(name))
+    return os.dup(descriptor)
 
 
 def _check_writable(output: OutputFile) -> None:
@@ -101,6 +139,8 @@ def _check_writable(output: OutputFile) -> None:
         raise Misused(f"{path} is a directory: name a file in it.")
     if belongs_to_another_sharer(path):
         raise Misused(f"{path} is another user's, in a directory that users share: name another.")
+    if output.descriptor is not None:
+        return
     places = [target] if target.exists() else []
     if not output.is_device:
         places.append(target.parent)
