@@ -14,9 +14,9 @@ from tests.support.waiting import eventually
 
 IMPATIENCE = """
 from askcli.services import readiness
-from askcli.store.database import writing
+from askcli.store.database import reopening, writing
 
-readiness.DEADLINE_SECONDS, writing.CHECK_SECONDS, writing.RENEW_SECONDS = 1.0, 0.0, 0.0
+readiness.DEADLINE_SECONDS, writing.CHECK_SECONDS, reopening.LEAST_SECONDS = 1.0, 0.0, 0.0
 """
 
 

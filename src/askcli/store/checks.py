@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from askcli.errors import Failed
 from askcli.store import deadline
-from askcli.store.database import Database, engines, urls
+from askcli.store.database import Database, sqlite_files, urls
 from askcli.store.queries import limits
 
 # A database may take connections and answer nothing.
@@ -93,7 +93,7 @@ def bounded(database: Database) -> Iterator[None]:
 
 def _read_only(file: Path) -> list[str]:
     """Return the names of an SQLite database's files that are there and cannot be written."""
-    files = file, *engines.log_files(file)
+    files = file, *sqlite_files.log_files(file)
     return [one.name for one in files if one.exists() and not os.access(one, os.W_OK)]
 
 

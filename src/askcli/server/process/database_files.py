@@ -6,17 +6,19 @@ import time
 from pathlib import Path
 
 from askcli.files.pid_file import FileIdentities
-from askcli.store.database import engines
+from askcli.store.database import Database, sqlite_files
 
 
 class DatabaseFiles:
     """The database's file and the files of its log; none for PostgreSQL."""
 
-    def __init__(self, file: Path | None) -> None:
+    def __init__(self, database: Database) -> None:
         """The file is there; those of the log are known from when they are."""
-        self._file = file
-        self._main = FileIdentities([file] if file else [])
-        self._log = FileIdentities([], later=engines.log_files(file))
+        self._file = database.file
+        self._main = FileIdentities([self._file] if self._file else [])
+        self._connections = database.writing.connections
+        self._times = self._connections.times()
+        self._log = FileIdentities([], later=sqlite_files.log_files(self._file))
 
     def is_main_intact(self) -> bool:
         """Return whether the database's file is still the same."""
@@ -24,6 +26,11 @@ class DatabaseFiles:
 
     def is_log_intact(self) -> bool:
         """Return whether the files of the log are still the same, as while it is open."""
+        if (times := self._connections.times()) is None:
+            return True  # SQLite may be deleting them, and has what was in them in the file
+        if times != self._times:
+            self._times = times
+            self._log = FileIdentities([], later=sqlite_files.log_files(self._file))
         return self._log.are_intact()
 
     def is_replaced(self) -> bool:
@@ -39,5 +46,5 @@ class DatabaseFiles:
         if not self.is_replaced():
             return []
         suffix = f".of-replaced-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
-        renamed = [self._log.rename(path, suffix) for path in engines.log_files(self._file)]
+        renamed = [self._log.rename(path, suffix) for path in sqlite_files.log_files(self._file)]
         return [path for path in renamed if path]

@@ -64,7 +64,7 @@ class LocalServer(Role):
     ) -> None:
         self._database = services.database
         self._files = FileIdentities([socket_path, claim.path])
-        self._database_files = DatabaseFiles(self._database.file)
+        self._database_files = DatabaseFiles(self._database)
         self._socket_path = socket_path
         self._claim = claim
         self._runs = services.runs

@@ -114,7 +114,7 @@ class PortServer(Role):
         self.loss = f"its database {database.file} was deleted or replaced"
         self._remedy = "put the right file in its place"
         self._database = database
-        self._files = DatabaseFiles(database.file)
+        self._files = DatabaseFiles(database)
         self._life = life
         self._has_lost = False
 

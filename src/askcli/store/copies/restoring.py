@@ -12,7 +12,7 @@ from pathlib import Path
 from askcli.errors import Failed
 from askcli.files import Replacement, errors_of, private_directory, remove_leftovers
 from askcli.store.copies import backups
-from askcli.store.database import engines
+from askcli.store.database import sqlite_files
 
 # Where all connections to an SQLite database that is open hold a lock, and new ones take one
 # (PENDING_BYTE of its file format, with the bytes after it).
@@ -46,7 +46,9 @@ def _set_aside(database: Path) -> Path:
     suffix = f".replaced-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     aside = database.with_name(database.name + suffix)
     aside.hardlink_to(database)
-    for log, new in zip(engines.log_files(database), engines.log_files(aside), strict=True):
+    for log, new in zip(
+        sqlite_files.log_files(database), sqlite_files.log_files(aside), strict=True
+    ):
         if log.exists():  # only of a database that SQLite cannot open
             log.rename(new)
     return aside

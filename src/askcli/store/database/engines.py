@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +16,7 @@ from askcli.errors import Misused
 from askcli.files import private_directory
 from askcli.files.pid_file import file_identity
 from askcli.store import deadline
+from askcli.store.database import sqlite_files
 
 if TYPE_CHECKING:
     from askcli.store.database.bounded_connection import BoundedConnection
@@ -74,11 +73,6 @@ CONNECT_OPTIONS = {
 }
 
 
-def log_files(database: Path | None) -> list[Path]:
-    """Return SQLite's files with the latest changes, the same while the database is open."""
-    return [database.with_name(database.name + end) for end in ("-wal", "-shm") if database]
-
-
 def save_log(engine: Engine) -> None:
     """Move what is in SQLite's log into the file, by a connection that has the log open.
 
@@ -126,17 +120,12 @@ def sqlite(url: URL) -> Engine:
         # SQLite would create another one, empty, or join another one with the log of this one.
         if identity is not None and file_identity(path) != identity:
             raise sqlite3.OperationalError("the database file was deleted or replaced")
-        with suppress(OSError):  # SQLite reports errors of the path better
-            path.touch(mode=0o600)  # its WAL file gets the same mode
-            _mend_modes(path)
+        sqlite_files.create(path)
         identity = file_identity(path)
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: Any) -> None:
-        connection.isolation_level = None  # BEGIN is issued below
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
-            connection.execute(f"PRAGMA {pragma}")
-        connection.set_progress_handler(deadline.has_passed, INSTRUCTIONS_PER_CHECK)
+        _configure(connection)
 
     event.listen(engine, "begin", _begin)
     return engine
@@ -148,17 +137,15 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def _mend_modes(path: Path) -> None:
-    """Give the files of the log the mode that the database has now.
-
-    SQLite makes them with the mode that it has then: were it read-only, they would remain so.
-    """
-    mode = path.stat().st_mode & 0o777
-    for file in filter(Path.exists, log_files(path)):
-        status = file.lstat()
-        is_own_file = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
-        if is_own_file and status.st_mode & 0o777 != mode:
-            file.chmod(mode)
+def _configure(connection: sqlite3.Connection) -> None:
+    connection.isolation_level = None  # BEGIN is issued by the engine
+    try:
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()  # the pool does not, and the error refers to it
+        raise
+    connection.set_progress_handler(deadline.has_passed, INSTRUCTIONS_PER_CHECK)
 
 
 def postgresql(url: URL, size: int, password: Callable[[], Any]) -> Engine:

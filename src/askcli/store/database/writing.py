@@ -7,18 +7,17 @@ import time
 from sqlalchemy import Engine
 
 from askcli.store.database import failures
+from askcli.store.database.reopening import Reopening
 
 CHECK_SECONDS = 10.0  # for which a write that has succeeded shows that others will
-RENEW_SECONDS = 1.0
 
 
 class Writing:
     """What is known of it; connections that cannot write are opened anew."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.connections = Reopening(engine)
         self._checked_at: float | None = None  # since the last failure
-        self._renewed_at = 0.0
 
     @property
     def is_to_be_checked(self) -> bool:
@@ -41,6 +40,4 @@ class Writing:
 
         Such as to the primary, where the one of before has become a standby.
         """
-        if time.monotonic() - self._renewed_at > RENEW_SECONDS:
-            self._renewed_at = time.monotonic()
-            self._engine.dispose()
+        self.connections.reopen()

@@ -70,12 +70,12 @@ def backup(
 ) -> None:
     """Write the SQLite database as it is now into a file, while servers use it."""
     from askcli.store.copies import backups
-    from askcli.store.database import engines
+    from askcli.store.database import sqlite_files
 
     database = _sqlite_file("pg_dump")
     if not database.is_file():
         raise Failed(f"there is no database {database}.")
-    if file.resolve() in {one.resolve() for one in (database, *engines.log_files(database))}:
+    if file.resolve() in {one.resolve() for one in (database, *sqlite_files.log_files(database))}:
         raise Misused(f"{file} is the database itself: name another file.")
     if file.exists() and not yes:
         prompts.confirm(f"Replace {file}?", "--yes")

@@ -1,0 +1,33 @@
+"""The files of an SQLite database: its own, and those of its log."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+
+def log_files(database: Path | None) -> list[Path]:
+    """Return SQLite's files with the latest changes, the same while the database is open."""
+    return [database.with_name(database.name + end) for end in ("-wal", "-shm") if database]
+
+
+def create(path: Path) -> None:
+    """Create the database's file, if it is missing, and mend the modes of those of the log."""
+    with suppress(OSError):  # SQLite reports errors of the path better
+        path.touch(mode=0o600)  # its WAL file gets the same mode
+        _mend_modes(path)
+
+
+def _mend_modes(path: Path) -> None:
+    """Give the files of the log the mode that the database has now.
+
+    SQLite makes them with the mode that it has then: were it read-only, they would remain so.
+    """
+    mode = path.stat().st_mode & 0o777
+    for file in filter(Path.exists, log_files(path)):
+        status = file.lstat()
+        is_own_file = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+        if is_own_file and status.st_mode & 0o777 != mode:
+            file.chmod(mode)
