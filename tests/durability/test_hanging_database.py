@@ -164,7 +164,6 @@ def test_a_database_that_takes_no_changes_is_not_ready(
         problem = _ready(person)
         other.execute(b"SET default_transaction_read_only = off")
         other.execute(f"{database} RESET default_transaction_read_only".encode())
-        other.execute(end_others.encode())
     assert (problem.status_code, problem.json()["code"]) == (503, "database_unavailable")
     assert "default_transaction_read_only is on" in problem.json()["detail"]
     assert eventually(lambda: _ready(person).status_code == 200)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import resource
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg
 import pytest
 
 from tests.support import plain_http
 from tests.support.cli import NewCli
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
-from tests.support.people import NewPerson
+from tests.support.people import NewPerson, Person
 from tests.support.secrets import PASSWORD, SECRET
 from tests.support.servers import customized, serving
 from tests.support.waiting import eventually
+
+CONNECTIONS = 8  # of asks at once
 
 
 def test_a_server_that_may_not_write_to_its_file_is_not_ready(
@@ -89,3 +94,41 @@ def test_a_server_writes_again_once_its_file_may_be_written(
         eventually(lambda: http.post("/api/users", json=body).status_code == 201)
     assert new_person(server).ask("and now?").status_code == 201
     assert server.stop() == 0
+
+
+def test_a_server_writes_again_once_postgresql_takes_changes(
+    new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
+) -> None:
+    """Also on connections that were opened while it took none; and no text is lost meanwhile."""
+    server = serving(tmp_path, fake, new_database("postgres"))
+    person, marker = new_person(server), uuid4().hex
+    reply = fake.on(marker, "begun", " and ended", hold_after=1)
+    with (
+        psycopg.connect(server.database_url, autocommit=True) as other,
+        ThreadPoolExecutor(CONNECTIONS) as pool,
+    ):
+        held = pool.submit(person.ask, marker)
+        assert reply.reached.wait(60)
+        name = other.execute("SELECT quote_ident(current_database())").fetchone()
+        assert name
+        setting = f"ALTER DATABASE {name[0]} %s default_transaction_read_only"
+        other.execute(f"{setting % 'SET'} = on".encode())
+        other.execute(
+            b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            b"WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        eventually(lambda: "only read" in _detail(person))
+        reply.release()
+        asks = [pool.submit(person.ask, "now?") for _ in range(CONNECTIONS)]
+        assert {one.result().status_code for one in asks} == {503}
+        other.execute(b"SET default_transaction_read_only = off")
+        other.execute((setting % "RESET").encode())
+        eventually(lambda: person.ask("and now?").status_code == 201)
+        answer = held.result()
+    assert (answer.status_code, answer.json()["answer"]) == (201, "begun and ended")
+    assert server.stop() == 0
+
+
+def _detail(person: Person) -> str:
+    """Why an ask is refused, if it is."""
+    return str(person.ask("now?").json().get("detail"))

@@ -41,7 +41,6 @@ def unwritable(services: Services, url: str) -> Iterator[None]:
         engine.dispose()  # new connections have the setting
         yield
         connection.execute(f"{database} RESET default_transaction_read_only".encode())
-        engine.dispose()
 
 
 @KINDS
