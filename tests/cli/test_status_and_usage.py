@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import right_responses as right
 from tests.support.cli import Cli, NewCli
 from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.hostile import always
 from tests.support.people import logged_in
 from tests.support.processes import ServerProcess
 from tests.support.screen import lines
 
+JSON = "application/json"
 ROOT = Path(__file__).parents[2]
 
 
@@ -89,6 +92,24 @@ def test_usage_is_a_bar_chart(sqlite_cli: Cli, columns: int) -> None:
         assert bars["claude-haiku-5-5"] == pytest.approx(2 * bars["claude-sonnet-5-5"], abs=1)
         assert any("54 tokens" in line and "3 questions" in line for line in views)
     assert any("54 tokens" in line and "in all" in line for line in views)
+
+
+@pytest.mark.parametrize("tokens", [(-1, -(2**20)), (-(2**53), 2**53)])
+def test_no_count_of_a_server_makes_a_bar_longer_than_the_screen(
+    new_cli: NewCli, tokens: tuple[int, int]
+) -> None:
+    items = [
+        right.USAGE | {"day": f"2026-01-0{day}", "input_tokens": count, "output_tokens": 0}
+        for day, count in enumerate(tokens, 1)
+    ]
+    with always(200, json.dumps({"items": items}).encode(), content_type=JSON) as server:
+        cli = new_cli(ASKCLI_SERVER=server.url, ASKCLI_TOKEN="any")
+        terminal = cli.terminal("usage", columns=80)
+        written = terminal.read()
+        terminal.wait()
+    assert terminal.exitstatus == 0, written[:1000]
+    assert len(written) < 10_000
+    assert all(line.count("█") <= 80 for line in written.splitlines())
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])

@@ -87,15 +87,18 @@ def _chart(items: list[Usage]) -> Iterator[str]:
 
 
 def _bars(sums: dict[str, Sum]) -> Iterator[str]:
-    """Yield a line for each sum: its name, a bar in proportion to its tokens, the numbers."""
-    most = max(part.tokens for part in sums.values()) or 1
-    names = max(map(len, sums))
+    """Yield a line for each sum: its name, a bar in proportion to its tokens, the numbers.
+
+    No number or name that a server may send makes a bar or a row of blanks longer than the screen.
+    """
+    most = max(1, *(part.tokens for part in sums.values()))
     columns = shutil.get_terminal_size().columns
+    names = min(columns, max(map(len, sums)))
     numbers = {name: _numbers(part) for name, part in sums.items()}
     longest = max(map(len, numbers.values()))
     room = columns - names - longest - 4
     for name, part in sums.items():
-        bar = f"{_bar(part.tokens / most, room)}  " if room >= 4 else ""
+        bar = f"{_bar(max(0, part.tokens) / most, room)}  " if room >= 4 else ""
         yield f"{name:{names}}  {bar}{numbers[name]}"
 
 
