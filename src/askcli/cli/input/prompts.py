@@ -20,7 +20,21 @@ def value(label: str, flag: str) -> str:
     """Prompt for a value. Raises Misused without a terminal, naming the flag to use instead."""
     if not stdin.is_terminal():
         raise Misused(f"{label.lower()} is missing: give it with {flag}.")
-    return str(typer.prompt(label, err=True)).strip()
+    while not (typed := _typed(f"{label}: ")):
+        pass
+    return typed.strip()
+
+
+def _typed(prompt: str) -> str:
+    """Return the line that is typed at a prompt, all of which goes to stderr.
+
+    Those of typer write the last character to stdout, which may be a file. Raises Abort.
+    """
+    typer.echo(console.visible(prompt), nl=False, err=True)
+    try:
+        return input()
+    except (KeyboardInterrupt, EOFError):
+        raise typer.Abort from None
 
 
 def new_password(*, from_stdin: bool, label: str = "Password") -> str:
@@ -92,4 +106,14 @@ def check_confirmable(flag: str, *, is_given: bool) -> None:
 def confirm(question: str, flag: str) -> None:
     """Ask for confirmation. Raises Misused without a terminal, Abort when refused."""
     check_confirmable(flag, is_given=False)
-    typer.confirm(question, abort=True, err=True)
+    if not is_agreed(question, default=False):
+        raise typer.Abort
+
+
+def is_agreed(question: str, *, default: bool) -> bool:
+    """Ask a question at the terminal until it is answered with yes or no."""
+    choices = {"y": True, "yes": True, "n": False, "no": False, "": default}
+    prompt = f"{question} [{'Y/n' if default else 'y/N'}]: "
+    while (typed := _typed(prompt).lower().strip()) not in choices:
+        console.note("Error: invalid input")
+    return choices[typed]

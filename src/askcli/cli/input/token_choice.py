@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import typer
-
-from askcli.cli.input import stdin
+from askcli.cli.input import prompts, stdin
 
 
 def keep(count: int, *, is_given: bool) -> bool:
@@ -14,7 +12,7 @@ def keep(count: int, *, is_given: bool) -> bool:
     """
     if is_given or not count or not stdin.is_terminal():
         return is_given
-    return not typer.confirm(f"Revoke the API tokens too ({count})?", default=True, err=True)
+    return not prompts.is_agreed(f"Revoke the API tokens too ({count})?", default=True)
 
 
 def outcome(count: int, *, is_kept: bool) -> str:
