@@ -9,6 +9,11 @@ import sys
 from askcli import __version__
 
 INTERRUPTED = 130
+# They end a process unless it handles them; a key (Ctrl-\\) sends SIGQUIT.
+DEADLY = (
+    *(signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM),
+    *(signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2),
+)
 
 
 def main() -> None:
@@ -20,7 +25,7 @@ def main() -> None:
     codes: list[int] = []
     atexit.register(_end, codes)  # before all others, so that it is called after them
     gc.disable()  # loading makes many objects and no garbage: on again when all is loaded
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in DEADLY:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _leave)
     by_python = signal.getsignal(signal.SIGINT) is signal.default_int_handler

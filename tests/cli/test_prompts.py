@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+
+import pytest
 
 from tests.support.cli import Cli, NewCli
 from tests.support.processes import ServerProcess
@@ -32,3 +36,33 @@ def test_a_prompt_for_a_value_writes_nothing_to_stdout(
     terminal.sendline("no password of anybody")
     terminal.expect("code 4")
     assert (cli.home / "account").read_text() == ""
+
+
+@pytest.mark.parametrize("number", [None, signal.SIGSTOP])
+def test_no_password_is_shown_after_its_prompt_was_suspended(
+    sqlite_server: ServerProcess, new_cli: NewCli, number: int | None
+) -> None:
+    shell = new_cli(sqlite_server).terminal_shell("exec bash --norc -i")
+    shell.expect(r"[$#] ")
+    shell.sendline("PS1='prompt> '; (echo pid $BASHPID; exec askcli login --email a@example.org)")
+    shell.expect(r"pid (\d+)\r\n")
+    process = int(shell.match.group(1))
+    shell.expect("Password: ")
+    assert shell.waitnoecho(30)
+    if number:
+        os.kill(process, number)
+    else:
+        shell.send("\x1a")
+    shell.expect("Stopped")
+    shell.expect("prompt> ")
+    shell.sendline("fg")
+    shell.expect("fg\r\n")
+    assert shell.waitnoecho(30)
+    shell.sendline("no password of anybody")
+    shell.expect("askcli: error")
+    assert "anybody" not in shell.before
+    shell.expect("prompt> ")
+    shell.sendline("stty -a")
+    shell.expect(r"(-?)echo ")
+    assert shell.match.group(1) == ""
+    shell.close()

@@ -72,7 +72,7 @@ def test_a_batch_whose_reader_goes_leaves_the_cursor(sqlite_cli: Cli, fake: Fake
     assert len((sqlite_cli.home / "first").read_text().splitlines()) == 1
 
 
-@pytest.mark.parametrize("number", ENDINGS)
+@pytest.mark.parametrize("number", [*ENDINGS, signal.SIGQUIT, signal.SIGALRM, signal.SIGUSR1])
 def test_a_password_prompt_that_a_signal_ends_leaves_the_echo(
     sqlite_server: ServerProcess, new_cli: NewCli, number: int
 ) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import termios
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from types import FrameType
 
 import typer
 
@@ -70,8 +72,22 @@ class _Modes(transient.Transient):
             if not self._is_ours():
                 return
             termios.tcflush(self._descriptor, termios.TCIFLUSH)
-            termios.tcsetattr(self._descriptor, termios.TCSANOW, self._modes)
+            self.restore()
             transient.next_line(self._descriptor)
+
+    def restore(self) -> None:
+        """Restore the modes, as the shell has to find them."""
+        with suppress(OSError, termios.error):
+            if self._is_ours():
+                termios.tcsetattr(self._descriptor, termios.TCSANOW, self._modes)
+
+    def hide(self) -> None:
+        """Turn the echo off, and drop what was typed before."""
+        with suppress(OSError, termios.error):
+            if self._is_ours():
+                modes = termios.tcgetattr(self._descriptor)
+                modes[3] &= ~termios.ECHO
+                termios.tcsetattr(self._descriptor, termios.TCSAFLUSH, modes)
 
     def _is_ours(self) -> bool:
         """Whether the terminal is not the shell's now, as it is while a command is suspended."""
@@ -88,13 +104,40 @@ def _echo_after_a_signal() -> Iterator[None]:
         descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
     except OSError:
         descriptor = os.dup(sys.stdin.fileno())
+    stack = ExitStack()
     try:
         with suppress(termios.error):
-            transient.put(_Modes(descriptor))
+            modes = _Modes(descriptor)
+            transient.put(modes)
+            stack.enter_context(_hidden_when_continued(modes))
         yield
     finally:
         transient.clear()
+        stack.close()
         os.close(descriptor)
+
+
+@contextmanager
+def _hidden_when_continued(modes: _Modes) -> Iterator[None]:
+    """Restore the modes where the process is suspended; turn the echo off when it goes on."""
+
+    def suspend(_number: int, _frame: FrameType | None) -> None:
+        modes.restore()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        # The process is stopped here until it is continued.
+        signal.signal(signal.SIGTSTP, suspend)
+        modes.hide()
+
+    # After SIGSTOP, too, or a read in the background.
+    handlers = {signal.SIGTSTP: suspend, signal.SIGCONT: lambda *_: modes.hide()}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        modes.restore()
 
 
 def check_confirmable(flag: str, *, is_given: bool) -> None:
