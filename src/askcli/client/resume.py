@@ -35,7 +35,11 @@ Connect = Callable[[], AbstractContextManager[Events]]
 
 
 class Asking:
-    """One question on its way; `question_id` is set once the server has stored it."""
+    """One question on its way; `question_id` is set once the server has stored it.
+
+    `is_broken_off` is set where an error that no retry mends ends the wait for its events: without
+    a word of the server's on how the answer ended, which may go on.
+    """
 
     def __init__(self, api: Api, question_id: str | None = None) -> None:
         self._api = api
@@ -44,6 +48,7 @@ class Asking:
         self.failure: AskcliError | None = None  # of the last try, until an event has come
         self._failures = 0
         self._acknowledged = False
+        self.is_broken_off = False
         self._waits_for_stream = False
 
     def ask(self, body: Mapping[str, Any], key: str) -> Iterator[Event]:
@@ -75,6 +80,7 @@ class Asking:
             except AskcliError as error:
                 self._waits_for_stream |= isinstance(error, TooManyStreams)
                 if not self._is_temporary(error) or self._is_given_up(error):
+                    self.is_broken_off = self._acknowledged
                     raise
                 self._pause(error)
 

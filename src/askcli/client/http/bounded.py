@@ -21,6 +21,10 @@ MAX_SHORT_BYTES = 1_048_576
 _LONG_SHAPES = (Question, QuestionPage, SessionList, UsageList)
 _EXTENSION = "askcli_is_short"
 
+_COMPRESSED = (
+    "the server sent a compressed response, which was not requested; "
+    "it may not be an askcli server."
+)
 _TOO_LARGE = "the response is larger than any of an askcli server: check --server."
 
 
@@ -32,7 +36,8 @@ def extensions(shape: type) -> dict[str, Any]:
 def bound(response: httpx2.Response) -> None:
     """Bound the bytes of a response: a hook of the HTTP client.
 
-    Reading the response then raises BadResponse for what is larger, or compressed.
+    Reading a success then raises BadResponse for what is larger, or compressed. Of a failure, which
+    may be a gateway's page, no more is read: its status counts.
     """
     response.stream = _BoundedStream(response)
 
@@ -49,19 +54,22 @@ class _BoundedStream(httpx2.SyncByteStream):
     def __init__(self, response: httpx2.Response) -> None:
         assert isinstance(response.stream, httpx2.SyncByteStream)
         self._stream = response.stream
-        self._encoding = response.headers.get("content-encoding", "identity")
+        encodings = response.headers.get_list("content-encoding", split_commas=True)
+        self._is_compressed = not {name.strip().lower() for name in encodings} <= {"", "identity"}
+        self._is_success = response.is_success
         self._left = _most_bytes(response)
 
     def __iter__(self) -> Iterator[bytes]:
-        if self._encoding != "identity":
-            raise BadResponse(
-                "the server sent a compressed response, which was not requested; "
-                "it may not be an askcli server."
-            )
+        if self._is_compressed:
+            if self._is_success:
+                raise BadResponse(_COMPRESSED)
+            return
         for chunk in self._stream:
             self._left -= len(chunk)
             if self._left < 0:
-                raise BadResponse(_TOO_LARGE)
+                if self._is_success:
+                    raise BadResponse(_TOO_LARGE)
+                return
             yield chunk
 
     def close(self) -> None:

@@ -71,10 +71,19 @@ def print_events(
             transient.end_soon()
             error.detail = _progress(asking, seconds)
         error.question_id = error.question_id or asking.question_id
-        goes_on = error.question_status == "answering" and not isinstance(error, NotFound)
-        if asking.question_id and (error is timeout or goes_on):
+        if asking.question_id and (error is timeout or _may_go_on(asking, error)):
             log.info("askcli: follow it with: askcli ask --rejoin %s", asking.question_id)
         raise
+
+
+def _may_go_on(asking: Asking, error: AskcliError) -> bool:
+    """Return whether the answer may still be followed, after an error that ended its events."""
+    # A gateway's 404 is no word of the server's, each of which has a request's id.
+    if isinstance(error, NotFound) and error.request_id:
+        return False
+    if error.question_status:
+        return error.question_status == "answering"
+    return asking.is_broken_off
 
 
 def _remembering(connection: Connection, events: Iterator[Event]) -> Iterator[Event]:

@@ -1,0 +1,76 @@
+"""Gateways that answer in a server's place: their status counts, whatever their page is."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import right_responses as right
+from tests.support.cli import Done, NewCli
+from tests.support.hostile import HostileServer, Response
+
+PAGE = b"<html>Bad gateway</html>"
+HTML = {"content-type": "text/html"}
+TEMPORARY = {
+    "a page": Response(502, PAGE, HTML),
+    "a compressed page": Response(503, gzip.compress(PAGE), HTML | {"content-encoding": "gzip"}),
+    "no compressed page": Response(503, PAGE, HTML | {"content-encoding": "gzip, br"}),
+    "a page of 2 MB": Response(502, b"x" * 2_000_000, HTML),
+    "a page without an end": Response(502, PAGE, HTML, endless=b"x" * 100_000),
+    "a page in no encoding": Response(504, PAGE, HTML | {"content-encoding": "Identity"}),
+}
+PART = right.response([right.EVENTS[0], {"event": "delta", "id": "3", "data": {"text": "So."}}])
+REST = right.response([right.EVENTS[0], {"event": "done", "id": "", "data": right.QUESTION}])
+WHOLE = right.response(right.EVENTS)
+GONE = Response(404, b'{"code": "not_found", "request_id": "r1"}')
+
+
+def asked(new_cli: NewCli, *responses: Response) -> Done:
+    """Ask a question of a server that gives these responses in turn."""
+    turn: Iterator[Response] = iter(responses)
+
+    def respond(_: str, path: str) -> Response:
+        return next(turn) if path.startswith("/api/questions") else Response(404)
+
+    with HostileServer(respond) as server:
+        cli = new_cli(ASKCLI_SERVER=server.url, ASKCLI_TOKEN="any")
+        return cli.in_process("ask", "--timeout", "20", "Why?")
+
+
+@pytest.mark.parametrize("response", TEMPORARY.values(), ids=TEMPORARY)
+def test_a_gateway_whose_server_is_away_is_asked_again(new_cli: NewCli, response: Response) -> None:
+    done = asked(new_cli, response, WHOLE)
+    assert (done.code, done.out) == (0, "So.\n"), done
+    assert f"The server answered {response.status}." in done.err
+    done = asked(new_cli, PART, response, REST)
+    assert (done.code, done.out) == (0, "So.\n"), done
+
+
+@pytest.mark.parametrize(
+    ("response", "code"),
+    [
+        (Response(401, PAGE, HTML), 4),
+        (Response(403, gzip.compress(PAGE), HTML | {"content-encoding": "gzip"}), 4),
+        (Response(404, PAGE, HTML), 1),
+        (Response(429, PAGE, HTML), 7),
+        (Response(500, PAGE, HTML), 5),
+        (Response(520, PAGE, HTML), 5),
+        (Response(200, PAGE, HTML), 5),
+        (Response(200, gzip.compress(PAGE), HTML | {"content-encoding": "GZIP"}), 5),
+    ],
+)
+def test_an_answer_that_a_gateway_breaks_off_can_be_followed(
+    new_cli: NewCli, response: Response, code: int
+) -> None:
+    done = asked(new_cli, PART, response)
+    assert (done.code, done.out) == (code, "So."), done
+    assert f"askcli ask --rejoin {right.ID}\n" in done.err
+    done = asked(new_cli, response)  # no question has been stored
+    assert (done.code, "--rejoin" in done.err) == (code, False), done
+
+
+def test_a_question_that_the_server_says_is_gone_is_not_followed(new_cli: NewCli) -> None:
+    done = asked(new_cli, PART, GONE)
+    assert (done.code, "--rejoin" in done.err) == (1, False), done
