@@ -74,7 +74,9 @@ def kind(error: AskcliError, tried: Exchange) -> str:
 
 def _cause(error: BaseException) -> str:
     """Return the type of the first error, never its text, which may quote a URL or a response."""
-    while (cause := error.__cause__ or _context(error)) is not None:
+    seen = {id(error)}  # an error may be its own cause
+    while (cause := error.__cause__ or _context(error)) is not None and id(cause) not in seen:
+        seen.add(id(cause))
         error = cause
     return type(error).__name__
 
