@@ -32,6 +32,20 @@ PATIENCE = {
 }
 
 
+# What a gateway sends that takes no notice of `stream`.
+MESSAGE = (
+    b'{"type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn", '
+    b'"content": [{"type": "text", "text": "hello"}], '
+    b'"usage": {"input_tokens": 900, "output_tokens": 500}}'
+)
+
+
+def json_response(body: bytes) -> bytes:
+    """A whole response of status 200."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    return head % len(body) + body
+
+
 Events = list[dict[str, Any]]
 
 
@@ -127,6 +141,8 @@ FAULTS: dict[str, tuple[dict[str, Any], int]] = {
     ),
     "sends text before the answer begins": ({"edit": text_before_the_message}, 1),
     "sends HTML with status 200": ({"html": True}, 3),
+    "sends a whole message, not a stream of events": ({"raw": json_response(MESSAGE)}, 1),
+    "sends an empty response with status 200": ({"raw": json_response(b"")}, 1),
     "is overloaded in mid-answer": ({"fault": "overloaded", "fault_after": 1}, 1),
     "is overloaded before the answer begins": (
         {"fault": "overloaded", "edit": fault_before_the_message},

@@ -42,9 +42,7 @@ def answer(events: list[Any]) -> tuple[str, Finish]:
     """The text and the finish of an answer with these events."""
     reader = MessageEvents("asked")
     pieces = [reader.read(event) for event in events]
-    return "".join(piece for piece in pieces if isinstance(piece, str)), reader.finish(
-        is_stream=True
-    )
+    return "".join(piece for piece in pieces if isinstance(piece, str)), reader.finish()
 
 
 def test_events_in_their_order_are_an_answer() -> None:

@@ -8,18 +8,25 @@ from typing import Any
 import httpx2
 
 from askcli.answerers.base import Finish, Piece
-from askcli.answerers.messages_api.bounded import MAX_STRUCTURE_CHARACTERS, has_events
+from askcli.answerers.messages_api.bounded import (
+    MAX_STRUCTURE_CHARACTERS,
+    has_events,
+    is_page,
+)
 from askcli.answerers.messages_api.failures import status_error
-from askcli.answerers.messages_api.message_events import MessageEvents
+from askcli.answerers.messages_api.message_events import NO_ANSWER, MessageEvents
 from askcli.answerers.messages_api.sse import EventDecoder
 from askcli.contract import bounded_json
+from askcli.errors import ProviderFailed
 
 
 class AnswerReader:
     """The state of one answer while its response is read."""
 
     def __init__(self, model: str, response: httpx2.Response) -> None:
-        self.is_stream = has_events(response)
+        # A page comes from something before the provider; whatever else has a status of success may
+        # be an answer in another form, which is billed.
+        self.may_be_billed = not is_page(response)
         self._response = response
         self._decoder = EventDecoder()
         self._message = MessageEvents(model)
@@ -56,7 +63,9 @@ class AnswerReader:
 
     def finish(self) -> Finish:
         """Return the Finish, at the end of the response. Raises a ProviderFailed or Interrupted."""
-        return self._message.finish(is_stream=self.is_stream)
+        if not (has_events(self._response) or self._message.has_begun):
+            raise ProviderFailed(NO_ANSWER, may_be_billed=self.may_be_billed)
+        return self._message.finish()
 
     def _events(self, chunk: bytes) -> Iterator[Any]:
         for name, data in self._decoder.feed(chunk):

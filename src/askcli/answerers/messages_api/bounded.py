@@ -33,6 +33,11 @@ def has_events(response: httpx2.Response) -> bool:
     return response.is_success and "text/event-stream" in content_type
 
 
+def is_page(response: httpx2.Response) -> bool:
+    """Return whether the response is a page for people, such as a gateway's."""
+    return "text/html" in response.headers.get("content-type", "").lower()
+
+
 async def bound(response: httpx2.Response) -> None:
     """Bound the bytes of a response other than a stream of events, whose decoder has its own bound.
 

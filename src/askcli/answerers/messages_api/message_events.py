@@ -53,14 +53,17 @@ class MessageEvents:
         handler = self._HANDLERS.get(type_)
         return handler(self, event) if handler else ""
 
-    def finish(self, *, is_stream: bool) -> Finish:
+    @property
+    def has_begun(self) -> bool:
+        """Whether the start of the message has come."""
+        return self._begin is not None
+
+    def finish(self) -> Finish:
         """Return the Finish, at the end of the response.
 
-        Raises Interrupted if it ended early; ProviderFailed if content followed its end, or if it
-        never was a stream of events.
+        Raises Interrupted if it ended early; ProviderFailed if content followed its end.
         """
         _check(not self._has_more)
-        _check(is_stream or self._begin is not None)
         if self._begin is None or not self.is_complete or self._stop_reason is None:
             raise Interrupted()
         begin = self._begin

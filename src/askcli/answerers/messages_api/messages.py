@@ -166,7 +166,7 @@ class MessagesClient:
                                 break
                 except Exception as error:
                     if not reader.is_complete:
-                        raise (_of_stream(error) if reader.is_stream else error) from error
+                        raise (_of_success(error) if reader.may_be_billed else error) from error
                     log.info("after the end of an answer: %s", type(error).__name__)
             yield reader.finish()
         except AskcliError:
@@ -175,8 +175,8 @@ class MessagesClient:
             raise translate(error) from error
 
 
-def _of_stream(error: Exception) -> Exception:
-    """Return our error for one after the head of a stream of events, which may be billed.
+def _of_success(error: Exception) -> Exception:
+    """Return our error for one after a head of success, with which the answer may be billed.
 
     An error that the provider reports as an event of the stream is as good as a status.
     """
