@@ -33,17 +33,14 @@ class DatabaseFiles:
             self._log = FileIdentities([], later=sqlite_files.log_files(self._file))
         return self._log.are_intact()
 
-    def is_replaced(self) -> bool:
-        """Return whether another file has the database's name now."""
-        return self._file is not None and self._file.exists() and not self.is_main_intact()
-
     def set_log_aside(self) -> list[Path]:
-        """Rename the log of a database that was replaced; return its new names.
+        """Rename the log of a database that was moved or replaced; return its new names.
 
-        SQLite would take it for the new file's, and destroy that. Connections that are open, such
-        as those of another worker, go on with it; none is opened any more.
+        SQLite would take it for that of the next file with the name, and destroy one of them.
+        Connections that are open, such as those of another worker, go on with it; none is opened
+        any more.
         """
-        if not self.is_replaced():
+        if self.is_main_intact():
             return []
         suffix = f".of-replaced-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
         renamed = [self._log.rename(path, suffix) for path in sqlite_files.log_files(self._file)]

@@ -100,18 +100,18 @@ class LocalServer(Role):
         if not self._is_leaving.is_set():
             self._files.unlink(self._socket_path)
             # Closing the database saves what is in a log without a name, unless another server has
-            # opened it before, and the log of one that was replaced is set aside at the end: the
-            # other server waits for the claim.
+            # opened it before, and the log of one that was moved or replaced is set aside at the
+            # end: the other server waits for the claim.
             files = self._database_files
             self._database.has_lost_log = not files.is_log_intact()
-            if not self._database.has_lost_log and not files.is_replaced():
+            if not self._database.has_lost_log and files.is_main_intact():
                 self._claim.set_aside(self._runs.active)
             self._is_leaving.set()
 
     def set_log_aside(self) -> None:
-        """Set the log of a database that was replaced aside, once it is closed."""
+        """Set the log of a database that was moved or replaced aside, once it is closed."""
         for path in self._database_files.set_log_aside():
-            log.warning("The database was replaced; what the earlier one had last is in %s.", path)
+            log.warning("The database was moved or replaced; what it had last is in %s.", path)
 
 
 def _listen(path: Path) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,16 @@ def log_files(database: Path | None) -> list[Path]:
 
 
 def create(path: Path) -> None:
-    """Create the database's file, if it is missing, and mend the modes of those of the log."""
+    """Create the database's file, if it is missing, and mend the modes of those of the log.
+
+    Raises OperationalError where the log of another one is there: SQLite would delete it.
+    """
+    log = log_files(path)[0]
+    if not path.exists() and log.exists() and log.stat().st_size:
+        raise sqlite3.OperationalError(
+            f"its file is missing, and {log.name}, with its latest changes, is there: put the file "
+            f"back, or move {log.name} away"
+        )
     with suppress(OSError):  # SQLite reports errors of the path better
         path.touch(mode=0o600)  # its WAL file gets the same mode
         _mend_modes(path)
