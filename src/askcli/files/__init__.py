@@ -23,13 +23,16 @@ def private_directory(path: Path) -> Path:
     """Create the directory if need be, with mode 0700, and return it.
 
     Raises Failed when it cannot be created or belongs to another user, who could have created it
-    first in a shared place such as /tmp.
+    first in a shared place such as /tmp; or when it is such a place, which others need as it is.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _is_own_directory(path):
             raise Failed(f"{path} is not a directory of yours: remove it or name another one.")
-        if path.stat().st_mode & 0o077:
+        mode = path.stat().st_mode
+        if mode & 0o077 and mode & stat.S_ISVTX:
+            raise Failed(f"{path} is shared with other users: name a directory of your own.")
+        if mode & 0o077:
             path.chmod(0o700)
     except OSError as error:
         raise Failed(f"cannot use the directory {path}: {error.strerror}.") from error

@@ -1,0 +1,73 @@
+"""Directories of the user's choice: a shared one stays as it is, the user's own is made private."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.support.cli import Cli, NewCli
+from tests.support.fake_anthropic import FakeAnthropic
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def directory(cli: Cli, permissions: int) -> Path:
+    """A directory of the user's with a file of somebody else's."""
+    path = cli.home / "directory"
+    path.mkdir()
+    path.chmod(permissions)
+    (path / "others").touch()
+    return path
+
+
+LOGIN = ("login", "--server", "http://127.0.0.1:1", "--email", "a@b.c", "--password-stdin")
+
+
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        ("ASKCLI_CONFIG_DIR", ("config", "set", "timeout", "60")),
+        ("ASKCLI_CONFIG_DIR", LOGIN),
+        ("ASKCLI_DATA_DIR", ("ask", "hi")),
+    ],
+)
+@pytest.mark.parametrize("permissions", [0o1777, 0o1775])
+def test_a_directory_that_users_share_is_refused_and_left_as_it_is(
+    new_cli: NewCli, variable: str, words: tuple[str, ...], permissions: int
+) -> None:
+    cli = new_cli()
+    shared = directory(cli, permissions)
+    cli.environment |= {variable: str(shared), "ASKCLI_ANSWERER": "scripted"}
+    done = cli(*words, stdin="x\n")
+    assert done.code == 1, done
+    assert f"{shared} is shared with other users: name a directory of your own." in done.err
+    assert mode(shared) == permissions
+    assert [path.name for path in shared.iterdir()] == ["others"]
+
+
+def test_a_terminal_keeps_its_conversation_within_a_directory_that_users_share(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker, shared = uuid4().hex, directory(sqlite_cli, 0o1777)
+    fake.on(marker, "an answer")
+    sqlite_cli.environment["ASKCLI_DATA_DIR"] = str(shared)
+    terminal = sqlite_cli.terminal("ask", marker)
+    assert "an answer" in terminal.read()
+    terminal.wait()
+    assert (terminal.exitstatus, mode(shared)) == (0, 0o1777)
+    assert mode(shared / "terminals") == 0o700
+
+
+@pytest.mark.parametrize("permissions", [0o755, 0o777, 0o2770, 0o1700])
+def test_a_directory_of_the_users_own_is_made_private(new_cli: NewCli, permissions: int) -> None:
+    cli = new_cli()
+    own = directory(cli, permissions)
+    cli.environment["ASKCLI_CONFIG_DIR"] = str(own)
+    assert cli.in_process("config", "set", "timeout", "60").code == 0
+    assert mode(own) & 0o777 == 0o700
+    assert cli.in_process("config", "get", "timeout").out == "60\n"
