@@ -17,7 +17,7 @@ from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
 from tests.support.secrets import PASSWORD, SECRET
-from tests.support.servers import customized, serving
+from tests.support.servers import WITHOUT_RIGHTS, customized, serving
 from tests.support.waiting import eventually
 
 CONNECTIONS = 8  # of asks at once
@@ -45,16 +45,6 @@ def test_a_server_that_may_not_write_to_its_file_is_not_ready(
 def log_of(url: str) -> list[Path]:
     """The files of an SQLite database's log."""
     return [Path(url.removeprefix("sqlite:///") + end) for end in ("-wal", "-shm")]
-
-
-# A process that may do what an ordinary user may, if the tests are root's.
-WITHOUT_RIGHTS = """
-import ctypes, os
-
-if os.getuid() == 0:
-    header, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
-    assert ctypes.CDLL(None).capset(header, none) == 0
-"""
 
 
 @pytest.mark.parametrize("owner", ["own", "other"])

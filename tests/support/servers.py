@@ -56,6 +56,16 @@ def _is_stopped(pid: int) -> bool:
     return all(psutil.Process(one.id).status() == psutil.STATUS_STOPPED for one in threads)
 
 
+# A process that may do what an ordinary user may, if the tests are root's.
+WITHOUT_RIGHTS = """
+import ctypes, os
+
+if os.getuid() == 0:
+    header, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    assert ctypes.CDLL(None).capset(header, none) == 0
+"""
+
+
 def customized(directory: Path, code: str) -> dict[str, str]:
     """The setting of a command that runs this code first, as what no setting changes may need."""
     (directory / "sitecustomize.py").write_text(code)

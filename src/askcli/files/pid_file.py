@@ -8,6 +8,7 @@ import re
 import stat
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from askcli.files import POLL_SECONDS, try_lock
@@ -49,9 +50,10 @@ class PidFile:
             self.path = self.path.rename(self.path.with_suffix(f".{os.getpid()}{LEAVING}"))
 
     def release(self) -> None:
-        """Remove and unlock the file."""
+        """Remove the file, if that is possible, and unlock it: the lock is what counts."""
         if self._is_here():
-            self.path.unlink()
+            with suppress(OSError):
+                self.path.unlink()
         self._close()
 
     def holder(self) -> int | None:

@@ -98,15 +98,24 @@ class LocalServer(Role):
     def leaving(self) -> None:
         """Let another server take over while this one finishes its answers."""
         if not self._is_leaving.is_set():
-            self._files.unlink(self._socket_path)
-            # Closing the database saves what is in a log without a name, unless another server has
-            # opened it before, and the log of one that was moved or replaced is set aside at the
-            # end: the other server waits for the claim.
             files = self._database_files
             self._database.has_lost_log = not files.is_log_intact()
-            if not self._database.has_lost_log and files.is_main_intact():
-                self._claim.set_aside(self._runs.active)
+            try:
+                self._give_up_names()
+            except OSError as error:  # it ends all the same, and the next one takes their place
+                log.warning("The local server's socket or pid file cannot be removed: %s", error)
             self._is_leaving.set()
+
+    def _give_up_names(self) -> None:
+        """Remove the socket, and let another server claim the place where that may start now.
+
+        Closing the database saves what is in a log without a name, unless another server has opened
+        it before, and the log of one that was moved or replaced is set aside at the end: the other
+        server waits for the claim.
+        """
+        self._files.unlink(self._socket_path)
+        if not self._database.has_lost_log and self._database_files.is_main_intact():
+            self._claim.set_aside(self._runs.active)
 
     def set_log_aside(self) -> None:
         """Set the log of a database that was moved or replaced aside, once it is closed."""

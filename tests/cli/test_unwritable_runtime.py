@@ -1,0 +1,41 @@
+"""A local server whose runtime directory cannot be written any more."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.cli import NewCli
+from tests.support.servers import WITHOUT_RIGHTS, customized
+from tests.support.waiting import eventually
+
+
+@pytest.mark.parametrize("reason", ["signal", "idle", "lost"])
+def test_a_server_that_cannot_remove_its_socket_ends_all_the_same(
+    new_cli: NewCli, tmp_path: Path, reason: str
+) -> None:
+    more = customized(tmp_path, WITHOUT_RIGHTS)
+    seconds = "5" if reason == "idle" else "900"
+    cli = new_cli(ASKCLI_ANSWERER="scripted", ASKCLI_IDLE_SECONDS=seconds, **more)
+    assert cli("ask", "hello").code == 0
+    directory = Path(cli.environment["XDG_RUNTIME_DIR"]) / "askcli"
+    (file,) = directory.glob("*.pid")
+    pid = int(file.read_text().split()[0])
+    directory.chmod(0o500)
+    try:
+        if reason == "signal":
+            os.kill(pid, signal.SIGTERM)
+        elif reason == "lost":
+            next(cli.home.glob(".local/share/askcli/*.db")).unlink()
+        eventually(lambda: not psutil.pid_exists(pid))
+    finally:
+        directory.chmod(0o700)
+    log = next(cli.home.rglob("server.log")).read_text()
+    assert "cannot be removed" in log
+    assert "Traceback" not in log
+    assert cli("ask", "again").code == 0
+    assert cli("serve", "--stop").code == 0
