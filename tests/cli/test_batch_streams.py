@@ -109,3 +109,16 @@ def test_a_batch_ends_at_a_paused_terminal(
         process.send_signal(number)
         assert process.wait(SECONDS) == code
     held.release()
+
+
+@pytest.mark.parametrize("stderr", [">/dev/full", "> >(exec head -c0)", ">&-"])
+def test_a_batch_whose_stderr_takes_nothing_writes_its_failures(
+    sqlite_cli: Cli, fake: FakeAnthropic, stderr: str
+) -> None:
+    bad = uuid4().hex
+    fake.on(bad, status=400, error_type="invalid_request_error")
+    (sqlite_cli.home / "rows.jsonl").write_text(f'"good"\n"{bad}"\n')
+    done = sqlite_cli.shell(f"askcli batch rows.jsonl 2{stderr}")
+    assert (done.code, done.out.count("\n")) == (5, 1), done
+    (failure,) = (sqlite_cli.home / "rows.failed.jsonl").read_text().splitlines()
+    assert json.loads(failure)["question"] == bad

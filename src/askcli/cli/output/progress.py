@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from askcli.cli.output import console, outgoing, transient
+from askcli.errors import Failed
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -37,6 +38,12 @@ class _Drawn(io.RawIOBase):
         with suppress(OSError):
             outgoing.write_some(self._stream, data)
         return memoryview(data).nbytes
+
+
+def _note(text: str) -> None:
+    """Write a line to stderr, or drop it where that takes none: the work goes on."""
+    with suppress(Failed, SystemExit):  # SystemExit: of a pipe whose reader has gone
+        console.note(text)
 
 
 class Bar(transient.Transient):
@@ -110,7 +117,7 @@ class ByteProgress:
             self._start, self._reported_at = (now, done), now
         elif now - self._reported_at > LINE_SECONDS or done == self._total:
             self._reported_at = now
-            console.note(self._line(done, now))
+            _note(self._line(done, now))
 
     def _line(self, done: int, now: float) -> str:
         began, first = self._start or (now, done)
@@ -153,7 +160,7 @@ class RowProgress:
                 console.visible(text), markup=False, emoji=False, highlight=False
             )
         elif not self._is_quiet:
-            console.note(text)
+            _note(text)
 
     def update(self, cost: float | None, *, has_failed: bool = False) -> None:
         """Count a row and its cost in dollars."""
@@ -167,7 +174,7 @@ class RowProgress:
             now - self._reported_at > LINE_SECONDS or self._done == self._total
         ):
             self._reported_at = now
-            console.note(f"{self._done:,} of {self._total:,} rows, {self._summary(now)}")
+            _note(f"{self._done:,} of {self._total:,} rows, {self._summary(now)}")
 
     def _summary(self, now: float) -> str:
         rate = self._done / max(0.001, now - self._began)
