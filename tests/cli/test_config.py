@@ -124,3 +124,28 @@ def test_no_password_of_a_url_is_shown_or_taken_from_the_command_line(new_cli: N
         done = cli.in_process(*words)
         assert ("word@" in done.out + done.err, "somebody" in done.out + done.err) == (False, False)
     assert url not in repr(Settings(anthropic_base_url=url))
+
+
+def test_a_config_file_that_is_a_link_stays_one(new_cli: NewCli) -> None:
+    cli = new_cli()
+    path, target = cli.home / ".config/askcli/config.toml", cli.home / "dotfiles/config.toml"
+    path.parent.mkdir(parents=True)
+    target.parent.mkdir()
+    path.symlink_to(target)
+    for words in (("set", "model", "x"), ("set", "timeout", "60"), ("unset", "model")):
+        assert cli.in_process("config", *words).code == 0
+    assert (path.is_symlink(), target.read_text()) == (True, "timeout = 60\n")
+    assert [file.name for file in target.parent.iterdir()] == ["config.toml"]
+
+
+@pytest.mark.parametrize("words", [("set", "timeout", "60"), ("unset", "timeout")])
+def test_a_lock_of_the_config_file_that_cannot_be_made_is_told(
+    new_cli: NewCli, words: tuple[str, ...]
+) -> None:
+    cli = new_cli()
+    lock = cli.home / ".config/askcli/config.toml.lock"
+    lock.parent.mkdir(parents=True)
+    lock.symlink_to("/proc/none")  # not even root can make it
+    done = cli.in_process("config", *words)
+    assert (done.code, done.err.count("\n")) == (1, 1), done
+    assert f"cannot write {lock.with_suffix('')}: " in done.err

@@ -1,8 +1,9 @@
-"""Directories of the user's choice: a shared one stays as it is, the user's own is made private."""
+"""Files and directories of the user's choice: links stay links, shared directories as they are."""
 
 from __future__ import annotations
 
 import stat
+import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,6 +11,8 @@ import pytest
 
 from tests.support.cli import Cli, NewCli
 from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import change_account, token_file
+from tests.support.processes import ServerProcess
 
 
 def mode(path: Path) -> int:
@@ -71,3 +74,21 @@ def test_a_directory_of_the_users_own_is_made_private(new_cli: NewCli, permissio
     assert cli.in_process("config", "set", "timeout", "60").code == 0
     assert mode(own) & 0o777 == 0o700
     assert cli.in_process("config", "get", "timeout").out == "60\n"
+
+
+def test_a_token_file_that_is_a_link_stays_one(
+    sqlite_cli: Cli, sqlite_server: ServerProcess
+) -> None:
+    file, vault = token_file(sqlite_cli), sqlite_cli.home / "vault"
+    vault.mkdir()
+    target = file.rename(vault / "tokens")
+    file.symlink_to(target)
+    change_account(sqlite_cli, sqlite_server, expires_at=time.time() - 10)
+    before = target.read_bytes()
+    assert sqlite_cli.in_process("whoami").code == 0  # it refreshes
+    assert (file.is_symlink(), target.read_bytes() == before, mode(target)) == (True, False, 0o600)
+    target.write_text("{")
+    assert sqlite_cli.in_process("whoami").code == 4
+    (aside,) = vault.iterdir()
+    assert (aside.name.startswith("tokens.damaged-"), aside.read_text()) == (True, "{")
+    assert file.is_symlink()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import stat
 import time
 from collections.abc import Iterator
@@ -65,11 +66,12 @@ class Credentials:
         try:
             private_directory(self.path.parent)
             with locked(self._server_lock(server), self._timeout):
-                remove_leftovers(self.path)
+                target = self._target()
+                remove_leftovers(target)
                 content = self._read()
                 entry = ServerEntry(content, server, self.profile)
                 reserve = len(encoded(content)) + 16_384
-                with Replacement(self.path, reserve=reserve) as replacement:
+                with Replacement(target, reserve=reserve) as replacement:
                     yield entry
                     with locked(self._lock, self._timeout):
                         content = self._read(is_locked=True)
@@ -80,6 +82,10 @@ class Credentials:
                 f"cannot write {self.path}: {error.strerror}. Nothing was changed; "
                 "make room or mend its permissions, then try again."
             ) from error
+
+    def _target(self) -> Path:
+        """Return the path to replace: a link leads to it, and stays."""
+        return Path(os.path.realpath(self.path))
 
     def _server_lock(self, server: str) -> Path:
         digest = hashlib.sha256(server.encode()).hexdigest()[:16]
@@ -107,6 +113,7 @@ class Credentials:
             raise Failed(f"cannot read {self.path}: {error.strerror}.") from error
 
     def _set_aside(self) -> None:
-        aside = self.path.with_name(f"{self.path.name}.damaged-{time.time_ns()}")
-        self.path.replace(aside)
+        target = self._target()
+        aside = target.with_name(f"{target.name}.damaged-{time.time_ns()}")
+        target.replace(aside)
         log.warning("askcli: the token file was damaged and is now %s: log in again.", aside)

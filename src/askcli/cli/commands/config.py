@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -97,13 +98,14 @@ def _editing() -> Iterator[Any]:
 
     path = _path()
     private_directory(path.parent)
-    with locked(path.with_name(path.name + ".lock")):
-        document = _read()
-        yield document
-        try:
-            write_private(path, tomlkit.dumps(document).encode())
-        except OSError as error:
-            raise Failed(f"cannot write {path}: {error.strerror}.") from error
+    try:
+        with locked(path.with_name(path.name + ".lock")):
+            document = _read()
+            yield document
+            # What a link leads to is replaced, and not the link.
+            write_private(Path(os.path.realpath(path)), tomlkit.dumps(document).encode())
+    except OSError as error:
+        raise Failed(f"cannot write {path}: {error.strerror}.") from error
 
 
 def _path() -> Path:
