@@ -117,6 +117,8 @@ def _not_loaded(choice: Choice, error: Exception) -> ProviderFailed:
 def _parameters(xllamacpp: Any, choice: Choice, key: str) -> Any:
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(choice.path)
+    if choice.model is None:  # not mapped: were it cut off in place, SIGBUS would end the process
+        parameters.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = 0
     parameters.api_keys = [key]
