@@ -148,4 +148,4 @@ def test_a_lock_of_the_config_file_that_cannot_be_made_is_told(
     lock.symlink_to("/proc/none")  # not even root can make it
     done = cli.in_process("config", *words)
     assert (done.code, done.err.count("\n")) == (1, 1), done
-    assert f"cannot write {lock.with_suffix('')}: " in done.err
+    assert f"cannot use {lock}: " in done.err

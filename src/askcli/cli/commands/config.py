@@ -16,7 +16,7 @@ from askcli.cli.input import options, stdin
 from askcli.cli.output import console
 from askcli.cli.reference import groups
 from askcli.errors import Failed, Misused
-from askcli.files import locked, private_directory, read, write_private
+from askcli.files import errors_of, locked, private_directory, read, write_private
 from askcli.settings import Settings, parsers
 
 app = groups.new("The config file.", invoke_without_command=True)
@@ -98,14 +98,15 @@ def _editing() -> Iterator[Any]:
 
     path = _path()
     private_directory(path.parent)
-    try:
-        with locked(path.with_name(path.name + ".lock")):
-            document = _read()
-            yield document
+    lock = path.with_name(path.name + ".lock")
+    with errors_of(lock), locked(lock):
+        document = _read()
+        yield document
+        try:
             # What a link leads to is replaced, and not the link.
             write_private(Path(os.path.realpath(path)), tomlkit.dumps(document).encode())
-    except OSError as error:
-        raise Failed(f"cannot write {path}: {error.strerror}.") from error
+        except OSError as error:
+            raise Failed(f"cannot write {path}: {error.strerror}.") from error
 
 
 def _path() -> Path:
