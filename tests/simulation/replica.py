@@ -93,11 +93,11 @@ class Replica(Peer):
 
     def _build(self) -> bootstrap.Services:
         idle = _engines[str(self._url)]
-        self._engine = idle.pop() if idle else getattr(engines, self._kind)(self._url)
+        self._engine = idle.pop() if idle else self._new_engine()
         assert self.process
         answering: Answerer = Answering(self._provider, self.process, self.settings.model)
         with (
-            patch.object(engines, self._kind, lambda _: self._engine),
+            patch.object(engines, "create", lambda *_: self._engine),
             patch.object(factory, "build", lambda _: answering),
         ):
             services = bootstrap.build(self.settings)
@@ -108,6 +108,10 @@ class Replica(Peer):
         if self._app is None:
             self._app = create_app(services, Activity(), None, lambda: None, ())
         return services
+
+    def _new_engine(self) -> Engine:
+        connections = self.settings.database_connections
+        return engines.create(self._url, connections, lambda: self._url.password)
 
     async def _live(self, process: Process) -> None:
         app, services = self._app, self._services
