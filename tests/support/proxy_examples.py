@@ -35,10 +35,9 @@ def running(name: str, target: str, directory: Path) -> Iterator[str]:
         port, target, directory
     )
     variables = {"PATH": os.environ["PATH"], "HOME": str(directory), **settings}
-    log = (directory / "log").open("wb")
-    process = subprocess.Popen(
-        [program(name), *command], env=variables, cwd=directory, stdout=log, stderr=log
-    )
+    arguments = [program(name), *command]
+    with (directory / "log").open("wb") as log:  # the process has it for itself
+        process = subprocess.Popen(arguments, env=variables, cwd=directory, stdout=log, stderr=log)
     try:
         eventually(lambda: _listens(port) or process.poll() is not None)
         assert process.poll() is None, (directory / "log").read_text()
@@ -46,7 +45,6 @@ def running(name: str, target: str, directory: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(10)
-        log.close()
 
 
 Started = tuple[list[str], dict[str, str]]  # the arguments and the environment

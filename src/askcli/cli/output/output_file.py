@@ -17,7 +17,6 @@ from typing import BinaryIO, cast
 from askcli.cli.output import console, transient
 from askcli.errors import Failed, Misused
 from askcli.files import Replacement, belongs_to_another_sharer
-from askcli.files.open_files import name_of_open_file, own_descriptor
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +103,12 @@ def checked(path: Path, *, follows_link: bool = True) -> OutputFile:
 
     Without `follows_link` the output replaces whatever has that name.
     """
+    from askcli.files import open_files  # most commands write no file
+
     try:
-        if follows_link and (name := name_of_open_file(path)):
-            output = OutputFile(path, name, True, None, _duplicate(name))
+        if follows_link and (name := open_files.name_of_open_file(path)):
+            duplicate = _duplicate(open_files.own_descriptor(name), name)
+            output = OutputFile(path, name, True, None, duplicate)
         else:
             # A device, a pipe or a socket cannot be replaced.
             is_device = follows_link and path.exists() and not path.is_file()
@@ -119,13 +121,13 @@ def checked(path: Path, *, follows_link: bool = True) -> OutputFile:
     return output
 
 
-def _duplicate(name: Path) -> int | None:
-    """Return a duplicate of the descriptor that has the name, None for another process's.
+def _duplicate(descriptor: int | None, name: Path) -> int | None:
+    """Return a duplicate of the descriptor that has the name, None for another process's (None).
 
     It stays open until the process ends. Raises OSError for one that is not open, not for writing,
     or not inherited: such a number may be that of any file which this process has opened itself.
     """
-    if (descriptor := own_descriptor(name)) is None:
+    if descriptor is None:
         return None
     is_readable_only = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
     if is_readable_only or not os.get_inheritable(descriptor):
