@@ -125,6 +125,10 @@ class FileIdentities:
                 self._awaited.discard(path)
         return all(file_identity(path) == known for path, known in self._identities.items())
 
+    def are_known(self) -> bool:
+        """Return whether none is awaited any more."""
+        return not self._awaited
+
     def unlink(self, path: Path) -> None:
         """Delete one of the files, unless another file has its name now."""
         if file_identity(path) == self._identities[path] is not None:

@@ -8,6 +8,9 @@ from pathlib import Path
 from askcli.files.pid_file import FileIdentities
 from askcli.store.database import Database, sqlite_files
 
+# Between two looks at the files; a log that is deleted before it is known would not be missed.
+CHECK_SECONDS, FIRST_CHECK_SECONDS = 1.0, 0.05
+
 
 class DatabaseFiles:
     """The database's file and the files of its log; none for PostgreSQL."""
@@ -32,6 +35,10 @@ class DatabaseFiles:
             self._times = times
             self._log = FileIdentities([], later=sqlite_files.log_files(self._file))
         return self._log.are_intact()
+
+    def seconds_to_next_check(self) -> float:
+        """Return after how long to look again: soon, until the files of the log are known."""
+        return CHECK_SECONDS if self._log.are_known() else FIRST_CHECK_SECONDS
 
     def set_log_aside(self) -> list[Path]:
         """Rename the log of a database that was moved or replaced; return its new names.

@@ -19,7 +19,7 @@ from askcli.files.pid_file import FileIdentities, PidFile
 from askcli.server.bootstrap import Services
 from askcli.server.process import log_config
 from askcli.server.process.database_files import DatabaseFiles
-from askcli.server.process.running import BACKLOG, CHECK_SECONDS, Role, prepare, run
+from askcli.server.process.running import BACKLOG, Role, prepare, run
 from askcli.services.background import wait_for_event
 from askcli.settings import Settings
 from askcli.settings.registration import OF_THE_LOCAL_SERVER
@@ -78,7 +78,8 @@ class LocalServer(Role):
             idle = 0.0 if self._runs.active else self.activity.idle_seconds()
             if (remaining := self._idle_seconds - idle) <= 0:
                 return
-            await wait_for_event(self._is_leaving, min(CHECK_SECONDS, remaining))
+            seconds = self._database_files.seconds_to_next_check()
+            await wait_for_event(self._is_leaving, min(seconds, remaining))
 
     def refusal(self) -> ShuttingDown | None:
         """Return the refusal of all requests once a file is lost; this server leaves then."""

@@ -39,7 +39,7 @@ GRACEFUL_SECONDS = 5  # for the last bytes to slow readers: all answers have end
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 2048
 OTHER_THREADS = 2  # besides those of the store, of passwords and of long texts
-CHECK_SECONDS = 1.0  # between two looks at the files that a server works on
+CHECK_SECONDS = 1.0  # between two looks at what may end a server
 
 
 class Role:

@@ -15,7 +15,7 @@ from askcli.server.bootstrap import Services
 from askcli.server.process import announcements, log_config, log_output
 from askcli.server.process.database_files import DatabaseFiles
 from askcli.server.process.reloading import Load
-from askcli.server.process.running import BACKLOG, CHECK_SECONDS, Role, prepare, run
+from askcli.server.process.running import BACKLOG, Role, prepare, run
 from askcli.server.process.workers import Workers
 from askcli.services.auth.signing_key import secret_path
 from askcli.services.background import wait_for_event
@@ -125,7 +125,7 @@ class PortServer(Role):
             loop.add_reader(self._life, has_parent_ended.set)
         try:
             while not self.has_lost_database():
-                if await wait_for_event(has_parent_ended, CHECK_SECONDS):
+                if await wait_for_event(has_parent_ended, self._files.seconds_to_next_check()):
                     return
         finally:
             if self._life is not None:
