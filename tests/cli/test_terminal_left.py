@@ -7,12 +7,14 @@ import signal
 from uuid import uuid4
 
 import pexpect
+import psutil
 import pytest
 
 from tests.support.cli import Cli, NewCli
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import ServerProcess
 from tests.support.screen import fed
+from tests.support.waiting import eventually
 
 PAUSE, RESUME = "\x13", "\x11"  # Ctrl-S, Ctrl-Q
 ENDINGS = [signal.SIGTERM, signal.SIGHUP]
@@ -79,6 +81,8 @@ def test_a_password_prompt_that_a_signal_ends_leaves_the_echo(
     terminal, process = started(new_cli(sqlite_server), "login --email ada@example.org")
     terminal.expect("Password: ")
     assert terminal.waitnoecho(30)
+    # Python sees a signal that comes just before the read of a line once that has ended.
+    eventually(lambda: psutil.Process(process).status() == psutil.STATUS_SLEEPING)
     os.kill(process, number)
     terminal.expect("shell again\r\n")
     written = terminal.before
