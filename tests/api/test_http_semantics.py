@@ -31,7 +31,7 @@ def test_head_is_get_without_its_body(alice: Person) -> None:
         ("/healthz", "GET, HEAD"),
         ("/openapi.json", "GET, HEAD"),
         ("/docs", "GET, HEAD"),
-        ("/static-offline-docs/swagger-ui.css", "GET, HEAD"),
+        ("/docs/files/swagger-ui.css", "GET, HEAD"),
         ("/api/users", "POST"),
         ("/api/questions/x", "DELETE, GET, HEAD"),
         ("/api/sessions", "DELETE, GET, HEAD"),

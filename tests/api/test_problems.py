@@ -112,5 +112,5 @@ def test_the_docs_page_needs_no_internet(alice: Person) -> None:
     assert page.status_code == 200
     assert "https://" not in page.text.replace("https://fastapi.tiangolo.com", "")
     for asset in ("swagger-ui-bundle.js", "swagger-ui.css"):
-        assert f"/static-offline-docs/{asset}" in page.text
-        assert alice.http.get(f"/static-offline-docs/{asset}").status_code == 200
+        assert f"/docs/files/{asset}" in page.text
+        assert alice.http.get(f"/docs/files/{asset}").status_code == 200

@@ -16,7 +16,9 @@ import yaml
 from askcli import __version__
 from askcli.server.process.running import KEEP_ALIVE_SECONDS
 from askcli.settings import Settings, variable_name
+from tests.support import plain_http
 from tests.support.documents import ROOT, blocks
+from tests.support.processes import ServerProcess
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -107,6 +109,23 @@ def test_what_waits_for_a_server_waits_as_long_as_an_answer_may_take() -> None:
     idle += re.findall(r"^\s+keepalive (\d+)s", (DEPLOY / "proxies/Caddyfile").read_text(), re.M)
     assert len(idle) == 2
     assert max(map(int, idle)) < KEEP_ALIVE_SECONDS
+
+
+def test_the_ingress_routes_all_of_the_docs_page(sqlite_server: ServerProcess) -> None:
+    """With rules for the API, its description and the page itself, and none for its files."""
+    (ingress,) = objects("Ingress")
+    (rule,) = ingress["spec"]["rules"]
+    page = plain_http.get(f"{sqlite_server.url}/docs").text
+    loads = re.findall(r"""(?:href|src)="(/[^"]+)"|url: '(/[^']+)'""", page)
+    paths = [one or other for one, other in loads]
+    assert len(paths) == 4  # script, style, icon and description
+    for path in paths:
+        assert plain_http.get(f"{sqlite_server.url}{path}").status_code == 200, path
+        assert any(
+            path == one["path"]
+            or (one["pathType"] == "Prefix" and path.startswith(f"{one['path']}/"))
+            for one in rule["http"]["paths"]
+        ), path
 
 
 def test_every_pod_is_restricted() -> None:

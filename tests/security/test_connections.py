@@ -89,8 +89,8 @@ def test_a_response_that_nobody_takes_is_cut(
         b"host: localhost\r\nx-access-token: %s\r\n\r\n" % person.tokens["access_token"].encode()
     )
     requests = [
-        b"GET /static-offline-docs/swagger-ui-bundle.js HTTP/1.1\r\n" + token,
-        b"GET /static-offline-docs/swagger-ui-bundle.js HTTP/1.0\r\n" + token,
+        b"GET /docs/files/swagger-ui-bundle.js HTTP/1.1\r\n" + token,
+        b"GET /docs/files/swagger-ui-bundle.js HTTP/1.0\r\n" + token,
         b"GET /api/questions/%s HTTP/1.1\r\n" % question + token,
         b"GET /api/questions/%s/events HTTP/1.1\r\n" % question + token,
     ]
@@ -210,7 +210,7 @@ def test_a_request_for_another_protocol_without_a_readable_end_is_refused(
 def test_a_client_that_leaves_ends_its_response_whatever_it_has_pipelined(
     sqlite_server: ServerProcess,
 ) -> None:
-    large = GET.replace(b"/healthz", b"/static-offline-docs/swagger-ui-bundle.js")
+    large = GET.replace(b"/healthz", b"/docs/files/swagger-ui-bundle.js")
     idle, logged = metric(sqlite_server, "askcli_tasks"), len(sqlite_server.log)
     with connection(sqlite_server, window=2048) as sock:
         sock.sendall(large + GET * 3)

@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 
 DOWNLOADS = 80
 FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
-BUNDLE = "/static-offline-docs/swagger-ui-bundle.js"
+BUNDLE = "/docs/files/swagger-ui-bundle.js"
 
 
 def test_downloads_of_docs_that_nobody_takes_hold_no_files_and_are_bounded(
@@ -39,7 +39,7 @@ def test_downloads_of_docs_that_nobody_takes_hold_no_files_and_are_bounded(
 
 def test_files_of_docs_are_served_by_their_names_alone(sqlite_server: ServerProcess) -> None:
     for name in FILES:
-        url = f"{sqlite_server.url}/static-offline-docs/{name}"
+        url = f"{sqlite_server.url}/docs/files/{name}"
         served = plain_http.get(url, headers={"range": "bytes=0-9,20-29"})
         assert (served.status_code, len(served.content) > 1000) == (200, True), name
         tag = served.headers["etag"]
@@ -47,5 +47,5 @@ def test_files_of_docs_are_served_by_their_names_alone(sqlite_server: ServerProc
     types = [plain_http.get(f"{url[: url.rindex('/')]}/{n}").headers["content-type"] for n in FILES]
     assert types == ["text/javascript; charset=utf-8", "text/css; charset=utf-8", "image/png"]
     for other in ("", "redoc.standalone.js", "%2e%2e%2fcore.py", "favicon.png/a"):
-        url = f"{sqlite_server.url}/static-offline-docs/{other}"
+        url = f"{sqlite_server.url}/docs/files/{other}"
         assert plain_http.get(url).status_code == 404, other

@@ -18,7 +18,7 @@ from tests.support.soak import SOAK, report
 
 MEBIBYTE = 2**20
 CONNECTIONS = 200 if SOAK else 60
-LARGE = b"GET /static-offline-docs/swagger-ui-bundle.js HTTP/1.1\r\nhost: localhost\r\n"
+LARGE = b"GET /docs/files/swagger-ui-bundle.js HTTP/1.1\r\nhost: localhost\r\n"
 GET = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n"
 
 
@@ -54,7 +54,7 @@ def test_a_query_of_many_fields_is_refused_before_it_is_parsed(
     assert alice.http.get(f"/none?{least}{more}").status_code == 422  # before its path
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/static-offline-docs/favicon.png", "/none"])
+@pytest.mark.parametrize("path", ["/healthz", "/docs/files/favicon.png", "/none"])
 def test_a_long_path_is_refused_before_it_is_matched(alice: Person, path: str) -> None:
     assert alice.http.get(f"/{'a' * 1023}").status_code == 404
     for long in (f"/{'a' * 1024}", f"{path}/{'a/' * 512}", f"{path}{'/' * 1024}"):

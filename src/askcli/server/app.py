@@ -45,6 +45,7 @@ def create_app(
     """
     app = FastAPIOffline(
         redoc_url=None,
+        static_url="/docs/files",  # a proxy that passes on the page passes on these
         title="askcli",
         version=__version__,
         description="Ask a language model; every answer is stored.",
