@@ -117,7 +117,7 @@ def test_a_table_has_the_columns_of_its_own_version(hostile: Hostile) -> None:
 
 
 @settings(
-    max_examples=2000 if SOAK else 50,
+    max_examples=2000 if SOAK else 30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -18,7 +18,7 @@ from askcli.cli.output import answer, markdown
 from tests.support.screen import KeepingScreen, Output, Terminal, lines, screen_lines
 from tests.support.soak import SOAK
 
-EXAMPLES = 5000 if SOAK else 40
+EXAMPLES = 5000 if SOAK else 25
 
 
 # All that we write beside text: colours, up, erase, and "show it at once".
