@@ -23,8 +23,8 @@ def restore(file: Path, database: Path) -> tuple[str, Path | None]:
     """Put a backup in the place of a database.
 
     Returns the version of its schema, and where the database is now that was there. Raises Failed,
-    with nothing changed, for a file that is no whole database of askcli, or of a newer one, and
-    while a process uses the database.
+    with nothing changed, for a file that is no whole database of askcli, or of a newer one, while a
+    process uses the database, and where its file is missing but not its log.
     """
     database = database.resolve()  # a link stays one
     if not database.parent.exists():
@@ -33,12 +33,28 @@ def restore(file: Path, database: Path) -> tuple[str, Path | None]:
     with errors_of(database), Replacement(database) as replacement:
         version = backups.copy(file, replacement.temporary, name=file)
         if not database.exists():
+            _refuse_log(database)
             replacement.commit_written()
             return version, None
         with _locked(database):
             aside = _set_aside(database)
             replacement.commit_written()
     return version, aside
+
+
+def _refuse_log(database: Path) -> None:
+    """Raise Failed where the log of a database is there whose file is missing.
+
+    SQLite would apply it to the backup. Its process may have been killed, or have it open still.
+    """
+    logs = [log for log in sqlite_files.log_files(database) if log.exists() and log.stat().st_size]
+    if logs:
+        names = " and ".join(log.name for log in logs)
+        raise Failed(
+            f"the file of the database {database} is missing, and its log {names}, with its latest "
+            "changes, is there: stop the server that may have it open, put the file back or move "
+            f"{names} away, then run this again."
+        )
 
 
 def _set_aside(database: Path) -> Path:

@@ -1,0 +1,96 @@
+"""askcli store restore where it is not one database that is replaced by another."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import Cli, NewCli
+from tests.support.databases import NewDatabase
+from tests.support.moves import checksums, opened
+from tests.support.stored import fill
+
+State = Callable[[Path], AbstractContextManager[None]]
+
+# A process that has the database open, and has read it, until its stdin ends.
+OPEN = """import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("SELECT * FROM users").fetchone()
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def url(new_database: NewDatabase) -> str:
+    url = new_database("sqlite", migrated=True)
+    fill(url)
+    return url
+
+
+@pytest.fixture
+def database(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
+
+
+@pytest.fixture
+def host(url: str, new_cli: NewCli) -> Cli:
+    """One who has a backup."""
+    host = new_cli(DB_CONN_STRING=url)
+    assert host.in_process("store", "backup", "backup").code == 0
+    return host
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+@contextmanager
+def killed(database: Path) -> Iterator[None]:
+    """A server is killed, its latest change in the log alone, and the database's file deleted."""
+    kept = database.with_name("kept")
+    with opened(f"sqlite:///{database}") as server:
+        with server.transaction() as connection:
+            connection.exec_driver_sql("UPDATE users SET name = 'of the log'")
+        shutil.copy(f"{database}-wal", kept)
+    database.unlink()
+    kept.rename(f"{database}-wal")
+    yield
+
+
+@contextmanager
+def open_elsewhere(database: Path) -> Iterator[None]:
+    """A process still has the database open whose file was moved away, and has written nothing."""
+    with subprocess.Popen(
+        [sys.executable, "-c", OPEN, str(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stdout.readline() == b"open\n"
+        database.rename(database.with_name("moved"))
+        assert database.with_name(f"{database.name}-wal").stat().st_size == 0
+        yield
+        process.stdin.close()
+
+
+@pytest.mark.parametrize("state", [killed, open_elsewhere])
+def test_no_backup_is_put_beside_the_log_of_another_database(
+    url: str, database: Path, host: Cli, state: State
+) -> None:
+    expected = checksums(f"sqlite:///{host.home / 'backup'}")
+    with state(database):
+        before = contents(database.parent)
+        done = host.in_process("store", "restore", "backup")
+        assert (done.code, done.err.count("\n")) == (1, 2), done
+        assert "put the file back or move askcli.db-" in done.err
+        assert contents(database.parent) == before
+    for log in database.parent.glob("askcli.db-*"):
+        log.rename(log.with_name(f"moved{log.name}"))
+    assert host.in_process("store", "restore", "backup").code == 0
+    assert checksums(url) == expected
