@@ -1,0 +1,76 @@
+"""HAProxy's checks of health: a slow server stays in, and one that stops gets no more requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event, Thread
+
+from tests.support import plain_http, proxy_examples
+from tests.support.waiting import eventually
+
+PLACES = 8  # for servers in haproxy.cfg: one address takes all of them
+
+
+class Server(ThreadingHTTPServer):
+    """A server whose `/readyz` takes `seconds`; each that has come is in `checks`."""
+
+    daemon_threads = True
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.seconds = seconds
+        self.checks = SimpleQueue[None]()
+        self.is_stopping = False
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        if self.path == "/readyz":
+            self.server.checks.put(None)
+            Event().wait(self.server.seconds)
+        is_refused = self.server.is_stopping and self.path == "/readyz"
+        self.send_response(503 if is_refused else 200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def behind_haproxy(seconds: float, directory: Path) -> Iterator[tuple[Server, str]]:
+    with Server(seconds) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        target = f"127.0.0.1:{server.server_port}"
+        with proxy_examples.running("haproxy", target, directory) as url:
+            yield server, url
+        server.shutdown()
+
+
+def test_a_server_whose_health_takes_some_seconds_stays_in(tmp_path: Path) -> None:
+    with behind_haproxy(1.5, tmp_path) as (server, url):
+        for _ in range(2 * PLACES + 1):  # the first of each place has ended then
+            server.checks.get(timeout=20)
+            assert plain_http.get(f"{url}/api/models").status_code == 200
+        assert " is DOWN" not in (tmp_path / "log").read_text()
+
+
+def test_a_server_that_stops_gets_no_more_requests_and_one_that_is_back_does(
+    tmp_path: Path,
+) -> None:
+    with behind_haproxy(0, tmp_path) as (server, url):
+
+        def status() -> int:
+            return plain_http.get(f"{url}/api/models").status_code
+
+        assert status() == 200
+        server.is_stopping = True
+        eventually(lambda: status() == 503)
+        server.is_stopping = False
+        eventually(lambda: status() == 200)
