@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import stat
@@ -223,6 +224,20 @@ def test_a_backup_appears_whole_or_not_at_all(
         assert (done.code, "is the database itself" in done.err) == (2, True)
     done = host.in_process("store", "backup", str(host.home / "no" / "backup"))
     assert (done.code, "No such file" in done.err) == (1, True), done
+
+
+def test_a_backup_takes_the_place_of_no_device_pipe_or_open_file(host: Cli) -> None:
+    """Links, as a failure would replace the machine's own /dev/stdout by a file, if root's."""
+    targets = [host.home / name for name in ("stdout", "null", "pipe", "directory")]
+    targets[0].symlink_to("/dev/stdout")
+    targets[1].symlink_to("/dev/null")
+    os.mkfifo(targets[2])
+    targets[3].mkdir()
+    before = {file.name: file.lstat().st_ino for file in host.home.iterdir()}
+    for target in (*targets, Path("/proc/self/fd/1")):
+        done = host("store", "backup", str(target), "--yes")
+        assert (done.code, done.out, "no ordinary file" in done.err) == (2, "", True), done
+    assert {file.name: file.lstat().st_ino for file in host.home.iterdir()} == before
 
 
 def test_a_database_at_the_next_version_is_backed_up(url: str, host: Cli) -> None:

@@ -69,6 +69,7 @@ def backup(
     yes: Annotated[bool, typer.Option("--yes", help="Replace FILE without asking.")] = False,
 ) -> None:
     """Write the SQLite database as it is now into a file, while servers use it."""
+    from askcli.files import open_files
     from askcli.store.copies import backups
     from askcli.store.database import sqlite_files
 
@@ -77,6 +78,8 @@ def backup(
         raise Failed(f"there is no database {database}.")
     if file.resolve() in {one.resolve() for one in (database, *sqlite_files.log_files(database))}:
         raise Misused(f"{file} is the database itself: name another file.")
+    if open_files.name_of_open_file(file) or (file.exists() and not file.is_file()):
+        raise Misused(f"{file} is no ordinary file: name one, new or to be replaced.")
     if file.exists() and not yes:
         prompts.confirm(f"Replace {file}?", "--yes")
     version = backups.write(database, file)
