@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from askcli.store.copies import restoring
 from tests.support.cli import Cli, NewCli
 from tests.support.databases import NewDatabase
 from tests.support.moves import checksums, opened
@@ -94,3 +97,22 @@ def test_no_backup_is_put_beside_the_log_of_another_database(
         log.rename(log.with_name(f"moved{log.name}"))
     assert host.in_process("store", "restore", "backup").code == 0
     assert checksums(url) == expected
+
+
+def test_a_disk_that_fails_leaves_the_database_where_it_is(
+    database: Path, host: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And its log, of one that SQLite cannot read."""
+    monkeypatch.setattr(restoring, "_lock", lambda *_: False)
+    database.with_name("askcli.db-wal").write_bytes(b"the log")
+    before = contents(database.parent)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        done = host.in_process("store", "restore", "backup")
+    assert (done.code, "No space left" in done.err) == (1, True), done
+    assert contents(database.parent) == before
+    assert host.in_process("store", "restore", "backup").code == 0
+
+
+def fail(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

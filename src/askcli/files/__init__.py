@@ -96,7 +96,7 @@ class Replacement:
     def __enter__(self) -> Replacement:
         handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
         self._temporary = Path(name)
-        self._file = os.fdopen(handle, "wb")
+        self.file = os.fdopen(handle, "wb")
         try:
             with contextlib.suppress(OSError):  # not every file system has locks
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # see `remove_leftovers`
@@ -114,29 +114,29 @@ class Replacement:
 
     @property
     def temporary(self) -> Path:
-        """The new file, empty, for another program to write; `commit_written` follows."""
+        """The name of `file`, the new one, for another program to write before `commit_written`."""
         return self._temporary
 
     def commit_written(self) -> None:
         """Replace the file by what another program has written."""
-        os.fsync(self._file.fileno())
+        os.fsync(self.file.fileno())
         self._replace()
 
     def _replace(self) -> None:
-        os.fchmod(self._file.fileno(), self._mode)
+        os.fchmod(self.file.fileno(), self._mode)
         self._temporary.replace(self._path)
 
     def _write(self, content: bytes) -> None:
-        self._file.seek(0)
-        self._file.write(content)
-        self._file.truncate()
-        self._file.flush()
+        self.file.seek(0)
+        self.file.write(content)
+        self.file.truncate()
+        self.file.flush()
         if self._synced:
-            os.fsync(self._file.fileno())
+            os.fsync(self.file.fileno())
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):  # a failed write fails again when the file is closed
-            self._file.close()
+            self.file.close()
         self._temporary.unlink(missing_ok=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ def restore(file: Path, database: Path) -> tuple[str, Path | None]:
     remove_leftovers(database)
     with errors_of(database), Replacement(database) as replacement:
         version = backups.copy(file, replacement.temporary, name=file)
+        os.fsync(replacement.file.fileno())  # which may fail, so before anything is changed
         if not database.exists():
             _refuse_log(database)
             replacement.commit_written()
