@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -112,6 +113,25 @@ def test_a_disk_that_fails_leaves_the_database_where_it_is(
     assert (done.code, "No space left" in done.err) == (1, True), done
     assert contents(database.parent) == before
     assert host.in_process("store", "restore", "backup").code == 0
+
+
+def test_a_restored_database_belongs_to_the_user_of_the_one_that_was_there(
+    database: Path, host: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = (65534, 65533) if os.getuid() == 0 else (os.getuid(), os.getgid())
+    os.chown(database, *owner)
+    database.chmod(0o640)
+    before = contents(database.parent)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fchown", fail)
+        done = host.in_process("store", "restore", "backup")
+    assert (done.code, "run this as the server's user" in done.err) == (1, True), done
+    assert contents(database.parent) == before
+    assert host.in_process("store", "restore", "backup").code == 0
+    (aside,) = database.parent.glob("askcli.db.replaced-*Z")
+    for file in (database, aside):
+        status = file.stat()
+        assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (*owner, 0o640)
 
 
 def fail(*_: object) -> None:

@@ -21,7 +21,7 @@ _LOCK_START, _LOCK_LENGTH = 0x40000000, 512
 
 
 def restore(file: Path, database: Path) -> tuple[str, Path | None]:
-    """Put a backup in the place of a database.
+    """Put a backup in the place of a database, with its owner and mode.
 
     Returns the version of its schema, and where the database is now that was there. Raises Failed,
     with nothing changed, for a file that is no whole database of askcli, or of a newer one, while a
@@ -31,8 +31,12 @@ def restore(file: Path, database: Path) -> tuple[str, Path | None]:
     if not database.parent.exists():
         private_directory(database.parent)
     remove_leftovers(database)
-    with errors_of(database), Replacement(database) as replacement:
+    old = database.stat() if database.exists() else None
+    mode = old.st_mode & 0o777 if old else 0o600
+    with errors_of(database), Replacement(database, mode=mode) as replacement:
         version = backups.copy(file, replacement.temporary, name=file)
+        if old:
+            _keep_owner(replacement.file.fileno(), old, database)
         os.fsync(replacement.file.fileno())  # which may fail, so before anything is changed
         if not database.exists():
             _refuse_log(database)
@@ -42,6 +46,19 @@ def restore(file: Path, database: Path) -> tuple[str, Path | None]:
             aside = _set_aside(database)
             replacement.commit_written()
     return version, aside
+
+
+def _keep_owner(handle: int, old: os.stat_result, database: Path) -> None:
+    """Give the new file the owner of the old one, whose server could not open it otherwise."""
+    try:
+        os.fchown(handle, old.st_uid, old.st_gid)
+    except OSError:
+        is_open_to_group = old.st_mode & 0o070
+        if old.st_uid != os.fstat(handle).st_uid or is_open_to_group:
+            raise Failed(
+                f"the database {database} belongs to another user or group, and would be yours "
+                "alone: run this as the server's user."
+            ) from None
 
 
 def _refuse_log(database: Path) -> None:
