@@ -92,6 +92,13 @@ def test_what_stops_a_server_lets_its_answers_finish() -> None:
     assert {place: value for place, value in seconds.items() if value < STOP_SECONDS} == {}
 
 
+def test_a_unit_is_started_again_after_a_reload_that_came_too_early() -> None:
+    """Before a handler is there the signal ends the program, for systemd with success."""
+    unit = (DEPLOY / "systemd/askcli.service").read_text()
+    assert "\nExecReload=kill -HUP $MAINPID\n" in unit
+    assert "\nRestartForceExitStatus=SIGHUP\n" in unit
+
+
 def test_what_waits_for_a_server_waits_as_long_as_an_answer_may_take() -> None:
     nginx = (DEPLOY / "proxies/nginx.conf").read_text()
     haproxy = (DEPLOY / "proxies/haproxy.cfg").read_text()

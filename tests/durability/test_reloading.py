@@ -6,6 +6,7 @@ import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from subprocess import PIPE, Popen
 from uuid import uuid4
 
 import psycopg
@@ -17,7 +18,7 @@ from askcli.store.database.bounded_connection import BoundedConnection
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
-from tests.support.processes import ServerProcess
+from tests.support.processes import ASKCLI, ServerProcess, environment
 from tests.support.secrets import KEY, SECRET, SECRETS
 from tests.support.servers import server_settings
 from tests.support.streams import Seen, ask_until_cut
@@ -90,6 +91,28 @@ def test_secrets_are_read_again_and_no_answer_is_lost(
     assert person.http.get("/api/users/me").status_code == 401  # by a secret that is gone
     assert one.server.stop() == 0
     assert requests == sum("GET /api/users/me" in line for line in one.server.log) == 0
+
+
+def test_a_hang_up_is_remembered_until_a_server_that_starts_can_read_its_settings(
+    new_database: NewDatabase, fake: FakeAnthropic, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("PORT=0\n")
+    variables = environment(tmp_path, **server_settings(fake, new_database("sqlite")))
+    # Of a session of its own: it has no terminal.
+    with Popen(
+        [ASKCLI, "serve"],
+        env=variables,
+        cwd=tmp_path,
+        stderr=PIPE,
+        text=True,
+        start_new_session=True,
+    ) as server:
+        assert server.stderr
+        assert server.stderr.readline() == "Read .env: PORT.\n"  # before it loads the server
+        server.send_signal(signal.SIGHUP)
+        assert any(READ.format("nothing") in line for line in server.stderr)
+        server.terminate()
+        assert server.wait(60) == 0
 
 
 def test_a_secret_is_changed_on_two_replicas_in_two_phases_without_a_refusal(

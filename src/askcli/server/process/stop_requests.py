@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from types import FrameType
 
 # A service manager signals every process of a service at once, and so does the parent of workers.
 SAME_REQUEST_SECONDS = 10.0
@@ -33,6 +34,23 @@ def reads_settings_on_hang_up() -> bool:
     except OSError:
         return True
     return False
+
+
+class EarlyHangUp:
+    """Handles a hang-up that comes while the server starts; it is remembered until it serves."""
+
+    def __init__(self) -> None:
+        self.has_come = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        """Remember it."""
+        self.has_come = True
+
+
+def remember_hang_up() -> None:
+    """Let a hang-up end the process no more, where it means to read the settings again."""
+    if reads_settings_on_hang_up():
+        signal.signal(signal.SIGHUP, EarlyHangUp())
 
 
 class StopRequests:

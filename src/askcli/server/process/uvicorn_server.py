@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from askcli.server.process.stop_requests import (
+    EarlyHangUp,
     StopRequests,
     handled_signals,
     reads_settings_on_hang_up,
@@ -52,11 +53,13 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Stop gracefully on a signal; an urgent one interrupts the answers."""
         loop = asyncio.get_running_loop()
-        requests = StopRequests()
+        requests, early = StopRequests(), signal.getsignal(signal.SIGHUP)
         for number in handled_signals():
             loop.add_signal_handler(number, self._on_signal, requests, number)
         if self._reload is not None and reads_settings_on_hang_up():
             loop.add_signal_handler(signal.SIGHUP, self._reload)
+            if isinstance(early, EarlyHangUp) and early.has_come:
+                self._reload()
         yield
 
     def _on_signal(self, requests: StopRequests, number: int) -> None:

@@ -36,6 +36,9 @@ def serve(
     if stop:
         _stop()
     else:
+        from askcli.server.process import stop_requests
+
+        stop_requests.remember_hang_up()
         flags = {"host": host, "port": port}
         variables.report_unknown()
         _report_dotenv(flags)
