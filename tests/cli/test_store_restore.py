@@ -8,13 +8,16 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
+from askcli.server.process.database_files import DatabaseFiles
 from askcli.store.copies import restoring
+from askcli.store.database import sqlite_files
 from tests.support.cli import Cli, NewCli
 from tests.support.databases import NewDatabase
 from tests.support.moves import checksums, opened
@@ -29,6 +32,9 @@ connection.execute("SELECT * FROM users").fetchone()
 print("open", flush=True)
 sys.stdin.read()
 """
+
+# Of the names of files that were set aside within one second.
+ENDS = ("", ".2", ".3")
 
 
 @pytest.fixture
@@ -132,6 +138,34 @@ def test_a_restored_database_belongs_to_the_user_of_the_one_that_was_there(
     for file in (database, aside):
         status = file.stat()
         assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (*owner, 0o640)
+
+
+def test_what_is_set_aside_within_one_second_has_names_of_its_own(
+    url: str, database: Path, host: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a restore, and by a server whose database was moved."""
+    wal, shm = sqlite_files.log_files(database)
+    monkeypatch.setattr(time, "gmtime", lambda *_: time.struct_time((2026, 1, 2, 3, 4, 5, 4, 2, 0)))
+    monkeypatch.setattr(restoring, "_lock", lambda *_: False)
+    for number in (b"1", b"2", b"3"):
+        database.write_bytes(number)
+        wal.write_bytes(number)
+        done = host.in_process("store", "restore", "backup")
+        assert done.code == 0, done
+    asides = [database.with_name(f"askcli.db.replaced-20260102T030405Z{end}") for end in ENDS]
+    assert [path.read_bytes() for path in asides] == [b"1", b"2", b"3"]
+    assert [sqlite_files.log_files(path)[0].read_bytes() for path in asides] == [b"1", b"2", b"3"]
+    for number in (b"1", b"2", b"3"):
+        with opened(url) as server:
+            files = DatabaseFiles(server)
+            wal.write_bytes(number)
+            shm.touch()
+            assert files.is_log_intact()
+            database.rename(database.with_name("moved"))
+            database.write_bytes(b"another")
+            assert len(files.set_log_aside()) == 2
+    logs = [wal.with_name(f"{wal.name}.of-replaced-20260102T030405Z{end}") for end in ENDS]
+    assert [path.read_bytes() for path in logs] == [b"1", b"2", b"3"]
 
 
 def fail(*_: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from askcli.files.pid_file import FileIdentities
@@ -47,8 +46,8 @@ class DatabaseFiles:
         Connections that are open, such as those of another worker, go on with it; none is opened
         any more.
         """
-        if self.is_main_intact():
+        if self._file is None or self.is_main_intact():
             return []
-        suffix = f".of-replaced-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+        suffix = sqlite_files.unused_suffix(self._file, "of-replaced")
         renamed = [self._log.rename(path, suffix) for path in sqlite_files.log_files(self._file)]
         return [path for path in renamed if path]

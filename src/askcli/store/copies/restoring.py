@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -78,8 +77,7 @@ def _refuse_log(database: Path) -> None:
 
 def _set_aside(database: Path) -> Path:
     """Give the database a second name, and its log, which would be taken for the new one's."""
-    suffix = f".replaced-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
-    aside = database.with_name(database.name + suffix)
+    aside = database.with_name(database.name + sqlite_files.unused_suffix(database, "replaced"))
     aside.hardlink_to(database)
     for log, new in zip(
         sqlite_files.log_files(database), sqlite_files.log_files(aside), strict=True

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 import stat
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +14,24 @@ from pathlib import Path
 def log_files(database: Path | None) -> list[Path]:
     """Return SQLite's files with the latest changes, the same while the database is open."""
     return [database.with_name(database.name + end) for end in ("-wal", "-shm") if database]
+
+
+def unused_suffix(database: Path, word: str) -> str:
+    """Return a suffix for names of the database or of its log that are set aside, with the time.
+
+    No file has such a name, of several that are set aside within one second.
+    """
+    first = f".{word}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    later = (f"{first}.{number}" for number in itertools.count(2))
+    return next(
+        suffix for suffix in itertools.chain([first], later) if _is_unused(database, suffix)
+    )
+
+
+def _is_unused(database: Path, suffix: str) -> bool:
+    aside = database.with_name(database.name + suffix)
+    logs = [log.with_name(log.name + suffix) for log in log_files(database)]
+    return not any(map(os.path.lexists, (aside, *log_files(aside), *logs)))
 
 
 def create(path: Path) -> None:
