@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -90,3 +91,20 @@ def test_numbers_and_health_stay_inside(http: httpx2.Client) -> None:
     for path in ("/metrics", "/healthz", "/readyz", "/%6detrics", "/metrics/", "/metrics//"):
         assert http.get(path).status_code == 404, path
     assert http.get("/docs").status_code == 200
+
+
+def test_haproxy_takes_the_address_from_a_proxy_that_it_is_told_to_trust(
+    behind: ServerProcess, tmp_path: Path
+) -> None:
+    target, proxy = behind.url.removeprefix("http://"), "127.0.0.3"
+    with proxy_examples.running("haproxy", target, tmp_path, ASKCLI_PROXY=proxy) as url:
+        for peer, last in ((proxy, "203.0.113.9"), (CLIENT, CLIENT)):
+            with plain_http.client(url, peer, headers={"host": HOST}) as http:
+                login = {"email": add_user(behind), "password": PASSWORD}
+                # Of one connection: what is believed of one request is not left for the next.
+                tokens = [
+                    http.post("/api/auth/login", json=login, headers=headers).json()["access_token"]
+                    for headers in ({"x-forwarded-for": "198.51.100.1, 203.0.113.9"}, {})
+                ]
+                items = http.get("/api/sessions", headers={"x-access-token": tokens[0]}).json()
+                assert {one["address"] for one in items["items"]} == {last, peer}

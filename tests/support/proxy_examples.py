@@ -28,13 +28,13 @@ def program(name: str) -> str:
 
 
 @contextmanager
-def running(name: str, target: str, directory: Path) -> Iterator[str]:
-    """The proxy before the server at `target` (host:port); its URL."""
+def running(name: str, target: str, directory: Path, **more: str) -> Iterator[str]:
+    """The proxy before the server at `target` (host:port), with more variables; its URL."""
     port = _free_port()
     command, settings = {"nginx": _nginx, "haproxy": _haproxy, "caddy": _caddy}[name](
         port, target, directory
     )
-    variables = {"PATH": os.environ["PATH"], "HOME": str(directory), **settings}
+    variables = {"PATH": os.environ["PATH"], "HOME": str(directory), **settings, **more}
     arguments = [program(name), *command]
     with (directory / "log").open("wb") as log:  # the process has it for itself
         process = subprocess.Popen(arguments, env=variables, cwd=directory, stdout=log, stderr=log)
