@@ -117,6 +117,11 @@ def test_what_waits_for_a_server_waits_as_long_as_an_answer_may_take() -> None:
         ingress["metadata"]["annotations"][f"{prefix}proxy-read-timeout"],
     ]
     assert len(waits) == 4
+    # Load balancers of clouds.
+    pages = "".join((ROOT / f"docs/{name}.md").read_text() for name in ("operations", "scale"))
+    clouds = re.findall(r"(?:time-out(?: is)? |timeout_seconds=|timeoutSec: )(\d{2,})", pages)
+    assert len(clouds) == 5
+    waits += clouds
     assert min(map(int, waits)) > Settings().answer_seconds
     # A proxy closes an idle connection before the server does.
     idle = re.findall(r"keepalive_timeout (\d+)s", nginx)
@@ -173,6 +178,15 @@ def test_the_documented_secrets_are_those_of_compose(tmp_path: Path) -> None:
     url = (directory / "db-conn-string").read_text().strip()
     assert url == f"postgresql://askcli:{password}@postgres/askcli"
     assert (directory / "anthropic-api-key").read_text() == "a key\n"
+
+
+def test_no_directory_of_documented_secrets_gets_into_a_commit_or_an_image() -> None:
+    pages = "".join((ROOT / f"docs/{name}.md").read_text() for name in ("operations", "k3s"))
+    directories = set(re.findall(r"mkdir -p (\S*secrets)", pages))
+    assert directories == {"secrets", "deploy/secrets"}
+    for name in (".gitignore", ".dockerignore"):
+        ignored = {line.strip("/") for line in (ROOT / name).read_text().splitlines()}
+        assert directories <= ignored, name
 
 
 def test_one_version_is_named() -> None:
