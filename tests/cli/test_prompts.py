@@ -38,6 +38,20 @@ def test_a_prompt_for_a_value_writes_nothing_to_stdout(
     assert (cli.home / "account").read_text() == ""
 
 
+def test_prompts_need_no_stdout(sqlite_server: ServerProcess, new_cli: NewCli) -> None:
+    terminal = new_cli(sqlite_server).terminal_shell(
+        "askcli login >&-; echo code $?; askcli login >&-; echo then $?"
+    )
+    terminal.expect("Email: ")
+    terminal.sendline("nobody@example.org")
+    terminal.expect("Password: ")
+    terminal.sendline("no password of anybody")
+    terminal.expect("code 4")
+    terminal.expect("Email: ")
+    terminal.sendeof()
+    terminal.expect("then 130\r\n")
+
+
 @pytest.mark.parametrize("number", [None, signal.SIGSTOP])
 def test_no_password_is_shown_after_its_prompt_was_suspended(
     sqlite_server: ServerProcess, new_cli: NewCli, number: int | None

@@ -30,13 +30,17 @@ def value(label: str, flag: str) -> str:
 def _typed(prompt: str) -> str:
     """Return the line that is typed at a prompt, all of which goes to stderr.
 
-    Those of typer write the last character to stdout, which may be a file. Raises Abort.
+    Those of typer write the last character to stdout, which may be a file, and `input` fails where
+    stdout is closed. Raises Abort.
     """
     typer.echo(console.visible(prompt), nl=False, err=True)
     try:
-        return input()
-    except (KeyboardInterrupt, EOFError):
+        line = sys.stdin.readline()
+    except KeyboardInterrupt:
         raise typer.Abort from None
+    if not line:
+        raise typer.Abort
+    return line.rstrip("\n")
 
 
 def new_password(*, from_stdin: bool, label: str = "Password") -> str:
