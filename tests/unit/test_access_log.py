@@ -102,6 +102,11 @@ def test_what_watches_the_server_is_logged_where_it_fails(
     assert [line["status"] for line in lines] == paths
 
 
+def test_where_stderr_is_closed_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    written(AccessLog(), served("GET", "/a", 200))
+
+
 class UnjoinedLines(list[str]):
     """Lines that memory is too short to join."""
 

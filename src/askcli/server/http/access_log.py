@@ -60,6 +60,8 @@ class AccessLog:
         """Write the lines so far."""
         # First: where memory is too short to join them, later ones have a flush again.
         lines, self._lines = self._lines, []
+        if sys.stderr is None:  # closed by whoever started the server
+            return
         text = "".join(lines)
         with suppress(OSError, ValueError):  # as `logging` does where stderr is gone
             sys.stderr.write(text)
