@@ -89,6 +89,7 @@ def test_secrets_are_read_again_and_no_answer_is_lost(
     one.hang_up(READ.format("ANTHROPIC_API_KEY, ASKCLI_LOG_LEVEL, JWT_SECRET"), workers)
     assert sum("These take a restart: ASKCLI_MODEL." in line for line in one.server.log) == workers
     assert person.http.get("/api/users/me").status_code == 401  # by a secret that is gone
+    one.hang_up(READ.format("nothing"), workers)  # whatever the log's level
     assert one.server.stop() == 0
     assert requests == sum("GET /api/users/me" in line for line in one.server.log) == 0
 

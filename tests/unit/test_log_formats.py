@@ -84,6 +84,19 @@ def test_lines_are_written_from_their_level_on_and_of_others_only_warnings(
     assert [line["message"] for line in lines] == written
 
 
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_notices_of_a_worker_are_written_whatever_the_level(
+    root: logging.Logger, capsys: pytest.CaptureFixture[str], format_: str
+) -> None:
+    logger = logging.getLogger("askcli.notices")  # as it is where no command runs
+    logger.handlers, logger.propagate = [], True
+    logger.setLevel(logging.NOTSET)
+    log_config.install(Settings(log=format_, log_level="error"))
+    logger.info("Read the settings again")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "Read the settings again" in line
+
+
 def test_notices_are_lines_of_json_too(
     root: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:

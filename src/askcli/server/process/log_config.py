@@ -13,8 +13,14 @@ from askcli.settings import Settings
 
 
 def install(settings: Settings) -> None:
-    """Log to stderr from now on, in the settings' format and from their level on."""
+    """Log to stderr from now on, in the settings' format and from their level on.
+
+    Notices are written whatever that level is.
+    """
     logging.config.dictConfig(config(settings))
+    notices = logging.getLogger("askcli.notices")
+    if notices.level == logging.NOTSET:  # no command has set another: a worker, or the local server
+        notices.setLevel(logging.INFO)
     output = getattr(sys.stderr, "buffer", None)
     if settings.log == "json" and isinstance(output, LogOutput):
         output.describe_loss = JsonFormatter().of_loss
@@ -24,7 +30,7 @@ def config(settings: Settings) -> dict[str, Any]:
     """Return the configuration for logging.config.dictConfig."""
     is_json = settings.log == "json"
     loggers: dict[str, Any] = {}
-    if is_json:  # all lines are of one format; as text, notices are plain lines
+    if is_json:  # all lines are of one format; as text, those of a command are plain lines
         notices = {"handlers": ["stderr"], "level": "INFO", "propagate": False}
         loggers |= {"askcli.notices": notices}
     handler = {"class": "logging.StreamHandler", "formatter": "line", "filters": ["own"]}
