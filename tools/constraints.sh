@@ -5,12 +5,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-lock() {
+lock() { # OUTPUT INPUT [OPTION]...
     .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-        --generate-hashes --no-annotate --no-header --output-file "$1" "$2"
+        --generate-hashes --no-annotate --no-header --output-file "$@"
 }
 
-lock deploy/constraints/server.txt pyproject.toml
+lock deploy/constraints/server.txt pyproject.toml --extra otel
 lock deploy/constraints/build.txt deploy/constraints/build.in
 
 # Names, versions and hashes: no address of an index, no path of a machine.

@@ -16,6 +16,7 @@ fair_queue       a queue in which users take turns
 files            private files and locks
 metrics          what a server counts, as Prometheus reads it
 server_process   starting a server process
+traces           what a server does for a request, as OpenTelemetry's collectors take it
 errors           the error tree
 
 Imports point down this list, never up (`lint-imports` proves it).

@@ -108,7 +108,9 @@ class FakeAnthropic:
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        self.requests.append(body | {"key": request.headers.get("authorization")})
+        headers = request.headers
+        noted = {"key": headers.get("authorization"), "traceparent": headers.get("traceparent")}
+        self.requests.append(body | noted)
         reply = self._reply(body["messages"][-1]["content"])
         if reply.raw is not None:
             assert request.transport

@@ -7,8 +7,9 @@ import re
 from contextlib import aclosing
 
 import pytest
+from opentelemetry import trace
 
-from askcli.answerers.base import Begin, Message, Request
+from askcli.answerers.base import Begin, Exchange, Message, Request, exchange
 from askcli.errors import ProviderOverloaded
 from tests.support.raw_provider import (
     EVENTS,
@@ -61,6 +62,23 @@ def test_a_request_after_the_first_is_what_the_sdk_would_have_sent(system: str |
         assert _without_port(provider.requests[1:]) == _without_port(other.requests)
 
     asyncio.run(compared())
+
+
+def test_the_sdk_makes_no_spans_and_sends_no_context() -> None:
+    """Its first request is copied, and a trace that it named there would be that of all."""
+    caller = trace.SpanContext(1, 1, is_remote=True, trace_flags=trace.TraceFlags(1))
+
+    async def sent(*traceparents: str | None) -> list[bytes]:
+        provider = Provider(HEAD + b"".join(chunk(event) for event in EVENTS) + chunk(b""))
+        async with client_of(provider) as client:
+            for traceparent in traceparents:
+                exchange.set(Exchange(traceparent=traceparent))
+                assert [piece async for piece in client.stream(REQUEST)]
+        return [b"\r\n".join(re.findall(rb"traceparent: (.*?)\r", head)) for head in provider.heads]
+
+    with trace.use_span(trace.NonRecordingSpan(caller)):
+        assert asyncio.run(sent(None, "one", "two", None)) == [b"", b"one", b"two", b""]
+        assert asyncio.run(sent("one", None, "two")) == [b"one", b"", b"two"]
 
 
 def _without_port(requests: list[bytes]) -> bytes:

@@ -76,10 +76,14 @@ Piece = str | Begin | Spent | Finish
 
 @dataclass(slots=True)
 class Exchange:
-    """What is known of a try at a model: the response's status, and the provider's id of it."""
+    """What is known of a try at a model: the response's status, and the provider's id of it.
+
+    `traceparent` is a header that its request has, for a gateway that continues the trace.
+    """
 
     status: int | None = None
     request_id: str | None = None
+    traceparent: str | None = None
 
 
 # The try that this task makes; who reads the response's head notes what it says.

@@ -22,7 +22,12 @@ from askcli.answerers.loading import load
 from askcli.answerers.messages_api.answer_reader import AnswerReader
 from askcli.answerers.messages_api.bounded import bound, parts
 from askcli.answerers.messages_api.failures import log_place, translate
-from askcli.answerers.messages_api.requests import Requests, in_parts, note_response
+from askcli.answerers.messages_api.requests import (
+    Requests,
+    in_parts,
+    note_response,
+    pass_trace_on,
+)
 from askcli.errors import AskcliError, ProviderFailed
 from askcli.settings import proxies
 from askcli.settings.loopback import is_on_loopback
@@ -119,7 +124,7 @@ class MessagesClient:
                 auth=(url.username, url.password) if url and url.userinfo else None,
                 trust_env=not is_near,
                 event_hooks={
-                    "request": [self._requests.note, in_parts],
+                    "request": [self._requests.note, pass_trace_on, in_parts],
                     "response": [note_response, bound],
                 },
                 # A redirected request may have been taken, and the key is for one address.
@@ -141,6 +146,9 @@ class MessagesClient:
             max_retries=0,
             timeout=sdk.Timeout(None, connect=self._connect_seconds),
             default_headers=headers,
+            # Its spans may have texts; and a trace that it named in its first request would be
+            # named in each copy of it.
+            open_telemetry=False,
             http_client=http,
         )
         return client

@@ -72,6 +72,12 @@ async def in_parts(request: httpx2.Request) -> None:
         del request._content  # which the SDK's transport would take
 
 
+async def pass_trace_on(request: httpx2.Request) -> None:
+    """Let the request name the trace that its try is part of: a hook of the HTTP client."""
+    if (current := exchange.get()) is not None and current.traceparent is not None:
+        request.headers["traceparent"] = current.traceparent
+
+
 async def note_response(response: httpx2.Response) -> None:
     """Note the response's head where the try is described: a hook of the HTTP client."""
     if (current := exchange.get()) is not None:

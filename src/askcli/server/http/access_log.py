@@ -7,21 +7,16 @@ and the write to stderr.
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from askcli.server.http.served import Served
+from askcli.server.http.served import QUIET_ROUTES, Served
 
 DELAY_SECONDS = 0.05  # what a killed process may lose of it
 
-# Asked for every few seconds, by those who watch a server.
-QUIET_ROUTES = frozenset(("/healthz", "/readyz", "/metrics"))
-
 _TIMES = {"text": "%Y-%m-%d %H:%M:%S", "json": "%Y-%m-%dT%H:%M:%S"}
-_ID = re.compile(r"[0-9A-Fa-f-]{1,36}", re.ASCII)
 
 Line = Callable[[Served, str, str], str]
 
@@ -70,7 +65,7 @@ class AccessLog:
 
 def _text_line(served: Served, second: str, fraction: str) -> str:
     """Return the line, without the query of its path, which may hold search words."""
-    user, question = served.user_id, _question_id(served)
+    user, question = served.user_id, served.question_id
     return (
         f"{second},{fraction} INFO uvicorn.access: {served.client} - "
         f'"{served.method} {served.path} HTTP/{served.version}" {served.status} '
@@ -81,7 +76,7 @@ def _text_line(served: Served, second: str, fraction: str) -> str:
 
 def _json_line(served: Served, second: str, fraction: str) -> str:
     """Return the line; its values have no character that JSON would have to escape."""
-    user, question, route = served.user_id, _question_id(served), served.route
+    user, question, route = served.user_id, served.question_id, served.route
     user = f'"{user}"' if user else "null"
     question = f'"{question}"' if question else "null"
     route = f'"{route}"' if route else "null"
@@ -92,11 +87,3 @@ def _json_line(served: Served, second: str, fraction: str) -> str:
         f'"status":{served.status},"ms":{served.milliseconds:.1f},"bytes":{served.size},'
         f'"client":"{served.client}"}}\n'
     )
-
-
-def _question_id(served: Served) -> str:
-    """Return the id of the question that was asked, or that the path names."""
-    if (asked := served.info.question_id) is not None:
-        return str(asked)
-    named = served.scope.get("path_params", {}).get("question_id", "")
-    return named if named and _ID.fullmatch(named) else ""

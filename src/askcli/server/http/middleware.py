@@ -1,4 +1,4 @@
-"""ASGI middleware for every request: its id, trailing slash, HEAD, headers, log and metrics.
+"""ASGI middleware for every request: its id, trailing slash, HEAD, headers, log, metrics and span.
 
 Pure ASGI: three of Starlette's BaseHTTPMiddleware would cost six sevenths of the throughput.
 """
@@ -15,6 +15,7 @@ from askcli.metrics import names
 from askcli.server.http.access_log import AccessLog
 from askcli.server.http.activity import Activity
 from askcli.server.http.served import Served
+from askcli.server.http.traced import traced
 from askcli.server.http.unsent import Unsent
 from askcli.services import request_info
 from askcli.services.clock import new_id
@@ -23,8 +24,6 @@ from askcli.store.database import admission, pool
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _ID_HEADER = HEADER_REQUEST_ID.encode()
-# As labels of metrics.
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _PORTS = 2**16
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _NO_STORE = (b"cache-control", b"no-store")
@@ -62,7 +61,7 @@ class Envelope:
             await self._unsent.send(message, send, state)
 
         try:
-            with self._activity.request():
+            with self._activity.request(), traced(served):
                 if scope["method"] == "HEAD":
                     served.scope = {**scope, "method": "GET"}
                     await self._app(served.scope, receive, _head(send_with_headers))
@@ -75,9 +74,8 @@ class Envelope:
 def _observe(served: Served) -> None:
     """Count a request, and log it."""
     seconds = (served.responded or perf_counter()) - served.began
-    method = served.method if served.method in _METHODS else "other"
     status = f"{served.status // 100}xx"
-    names.REQUESTS.observe(seconds, served.route or "none", method, status)
+    names.REQUESTS.observe(seconds, served.route or "none", served.known_method, status)
     state = getattr(served.scope.get("app"), "state", None)
     access_log: AccessLog | None = getattr(state, "access_log", None)
     if access_log is not None:

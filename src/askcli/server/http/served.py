@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from time import perf_counter
@@ -12,6 +13,12 @@ from starlette.types import Scope
 from askcli.services.request_info import RequestInfo
 
 _text = lru_cache(maxsize=4096)(str)  # of an id: that takes a fifth of a line's time
+
+# Asked for every few seconds, by those who watch a server.
+QUIET_ROUTES = frozenset(("/healthz", "/readyz", "/metrics"))
+
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_ID = re.compile(r"[0-9A-Fa-f-]{1,36}", re.ASCII)
 
 # nginx's status of a request whose client has left before there was a response.
 CLIENT_LEFT = 499
@@ -39,6 +46,11 @@ class Served:
         return None if route is None else str(route.path)
 
     @property
+    def known_method(self) -> str:
+        """The method, or `other`: a request may have any word for one."""
+        return self.method if self.method in _METHODS else "other"
+
+    @property
     def path(self) -> str:
         """The path, quoted, without the query."""
         return quote(self.scope["path"])
@@ -59,6 +71,14 @@ class Served:
         """The user whom its token names."""
         caller = self.scope["state"].get("caller")
         return None if caller is None else _text(caller.user_id)
+
+    @property
+    def question_id(self) -> str | None:
+        """The id of the question that was asked, or that the path names."""
+        if (asked := self.info.question_id) is not None:
+            return str(asked)
+        named = self.scope.get("path_params", {}).get("question_id", "")
+        return named if named and _ID.fullmatch(named) else None
 
     @property
     def milliseconds(self) -> float:

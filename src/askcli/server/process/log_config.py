@@ -10,6 +10,7 @@ from typing import Any
 from askcli.server.process.log_formats import JsonFormatter, TextFormatter
 from askcli.server.process.log_output import LogOutput
 from askcli.settings import Settings
+from askcli.traces.notices import Notices
 
 
 def install(settings: Settings) -> None:
@@ -29,7 +30,7 @@ def install(settings: Settings) -> None:
 def config(settings: Settings) -> dict[str, Any]:
     """Return the configuration for logging.config.dictConfig."""
     is_json = settings.log == "json"
-    loggers: dict[str, Any] = {}
+    loggers: dict[str, Any] = {"opentelemetry": {"handlers": ["traces"], "propagate": False}}
     if is_json:  # all lines are of one format; as text, those of a command are plain lines
         notices = {"handlers": ["stderr"], "level": "INFO", "propagate": False}
         loggers |= {"askcli.notices": notices}
@@ -39,7 +40,7 @@ def config(settings: Settings) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": JsonFormatter if is_json else TextFormatter}},
         "filters": {"own": {"()": lambda: _is_loggable}},
-        "handlers": {"stderr": handler},
+        "handlers": {"stderr": handler, "traces": {"()": Notices}},
         "root": {"handlers": ["stderr"], "level": settings.log_level.upper()},
         "loggers": loggers,
     }

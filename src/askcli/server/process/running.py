@@ -58,6 +58,9 @@ class Role:
     def leaving(self) -> None:
         """Do what is due when the stop begins, before the answers are waited for."""
 
+    async def ended(self) -> None:
+        """Do what is due at the end, when the last request was served."""
+
 
 def prepare(
     settings: Settings, registration: Registration | None = None, *, may_create: bool = True
@@ -107,6 +110,7 @@ def run(
         await _start_other_threads()
         async with _watching(role, server):
             await server.serve(sockets=[sock])
+        await role.ended()
         access_log.flush()
 
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:

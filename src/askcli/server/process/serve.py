@@ -12,7 +12,7 @@ from askcli import __version__, server_process
 from askcli.errors import Failed, Unavailable
 from askcli.metrics import exposition
 from askcli.server.bootstrap import Services
-from askcli.server.process import announcements, log_config, log_output
+from askcli.server.process import announcements, log_config, log_output, tracing
 from askcli.server.process.database_files import DatabaseFiles
 from askcli.server.process.reloading import Load
 from askcli.server.process.running import BACKLOG, Role, prepare, run
@@ -85,6 +85,7 @@ def _run(
 ) -> str | None:
     """Serve until the end; return what became of a lost database."""
     role, failure = PortServer(services.database, life), ""
+    tracing.start()
     try:
         run(services, settings, sock, ready, role, load)
     except Failed as error:
@@ -142,6 +143,10 @@ class PortServer(Role):
     def leaving(self) -> None:
         """Look once more: another worker may have noticed a loss first."""
         self.has_lost_database()
+
+    async def ended(self) -> None:
+        """Send the last traces."""
+        await tracing.stop()
 
     def has_lost_database(self) -> bool:
         """Whether a file of the database was deleted or replaced; the first time, log it."""

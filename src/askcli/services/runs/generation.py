@@ -50,7 +50,7 @@ class Generator:
 
         Where that fails, what there is of the answer is stored as its end.
         """
-        with run.place:
+        with run.place, reports.recorded(run):
             try:
                 await self._generate(run)
             except Exception:
@@ -64,6 +64,7 @@ class Generator:
         # Until its end is stored: without signs of life it would be taken for an orphan.
         with self._answer_log.of(run):
             outcome = await self._outcome(run)
+            run.attempts.end(outcome.finish)
             entry = await self._storage.entry(run, outcome)
             cost = self._answerer.cost_usd(outcome.finish) if outcome.finish else None
             await self._storage.end(run, outcome, cost, entry)

@@ -1,10 +1,11 @@
-"""Reports of ended runs: a line in the log for each, without its texts, and metrics."""
+"""Reports of ended runs: a line in the log for each, without its texts, metrics and spans."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from askcli.answerers import prices
@@ -21,12 +22,25 @@ def report(run: Run, models: Collection[str]) -> None:
     run.times.ended = time.monotonic()
     _log(run)
     _count(run, models)
+    _note(run)
+
+
+@contextmanager
+def recorded(run: Run) -> Iterator[None]:
+    """Let the run's span be current in the block, and end with it."""
+    try:
+        with run.span.current():
+            yield
+    finally:
+        run.attempts.end()
+        run.span.end()
 
 
 def note_first_text(run: Run) -> None:
     """Count at once how long it took: that none come is how a provider that hangs is seen."""
     run.times.first_text = time.monotonic()
     _observe(names.FIRST_TEXT, run.times.began, run.times.first_text)
+    run.attempts.span.event("first token")
 
 
 def _log(run: Run) -> None:
@@ -66,6 +80,27 @@ def _count(run: Run, models: Collection[str]) -> None:
             names.TOKENS.add(model, direction, amount=tokens)
     if question["cost_usd"]:
         names.DOLLARS.add(model, amount=question["cost_usd"])
+
+
+def _note(run: Run) -> None:
+    if not run.span:
+        return
+    question = run.stream.question
+    end, error = _end(question["status"]), question["error"]
+    run.span.note(
+        {
+            "user.id": str(run.user_id),
+            "askcli.request.id": run.request_id,
+            "askcli.answer.end": end,
+            "askcli.answer.attempts": run.attempts.count,
+            "askcli.answer.queue_ms": _milliseconds(run.times, run.times.granted),
+            "askcli.answer.cost_usd": question["cost_usd"],
+            "gen_ai.request.model": run.request.model,
+            "error.type": error,
+        }
+    )
+    if end == "failed":
+        run.span.fail(error or end)
 
 
 def _observe(metric: Histogram, began: float, reached: float | None, *labels: str) -> None:

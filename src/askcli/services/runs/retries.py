@@ -66,7 +66,7 @@ class RetryPolicy:
         deadline, first_deadline = clock() + self.total, clock() + self.first_token
         for attempt in range(1, self.attempts + 1):
             has_begun = False
-            attempts.begin()
+            attempts.begin(request.model)
             try:
                 async with aclosing(self._attempt(answerer, request, deadline)) as pieces:
                     async for piece in pieces:

@@ -18,6 +18,7 @@ from askcli.services.runs.stream import AnswerStream
 from askcli.services.runs.tries import Attempts
 from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Outcome
+from askcli.traces import spans
 
 
 class Times:
@@ -51,6 +52,8 @@ class Run:
         self.times = Times()
         info = request_info.current_or_none()
         self.request_id = None if info is None else info.request_id
+        # Of the request that asks, which it may outlive.
+        self.span = spans.begin("answer", values={"askcli.question.id": str(self.question_id)})
         self._stop_error: AskcliError | None = None
         self._stoppable: asyncio.Task[Any] | None = None
 

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from askcli.answerers.base import Exchange, exchange
+from askcli.answerers.base import Exchange, Finish, exchange
 from askcli.errors import (
     AskcliError,
     Interrupted,
@@ -15,6 +15,8 @@ from askcli.errors import (
     ProviderTimeout,
 )
 from askcli.metrics import names
+from askcli.traces import spans
+from askcli.traces.spans import Span
 
 log = logging.getLogger("askcli.upstream")
 
@@ -28,15 +30,18 @@ class Attempts:
     billable: bool = False
     count: int = 0
     last: Exchange = field(default_factory=Exchange)
+    span: Span = spans.NONE  # of the last one
 
-    def begin(self) -> None:
+    def begin(self, model: str) -> None:
         """Begin a try, which this task makes."""
         names.CALLS.add()
         if self.count:
             names.RETRIES.add()
         self.billable = True
         self.count += 1
-        self.last = Exchange()
+        values = {"gen_ai.request.model": model, "askcli.attempt": self.count}
+        self.span = spans.begin(f"chat {model}", "client", values)
+        self.last = Exchange(traceparent=self.span.traceparent)
         exchange.set(self.last)
 
     def failed(self, error: AskcliError, retry_in: float | None) -> None:
@@ -54,6 +59,22 @@ class Attempts:
             "upstream_request_id": self.last.request_id,
         }
         log.warning("the model failed, %s", then, extra={"fields": fields})
+        self.span.fail(reason)
+        self.end()
+
+    def end(self, finish: Finish | None = None) -> None:
+        """End the span of the last try, if that has not ended; `finish` is its whole answer's."""
+        if self.span:
+            self.span.note(
+                {
+                    "http.response.status_code": self.last.status,
+                    "askcli.upstream.request_id": self.last.request_id,
+                    "gen_ai.usage.input_tokens": finish and finish.input_tokens,
+                    "gen_ai.usage.output_tokens": finish and finish.output_tokens,
+                }
+            )
+            self.span.end()
+            self.span = spans.NONE
 
 
 def kind(error: AskcliError, tried: Exchange) -> str:

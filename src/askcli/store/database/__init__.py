@@ -22,7 +22,7 @@ from askcli.store.database import admission, engines, failures, urls
 from askcli.store.database.group_commit import GroupCommit
 from askcli.store.database.pool import LongUnits, Pool, Turn
 from askcli.store.database.timing import timed
-from askcli.store.database.unit import Connect, Disconnected, Locked, RunUnit, Unit, Work
+from askcli.store.database.unit import Connect, Disconnected, Locked, RunUnit, Unit, Work, bound
 from askcli.store.database.writing import Writing
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ class Database:
     ) -> T:
         """Return `work(connection, …)`, which only reads; each statement sees what is committed."""
         run = partial(self._in_pool, self.reading)
-        return await self._run(run, lambda c: work(c, *args, **kwargs), is_read=True)
+        return await self._run(run, bound(work, *args, **kwargs), is_read=True)
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -83,7 +83,7 @@ class Database:
         The work may run more than once: it has no effects but those in the database. Raises
         DatabaseUnavailable when the database cannot be reached or does not take it.
         """
-        return await self._run(self._write, lambda c: work(c, *args, **kwargs))
+        return await self._run(self._write, bound(work, *args, **kwargs))
 
     async def write_entry(
         self,
@@ -94,13 +94,13 @@ class Database:
     ) -> T:
         """Like `write`, or `write_long`, for work that stores an entry of the search index."""
         turn = self._long.turn if search.is_long(entry) else None
-        return await self._run(self._write, lambda c: work(c, *args, **kwargs), turn)
+        return await self._run(self._write, bound(work, *args, **kwargs), turn)
 
     async def write_long(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Like `write`, for work of tenths of a second: others wait for one such unit at most."""
-        return await self._run(self._write, lambda c: work(c, *args, **kwargs), self._long.turn)
+        return await self._run(self._write, bound(work, *args, **kwargs), self._long.turn)
 
     async def check_writing(self, work: Callable[[Connection], None]) -> None:
         """Do work that certainly writes, if a write has failed since, or this was done long ago.
@@ -149,7 +149,7 @@ class Database:
     ) -> T:
         """Like `read`, for work with settings of its own for a transaction."""
         run = partial(self._in_pool, partial(self.transaction, "BEGIN"))
-        return await self._run(run, lambda c: work(c, *args, **kwargs), is_read=True)
+        return await self._run(run, bound(work, *args, **kwargs), is_read=True)
 
     async def _write(self, unit: Unit[T]) -> T:
         try:

@@ -58,6 +58,7 @@ class Admission:
             self.is_pending = False
             return work(connection)
 
+        checked.__wrapped__ = work  # type: ignore[attr-defined]  # by which traces name it
         return checked
 
     async def admit(self, run: Callable[[], Awaitable[T]]) -> T:

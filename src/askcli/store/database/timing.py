@@ -1,4 +1,4 @@
-"""Metrics of units of work: how long they take, and those that fail for the database's sake."""
+"""Metrics and spans of units of work: how long they take, and how they end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from askcli.errors import DatabaseUnavailable
 from askcli.metrics import names
+from askcli.store.database.traced import unit_span
+from askcli.traces import spans
 
 if TYPE_CHECKING:
     from askcli.store.database import Database
@@ -20,20 +22,22 @@ Run = Callable[["Database", "RunUnit[T]", "Work[T]", "Turn | None", bool], Await
 
 
 def timed(run: Run[T]) -> Run[T]:
-    """Return the method that runs a unit, such that each is counted."""
+    """Return the method that runs a unit, such that each is counted, and recorded in a trace."""
 
     @wraps(run)
     async def run_timed(
         database: Database, start: RunUnit[T], work: Work[T], turn: Turn | None, is_read: bool
     ) -> T:
-        began = time.perf_counter()
+        began, kind = time.perf_counter(), "long" if turn else "read" if is_read else "write"
         try:
-            return await run(database, start, work, turn, is_read)
+            if not spans.current():
+                return await run(database, start, work, turn, is_read)
+            with unit_span(database.dialect, kind, work):
+                return await run(database, start, work, turn, is_read)
         except DatabaseUnavailable:
             names.DATABASE_ERRORS.add()
             raise
         finally:
-            kind = "long" if turn else "read" if is_read else "write"
             names.UNITS.observe(time.perf_counter() - began, kind)
 
     return run_timed

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
-from typing import Generic, TypeVar
+from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
 from askcli.store import deadline
 from askcli.store.database.failures import unavailable
+from askcli.traces import spans
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -53,6 +55,7 @@ class Unit(Generic[T]):
 
     def work(self, connection: Connection) -> T:
         """Do the work, in this unit's context. Raises DatabaseUnavailable when it was too long."""
+        spans.current().event("begun")  # in its thread: until then it has waited for one
         result = self._work(connection)
         if deadline.has_passed():
             raise unavailable("is too slow")
@@ -72,6 +75,18 @@ class Unit(Generic[T]):
 Connect = Callable[[], AbstractContextManager[Connection]]
 Work = Callable[[Connection], T]
 RunUnit = Callable[[Unit[T]], Awaitable[T]]
+
+
+def bound(
+    work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+) -> Work[T]:
+    """Return the work with its arguments, which takes the connection alone."""
+
+    def run(connection: Connection) -> T:
+        return work(connection, *args, **kwargs)
+
+    run.__wrapped__ = work  # type: ignore[attr-defined]  # by which traces name it
+    return run
 
 
 class Disconnected(Exception):

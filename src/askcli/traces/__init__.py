@@ -1,0 +1,1 @@
+"""Traces of a server, as OpenTelemetry's collectors take them."""
