@@ -100,7 +100,7 @@ def test_an_ask_is_one_trace_of_three_levels(traced: Traced) -> None:
     units = [span for span in below if span.kind == "client"]
     names = [span.attributes["code.function.name"].rpartition("askcli.")[2] for span in units]
     assert "store.queries.questions.by_key" in names
-    assert "services.questions.storage.QuestionStorage._store" in names
+    assert "services.questions.storage.QuestionStorage._add" in names
     assert all(span.events == ["begun"] for span in units)  # in threads
     tries = [one for one in traced.children(answer.id) if one.name.startswith("chat ")]
     ends = [one for one in traced.children(answer.id) if one not in tries]

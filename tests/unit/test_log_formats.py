@@ -57,8 +57,8 @@ def test_a_line_of_text_has_the_fields_before_its_traceback() -> None:
 
 @pytest.fixture
 def root() -> Iterator[logging.Logger]:
-    """The root logger and that of notices, as they were before, after the test."""
-    loggers = [logging.getLogger(), logging.getLogger("askcli.notices")]
+    """The root logger and others that are configured, as they were before, after the test."""
+    loggers = [logging.getLogger(name) for name in ("", "askcli.notices", "opentelemetry")]
     before = [(one.handlers[:], one.level, one.propagate) for one in loggers]
     yield loggers[0]
     for one, (handlers, level, propagate) in zip(loggers, before, strict=True):

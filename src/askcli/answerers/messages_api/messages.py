@@ -146,9 +146,6 @@ class MessagesClient:
             max_retries=0,
             timeout=sdk.Timeout(None, connect=self._connect_seconds),
             default_headers=headers,
-            # Its spans may have texts; and a trace that it named in its first request would be
-            # named in each copy of it.
-            open_telemetry=False,
             http_client=http,
         )
         return client

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from inspect import unwrap
 from typing import Any
 
-from askcli.errors import AskcliError, DatabaseUnavailable
-from askcli.store.database.admission import Unsettled
+from askcli.errors import DatabaseUnavailable
 from askcli.traces import spans
 from askcli.traces.spans import Span
 
@@ -45,10 +43,9 @@ def _name(work: Callable[..., Any]) -> tuple[str, str]:
 
 
 def _note(span: Span, error: BaseException) -> None:
-    """Note how it has ended; what a unit refuses by its own rules is no failure of it."""
-    own = AskcliError, Unsettled, asyncio.CancelledError
+    """Note the error; it has failed where the database has not taken it, as metrics count it."""
     kind = type(error).__name__
-    if isinstance(error, own) and not isinstance(error, DatabaseUnavailable):
-        span.note({"error.type": kind})
-    else:
+    if isinstance(error, DatabaseUnavailable):
         span.fail(kind)
+    else:
+        span.note({"error.type": kind})
