@@ -108,8 +108,8 @@ class FakeAnthropic:
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        headers = request.headers
-        noted = {"key": headers.get("authorization"), "traceparent": headers.get("traceparent")}
+        names = {"key": "authorization", "traceparent": "traceparent"}
+        noted = {name: request.headers.get(header) for name, header in names.items()}
         self.requests.append(body | noted)
         reply = self._reply(body["messages"][-1]["content"])
         if reply.raw is not None:

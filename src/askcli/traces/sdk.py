@@ -1,6 +1,6 @@
 """OpenTelemetry's SDK: it records spans, and sends them as OTLP over HTTP.
 
-Imported where traces are wanted, and nowhere else: with what it uses it has 15 MB. Its own
+Imported where traces are wanted, and nowhere else: it takes 8 MB and 0.2 s of a start. Its own
 variables (`OTEL_…`) say where it sends them, how many, and under which names.
 """
 

@@ -39,8 +39,9 @@ class Attempts:
             names.RETRIES.add()
         self.billable = True
         self.count += 1
-        values = {"gen_ai.request.model": model, "askcli.attempt": self.count}
-        self.span = spans.begin(f"chat {model}", "client", values)
+        self.span = spans.begin(f"chat {model}", "client")
+        if self.span:
+            self.span.note({"gen_ai.request.model": model, "askcli.attempt": self.count})
         self.last = Exchange(traceparent=self.span.traceparent)
         exchange.set(self.last)
 
@@ -69,8 +70,8 @@ class Attempts:
                 {
                     "http.response.status_code": self.last.status,
                     "askcli.upstream.request_id": self.last.request_id,
-                    "gen_ai.usage.input_tokens": finish and finish.input_tokens,
-                    "gen_ai.usage.output_tokens": finish and finish.output_tokens,
+                    "gen_ai.usage.input_tokens": finish.input_tokens if finish else None,
+                    "gen_ai.usage.output_tokens": finish.output_tokens if finish else None,
                 }
             )
             self.span.end()
