@@ -157,7 +157,8 @@ def test_readers_that_stop_fill_no_memory(
             return raw_http.are_open(sqlite_server, hers)
 
         eventually(lambda: sum(left()) <= MAX_UNSENT_BYTES // 4_000_000)
-        assert left() == sorted(left())  # those that have stalled for the longest are cut
+        open_ones = left()  # one more may be cut just then
+        assert open_ones == sorted(open_ones)  # those that have stalled for the longest are cut
         body = b""
         while not body.endswith(b'"next_cursor":null}'):
             piece = his.recv(2**20)
