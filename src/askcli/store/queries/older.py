@@ -1,12 +1,13 @@
-"""Queries on a user's questions before a time, which are found by a reader and then deleted."""
+"""Queries on a user's old questions, which are found by a reader and then deleted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, delete, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
 from askcli.store.queries import own_range, sizes, usage
 from askcli.store.tables import questions
@@ -20,20 +21,37 @@ def ids(connection: Connection, user_id: UUID, until: datetime, limit: int) -> l
 
     At most `limit`; fewer where they are long, whose deletion takes time.
     """
-    c = questions.c
-    key, own = own_range.of(connection.dialect.name, frozenset())
-    query = select(c.id, sizes.of_texts(connection.dialect.name)).where(*own, c.created_at < until)
-    oldest = query.where(HAS_ENDED).order_by(*key).limit(limit)
+    asked_before = questions.c.created_at < until
+    return first(connection, {"user_id": user_id}, asked_before, limit)
+
+
+def first(
+    connection: Connection,
+    values: Mapping[str, Any],
+    condition: ColumnElement[bool],
+    limit: int,
+    filters: Set[str] = frozenset(),
+) -> list[UUID]:
+    """Return the first of a user's ended questions that meet the condition, as `ids` does.
+
+    `values` are those of `own_range`, of its `filters` too.
+    """
+    dialect = connection.dialect.name
+    key, own = own_range.of(dialect, filters)
+    query = select(questions.c.id, sizes.of_texts(dialect)).where(*own, condition, HAS_ENDED)
+    oldest = query.order_by(*key).limit(limit)
     # Not all at once: where SQLite reads a row's time it reads through the texts before it.
-    with connection.execute(oldest, {"user_id": user_id}) as candidates:
+    with connection.execute(oldest, values) as candidates:
         return sizes.fitting(candidates, sizes.MAX_DELETED_BYTES)
 
 
-def remove(connection: Connection, user_id: UUID, those: Sequence[UUID]) -> int:
-    """Delete these questions of the user; return how many.
+def remove(
+    connection: Connection, user_id: UUID, those: Sequence[UUID], *conditions: ColumnElement[bool]
+) -> int:
+    """Delete those of these questions of the user that meet the conditions; return how many.
 
-    Not those that were started again meanwhile.
+    Not those that were started again meanwhile, nor those that another server has deleted.
     """
-    c = questions.c
-    statement = delete(questions).where(c.user_id == user_id, c.id.in_(those), HAS_ENDED)
+    own = questions.c.user_id == user_id, questions.c.id.in_(those)
+    statement = delete(questions).where(*own, *conditions, HAS_ENDED)
     return connection.execute(statement).rowcount

@@ -13,14 +13,13 @@ from sqlalchemy import (
     Integer,
     Select,
     bindparam,
-    delete,
     func,
     literal,
     select,
     tuple_,
 )
 
-from askcli.store.queries import older, own_range, sizes
+from askcli.store.queries import older
 from askcli.store.tables import questions, users
 
 FOR_EVER = -1  # what the users table has for it
@@ -81,21 +80,12 @@ def ended(connection: Connection, user_id: UUID, before: datetime, limit: int) -
 
     At most `limit`; fewer where they are long, whose deletion takes time.
     """
-    dialect = connection.dialect.name
     # One that was asked later has not ended before.
     last_id = UUID(int=(int(before.timestamp() * 1000) + 1 << _BITS_AFTER_TIME) - 1)
-    key, own = own_range.of(dialect, {"last_id"})
-    query = select(questions.c.id, sizes.of_texts(dialect)).where(*own, _ended_at < before)
-    oldest = query.where(older.HAS_ENDED).order_by(*key).limit(limit)
-    with connection.execute(oldest, {"user_id": user_id, "last_id": last_id}) as candidates:
-        return sizes.fitting(candidates, sizes.MAX_DELETED_BYTES)
+    values = {"user_id": user_id, "last_id": last_id}
+    return older.first(connection, values, _ended_at < before, limit, {"last_id"})
 
 
 def remove(connection: Connection, user_id: UUID, those: Sequence[UUID], before: datetime) -> int:
-    """Delete those of these questions that ended before; return how many.
-
-    Not those that were started again meanwhile, nor those that another server has deleted.
-    """
-    own = questions.c.user_id == user_id, questions.c.id.in_(those)
-    statement = delete(questions).where(*own, _ended_at < before, older.HAS_ENDED)
-    return connection.execute(statement).rowcount
+    """Delete those of these questions that ended before, as `older.remove`; return how many."""
+    return older.remove(connection, user_id, those, _ended_at < before)
