@@ -8,6 +8,7 @@ the target's schema is COPYING, with which no askcli serves it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -165,17 +166,19 @@ def _insert(writer: Connection, table: Table, batch: Sequence[Row[Any]]) -> None
 def _compare(writer: Connection, expected: dict[str, Checksum], progress: Progress) -> None:
     """Raise Failed unless all that is in the target is what was to arrive there."""
     for table in tables():
-        with writer.begin():
-            arrived = Checksum()
-            with in_order(writer, table) as rows:
-                for row in rows:
-                    arrived.add(row)
-                    progress(f"checking {table.name}", 1)
+        with writer.begin(), in_order(writer, table) as rows:
+            arrived = of_rows(_counted(rows, partial(progress, f"checking {table.name}", 1)))
         if not arrived.is_same(expected[table.name]):
             raise _differs(table.name)
     with writer.begin():
         if writer.scalar(_COUNT_WORDS) != expected["questions"].rows:
             raise _differs("question_words")
+
+
+def _counted(rows: Iterable[Row[Any]], count: Callable[[], None]) -> Iterator[Row[Any]]:
+    for row in rows:
+        count()
+        yield row
 
 
 def _differs(name: str) -> Failed:
