@@ -40,7 +40,7 @@ class _Drawn(io.RawIOBase):
         return memoryview(data).nbytes
 
 
-def _note(text: str) -> None:
+def note(text: str) -> None:
     """Write a line to stderr, or drop it where that takes none: the work goes on."""
     with suppress(Failed, SystemExit):  # SystemExit: of a pipe whose reader has gone
         console.note(text)
@@ -117,7 +117,7 @@ class ByteProgress:
             self._start, self._reported_at = (now, done), now
         elif now - self._reported_at > LINE_SECONDS or done == self._total:
             self._reported_at = now
-            _note(self._line(done, now))
+            note(self._line(done, now))
 
     def _line(self, done: int, now: float) -> str:
         began, first = self._start or (now, done)
@@ -160,7 +160,7 @@ class RowProgress:
                 console.visible(text), markup=False, emoji=False, highlight=False
             )
         elif not self._is_quiet:
-            _note(text)
+            note(text)
 
     def update(self, cost: float | None, *, has_failed: bool = False) -> None:
         """Count a row and its cost in dollars."""
@@ -174,7 +174,7 @@ class RowProgress:
             now - self._reported_at > LINE_SECONDS or self._done == self._total
         ):
             self._reported_at = now
-            _note(f"{self._done:,} of {self._total:,} rows, {self._summary(now)}")
+            note(f"{self._done:,} of {self._total:,} rows, {self._summary(now)}")
 
     def _summary(self, now: float) -> str:
         rate = self._done / max(0.001, now - self._began)

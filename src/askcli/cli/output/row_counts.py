@@ -6,8 +6,7 @@ import sys
 import time
 from contextlib import ExitStack
 
-from askcli.cli.output import console
-from askcli.cli.output.progress import LINE_SECONDS, Bar
+from askcli.cli.output.progress import LINE_SECONDS, Bar, note
 
 DRAW_SECONDS = 0.1
 
@@ -49,7 +48,7 @@ class RowCounts:
         if self._bar:
             self._bar.update(completed=self._done, description=work)
         elif is_due:
-            console.note(f"{self._done:,} of {self._total:,} rows, {work}")
+            note(f"{self._done:,} of {self._total:,} rows, {work}")
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
