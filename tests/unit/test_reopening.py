@@ -7,8 +7,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
+from askcli.files.pid_file import FileIdentities
 from askcli.server.process.database_files import DatabaseFiles
 from askcli.store import deadline
 from askcli.store.database import Database, reopening, sqlite_files
@@ -95,6 +96,43 @@ def test_a_log_that_sqlite_deletes_with_the_last_old_connection_is_not_lost(
             assert files.is_log_intact()
         sqlite_files.log_files(database.file)[0].unlink()
         assert not files.is_log_intact()
+
+
+def test_the_log_of_a_database_that_this_process_has_not_open_is_anothers(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It deletes the log with its last connection."""
+    monkeypatch.setattr(reopening, "LEAST_SECONDS", 0.0)
+    url = new_database("sqlite")
+    with closing(Database(url)) as database, closing(Database(url)) as another:
+        files = DatabaseFiles(database)
+        for leave in (Connection.invalidate, Connection.detach):
+            with another.transaction():
+                assert files.is_log_intact()
+            another.writing.connections.reopen()
+            assert not any(path.exists() for path in sqlite_files.log_files(database.file))
+            assert files.is_log_intact()
+            with database.reading() as connection:
+                assert files.is_log_intact()
+                leave(connection)
+            assert files.is_log_intact()
+
+
+def test_a_log_that_sqlite_deletes_while_it_is_looked_at_is_not_lost(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(Database(new_database("sqlite"))) as database:
+        with database.reading():
+            files = DatabaseFiles(database)
+            assert files.is_log_intact()
+        are_intact = FileIdentities.are_intact
+
+        def closed_first(identities: FileIdentities) -> bool:
+            database.writing.connections.reopen()
+            return are_intact(identities)
+
+        monkeypatch.setattr(FileIdentities, "are_intact", closed_first)
+        assert files.is_log_intact()
 
 
 @pytest.mark.parametrize("moment", ["connect", "checkin"])

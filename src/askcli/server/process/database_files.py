@@ -33,7 +33,7 @@ class DatabaseFiles:
         if times != self._times:
             self._times = times
             self._log = FileIdentities([], later=sqlite_files.log_files(self._file))
-        return self._log.are_intact()
+        return self._log.are_intact() or self._connections.times() != times
 
     def seconds_to_next_check(self) -> float:
         """Return after how long to look again: soon, until the files of the log are known."""

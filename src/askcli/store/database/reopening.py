@@ -41,6 +41,7 @@ class Reopening:
         event.listen(engine, "connect", self._on_connect)
         event.listen(engine, "checkin", self._on_checkin)
         event.listen(engine, "close", self._on_close)
+        event.listen(engine, "detach", self._on_close)  # by a migration, which closes it soon
 
     def reopen(self) -> None:
         """Close the connections, once a second at most; those in use once they are given back.
@@ -59,12 +60,13 @@ class Reopening:
             self._close_old()
 
     def times(self) -> int | None:
-        """Return how often all connections were opened anew, None while old ones are open.
+        """Return how often all connections were opened anew, None while old ones are open or none.
 
         SQLite deletes the files of its log with the last one, and makes new ones with the next.
+        Files that are there while none is open are another process's, which may delete them.
         """
         with self._condition:
-            return None if self._old else self._times
+            return self._times if self._open and not self._old else None
 
     def _outdate(self) -> None:
         self._old |= self._open
@@ -104,3 +106,4 @@ class Reopening:
         with self._condition:
             self._open.discard(record)
             self._old.discard(record)
+            self._times += not self._open and not self._old
