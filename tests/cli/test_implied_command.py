@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.cli import Cli
+from tests.support.cli import Cli, NewCli
 
 
 def test_words_with_blanks_are_a_question_and_so_is_a_pipe(sqlite_cli: Cli) -> None:
@@ -43,6 +43,23 @@ def test_no_command_at_all_shows_the_help_and_says_so(sqlite_cli: Cli, words: li
     assert f"{name} needs a command." in terminal.read()
     terminal.wait()
     assert terminal.exitstatus == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("history --profile work delete --older-than 1s --yes", "askcli history delete --profile"),
+        ("history -n 5 search commit", "askcli history search --limit"),
+        ("models --server http://127.0.0.1:1 list", "askcli models list --server"),
+        ("config --json get model", "askcli config get --json"),
+    ],
+)
+def test_an_option_before_the_command_of_a_group_is_refused_and_not_ignored(
+    new_cli: NewCli, words: str, said: str
+) -> None:
+    done = new_cli().in_process(*words.split())
+    assert (done.code, done.out) == (2, "")
+    assert f"comes after the command: {said}" in done.err
 
 
 def test_an_option_that_is_no_number_is_explained(sqlite_cli: Cli) -> None:

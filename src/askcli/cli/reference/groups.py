@@ -96,6 +96,7 @@ class CommandGroup(TyperGroup):
         """Return the command that the arguments name, and the rest. Raises Misused."""
         name = args[0]
         if self.get_command(ctx, name) or name.startswith("-") or ctx.resilient_parsing:
+            self._check_options(ctx, name)
             return super().resolve_command(ctx, args)
         import shlex
         from difflib import get_close_matches  # only for an error
@@ -107,6 +108,21 @@ class CommandGroup(TyperGroup):
         if ctx.parent is None:
             hint += f" To ask about it: askcli ask {shlex.join(args)}"
         raise Misused(f"there is no command {name!r}; {hint}")
+
+    def _check_options(self, ctx: Any, name: str) -> None:
+        """Raise Misused for an option of the group's own command before the name of another.
+
+        It would be ignored: `history --profile work delete` would delete with another login.
+        """
+        if not self.invoke_without_command:
+            return
+        for parameter in self.params:
+            source = ctx.get_parameter_source(parameter.name)
+            if source and source.name == "COMMANDLINE":
+                option = max(parameter.opts, key=len)
+                raise Misused(
+                    f"{option} comes after the command: {ctx.command_path} {name} {option}"
+                )
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands with the first line of their help, in sections."""
