@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx2
+import hypothesis
 import pytest
 
 from tests.support import plain_http
@@ -43,11 +44,15 @@ for number in (signal.SIGHUP, signal.SIGQUIT):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)
 
-if SOAK:
-    import hypothesis
-
-    hypothesis.settings.register_profile("soak", max_examples=2000, deadline=None, print_blob=True)
-    hypothesis.settings.load_profile("soak")
+# No time is measured, and the suite tries the same examples each time.
+hypothesis.settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.register_profile("soak", max_examples=2000, deadline=None, print_blob=True)
+hypothesis.settings.load_profile("soak" if SOAK else "suite")
 
 
 @pytest.hookimpl(wrapper=True)
