@@ -18,7 +18,7 @@ from askcli.store import tables
 from tests.support.cli import Cli, NewCli
 from tests.support.databases import database_of
 from tests.support.fake_anthropic import FakeAnthropic
-from tests.support.people import logged_in
+from tests.support.people import asked, logged_in
 from tests.support.processes import ServerProcess
 from tests.support.screen import fed, screen_lines
 
@@ -97,14 +97,6 @@ def test_version_and_help(sqlite_cli: Cli) -> None:
         assert "Usage" in "".join(sqlite_cli.in_process(*words).out.split("\n")), words
 
 
-def asked(cli: Cli, *questions: str) -> list[str]:
-    """Ask these at once; their ids, in their order."""
-    stdin = "".join(json.dumps(question) + "\n" for question in questions)
-    done = cli.in_process("batch", "-q", "-j", "1", "-", stdin=stdin)
-    assert done.code == 0, done
-    return [json.loads(line)["id"] for line in done.out.splitlines()]
-
-
 def test_the_beginning_of_an_id_names_a_question(cli: Cli) -> None:
     first, second = asked(cli, "one", "two")
     listed = screen_lines(fed(cli.terminal("history").read(), 80))
@@ -163,10 +155,11 @@ def test_search_is_ranked_paged_marked_and_filtered(cli: Cli, fake: FakeAnthropi
 
 def test_times_as_people_say_them(sqlite_cli: Cli) -> None:
     asked(sqlite_cli, "now")
-    for since in ("2d", "36h", "90s", "1w", "30min", "2020-01-31", "2020-01-31T10:00:00Z"):
+    ago = ("2d", "36h", "90s", "1w", "30min", "2 h ago", "yesterday", "last week")
+    for since in (*ago, "2020-01-31", "2020-01-31T10:00:00Z"):
         assert sqlite_cli.in_process("history", "--since", since).out.count("\n") == 1, since
         assert sqlite_cli.in_process("history", "--until", since).out == "", since
-    for wrong in ("yesterday", "2x", "-1d", "2020-13-01", "99999999999d", "9999999d", ""):
+    for wrong in ("tomorrow", "2x", "-1d", "2020-13-01", "99999999999d", "9999999d", ""):
         done = sqlite_cli.in_process("history", f"--since={wrong}")
         assert done.code == 2, wrong
         assert done.err.count("\n") == 1

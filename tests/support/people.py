@@ -131,3 +131,11 @@ def change_account(cli: Cli, server: Address, **values: Any) -> None:
     content = json.loads(token_file(cli).read_text())
     content["accounts"][server.url][content["current"][server.url]].update(values)
     token_file(cli).write_text(json.dumps(content))
+
+
+def asked(cli: Cli, *questions: str) -> list[str]:
+    """Ask these at once; their ids, in their order."""
+    stdin = "".join(json.dumps(question) + "\n" for question in questions)
+    done = cli.in_process("batch", "-q", "-j", "1", "-", stdin=stdin)
+    assert done.code == 0, done
+    return [json.loads(line)["id"] for line in done.out.splitlines()]

@@ -52,7 +52,9 @@ MEMBERS = {
         "Show the server, the account and the local server; nothing is started for it.",
     ),
     "help": _in(
-        "Client", "help:help_", "Explain a command, or a topic: exit-codes, settings, json."
+        "Client",
+        "help:help_",
+        "Explain a command, or a topic: exit-codes, ids, times, settings, json.",
     ),
     "completion": _in(
         "Client",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import NoneType, TracebackType
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from askcli.client.http.transport import Transport
 from askcli.client.login import Login
 from askcli.client.server_entry import Account
 from askcli.contract.health import Readiness
+from askcli.contract.limits import MAX_PAGE
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_KEY, HEADER_LAST_EVENT_ID
 from askcli.contract.shapes import (
     ApiToken,
@@ -30,6 +31,7 @@ from askcli.contract.shapes import (
     UsageList,
     User,
 )
+from askcli.errors import BadResponse
 
 T = TypeVar("T")
 
@@ -110,6 +112,24 @@ class Api:
     def questions(self, **filters: str | int | None) -> QuestionPage:
         """GET /api/users/me/questions."""
         return self._call("GET", "/api/users/me/questions", QuestionPage, params=filters)
+
+    def pages(self, most: int | None = None, **filters: str | int | None) -> Iterator[QuestionPage]:
+        """Yield the pages of these questions, at most `most` questions in all, in order.
+
+        Raises BadResponse for pages that would never end.
+        """
+        cursor, cursors = None, set[str | None]()
+        while most is None or most > 0:
+            size = MAX_PAGE if most is None else min(most, MAX_PAGE)
+            page = self.questions(limit=size, cursor=cursor, **filters)
+            yield page
+            cursor = page["next_cursor"]
+            most = most and most - len(page["items"])
+            if cursor is None or most == 0:
+                return
+            if cursor in cursors:  # a page of a search may have no questions
+                raise BadResponse()
+            cursors.add(cursor)
 
     def question(self, question_id: str) -> Question:
         """GET /api/questions/{question_id}."""

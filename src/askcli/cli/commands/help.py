@@ -17,7 +17,7 @@ def help_(
         list[str] | None, typer.Argument(metavar="[TOPIC|COMMAND]...", help="Command or topic.")
     ] = None,
 ) -> None:
-    """Explain a command, or a topic: exit-codes, settings, json."""
+    """Explain a command, or a topic: exit-codes, ids, times, settings, json."""
     root = context.find_root()
     if words and words[0] in topics.TOPICS:
         console.out(topics.TOPICS[words[0]]() + "\n")

@@ -41,10 +41,10 @@ class Sum:
 
 def usage(
     since: Annotated[
-        str, typer.Option("--since", metavar="TIME", help="Not before 2w, 2026-01-31 (local) …")
+        str, typer.Option("--since", metavar="TIME", help="Not before 2w, monday, 2026-01-31 …")
     ] = "30d",
     until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Before 2d, 2026-01-31 (local) …")
+        str | None, typer.Option("--until", metavar="TIME", help="Before 2d, monday, 2026-01-31 …")
     ] = None,
     as_json: options.Json = False,
     server: options.Server = None,

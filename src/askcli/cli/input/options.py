@@ -78,21 +78,26 @@ Continue = Annotated[
 ]
 ConversationId = Annotated[
     str | None,
-    typer.Option("--conversation", metavar="ID", help="Continue this conversation; overrides -c."),
+    typer.Option(
+        "--conversation",
+        metavar="ID",
+        help="Continue this conversation, @ the last question's; overrides -c.",
+    ),
 ]
 MaxTokens = Annotated[
     int | None,
     number("--max-tokens", help_="Limit of the answer's length, in tokens."),
 ]
 Rejoin = Annotated[
-    str | None, typer.Option("--rejoin", metavar="ID", help="Follow an answer again.")
+    str | None,
+    typer.Option("--rejoin", metavar="[ID]", help="Follow an answer again, alone the last one."),
 ]
 Retry = Annotated[
     str | None,
     typer.Option(
         "--retry",
-        metavar="ID",
-        help="Ask a question again, as it was unless options say otherwise.",
+        metavar="[ID]",
+        help="Ask a question again, alone the last one, as it was unless options say otherwise.",
     ),
 ]
 NoStdin = Annotated[bool, typer.Option("--no-stdin", help="Do not read stdin.")]

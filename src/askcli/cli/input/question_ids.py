@@ -1,15 +1,19 @@
-"""Ids as users type them: complete, or an unambiguous prefix."""
+"""Ids as users type them: complete, an unambiguous prefix, or @ for the last question's."""
 
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import chain, pairwise
 
 from askcli.cli.input import options
 from askcli.client.api import Api
 from askcli.contract.shapes import Question
 from askcli.errors import Misused, NotFound
 
+# The last question; @2 is the one before.
+LAST = "@"
+_NUMBERED = re.compile(r"@([1-9][0-9]{0,3})?", re.ASCII)
 # Shorter prefixes match half of a history.
 SHORTEST = 4
 # A UUIDv7 begins with its millisecond: with fewer digits, ids that are not listed may match too.
@@ -17,23 +21,72 @@ TIMESTAMP_DIGITS = 13
 
 
 def parse_whole(text: str) -> str | None:
-    """Return a complete id, None for a prefix. Raises Misused for anything else."""
+    """Return a complete id, None for a prefix or a number. Raises Misused for anything else."""
+    if _NUMBERED.fullmatch(text):
+        return None
     try:
         return options.parse_id(text)
-    except Misused:
+    except Misused as error:
         if re.fullmatch(r"[0-9a-fA-F-]+", text) and SHORTEST <= len(text) < 36:
             return None
-        raise
+        raise Misused(
+            f"{error.detail.removesuffix('.')}, and @, @2 … @9999 are the last."
+        ) from None
 
 
 def resolve_question(api: Api, text: str) -> str:
     """Return the question's id. Raises NotFound, or Misused for an ambiguous prefix."""
-    return parse_whole(text) or _by_prefix(api, text)["id"]
+    return parse_whole(text) or _listed(api, text)["id"]
 
 
 def resolve_conversation(api: Api, text: str) -> str:
-    """Return a conversation's id; a prefix is that of a question in it."""
-    return parse_whole(text) or _by_prefix(api, text)["conversation_id"]
+    """Return a conversation's id; a prefix or number is that of a question in it."""
+    return parse_whole(text) or _listed(api, text)["conversation_id"]
+
+
+def find(api: Api, text: str) -> Question:
+    """Return the question. Raises NotFound, or Misused for an ambiguous prefix."""
+    return _whole(api, parse_whole(text) or _listed(api, text))
+
+
+def find_all(api: Api, texts: Sequence[str]) -> list[Question]:
+    """Return the questions; their numbers are those of one moment. Raises as `find`."""
+    numbers = {text: number for text in texts if (number := _number(text))}
+    numbered = _numbered(api, set(numbers.values()))
+    return [
+        _whole(api, numbered[numbers[text]]) if text in numbers else find(api, text)
+        for text in texts
+    ]
+
+
+def _whole(api: Api, question: str | Question) -> Question:
+    """Return the question of an id; what is listed of a running answer may be late."""
+    if isinstance(question, str):
+        return api.question(question)
+    return api.question(question["id"]) if question["status"] == "answering" else question
+
+
+def _listed(api: Api, text: str) -> Question:
+    number = _number(text)
+    return _numbered(api, {number})[number] if number else _by_prefix(api, text)
+
+
+def _number(text: str) -> int | None:
+    match = _NUMBERED.fullmatch(text)
+    return int(match[1] or 1) if match else None
+
+
+def _numbered(api: Api, numbers: set[int]) -> dict[int, Question]:
+    """Return the user's questions of these numbers, 1 for the newest. Raises NotFound."""
+    last = max(numbers, default=0)
+    numbered, count = dict[int, Question](), 0
+    for question in chain.from_iterable(page["items"] for page in api.pages(last)):
+        count += 1
+        if count in numbers:
+            numbered[count] = question
+    if count < last:
+        raise NotFound(detail=f"there is no question @{last}: you have {count or 'none'}.")
+    return numbered
 
 
 def _by_prefix(api: Api, prefix: str) -> Question:

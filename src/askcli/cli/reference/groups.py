@@ -13,13 +13,16 @@ from typing import Any, ClassVar, NamedTuple
 
 import typer
 from typer import main as typer_main
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from askcli.cli.output import console
 from askcli.errors import Misused
 
 # Columns of the help at most: longer lines are hard to read.
 WIDEST = 100
+
+# The value of an option that is given without one: an id, the last question's.
+OMITTED = "@"
 
 # The sections of `askcli --help`, each with an example.
 EXAMPLES = {
@@ -29,6 +32,33 @@ EXAMPLES = {
     "Client": "askcli config set model claude-haiku-5-5",
     "Host": "askcli serve --host 0.0.0.0",
 }
+
+
+class Command(TyperCommand):
+    """A command whose options may take a value that can be left out: in help it is in brackets."""
+
+    def make_parser(self, ctx: Any) -> Any:
+        """Return a parser that reads `OMITTED` where an option, or nothing, comes after such one.
+
+        Here it is known which words are values: `--system --retry` has one option, not two.
+        """
+        parser: Any = super().make_parser(ctx)
+        options = {
+            name
+            for option in self.params
+            if str(option.metavar).startswith("[") and option.param_type_name == "option"
+            for name in option.opts
+        }
+        match = parser._match_long_opt
+
+        def matched(name: str, value: str | None, state: Any) -> None:
+            has_no_word = not state.rargs or state.rargs[0].startswith("-")
+            if value is None and name in options and has_no_word:
+                value = OMITTED
+            match(name, value, state)
+
+        parser._match_long_opt = matched
+        return parser
 
 
 class Member(NamedTuple):
@@ -47,7 +77,7 @@ class Member(NamedTuple):
         target = getattr(import_module(module), attribute)
         if not isinstance(target, typer.Typer):
             group = _typer()
-            group.command(name)(target)
+            group.command(name, cls=Command)(target)
             target = group
         command = typer_main.get_command(target)
         command.name = name

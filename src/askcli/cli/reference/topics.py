@@ -1,4 +1,4 @@
-"""Help topics: exit codes, settings, JSON."""
+"""Help topics: exit codes, ids, times, settings, JSON."""
 
 from __future__ import annotations
 
@@ -61,6 +61,48 @@ def exit_codes() -> str:
     return "\n".join(lines)
 
 
+_IDS = """\
+An id names a question; where a conversation is meant, that of the question.
+
+01a2abcd-…       the whole id, as JSON, pipes and `history show` have it
+01a2abcd         its first digits, four or more, if no other of your questions begins so
+@                the last question
+@2, @3 … @9999   the one before, and so on: as `history list` numbers them on a terminal
+
+The last question is the newest that the server has of your account, whichever terminal, batch or
+program asked it, and while it is being answered, too. When another is asked, all numbers move on
+by one, and an id stays: scripts take ids. `history show`, `ask --retry` and `ask --rejoin`
+without an id mean the last question. A word after `--retry` is taken for its id."""
+
+_TIMES = """\
+Times that options take, such as --since, --until and --older-than (quote those with blanks):
+
+90s, 30min, 36h            seconds, minutes or hours before now
+2d, 1w, "3 months", 1y     days, weeks, months or years before now, at this time of the day
+"2 h ago", "an hour ago"   the same, in words
+now, today, yesterday      a day is its beginning, at 0:00
+monday … sunday            the latest such day, which may be today
+"last monday"              the latest before today
+"this week", "last week"   its Monday; so month and year, their first day
+"yesterday 14:30"          that time of the day; "monday 9:00"
+2026-01-31, 2026-01-31T12:00, 2026-01-31T12:00:00Z
+
+They are local unless they say otherwise (Z, +02:00). Days and longer are counted on the local
+calendar, across changes of the clocks; of a local time that comes twice, the first is meant.
+On a terminal, lists say how long ago something was, `history show` shows the local time in full;
+JSON, CSV and pipes have RFC 3339 in UTC."""
+
+
+def ids() -> str:
+    """Return how an option or argument names a question."""
+    return _IDS
+
+
+def times() -> str:
+    """Return the times that options take."""
+    return _TIMES
+
+
 def settings() -> str:
     """Return a list of settings: name, environment variable and default."""
     lines = [
@@ -118,6 +160,8 @@ def _wrapped(text: str, indent: int) -> list[str]:
 
 TOPICS: dict[str, Callable[[], str]] = {
     "exit-codes": exit_codes,
+    "ids": ids,
+    "times": times,
     "settings": settings,
     "json": json,
 }

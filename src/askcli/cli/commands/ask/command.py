@@ -85,9 +85,9 @@ def _answer(
     connection: Connection, rejoin: str | None, retry: str | None, new: NewQuestion, show: Printer
 ) -> None:
     """Print the answer of an earlier question, or of the new one."""
-    if rejoin:
+    if rejoin is not None:
         _rejoin(connection, rejoin, show)
-    elif retry:
+    elif retry is not None:
         _retry(connection, retry, new, show)
     else:
         _ask(connection, new, show)
@@ -95,14 +95,15 @@ def _answer(
 
 def _check_alone(rejoin: str | None, retry: str | None, new: NewQuestion) -> None:
     """Raise Misused for --rejoin or --retry with a question or with an invalid id."""
-    if (rejoin and retry) or ((rejoin or retry) and new.has_text):
+    given = [text for text in (rejoin, retry) if text is not None]
+    if len(given) > 1 or (given and new.has_text):
         raise Misused("--rejoin and --retry take no question and exclude each other.")
-    if rejoin and (changed := _given(new.settings)):
+    if rejoin is not None and (changed := _given(new.settings)):
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in changed)
         raise Misused(
             f"--rejoin takes no {flags}: use --retry ID to ask again with other settings."
         )
-    for text in filter(None, (rejoin, retry)):
+    for text in given:
         question_ids.parse_whole(text)
 
 
@@ -118,7 +119,7 @@ def _ask(connection: Connection, new: NewQuestion, show: Printer) -> None:
 def _retry(connection: Connection, id_: str, new: NewQuestion, show: Printer) -> None:
     """Ask an earlier question again, with the same settings unless options override them."""
     with opened(connection) as api:
-        earlier: Mapping[str, Any] = api.question(question_ids.resolve_question(api, id_))
+        earlier: Mapping[str, Any] = question_ids.find(api, id_)
         body = {name: earlier.get(name) for name in KEPT}
         # "" and not None: its conversation may have been given a system prompt since.
         body["system"] = body["system"] or ""

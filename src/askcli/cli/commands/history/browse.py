@@ -143,15 +143,18 @@ def _list(
 
 @app.command("show")
 def show(
-    question_id: Annotated[str, typer.Argument(metavar="ID", help="Or its first digits.")],
+    question_id: Annotated[
+        str,
+        typer.Argument(metavar="[ID]", help="Or its first digits; @2 is the last but one."),
+    ] = question_ids.LAST,
     as_json: options.Json = False,
     server: options.Server = None,
     profile: options.Profile = None,
 ) -> None:
-    """Show a question and its answer."""
+    """Show a question and its answer; without an id, the last one."""
     question_ids.parse_whole(question_id)
     with options.connected(server, profile) as api:
-        question = api.question(question_ids.resolve_question(api, question_id))
+        question = question_ids.find(api, question_id)
     if as_json:
         console.out_json(question)
     elif console.is_terminal():

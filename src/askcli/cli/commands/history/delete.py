@@ -22,13 +22,14 @@ TITLE_CELLS = 60
 
 def delete(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Or their first digits.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[ID]...", help="Or their first digits; @ is the last, @2 the one before."
+        ),
     ] = None,
     older_than: Annotated[
         str | None,
-        typer.Option(
-            "--older-than", metavar="TIME", help="All from before 30d, 2026-01-31 (local) …"
-        ),
+        typer.Option("--older-than", metavar="TIME", help="All from before 30d, 2026-01-31 …"),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: options.Json = False,
@@ -44,8 +45,7 @@ def delete(
     prompts.check_confirmable("--yes", is_given=yes)
     with options.connected(server, profile) as api:
         # All ids are resolved before the first deletion: a wrong id changes nothing.
-        found = [api.question(question_ids.resolve_question(api, text)) for text in ids or []]
-        questions = {question["id"]: question for question in found}
+        questions = {question["id"]: question for question in question_ids.find_all(api, ids or [])}
         if not yes:
             prompts.confirm(f"Delete {_described(questions.values(), until)}?", "--yes")
         if until:

@@ -11,20 +11,21 @@ import typer
 from askcli.cli.input import question_ids, times
 from askcli.cli.input.numbers import number
 from askcli.client.api import Api
-from askcli.contract.limits import MAX_PAGE
 from askcli.contract.shapes import Question
-from askcli.errors import BadResponse
 
 Limit = Annotated[int, number("--limit", "-n", help_="Number of questions.")]
 Conversation = Annotated[
-    str | None, typer.Option("--conversation", metavar="ID", help="Only this conversation.")
+    str | None,
+    typer.Option(
+        "--conversation", metavar="ID", help="Only this conversation; @ is the last question's."
+    ),
 ]
 Since = Annotated[
     str | None,
-    typer.Option("--since", metavar="TIME", help="Not before 2d, 36h, 2026-01-31 (local) …"),
+    typer.Option("--since", metavar="TIME", help="Not before 36h, yesterday, 2026-01-31 …"),
 ]
 Until = Annotated[
-    str | None, typer.Option("--until", metavar="TIME", help="Before 2d, 36h, 2026-01-31 (local) …")
+    str | None, typer.Option("--until", metavar="TIME", help="Before 36h, yesterday, 2026-01-31 …")
 ]
 
 
@@ -47,19 +48,9 @@ class Selection:
 
     def questions(self, api: Api, limit: int | None = None) -> Iterator[Question]:
         """Yield the questions in the server's order, at most `limit`, one page in memory."""
-        remaining = limit
-        cursors = {self.cursor}
-        while remaining is None or remaining > 0:
-            size = MAX_PAGE if remaining is None else min(remaining, MAX_PAGE)
-            page = api.questions(limit=size, cursor=self.cursor, **self._filters(api))
+        for page in api.pages(limit, **self._filters(api)):
             self.cursor = page["next_cursor"]
             yield from page["items"]
-            remaining = remaining and remaining - len(page["items"])
-            if self.cursor is None or remaining == 0:
-                return
-            if self.cursor in cursors:  # a page of a search may have no questions
-                raise BadResponse()  # the pages would never end
-            cursors.add(self.cursor)
 
     def _filters(self, api: Api) -> dict[str, Any]:
         if self.conversation:

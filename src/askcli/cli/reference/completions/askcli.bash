@@ -48,7 +48,7 @@ _askcli() {
         "askcli whoami") _askcli_words --sessions --json --server --profile --help ;;
         "askcli usage") _askcli_words --since --until --json --server --profile --help ;;
         "askcli status") _askcli_words --json --server --profile --help ;;
-        "askcli help") _askcli_words exit-codes settings json ask batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config store users invite --help ;;
+        "askcli help") _askcli_words exit-codes ids times settings json ask batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config store users invite --help ;;
         "askcli completion") _askcli_words bash zsh fish --help ;;
         "askcli openapi") _askcli_words --server --profile --help ;;
         "askcli serve") _askcli_words --host --port --workers --stop --help ;;

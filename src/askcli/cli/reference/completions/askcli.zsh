@@ -36,7 +36,7 @@ _askcli() {
         "askcli whoami") compadd -- --sessions --json --server --profile --help ;;
         "askcli usage") compadd -- --since --until --json --server --profile --help ;;
         "askcli status") compadd -- --json --server --profile --help ;;
-        "askcli help") compadd -- exit-codes settings json ask batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config store users invite --help ;;
+        "askcli help") compadd -- exit-codes ids times settings json ask batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config store users invite --help ;;
         "askcli completion") compadd -- bash zsh fish --help ;;
         "askcli openapi") compadd -- --server --profile --help ;;
         "askcli serve") compadd -- --host --port --workers --stop --help ;;
