@@ -54,7 +54,7 @@ def test_logout_and_login_again(cli: Cli, server: ServerProcess) -> None:
 
 
 def test_a_login_removes_what_a_killed_one_left(cli: Cli) -> None:
-    left = token_file(cli).with_name(".credentials.json.abcdefgh")
+    left = token_file(cli).with_name(".credentials.json.abcdefgh.askcli")
     left.write_text("tokens")
     os.utime(left, (0, 0))
     assert cli("logout").code == 0

@@ -20,10 +20,10 @@ from askcli.files import (
     belongs_to_another_sharer,
     create_private,
     is_trusted_directory,
+    leftovers,
     locked,
     private_directory,
     read,
-    remove_leftovers,
     write_private,
 )
 from askcli.files.pid_file import LEAVING, FileIdentities, PidFile
@@ -37,17 +37,22 @@ def mode(path: Path) -> int:
 
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
     path, day = tmp_path / "file", time.time() - 86_400
-    left, new, other = (tmp_path / name for name in (".file.abc", ".file.new", ".files.abc"))
-    for one in (left, new, other):
+    names = (".file.abcd_012.askcli", ".file.new01234.askcli", ".files.abcd_012.askcli")
+    left, new, other = (tmp_path / name for name in names)
+    swap, settings = tmp_path / ".file.swp", tmp_path / ".file.settings"  # others' own
+    for one in (left, new, other, swap, settings):
         one.touch()
+    os.mkfifo(tmp_path / ".file.abcd_345.askcli")
     with Replacement(path) as replacement:
         for one in tmp_path.iterdir():
             if one != new:
                 os.utime(one, (day, day))
-        remove_leftovers(path)  # of a process that may have been stopped for a day
-        assert (left.exists(), new.exists(), other.exists()) == (False, True, True)
+        leftovers.remove(path)  # of a process that may have been stopped for a day
+        assert not left.exists()
+        assert all(one.exists() for one in (new, other, swap, settings))
         replacement.commit(b"content")
     assert path.read_bytes() == b"content"
+    leftovers.remove(tmp_path / "missing" / "file")
 
 
 def test_a_private_directory_is_made_or_tightened(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 from askcli.client.credentials_format import PARTS, decoded, encoded
 from askcli.client.server_entry import Account, ServerEntry
 from askcli.errors import Failed
-from askcli.files import Replacement, locked, private_directory, remove_leftovers
+from askcli.files import Replacement, leftovers, locked, private_directory
 
 log = logging.getLogger("askcli.notices")
 
@@ -67,7 +67,7 @@ class Credentials:
             private_directory(self.path.parent)
             with locked(self._server_lock(server), self._timeout):
                 target = self._target()
-                remove_leftovers(target)
+                leftovers.remove(target)
                 content = self._read()
                 entry = ServerEntry(content, server, self.profile)
                 reserve = len(encoded(content)) + 16_384

@@ -16,7 +16,7 @@ from askcli.errors import Failed, TimedOut
 
 # flock has no time-out of its own.
 POLL_SECONDS = 0.02
-LEFTOVER_SECONDS = 3600
+NEW = ".askcli"  # the end of the name of a file that is to replace another
 
 
 def private_directory(path: Path) -> Path:
@@ -94,12 +94,12 @@ class Replacement:
         self._synced = synced
 
     def __enter__(self) -> Replacement:
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
+        handle, name = tempfile.mkstemp(NEW, f".{self._path.name}.", self._path.parent)
         self._temporary = Path(name)
         self.file = os.fdopen(handle, "wb")
         try:
             with contextlib.suppress(OSError):  # not every file system has locks
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # see `remove_leftovers`
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # see `leftovers`
             if self._reserve:
                 self._write(b" " * self._reserve)
         except BaseException:
@@ -138,19 +138,6 @@ class Replacement:
         with contextlib.suppress(OSError):  # a failed write fails again when the file is closed
             self.file.close()
         self._temporary.unlink(missing_ok=True)
-
-
-def remove_leftovers(path: Path) -> None:
-    """Remove what processes that were killed while they replaced the file have left.
-
-    After an hour; and never what is still locked: its process may have been stopped for so long.
-    """
-    for left in path.parent.glob(f".{path.name}.*"):
-        with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > LEFTOVER_SECONDS:
-                with left.open("rb") as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    left.unlink()
 
 
 def write_private(path: Path, content: bytes, *, synced: bool = True) -> None:

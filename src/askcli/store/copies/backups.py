@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from askcli.errors import Failed
-from askcli.files import Replacement, errors_of, remove_leftovers
+from askcli.files import Replacement, errors_of, leftovers
 from askcli.store import migrations
 
 INSTRUCTIONS_PER_CHECK = 100_000  # of SQLite's machine, between two looks for a Ctrl-C
@@ -24,7 +24,7 @@ def write(database: Path, file: Path) -> str:
 
     The file appears whole, with mode 0600, or stays as it was. Raises Failed.
     """
-    remove_leftovers(file)
+    leftovers.remove(file)
     with errors_of(file), Replacement(file) as replacement:
         version = copy(database, replacement.temporary, name=database, may_be_next=True)
         replacement.commit_written()

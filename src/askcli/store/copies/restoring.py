@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from askcli.errors import Failed
-from askcli.files import Replacement, errors_of, private_directory, remove_leftovers
+from askcli.files import Replacement, errors_of, leftovers, private_directory
 from askcli.store.copies import backups
 from askcli.store.database import sqlite_files
 
@@ -29,7 +29,7 @@ def restore(file: Path, database: Path) -> tuple[str, Path | None]:
     database = database.resolve()  # a link stays one
     if not database.parent.exists():
         private_directory(database.parent)
-    remove_leftovers(database)
+    leftovers.remove(database)
     old = database.stat() if database.exists() else None
     mode = old.st_mode & 0o777 if old else 0o600
     with errors_of(database), Replacement(database, mode=mode) as replacement:
