@@ -23,8 +23,8 @@ def test_a_server_takes_its_secrets_from_files(
     new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
 ) -> None:
     settings = server_settings(fake, new_database("sqlite"))
-    for name in NAMES:
-        (tmp_path / name).write_text(settings[name] + "\n")
+    for name in NAMES:  # as an editor of Windows writes them
+        (tmp_path / name).write_text(settings[name] + "\r\n", "utf-8-sig")
     database_url = settings.pop("DB_CONN_STRING")
     settings["DB_CONN_STRING_FILE"] = str(tmp_path / "DB_CONN_STRING")
     del settings["JWT_SECRET"], settings["ANTHROPIC_API_KEY"]
@@ -62,3 +62,12 @@ def test_a_secret_that_is_given_twice_or_not_at_all_is_told(
         assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), done
         assert f"{name}_FILE" in done.err
         assert problem in done.err
+
+
+@pytest.mark.parametrize("key", ["sk-1\nsk-2", "sk-\0", "sk-\u200b1"])
+def test_a_key_that_no_request_can_have_is_told(new_cli: NewCli, tmp_path: Path, key: str) -> None:
+    (tmp_path / "key").write_text(key)
+    done = new_cli(ANTHROPIC_API_KEY_FILE=str(tmp_path / "key")).in_process("status")
+    assert (done.code, done.out) == (2, ""), done
+    assert "(from ANTHROPIC_API_KEY) must be one line of ASCII characters" in done.err
+    assert "sk-" not in done.err

@@ -78,6 +78,8 @@ def test_secrets_are_read_again_and_no_answer_is_lost(
     assert fake.asked(marker)[0]["key"] == f"Bearer {KEY}"
     one.write("ANTHROPIC_API_KEY", "")
     one.hang_up("settings stay as they were: ANTHROPIC_API_KEY_FILE names an empty file", workers)
+    one.write("ANTHROPIC_API_KEY", f"{KEY}\n{key}")
+    one.hang_up("settings stay as they were: anthropic_api_key: the value", workers)
     one.write("JWT_SECRET", "short")
     one.write("ANTHROPIC_API_KEY", KEY)
     one.hang_up("the settings stay as they were: JWT_SECRET is too short", workers)

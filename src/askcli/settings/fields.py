@@ -44,7 +44,7 @@ class Settings:
 
     jwt_secret: str | None = _setting(None, secret=True)
     jwt_secret_previous: str | None = _setting(None, secret=True)
-    anthropic_api_key: str | None = _setting(None, secret=True)
+    anthropic_api_key: str | None = _setting(None, parsers.key, secret=True)
     # It may contain a password, which no description of the settings shows.
     anthropic_base_url: str | None = _setting(None, parsers.http_url, is_shown=False)
     db_conn_string: str | None = _setting(None, secret=True)

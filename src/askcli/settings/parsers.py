@@ -118,6 +118,13 @@ def http_url(text: str) -> str:
     return text
 
 
+def key(text: str) -> str:
+    """Return the text, a key as a header of HTTP takes it."""
+    if not text.isascii() or not text.isprintable():
+        raise ValueError("one line of ASCII characters")
+    return text
+
+
 def without_password(url: str) -> str:
     """Return the text of a URL, which may be none, without what stands before its `@`."""
     return re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", r"\1", url, flags=re.DOTALL)

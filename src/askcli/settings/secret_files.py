@@ -22,7 +22,7 @@ def _content(secret: str, variable: str, environment: Mapping[str, str]) -> str:
     if environment.get(secret, "").strip():
         raise Misused(f"{secret} and {variable} are both set: unset one of them.")
     try:
-        content = files.read(parsers.path(environment[variable])).decode().strip()
+        content = files.read(parsers.path(environment[variable])).decode("utf-8-sig").strip()
     except OSError as error:
         raise Misused(
             f"{variable} names a file that cannot be read ({error.strerror}): "
