@@ -88,7 +88,8 @@ def test_bodies_as_long_as_the_servers_limit_reach_it(http: httpx2.Client) -> No
 
 def test_numbers_and_health_stay_inside(http: httpx2.Client) -> None:
     # The server decodes a path, and strips the slashes at its end.
-    for path in ("/metrics", "/healthz", "/readyz", "/%6detrics", "/metrics/", "/metrics//"):
+    ways = ("/metrics", "/healthz", "/readyz", "/%6detrics", "/metrics/", "/metrics//")
+    for path in (*ways, "/metrics%0a", "/metrics%0a/"):
         assert http.get(path).status_code == 404, path
     assert http.get("/docs").status_code == 200
 

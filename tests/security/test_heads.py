@@ -62,6 +62,15 @@ def test_a_long_path_is_refused_before_it_is_matched(alice: Person, path: str) -
         assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
 
 
+def test_a_path_with_a_line_feed_at_its_end_is_none(sqlite_server: ServerProcess) -> None:
+    """A rule of a proxy for the path may not see it as the server does."""
+    for path in ("/healthz", "/metrics", "/docs", "/api/models"):
+        for end in ("%0a", "%0A/", "/%0a"):
+            refused = plain_http.get(f"{sqlite_server.url}{path}{end}")
+            assert refused.status_code == 404, path + end
+            assert refused.json()["code"] == "not_found"
+
+
 @pytest.mark.parametrize("kind", ["tiny", "long", "tiny behind", "long behind"])
 def test_heads_of_strangers_fill_no_memory(sqlite_server: ServerProcess, kind: str) -> None:
     """Headers of nothing but a name; as long as they may be; and behind a large response."""

@@ -141,9 +141,10 @@ def _message(detail: Any) -> str:
 
 
 UNEXPECTED = "The server failed; its log has the request id."
+NO_PATH = "Nothing is served at this path; /docs lists the paths."
 _DETAILS = {
     400: "The body cannot be read as JSON.",
-    404: "Nothing is served at this path; /docs lists the paths.",
+    404: NO_PATH,
     408: "The body took too long to arrive; try again.",
     405: "The path does not support this method; /docs lists the methods.",
     413: PayloadTooLarge.default,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from askcli.errors import AskcliError, InvalidInput, ShuttingDown
+from askcli.errors import AskcliError, InvalidInput, NotFound, ShuttingDown
 from askcli.server import problems
 from askcli.server.http import trusted_hosts
 from askcli.server.http.trusted_hosts import Hosts
@@ -42,6 +42,8 @@ class Refusals:
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         if error := trusted_hosts.problem(hosts, self._allowed):
             return error
+        if "\n" in scope["path"]:  # one at its end is none to the patterns of routes
+            return NotFound(detail=problems.NO_PATH)
         path, query = scope["raw_path"], scope["query_string"]
         return _problem_of_url(path, query) or self._process_refusal()
 
