@@ -45,16 +45,18 @@ async def delete_questions(
     return Removed(deleted=await services.history.remove_older(own_id(user_id, caller), until))
 
 
-@router.get("/{user_id}/usage", responses=problems(401, 403, 404))
+@router.get("/{user_id}/usage", response_model=UsageList, responses=problems(401, 403, 404))
 async def get_usage(
     user_id: UserId,
     caller: Reader,
     services: ServicesHere,
     since: Since = None,
     until: Until = None,
-) -> UsageList:
+) -> Response:
     """What your questions have cost, by day (UTC) and model, the newest day first.
 
-    Questions that you have deleted count, those being answered not yet.
+    Questions that you have deleted count, those being answered not yet. A time with more than
+    10,000 days and models is refused: name a shorter one.
     """
-    return UsageList(items=await services.history.usage(own_id(user_id, caller), since, until))
+    items = await services.history.usage(own_id(user_id, caller), since, until)
+    return JsonResponse(UsageList(items=items))

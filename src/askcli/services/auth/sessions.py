@@ -19,9 +19,13 @@ from askcli.services.auth.tokens import Login, Tokens, hash_token, random_token
 from askcli.services.clock import new_id, now
 from askcli.services.shapes import as_session, as_user
 from askcli.store.database import Database, pool, shared_clock
-from askcli.store.queries import sessions, users
+from askcli.store.queries import open_sessions, sessions, users
 
 MAX_CLIENT_CHARACTERS = 200
+
+# Of a user. A script may log in at each run, and never out; all are listed in one response.
+MOST_SESSIONS = 1000
+ENDED_AT_ONCE = 100  # by a login, of those beyond
 
 
 class Sessions:
@@ -45,7 +49,9 @@ class Sessions:
     async def open(self, user: RowMapping) -> TokensShape:
         """Start a session for a user whose password was just verified.
 
-        Raises InvalidCredentials or AccountDisabled when the account was changed meanwhile.
+        It takes the place of the one that is unused for the longest, where the user has
+        `MOST_SESSIONS`. Raises InvalidCredentials or AccountDisabled when the account was changed
+        meanwhile.
         """
         refresh_token = random_token()
         login = await self._database.write(self._open, user, refresh_token)
@@ -54,6 +60,9 @@ class Sessions:
     def _open(self, connection: Connection, user: RowMapping, refresh_token: str) -> Login:
         timestamp, request = shared_clock.now(connection), request_info.current()
         check_unchanged(connection, user)
+        ended = open_sessions.end_beyond(
+            connection, user["id"], MOST_SESSIONS - 1, ENDED_AT_ONCE, timestamp
+        )
         session: dict[str, Any] = {
             "id": new_id(),
             "user_id": user["id"],
@@ -64,7 +73,10 @@ class Sessions:
             "expires_at": timestamp + self._refresh_life,
         }
         sessions.add(connection, session, hash_token(refresh_token), timestamp)
-        audit.record(connection, "login", user_id=user["id"], session_id=session["id"])
+        detail = f"{ended} unused sessions ended" if ended else None
+        audit.record(
+            connection, "login", user_id=user["id"], session_id=session["id"], detail=detail
+        )
         return Login(user["id"], session["id"])
 
     async def refresh(

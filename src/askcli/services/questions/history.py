@@ -41,6 +41,9 @@ DELETE_BATCH = 100
 SEARCHES, SEARCHES_WAITING = 4, 32
 LISTINGS, LISTINGS_WAITING = 4, 256
 
+# Rows of usage in one response, made in the event loop. A question may name a model by any date.
+MOST_USAGE = 10_000
+
 
 def _queue(slots: int, waiting: int, name: str) -> FairQueue:
     detail = f"Too many {name} are under way; try again shortly."
@@ -152,10 +155,15 @@ class History:
     ) -> list[Usage]:
         """Return the user's usage by day (UTC) and model, newest day first.
 
-        Raises Unavailable when too many wait, as for a page.
+        Raises InvalidInput for more than MOST_USAGE of these, and Unavailable when too many wait,
+        as for a page.
         """
         async with self._turn(self._listings, user_id):
-            rows = await self._database.read(usage.by_day, user_id, since, until)
+            rows = await self._database.read(usage.by_day, user_id, since, until, MOST_USAGE + 1)
+        if len(rows) > MOST_USAGE:
+            raise InvalidInput(
+                f"There are more than {MOST_USAGE:,} days and models; name a shorter time."
+            )
         return [as_usage(row) for row in rows]
 
 

@@ -164,11 +164,15 @@ def is_queued(connection: Connection, question_id: UUID) -> bool:
 
 
 def by_day(
-    connection: Connection, user_id: UUID, since: datetime | None, until: datetime | None
+    connection: Connection,
+    user_id: UUID,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
 ) -> Sequence[RowMapping]:
     """Return the user's usage: `day` (2026-01-31, UTC), `model`, `questions`, tokens and cost.
 
-    Newest day first; without reservations of unfinished questions.
+    Newest day first, at most `limit`; without reservations of unfinished questions.
     """
     day = _day(connection).label("day")
     query = select(
@@ -184,7 +188,7 @@ def by_day(
     if until:
         query = query.where(usage.c.created_at < until)
     grouped = query.group_by(day, usage.c.model).order_by(day.desc(), usage.c.model)
-    return connection.execute(grouped).mappings().all()
+    return connection.execute(grouped.limit(limit)).mappings().all()
 
 
 def _day(connection: Connection) -> ColumnElement[str]:

@@ -1,0 +1,26 @@
+"""Queries on how many sessions a user has open."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, select, update
+
+from askcli.store.queries import notifications
+from askcli.store.tables import sessions
+
+
+def end_beyond(connection: Connection, user_id: UUID, keep: int, limit: int, now: datetime) -> int:
+    """End the user's open sessions but for the `keep` that were used last; return how many.
+
+    At most `limit` at once.
+    """
+    c = sessions.c
+    is_open = c.user_id == user_id, c.ended_at.is_(None)
+    latest = select(c.id).where(*is_open).order_by(c.last_used_at.desc(), c.id.desc())
+    beyond = connection.scalars(latest.offset(keep).limit(limit)).all()
+    if beyond:
+        connection.execute(update(sessions).where(c.id.in_(beyond)).values(ended_at=now))
+        notifications.revoked(connection, user_id)
+    return len(beyond)
