@@ -18,7 +18,7 @@ router = new_router(["auth"], "/api/tokens")
 @router.post(
     "",
     status_code=201,
-    responses=problems(400, 401, 403, 409, 413, 415),
+    responses=problems(400, 401, 403, 409, 413, 415, 429),
 )
 async def create_token(
     body: TokenRequest, caller: Owner, services: ServicesHere, response: Response

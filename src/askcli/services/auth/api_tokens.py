@@ -12,6 +12,7 @@ from askcli.contract.protocol import API_TOKEN_PREFIX
 from askcli.contract.shapes import ApiToken, NewApiToken
 from askcli.errors import Conflict, NotFound
 from askcli.services import audit
+from askcli.services.auth.rate_limits import RateLimits
 from askcli.services.auth.rotation import lock_user
 from askcli.services.auth.tokens import Login, hash_token, random_token
 from askcli.services.clock import new_id, now
@@ -25,9 +26,12 @@ MAX_TOKENS_PER_USER = 100
 class ApiTokens:
     """The users' API tokens."""
 
-    def __init__(self, database: Database, on_revoked: Callable[[UUID], None]) -> None:
+    def __init__(
+        self, database: Database, limits: RateLimits, on_revoked: Callable[[UUID], None]
+    ) -> None:
         """`on_revoked` is called with the id of each token that is revoked here."""
         self._database = database
+        self._limits = limits
         self._on_revoked = on_revoked
 
     async def create(
@@ -35,7 +39,8 @@ class ApiTokens:
     ) -> NewApiToken:
         """Create a token that expires after `days`.
 
-        Raises Conflict when the user has too many, SessionEnded when the login has ended meanwhile.
+        Raises Conflict when the user has too many, RateLimited for too many in a day, SessionEnded
+        when the login has ended meanwhile.
         """
         user_id = login.user_id
         token = API_TOKEN_PREFIX + random_token()
@@ -54,6 +59,7 @@ class ApiTokens:
             lock_user(connection, login)  # so that the count is right
             if len(api_tokens.of_user(connection, user_id)) >= MAX_TOKENS_PER_USER:
                 raise Conflict(f"There are {MAX_TOKENS_PER_USER} tokens already; revoke some.")
+            self._limits.take(connection, self._limits.new_tokens(user_id))
             api_tokens.add(connection, row)
             audit.record(connection, "token_created", user_id=user_id, detail=name)
 

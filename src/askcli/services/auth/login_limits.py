@@ -20,11 +20,10 @@ from itertools import takewhile
 from sqlalchemy import Connection
 
 from askcli.services import request_info
-from askcli.services.auth.rate_limits import Limit, RateLimits
+from askcli.services.auth.rate_limits import DAY_SECONDS, Limit, RateLimits
 from askcli.settings import Rate, Settings
 from askcli.store.queries import sessions
 
-DAY_SECONDS = 86_400
 FREE_TRIES = Rate(3, DAY_SECONDS)
 FREE_TRIES_OF_A_SITE = Rate(30, DAY_SECONDS)
 

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -21,6 +22,11 @@ MICROSECONDS = 1_000_000
 MAX_CACHED = 10_000
 # A site has the limit of so many of its networks together; an IPv6 site has 65,536 networks.
 NETWORKS_OF_A_SITE = 10
+
+# Of a user: each leaves a kilobyte, most of it in the audit log, which keeps it for months.
+DAY_SECONDS = 86_400
+REFRESHES = Rate(50_000, DAY_SECONDS)
+NEW_TOKENS = Rate(1_000, DAY_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +83,18 @@ class RateLimits:
         rate = self._settings.register_limit
         return [_of_network("register", rate), _of_site("register", rate)]
 
-    def refresh(self, session: str) -> Limit:
-        """Limit on refreshes of one session."""
-        return Limit("refresh", self._settings.refresh_limit, session)
+    def refreshes(self, session_id: UUID, user_id: UUID) -> list[Limit]:
+        """Limits on refreshes of one session, and in a day of all of its user's."""
+        rate = self._settings.refresh_limit
+        limits_ = [Limit("refresh", rate, str(session_id))]
+        if rate.count:
+            limits_.append(Limit("refresh_of_user", REFRESHES, str(user_id)))
+        return limits_
+
+    @staticmethod
+    def new_tokens(user_id: UUID) -> Limit:
+        """Limit on the API tokens that a user makes in a day."""
+        return Limit("new_token", NEW_TOKENS, str(user_id))
 
     def check(self, *required: Limit) -> None:
         """Raise RateLimited for a limit that is known to be used up, without a query."""

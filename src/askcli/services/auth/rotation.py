@@ -66,7 +66,7 @@ class Rotation:
             raise InvalidToken("The refresh token is not valid; log in again.")
         login = Login(token["user_id"], token["session_id"])
         user = lock_user(connection, login)
-        self._limits.take(connection, self._limits.refresh(str(login.session_id)))
+        self._limits.take(connection, *self._limits.refreshes(login.session_id, login.user_id))
         token = sessions.token(connection, token_hash)  # as it is under the lock
         timestamp = shared_clock.now(connection)
         successor = token and self._successor(connection, token, refresh_token, timestamp)

@@ -100,7 +100,7 @@ class Sessions:
             await self._database.write(self._limits.take, *addresses)
         else:
             pool.take_turns_as(str(session["user_id"]))
-            self._limits.check(self._limits.refresh(str(session["id"])))
+            self._limits.check(*self._limits.refreshes(session["id"], session["user_id"]))
         # After a read, so that the end of the connection has been seen. A paused process finds
         # requests whose clients have repeated them elsewhere, long ago: they would look like theft.
         if await is_client_gone():
