@@ -22,6 +22,8 @@ SHOWN = [
     "postgresql://u:x@127.0.0.1:1/db?options=-c%20x=sesame",
     "postgresql://u:x@127.0.0.1:1/db?bogus=sesame",
     "postgresql://u:x%40sesame@127.0.0.1:1/db",
+    "postgresql://u:sesame,x@127.0.0.1:1/db",
+    "postgresql://u:1,sesame@127.0.0.1:1/db",
 ]
 
 
@@ -51,6 +53,14 @@ def test_a_url_may_name_several_hosts_as_libpq_has_them() -> None:
     assert (arguments["dbname"], arguments["user"]) == ("db", "u")
     assert arguments["target_session_attrs"] == "read-write"
     assert urls.shown(url) == "postgresql://u:***@/db"
+
+
+def test_a_comma_is_one_of_the_password_or_between_hosts() -> None:
+    one = urls.parse("postgresql://u:a,b@host:1/db")
+    assert (one.password, one.host, one.port, one.query) == ("a,b", "host", 1, {})
+    two = urls.parse("postgresql://u,v:a,b@[::1]:1,host/db")
+    assert (two.username, two.password, two.host) == ("u,v", "a,b", None)
+    assert two.query == {"host": ("[::1]:1", "host")}
 
 
 @pytest.mark.parametrize("connections", [3, 4, 13, 100])

@@ -17,6 +17,12 @@ _DRIVERS = {
     "postgres": "postgresql+psycopg",  # what some hosting services still write
 }
 
+_HOST = r"(?:\[[^]]*\]|[^/?#@:,\[\]]*)(?::[0-9]*)?"
+# A user and a password, which may have a comma, are none of the hosts, whatever comes after them.
+_SEVERAL_HOSTS = re.compile(
+    rf"(postgres[a-z+]*://(?:[^/?#@]*@)?+)({_HOST}(?:,{_HOST})+)((?:/[^?]*)?)((?:\?.*)?)"
+)
+
 
 def parse(text: str, name: str = "DB_CONN_STRING") -> URL:
     """Parse a URL that has this name. Raises Misused, without quoting it, for an invalid one."""
@@ -42,7 +48,7 @@ def parse(text: str, name: str = "DB_CONN_STRING") -> URL:
 
 def _with_one_host(text: str) -> str:
     """Return libpq's URL of several hosts, `…@a:1,b:2/name`, as SQLAlchemy takes it."""
-    match = re.fullmatch(r"(postgres[a-z+]*://(?:[^/?#@]*@)?)([^/?#@]*,[^/?#@]*)([^?]*)(.*)", text)
+    match = _SEVERAL_HOSTS.fullmatch(text)
     if match is None:
         return text
     start, hosts, path, options = match.groups()
