@@ -107,12 +107,26 @@ def _described(count: int) -> bytes:
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
-    remaining = memoryview(data)
-    while remaining:
-        try:
-            remaining = remaining[os.write(descriptor, remaining) :]
-        except BlockingIOError:  # it is shared with a process that has made it so
-            select.select([], [descriptor], [])
+    for lines in _at_once(data):
+        remaining = memoryview(lines)
+        while remaining:
+            try:
+                remaining = remaining[os.write(descriptor, remaining) :]
+            except BlockingIOError:  # it is shared with a process that has made it so
+                select.select([], [descriptor], [])
+
+
+def _at_once(data: bytes) -> Iterator[bytes]:
+    """Split at ends of lines into what a pipe takes at once, or into one longer line.
+
+    Into more than that a full pipe puts lines of other workers, in the middle of one.
+    """
+    start = 0
+    while start < len(data):
+        end = data.rfind(b"\n", start, start + select.PIPE_BUF) + 1
+        end = end or data.find(b"\n", start) + 1 or len(data)
+        yield data[start:end]
+        start = end
 
 
 @contextmanager
