@@ -100,7 +100,8 @@ def test_version_and_help(sqlite_cli: Cli) -> None:
 def test_the_beginning_of_an_id_names_a_question(cli: Cli) -> None:
     first, second = asked(cli, "one", "two")
     listed = screen_lines(fed(cli.terminal("history").read(), 80))
-    short = [line.split()[0] for line in listed if line]
+    numbers, short = zip(*(line.split()[:2] for line in listed if line), strict=True)
+    assert numbers == ("@", "@2")
     assert len(short[0]) < 36
     assert [second.startswith(short[0]), first.startswith(short[1])] == [True, True]
     for given in (short[1], short[1].upper(), first):
@@ -149,7 +150,9 @@ def test_search_is_ranked_paged_marked_and_filtered(cli: Cli, fake: FakeAnthropi
         }
         assert word in marked, columns
         assert all(len(line) <= columns for line in screen_lines(screen))
-        has_time = re.search(r"\d\d:\d\d  ", "\n".join(screen_lines(screen))) is not None
+        has_time = (
+            re.search(r"  (just now|\d+ min ago)  ", "\n".join(screen_lines(screen))) is not None
+        )
         assert has_time == (columns >= 60)
 
 

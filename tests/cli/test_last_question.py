@@ -69,6 +69,7 @@ def test_retry_and_rejoin_alone_mean_the_last_one(sqlite_cli: Cli) -> None:
         ("--retry", "@-1"),
         ("--retry", "@٣"),
         ("--conversation", "@x", "a question"),
+        ("--conversation", "", "a question"),
     ],
 )
 def test_what_is_no_id_is_asked_or_retried_by_nobody(
@@ -77,6 +78,12 @@ def test_what_is_no_id_is_asked_or_retried_by_nobody(
     done = sqlite_cli.in_process("ask", *words, stdin="on stdin")
     assert (done.code, done.out) == (2, ""), done
     assert sqlite_cli.in_process("history").out == ""
+
+
+def test_an_empty_id_is_not_all_conversations(sqlite_cli: Cli) -> None:
+    asked(sqlite_cli, "one")
+    done = sqlite_cli.in_process("history", "export", "--conversation", "")
+    assert (done.code, done.out) == (2, ""), done
 
 
 def test_deleted_by_number_they_are_those_of_one_moment(sqlite_cli: Cli) -> None:

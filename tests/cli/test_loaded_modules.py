@@ -46,9 +46,9 @@ cli.input.last_conversation cli.input.question cli.input.question_ids cli.input.
 cli.output.answer cli.output.output_file cli.reference.completion_cache client.resume"""
 HISTORY = """cli.commands.history cli.commands.history.browse cli.commands.history.layout
 cli.commands.history.pages cli.input.question_ids cli.input.times cli.output.answer
-cli.output.pager cli.reference.completion_cache files.programs"""
+cli.output.pager cli.output.times cli.reference.completion_cache files.programs"""
 ACCOUNT = """cli.commands.account cli.commands.account.account cli.input.prompts cli.input.stdin
-cli.input.token_choice cli.reference.completion_cache"""
+cli.input.token_choice cli.output.times cli.reference.completion_cache"""
 STATUS = "cli.commands.status client.local_server files.pid_file server_process"
 OWN = {
     "--version": "__main__",

@@ -112,6 +112,18 @@ def test_no_count_of_a_server_makes_a_bar_longer_than_the_screen(
     assert all(line.count("█") <= 80 for line in written.splitlines())
 
 
+def test_usage_rounds_long_figures_and_not_their_sum(new_cli: NewCli) -> None:
+    items = [
+        right.USAGE | {"day": f"2026-01-0{day}", "input_tokens": count, "output_tokens": 0}
+        for day, count in enumerate((12_345, 1_234_567), 1)
+    ]
+    with always(200, json.dumps({"items": items}).encode(), content_type=JSON) as server:
+        cli = new_cli(ASKCLI_SERVER=server.url, ASKCLI_TOKEN="any")
+        views = "\n".join(lines(cli.terminal("usage").read()))
+    for part in (" 12,345 tokens ", "  1.2 M tokens ", "1,246,912 tokens"):
+        assert part in views, views
+
+
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_every_view_at_every_width_with_and_without_colour(sqlite_cli: Cli, columns: int) -> None:
     question = "why is the sky blue and the evening red, 漢字 " * 3
@@ -140,7 +152,8 @@ def test_every_view_at_every_width_with_and_without_colour(sqlite_cli: Cli, colu
             if name == "dumb":
                 assert "\x1b" not in written, view
             # The moment and how long it took are other ones each time.
-            text = re.sub(r"latency ms.*|token life.*", "", "\n".join(lines(written, columns, 200)))
+            moving = r"latency ms.*|token life.*|just now|\d+ min ago"
+            text = re.sub(moving, "", "\n".join(lines(written, columns, 200)))
             texts[name] = re.sub(r"[─╭╮╰╯│\s-]", "", text)
         sqlite_cli.environment = plain
         assert texts["colour"] == texts["none"], view

@@ -22,9 +22,12 @@ def test_what_a_terminal_shows_can_be_typed_again(sqlite_cli: Cli, zone: str) ->
     assert question["created_at"].endswith("Z")
     asked_at = datetime.fromisoformat(question["created_at"]).astimezone(ZoneInfo(zone))
     local_time = f"{asked_at:%Y-%m-%d %H:%M}"
-    assert local_time in "\n".join(lines(sqlite_cli.terminal("history").read()))
+    listed = "\n".join(lines(sqlite_cli.terminal("history").read()))
+    assert re.search(r"^@  [0-9a-f]{8}  (just now|\d min ago) +when was it$", listed, re.M), listed
     head = lines(sqlite_cli.terminal("history", "show", question["id"]).read())
-    assert head[0].startswith(local_time)
+    in_full = re.match(r"\S+ \S+", head[0])
+    assert in_full and datetime.fromisoformat(in_full[0]) == asked_at.replace(microsecond=0)
+    assert in_full[0].startswith(local_time)
     assert question["created_at"] in sqlite_cli("history").out
     assert question["created_at"] in sqlite_cli("history", "export", "--format", "csv").out
     of_day = sqlite_cli("history", "list", "--since", local_time.replace(" ", "T")).out
@@ -33,7 +36,9 @@ def test_what_a_terminal_shows_can_be_typed_again(sqlite_cli: Cli, zone: str) ->
     sessions = sqlite_cli("whoami", "--sessions").out
     assert re.search(r"since \d{4}-\d\d-\d\dT[0-9:.]+Z", sessions)
     on_terminal = lines(sqlite_cli.terminal("whoami", "--sessions").read(), 200)
-    assert f"since {asked_at:%Y-%m-%d} " in " ".join(on_terminal)
+    assert re.search(
+        rf"since {asked_at:%Y-%m-%d} \S+, used (just now|\d min ago)", " ".join(on_terminal)
+    )
 
 
 @pytest.mark.parametrize("time", ["9999-99-99T99:99:99Z", "0000-01-01T00:00:00Z"])

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from unittest.mock import patch
 
 import pytest
 
 from askcli.cli.input import times
 from askcli.errors import Misused
+from tests.support.local_zones import local_zone
 
 # A Thursday, in Berlin 18:46.
 NOW = datetime(2026, 11, 26, 17, 46, 52, tzinfo=UTC)
-
-
-@contextmanager
-def local_zone(name: str) -> Iterator[None]:
-    with patch.dict(os.environ, TZ=name):
-        time.tzset()
-        try:
-            yield
-        finally:
-            os.environ.pop("TZ")
-    time.tzset()
 
 
 def local(text: str, zone: str = "Europe/Berlin", now: datetime = NOW) -> str:

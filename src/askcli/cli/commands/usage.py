@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,7 +13,7 @@ import typer
 
 from askcli.cli.input import options, times
 from askcli.cli.output import console, pager
-from askcli.cli.output.numbers import counted
+from askcli.cli.output.numbers import counted, rounded
 from askcli.contract.shapes import Usage
 
 # Below this width only the numbers are shown.
@@ -83,7 +83,7 @@ def _chart(items: list[Usage]) -> Iterator[str]:
     yield ""
     yield from _bars(dict(sorted(models.items(), key=lambda item: -item[1].tokens)))
     yield ""
-    yield f"{_numbers(total).strip()} in all (days in UTC)"
+    yield f"{_numbers(total, counted).strip()} in all (days in UTC)"
 
 
 def _bars(sums: dict[str, Sum]) -> Iterator[str]:
@@ -111,9 +111,10 @@ def _bar(share: float, room: int) -> str:
     return ("█" * (eighths // 8) + part).ljust(room)
 
 
-def _numbers(part: Sum) -> str:
+def _numbers(part: Sum, figure: Callable[[int, str, int], str] = rounded) -> str:
+    """Return the numbers of a row; those of the sum are exact."""
     cost = "no price" if part.cost is None else f"${part.cost:,.4f}"
     if shutil.get_terminal_size().columns < NARROW:
-        return f"{counted(part.tokens, 'token')} {cost}"
-    tokens, questions = counted(part.tokens, "token", 9), counted(part.questions, "question", 5)
+        return f"{figure(part.tokens, 'token', 0)} {cost}"
+    tokens, questions = figure(part.tokens, "token", 9), figure(part.questions, "question", 5)
     return f"{tokens:16}  {cost:>9}  {questions}"

@@ -18,6 +18,8 @@ _NUMBERED = re.compile(r"@([1-9][0-9]{0,3})?", re.ASCII)
 SHORTEST = 4
 # A UUIDv7 begins with its millisecond: with fewer digits, ids that are not listed may match too.
 TIMESTAMP_DIGITS = 13
+# Where all ids around are listed: those of a minute have these in common.
+MINUTE_DIGITS = 8
 
 
 def parse_whole(text: str) -> str | None:
@@ -98,15 +100,18 @@ def _by_prefix(api: Api, prefix: str) -> Question:
     return page["items"][0]
 
 
-def shortened(ids: list[str]) -> dict[str, str]:
-    """Return the shortest unambiguous prefix of each id.
+def shortened(ids: list[str], least: int = TIMESTAMP_DIGITS) -> dict[str, str]:
+    """Return the shortest unambiguous prefix of each id, with `least` digits.
 
     Only neighbours in sorted order can share the longest prefix.
     """
     ordered = sorted(ids)
-    lengths = dict.fromkeys(ordered, TIMESTAMP_DIGITS)
+    lengths = dict.fromkeys(ordered, least)
     for one, other in pairwise(ordered):
         alike = next((i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b), 36)
         for neighbour in (one, other):
             lengths[neighbour] = max(lengths[neighbour], alike + 1)
-    return {question_id: question_id[:length] for question_id, length in lengths.items()}
+    # A hyphen at its end would be left out, or taken for one of a text.
+    return {
+        id_: id_[: length + (id_[length - 1 : length] == "-")] for id_, length in lengths.items()
+    }

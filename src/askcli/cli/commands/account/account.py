@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from askcli.cli.input import options, prompts, stdin, token_choice
-from askcli.cli.output import console
+from askcli.cli.output import console, times
 from askcli.cli.reference import completion_cache
 from askcli.client.api import Api
 from askcli.client.target import Connection
@@ -158,7 +158,7 @@ def _show_sessions(api: Api, *, as_json: bool) -> None:
         mark = "  (this one)" if session["current"] else ""
         console.out(
             f"{session['id']}  {session['client']} from {session['address'] or 'this machine'}, "
-            f"since {console.format_time(since)}, used {console.format_time(used)}{mark}\n"
+            f"since {console.format_time(since)}, used {times.ago(used)}{mark}\n"
         )
 
 

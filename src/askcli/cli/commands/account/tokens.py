@@ -9,7 +9,7 @@ import typer
 
 from askcli.cli.input import options
 from askcli.cli.input.numbers import number
-from askcli.cli.output import console
+from askcli.cli.output import console, times
 from askcli.cli.reference import groups
 from askcli.client.api import Api
 from askcli.errors import Misused, NotFound
@@ -61,7 +61,7 @@ def list_(
         return
     for token in items:
         used = token["last_used_at"]
-        last_use = f"used {console.format_time(used)}" if used else "never used"
+        last_use = f"used {times.ago(used)}" if used else "never used"
         console.out(
             f"{token['id']}  {token['name']}  {','.join(token['scopes'])}, {last_use}, "
             f"until {console.format_time(token['expires_at'])}\n"

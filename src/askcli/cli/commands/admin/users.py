@@ -9,7 +9,7 @@ import typer
 from askcli import settings
 from askcli.cli.commands.admin import database, quotas
 from askcli.cli.input import options, prompts, token_choice
-from askcli.cli.output import console
+from askcli.cli.output import console, times
 from askcli.cli.output.numbers import counted
 from askcli.cli.reference import groups
 
@@ -50,7 +50,7 @@ def list_(
         return
     for user in users:
         console.out(
-            f"{user['id']}  {console.format_time(user['created_at'])}  {user['name']} "
+            f"{user['id']}  {times.ago(user['created_at']):{times.WIDTH}}  {user['name']} "
             f"<{user['email']}>  {counted(user['questions'], 'question')}{_marks(user)}\n"
         )
         quotas.print_all(user.get("quota", {}), indent="  ")

@@ -144,7 +144,7 @@ def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _conversation(connection: Connection, api: Api, new: NewQuestion) -> str | None:
     """Return the id of the conversation to go on with, None for a new one."""
-    if new.conversation:
+    if new.conversation is not None:
         conversation_id = question_ids.resolve_conversation(api, new.conversation)
         log.info("askcli: continuing conversation %s.", conversation_id)
         return conversation_id

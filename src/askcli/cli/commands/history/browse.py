@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from typing import Annotated, Any
 
@@ -85,7 +86,10 @@ def list_(
 ) -> None:
     """List your questions, newest first."""
     selection = Selection(conversation, since, until)
-    if not _list(selection, limit, layout.lines, server, profile, as_json=as_json):
+    # Of others it is not known which numbers they have.
+    are_newest = selection.is_whole and console.is_terminal() and not as_json
+    lay_out = partial(layout.numbered, limit=limit) if are_newest else layout.lines
+    if not _list(selection, limit + are_newest, lay_out, server, profile, as_json=as_json):
         console.note("No questions yet." if not (since or until) else "No questions then.")
 
 

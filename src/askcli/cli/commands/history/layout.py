@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from askcli.cli.input import question_ids
-from askcli.cli.output import console
+from askcli.cli.output import console, times
 from askcli.contract.shapes import Question
 
-# Below this width the time is left out.
-NARROW = 60
+# Below these widths the time is left out, and the id of a question with a number.
+NARROW, WIDE = 60, 80
 
 FOUND, _FAINT, PLAIN = "\x1b[1;4m", "\x1b[2m", "\x1b[0m"
 
@@ -22,12 +22,41 @@ def lines(questions: list[Question]) -> Iterator[str]:
         yield from (_fields(question) for question in questions)
         return
     short = question_ids.shortened([question["id"] for question in questions])
-    width = max(map(len, short.values()))
-    columns = shutil.get_terminal_size().columns
-    for question in questions:
-        time = f"{console.format_time(question['created_at'])}  " if columns >= NARROW else ""
-        beginning = f"{short[question['id']]:{width}}  {time}"
-        yield _faint(beginning) + _fitted(question, len(beginning))
+    yield from _rows(questions, [""] * len(questions), [short[q["id"]] for q in questions])
+
+
+def numbered(questions: Sequence[Question], limit: int) -> Iterator[str]:
+    """Yield a line for each of the user's newest questions, at most `limit`, with its number.
+
+    One more shows how short the id of the last one may be.
+    """
+    short = question_ids.shortened([q["id"] for q in questions], question_ids.MINUTE_DIGITS)
+    shown = questions[:limit]
+    numbers = [
+        f"{question_ids.LAST}{n}" if n > 1 else question_ids.LAST for n, _ in enumerate(shown, 1)
+    ]
+    is_wide = shutil.get_terminal_size().columns >= WIDE
+    yield from _rows(shown, numbers, [short[q["id"]] if is_wide else "" for q in shown])
+
+
+def _rows(
+    questions: Sequence[Question], numbers: Sequence[str], ids: Sequence[str]
+) -> Iterator[str]:
+    """Yield a row for each question: its number and id, its time, and what fits of its text."""
+    is_narrow = shutil.get_terminal_size().columns < NARROW
+    ages = [
+        "" if is_narrow else f"{times.ago(question['created_at']):{times.WIDTH}}"
+        for question in questions
+    ]
+    columns = map(_padded, (numbers, ids, ages))
+    for number, id_, age, question in zip(*columns, questions, strict=True):
+        yield number + _faint(id_ + age) + _fitted(question, len(number + id_ + age))
+
+
+def _padded(cells: Sequence[str]) -> list[str]:
+    """Return the cells of a column in one width with a gap behind; none for an empty column."""
+    width = max(map(len, cells))
+    return [f"{cell:{width}}  " if width else "" for cell in cells]
 
 
 def _fields(question: Question) -> str:
@@ -45,7 +74,7 @@ def _fitted(question: Question, used: int) -> str:
 def head(question: Question) -> list[str]:
     """Return the lines above an answer: time, model, status, cost, ids and the question."""
     details = [
-        console.format_time(question["created_at"]),
+        times.in_full(question["created_at"]),
         console.visible(question["model"]),
         question["status"],
         cost(question),

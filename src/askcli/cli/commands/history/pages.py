@@ -41,10 +41,15 @@ class Selection:
 
     def __post_init__(self) -> None:
         """Raise Misused for an invalid id or time, before any request."""
-        if self.conversation:
+        if self.conversation is not None:
             question_ids.parse_whole(self.conversation)
         self.since = times.parse_optional(self.since, "--since")
         self.until = times.parse_optional(self.until, "--until")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether these are all of the user's questions."""
+        return not any((self.conversation, self.since, self.until, self.search))
 
     def questions(self, api: Api, limit: int | None = None) -> Iterator[Question]:
         """Yield the questions in the server's order, at most `limit`, one page in memory."""
