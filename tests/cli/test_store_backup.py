@@ -188,7 +188,7 @@ def test_only_a_whole_backup_of_a_known_version_is_restored(url: str, host: Cli)
     damaged.write_bytes(content)
     text_.write_text("no database")
     for file, reason in (
-        (host.home / "none", "unable to open"),
+        (host.home / "none", "is not there"),
         (text_, "not a database"),
         (other, "no database of askcli"),
         (damaged, "damaged"),

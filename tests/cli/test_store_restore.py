@@ -21,6 +21,7 @@ from askcli.store.database import sqlite_files
 from tests.support.cli import Cli, NewCli
 from tests.support.databases import NewDatabase
 from tests.support.moves import checksums, opened
+from tests.support.special_files import KINDS, make_special
 from tests.support.stored import fill
 
 State = Callable[[Path], AbstractContextManager[None]]
@@ -171,3 +172,13 @@ def test_what_is_set_aside_within_one_second_has_names_of_its_own(
 
 def fail(*_: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_ordinary_file_is_no_backup(host: Cli, database: Path, kind: str) -> None:
+    """A pipe would be waited for, and a Ctrl-C would not end that."""
+    before = contents(database.parent)
+    make_special(host.home / "special", kind)
+    done = host.in_process("store", "restore", "special")
+    assert (done.code, "special is no ordinary file: name" in done.err) == (1, True), done
+    assert contents(database.parent) == before

@@ -95,6 +95,11 @@ def restore(
     from askcli.store.copies import restoring
 
     database = _sqlite_file("pg_restore")
+    if (
+        not file.is_file()
+    ):  # SQLite would wait for a pipe's other end, and a Ctrl-C would not end it
+        what = "no ordinary file" if file.exists() else "not there"
+        raise Failed(f"{file} is {what}: name a backup, as a file of its own.")
     version, aside = restoring.restore(file, database)
     if aside:
         console.note(f"The database that was there is now {aside}.")
