@@ -134,6 +134,10 @@ def test_a_certificate_is_checked_against_the_file_that_is_named(
         cli.environment.pop("SSL_CERT_FILE", None)
         untrusted = cli("status", "--json")
         assert (untrusted.code, json.loads(untrusted.out)["state"]) == (6, "unreachable")
+        cli.environment["ASKCLI_TOKEN"] = "any"
+        asked = cli.in_process("ask", "Why?")  # not again and again: no retry mends it
+        assert (asked.code, asked.err.count("\n")) == (6, 1), asked
+        assert f"certificate of https://127.0.0.1:{port} is not trusted: self-signed" in asked.err
         cli.environment["SSL_CERT_FILE"] = str(cert)
         assert json.loads(cli("status", "--json").out)["server_version"] == "9.9"
 

@@ -18,7 +18,14 @@ from askcli.client.api import Api
 from askcli.client.http.events import Event, Events
 from askcli.contract.limits import MAX_ANSWER_CHARACTERS
 from askcli.contract.protocol import EVENT_DELTA, EVENT_DONE, EVENT_QUESTION
-from askcli.errors import AskcliError, BadResponse, TooLate, TooManyStreams, Unreachable
+from askcli.errors import (
+    AskcliError,
+    BadResponse,
+    TooLate,
+    TooManyStreams,
+    Unreachable,
+    Untrusted,
+)
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 10.0
@@ -136,7 +143,7 @@ class Asking:
 
     def _is_given_up(self, error: AskcliError) -> bool:
         is_limited = self.question_id is None and not self._waits_for_stream
-        is_last = isinstance(error, TooLate) or self._failures + 1 >= UNACKNOWLEDGED_ATTEMPTS
+        is_last = isinstance(error, TooLate | Untrusted) or self._failures + 1 >= UNACKNOWLEDGED_ATTEMPTS
         return is_limited and is_last
 
     def _pause(self, error: AskcliError) -> None:

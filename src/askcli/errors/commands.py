@@ -21,6 +21,10 @@ class TooLate(Unreachable):
     """A response did not end within the time-out as a whole."""
 
 
+class Untrusted(Unreachable):
+    """A server whose certificate is not trusted."""
+
+
 class BadResponse(AskcliError):
     """The server's response is not one of askcli's."""
 

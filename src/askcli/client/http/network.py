@@ -71,6 +71,15 @@ def left(timeout: float | None) -> float | None:
     return seconds
 
 
+def distrust(error: BaseException | None) -> str | None:
+    """Return why a certificate is not trusted, None for an error of another cause."""
+    import ssl  # only for an error
+
+    while error and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error.verify_message.rstrip(".") if error else None
+
+
 def _backend() -> Any:
     import httpcore2  # as late as httpx2 does
 

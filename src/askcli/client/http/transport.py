@@ -19,7 +19,7 @@ from askcli.client.http.reviving import RevivingTransport
 from askcli.contract import bounded_json
 from askcli.contract.protocol import EVENT_DELTA, EVENT_STREAM, parse_whole_number
 from askcli.contract.validation import fits
-from askcli.errors import AskcliError, BadResponse, Misused, TooLate, Unreachable
+from askcli.errors import AskcliError, BadResponse, Misused, TooLate, Unreachable, Untrusted
 from askcli.problems import from_problem
 
 T = TypeVar("T")
@@ -139,7 +139,12 @@ class Transport:
         except httpx2.TimeoutException:
             late = self._late()
             raise TooLate(late.detail) if not limit.left() else late from None
-        except httpx2.ConnectError:
+        except httpx2.ConnectError as error:
+            if reason := network.distrust(error):
+                raise Untrusted(
+                    f"the certificate of {server} is not trusted: {reason}. Check --server and the "
+                    "clock; SSL_CERT_FILE names a file with other authorities."
+                ) from None
             raise Unreachable(
                 f"cannot reach {server}: check that it runs and that --server is right."
             ) from None
