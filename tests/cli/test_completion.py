@@ -71,7 +71,8 @@ def test_completion_offers_commands_ids_models_and_profiles(
     logged_in(cli, sqlite_server)
     cli.environment["ASKCLI_PROFILE"] = "work"
     logged_in(cli, sqlite_server)
-    question_id = json.loads(cli.in_process("ask", "--json", "hello").out)["id"]
+    question = json.loads(cli.in_process("ask", "--json", "hello").out)
+    question_id, conversation_id = question["id"], question["conversation_id"]
     assert cli.in_process("models").code == 0
     assert {"ask", "history", "config"} <= completed(cli, shell, "askcli", "")
     assert completed(cli, shell, "askcli", "hi") == {"history"}
@@ -80,6 +81,7 @@ def test_completion_offers_commands_ids_models_and_profiles(
     assert question_id in shown
     assert not {"list", "--limit"} & shown  # these are of the command above it
     assert completed(cli, shell, "askcli", "ask", "--retry", "") == {question_id}
+    assert completed(cli, shell, "askcli", "ask", "--conversation", "") == {conversation_id}
     assert "claude-haiku-5-5" in completed(cli, shell, "askcli", "ask", "-m", "")
     assert completed(cli, shell, "askcli", "ask", "--profile", "") == {"work"}
     joined = ["--profile", "=", "w"] if shell == "bash" else ["--profile=w"]  # as bash splits it

@@ -19,7 +19,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def question(number: int, text: str = "why?") -> Question:
-    return cast(Question, {"id": f"{number:08}", "question": text})
+    ids = {"id": f"{number:08}", "conversation_id": f"c{number // 2}"}
+    return cast(Question, ids | {"question": text})
 
 
 def test_only_names_that_are_safe_on_a_command_line_are_kept(cache: Path) -> None:
@@ -58,10 +59,19 @@ def test_a_question_is_one_short_harmless_line(cache: Path) -> None:
 
 def test_deleted_questions_are_forgotten_and_all_at_a_logout(cache: Path) -> None:
     completion_cache.questions([question(1), question(2)])
-    completion_cache.forget_questions(["00000001"])
+    completion_cache.forget_questions([question(1)])
     assert (cache / "ids").read_text() == "00000002\twhy?\n"
     completion_cache.forget_questions()
     assert (cache / "ids").read_text() == ""
+
+
+def test_a_conversation_is_completed_by_its_own_id_and_the_last_question(cache: Path) -> None:
+    completion_cache.questions([question(3, "last"), question(2, "first"), question(4, "other")])
+    assert (cache / "conversations").read_text() == "c2\tother\nc1\tlast\n"
+    completion_cache.forget_questions([question(2)])
+    assert (cache / "conversations").read_text() == "c2\tother\n"
+    completion_cache.forget_questions()
+    assert (cache / "conversations").read_text() == ""
 
 
 def test_no_command_fails_for_the_cache(cache: Path) -> None:

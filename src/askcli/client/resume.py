@@ -143,8 +143,8 @@ class Asking:
 
     def _is_given_up(self, error: AskcliError) -> bool:
         is_limited = self.question_id is None and not self._waits_for_stream
-        is_last = isinstance(error, TooLate | Untrusted) or self._failures + 1 >= UNACKNOWLEDGED_ATTEMPTS
-        return is_limited and is_last
+        is_lasting = isinstance(error, TooLate | Untrusted)
+        return is_limited and (is_lasting or self._failures + 1 >= UNACKNOWLEDGED_ATTEMPTS)
 
     def _pause(self, error: AskcliError) -> None:
         longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self._failures)

@@ -14,7 +14,7 @@ from askcli.settings import Settings
 VALUES = {
     "--model": "models",
     "--profile": "profiles",
-    "--conversation": "ids",
+    "--conversation": "conversations",
     "--rejoin": "ids",
     "--retry": "ids",
 }

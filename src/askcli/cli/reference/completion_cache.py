@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
+from operator import itemgetter
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 
@@ -15,6 +17,10 @@ from askcli.errors import Failed
 from askcli.files import private_directory, read, write_private
 
 MOST_IDS = 200
+
+_Field = Literal["id", "conversation_id"]
+# The files with ids, and the field of a question that is in each.
+_FIELDS: dict[str, _Field] = {"ids": "id", "conversations": "conversation_id"}
 
 # Only such names are completed: a name from a server becomes part of a command line.
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]*", re.ASCII)
@@ -31,25 +37,26 @@ def profiles(names: Iterable[str]) -> None:
 
 
 def questions(recent: Sequence[Question]) -> None:
-    """Add recent questions."""
-    lines = {question["id"]: _described(question) for question in recent}
-    saved = {line.partition("\t")[0]: line for line in _read("ids")}
-    newest_first = sorted((saved | lines).items(), reverse=True)  # ids sort by time
-    _write("ids", [line for _, line in newest_first[:MOST_IDS]])
+    """Add recent questions, and their conversations under the last question in each."""
+    oldest_first = sorted(recent, key=itemgetter("id"))
+    for name, field in _FIELDS.items():
+        lines = {question[field]: _described(question, field) for question in oldest_first}
+        saved = {line.partition("\t")[0]: line for line in _read(name)}
+        newest_first = sorted((saved | lines).items(), reverse=True)  # ids sort by time
+        _write(name, [line for _, line in newest_first[:MOST_IDS]])
 
 
-def forget_questions(ids: Iterable[str] | None = None) -> None:
-    """Remove deleted questions, or all of them after a logout."""
-    deleted = None if ids is None else set(ids)
-    remaining = [
-        line for line in _read("ids") if deleted and line.partition("\t")[0] not in deleted
-    ]
-    _write("ids", remaining)
+def forget_questions(deleted: Collection[Question] | None = None) -> None:
+    """Remove deleted questions and their conversations, or all of them after a logout."""
+    for name, field in _FIELDS.items():
+        ids = {question[field] for question in deleted or ()}
+        lines = _read(name) if deleted is not None else []
+        _write(name, [line for line in lines if line.partition("\t")[0] not in ids])
 
 
-def _described(question: Question) -> str:
+def _described(question: Question, field: _Field) -> str:
     text = " ".join(console.visible(question["question"]).split())
-    return f"{question['id']}\t{text[:60]}"
+    return f"{question[field]}\t{text[:60]}"
 
 
 def _path(name: str) -> Path:

@@ -75,9 +75,11 @@ def distrust(error: BaseException | None) -> str | None:
     """Return why a certificate is not trusted, None for an error of another cause."""
     import ssl  # only for an error
 
-    while error and not isinstance(error, ssl.SSLCertVerificationError):
+    while error:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message.rstrip(".")
         error = error.__cause__ or error.__context__
-    return error.verify_message.rstrip(".") if error else None
+    return None
 
 
 def _backend() -> Any:

@@ -54,7 +54,7 @@ def delete(
             for question_id in questions:
                 api.delete_question(question_id)
             deleted = len(questions)
-    completion_cache.forget_questions(None if until else list(questions))
+    completion_cache.forget_questions(None if until else questions.values())
     if as_json:
         console.out_json({"deleted": deleted})
     else:

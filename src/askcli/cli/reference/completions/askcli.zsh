@@ -20,7 +20,8 @@ _askcli() {
     done
     case "$before" in
         --model|-m) _askcli_cached models; return ;;
-        --conversation|--rejoin|--retry) _askcli_cached ids; return ;;
+        --conversation) _askcli_cached conversations; return ;;
+        --rejoin|--retry) _askcli_cached ids; return ;;
         --profile) _askcli_cached profiles; return ;;
         --format) compadd -- json jsonl csv markdown; return ;;
         --concurrency|--days|--email|--event|--failures|--file|--from|--host|--invite|--limit|--max-tokens|--name|--note|--older-than|--output|--port|--run|--scope|--server|--session|--since|--system|--timeout|--to|--tokens-day|--tokens-month|--until|--usd-day|--usd-month|--user|--uses|--workers|-f|-j|-n|-o|-s) _files; return ;;
