@@ -37,13 +37,18 @@ def test_a_whole_answer_replaces_the_file_and_nothing_else_does(
     assert stat.S_IMODE((sqlite_cli.home / "new").stat().st_mode) == 0o666 & ~umask
     assert sqlite_cli.in_process("ask", "-o", "-", whole).out == "all **of** it\n"
     assert not list(sqlite_cli.home.glob(".answer.*"))
+    longest = "文" * 85  # as a name can be
+    assert sqlite_cli.in_process("ask", "-o", longest, whole).code == 0
+    assert (sqlite_cli.home / longest).read_text() == "all **of** it\n"
 
 
 def test_a_file_that_cannot_be_written_is_told_before_anything_is_asked(
     sqlite_cli: Cli, fake: FakeAnthropic
 ) -> None:
     marker = uuid4().hex
-    for name in (".", "missing/answer"):
+    (sqlite_cli.home / "one").symlink_to("two")
+    (sqlite_cli.home / "two").symlink_to("one")
+    for name in (".", "missing/answer", "one"):
         done = sqlite_cli.in_process("ask", "-o", name, marker)
         assert (done.code, name in done.err) == (2, True)
     assert fake.asked(marker) == []

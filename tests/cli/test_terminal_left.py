@@ -61,6 +61,17 @@ def test_a_batch_that_a_signal_ends_leaves_the_cursor(
     terminal.close()
 
 
+def test_a_command_in_the_background_draws_nothing_over_the_shells_line(sqlite_cli: Cli) -> None:
+    (sqlite_cli.home / "rows.jsonl").write_text('"one"')
+    # With `tostop` what writes to the terminal from the background is suspended: code 150.
+    script = "set -m; stty tostop; {} & wait $!; echo code $?; stty -tostop"
+    for words in ("ask Why? > answer", "batch rows.jsonl > answers"):
+        written = sqlite_cli.terminal_shell(script.format(f"askcli {words}")).read()
+        assert "code 0" in written
+        assert "Asking" not in written
+        assert "rows/s" not in written
+
+
 def test_a_batch_whose_reader_goes_leaves_the_cursor(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
     path = rows(sqlite_cli, fake, 40)
     script = f"askcli batch {path} | head -1 > first; echo codes ${{PIPESTATUS[@]}}"

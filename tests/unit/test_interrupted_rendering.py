@@ -84,3 +84,21 @@ def test_suspended_in_the_middle_of_a_drawing_no_text_is_shown_twice(name: str) 
             assert printed(patch, iter(pieces)) == expected, at
         counts.append(len(calls))
     assert 3 <= max(counts) < 29  # every call has been the one
+
+
+def test_a_suspension_that_the_parent_has_ignored_stays_ignored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A parent that ignores Ctrl-Z would wait for ever for a command that it has suspended."""
+    before = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    kept = []
+
+    def pieces() -> Iterator[str]:
+        kept.append(signal.getsignal(signal.SIGTSTP))
+        yield "Some text"
+
+    try:
+        assert printed(monkeypatch, pieces()) == ["Some", "text"]
+    finally:
+        signal.signal(signal.SIGTSTP, before)
+    assert kept == [signal.SIG_IGN]

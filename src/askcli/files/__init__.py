@@ -77,12 +77,17 @@ def errors_of(path: Path) -> Iterator[None]:
         raise Failed(f"cannot use {path}: {error.strerror or error}.") from error
 
 
+def new_prefix(path: Path) -> str:
+    """Return the beginning of the name of a new file; a whole name may have 255 bytes already."""
+    return f".{path.name[:50]}."
+
+
 class Replacement:
     """Atomic replacement of the file `path`, with mode 0600 unless another one is given.
 
-    `reserve` bytes are allocated at once, so that a full disk shows before anything is done that
-    cannot be undone. Without `synced` the file may be empty after a power failure, and nobody waits
-    for the disk. Entering and `commit` raise OSError, with the old file untouched.
+    `reserve` bytes are allocated at once: a full disk shows before what cannot be undone. Without
+    `synced` nobody waits for the disk: the file may be empty after a power failure. Entering and
+    `commit` raise OSError, with the old file untouched. Its name may have all of its 255 bytes.
     """
 
     def __init__(
@@ -94,7 +99,7 @@ class Replacement:
         self._synced = synced
 
     def __enter__(self) -> Replacement:
-        handle, name = tempfile.mkstemp(NEW, f".{self._path.name}.", self._path.parent)
+        handle, name = tempfile.mkstemp(NEW, new_prefix(self._path), self._path.parent)
         self._temporary = Path(name)
         self.file = os.fdopen(handle, "wb")
         try:

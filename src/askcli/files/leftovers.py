@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from askcli.files import NEW, try_lock
+from askcli.files import NEW, new_prefix, try_lock
 
 SECONDS = 3600
 
@@ -19,7 +19,7 @@ def remove(path: Path) -> None:
 
     And never what is still locked: its process may have been stopped for so long.
     """
-    name = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}{re.escape(NEW)}")
+    name = re.compile(rf"{re.escape(new_prefix(path))}[a-z0-9_]{{8}}{re.escape(NEW)}")
     with suppress(OSError), os.scandir(path.parent) as entries:
         for left in [Path(entry) for entry in entries if name.fullmatch(entry.name)]:
             with suppress(OSError):

@@ -14,6 +14,7 @@ import typer
 
 from askcli.cli.input import stdin
 from askcli.cli.output import console, transient
+from askcli.cli.output.held_signals import handled
 from askcli.contract.limits import MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS
 from askcli.errors import Misused
 
@@ -22,9 +23,9 @@ def value(label: str, flag: str) -> str:
     """Prompt for a value. Raises Misused without a terminal, naming the flag to use instead."""
     if not stdin.is_terminal():
         raise Misused(f"{label.lower()} is missing: give it with {flag}.")
-    while not (typed := _typed(f"{label}: ")):
+    while not (typed := _typed(f"{label}: ").strip()):
         pass
-    return typed.strip()
+    return typed
 
 
 def _typed(prompt: str) -> str:
@@ -135,12 +136,10 @@ def _hidden_when_continued(modes: _Modes) -> Iterator[None]:
 
     # After SIGSTOP, too, or a read in the background.
     handlers = {signal.SIGTSTP: suspend, signal.SIGCONT: lambda *_: modes.hide()}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        yield
+        with handled(handlers):
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         modes.restore()
 
 

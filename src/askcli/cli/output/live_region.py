@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from askcli.cli.output import transient
-from askcli.cli.output.held_signals import held
+from askcli.cli.output.held_signals import handled, held
 from askcli.cli.output.outgoing import Outgoing
 
 # Synchronized output: supporting terminals show all of it at once, others ignore it.
@@ -107,8 +107,5 @@ def hidden_while_suspended(region: Region, redraw: Callable[[], None]) -> Iterat
         region.draw()
         redraw()
 
-    before = signal.signal(signal.SIGTSTP, suspend)
-    try:
+    with handled({signal.SIGTSTP: suspend}):
         yield
-    finally:
-        signal.signal(signal.SIGTSTP, before)

@@ -114,6 +114,8 @@ def checked(path: Path, *, follows_link: bool = True) -> OutputFile:
             is_device = follows_link and path.exists() and not path.is_file()
             is_followed = follows_link and not is_device
             target = Path(os.path.realpath(path)) if is_followed else path
+            if is_followed and target.is_symlink():  # they lead to each other
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             output = OutputFile(path, target, is_device, _status(target))
         _check_writable(output)
     except OSError as error:

@@ -36,7 +36,8 @@ class _Drawn(io.RawIOBase):
     def write(self, data: ReadableBuffer, /) -> int:
         """Write what the terminal takes without a wait; the rest is taken for written."""
         with suppress(OSError):
-            outgoing.write_some(self._stream, data)
+            if transient.may_be_drawn(self._stream):
+                outgoing.write_some(self._stream, data)
         return memoryview(data).nbytes
 
 

@@ -164,7 +164,7 @@ def _columns() -> int:
 
 def _write(text: str, seconds: float | None) -> None:
     """Write, unless the terminal takes nothing within so many seconds."""
-    if not transient.takes(sys.stderr, seconds):
+    if not transient.may_be_drawn(sys.stderr) or not transient.takes(sys.stderr, seconds):
         return
     with suppress(OSError):  # the terminal is gone; the next write raises
         os.write(sys.stderr.fileno(), text.encode(sys.stderr.encoding or "ascii", "replace"))

@@ -70,6 +70,17 @@ def takes(stream: TextIO | int, seconds: float | None) -> bool:
         return True
 
 
+def may_be_drawn(stream: TextIO) -> bool:
+    """Whether the process is not in the background, where a shell has the terminal for its line.
+
+    A terminal that is set to (`stty tostop`) suspends a process that writes to it from there.
+    """
+    try:
+        return os.tcgetpgrp(stream.fileno()) in (os.getpgrp(), 0)  # 0: of another container
+    except OSError:  # not the process's own terminal: no shell takes it away
+        return True
+
+
 def next_line(descriptor: int) -> None:
     """Leave the cursor in the next line, for the shell, unless the terminal is paused or gone."""
     with suppress(OSError):
