@@ -18,13 +18,14 @@ from tests.support.processes import ServerProcess
 from tests.support.servers import serving
 
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-TIMES = {"created_at", "answered_at", "expires_at", "last_used_at", "resets_at"}
-IDS = {"id", "user_id", "conversation_id", "question_id"}
+TIMES = {"created_at", "answered_at", "last_activity_at", "expires_at", "last_used_at", "resets_at"}
+IDS = {"id", "user_id", "conversation_id", "question_id", "last_question_id"}
 # Each after those that return what it needs: an id, a token.
 ORDER = """
     registerUser logIn refreshTokens getUser createToken listTokens revokeToken
-    askQuestion getQuestion followAnswer cancelAnswer listQuestions getUsage deleteQuestion
-    deleteQuestions listModels getHealth getReadiness getMetrics
+    askQuestion getQuestion followAnswer cancelAnswer listQuestions getUsage
+    listConversations getConversation renameConversation deleteQuestion
+    askQuestion deleteConversation deleteQuestions listModels getHealth getReadiness getMetrics
     listSessions endSession logIn endSessions logIn changePassword logOut
 """.split()  # noqa: SIM905 - a list of them would be read no more easily
 # Of every server, or about the body.
@@ -144,6 +145,7 @@ def _learn(name: str, answer: httpx2.Response, http: httpx2.Client, values: dict
         http.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
     elif name == "askQuestion":
         values["question_id"] = answer.json()["id"]
+        values["conversation_id"] = answer.json()["conversation_id"]
     elif name == "createToken":
         values["token_id"] = answer.json()["id"]
     elif name == "listSessions":

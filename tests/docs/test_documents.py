@@ -31,9 +31,10 @@ def test_the_http_walk_runs_as_written(server: ServerProcess, new_cli: NewCli) -
     assert "And at sunset?" not in parts[8]
     assert "Why is the sky blue?" in parts[8]
     assert '"answer":"You asked: And at night?"' in parts[9]
-    assert '"current":true' in parts[11]
-    assert '"items":[{' in parts[13]
-    assert parts[14] == "invalid_token"
+    assert parts[10].endswith("Skies")
+    assert '"current":true' in parts[12]
+    assert '"items":[{' in parts[14]
+    assert parts[15] == "invalid_token"
     assert parts[-1] == "session_ended"
 
 

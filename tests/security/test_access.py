@@ -61,6 +61,10 @@ MATRIX = {
     ("GET", "/api/questions/{question_id}/events"): Row(ANY, 200, 404),
     ("POST", "/api/questions/{question_id}/cancel"): Row(ASK, 200, 404),
     ("DELETE", "/api/questions/{question_id}"): Row(LOGIN, 204, 404),
+    ("GET", "/api/users/{user_id}/conversations"): Row(READ, 200, 404),
+    ("GET", "/api/conversations/{conversation_id}"): Row(READ, 200, 404),
+    ("PATCH", "/api/conversations/{conversation_id}"): Row(ASK, 422, 422),
+    ("DELETE", "/api/conversations/{conversation_id}"): Row(LOGIN, 204, 404),
     ("GET", "/api/models"): Row(ANY, 200, 200),
 }
 
@@ -87,6 +91,7 @@ def owning(person: Person) -> Owned:
     ids = {
         "user_id": person.id,
         "question_id": question["id"],
+        "conversation_id": question["conversation_id"],
         "session_id": sessions[0]["id"],
         "token_id": token["id"],
     }
@@ -95,7 +100,8 @@ def owning(person: Person) -> Owned:
 
 def everything(person: Person) -> list[Any]:
     """All that a user sees of their own."""
-    paths = ["/api/users/me", "/api/users/me/questions", "/api/sessions", "/api/tokens"]
+    lists = ("users/me/questions", "users/me/conversations", "sessions", "tokens")
+    paths = ["/api/users/me", *(f"/api/{path}" for path in lists)]
     return [person.http.get(path).json() for path in paths]
 
 
@@ -213,7 +219,7 @@ def world(server: ServerProcess, people: NewPerson) -> Iterator[World]:
 def send(world: World, operation: tuple[str, str], ids: dict[str, str], token: str | None) -> int:
     method, path = operation
     headers = {"authorization": f"Bearer {token}"} if token else {}
-    body: dict[str, Any] | None = {} if method == "POST" else None
+    body: dict[str, Any] | None = {} if method in ("POST", "PATCH") else None
     answer = world.http.request(method, path.format(**ids), headers=headers, json=body)
     if answer.status_code >= 400:
         assert answer.headers["content-type"].startswith("application/problem+json")

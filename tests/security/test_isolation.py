@@ -174,6 +174,13 @@ def _reading(send: Recorder) -> None:
     send("GET", f"/api/users/me/questions?limit=2&cursor={page['next_cursor']}")
     for path in ("/api/users/me", "/api/users/me/usage", "/api/models"):
         send("GET", path)
+    page = send("GET", "/api/users/me/conversations?limit=1")
+    send("GET", f"/api/users/me/conversations?cursor={page['next_cursor']}")
+    conversation = f"/api/conversations/{page['items'][0]['id']}"
+    for title in ("river", ""):
+        send("PATCH", conversation, json={"title": title})
+    send("GET", conversation)
+    send("DELETE", conversation)
 
 
 def _searching(send: Recorder) -> None:
@@ -190,6 +197,8 @@ def _others(send: Recorder, known: str) -> None:
         ("DELETE", f"/api/questions/{known}"),
         ("GET", f"/api/users/me/questions?id_prefix={known}"),
         ("GET", f"/api/users/{known}"),
+        ("GET", f"/api/conversations/{known}"),
+        ("DELETE", f"/api/conversations/{known}"),
     ):
         send(method, path)
     send("POST", "/api/questions", json={"question": "x", "conversation_id": known})

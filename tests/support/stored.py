@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
 from askcli.services.clock import new_id, now
 from askcli.store import search
@@ -16,6 +16,7 @@ from askcli.store.tables import (
     answer_parts,
     api_tokens,
     audit,
+    conversation_titles,
     invites,
     limits,
     processes,
@@ -48,6 +49,7 @@ def fill(url: str, count: int = len(TEXTS)) -> list[UUID]:
         for number in range(count):
             add_question(connection, users[number % 2], TEXTS[number % len(TEXTS)], number)
         _add_running(connection, users[0])
+        _add_titles(connection, users[0])
         long_ago = now() - timedelta(days=2)
         connection.execute(insert(processes).values(id=new_id(), heartbeat_at=long_ago))
         invite = {"id": new_id(), "code_hash": new_id().hex, "note": "for Bob", "uses_left": 1}
@@ -114,6 +116,14 @@ def _add_running(connection: Connection, user_id: UUID) -> None:
     for position, text in ((0, "so "), (3, "far"), (100, "...")):
         part = {"question_id": question_id, "position": position, "text": text}
         connection.execute(insert(answer_parts).values(part))
+
+
+def _add_titles(connection: Connection, user_id: UUID) -> None:
+    own = select(questions.c.user_id, questions.c.conversation_id).where(
+        questions.c.user_id == user_id
+    )
+    for row in connection.execute(own).mappings().all():
+        connection.execute(insert(conversation_titles).values(**row, title="Z\u00fcrich"))
 
 
 def fill_with_many(url: str, count: int, seed: int) -> None:

@@ -13,6 +13,7 @@ from askcli.client.http.events import Events
 from askcli.client.http.transport import Transport
 from askcli.client.login import Login
 from askcli.client.server_entry import Account
+from askcli.contract.conversations import Conversation, ConversationPage
 from askcli.contract.health import Readiness
 from askcli.contract.limits import MAX_PAGE
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_KEY, HEADER_LAST_EVENT_ID
@@ -144,6 +145,23 @@ class Api:
         return self._call("DELETE", "/api/users/me/questions", Removed, params={"until": until})[
             "deleted"
         ]
+
+    def conversations(self, **filters: str | int | None) -> ConversationPage:
+        """GET /api/users/me/conversations."""
+        return self._call("GET", "/api/users/me/conversations", ConversationPage, params=filters)
+
+    def conversation(self, conversation_id: str) -> Conversation:
+        """GET /api/conversations/{conversation_id}."""
+        return self._call("GET", f"/api/conversations/{conversation_id}", Conversation)
+
+    def rename_conversation(self, conversation_id: str, title: str) -> Conversation:
+        """PATCH /api/conversations/{conversation_id}; an empty title takes it away."""
+        path = f"/api/conversations/{conversation_id}"
+        return self._call("PATCH", path, Conversation, body={"title": title})
+
+    def delete_conversation(self, conversation_id: str) -> None:
+        """DELETE /api/conversations/{conversation_id}."""
+        self._call("DELETE", f"/api/conversations/{conversation_id}", NoneType)
 
     def usage(self, **filters: str | None) -> list[Usage]:
         """GET /api/users/me/usage."""

@@ -12,6 +12,7 @@ MAX_BODY_BYTES: Final = 2_097_152
 # Outside of a body's strings: a dozen fields, however they are indented, have some hundreds.
 MAX_BODY_STRUCTURE: Final = 4096
 MAX_PAGE: Final = 100
+MAX_TITLE_CHARACTERS: Final = 200
 MAX_SEARCH_CHARACTERS: Final = 500
 MAX_SEARCH_WORDS: Final = 100
 MAX_SEARCH_PREFIXES: Final = 4

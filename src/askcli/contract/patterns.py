@@ -44,7 +44,9 @@ SOME_TEXT: Final = r"^[^\x00]*[^\s\x00][^\x00]*$"
 _EMPTY = _character(0x2800)
 
 _HIDDEN = _UNPRINTABLE + _INVISIBLE
-ONE_LINE: Final = rf"^[^{_HIDDEN}]*[^\s{_HIDDEN}{_JOINERS}{_EMPTY}][^{_HIDDEN}]*$"
+_LINE = rf"[^{_HIDDEN}]*[^\s{_HIDDEN}{_JOINERS}{_EMPTY}][^{_HIDDEN}]*"
+ONE_LINE: Final = f"^{_LINE}$"
+A_TITLE: Final = f"^(?:{_LINE})?$"  # or nothing
 # The minimum of an address (whether it exists, only a message to it would show), without
 # characters by which two addresses could differ and look the same.
 _IN_EMAIL = rf"[^@\s{_HIDDEN}{_JOINERS}{_MARKS}{_EMPTY}]"

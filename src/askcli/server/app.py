@@ -24,7 +24,17 @@ from askcli.server.http.activity import Activity
 from askcli.server.http.middleware import Envelope
 from askcli.server.http.refusals import Refusal, Refusals
 from askcli.server.http.trusted_hosts import Hosts
-from askcli.server.routes import auth, health, history, models, questions, sessions, tokens, users
+from askcli.server.routes import (
+    auth,
+    conversations,
+    health,
+    history,
+    models,
+    questions,
+    sessions,
+    tokens,
+    users,
+)
 
 log = logging.getLogger("askcli.server")
 
@@ -58,7 +68,7 @@ def create_app(
     )
     app.state.services = services
     # Those that are called the most come first: routes are tried one after the other.
-    modules = (questions, history, users, auth, sessions, tokens, models, health)
+    modules = (questions, history, users, auth, conversations, sessions, tokens, models, health)
     app.router.routes[:0] = [route for module in modules for route in module.router.routes]
     for route in app.routes:
         if isinstance(route, Route) and route.path == app.openapi_url:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from askcli.answerers import factory
@@ -26,6 +27,7 @@ from askcli.services.clock import new_id
 from askcli.services.housekeeping import Housekeeping
 from askcli.services.indexing import Indexing
 from askcli.services.questions.asking import Questions
+from askcli.services.questions.conversation_pages import Conversations
 from askcli.services.questions.history import History
 from askcli.services.questions.storage import QuestionStorage
 from askcli.services.readiness import ReadinessCheck
@@ -66,6 +68,7 @@ class Services:
     api_tokens: ApiTokens
     questions: Questions
     history: History
+    conversations: Conversations
     runs: Runs
     answer_log: AnswerLog
     streams: OpenStreams
@@ -121,7 +124,7 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
         sessions=sessions,
         api_tokens=ApiTokens(database, limits, authentication.forget),
         questions=Questions(database, answerer, runs, queue, QuestionStorage(*storing), process_id),
-        history=History(database, metering),
+        **_history(database, metering),
         queue=queue,
         indexing=indexing,
         orphans=Orphans(database, runs, metering, indexing, process_id, settings.orphan_seconds),
@@ -147,6 +150,12 @@ def _database(settings: Settings) -> Database:
 def _tokens(settings: Settings, database: Database) -> Tokens:
     secret, previous = signing_secrets(settings, is_sqlite=database.is_sqlite)
     return Tokens(secret, previous, settings.access_token_seconds)
+
+
+def _history(database: Database, metering: Metering) -> dict[str, Any]:
+    """Return the services of what was asked before, by their names."""
+    history = History(database, metering)
+    return {"history": history, "conversations": Conversations(database, history)}
 
 
 def _answer_log(database: Database, process_id: UUID) -> tuple[Listener, AnswerLog]:

@@ -7,8 +7,13 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from askcli.contract.conversations import Conversation
 from askcli.contract.shapes import ApiToken, Question, Session, Usage, User
 from askcli.services.clock import rfc3339
+from askcli.store.queries.id_times import time_of
+
+# Of a conversation's first question, where nobody gave it a title.
+TITLE_CHARACTERS = 80
 
 
 def as_user(row: RowMapping | dict[str, Any]) -> User:
@@ -41,6 +46,25 @@ def as_question(row: Mapping[Any, Any]) -> Question:
         created_at=rfc3339(row["created_at"]),
         answered_at=rfc3339(row["answered_at"]) if row["answered_at"] else None,
     )
+
+
+def as_conversation(row: RowMapping) -> Conversation:
+    """Return a conversation, as `store.queries.conversations` sums it up, as the contract does."""
+    return Conversation(
+        id=str(row["id"]),
+        title=row["title"] or _beginning(row["beginning"]),
+        turns=row["turns"],
+        cost_usd=row["cost_usd"],
+        created_at=rfc3339(time_of(row["first_id"])),
+        last_activity_at=rfc3339(time_of(row["last_id"])),
+        last_question_id=str(row["last_id"]),
+    )
+
+
+def _beginning(text: str) -> str:
+    """Return the beginning of a text in one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= TITLE_CHARACTERS else f"{line[: TITLE_CHARACTERS - 1].rstrip()}…"
 
 
 def as_session(row: RowMapping | dict[str, Any], *, is_current: bool) -> Session:

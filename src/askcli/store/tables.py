@@ -143,6 +143,15 @@ Index(
     postgresql_where=is_answering,
 )
 
+# The title that a user gave a conversation; it goes with the conversation's last question.
+conversation_titles = Table(
+    "conversation_titles",
+    metadata,
+    C("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    C("conversation_id", Uuid, primary_key=True),
+    C("title", String(200), nullable=False),
+)
+
 # The text of a running answer as it grows, after what `questions.answer` has: `position` is the
 # number of characters of the answer before the part. They are there only while it is running.
 answer_parts = Table(

@@ -11,8 +11,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from askcli.contract.limits import (
     MAX_QUESTION_CHARACTERS,
     MAX_SYSTEM_CHARACTERS,
+    MAX_TITLE_CHARACTERS,
 )
-from askcli.contract.patterns import AN_EMAIL, ANY_TEXT, ONE_LINE, SOME_TEXT
+from askcli.contract.patterns import A_TITLE, AN_EMAIL, ANY_TEXT, ONE_LINE, SOME_TEXT
 from askcli.contract.shapes import Scope
 from askcli.services.questions.ask import Ask
 
@@ -112,6 +113,18 @@ class TokenRequest(Body):
         list[Scope], Field(min_length=1, max_length=2, description="What it may be used for")
     ]
     expires_in_days: Annotated[int, Field(ge=1, le=366), _WHOLE] = 90
+
+
+class NewTitle(Body):
+    """A title of a conversation."""
+
+    model_config = _example({"title": "Skies"})
+
+    title: Annotated[
+        str,
+        Field(max_length=MAX_TITLE_CHARACTERS, pattern=A_TITLE, description="Empty: none"),
+        AfterValidator(str.strip),
+    ]
 
 
 class AskBody(Body):

@@ -18,6 +18,7 @@ from askcli.contract.limits import (
 )
 from askcli.contract.patterns import CURSOR
 from askcli.search_terms import terms
+from askcli.services.questions.conversation_pages import Filter
 from askcli.services.questions.history import Filters
 
 SEARCH = 'Words that must all be in it, "words in a row", beginnings*, -what must not be in it'
@@ -59,6 +60,19 @@ def _check_search(query: str) -> str:
     if any(len(prefix) < MIN_PREFIX_CHARACTERS for prefix in prefixes):
         raise ValueError(f"must have {MIN_PREFIX_CHARACTERS} letters or more before each *")
     return query
+
+
+class ConversationQuery(BaseModel):
+    """Query parameters of a page of conversations."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 20
+    cursor: Annotated[UUID | None, Field(description="A page's next_cursor")] = None
+    since: Annotated[Moment | None, Field(description="Last active at this time or later")] = None
+    until: Annotated[Moment | None, Field(description="Last active before this time")] = None
+
+    def to_filter(self) -> Filter:
+        """Return the parameters as the service takes them."""
+        return Filter(self.limit, self.cursor, self.since, self.until)
 
 
 class QuestionQuery(BaseModel):

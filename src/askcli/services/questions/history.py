@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from askcli.contract.shapes import QuestionPage, Usage
-from askcli.errors import InvalidInput, NotFound, Unavailable
-from askcli.fair_queue import FairQueue, Place
+from askcli.errors import InvalidInput, NotFound
 from askcli.search_terms import terms
+from askcli.services.questions.turns import queue, turn
 from askcli.services.shapes import as_usage
 from askcli.services.usage.metering import Metering
-from askcli.store import deadline
-from askcli.store.database import Database, admission, failures
+from askcli.store.database import Database, admission
 from askcli.store.queries import (
     listing,
     notifications,
@@ -28,6 +25,7 @@ from askcli.store.queries import (
     search_pages,
     sizes,
     usage,
+    users,
 )
 from askcli.store.queries.listing import Filter, Page
 from askcli.store.queries.search_pages import Cursor, SearchPage
@@ -43,11 +41,6 @@ LISTINGS, LISTINGS_WAITING = 4, 256
 
 # Rows of usage in one response, made in the event loop. A question may name a model by any date.
 MOST_USAGE = 10_000
-
-
-def _queue(slots: int, waiting: int, name: str) -> FairQueue:
-    detail = f"Too many {name} are under way; try again shortly."
-    return FairQueue(slots, waiting, partial(Unavailable, detail, retry_after=2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +62,8 @@ class History:
     def __init__(self, database: Database, metering: Metering) -> None:
         self._database = database
         self._metering = metering
-        self._searches = _queue(SEARCHES, SEARCHES_WAITING, "searches")
-        self._listings = _queue(LISTINGS, LISTINGS_WAITING, "listings")
+        self._searches = queue(SEARCHES, SEARCHES_WAITING, "searches")
+        self._listings = queue(LISTINGS, LISTINGS_WAITING, "listings")
 
     async def page(self, user_id: UUID, filters: Filters) -> QuestionPage:
         """Return the user's questions: newest first, or the best matches of a search first.
@@ -81,13 +74,13 @@ class History:
         query, cursor = _query(filters), filters.cursor
         if filters.search is None:
             query = replace(query, before=_id(cursor) if cursor else None)
-            async with self._turn(self._listings, user_id):
+            async with self.listing(user_id):
                 return _page(await self._database.read(listing.page, user_id, query))
         search_terms = terms(filters.search)
         if not search_terms:
             return QuestionPage(items=[], next_cursor=None)
         place = _place(cursor) if cursor else None
-        async with self._turn(self._searches, user_id):
+        async with turn(self._database, self._searches, user_id):
             page = await self._database.read_in_transaction(
                 search_pages.search_page,
                 user_id,
@@ -97,21 +90,9 @@ class History:
             )
         return _page(page)
 
-    @asynccontextmanager
-    async def _turn(self, queue: FairQueue, user_id: UUID) -> AsyncIterator[None]:
-        """Wait for the user's turn, in the time that the block's unit of work has.
-
-        Who has to wait in line is checked before that, and after it by the unit. Raises Unavailable
-        when the turn does not come in time.
-        """
-        with deadline.within(self._database.unit_seconds):
-            if not queue.is_free(str(user_id)):
-                await self._database.check_caller()
-            with queue.reserve(str(user_id)) as place:
-                if not place.is_granted:
-                    await _slot(place)
-                    admission.renew()
-                yield
+    def listing(self, user_id: UUID) -> AbstractAsyncContextManager[None]:
+        """Wait for the user's turn at a page, or at what takes as long, as `turns.turn` does."""
+        return turn(self._database, self._listings, user_id)
 
     async def remove(self, user_id: UUID, question_id: UUID) -> None:
         """Delete the user's question. Raises NotFound."""
@@ -124,8 +105,20 @@ class History:
         if not await write(self._remove, user_id, question_id):
             raise NotFound("question")
 
+    async def remove_all(self, user_id: UUID, question_ids: Sequence[UUID]) -> None:
+        """Delete the user's questions as each by itself, in one transaction: few, or small."""
+        admission.renew()  # it may wait now
+        await self._database.write_long(self._remove_each, user_id, question_ids)
+
+    def _remove_each(
+        self, connection: Connection, user_id: UUID, question_ids: Sequence[UUID]
+    ) -> None:
+        for question_id in question_ids:
+            self._remove(connection, user_id, question_id)
+
     def _remove(self, connection: Connection, user_id: UUID, question_id: UUID) -> bool:
         """Delete the question. Its process, which would settle its cost, may be dead."""
+        users.lock(connection, user_id)  # before its questions, as everywhere
         status = questions.status(connection, user_id, question_id)
         if status is None:
             return False
@@ -147,7 +140,7 @@ class History:
         return removed
 
     async def _older(self, user_id: UUID, until: datetime) -> list[UUID]:
-        async with self._turn(self._listings, user_id):
+        async with self.listing(user_id):
             return await self._database.read(older.ids, user_id, until, DELETE_BATCH)
 
     async def usage(
@@ -158,22 +151,13 @@ class History:
         Raises InvalidInput for more than MOST_USAGE of these, and Unavailable when too many wait,
         as for a page.
         """
-        async with self._turn(self._listings, user_id):
+        async with self.listing(user_id):
             rows = await self._database.read(usage.by_day, user_id, since, until, MOST_USAGE + 1)
         if len(rows) > MOST_USAGE:
             raise InvalidInput(
                 f"There are more than {MOST_USAGE:,} days and models; name a shorter time."
             )
         return [as_usage(row) for row in rows]
-
-
-async def _slot(place: Place) -> None:
-    """Wait for the slot. Raises Unavailable at the deadline."""
-    try:
-        async with asyncio.timeout(deadline.remaining()):
-            await place.slot()
-    except TimeoutError:
-        raise failures.unavailable("is too busy") from None
 
 
 def _query(filters: Filters) -> Filter:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
-from askcli.store.queries import own_range, sizes, usage
+from askcli.store.queries import own_range, sizes, titles, usage, users
 from askcli.store.tables import questions
 
 # Those that are being answered stay, and those whose cost is not settled yet.
@@ -50,8 +50,12 @@ def remove(
 ) -> int:
     """Delete those of these questions of the user that meet the conditions; return how many.
 
-    Not those that were started again meanwhile, nor those that another server has deleted.
+    Not those that were started again meanwhile, nor those that another server has deleted. With
+    the titles of conversations that have no other question; the user is locked for that.
     """
+    users.lock(connection, user_id)
     own = questions.c.user_id == user_id, questions.c.id.in_(those)
     statement = delete(questions).where(*own, *conditions, HAS_ENDED)
-    return connection.execute(statement).rowcount
+    conversation_ids = connection.scalars(statement.returning(questions.c.conversation_id)).all()
+    titles.remove_of_gone(connection, user_id, list(set(conversation_ids)))
+    return len(conversation_ids)

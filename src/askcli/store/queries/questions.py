@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from askcli.store import search
-from askcli.store.queries import answer_parts, notifications, own_range, usage
+from askcli.store.queries import answer_parts, notifications, own_range, titles, usage
 from askcli.store.tables import is_answering, questions
 
 _MAY_START_AGAIN = and_(
@@ -194,8 +194,13 @@ def _cancel(
 
 
 def remove(connection: Connection, user_id: UUID, question_id: UUID) -> bool:
-    """Delete the user's question; return False if there is none."""
-    statement = delete(questions).where(
-        questions.c.id == question_id, questions.c.user_id == user_id
-    )
-    return connection.execute(statement).rowcount == 1
+    """Delete the user's question; return False if there is none.
+
+    With the title of its conversation if it was the last one: `titles.remove_of_gone` says that the
+    user must be locked.
+    """
+    own = questions.c.id == question_id, questions.c.user_id == user_id
+    statement = delete(questions).where(*own).returning(questions.c.conversation_id)
+    conversation_ids = connection.scalars(statement).all()
+    titles.remove_of_gone(connection, user_id, conversation_ids)
+    return bool(conversation_ids)

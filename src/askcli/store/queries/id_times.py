@@ -1,0 +1,26 @@
+"""The times within ids: a UUIDv7 begins with the milliseconds since 1970."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+_BITS_AFTER_TIME = 80
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def time_of(id_: UUID) -> datetime:
+    """Return the time in an id, in UTC."""
+    return _EPOCH + (id_.int >> _BITS_AFTER_TIME) * _MILLISECOND
+
+
+def first_at(time: datetime) -> UUID:
+    """Return the least id whose time is this one or later."""
+    milliseconds = max(0, -((_EPOCH - time) // _MILLISECOND))
+    return UUID(int=milliseconds << _BITS_AFTER_TIME)
+
+
+def last_before(time: datetime) -> UUID:
+    """Return the greatest id whose time is before this one; the least of all where none is."""
+    return UUID(int=max(0, first_at(time).int - 1))
