@@ -67,7 +67,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
     },
 }
 _REPLAYED = ("askQuestion",)
-_RATE_LIMITED = ("registerUser", "logIn", "refreshTokens", "changePassword")
+_RATE_LIMITED = ("registerUser", "logIn", "refreshTokens", "changePassword", "createToken")
 _RETRIED = ("429", "503", "default")
 
 
