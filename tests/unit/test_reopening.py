@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -48,6 +49,18 @@ def test_connections_are_opened_anew_once_a_second_at_most(
         database.writing.connections.reopen()
         with database.reading():
             database.writing.connections.reopen()
+        assert open_files(database) == 1
+
+
+def test_a_new_connection_is_none_of_the_old_ones_whatever_the_clock_says(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(Database(new_database("sqlite"))) as database:
+        database.writing.connections.reopen()
+        monkeypatch.setattr(time, "time", lambda: 0.0)
+        with database.reading():
+            pass
+        assert database.writing.connections.times() is not None  # so that a lost log is noticed
         assert open_files(database) == 1
 
 

@@ -35,7 +35,7 @@ class Reopening:
         self._pools: list[Pool] = []  # those that were replaced, until all is closed
         self._next = 0.0
         self._times = 0
-        self._began_at = 0.0  # by the clock that the pool uses
+        self._began_at = float("-inf")  # by the monotonic clock
         if engine.dialect.name == "sqlite":
             event.listen(engine, "do_connect", self._wait)
         event.listen(engine, "connect", self._on_connect)
@@ -52,7 +52,7 @@ class Reopening:
             if time.monotonic() < self._next:
                 return
             self._next = time.monotonic() + LEAST_SECONDS
-            self._began_at = time.time()
+            self._began_at = time.monotonic()
             self._pools.append(self._engine.pool)
             self._outdate()
             self._engine.dispose()
@@ -91,8 +91,10 @@ class Reopening:
                     self._condition.wait(min(left, LOOK_SECONDS))
 
     def _on_connect(self, _connection: Any, record: Any) -> None:
+        # The pool's clock may have been set back since all were opened anew.
+        took = time.time() - record.starttime
         with self._condition:
-            is_new = record.starttime > self._began_at
+            is_new = time.monotonic() - took > self._began_at
             (self._open if is_new else self._old).add(record)
 
     def _on_checkin(self, _connection: Any, record: ConnectionPoolEntry) -> None:
