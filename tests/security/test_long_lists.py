@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 
 from askcli.services.auth import sessions as services_sessions
 from askcli.services.clock import new_id, now
@@ -23,7 +23,7 @@ def test_a_user_has_a_thousand_sessions_and_the_latest_takes_the_place_of_the_un
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(services_sessions, "MOST_SESSIONS", 3)
-    monkeypatch.setattr(services_sessions, "ENDED_AT_ONCE", 2)
+    monkeypatch.setattr(services_sessions, "AT_ONCE", 2)
 
     async def log_in_five_times() -> None:
         async with services_on(database_url) as services, client_of(services) as client:
@@ -42,8 +42,17 @@ def test_a_user_has_a_thousand_sessions_and_the_latest_takes_the_place_of_the_un
             assert [one["current"] for one in listed.json()["items"]] == [True, False, False]
             ended = await client.get("/api/users/me", headers=logins[-4])
             assert (ended.status_code, ended.json()["code"]) == (401, "session_ended")
+            # Those that have ended are kept for a while, and no more of them than that either.
+            monkeypatch.setattr(services_sessions, "MOST_ENDED", 4)
+            logins += [await access_token(services, EMAIL) for _ in range(5)]
+            assert await services.database.read(_number_of_sessions, user["id"]) == 3 + 4
 
     asyncio.run(log_in_five_times())
+
+
+def _number_of_sessions(connection: Any, user_id: Any) -> int:
+    count = select(func.count()).select_from(sessions).where(sessions.c.user_id == user_id)
+    return int(connection.execute(count).scalar())
 
 
 def _add_older_sessions(connection: Any, user_id: Any, number: int) -> None:

@@ -23,8 +23,9 @@ from askcli.store.queries import (
 )
 
 INTERVAL_SECONDS = 3600.0
-# Ended sessions are kept this long: their networks count as known to the user's account, and their
-# stolen refresh tokens are told apart from strings that never were tokens.
+# Ended sessions, of each user the last ones, are kept this long: their networks count as known to
+# the user's account, and their stolen refresh tokens are told apart from strings that never were
+# tokens.
 SESSION_DAYS = 90
 
 # A process that has died; until its answers are found to be orphans its row stays in any case.

@@ -25,7 +25,9 @@ MAX_CLIENT_CHARACTERS = 200
 
 # Of a user. A script may log in at each run, and never out; all are listed in one response.
 MOST_SESSIONS = 1000
-ENDED_AT_ONCE = 100  # by a login, of those beyond
+# Each guess at the password looks through them: how long that takes tells of the account.
+MOST_ENDED = 1000
+AT_ONCE = 100  # ended and deleted by a login, of those beyond
 
 
 class Sessions:
@@ -61,8 +63,9 @@ class Sessions:
         timestamp, request = shared_clock.now(connection), request_info.current()
         check_unchanged(connection, user)
         ended = open_sessions.end_beyond(
-            connection, user["id"], MOST_SESSIONS - 1, ENDED_AT_ONCE, timestamp
+            connection, user["id"], MOST_SESSIONS - 1, AT_ONCE, timestamp
         )
+        open_sessions.remove_ended_beyond(connection, user["id"], MOST_ENDED, AT_ONCE)
         session: dict[str, Any] = {
             "id": new_id(),
             "user_id": user["id"],

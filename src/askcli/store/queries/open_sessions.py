@@ -1,11 +1,11 @@
-"""Queries on how many sessions a user has open."""
+"""Queries on how many sessions a user has, open and ended."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from askcli.store.queries import notifications
 from askcli.store.tables import sessions
@@ -24,3 +24,15 @@ def end_beyond(connection: Connection, user_id: UUID, keep: int, limit: int, now
         connection.execute(update(sessions).where(c.id.in_(beyond)).values(ended_at=now))
         notifications.revoked(connection, user_id)
     return len(beyond)
+
+
+def remove_ended_beyond(connection: Connection, user_id: UUID, keep: int, limit: int) -> None:
+    """Delete the user's ended sessions but for the `keep` that ended last, at most `limit` at once.
+
+    A guess at a password looks through all of them for its network.
+    """
+    c = sessions.c
+    latest = select(c.id).where(c.user_id == user_id, c.ended_at.is_not(None))
+    latest = latest.order_by(c.ended_at.desc(), c.id.desc())
+    if beyond := connection.scalars(latest.offset(keep).limit(limit)).all():
+        connection.execute(delete(sessions).where(c.id.in_(beyond)))
