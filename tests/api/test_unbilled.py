@@ -42,6 +42,21 @@ def test_what_costs_nothing_and_is_kept_has_a_limit(
     assert new_person(server).ask(f"{marker} {'x' * 40_000}").status_code == 502
 
 
+def test_a_short_question_counts_with_all_that_its_row_takes(
+    server: ServerProcess, alice: Person, fake: FakeAnthropic
+) -> None:
+    """Or some hundred in a second, a kilobyte of the disk each, would have no limit."""
+    marker, user_id = uuid4().hex, UUID(alice.id)
+    fake.on(marker, status=400)
+    with database_of(server) as connection:  # so that no time gives anything back
+        unbilled.count(connection, user_id, 1_000_000)
+        before = limits.full_at(connection, unbilled.key(user_id))
+    assert alice.ask(marker).status_code == 502
+    with database_of(server) as connection:
+        counted = limits.full_at(connection, unbilled.key(user_id)) - before
+    assert counted >= unbilled.ROW_BYTES * unbilled.DAY // unbilled.BYTES_A_DAY
+
+
 def test_a_stored_question_that_is_started_again_is_counted_once_and_until_it_is_billed(
     server: ServerProcess, alice: Person, fake: FakeAnthropic
 ) -> None:

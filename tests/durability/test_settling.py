@@ -263,7 +263,7 @@ def test_what_was_not_sent_counts_as_storage_until_it_is_started_again(
                 await end_unsent(silent, run, is_own=True)
             await silent.checks()
             assert await settled(silent) == (UNBILLED, True)
-            size = RESERVED[0] * unbilled.DAY // unbilled.BYTES_A_DAY
+            size = unbilled.interval(RESERVED[0])
             assert await write(_full_at, user_id) == others + size
             if end_of != "its run":  # which comes back, and counts it no second time
                 await end_unsent(silent, run)

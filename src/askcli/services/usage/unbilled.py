@@ -19,6 +19,7 @@ from askcli.store.database import shared_clock
 from askcli.store.queries import limits
 
 BYTES_A_DAY = 64 * 1024 * 1024
+ROW_BYTES = 1024  # that a question takes besides its texts, in its tables and their indexes
 DAY = 86_400 * 1_000_000  # in microseconds
 
 
@@ -34,7 +35,7 @@ def check(connection: Connection, full_at: int, size: int) -> None:
     timestamp = shared_clock.microseconds(connection)
     # What is further ahead than `count` puts it was left by a clock that was wrong.
     is_ahead = timestamp < full_at <= timestamp + 2 * DAY + limits.MAX_SKEW
-    wait = full_at + _interval(size) - timestamp - DAY
+    wait = full_at + interval(size) - timestamp - DAY
     if is_ahead and wait > 0:
         seconds = -(-wait // 1_000_000)
         request.note(Allowance("unbilled", BYTES_A_DAY, 86_400, remaining=0, reset=seconds))
@@ -46,14 +47,19 @@ def check(connection: Connection, full_at: int, size: int) -> None:
 
 
 def count(connection: Connection, user_id: UUID, size: int) -> None:
-    """Count so many bytes, also where questions that ran at once leave no room for them."""
+    """Count a question of so many bytes, also where others that ran at once leave no room for it.
+
+    One of 0 was counted before.
+    """
+    if not size:
+        return
     timestamp = shared_clock.microseconds(connection)
-    limits.take(connection, key(user_id), timestamp, _interval(size), 2 * DAY)
+    limits.take(connection, key(user_id), timestamp, interval(size), 2 * DAY)
 
 
 def give_back(connection: Connection, user_id: UUID, size: int) -> None:
     """Take back what was counted for a stored question that is started again."""
-    limits.give_back(connection, key(user_id), _interval(size))
+    limits.give_back(connection, key(user_id), interval(size))
 
 
 def key(user_id: UUID) -> str:
@@ -61,5 +67,6 @@ def key(user_id: UUID) -> str:
     return hashlib.sha256(f"unbilled\0{user_id}".encode()).hexdigest()
 
 
-def _interval(size: int) -> int:
-    return size * DAY // BYTES_A_DAY
+def interval(size: int) -> int:
+    """Microseconds after which a question of so many bytes counts no longer."""
+    return (size + ROW_BYTES) * DAY // BYTES_A_DAY
