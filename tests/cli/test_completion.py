@@ -82,6 +82,8 @@ def test_completion_offers_commands_ids_models_and_profiles(
     assert not {"list", "--limit"} & shown  # these are of the command above it
     assert completed(cli, shell, "askcli", "ask", "--retry", "") == {question_id}
     assert completed(cli, shell, "askcli", "ask", "--conversation", "") == {conversation_id}
+    if shell != "fish":  # there, an option has a value or has none
+        assert completed(cli, shell, "askcli", "ask", "--retry", "--mod") == {"--model"}
     assert "claude-haiku-5-5" in completed(cli, shell, "askcli", "ask", "-m", "")
     assert completed(cli, shell, "askcli", "ask", "--profile", "") == {"work"}
     joined = ["--profile", "=", "w"] if shell == "bash" else ["--profile=w"]  # as bash splits it

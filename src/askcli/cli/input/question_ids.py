@@ -14,6 +14,8 @@ from askcli.errors import Misused, NotFound
 # The last question; @2 is the one before.
 LAST = "@"
 _NUMBERED = re.compile(r"@([1-9][0-9]{0,3})?", re.ASCII)
+# Of an ambiguous prefix, so many are told, with the beginnings of their questions.
+CANDIDATES, SHOWN_CHARACTERS = 3, 30
 # Shorter prefixes match half of a history.
 SHORTEST = 4
 # A UUIDv7 begins with its millisecond: with fewer digits, ids that are not listed may match too.
@@ -92,12 +94,26 @@ def _numbered(api: Api, numbers: set[int]) -> dict[int, Question]:
 
 
 def _by_prefix(api: Api, prefix: str) -> Question:
-    page = api.questions(id_prefix=prefix, limit=1)
-    if not page["items"]:
+    page = api.questions(id_prefix=prefix, limit=CANDIDATES)
+    items = page["items"]
+    if not items:
         raise NotFound(detail=f"you have no question with an id that begins with {prefix}.")
-    if page["next_cursor"]:
-        raise Misused(f"several ids begin with {prefix}; type more digits.")
-    return page["items"][0]
+    if page["next_cursor"] or len(items) > 1:
+        more = ", …" if page["next_cursor"] else ""
+        raise Misused(f"several ids begin with {prefix}: {_described(items)}{more}.")
+    return items[0]
+
+
+def _described(questions: Sequence[Question]) -> str:
+    """Return what tells the questions apart."""
+    short = shortened([question["id"] for question in questions], MINUTE_DIGITS)
+    beginnings = (
+        " ".join(question["question"].split())[:SHOWN_CHARACTERS] for question in questions
+    )
+    return ", ".join(
+        f"{short[question['id']]} ({beginning})"
+        for question, beginning in zip(questions, beginnings, strict=True)
+    )
 
 
 def shortened(ids: list[str], least: int = TIMESTAMP_DIGITS) -> dict[str, str]:

@@ -39,9 +39,15 @@ def _shell(template: str, commands: Sequence[Command], words: str, files: str) -
     }
     return template.format(
         paths="|".join(f'"{c.name}"' for c in commands if len(c.path) > 1),
-        values="\n        ".join(f"{name}) {done}; return ;;" for name, done in values.items()),
+        values="\n        ".join(_value(names, done) for names, done in values.items()),
         words="\n        ".join(f"{name}) {done} ;;" for name, done in inner.items()),
     )
+
+
+def _value(names: str, done: str) -> str:
+    """Return the case of these options; an id may be left out, and the next option come there."""
+    is_left_out = "[[ $current == -* ]] || " if done == "_askcli_cached ids" else ""
+    return f"{names}) {is_left_out}{{ {done}; return; }} ;;"
 
 
 def _guard(command: Command, words: str) -> str:
@@ -115,8 +121,9 @@ _askcli_cached() {{
     compadd -l -d shown -a -- values
 }}
 _askcli() {{
-    local before="${{words[CURRENT - 1]}}" path_="askcli" i
+    local before="${{words[CURRENT - 1]}}" path_="askcli" current i
     if [[ $PREFIX == --*=* ]]; then before="${{PREFIX%%=*}}"; compset -P '*='; fi
+    current=$PREFIX
     for ((i = 2; i < CURRENT; i++)); do
         case "$path_ ${{words[i]}}" in
         {paths}) path_="$path_ ${{words[i]}}" ;;

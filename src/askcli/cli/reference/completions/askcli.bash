@@ -31,12 +31,12 @@ _askcli() {
         esac
     done
     case "$before" in
-        --model|-m) _askcli_cached models; return ;;
-        --conversation) _askcli_cached conversations; return ;;
-        --rejoin|--retry) _askcli_cached ids; return ;;
-        --profile) _askcli_cached profiles; return ;;
-        --format) _askcli_words json jsonl csv markdown; return ;;
-        --concurrency|--days|--email|--event|--failures|--file|--from|--host|--invite|--limit|--max-tokens|--name|--note|--older-than|--output|--port|--run|--scope|--server|--session|--since|--system|--timeout|--to|--tokens-day|--tokens-month|--until|--usd-day|--usd-month|--user|--uses|--workers|-f|-j|-n|-o|-s) compopt -o default; return ;;
+        --model|-m) { _askcli_cached models; return; } ;;
+        --conversation) { _askcli_cached conversations; return; } ;;
+        --rejoin|--retry) [[ $current == -* ]] || { _askcli_cached ids; return; } ;;
+        --profile) { _askcli_cached profiles; return; } ;;
+        --format) { _askcli_words json jsonl csv markdown; return; } ;;
+        --concurrency|--days|--email|--event|--failures|--file|--from|--host|--invite|--limit|--max-tokens|--name|--note|--older-than|--output|--port|--run|--scope|--server|--session|--since|--system|--timeout|--to|--tokens-day|--tokens-month|--until|--usd-day|--usd-month|--user|--uses|--workers|-f|-j|-n|-o|-s) { compopt -o default; return; } ;;
     esac
     case "$path" in
         "askcli") _askcli_words ask batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config store users invite --debug --version --help ;;

@@ -11,20 +11,21 @@ _askcli_cached() {
     compadd -l -d shown -a -- values
 }
 _askcli() {
-    local before="${words[CURRENT - 1]}" path_="askcli" i
+    local before="${words[CURRENT - 1]}" path_="askcli" current i
     if [[ $PREFIX == --*=* ]]; then before="${PREFIX%%=*}"; compset -P '*='; fi
+    current=$PREFIX
     for ((i = 2; i < CURRENT; i++)); do
         case "$path_ ${words[i]}" in
         "askcli ask"|"askcli batch"|"askcli register"|"askcli login"|"askcli logout"|"askcli passwd"|"askcli whoami"|"askcli usage"|"askcli status"|"askcli help"|"askcli completion"|"askcli openapi"|"askcli serve"|"askcli migrate"|"askcli audit"|"askcli history"|"askcli history list"|"askcli history search"|"askcli history show"|"askcli history export"|"askcli history delete"|"askcli token"|"askcli token create"|"askcli token list"|"askcli token revoke"|"askcli models"|"askcli models list"|"askcli models pull"|"askcli config"|"askcli config get"|"askcli config set"|"askcli config unset"|"askcli config path"|"askcli store"|"askcli store copy"|"askcli store backup"|"askcli store restore"|"askcli users"|"askcli users list"|"askcli users show"|"askcli users disable"|"askcli users enable"|"askcli users delete"|"askcli users reset-password"|"askcli users export"|"askcli users quota"|"askcli users retention"|"askcli invite"|"askcli invite create"|"askcli invite list"|"askcli invite revoke") path_="$path_ ${words[i]}" ;;
         esac
     done
     case "$before" in
-        --model|-m) _askcli_cached models; return ;;
-        --conversation) _askcli_cached conversations; return ;;
-        --rejoin|--retry) _askcli_cached ids; return ;;
-        --profile) _askcli_cached profiles; return ;;
-        --format) compadd -- json jsonl csv markdown; return ;;
-        --concurrency|--days|--email|--event|--failures|--file|--from|--host|--invite|--limit|--max-tokens|--name|--note|--older-than|--output|--port|--run|--scope|--server|--session|--since|--system|--timeout|--to|--tokens-day|--tokens-month|--until|--usd-day|--usd-month|--user|--uses|--workers|-f|-j|-n|-o|-s) _files; return ;;
+        --model|-m) { _askcli_cached models; return; } ;;
+        --conversation) { _askcli_cached conversations; return; } ;;
+        --rejoin|--retry) [[ $current == -* ]] || { _askcli_cached ids; return; } ;;
+        --profile) { _askcli_cached profiles; return; } ;;
+        --format) { compadd -- json jsonl csv markdown; return; } ;;
+        --concurrency|--days|--email|--event|--failures|--file|--from|--host|--invite|--limit|--max-tokens|--name|--note|--older-than|--output|--port|--run|--scope|--server|--session|--since|--system|--timeout|--to|--tokens-day|--tokens-month|--until|--usd-day|--usd-month|--user|--uses|--workers|-f|-j|-n|-o|-s) { _files; return; } ;;
     esac
     case "$path_" in
         "askcli") compadd -- ask batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config store users invite --debug --version --help ;;
