@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -18,6 +19,7 @@ from tests.support.databases import NewDatabase, database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import Person, add_user
 from tests.support.processes import ServerProcess
+from tests.support.screen import lines
 from tests.support.secrets import PASSWORD, SECRET
 from tests.support.servers import serving
 from tests.support.stored import add_question, id_of
@@ -29,6 +31,8 @@ def test_users_are_listed_and_shown_without_their_questions(alice: Person, host:
     listed = json.loads(host.in_process("users", "list", "--json").out)["items"]
     assert next(u for u in listed if u["email"] == alice.email)["questions"] == 1
     assert f"<{alice.email}>  1 question\n" in host.in_process("users", "list").out
+    on_terminal = " ".join(lines(host.terminal("users", "list", columns=200).read(), 200))
+    assert re.search(rf"  (just now|\d min ago) +[^<]+ <{alice.email}>", on_terminal), on_terminal
     output = host.in_process("users", "show", alice.email)
     assert "1 session, 0 API tokens" in output.out
     record = json.loads(host.in_process("users", "show", alice.id, "--json").out)

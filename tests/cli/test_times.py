@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from askcli.services.clock import now
 from tests.support.cli import Cli, NewCli
 from tests.support.hostile import HostileServer
-from tests.support.right_responses import ID, QUESTION, response
+from tests.support.right_responses import ID, QUESTION, TOKEN, response
 from tests.support.screen import lines
 
 
@@ -39,6 +40,16 @@ def test_what_a_terminal_shows_can_be_typed_again(sqlite_cli: Cli, zone: str) ->
     assert re.search(
         rf"since {asked_at:%Y-%m-%d} \S+, used (just now|\d min ago)", " ".join(on_terminal)
     )
+
+
+def test_a_token_was_used_so_long_ago(new_cli: NewCli) -> None:
+    used = now() - timedelta(hours=36)
+    token = TOKEN | {"last_used_at": used.isoformat()}
+    with HostileServer(lambda *_: response({"items": [token]})) as server:
+        cli = new_cli(ASKCLI_SERVER=server.url, ASKCLI_TOKEN="any")
+        on_terminal = cli.terminal("token", "list", columns=200).read()
+        assert re.search(r"ask, used (yesterday|2 days ago), until 2026-01-31 \d", on_terminal)
+        assert f"used {used.isoformat()}, until {TOKEN['expires_at']}" in cli("token", "list").out
 
 
 @pytest.mark.parametrize("time", ["9999-99-99T99:99:99Z", "0000-01-01T00:00:00Z"])
