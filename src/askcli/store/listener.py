@@ -111,11 +111,14 @@ class Listener:
         """Return a connection that listens. Raises OSError where that takes long."""
         import psycopg
 
+        from askcli.store.database.bounded_connection import closing_unfinished
+
         _, keywords = self._database.engine.dialect.create_connect_args(self._database.url)
         keywords = dict(keywords) | engines.CONNECT_OPTIONS | {"autocommit": True}
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                connection = await psycopg.AsyncConnection.connect(**keywords)
+                with closing_unfinished():
+                    connection = await psycopg.AsyncConnection.connect(**keywords)
                 try:
                     for name, value in engines.SERVER_KEEPALIVES.items():
                         await connection.execute(f"SET {name} = {value}".encode())

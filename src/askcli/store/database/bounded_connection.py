@@ -6,7 +6,10 @@ time-out of PostgreSQL's own ends the wait, because it is PostgreSQL that would 
 
 from __future__ import annotations
 
-from typing import Any
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
 
 import psycopg
 
@@ -16,8 +19,28 @@ from askcli.store import deadline
 LEAST_SECONDS = 0.2
 
 
+@contextmanager
+def closing_unfinished() -> Iterator[None]:
+    """Close the connection that psycopg has begun to make in the block, and has given up.
+
+    The frame of its `connect` has the connection, and the error, which refers to the frame: without
+    this it is open until garbage is collected, and an outage leaves very many.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        traceback.clear_frames(error.__traceback__)
+        raise
+
+
 class BoundedConnection(psycopg.Connection[Any]):
     """Closes itself when an answer does not come in time; the pool then replaces it."""
+
+    @classmethod
+    def connect(cls, *args: Any, **keywords: Any) -> Self:
+        """Connect as psycopg does, and leave nothing open where that fails."""
+        with closing_unfinished():
+            return super().connect(*args, **keywords)
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for the end of psycopg's generator. Raises OperationalError at the deadline."""
