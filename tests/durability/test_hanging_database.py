@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -25,6 +23,7 @@ from askcli.store import checks, database
 from tests.support.cli import NewCli
 from tests.support.databases import NewDatabase, migrated, postgres_in
 from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.own_postgres import hung
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ServerProcess
 from tests.support.proxy import Proxy
@@ -52,17 +51,9 @@ class Postgres:
     proxy: Proxy
     url: str
 
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        """Stop all its processes, as a machine does that has no memory left."""
-        pids = [self.pid, *_children(self.pid)]
-        try:
-            for pid in pids:
-                os.kill(pid, signal.SIGSTOP)
-            yield
-        finally:
-            for pid in reversed(pids):
-                os.kill(pid, signal.SIGCONT)
+    def stopped(self) -> AbstractContextManager[None]:
+        """Stop all its processes."""
+        return hung(self.pid)
 
     @contextmanager
     def out_of_reach(self) -> Iterator[None]:
@@ -72,11 +63,6 @@ class Postgres:
             yield
         finally:
             self.proxy.flow()
-
-
-def _children(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text().split()]
 
 
 @pytest.fixture(scope="module")

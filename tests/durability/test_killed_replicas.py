@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
 from pathlib import Path
 from random import Random
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import select
 
-from askcli.store.tables import questions
+from tests.support.asking import TEXT, asking, ended
 from tests.support.balancer import Balancer
-from tests.support.cli import Cli, Done, NewCli
-from tests.support.databases import NewDatabase, database_of
+from tests.support.cli import Done, NewCli
+from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import logged_in
 from tests.support.processes import ServerProcess
@@ -24,8 +21,6 @@ from tests.support.soak import SOAK, report, seeded
 from tests.support.waiting import eventually
 
 SECONDS, CLIENTS = 300, 4
-WORDS = [f"word{number} " for number in range(20)]
-TEXT = "".join(WORDS)
 
 
 @pytest.mark.skipif(
@@ -41,32 +36,18 @@ def test_replicas_that_are_killed_lose_no_question_and_ask_none_twice(
     replicas = [
         serving(tmp_path / str(number), fake, url, ASKCLI_ORPHAN_SECONDS="2") for number in range(3)
     ]
-    until = time.monotonic() + SECONDS
     with Balancer([replica.url for replica in replicas]) as balancer:
         clis = [logged_in(new_cli(ASKCLI_SERVER=balancer.url), replicas[0]) for _ in range(CLIENTS)]
-        with ThreadPoolExecutor(CLIENTS) as pool:
-            asking = [pool.submit(asks, cli, fake, until) for cli in clis]
-            kills = kill_in_turn(replicas, random, until)
-            outcomes = [future.result() for future in asking]
+        with asking(clis, fake) as dones:
+            kills = kill_in_turn(replicas, random, time.monotonic() + SECONDS)
     counts = Counter[str]()
     rows = eventually(lambda: ended(replicas[0])) or {}
-    for dones in outcomes:
-        for key, done in dones.items():
-            check(key, done, rows.get(key, []), fake, counts)
+    for key, done in dones.items():
+        check(key, done, rows.get(key, []), fake, counts)
     for replica in replicas:
         assert replica.stop() == 0
     report(f"{kills} kills of three replicas in {SECONDS} s: {dict(counts)}")
     assert counts["exit 0"] > kills
-
-
-def asks(cli: Cli, fake: FakeAnthropic, until: float) -> dict[str, Done]:
-    """Ask one question after the other; how each command has ended."""
-    dones = {}
-    while time.monotonic() < until:
-        key = uuid4().hex
-        fake.on(key, *WORDS, pause=0.1)
-        dones[key] = cli("ask", key)
-    return dones
 
 
 def kill_in_turn(replicas: list[ServerProcess], random: Random, until: float) -> int:
@@ -80,17 +61,6 @@ def kill_in_turn(replicas: list[ServerProcess], random: Random, until: float) ->
         replicas[number] = replicas[number].again()
         kills += 1
     return kills
-
-
-def ended(server: ServerProcess) -> dict[str, list[tuple[str, str]]] | None:
-    """The status and the answer of each question, once none is running any more."""
-    rows = defaultdict[str, list[tuple[str, str]]](list)
-    with database_of(server) as connection:
-        for row in connection.execute(select(questions)).mappings():
-            if row["status"] == "answering":
-                return None
-            rows[row["question"]].append((row["status"], row["answer"]))
-    return rows
 
 
 def check(

@@ -5,19 +5,18 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from uuid import uuid4
 
 import httpx2
 import psycopg
 import pytest
 
+from tests.support.asking import asking_programs
 from tests.support.cli import NewCli
 from tests.support.databases import migrated
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.own_postgres import OwnPostgres, own_postgres
-from tests.support.people import NewPerson, Person
+from tests.support.people import NewPerson
 from tests.support.replicas import listening
 from tests.support.secrets import SECRET
 from tests.support.servers import serving
@@ -91,19 +90,15 @@ def test_a_standby_takes_the_place_of_a_primary_that_died(
             ready = http.get("/readyz")
             assert (ready.status_code, "is a standby" in ready.json()["detail"]) == (503, True)
             assert http.get("/api/users/me").status_code == 200
-        asks, is_over = list[tuple[str, str]](), list[bool]()
-        with ThreadPoolExecutor(4) as pool:
-            tasks = [pool.submit(keep_asking, person, asks, is_over) for person in people]
-            eventually(lambda: len(asks) > 40)
+        with asking_programs([person.http for person in people], fake) as asked:
+            eventually(lambda: len(asked.ids) > 40)
             primary.stop()
             standby.promote()
-            at, count = time.monotonic(), len(asks)
-            eventually(lambda: len(asks) > count + 4)
+            at, count = time.monotonic(), len(asked.ids)
+            eventually(lambda: len(asked.ids) > count + 4)
             report(f"failover: answers again {time.monotonic() - at:.1f} s after the promotion")
-            eventually(lambda: len(asks) > count + 80)
-            is_over.append(True)
-            refused = sum(task.result() for task in tasks)
-        report(f"failover: {len(asks)} asks acknowledged, {refused} refused and asked again")
+            eventually(lambda: len(asked.ids) > count + 80)
+        report(f"failover: {len(asked.ids)} asks acknowledged, {asked.refused} refused for a while")
         with psycopg.connect(standby.url) as connection:
             rows: dict[str, str] = dict(
                 connection.execute("SELECT id::text, status FROM questions").fetchall()
@@ -111,8 +106,8 @@ def test_a_standby_takes_the_place_of_a_primary_that_died(
             used = connection.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE client_port > 0"
             ).fetchone()
-        assert {rows.get(id_) for _, id_ in asks} == {"answered"}
-        assert {len(fake.asked(question)) for question, _ in asks} == {1}
+        assert {rows.get(id_) for id_ in asked.ids.values()} == {"answered"}
+        assert {len(fake.asked(question)) for question in asked.ids} == {1}
         assert used
         assert used[0] <= 2 * 13 + 1
         eventually(lambda: httpx2.get(f"{reading.url}/readyz").status_code == 200)
@@ -122,21 +117,3 @@ def test_a_standby_takes_the_place_of_a_primary_that_died(
 def change(postgres: OwnPostgres, statement: str) -> None:
     with psycopg.connect(postgres.url, autocommit=True) as connection:
         connection.execute(statement.encode())
-
-
-def keep_asking(person: Person, asks: list[tuple[str, str]], is_over: list[bool]) -> int:
-    """Ask one question after the other, each until it is accepted; returns how many were not."""
-    refused = 0
-    while not is_over:
-        key = uuid4().hex
-        while True:
-            headers = {"idempotency-key": key}
-            body = {"question": key}
-            answer = person.http.post("/api/questions", json=body, headers=headers)
-            if answer.status_code in (200, 201):
-                break
-            assert answer.status_code == 503, answer.text
-            refused += 1
-            time.sleep(0.1)
-        asks.append((key, answer.json()["id"]))
-    return refused

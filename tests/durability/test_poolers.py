@@ -10,7 +10,7 @@ import pytest
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson
-from tests.support.pooler import pgbouncer
+from tests.support.pooler import is_polling, pgbouncer
 from tests.support.processes import ServerProcess
 from tests.support.replicas import followed, listening, replicas
 from tests.support.soak import SOAK
@@ -45,11 +45,7 @@ def test_where_no_notifications_arrive_there_is_polling(
         check_that_answers_are_followed(servers, new_person, fake)
         for server, code in zip(servers, codes, strict=True):
             listening(server, are=not code)
-            assert sum(map(is_warning, server.log)) == bool(code)
-
-
-def is_warning(line: str) -> bool:
-    return "asks the database what is new" in line
+            assert sum(map(is_polling, server.log)) == bool(code)
 
 
 def check_that_answers_are_followed(
@@ -79,6 +75,6 @@ def test_replicas_work_through_a_real_pooler_of_transactions(
         replicas(url, fake, tmp_path) as new_replica,
     ):
         servers = [new_replica(), new_replica()]
-        eventually(lambda: all(any(map(is_warning, server.log)) for server in servers))
+        eventually(lambda: all(any(map(is_polling, server.log)) for server in servers))
         for _ in range(20 if SOAK else 2):
             check_that_answers_are_followed(servers, new_person, fake)

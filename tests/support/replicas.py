@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import httpx2
 
@@ -81,3 +83,30 @@ def followed(person: Person, other: ServerProcess, marker: str) -> Iterator[tupl
         http = stack.enter_context(person.at(other))
         path = f"/api/questions/{own.question_id}/events"
         yield own, Reader(stack.enter_context(http.stream("GET", path)))
+
+
+# A question, its answer, and what a client reads of it with its end.
+Reading = tuple[str, str, Future[tuple[str, str]]]
+
+
+@contextmanager
+def streaming(
+    people: Sequence[Person],
+    servers: Sequence[ServerProcess],
+    fake: FakeAnthropic,
+    lengths: Sequence[int],
+) -> Iterator[list[Reading]]:
+    """Answers of so many seconds that clients of two replicas read to their ends, from before.
+
+    Each of the people has them from the server of the same number.
+    """
+    readings = list[Reading]()
+    readers = 2 * len(people) * len(lengths)
+    with ExitStack() as stack, ThreadPoolExecutor(readers) as pool:
+        for number, person in enumerate(people):
+            for seconds in lengths:
+                pieces = [f"piece{count} " for count in range(10 * seconds)]
+                fake.on(key := uuid4().hex, *pieces, pause=0.1)
+                for reader in stack.enter_context(followed(person, servers[number - 1], key)):
+                    readings.append((key, "".join(pieces), pool.submit(reader.rest)))
+        yield readings
