@@ -113,11 +113,13 @@ def test_nobody_writes_to_a_source_that_is_read(
 def test_databases_of_other_versions_are_refused(
     new_database: NewDatabase, new_cli: NewCli, kind: str
 ) -> None:
-    ready, older, newer, next_ = (new_database(kind, migrated=True) for _ in range(4))
+    ready, older, newer, next_, begun = (new_database(kind, migrated=True) for _ in range(5))
     run_sql(older, "UPDATE alembic_version SET version_num = '0001'")
     run_sql(newer, "UPDATE alembic_version SET version_num = '9999'")
     run_sql(next_, f"UPDATE alembic_version SET version_num = '{int(migrations.HEAD) + 1:04}'")
+    run_sql(begun, "UPDATE alembic_version SET version_num = 'copying 0001'")  # tables of then
     for source, target, code, reason in (
+        (ready, begun, 1, "by another version of askcli has not ended: begin anew"),
         (ready, older, 2, "run `askcli migrate` first (with DB_CONN_STRING of the target)"),
         (older, ready, 2, "run `askcli migrate` first"),
         (newer, ready, 1, "upgrade this one"),

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 # The newest version in `versions/`; a test compares.
 HEAD = "0020"
 
-# In the place of a version, while `askcli store copy` fills the database: no askcli serves it.
-COPYING = "copying"
+# In the place of a version, while `askcli store copy` fills the database: no askcli serves it, and
+# none of another version goes on, which would take the tables for its own.
+_COPYING = "copying"
+COPYING = f"{_COPYING} {HEAD}"
 
 WAIT_SECONDS = 600  # on SQLite, for another process that migrates
 
@@ -58,7 +60,7 @@ def state(version: str | None) -> State:
     """Return what a schema of this version is to this package."""
     if version is None:
         return State.BEHIND
-    if version == COPYING:
+    if version.startswith(_COPYING):
         return State.COPYING
     newer = int(version) - int(HEAD) if version.isdecimal() else 2
     if newer > 1:
@@ -72,6 +74,11 @@ def problem(version: str | None, *, is_exact: bool = False) -> Failed | Misused 
     `is_exact` is whether the next version is none of these: there may be more than is known here.
     """
     match state(version):
+        case State.COPYING if version != COPYING:
+            return Failed(
+                "a copy into this database by another version of askcli has not ended: begin anew "
+                "with an empty database."
+            )
         case State.COPYING:
             return Failed(
                 "a copy into this database has not ended: run the same `askcli store copy` again, "
