@@ -99,11 +99,17 @@ def _read_only(file: Path) -> list[str]:
 
 @contextmanager
 def connection_errors(database: Database) -> Iterator[None]:
-    """Raise Failed, with the reason but no password, for errors of the database."""
+    """Raise Failed, with the reason but no password, for errors of the database.
+
+    KeyboardInterrupt for a statement of SQLite that a Ctrl-C has interrupted: what Python raises as
+    SQLite asks it for the deadline interrupts the statement, and is forgotten.
+    """
     try:
         yield
     except DBAPIError as error:
         reason = str(error.orig).splitlines()[0]
+        if database.is_sqlite and reason == "interrupted" and not deadline.has_passed():
+            raise KeyboardInterrupt from None
         if database.file and (read_only := _read_only(database.file)):
             reason = f"{' and '.join(read_only)} {'is' if len(read_only) == 1 else 'are'} read-only"
         url = urls.shown(database.url)
