@@ -328,6 +328,15 @@ def test_a_table_wider_than_the_terminal_shows_all_of_its_text(columns: int, pla
         assert all(Counter(output)[letter] >= 2 * count for letter in "SRCT"), (count, output)
 
 
+@pytest.mark.parametrize("place", ["", "> ", "- ", "> - "])
+def test_a_cell_without_a_column_is_shown(place: str) -> None:
+    rows = ["| Command | What |", "|---|---|", "| `ps aux | grep it` | *finds* \\| it |", "| a |"]
+    indent = place.replace("-", " ")
+    output = " ".join(lines(written([place + f"\n{indent}".join(rows)])))
+    words = output.replace("▌", " ").split()
+    assert " ".join(words).endswith("`ps aux grep it` | *finds* | it a")
+
+
 def test_a_long_text_without_a_break_is_no_burden() -> None:
     for text in (
         "x" * 50_000,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from markdown_it.rules_block.table import escapedSplit
 from markdown_it.token import Token
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -26,6 +27,9 @@ from askcli.cli.output.highlighting import code_lines
 
 # Of a table: two for text, which a wide character takes, and two between it and the next cell.
 COLUMNS_PER_CELL = 4
+
+# Of a row's token in a table that is in no list or quotation.
+ROW_LEVEL = 2
 
 
 class _Heading(Heading):
@@ -125,8 +129,35 @@ class Document(Markdown):
         # Links show their address: hidden behind a text, it could lead anywhere.
         super().__init__("", hyperlinks=False)
         self.markup, self.parsed = text, blocks.parser.parse(text)
+        _add_dropped_cells(self.parsed, text.split("\n"))
         for token in self.parsed:
             token.children = token.children and _as_text(token.children)
+
+
+def _add_dropped_cells(tokens: list[Token], lines: list[str]) -> None:
+    """Add to the last cell of a table's row those for which the head has no column.
+
+    The parser drops them, as the standard says: a `|` in code is enough for one more cell.
+    """
+    columns, cell = 0, Token("inline", "", 0)
+    for token in tokens:
+        if token.type == "inline":
+            cell = token
+        elif token.type == "thead_open":
+            columns = 0
+        elif token.type == "th_open":
+            columns += 1
+        elif token.type == "tr_close" and cell.map and cell.children is not None:
+            dropped = _cells(lines[cell.map[0]], is_nested=token.level > ROW_LEVEL)[columns:]
+            if any(dropped):
+                cell.children.append(Token("text", "", 0, content=" | ".join(["", *dropped])))
+
+
+def _cells(line: str, *, is_nested: bool) -> list[str]:
+    """Return the cells of a row; what marks a list or quotation around it is none."""
+    row = line[line.find("|") :] if is_nested else line
+    cells = [cell.strip() for cell in escapedSplit(row.strip())]
+    return cells[not cells[0] : len(cells) - (not cells[-1])]
 
 
 def _as_text(tokens: list[Token]) -> list[Token]:
