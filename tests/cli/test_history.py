@@ -191,7 +191,9 @@ def test_delete_by_id_by_age_and_never_by_mistake(cli: Cli) -> None:
     terminal = cli.terminal("history", "delete", ids[2])
     terminal.expect_exact('Delete "three"?')
     terminal.sendline("n")
+    terminal.expect("askcli: error: not confirmed: nothing was done")
     terminal.wait()
+    assert terminal.exitstatus == 1  # and not 130, which is Ctrl-C
     terminal = cli.terminal("history", "delete", "--older-than", "0s")
     terminal.expect("Delete all questions")
     terminal.sendline("y")

@@ -16,7 +16,7 @@ from askcli.cli.input import stdin
 from askcli.cli.output import console, transient
 from askcli.cli.output.held_signals import handled
 from askcli.contract.limits import MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS
-from askcli.errors import Misused
+from askcli.errors import Failed, Misused
 
 
 def value(label: str, flag: str) -> str:
@@ -150,10 +150,10 @@ def check_confirmable(flag: str, *, is_given: bool) -> None:
 
 
 def confirm(question: str, flag: str) -> None:
-    """Ask for confirmation. Raises Misused without a terminal, Abort when refused."""
+    """Ask for confirmation. Raises Misused without a terminal, Failed when refused."""
     check_confirmable(flag, is_given=False)
     if not is_agreed(question, default=False):
-        raise typer.Abort
+        raise Failed("not confirmed: nothing was done.")
 
 
 def is_agreed(question: str, *, default: bool) -> bool:
