@@ -82,8 +82,8 @@ def show(who: options.User, as_json: options.Json = False) -> None:
         return
     disabled = user["disabled_at"]
     console.out(f"{user['name']} <{user['email']}>  {user['id']}{_marks(user)}\n")
-    console.out(f"since {console.format_time(user['created_at'])}")
-    console.out(f", disabled since {console.format_time(disabled)}\n" if disabled else "\n")
+    console.out(f"since {times.in_full(user['created_at'])}")
+    console.out(f", disabled since {times.in_full(disabled)}\n" if disabled else "\n")
     sessions, tokens = len(user["sessions"]), len(user["tokens"])
     console.out(f"{counted(sessions, 'session')}, {counted(tokens, 'API token')}\n")
     quotas.print_all(user["quota"])
