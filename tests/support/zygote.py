@@ -33,9 +33,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.support import forked_servers
+from tests.support import forked_servers, preloaded
 from tests.support.fork_request import ForkRequest
-from tests.support.preloaded import PRELOADED
 
 PACKET = 2**18  # bytes: what one request may take
 MAX_DESCRIPTORS = 8
@@ -187,8 +186,7 @@ def main() -> None:
     """Load, serve, and in each fork run the command."""
     if os.fork():
         os._exit(0)  # nobody's child, so that nobody has to wait for it
-    for name in PRELOADED:
-        importlib.import_module(name)
+    preloaded.load()
     _make_passwords_cheap()
     _fork_servers_too(sys.argv[2])
     importlib.import_module("tests.support.built_commands").build()
