@@ -26,6 +26,7 @@ from tests.support.databases import (
     postgres_in,
 )
 from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.loading import load_test_modules
 from tests.support.memory import use_memory_for_temporary_files
 from tests.support.people import NewPerson, Person, Server, add_user, logged_in
 from tests.support.processes import ServerProcess
@@ -56,9 +57,10 @@ hypothesis.settings.load_profile("soak" if SOAK else "suite")
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Spare the garbage collector what lives to the end of the run: half of its time."""
     gc.disable()
+    load_test_modules(session.config)
     try:
         return (yield)
     finally:
