@@ -10,7 +10,7 @@ from typing import Any
 from unittest.mock import patch
 
 import uvicorn
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Pool, event
 from uvicorn.server import ServerState
 
 from askcli.answerers import factory
@@ -35,6 +35,8 @@ MAX_CONNECTIONS = 100
 # Those that no replica uses now. Making one takes longer than a night.
 _apps: list[Any] = []
 _engines = defaultdict[str, list[Engine]](list)  # by the URL of their database
+# The pool that each had at first, without the listeners of lives that used it.
+_pools: dict[Engine, Pool] = {}
 
 
 class Replica(Peer):
@@ -111,7 +113,9 @@ class Replica(Peer):
 
     def _new_engine(self) -> Engine:
         connections = self.settings.database_connections
-        return engines.create(self._url, connections, lambda: self._url.password)
+        engine = engines.create(self._url, connections, lambda: self._url.password)
+        _pools[engine] = engine.pool
+        return engine
 
     async def _live(self, process: Process) -> None:
         app, services = self._app, self._services
@@ -178,6 +182,11 @@ class Replica(Peer):
         """Let other lives use what took long to make."""
         self.disk.leave(self._engine)
         contextvars.Context().run(self._engine.dispose)
+        # The listeners of this life would be called in all later ones: most of a checkin's time.
+        self._engine.pool = _pools[self._engine].recreate()
+        if self._kind == "sqlite":
+            wait = self._services.database.writing.connections._wait
+            event.remove(self._engine, "do_connect", wait)
         _engines[str(self._url)].append(self._engine)
         _apps.append(self._app)
 
