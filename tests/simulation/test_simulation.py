@@ -15,7 +15,7 @@ from tests.support.soak import SOAK
 
 ROOT = Path(__file__).parents[2]
 FAILED = Path(__file__).parent / "failed"
-NIGHTS = 4000 if SOAK else 16
+NIGHTS = 4000 if SOAK else 8
 GROUPS = 4
 
 
