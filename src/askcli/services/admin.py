@@ -1,8 +1,10 @@
-"""Administration of accounts by the host, each function within one transaction."""
+"""Administration of accounts by the host, each function but `delete` within one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -18,12 +20,13 @@ from askcli.services.clock import now, rfc3339
 from askcli.services.shapes import as_api_token, as_session, as_user
 from askcli.services.usage import quotas
 from askcli.services.usage.quotas import UNLIMITED, Quota
-from askcli.store.queries import api_tokens, listing, questions, sessions, usage, users
+from askcli.store.queries import api_tokens, listing, older, questions, sessions, usage, users
 from askcli.store.queries import audit as audit_log
 from askcli.store.queries.listing import Filter
 from askcli.store.queries.retention import FOR_EVER
 
 PAGE = 500
+DELETED_AT_ONCE = 100  # questions
 
 
 def find(connection: Connection, who: str) -> RowMapping:
@@ -100,11 +103,24 @@ def enable(connection: Connection, who: str) -> RowMapping:
     return user
 
 
-def delete(connection: Connection, who: str) -> RowMapping:
-    """Delete a user with their questions, sessions, tokens and usage."""
-    user = find(connection, who)
-    users.remove(connection, user["id"])
-    audit.record(connection, "user_deleted", user_id=user["id"])
+def delete(transaction: Callable[[], AbstractContextManager[Connection]], who: str) -> RowMapping:
+    """Delete a user with their questions, sessions, tokens and usage.
+
+    Most of the questions a few at a time, before the rest: all of them can take SQLite's only
+    writer for minutes. Where that is broken off the user has fewer questions.
+    """
+    with transaction() as connection:
+        user = find(connection, who)
+    until, removed = now(), DELETED_AT_ONCE
+    while removed:
+        began = time.monotonic()
+        with transaction() as connection:
+            ids = older.ids(connection, user["id"], until, DELETED_AT_ONCE)
+            removed = older.remove(connection, user["id"], ids)
+        time.sleep(time.monotonic() - began)  # for the server, which SQLite gives no turn
+    with transaction() as connection:
+        users.remove(connection, find(connection, who)["id"])
+        audit.record(connection, "user_deleted", user_id=user["id"])
     return user
 
 

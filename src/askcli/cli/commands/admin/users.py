@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -119,8 +120,8 @@ def delete(
 
     if not yes:
         prompts.confirm(f"Delete {who} with all questions, sessions and tokens?", "--yes")
-    with database.transaction() as connection:
-        user = host.delete(connection, who)
+    with database.database() as opened:
+        user = host.delete(partial(database.transaction_on, opened), who)
     console.note(f"{user['email']} is deleted, with all questions, sessions and tokens.")
 
 
