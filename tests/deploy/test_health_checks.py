@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Thread
+
+import pytest
 
 from tests.support import plain_http, proxy_examples
 from tests.support.waiting import eventually
@@ -25,6 +27,7 @@ class Server(ThreadingHTTPServer):
         self.seconds = seconds
         self.checks = SimpleQueue[None]()
         self.is_stopping = False
+        self.address = f"127.0.0.1:{self.server_port}"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -39,18 +42,28 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", "0")
         self.end_headers()
 
+    def do_POST(self) -> None:
+        self.do_GET()
+
     def log_message(self, *_: object) -> None:
         pass
 
 
 @contextmanager
-def behind_haproxy(seconds: float, directory: Path) -> Iterator[tuple[Server, str]]:
+def serving(seconds: float = 0) -> Iterator[Server]:
     with Server(seconds) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        target = f"127.0.0.1:{server.server_port}"
-        with proxy_examples.running("haproxy", target, directory) as url:
-            yield server, url
+        yield server
         server.shutdown()
+
+
+@contextmanager
+def behind_haproxy(seconds: float, directory: Path) -> Iterator[tuple[Server, str]]:
+    with (
+        serving(seconds) as server,
+        proxy_examples.running("haproxy", server.address, directory) as url,
+    ):
+        yield server, url
 
 
 def test_a_server_whose_health_takes_some_seconds_stays_in(tmp_path: Path) -> None:
@@ -74,3 +87,17 @@ def test_a_server_that_stops_gets_no_more_requests_and_one_that_is_back_does(
         eventually(lambda: status() == 503)
         server.is_stopping = False
         eventually(lambda: status() == 200)
+
+
+@pytest.mark.parametrize("name", ["haproxy", "nginx", "caddy"])
+def test_a_request_that_reaches_no_server_goes_to_another_one(tmp_path: Path, name: str) -> None:
+    """Before a check has noticed that one is gone."""
+    with serving() as server, ExitStack() as stack:
+        going = stack.enter_context(serving())
+        with proxy_examples.before(name, [server.address, going.address], tmp_path) as proxy:
+            if name != "nginx":
+                going.checks.get(timeout=20)
+            stack.close()
+            for _ in range(4):
+                asked = plain_http.post(f"{proxy.url}/api/questions")
+                assert asked.status_code == 200

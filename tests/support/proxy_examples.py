@@ -1,14 +1,16 @@
-"""The proxies of deploy/proxies, run before a server as they are, at addresses of a test."""
+"""The proxies of deploy/proxies, run before servers as they are, at addresses of a test."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -27,12 +29,35 @@ def program(name: str) -> str:
     return found
 
 
+@dataclass(frozen=True)
+class Proxy:
+    """A proxy that runs."""
+
+    url: str
+    name: str
+    directory: Path
+    process: subprocess.Popen[bytes]
+
+    def use(self, *targets: str) -> None:
+        """Let it have these servers, of which there are several, from now on."""
+        write, number = _RELOADS[self.name]
+        write(int(self.url.rpartition(":")[2]), targets, self.directory)
+        self.process.send_signal(number)
+
+
 @contextmanager
 def running(name: str, target: str, directory: Path, **more: str) -> Iterator[str]:
     """The proxy before the server at `target` (host:port), with more variables; its URL."""
-    port = _free_port()
+    with before(name, [target], directory, **more) as proxy:
+        yield proxy.url
+
+
+@contextmanager
+def before(name: str, targets: Sequence[str], directory: Path, **more: str) -> Iterator[Proxy]:
+    """The proxy before these servers, with more variables."""
+    (port,) = free_ports(1)
     command, settings = {"nginx": _nginx, "haproxy": _haproxy, "caddy": _caddy}[name](
-        port, target, directory
+        port, targets, directory
     )
     variables = {"PATH": os.environ["PATH"], "HOME": str(directory), **settings, **more}
     arguments = [program(name), *command]
@@ -41,7 +66,7 @@ def running(name: str, target: str, directory: Path, **more: str) -> Iterator[st
     try:
         eventually(lambda: _listens(port) or process.poll() is not None)
         assert process.poll() is None, (directory / "log").read_text()
-        yield f"http://127.0.0.1:{port}"
+        yield Proxy(f"http://127.0.0.1:{port}", name, directory, process)
     finally:
         process.terminate()
         process.wait(10)
@@ -50,14 +75,13 @@ def running(name: str, target: str, directory: Path, **more: str) -> Iterator[st
 Started = tuple[list[str], dict[str, str]]  # the arguments and the environment
 
 
-def _nginx(port: int, target: str, directory: Path) -> Started:
+def _nginx(port: int, targets: Sequence[str], directory: Path) -> Started:
     """The example's server, without TLS, in the smallest configuration around it."""
     text = (EXAMPLES / "nginx.conf").read_text()
-    changes = {"listen 443 ssl;": f"listen 127.0.0.1:{port};", "127.0.0.1:3000": target}
-    for before, after in changes.items():
-        assert text.count(before) == 1
-        text = text.replace(before, after)
-    lines = [line for line in text.splitlines() if "ssl_certificate" not in line]
+    servers = "\n".join(f"server {target};" for target in targets)
+    changes = {"listen 443 ssl;": f"listen 127.0.0.1:{port};", "server 127.0.0.1:3000;": servers}
+    lines = _changed(text, changes).splitlines()
+    lines = [line for line in lines if "ssl_certificate" not in line]
     (directory / "askcli.conf").write_text("\n".join(lines))
     (directory / "nginx.conf").write_text(f"""
         daemon off; pid {directory}/pid; error_log stderr; worker_processes 1; user root;
@@ -72,23 +96,44 @@ def _nginx(port: int, target: str, directory: Path) -> Started:
     return ["-p", str(directory), "-c", f"{directory}/nginx.conf"], {}
 
 
-def _haproxy(port: int, target: str, directory: Path) -> Started:
-    settings = {"ASKCLI_BIND": f"127.0.0.1:{port}", "ASKCLI_SERVERS": target}
-    return ["-f", str(EXAMPLES / "haproxy.cfg")], settings
+def _haproxy(port: int, targets: Sequence[str], directory: Path) -> Started:
+    """The example; its places, all of one name, get an address each where there are several."""
+    settings = {"ASKCLI_BIND": f"127.0.0.1:{port}", "ASKCLI_SERVERS": targets[0]}
+    text = (EXAMPLES / "haproxy.cfg").read_text()
+    template = 'server-template askcli 8 "${ASKCLI_SERVERS-askcli:3000}" resolvers names'
+    if len(targets) > 1:
+        lines = [f"server askcli{number} {target}" for number, target in enumerate(targets)]
+        text = _changed(text, {template: "\n    ".join(lines)})
+    (directory / "haproxy.cfg").write_text(text)
+    return ["-W", "-f", str(directory / "haproxy.cfg")], settings
 
 
-def _caddy(port: int, target: str, directory: Path) -> Started:
+_RELOADS = {"nginx": (_nginx, signal.SIGHUP), "haproxy": (_haproxy, signal.SIGUSR2)}
+
+
+def _caddy(port: int, targets: Sequence[str], directory: Path) -> Started:
     settings = {
         "ASKCLI_SITE": f"http://:{port}",
-        "ASKCLI_SERVERS": target,
+        "ASKCLI_SERVERS": " ".join(targets),
         "CADDY_ADMIN": f"unix/{directory}/admin",
     }
     return ["run", "--config", str(EXAMPLES / "Caddyfile"), "--adapter", "caddyfile"], settings
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def _changed(text: str, changes: dict[str, str]) -> str:
+    for before, after in changes.items():
+        assert text.count(before) == 1
+        text = text.replace(before, after)
+    return text
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on."""
+    with ExitStack() as stack:
+        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+        for one in sockets:
+            stack.enter_context(one)
+        return [int(one.getsockname()[1]) for one in sockets]
 
 
 def _listens(port: int) -> bool:
