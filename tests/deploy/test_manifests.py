@@ -81,13 +81,19 @@ def test_every_variable_is_a_setting() -> None:
 def test_what_stops_a_server_lets_its_answers_finish() -> None:
     (pod,) = (one["spec"]["template"]["spec"] for one in objects("Deployment"))
     leaving = container(pod)["lifecycle"]["preStop"]["sleep"]["seconds"]
-    unit = (DEPLOY / "systemd/askcli.service").read_text()
-    (unit_seconds,) = re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.M)
+    units = "".join(
+        (DEPLOY / "systemd" / name).read_text() for name in ("askcli.service", "postgresql.conf")
+    )
+    alone, on_postgres = re.findall(r"^TimeoutStopSec=(\d+)$", units, re.M)
+    (unit_leaving,) = re.findall(r"^Environment=ASKCLI_LEAVE_SECONDS=(\d+)$", units, re.M)
+    service = COMPOSE["services"]["askcli"]
+    compose_leaving = service["environment"]["ASKCLI_LEAVE_SECONDS"]
     seconds = {
         "kubernetes": pod["terminationGracePeriodSeconds"] - leaving,
-        "compose": int(COMPOSE["services"]["askcli"]["stop_grace_period"].removesuffix("s")),
+        "compose": int(service["stop_grace_period"].removesuffix("s")) - compose_leaving,
         "render": RENDER["services"][0]["maxShutdownDelaySeconds"],
-        "systemd": int(unit_seconds),
+        "systemd": int(alone),
+        "systemd on PostgreSQL": int(on_postgres) - int(unit_leaving),
     }
     assert {place: value for place, value in seconds.items() if value < STOP_SECONDS} == {}
 

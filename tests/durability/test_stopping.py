@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
@@ -60,6 +61,23 @@ def test_a_stopping_server_finishes_or_keeps_its_answers(
     text = {"answered": "begun and ended", "interrupted": "begun"}[status]
     assert {(row["status"], row["answer"]) for row in rows} == {(status, text)}
     assert after.stop() == 0
+
+
+def test_a_server_takes_questions_until_proxies_have_noticed_that_it_leaves(
+    fake: FakeAnthropic, new_database: NewDatabase, new_person: NewPerson, tmp_path: Path
+) -> None:
+    server = serving(tmp_path, fake, new_database("sqlite"), ASKCLI_LEAVE_SECONDS="3600")
+    person = new_person(server)
+    assert "connection" not in person.ask("before").headers
+    with ThreadPoolExecutor(1) as pool:
+        stopping = pool.submit(server.stop)
+        eventually(lambda: plain_http.get(f"{server.url}/readyz").status_code == 503)
+        late = person.ask("one more")
+        assert (late.json()["status"], late.headers["connection"]) == ("answered", "close")
+        with person.http.stream("GET", f"/api/questions/{late.json()['id']}/events") as events:
+            assert events.headers["connection"] == "close"
+        os.kill(server.pid, signal.SIGQUIT)  # as a second Ctrl-C
+        assert stopping.result() == 0
 
 
 def test_a_closed_terminal_is_a_request_to_stop(

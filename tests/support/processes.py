@@ -57,6 +57,7 @@ class ServerProcess:
     """
 
     fresh = False
+    program = ASKCLI
 
     def __init__(self, home: Path, *flags: str, **settings: str) -> None:
         self.log: list[str] = []
@@ -65,7 +66,7 @@ class ServerProcess:
         self._home, self._settings = home, settings
         self._listens = threading.Event()
         variables = environment(home, **settings)
-        arguments = [ASKCLI, "serve", "--port", "0", *flags]
+        arguments = [self.program, "serve", "--port", "0", *flags]
         start = _fresh if self.fresh or not can_fork(variables) else _forked
         self._process = start(arguments, variables, home)
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -35,12 +35,17 @@ def downgrade():
 
 def before(directory: Path) -> dict[str, str]:
     """The settings of a command that runs the code of before the newest migration."""
+    return {"PYTHONPATH": str(tree_of_before(directory, "src/askcli") / "src")}
+
+
+def tree_of_before(directory: Path, *paths: str) -> Path:
+    """Write the code of before the newest migration there, these paths or all; returns where."""
     (newest,) = (ROOT / _VERSIONS).glob(f"{migrations.HEAD}_*.py")
     log = ["log", "--diff-filter=A", "--format=%H", "--", str(newest)]
     commit = _git(*log).decode().strip()
-    with tarfile.open(fileobj=io.BytesIO(_git("archive", f"{commit}^", "src/askcli"))) as archive:
+    with tarfile.open(fileobj=io.BytesIO(_git("archive", f"{commit}^", *paths))) as archive:
         archive.extractall(directory, filter="data")
-    return {"PYTHONPATH": str(directory / "src")}
+    return directory
 
 
 def _git(*arguments: str) -> bytes:
@@ -53,7 +58,13 @@ def _git(*arguments: str) -> bytes:
 def next_one(directory: Path) -> dict[str, str]:
     """The settings of a command that runs this code, with one more migration."""
     shutil.copytree(ROOT / "src/askcli", directory / "askcli")
-    package = directory / "askcli/store/migrations"
+    add_migration(directory / "askcli")
+    return {"PYTHONPATH": str(directory)}
+
+
+def add_migration(askcli: Path) -> None:
+    """Add one more migration to a copy of this code."""
+    package = askcli / "store/migrations"
     version = f"{int(migrations.HEAD) + 1:04}"
     text = (package / "__init__.py").read_text()
     changed = text.replace(f'HEAD = "{migrations.HEAD}"', f'HEAD = "{version}"')
@@ -61,4 +72,3 @@ def next_one(directory: Path) -> dict[str, str]:
     (package / "__init__.py").write_text(changed)
     file = package / f"versions/{version}_next.py"
     file.write_text(_NEXT.format(next=version, head=migrations.HEAD))
-    return {"PYTHONPATH": str(directory)}

@@ -7,6 +7,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 
@@ -216,7 +217,7 @@ def test_a_request_that_a_stop_cuts_off_gets_a_problem() -> None:
             "query_string": b"",
             "headers": [(b"host", b"a")],
         }
-        envelope = Envelope(Refusals(app, None, lambda: None), Activity())
+        envelope = Envelope(Refusals(app, None, lambda: None), Activity(), Mock(is_leaving=False))
         request = asyncio.create_task(envelope(scope, cast(Any, None), send))
         await is_waiting.wait()
         request.cancel()

@@ -9,10 +9,11 @@ from typing import Any, cast
 from unittest.mock import Mock
 
 import pytest
+import uvicorn
 
 from askcli.answerers.base import Request
 from askcli.fair_queue import Place
-from askcli.server.process.uvicorn_server import Server
+from askcli.server.process.uvicorn_server import Server, StopSeconds
 from askcli.services import background
 from askcli.services.clock import new_id
 from askcli.services.questions.ask import Ask
@@ -164,9 +165,8 @@ def test_an_answer_of_another_process_is_followed_on_after_a_failure(
 
 
 def test_a_server_whose_drain_fails_ends() -> None:
-    server = Server.__new__(Server)
-    server._runs, server._drain_seconds = Mock(drain=Mock(side_effect=MemoryError)), 0
-    server.should_exit = False
+    runs = Mock(drain=Mock(side_effect=MemoryError))
+    server = Server(uvicorn.Config(Mock()), runs, StopSeconds(0, 0), Mock(), Mock(), None)
     with suppress(MemoryError):
         asyncio.run(server._drain())
     assert server.should_exit

@@ -78,7 +78,7 @@ def create_app(
     openapi.install(app, services.questions.models()[1])
     app.add_middleware(Refusals, allowed=allowed, refusal=refusal)  # each is around those before
     cross_origin.install(app, origins)
-    app.add_middleware(Envelope, activity=activity)
+    app.add_middleware(Envelope, activity=activity, runs=services.runs)
     return app
 
 

@@ -33,7 +33,7 @@ class ReadinessCheck:
 
     async def check(self) -> Readiness:
         """Return the server's state. Raises Unavailable or a subclass when it is not ready."""
-        self._runs.check_open()
+        self._runs.check_staying()
         try:
             with deadline.within(DEADLINE_SECONDS):
                 version = await self._check_database()

@@ -87,6 +87,7 @@ class Settings:
     max_running: int = _setting(64, parsers.integer(1, 100_000))
     max_waiting: int = _setting(1000, parsers.integer(0, 1_000_000))
     orphan_seconds: int = _setting(10, parsers.integer(2, 3600))
+    leave_seconds: int = _setting(0, parsers.integer(0, 3600))
     drain_seconds: int = _setting(20, parsers.integer(0, 3600))
     log: str = _setting("text", parsers.one_of("text", "json"))
     log_level: str = _setting("info", parsers.one_of("debug", "info", "warning", "error"))

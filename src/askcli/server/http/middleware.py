@@ -20,21 +20,24 @@ from askcli.server.http.unsent import Unsent
 from askcli.services import request_info
 from askcli.services.clock import new_id
 from askcli.services.request_info import RequestInfo
+from askcli.services.runs.registry import Runs
 from askcli.store.database import admission, pool
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _ID_HEADER = HEADER_REQUEST_ID.encode()
 _PORTS = 2**16
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+_CLOSE = (b"connection", b"close")
 _NO_STORE = (b"cache-control", b"no-store")
 
 
 class Envelope:
     """Binds the request's information, counts it and logs it once it is served."""
 
-    def __init__(self, app: ASGIApp, activity: Activity) -> None:
+    def __init__(self, app: ASGIApp, activity: Activity, runs: Runs) -> None:
         self._app = app
         self._activity = activity
+        self._runs = runs
         self._unsent = Unsent()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,6 +58,8 @@ class Envelope:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 _add_headers(message, info)
+                if self._runs.is_leaving:  # no next request meets a connection that is closed
+                    message["headers"].append(_CLOSE)
                 served.status, served.responded = message["status"], perf_counter()
             else:
                 served.size += len(message.get("body", b""))

@@ -21,7 +21,7 @@ from askcli.server.http.access_log import AccessLog
 from askcli.server.http.activity import Activity
 from askcli.server.process import file_limit
 from askcli.server.process.reloading import Load, Reloading
-from askcli.server.process.uvicorn_server import Server
+from askcli.server.process.uvicorn_server import Server, StopSeconds
 from askcli.server.protocol.connections import Connections
 from askcli.server.protocol.protocol import BoundedProtocol
 from askcli.services import executors
@@ -46,6 +46,7 @@ class Role:
     """The tasks of a server process besides serving; none by default."""
 
     activity: Activity
+    may_have_proxies = False  # which have to notice that the server leaves
 
     async def watch(self) -> None:
         """Return when the process is to stop by itself."""
@@ -103,7 +104,9 @@ def run(
     access_log = AccessLog(settings.log, settings.log_level)
     config = _config(services, settings, sock, role, access_log)
     reload = Reloading(services, access_log, settings, load).request if load else None
-    server = Server(config, services.runs, settings.drain_seconds, ready, role.leaving, reload)
+    leave = settings.leave_seconds if role.may_have_proxies else 0
+    seconds = StopSeconds(leave, settings.drain_seconds)
+    server = Server(config, services.runs, seconds, ready, role.leaving, reload)
 
     async def main() -> None:
         services.start_threads()

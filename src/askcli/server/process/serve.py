@@ -110,6 +110,8 @@ class PortServer(Role):
     because what it stored then would be lost, and a worker also when its parent was killed.
     """
 
+    may_have_proxies = True
+
     def __init__(self, database: Database, life: int | None) -> None:
         """`life` is the end of a pipe whose other end the parent of workers holds."""
         self.loss = f"its database {database.file} was deleted or replaced"

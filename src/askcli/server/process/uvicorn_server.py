@@ -6,7 +6,8 @@ import asyncio
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import uvicorn
 
@@ -16,7 +17,16 @@ from askcli.server.process.stop_requests import (
     handled_signals,
     reads_settings_on_hang_up,
 )
+from askcli.services.background import wait_for_event
 from askcli.services.runs.registry import Runs
+
+
+@dataclass(frozen=True)
+class StopSeconds:
+    """How long a server that stops takes new questions, and then how long it waits for answers."""
+
+    leave: float
+    drain: float
 
 
 class Server(uvicorn.Server):
@@ -26,7 +36,7 @@ class Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         runs: Runs,
-        drain_seconds: float,
+        seconds: StopSeconds,
         ready: Callable[[], None],
         leaving: Callable[[], None],
         reload: Callable[[], None] | None,
@@ -39,8 +49,9 @@ class Server(uvicorn.Server):
         self._leaving = leaving
         self._runs = runs
         self._reload = reload
-        self._drain_seconds = drain_seconds
+        self._seconds = seconds
         self._ready = ready
+        self._has_left = asyncio.Event()
         self._draining: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -63,19 +74,31 @@ class Server(uvicorn.Server):
         yield
 
     def _on_signal(self, requests: StopRequests, number: int) -> None:
-        self.leave()
         if requests.is_urgent(number):
+            self.leave()
             self._runs.interrupt()
+        else:
+            self._begin_to_stop()
 
     def leave(self) -> None:
-        """Begin to stop gracefully; further calls change nothing."""
+        """Begin to stop gracefully, and take no new questions from now on."""
+        self._has_left.set()
+        self._begin_to_stop()
+
+    def _begin_to_stop(self) -> None:
         if self._draining is None:
             self._leaving()
+            self._runs.is_leaving = True
             self._draining = asyncio.create_task(self._drain())
 
     async def _drain(self) -> None:
-        """Serve on while the answers finish; readiness and new questions are 503 meanwhile."""
+        """Serve on until proxies have noticed, then while the answers finish.
+
+        Readiness is 503 from now on, and so are new questions while the answers finish.
+        """
         try:
-            await self._runs.drain(self._drain_seconds)
+            with suppress(MemoryError):  # too short for a timer: it leaves at once
+                await wait_for_event(self._has_left, self._seconds.leave)
+            await self._runs.drain(self._seconds.drain)
         finally:  # whatever fails, it ends
             self.should_exit = True

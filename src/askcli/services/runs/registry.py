@@ -58,6 +58,7 @@ class Runs:
         self._followed: dict[str, _Job] = {}
         # Questions that were let in, and whose runs have not started yet, by user and key.
         self._arriving: dict[tuple[UUID, str | None], set[asyncio.Future[None]]] = {}
+        self.is_leaving = False  # a stop was asked for; new questions may still be taken
         self.stopping = False
         self.unstored = 0  # answers whose ends were given up when the server stopped
         self._interrupting = False
@@ -71,8 +72,13 @@ class Runs:
         """Return the ids of the questions that this process answers."""
         return {job.run.question_id for job in self._own.values()}
 
+    def check_staying(self) -> None:
+        """Raise ShuttingDown once the server is to get no more requests."""
+        if self.is_leaving:
+            raise ShuttingDown(retry_after=RETRY_AFTER_SECONDS)
+
     def check_open(self) -> None:
-        """Raise ShuttingDown once the server has begun to stop."""
+        """Raise ShuttingDown once the server takes no new questions."""
         if self.stopping:
             raise ShuttingDown(retry_after=RETRY_AFTER_SECONDS)
 
@@ -173,7 +179,7 @@ class Runs:
 
     async def drain(self, seconds: float) -> None:
         """Refuse new questions, wait `seconds` for the runs, then interrupt and store the rest."""
-        self.stopping = True
+        self.is_leaving = self.stopping = True
         await self._wait_for_runs(seconds)
         self.interrupt()
         await self._wait_for_runs(STORE_SECONDS)
