@@ -25,7 +25,8 @@ ORDER = """
     registerUser logIn refreshTokens getUser createToken listTokens revokeToken
     askQuestion getQuestion followAnswer cancelAnswer listQuestions getUsage
     listConversations getConversation renameConversation deleteQuestion
-    askQuestion deleteConversation deleteQuestions listModels getHealth getReadiness getMetrics
+    askQuestion deleteConversation importQuestions deleteQuestions
+    listModels getHealth getReadiness getMetrics
     listSessions endSession logIn endSessions logIn changePassword logOut
 """.split()  # noqa: SIM905 - a list of them would be read no more easily
 # Of every server, or about the body.

@@ -32,9 +32,10 @@ def test_the_http_walk_runs_as_written(server: ServerProcess, new_cli: NewCli) -
     assert "Why is the sky blue?" in parts[8]
     assert '"answer":"You asked: And at night?"' in parts[9]
     assert parts[10].endswith("Skies")
-    assert '"current":true' in parts[12]
-    assert '"items":[{' in parts[14]
-    assert parts[15] == "invalid_token"
+    assert parts[11] == '{"imported":1,"present":0,"expired":0}'
+    assert '"current":true' in parts[13]
+    assert '"items":[{' in parts[15]
+    assert parts[16] == "invalid_token"
     assert parts[-1] == "session_ended"
 
 

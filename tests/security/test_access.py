@@ -46,6 +46,7 @@ MATRIX = {
     ("GET", "/metrics"): Row(None, 200, 200),
     ("GET", "/api/users/{user_id}"): Row(ANY, 200, 404),
     ("GET", "/api/users/{user_id}/questions"): Row(READ, 200, 404),
+    ("POST", "/api/users/{user_id}/questions"): Row(LOGIN, 422, 422),
     ("DELETE", "/api/users/{user_id}/questions"): Row(LOGIN, 422, 422),
     ("GET", "/api/users/{user_id}/usage"): Row(READ, 200, 404),
     ("POST", "/api/users/{user_id}/password"): Row(LOGIN, 422, 422),

@@ -217,6 +217,10 @@ def _account(send: Recorder, tokens: dict[str, Any]) -> None:
     too_much = {"question": "stone " * 5_000, "max_tokens": 50}
     send("POST", "/api/questions", json=too_much)
     send("POST", "/api/questions", json=too_much)  # the quota is used up
+    item = {"key": "1", "conversation": "1", "question": "q", "answer": "a", "model": "m"}
+    items = [item | {"created_at": "2026-01-31"}]
+    for _ in range(2):
+        send("POST", "/api/users/me/questions", json={"items": items})
     send("DELETE", "/api/users/me/questions?until=2100-01-01T00:00:00Z")
     send("DELETE", "/api/sessions")
     send("POST", "/api/auth/logout")

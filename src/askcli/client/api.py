@@ -13,7 +13,7 @@ from askcli.client.http.events import Events
 from askcli.client.http.transport import Transport
 from askcli.client.login import Login
 from askcli.client.server_entry import Account
-from askcli.contract.conversations import Conversation, ConversationPage
+from askcli.contract.conversations import Conversation, ConversationPage, Imported
 from askcli.contract.health import Readiness
 from askcli.contract.limits import MAX_PAGE
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_KEY, HEADER_LAST_EVENT_ID
@@ -142,9 +142,12 @@ class Api:
 
     def delete_questions(self, until: str) -> int:
         """DELETE /api/users/me/questions; returns how many were deleted."""
-        return self._call("DELETE", "/api/users/me/questions", Removed, params={"until": until})[
-            "deleted"
-        ]
+        removed = self._call("DELETE", "/api/users/me/questions", Removed, params={"until": until})
+        return removed["deleted"]
+
+    def import_questions(self, items: Sequence[Mapping[str, Any]]) -> Imported:
+        """POST /api/users/me/questions."""
+        return self._call("POST", "/api/users/me/questions", Imported, body={"items": items})
 
     def conversations(self, **filters: str | int | None) -> ConversationPage:
         """GET /api/users/me/conversations."""
@@ -154,10 +157,9 @@ class Api:
         """GET /api/conversations/{conversation_id}."""
         return self._call("GET", f"/api/conversations/{conversation_id}", Conversation)
 
-    def rename_conversation(self, conversation_id: str, title: str) -> Conversation:
-        """PATCH /api/conversations/{conversation_id}; an empty title takes it away."""
-        path = f"/api/conversations/{conversation_id}"
-        return self._call("PATCH", path, Conversation, body={"title": title})
+    def rename_conversation(self, id_: str, title: str) -> Conversation:
+        """PATCH /api/conversations/{id_}; an empty title takes it away."""
+        return self._call("PATCH", f"/api/conversations/{id_}", Conversation, body={"title": title})
 
     def delete_conversation(self, conversation_id: str) -> None:
         """DELETE /api/conversations/{conversation_id}."""

@@ -28,3 +28,14 @@ class ConversationPage(TypedDict):
 
     items: list[Conversation]
     next_cursor: str | None
+
+
+class Imported(TypedDict):
+    """What became of questions that were to be imported.
+
+    `present` are those that were there before, `expired` those that are kept no longer.
+    """
+
+    imported: int
+    present: int
+    expired: int

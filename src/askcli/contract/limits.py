@@ -13,6 +13,9 @@ MAX_BODY_BYTES: Final = 2_097_152
 MAX_BODY_STRUCTURE: Final = 4096
 MAX_PAGE: Final = 100
 MAX_TITLE_CHARACTERS: Final = 200
+# Of a request: so many, however their fields are set apart, are within MAX_BODY_STRUCTURE.
+MAX_IMPORTED: Final = 25
+MAX_IMPORTED_ANSWER_CHARACTERS: Final = 1_000_000
 MAX_SEARCH_CHARACTERS: Final = 500
 MAX_SEARCH_WORDS: Final = 100
 MAX_SEARCH_PREFIXES: Final = 4

@@ -29,6 +29,7 @@ from askcli.services.indexing import Indexing
 from askcli.services.questions.asking import Questions
 from askcli.services.questions.conversation_pages import Conversations
 from askcli.services.questions.history import History
+from askcli.services.questions.importing import Importing
 from askcli.services.questions.storage import QuestionStorage
 from askcli.services.readiness import ReadinessCheck
 from askcli.services.runs.answer_log import AnswerLog
@@ -69,6 +70,7 @@ class Services:
     questions: Questions
     history: History
     conversations: Conversations
+    importing: Importing
     runs: Runs
     answer_log: AnswerLog
     streams: OpenStreams
@@ -124,7 +126,7 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
         sessions=sessions,
         api_tokens=ApiTokens(database, limits, authentication.forget),
         questions=Questions(database, answerer, runs, queue, QuestionStorage(*storing), process_id),
-        **_history(database, metering),
+        **_history(database, metering, indexing, settings.retention_days),
         queue=queue,
         indexing=indexing,
         orphans=Orphans(database, runs, metering, indexing, process_id, settings.orphan_seconds),
@@ -152,10 +154,16 @@ def _tokens(settings: Settings, database: Database) -> Tokens:
     return Tokens(secret, previous, settings.access_token_seconds)
 
 
-def _history(database: Database, metering: Metering) -> dict[str, Any]:
+def _history(
+    database: Database, metering: Metering, indexing: Indexing, retention_days: int | None
+) -> dict[str, Any]:
     """Return the services of what was asked before, by their names."""
     history = History(database, metering)
-    return {"history": history, "conversations": Conversations(database, history)}
+    return {
+        "history": history,
+        "conversations": Conversations(database, history),
+        "importing": Importing(database, indexing, retention_days),
+    }
 
 
 def _answer_log(database: Database, process_id: UUID) -> tuple[Listener, AnswerLog]:

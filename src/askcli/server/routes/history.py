@@ -6,11 +6,13 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
+from askcli.contract.conversations import Imported
 from askcli.contract.shapes import QuestionPage, Removed, UsageList
 from askcli.server.dependencies import Owner, Reader, ServicesHere, UserId, own_id
 from askcli.server.http.json_response import JsonResponse
 from askcli.server.http.route import new_router
 from askcli.server.openapi import problems
+from askcli.server.schemas.imports import ImportBody
 from askcli.server.schemas.queries import Moment, QuestionQuery, Since, Until
 
 router = new_router(["users"], "/api/users")
@@ -26,6 +28,14 @@ async def list_questions(
     """Your questions, newest first; those that a search finds, the best first."""
     page = await services.history.page(own_id(user_id, caller), query.to_filters())
     return JsonResponse(page)
+
+
+@router.post("/{user_id}/questions", responses=problems(400, 401, 403, 404, 413, 415, 429, 503))
+async def import_questions(
+    user_id: UserId, body: ImportBody, caller: Owner, services: ServicesHere
+) -> Imported:
+    """Store questions that were asked elsewhere, each once; they cost nothing."""
+    return await services.importing.add(own_id(user_id, caller), body.to_items())
 
 
 @router.delete("/{user_id}/questions", responses=problems(401, 403, 404))

@@ -25,7 +25,7 @@ def _integral(number: object) -> object:
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-_WHOLE = BeforeValidator(_integral)
+WHOLE = BeforeValidator(_integral)
 Name = Annotated[
     str, Field(min_length=1, max_length=200, pattern=ONE_LINE), AfterValidator(str.strip)
 ]
@@ -42,7 +42,7 @@ NewPassword = Annotated[
 _EMAIL, _PASSWORD = "ada@example.org", "engine of analysis"
 
 
-def _example(body: dict[str, Any]) -> ConfigDict:
+def example(body: dict[str, Any]) -> ConfigDict:
     """Return the configuration of a body with this example."""
     return ConfigDict(json_schema_extra={"examples": [body]})
 
@@ -66,7 +66,7 @@ class Body(BaseModel):
 class NewUser(Body):
     """A new account."""
 
-    model_config = _example({"name": "Ada Lovelace", "email": _EMAIL, "password": _PASSWORD})
+    model_config = example({"name": "Ada Lovelace", "email": _EMAIL, "password": _PASSWORD})
 
     name: Name
     email: Email
@@ -77,7 +77,7 @@ class NewUser(Body):
 class Login(Body):
     """Credentials."""
 
-    model_config = _example({"email": _EMAIL, "password": _PASSWORD})
+    model_config = example({"email": _EMAIL, "password": _PASSWORD})
 
     email: Annotated[str, Field(min_length=1, max_length=254, pattern=ANY_TEXT)]
     password: Secret
@@ -86,7 +86,7 @@ class Login(Body):
 class Refresh(Body):
     """The refresh token to rotate."""
 
-    model_config = _example({"refresh_token": "the refresh_token of your login"})
+    model_config = example({"refresh_token": "the refresh_token of your login"})
 
     refresh_token: Secret
 
@@ -94,7 +94,7 @@ class Refresh(Body):
 class PasswordChange(Body):
     """The current and the new password."""
 
-    model_config = _example({"current_password": _PASSWORD, "new_password": "difference engine"})
+    model_config = example({"current_password": _PASSWORD, "new_password": "difference engine"})
 
     current_password: Secret
     new_password: NewPassword
@@ -106,19 +106,19 @@ class PasswordChange(Body):
 class TokenRequest(Body):
     """A new API token."""
 
-    model_config = _example({"name": "nightly", "scopes": ["ask", "read"], "expires_in_days": 30})
+    model_config = example({"name": "nightly", "scopes": ["ask", "read"], "expires_in_days": 30})
 
     name: Annotated[Name, Field(max_length=100)]
     scopes: Annotated[
         list[Scope], Field(min_length=1, max_length=2, description="What it may be used for")
     ]
-    expires_in_days: Annotated[int, Field(ge=1, le=366), _WHOLE] = 90
+    expires_in_days: Annotated[int, Field(ge=1, le=366), WHOLE] = 90
 
 
 class NewTitle(Body):
     """A title of a conversation."""
 
-    model_config = _example({"title": "Skies"})
+    model_config = example({"title": "Skies"})
 
     title: Annotated[
         str,
@@ -130,7 +130,7 @@ class NewTitle(Body):
 class AskBody(Body):
     """A question and options for its answer."""
 
-    model_config = _example({"question": "Why is the sky blue?"})
+    model_config = example({"question": "Why is the sky blue?"})
 
     question: Annotated[
         str,
@@ -152,7 +152,7 @@ class AskBody(Body):
     conversation_id: Annotated[
         UUID | None, Field(strict=False, description="Goes on with one of your conversations")
     ] = None
-    max_tokens: Annotated[int, Field(ge=1, le=100_000), _WHOLE] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=100_000), WHOLE] | None = None
 
     def to_ask(self) -> Ask:
         """Return the question as the service takes it."""

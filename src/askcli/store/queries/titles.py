@@ -20,6 +20,13 @@ def give(connection: Connection, user_id: UUID, conversation_id: UUID, title: st
     connection.execute(statement, row)
 
 
+def suggest(connection: Connection, user_id: UUID, conversation_id: UUID, title: str) -> None:
+    """Give a user's conversation this title if it has none."""
+    statement = upserts.insert(connection.dialect.name, conversation_titles)
+    row = {"user_id": user_id, "conversation_id": conversation_id, "title": title}
+    connection.execute(statement.on_conflict_do_nothing(), row)
+
+
 def take_away(connection: Connection, user_id: UUID, conversation_id: UUID) -> None:
     """Take the title of a user's conversation away."""
     own = _own(user_id, [conversation_id])

@@ -1,0 +1,156 @@
+"""Importing questions that were asked elsewhere: each once, without a cost or a quota of tokens."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from askcli.contract.conversations import Imported as Outcome
+from askcli.errors import InvalidInput, NotFound, RateLimited
+from askcli.services import request_info
+from askcli.services.clock import now
+from askcli.services.indexing import Indexing
+from askcli.services.questions.imported import Imported
+from askcli.store.database import Database, admission, shared_clock
+from askcli.store.queries import imports, limits, questions, titles, users
+from askcli.store.queries.retention import FOR_EVER
+from askcli.store.search import LONG_CHARACTERS, Entry
+
+# What a user may store without being billed for it; a database of some ten thousand conversations
+# has about a hundred megabytes.
+BYTES_A_DAY = 256 * 1024 * 1024
+DAY = 86_400 * 1_000_000  # in microseconds
+# Clocks differ.
+MAX_AHEAD = timedelta(minutes=1)
+FIRST = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+Entries = Sequence[tuple[Imported, Entry]]
+
+
+class Importing:
+    """Imports the users' questions; `retention_days` is the server's, None for ever."""
+
+    def __init__(
+        self, database: Database, indexing: Indexing, retention_days: int | None = None
+    ) -> None:
+        self._database = database
+        self._indexing = indexing
+        self._retention_days = retention_days
+
+    async def add(self, user_id: UUID, items: Sequence[Imported]) -> Outcome:
+        """Store those questions that are not there yet, with their entries of the search index.
+
+        Raises InvalidInput for a question of the future, RateLimited where the user has stored much
+        today; what came before it is stored.
+        """
+        _check_times(items)
+        present = await self._database.read(imports.present, user_id, _ids(user_id, items))
+        new = [item for item in items if not _is_present(user_id, item, present)]
+        outcome = Outcome(imported=0, present=len(items) - len(new), expired=0)
+        for portion in _portions(new):
+            entries = [
+                (item, await self._indexing.ended(user_id, item.question, item.answer))
+                for item in portion
+            ]
+            admission.renew()  # it may wait now
+            is_long = sum(len(item.question) + len(item.answer) for item in portion)
+            write = self._database.write_long if is_long > LONG_CHARACTERS else self._database.write
+            imported, expired = await write(self._store, user_id, entries)
+            outcome["imported"] += imported
+            outcome["expired"] += expired
+            outcome["present"] += len(portion) - imported - expired
+        return outcome
+
+    def _store(self, connection: Connection, user_id: UUID, entries: Entries) -> tuple[int, int]:
+        """Store them in one transaction; return how many are new, and how many not kept."""
+        user = users.lock(connection, user_id)  # of two requests at once one stores a question
+        if user is None:
+            raise NotFound("user")
+        days = user["retention_days"] or self._retention_days
+        oldest = FIRST if days in (None, FOR_EVER) else now() - timedelta(days=days)
+        kept = [(item, entry) for item, entry in entries if item.ended_at >= oldest]
+        present = imports.present(connection, user_id, _ids(user_id, [item for item, _ in kept]))
+        new = [each for each in kept if not _is_present(user_id, each[0], present)]
+        _take(connection, user_id, sum(item.size for item, _ in new))
+        keys = {_uuid(item.conversation) for item, _ in new} - {None}
+        own = imports.conversations(connection, user_id, [key for key in keys if key])
+        stored = set[UUID]()
+        for item, entry in new:
+            row = item.row(user_id, _conversation_id(user_id, item, own))
+            if row["id"] in stored:  # twice in one request
+                continue
+            stored.add(row["id"])
+            questions.add(connection, row, entry)
+            if item.title and item.title.strip():
+                titles.suggest(connection, user_id, row["conversation_id"], item.title.strip())
+        return len(stored), len(entries) - len(kept)
+
+
+def _check_times(items: Sequence[Imported]) -> None:
+    latest = now() + MAX_AHEAD
+    for number, item in enumerate(items):
+        for name in ("created_at", "answered_at"):
+            time = getattr(item, name)
+            if time is not None and not FIRST <= time <= latest:
+                raise InvalidInput(f"items.{number}.{name}: must be a time from 1970 until now.")
+
+
+def _ids(user_id: UUID, items: Sequence[Imported]) -> list[UUID]:
+    """Return the ids of the questions, and their keys where these may be ids of this server's."""
+    keys = (_uuid(item.key) for item in items)
+    return [*(item.id(user_id) for item in items), *(key for key in keys if key)]
+
+
+def _is_present(user_id: UUID, item: Imported, present: set[UUID]) -> bool:
+    """Whether it was imported before, or was exported from here and is still there."""
+    return item.id(user_id) in present or _uuid(item.key) in present
+
+
+def _conversation_id(user_id: UUID, item: Imported, own: set[UUID]) -> UUID:
+    """Return the conversation that was exported from here, if it is still there, or a new one."""
+    key = _uuid(item.conversation)
+    return key if key is not None and key in own else item.conversation_id(user_id)
+
+
+def _uuid(key: str) -> UUID | None:
+    try:
+        return UUID(key)
+    except ValueError:
+        return None
+
+
+def _portions(items: Sequence[Imported]) -> Iterator[list[Imported]]:
+    """Yield them in portions, none of which holds up others for long unless by one question."""
+    portion: list[Imported] = []
+    room = LONG_CHARACTERS
+    for item in items:
+        length = len(item.question) + len(item.answer)
+        if portion and length > room:
+            yield portion
+            portion, room = [], LONG_CHARACTERS
+        portion.append(item)
+        room -= length
+    if portion:
+        yield portion
+
+
+def _take(connection: Connection, user_id: UUID, size: int) -> None:
+    """Count so many bytes. Raises RateLimited; never for this machine's own user."""
+    request = request_info.current_or_none()
+    if request is None or request.address is None or not size:
+        return
+    timestamp = shared_clock.microseconds(connection)
+    interval = size * DAY // BYTES_A_DAY
+    key = hashlib.sha256(f"import\0{user_id}".encode()).hexdigest()
+    if limits.take(connection, key, timestamp, interval, DAY) is not None:
+        return
+    wait = limits.full_at(connection, key) + interval - timestamp - DAY
+    seconds = max(1, -(-wait // 1_000_000))
+    raise RateLimited(
+        f"You have imported {BYTES_A_DAY // 2**20} MiB within a day; try again in {seconds} s.",
+        retry_after=seconds,
+    )

@@ -1,0 +1,27 @@
+"""Queries for questions that are imported: which of them are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from askcli.store.queries import own_range
+from askcli.store.tables import questions
+
+_c = questions.c
+
+
+def present(connection: Connection, user_id: UUID, ids: Sequence[UUID]) -> set[UUID]:
+    """Return those of the ids that are the user's questions."""
+    query = select(_c.id).where(_c.user_id == user_id, _c.id.in_(ids))
+    return set(connection.scalars(query))
+
+
+def conversations(connection: Connection, user_id: UUID, ids: Sequence[UUID]) -> set[UUID]:
+    """Return those of the ids that are the user's conversations."""
+    key, own = own_range.of(connection.dialect.name, {"conversation_id"})
+    query = select(_c.conversation_id).where(*own).order_by(*key).limit(1)
+    values = ({"user_id": user_id, "conversation_id": id_} for id_ in ids)
+    return {id_ for each in values if (id_ := connection.scalar(query, each))}

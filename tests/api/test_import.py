@@ -1,0 +1,160 @@
+"""Questions that were asked elsewhere: imported once, whole, and at no cost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, update
+
+from askcli.services.clock import now
+from askcli.services.questions import importing
+from askcli.store.tables import questions, usage, users
+from tests.support.databases import NewDatabase
+from tests.support.owners import Owner, owner_on, run
+
+both = pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+PATH = "/api/users/me/questions"
+
+
+def item(key: object = 1, conversation: object = 1, **fields: Any) -> dict[str, Any]:
+    basic = {"question": f"lantern {key}", "answer": "so", "model": "gpt-4o"}
+    times = {"created_at": "2026-01-31T12:00:00.123Z"}
+    return {"key": f"k{key}", "conversation": f"c{conversation}"} | basic | times | fields
+
+
+async def add(owner: Owner, *items: dict[str, Any]) -> tuple[int, int, int]:
+    """Import; return how many are imported, were present, have expired."""
+    response = await owner.http.post(PATH, json={"items": items})
+    assert response.status_code == 200, response.text
+    counts = response.json()
+    return counts["imported"], counts["present"], counts["expired"]
+
+
+async def listed(owner: Owner, **params: Any) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = (await owner.http.get(PATH, params=params)).json()["items"]
+    return items
+
+
+@both
+def test_questions_are_imported_once(new_database: NewDatabase, kind: str) -> None:
+    async def scenario(owner: Owner) -> None:
+        whole = item(
+            2,
+            title="Lamps",
+            system="Be brief.",
+            status="interrupted",
+            stop_reason="end_turn",
+            error="x",
+            max_tokens=9,
+            input_tokens=3,
+            output_tokens=7,
+            cost_usd=0.5,
+            answered_at="2026-01-31T12:01:00Z",
+        )
+        items = [item(1), whole, item(3, 2), item(3, 2)]
+        assert await add(owner, *items) == (3, 1, 0)
+        assert await add(owner, *items, item(4, 2)) == (1, 4, 0)
+        stored = await listed(owner, search="lantern")
+        assert len(stored) == 4
+        (two,) = (one for one in stored if one["question"] == "lantern 2")
+        for name in whole.keys() - {"key", "conversation", "title", "created_at", "answered_at"}:
+            assert two[name] == whole[name], name
+        assert two["created_at"] == "2026-01-31T12:00:00.123000Z"
+        assert UUID(two["id"]).version == 7
+        first, second = await owner.listed()
+        assert {first["title"], second["title"]} == {"Lamps", "lantern 3"}
+        assert {first["turns"], second["turns"]} == {2}
+        assert (first["cost_usd"], second["cost_usd"]) == (None, None)
+        with owner.database.transaction() as connection:
+            assert connection.scalars(select(usage.c.question_id)).all() == []
+
+    run(new_database(kind), scenario)
+
+
+@both
+def test_what_was_exported_from_here_comes_back_to_its_place(
+    new_database: NewDatabase, kind: str
+) -> None:
+    """The keys are the ids that it had; of another user's they are nothing but keys."""
+    url = new_database(kind)
+
+    async def scenario(owner: Owner) -> None:
+        kept, gone = owner.ask(1, 0), owner.ask(1, 1)
+        exported = [
+            item(key=id_, conversation=UUID(int=1))
+            | {"key": str(id_), "conversation": str(UUID(int=1))}
+            for id_ in (kept, gone)
+        ]
+        await owner.http.delete(f"/api/questions/{gone}")
+        for counts in ((1, 1, 0), (0, 2, 0)):
+            assert await add(owner, *exported) == counts
+        (conversation,) = await owner.listed()
+        assert conversation["turns"] == 2
+        async with owner_on(url) as other:
+            assert await add(other, *exported) == (2, 0, 0)
+            (theirs,) = await other.listed()
+            assert theirs["id"] != conversation["id"]
+
+    run(url, scenario)
+
+
+@both
+def test_what_is_kept_no_longer_is_not_imported(new_database: NewDatabase, kind: str) -> None:
+    async def scenario(owner: Owner) -> None:
+        with owner.database.transaction() as connection:
+            own = update(users).where(users.c.id == owner.id)
+            connection.execute(own.values(retention_days=10))
+        times = [(now() - timedelta(days=days)).isoformat() for days in (1, 20)]
+        new = [item(number, created_at=time) for number, time in enumerate(times)]
+        assert await add(owner, *new, item(3, created_at=times[1], answered_at=times[0])) == (
+            2,
+            0,
+            1,
+        )
+        for time in ((now() + timedelta(hours=1)).isoformat(), "1969-12-31", "yesterday"):
+            refused = await owner.http.post(PATH, json={"items": [item(5, created_at=time)]})
+            assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+
+    run(new_database(kind), scenario)
+
+
+def test_what_a_user_imports_in_a_day_is_bounded(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In bytes of what is new; in one request, too."""
+    monkeypatch.setattr(importing, "BYTES_A_DAY", 100_000)
+
+    async def scenario(owner: Owner) -> None:
+        for _ in range(3):
+            assert sum(await add(owner, item(1, answer="x" * 60_000))) == 1
+        items = [item(2), item(3, answer="y" * 60_000)]
+        refused = await owner.http.post(PATH, json={"items": items})
+        assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+        assert 15_000 < int(refused.headers["retry-after"]) < 20_000
+        assert await add(owner, item(2)) == (0, 1, 0)  # it came before
+        many = await owner.http.post(PATH, json={"items": [item(n) for n in range(26)]})
+        assert many.status_code == 422
+
+    run(new_database("sqlite"), scenario)
+
+
+def test_a_request_has_room_for_the_most_questions(new_database: NewDatabase) -> None:
+    """With all fields, as any JSON library writes them."""
+    times = {"created_at": "2026-01-31T12:00:00.123456+00:00", "answered_at": None}
+    numbers = dict.fromkeys(("max_tokens", "input_tokens", "output_tokens"), 99_999)
+    texts = dict.fromkeys(("title", "system", "stop_reason", "error"), "end_turn")
+
+    async def scenario(owner: Owner) -> None:
+        items = [
+            item(n, status="answered", cost_usd=0.123456789012, **times, **numbers, **texts)
+            for n in range(25)
+        ]
+        assert await add(owner, *items) == (25, 0, 0)
+        with owner.database.transaction() as connection:
+            rows = connection.execute(select(questions.c.requested_model)).scalars().all()
+        assert rows == [None] * 25  # the next question has the server's default
+
+    run(new_database("sqlite"), scenario)
