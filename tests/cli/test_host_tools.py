@@ -82,7 +82,8 @@ def test_delete_really_deletes(
     server: ServerProcess, alice: Person, bob: Person, host: Cli
 ) -> None:
     for person in (alice, bob):
-        person.ask("a question")
+        conversation = person.ask("a question").json()["conversation_id"]
+        person.http.patch(f"/api/conversations/{conversation}", json={"title": "a title"})
         person.http.post("/api/tokens", json={"name": "x", "scopes": ["ask"]})
     before = rows_of(server, bob)
     assert all(before.values()), before
