@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 
-from askcli.contract.shapes import Problem
+from typing_extensions import TypedDict  # pydantic supports typing's from Python 3.12 on
+
+from askcli.contract.shapes import Id, Status, Time
 from askcli.contract.validation import fitting_fields
 from askcli.errors import (
     AskcliError,
@@ -26,6 +28,43 @@ from askcli.errors import (
     UnsupportedMedia,
     WrongHost,
 )
+
+
+class FieldError(TypedDict):
+    """An invalid field, and the reason."""
+
+    field: str
+    message: str
+
+
+class QuotaLeft(TypedDict):
+    """A used-up quota; `resets_at` is the start of the next period."""
+
+    unit: Literal["tokens", "usd"]
+    period: Literal["day", "month"]
+    limit: float
+    used: float
+    left: float
+    resets_at: Time
+
+
+class _ProblemBase(TypedDict):
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+
+
+class Problem(_ProblemBase, total=False):
+    """An error (RFC 9457); `question_id` names the stored question whose answer failed."""
+
+    errors: list[FieldError]
+    quota: QuotaLeft
+    question_id: Id
+    question_status: Status
+
 
 MAX_DETAIL_CHARACTERS = 1000  # of an error's line, from any server
 

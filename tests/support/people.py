@@ -104,9 +104,9 @@ def new_user(connection: Connection, email: str) -> UUID:
     return user_id
 
 
-def logged_in(cli: Cli, server: HasDatabase) -> Cli:
-    """Log this user in to a server, with an account of their own."""
-    words = ("login", "--email", add_user(server), "--password-stdin")
+def logged_in(cli: Cli, server: HasDatabase, email: str = "") -> Cli:
+    """Log this user in to a server, with an account of their own unless one is named."""
+    words = ("login", "--email", email or add_user(server), "--password-stdin")
     done = cli.in_process(*words, stdin=PASSWORD + "\n")
     assert done.code == 0, done
     config = Path(cli.environment.get("ASKCLI_CONFIG_DIR", cli.home / ".config/askcli"))

@@ -25,6 +25,11 @@ def _in(section: str, target: str, summary: str) -> groups.Member:
 # A command is loaded when it is run, or its own help is asked for.
 MEMBERS = {
     "ask": _in("Ask", "ask.command:ask", "Ask a question and print the answer."),
+    "chat": _in(
+        "Ask",
+        "chat.command:chat",
+        "Converse at a prompt; the conversation stays, and goes on here or on another machine.",
+    ),
     "batch": _in(
         "Ask",
         "batch.command:batch",

@@ -13,13 +13,15 @@ from askcli.client.http.events import Events
 from askcli.client.http.transport import Transport
 from askcli.client.login import Login
 from askcli.client.server_entry import Account
-from askcli.contract.conversations import Conversation, ConversationPage, Imported
 from askcli.contract.health import Readiness
 from askcli.contract.limits import MAX_PAGE
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_KEY, HEADER_LAST_EVENT_ID
 from askcli.contract.shapes import (
     ApiToken,
     ApiTokenList,
+    Conversation,
+    ConversationPage,
+    Imported,
     ModelList,
     NewApiToken,
     Question,

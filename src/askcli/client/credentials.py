@@ -21,7 +21,7 @@ from typing import Any
 from askcli.client.credentials_format import PARTS, decoded, encoded
 from askcli.client.server_entry import Account, ServerEntry
 from askcli.errors import Failed
-from askcli.files import Replacement, leftovers, locked, private_directory
+from askcli.files import Replacement, locked, private_directory
 
 log = logging.getLogger("askcli.notices")
 
@@ -63,6 +63,8 @@ class Credentials:
         it. Disk space is reserved before the block runs, so that a full disk shows before a token
         is rotated whose successor could not be saved. Raises Failed then.
         """
+        from askcli.files import leftovers  # for an update alone
+
         try:
             private_directory(self.path.parent)
             with locked(self._server_lock(server), self._timeout):

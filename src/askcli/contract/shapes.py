@@ -124,6 +124,40 @@ class QuestionPage(TypedDict):
     next_cursor: str | None
 
 
+class Conversation(TypedDict):
+    """A conversation; `title` is the one it was given, or the beginning of its first question.
+
+    `cost_usd` is what its questions have cost here, null where no price is known; the times are
+    those of its first and its last question, to the millisecond.
+    """
+
+    id: Id
+    title: str
+    turns: int
+    cost_usd: float | None
+    created_at: Time
+    last_activity_at: Time
+    last_question_id: Id
+
+
+class ConversationPage(TypedDict):
+    """Conversations, the last active first; `next_cursor` as that of questions."""
+
+    items: list[Conversation]
+    next_cursor: str | None
+
+
+class Imported(TypedDict):
+    """What became of questions that were to be imported.
+
+    `present` are those that were there before, `expired` those that are kept no longer.
+    """
+
+    imported: int
+    present: int
+    expired: int
+
+
 class Removed(TypedDict):
     """The number of deleted questions."""
 
@@ -160,42 +194,6 @@ class ModelList(TypedDict):
 
     items: list[Model]
     default: str
-
-
-class FieldError(TypedDict):
-    """An invalid field, and the reason."""
-
-    field: str
-    message: str
-
-
-class QuotaLeft(TypedDict):
-    """A used-up quota; `resets_at` is the start of the next period."""
-
-    unit: Literal["tokens", "usd"]
-    period: Literal["day", "month"]
-    limit: float
-    used: float
-    left: float
-    resets_at: Time
-
-
-class _ProblemBase(TypedDict):
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    request_id: str
-
-
-class Problem(_ProblemBase, total=False):
-    """An error (RFC 9457); `question_id` names the stored question whose answer failed."""
-
-    errors: list[FieldError]
-    quota: QuotaLeft
-    question_id: Id
-    question_status: Status
 
 
 class Delta(TypedDict):

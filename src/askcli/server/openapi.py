@@ -15,9 +15,8 @@ from pydantic import TypeAdapter
 from pydantic.alias_generators import to_camel
 
 from askcli.contract.protocol import EVENT_STREAM, HEADER_REQUEST_ID, PROBLEM_JSON
-from askcli.contract.shapes import Problem
 from askcli.errors import AskcliError, Failed, Misused, Unreachable
-from askcli.problems import BY_CODE, BY_STATUS
+from askcli.problems import BY_CODE, BY_STATUS, Problem
 
 Responses = dict[int | str, dict[str, Any]]
 

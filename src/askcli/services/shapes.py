@@ -7,8 +7,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from askcli.contract.conversations import Conversation
-from askcli.contract.shapes import ApiToken, Question, Session, Usage, User
+from askcli.contract.shapes import ApiToken, Conversation, Question, Session, Usage, User
 from askcli.services.clock import rfc3339
 from askcli.store.queries.id_times import time_of
 

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
+from askcli.client.target import Connection
 from askcli.contract.shapes import Id
 from askcli.contract.validation import fits
-from askcli.errors import Failed
+from askcli.errors import Failed, Misused
 from askcli.files import private_directory, read, write_private
 
 FORGOTTEN_SECONDS = 30 * 86_400
@@ -88,6 +89,21 @@ class Terminal:
         for path in self._directory.iterdir():
             if path.stat().st_mtime < time.time() - FORGOTTEN_SECONDS:
                 path.unlink(missing_ok=True)
+
+
+def terminal_of(connection: Connection) -> Terminal:
+    """Return this terminal, with the last conversation of the connection's account."""
+    return Terminal(connection.settings.state_dir, connection.account_key)
+
+
+def last_of(connection: Connection) -> Conversation:
+    """Return this terminal's last conversation. Raises Misused where there is none."""
+    terminal = terminal_of(connection)
+    if not terminal.exists:
+        raise Misused("-c needs a terminal; use --conversation ID.")
+    if last := terminal.last():
+        return last
+    raise Misused("no question was asked in this terminal yet; ask without -c first.")
 
 
 def _name() -> str | None:

@@ -13,6 +13,7 @@ from types import FrameType
 import typer
 
 from askcli.cli.input import stdin
+from askcli.cli.input.terminal_modes import Modes
 from askcli.cli.output import console, transient
 from askcli.cli.output.held_signals import handled
 from askcli.contract.limits import MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS
@@ -64,44 +65,6 @@ def password(*, from_stdin: bool, label: str = "Password", twice: bool = False) 
         return str(typer.prompt(label, hide_input=True, confirmation_prompt=twice, err=True))
 
 
-class _Modes(transient.Transient):
-    """The modes of a terminal before a prompt turns the echo off."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._modes = termios.tcgetattr(descriptor)
-
-    def leave(self) -> None:
-        """Restore the modes, drop what is half typed, and go to the next line."""
-        with suppress(OSError, termios.error):  # the terminal is gone
-            if not self._is_ours():
-                return
-            termios.tcflush(self._descriptor, termios.TCIFLUSH)
-            self.restore()
-            transient.next_line(self._descriptor)
-
-    def restore(self) -> None:
-        """Restore the modes, as the shell has to find them."""
-        with suppress(OSError, termios.error):
-            if self._is_ours():
-                termios.tcsetattr(self._descriptor, termios.TCSANOW, self._modes)
-
-    def hide(self) -> None:
-        """Turn the echo off, and drop what was typed before."""
-        with suppress(OSError, termios.error):
-            if self._is_ours():
-                modes = termios.tcgetattr(self._descriptor)
-                modes[3] &= ~termios.ECHO
-                termios.tcsetattr(self._descriptor, termios.TCSAFLUSH, modes)
-
-    def _is_ours(self) -> bool:
-        """Whether the terminal is not the shell's now, as it is while a command is suspended."""
-        try:
-            return os.tcgetpgrp(self._descriptor) == os.getpgrp()
-        except OSError:  # not the controlling terminal: no shell takes it away
-            return True
-
-
 @contextmanager
 def _echo_after_a_signal() -> Iterator[None]:
     """Turn the echo on again where a signal ends the process in the block, which turns it off."""
@@ -112,18 +75,19 @@ def _echo_after_a_signal() -> Iterator[None]:
     stack = ExitStack()
     try:
         with suppress(termios.error):
-            modes = _Modes(descriptor)
-            transient.put(modes)
+            modes = Modes(descriptor)
+            transient.clear()
+            transient.change(modes)
             stack.enter_context(_hidden_when_continued(modes))
         yield
     finally:
-        transient.clear()
+        transient.change(None)
         stack.close()
         os.close(descriptor)
 
 
 @contextmanager
-def _hidden_when_continued(modes: _Modes) -> Iterator[None]:
+def _hidden_when_continued(modes: Modes) -> Iterator[None]:
     """Restore the modes where the process is suspended; turn the echo off when it goes on."""
 
     def suspend(_number: int, _frame: FrameType | None) -> None:

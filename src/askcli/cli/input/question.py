@@ -39,7 +39,11 @@ def read(
     with within(seconds, late):
         piped = _stdin(is_required=is_stdin_alone or is_stdin_file) if read_stdin else ""
     attached = attachments.read(files, piped if is_stdin_file else None)
-    parts = (text, *attached, "" if is_stdin_file else piped)
+    return joined([text, *attached, "" if is_stdin_file else piped])
+
+
+def joined(parts: list[str]) -> str:
+    """Return the question of these parts. Raises Misused or PayloadTooLarge."""
     question = "\n\n".join(part for part in parts if part.strip())
     _check(question)
     return question

@@ -120,8 +120,7 @@ _spinner = Spinner()
 def begin(arguments: list[str]) -> None:
     """Show the spinner for `askcli ask` on a terminal."""
     if arguments[:1] == ["ask"] and not {"-q", "--quiet", "-h", "--help"} & set(arguments):
-        _spinner.say("Asking…")
-        _show()
+        show("Asking…")
 
 
 def animate() -> None:
@@ -134,7 +133,9 @@ def say(text: str) -> bool:
     return _spinner.say(text)
 
 
-def _show() -> None:
+def show(text: str) -> None:
+    """Show the spinner with this text, where stderr is a terminal that can erase it."""
+    _spinner.say(text)
     # A dumb terminal cannot erase.
     is_able = os.environ.get("TERM", "dumb") != "dumb"
     if is_able and sys.stderr is not None and sys.stderr.isatty():

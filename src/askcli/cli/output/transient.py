@@ -10,8 +10,8 @@ import os
 import select
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import TextIO
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import Protocol, TextIO
 
 # For what is still to be said of a command whose time is up, or that Ctrl-C has ended.
 LAST_SECONDS = 1.0
@@ -20,7 +20,7 @@ MOMENT_SECONDS = 0.1
 
 
 class Transient:
-    """Text that can be erased and drawn again, or a state of the terminal that is to be undone."""
+    """Text that can be erased and drawn again."""
 
     def erase(self) -> None:
         """Erase the text and leave the cursor where it began."""
@@ -32,7 +32,18 @@ class Transient:
         """Prepare the terminal for the shell as a signal ends the process; do not wait for long."""
 
 
+class State(Protocol):
+    """A state of the terminal that is to be undone."""
+
+    def leave(self) -> None:
+        """Undo it for the shell as a signal ends the process; do not wait for long."""
+
+    def undone(self) -> AbstractContextManager[None]:
+        """Undo it during a block."""
+
+
 _current: Transient | None = None
+_state: State | None = None
 _deadline: float | None = None
 
 
@@ -58,6 +69,22 @@ def leave() -> None:
     transient, _current = _current, None
     if transient is not None:
         transient.leave()
+    if _state is not None:
+        _state.leave()
+
+
+def change(state: State | None) -> None:
+    """Register the state that the terminal has been given, None where it is undone."""
+    global _state
+    _state = state
+
+
+@contextmanager
+def as_found() -> Iterator[None]:
+    """Give another program the terminal during the block, as the command has found it."""
+    clear()
+    with _state.undone() if _state else nullcontext():
+        yield
 
 
 def takes(stream: TextIO | int, seconds: float | None) -> bool:
@@ -81,17 +108,23 @@ def may_be_drawn(stream: TextIO) -> bool:
         return True
 
 
-def next_line(descriptor: int) -> None:
+def next_line(descriptor: int, before: bytes = b"") -> None:
     """Leave the cursor in the next line, for the shell, unless the terminal is paused or gone."""
     with suppress(OSError):
         if takes(descriptor, MOMENT_SECONDS):
-            os.write(descriptor, b"\n")
+            os.write(descriptor, before + b"\n")
 
 
 def end_soon() -> None:
     """Let what is not the command's output wait for a paused terminal only a little longer."""
     global _deadline
     _deadline = _deadline or time.monotonic() + LAST_SECONDS
+
+
+def go_on() -> None:
+    """Let notices wait again as long as the terminal is paused: the command has not ended."""
+    global _deadline
+    _deadline = None
 
 
 def patience() -> float | None:

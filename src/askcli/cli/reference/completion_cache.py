@@ -31,6 +31,11 @@ def models(names: Iterable[str]) -> None:
     _write("models", [name for name in names if _SAFE.fullmatch(name)])
 
 
+def known_models() -> list[str]:
+    """Return the names of the models that were listed last."""
+    return [name for name in _read("models") if _SAFE.fullmatch(name)]
+
+
 def profiles(names: Iterable[str]) -> None:
     """Save the names of the profiles."""
     _write("profiles", [name for name in names if _SAFE.fullmatch(name)])

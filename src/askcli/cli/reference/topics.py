@@ -7,9 +7,25 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from askcli.contract import shapes
+from askcli.contract.shapes import (
+    ApiToken,
+    ApiTokenList,
+    Conversation,
+    ConversationPage,
+    Model,
+    ModelList,
+    NewApiToken,
+    Question,
+    QuestionPage,
+    Removed,
+    Session,
+    SessionList,
+    Usage,
+    UsageList,
+    User,
+)
 from askcli.contract.validation import required_fields
-from askcli.problems import BY_CODE
+from askcli.problems import BY_CODE, Problem, QuotaLeft
 from askcli.settings import Settings, secret_variables, variable_name
 
 EXIT_CODES = {
@@ -40,9 +56,9 @@ JSON = {
     "status": "{version, server, account, state, …, problems: [{code, detail}]}",
     "config, config get": "{name: value}",
 }
-_SHAPES = (
-    "Question", "QuestionPage", "Removed", "Usage", "UsageList", "Model", "ModelList", "User",
-    "Session", "SessionList", "ApiToken", "NewApiToken", "ApiTokenList", "Problem", "QuotaLeft",
+_SHAPES: tuple[type, ...] = (
+    Question, QuestionPage, Conversation, ConversationPage, Removed, Usage, UsageList, Model,
+    ModelList, User, Session, SessionList, ApiToken, NewApiToken, ApiTokenList, Problem, QuotaLeft,
 )  # fmt: skip
 
 
@@ -131,9 +147,8 @@ def json() -> str:
         "",
         "Id (a UUID), Time (RFC 3339, in UTC), Day (2026-01-31): strings. A field? may be missing.",
     ]
-    for name in _SHAPES:
-        shape = getattr(shapes, name)
-        lines += ["", f"{name}: {(shape.__doc__ or '').strip().splitlines()[0]}"]
+    for shape in _SHAPES:
+        lines += ["", f"{shape.__name__}: {(shape.__doc__ or '').strip().splitlines()[0]}"]
         lines += _fields(shape)
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Query, Response
 
-from askcli.contract.conversations import Conversation, ConversationPage
+from askcli.contract.shapes import Conversation, ConversationPage
 from askcli.server.dependencies import Asker, Owner, Reader, ServicesHere, UserId, own_id
 from askcli.server.http.json_response import JsonResponse
 from askcli.server.http.route import new_router

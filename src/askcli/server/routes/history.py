@@ -6,8 +6,7 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
-from askcli.contract.conversations import Imported
-from askcli.contract.shapes import QuestionPage, Removed, UsageList
+from askcli.contract.shapes import Imported, QuestionPage, Removed, UsageList
 from askcli.server.dependencies import Owner, Reader, ServicesHere, UserId, own_id
 from askcli.server.http.json_response import JsonResponse
 from askcli.server.http.route import new_router

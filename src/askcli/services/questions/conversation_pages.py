@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping
 
-from askcli.contract.conversations import Conversation, ConversationPage
+from askcli.contract.shapes import Conversation, ConversationPage
 from askcli.errors import NotFound
 from askcli.services.questions.history import DELETE_BATCH, History
 from askcli.services.shapes import as_conversation

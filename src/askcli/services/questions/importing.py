@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from askcli.contract.conversations import Imported as Outcome
+from askcli.contract.shapes import Imported as Outcome
 from askcli.errors import InvalidInput, NotFound, RateLimited
 from askcli.services import request_info
 from askcli.services.clock import now

@@ -11,9 +11,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from askcli.contract.shapes import QuotaLeft
 from askcli.errors import QuotaExceeded, Unpriced
 from askcli.metrics import names
+from askcli.problems import QuotaLeft
 from askcli.services.clock import now, rfc3339
 from askcli.settings import Settings
 from askcli.store.queries import usage

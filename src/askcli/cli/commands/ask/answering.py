@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from askcli.cli.input.last_conversation import Terminal
+from askcli.cli.input.last_conversation import terminal_of
 from askcli.cli.output import spinner, transient
 from askcli.cli.output.answer import Printer, check_whole
 from askcli.cli.reference import completion_cache
@@ -16,6 +16,7 @@ from askcli.client.http.events import Event
 from askcli.client.resume import Asking
 from askcli.client.target import Connection
 from askcli.contract.protocol import EVENT_QUESTION
+from askcli.contract.shapes import Question
 from askcli.errors import AskcliError, NotFound, Unreachable
 
 log = logging.getLogger("askcli.notices")
@@ -54,14 +55,18 @@ def _prepare_local_model(connection: Connection) -> None:
 
 def print_events(
     connection: Connection, api: Api, asking: Asking, events: Iterator[Event], show: Printer
-) -> None:
-    """Print the answer within --timeout. Ctrl-C cancels it; a time-out leaves it running."""
+) -> Question:
+    """Print the answer within --timeout, and return the finished question.
+
+    Ctrl-C cancels it; a time-out leaves it running.
+    """
     seconds, timeout = connection.settings.timeout, Unreachable()
     try:
         with within(seconds, timeout):
             finished = show(_remembering(connection, events))
         completion_cache.questions([finished])
         check_whole(finished)
+        return finished
     except KeyboardInterrupt:
         transient.end_soon()
         _cancel(api, asking.question_id)
@@ -88,7 +93,7 @@ def _may_go_on(asking: Asking, error: AskcliError) -> bool:
 
 def _remembering(connection: Connection, events: Iterator[Event]) -> Iterator[Event]:
     """Yield the events; the question becomes the terminal's last one, which -c goes on with."""
-    terminal = Terminal(connection.settings.state_dir, connection.account_key)
+    terminal = terminal_of(connection)
     for event in events:
         if event.name == EVENT_QUESTION:
             terminal.remember(event.data["conversation_id"], event.data["question"])

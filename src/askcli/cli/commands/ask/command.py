@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from askcli.cli.commands.ask.answering import opened, print_events
 from askcli.cli.input import options, question, question_ids
-from askcli.cli.input.last_conversation import Terminal
+from askcli.cli.input.last_conversation import last_of
 from askcli.cli.output import notices, output_file
 from askcli.cli.output.answer import Printer, printer
 from askcli.client.api import Api
@@ -150,11 +150,6 @@ def _conversation(connection: Connection, api: Api, new: NewQuestion) -> str | N
         return conversation_id
     if not new.go_on:
         return None
-    terminal = Terminal(connection.settings.state_dir, connection.account_key)
-    if not terminal.exists:
-        raise Misused("-c needs a terminal; use --conversation ID.")
-    last = terminal.last()
-    if last is None:
-        raise Misused("no question was asked in this terminal yet; ask without -c first.")
+    last = last_of(connection)
     log.info("askcli: continuing conversation %s (%s).", last.id, last.question)
     return last.id

@@ -1,5 +1,5 @@
 # fish completion for askcli: put it into ~/.config/fish/completions/askcli.fish.
-set -g __askcli_paths 'askcli' 'askcli ask' 'askcli batch' 'askcli register' 'askcli login' 'askcli logout' 'askcli passwd' 'askcli whoami' 'askcli usage' 'askcli status' 'askcli help' 'askcli completion' 'askcli openapi' 'askcli serve' 'askcli migrate' 'askcli audit' 'askcli history' 'askcli history list' 'askcli history search' 'askcli history show' 'askcli history export' 'askcli history delete' 'askcli token' 'askcli token create' 'askcli token list' 'askcli token revoke' 'askcli models' 'askcli models list' 'askcli models pull' 'askcli config' 'askcli config get' 'askcli config set' 'askcli config unset' 'askcli config path' 'askcli store' 'askcli store copy' 'askcli store backup' 'askcli store restore' 'askcli users' 'askcli users list' 'askcli users show' 'askcli users disable' 'askcli users enable' 'askcli users delete' 'askcli users reset-password' 'askcli users export' 'askcli users quota' 'askcli users retention' 'askcli invite' 'askcli invite create' 'askcli invite list' 'askcli invite revoke'
+set -g __askcli_paths 'askcli' 'askcli ask' 'askcli chat' 'askcli batch' 'askcli register' 'askcli login' 'askcli logout' 'askcli passwd' 'askcli whoami' 'askcli usage' 'askcli status' 'askcli help' 'askcli completion' 'askcli openapi' 'askcli serve' 'askcli migrate' 'askcli audit' 'askcli history' 'askcli history list' 'askcli history search' 'askcli history show' 'askcli history export' 'askcli history delete' 'askcli token' 'askcli token create' 'askcli token list' 'askcli token revoke' 'askcli models' 'askcli models list' 'askcli models pull' 'askcli config' 'askcli config get' 'askcli config set' 'askcli config unset' 'askcli config path' 'askcli store' 'askcli store copy' 'askcli store backup' 'askcli store restore' 'askcli users' 'askcli users list' 'askcli users show' 'askcli users disable' 'askcli users enable' 'askcli users delete' 'askcli users reset-password' 'askcli users export' 'askcli users quota' 'askcli users retention' 'askcli invite' 'askcli invite create' 'askcli invite list' 'askcli invite revoke'
 function __askcli_cached
     set -l root $XDG_CACHE_HOME
     test -n "$root"; or set root ~/.cache
@@ -14,6 +14,7 @@ function __askcli_at
 end
 complete -c askcli -f
 complete -c askcli -n '__askcli_at askcli' -a ask -d 'Ask a question and print the answer.'
+complete -c askcli -n '__askcli_at askcli' -a chat -d 'Converse at a prompt; the conversation stays, and goes on here or on another machine.'
 complete -c askcli -n '__askcli_at askcli' -a batch -d 'Ask many questions. If interrupted, the same command resumes.'
 complete -c askcli -n '__askcli_at askcli' -a register -d 'Create an account and log in to it.'
 complete -c askcli -n '__askcli_at askcli' -a login -d 'Log in to an account; --profile gives the login a name for other commands.'
@@ -55,6 +56,19 @@ complete -c askcli -n '__askcli_at askcli ask' -l quiet -s q -d 'No notices on s
 complete -c askcli -n '__askcli_at askcli ask' -l server -r -F -d 'The server; default: one on this machine.'
 complete -c askcli -n '__askcli_at askcli ask' -l profile -x -a '(__askcli_cached profiles)' -d 'A named login: a server and an account.'
 complete -c askcli -n '__askcli_at askcli ask' -l timeout -r -F -d 'Time limit for the whole command, in seconds.'
+complete -c askcli -n '__askcli_at askcli chat' -l continue -s c -d 'Continue this terminal\'s last conversation.'
+complete -c askcli -n '__askcli_at askcli chat' -l last -d 'Continue your last conversation, of any terminal.'
+complete -c askcli -n '__askcli_at askcli chat' -l conversation -x -a '(__askcli_cached conversations)' -d 'Continue this conversation, @ the last question\'s; overrides -c.'
+complete -c askcli -n '__askcli_at askcli chat' -l resume -d 'Choose one of your last conversations to continue.'
+complete -c askcli -n '__askcli_at askcli chat' -l file -s f -r -F -d 'Add a text file, `-` for stdin; may be repeated.'
+complete -c askcli -n '__askcli_at askcli chat' -l system -s s -r -F -d 'System prompt, kept for the rest of the conversation.'
+complete -c askcli -n '__askcli_at askcli chat' -l model -s m -x -a '(__askcli_cached models)' -d 'Model, kept for the rest of the conversation; see `askcli models`.'
+complete -c askcli -n '__askcli_at askcli chat' -l max-tokens -r -F -d 'Limit of the answer\'s length, in tokens.'
+complete -c askcli -n '__askcli_at askcli chat' -l vi -d 'Edit with the keys of vi, not of Emacs.'
+complete -c askcli -n '__askcli_at askcli chat' -l quiet -s q -d 'No notices on stderr, only errors.'
+complete -c askcli -n '__askcli_at askcli chat' -l server -r -F -d 'The server; default: one on this machine.'
+complete -c askcli -n '__askcli_at askcli chat' -l profile -x -a '(__askcli_cached profiles)' -d 'A named login: a server and an account.'
+complete -c askcli -n '__askcli_at askcli chat' -l timeout -r -F -d 'Time limit for the whole command, in seconds.'
 complete -c askcli -n '__askcli_at askcli batch' -F
 complete -c askcli -n '__askcli_at askcli batch' -l concurrency -s j -r -F -d 'Questions asked at the same time.'
 complete -c askcli -n '__askcli_at askcli batch' -l model -s m -x -a '(__askcli_cached models)' -d 'For rows without a model.'
@@ -98,7 +112,7 @@ complete -c askcli -n '__askcli_at askcli usage' -l profile -x -a '(__askcli_cac
 complete -c askcli -n '__askcli_at askcli status' -l json -d 'Print one JSON object.'
 complete -c askcli -n '__askcli_at askcli status' -l server -r -F -d 'The server; default: one on this machine.'
 complete -c askcli -n '__askcli_at askcli status' -l profile -x -a '(__askcli_cached profiles)' -d 'A named login: a server and an account.'
-complete -c askcli -n '__askcli_at askcli help' -a 'exit-codes ids times settings json ask batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config store users invite'
+complete -c askcli -n '__askcli_at askcli help' -a 'exit-codes ids times settings json ask chat batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config store users invite'
 complete -c askcli -n '__askcli_at askcli completion' -a 'bash zsh fish'
 complete -c askcli -n '__askcli_at askcli openapi' -l server -r -F -d 'The server; default: one on this machine.'
 complete -c askcli -n '__askcli_at askcli openapi' -l profile -x -a '(__askcli_cached profiles)' -d 'A named login: a server and an account.'

@@ -16,7 +16,7 @@ _askcli() {
     current=$PREFIX
     for ((i = 2; i < CURRENT; i++)); do
         case "$path_ ${words[i]}" in
-        "askcli ask"|"askcli batch"|"askcli register"|"askcli login"|"askcli logout"|"askcli passwd"|"askcli whoami"|"askcli usage"|"askcli status"|"askcli help"|"askcli completion"|"askcli openapi"|"askcli serve"|"askcli migrate"|"askcli audit"|"askcli history"|"askcli history list"|"askcli history search"|"askcli history show"|"askcli history export"|"askcli history delete"|"askcli token"|"askcli token create"|"askcli token list"|"askcli token revoke"|"askcli models"|"askcli models list"|"askcli models pull"|"askcli config"|"askcli config get"|"askcli config set"|"askcli config unset"|"askcli config path"|"askcli store"|"askcli store copy"|"askcli store backup"|"askcli store restore"|"askcli users"|"askcli users list"|"askcli users show"|"askcli users disable"|"askcli users enable"|"askcli users delete"|"askcli users reset-password"|"askcli users export"|"askcli users quota"|"askcli users retention"|"askcli invite"|"askcli invite create"|"askcli invite list"|"askcli invite revoke") path_="$path_ ${words[i]}" ;;
+        "askcli ask"|"askcli chat"|"askcli batch"|"askcli register"|"askcli login"|"askcli logout"|"askcli passwd"|"askcli whoami"|"askcli usage"|"askcli status"|"askcli help"|"askcli completion"|"askcli openapi"|"askcli serve"|"askcli migrate"|"askcli audit"|"askcli history"|"askcli history list"|"askcli history search"|"askcli history show"|"askcli history export"|"askcli history delete"|"askcli token"|"askcli token create"|"askcli token list"|"askcli token revoke"|"askcli models"|"askcli models list"|"askcli models pull"|"askcli config"|"askcli config get"|"askcli config set"|"askcli config unset"|"askcli config path"|"askcli store"|"askcli store copy"|"askcli store backup"|"askcli store restore"|"askcli users"|"askcli users list"|"askcli users show"|"askcli users disable"|"askcli users enable"|"askcli users delete"|"askcli users reset-password"|"askcli users export"|"askcli users quota"|"askcli users retention"|"askcli invite"|"askcli invite create"|"askcli invite list"|"askcli invite revoke") path_="$path_ ${words[i]}" ;;
         esac
     done
     case "$before" in
@@ -28,8 +28,9 @@ _askcli() {
         --concurrency|--days|--email|--event|--failures|--file|--from|--host|--invite|--limit|--max-tokens|--name|--note|--older-than|--output|--port|--run|--scope|--server|--session|--since|--system|--timeout|--to|--tokens-day|--tokens-month|--until|--usd-day|--usd-month|--user|--uses|--workers|-f|-j|-n|-o|-s) { _files; return; } ;;
     esac
     case "$path_" in
-        "askcli") compadd -- ask batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config store users invite --debug --version --help ;;
+        "askcli") compadd -- ask chat batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config store users invite --debug --version --help ;;
         "askcli ask") _files; compadd -- --file -f --system -s --model -m --continue -c --conversation --max-tokens --rejoin --retry --no-stdin --json --ndjson --raw --output -o --quiet -q --server --profile --timeout --help ;;
+        "askcli chat") compadd -- --continue -c --last --conversation --resume --file -f --system -s --model -m --max-tokens --vi --quiet -q --server --profile --timeout --help ;;
         "askcli batch") _files; compadd -- --concurrency -j --model -m --system -s --run --failures --quiet -q --server --profile --timeout --help ;;
         "askcli register") compadd -- --name --email --invite --password-stdin --json --server --profile --help ;;
         "askcli login") compadd -- --email --password-stdin --with-token --json --server --profile --help ;;
@@ -38,7 +39,7 @@ _askcli() {
         "askcli whoami") compadd -- --sessions --json --server --profile --help ;;
         "askcli usage") compadd -- --since --until --json --server --profile --help ;;
         "askcli status") compadd -- --json --server --profile --help ;;
-        "askcli help") compadd -- exit-codes ids times settings json ask batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config store users invite --help ;;
+        "askcli help") compadd -- exit-codes ids times settings json ask chat batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config store users invite --help ;;
         "askcli completion") compadd -- bash zsh fish --help ;;
         "askcli openapi") compadd -- --server --profile --help ;;
         "askcli serve") compadd -- --host --port --workers --stop --help ;;

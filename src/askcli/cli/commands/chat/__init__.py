@@ -1,0 +1,1 @@
+"""askcli chat: a conversation at a prompt."""

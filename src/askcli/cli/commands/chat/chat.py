@@ -1,0 +1,103 @@
+"""A chat: what is typed is asked, or is a command that begins with a slash."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from functools import partial
+
+from askcli.cli.commands.chat import slash, start, turns
+from askcli.cli.commands.chat.conversation import Conversation
+from askcli.cli.commands.chat.elsewhere import Elsewhere
+from askcli.cli.commands.chat.prompt import UNDO, Prompt
+from askcli.cli.input.terminal_modes import keys_kept
+from askcli.cli.output import console, transient
+from askcli.contract.shapes import Question
+from askcli.errors import AskcliError
+
+log = logging.getLogger("askcli.notices")
+
+
+class Chat:
+    """A conversation at a prompt, which shows the turns that are asked elsewhere, too."""
+
+    def __init__(self, conversation: Conversation, *, is_vi: bool) -> None:
+        settings = conversation.connection.settings
+        self._conversation = conversation
+        self._prompt = Prompt(settings.state_dir, slash.completer(), is_vi=is_vi)
+        self._elsewhere = Elsewhere(conversation.connection.api, self._show_elsewhere_above)
+        conversation.on_stored = self._note
+
+    def run(self, choice: start.Choice) -> None:
+        """Converse until the user leaves."""
+        with keys_kept(sys.stdin.fileno(), UNDO), self._conversation:
+            if not choice.is_new:
+                self._go_on(choice)
+            while (typed := self._typed()) is not None:
+                try:
+                    self._handle(typed)
+                except slash.Leave:
+                    return
+
+    def _go_on(self, choice: start.Choice) -> None:
+        """Show the last turns; an answer that is still running is joined."""
+        conversation = self._conversation
+        conversation.begin(start.conversation_id(choice, conversation.connection, conversation.api))
+        assert conversation.id
+        self._elsewhere.begin(conversation.id)
+        latest, has_earlier = turns.latest(conversation.api, conversation.id)
+        if has_earlier:
+            log.info("Earlier turns: askcli history show --conversation %s", conversation.id)
+        for turn in latest:
+            self._elsewhere.know(turn["id"])
+            conversation.last = turn
+            if turn["status"] == "answering":
+                turns.show_question(turn["question"])
+                _guarded(partial(conversation.rejoin, turn["id"]))
+            else:
+                turns.show(turn)
+
+    def _typed(self) -> str | None:
+        """Return what the user types next; None when they leave."""
+        self._elsewhere.look()
+        try:
+            return self._prompt.read()
+        except KeyboardInterrupt:
+            log.info("Ctrl-D leaves.")
+            return ""
+        finally:
+            self._elsewhere.rest()
+            self._show_elsewhere()
+
+    def _handle(self, typed: str) -> None:
+        if command := slash.parse(typed):
+            _guarded(partial(command.run, self._conversation))
+            if self._conversation.id is None:
+                self._elsewhere.begin(None)
+        elif typed.strip():
+            _guarded(partial(self._conversation.ask, typed))
+
+    def _note(self, stored: Question) -> None:
+        self._elsewhere.begin(stored["conversation_id"])
+        self._elsewhere.know(stored["id"])
+
+    def _show_elsewhere_above(self) -> None:
+        self._prompt.write_above(self._show_elsewhere)
+
+    def _show_elsewhere(self) -> None:
+        for turn in self._elsewhere.take():
+            turns.show(turn)
+
+
+def _guarded(act: Callable[[], None]) -> None:
+    """Call; an error or a Ctrl-C ends what was called, and not the chat."""
+    try:
+        act()
+    except KeyboardInterrupt:
+        transient.clear()
+    except AskcliError as error:
+        transient.clear()
+        console.note(f"askcli: error: {' '.join(error.detail.split())}")
+    finally:
+        transient.go_on()

@@ -1,0 +1,54 @@
+"""The command: which conversation goes on, with which options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from askcli.cli.commands.chat import start
+from askcli.cli.commands.chat.chat import Chat
+from askcli.cli.commands.chat.conversation import Conversation
+from askcli.cli.input import options, stdin
+from askcli.cli.output import console, notices
+from askcli.errors import Misused
+
+Last = Annotated[
+    bool, typer.Option("--last", help="Continue your last conversation, of any terminal.")
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Choose one of your last conversations to continue.")
+]
+Vi = Annotated[bool, typer.Option("--vi", help="Edit with the keys of vi, not of Emacs.")]
+
+
+def chat(
+    go_on: options.Continue = False,
+    last: Last = False,
+    conversation: options.ConversationId = None,
+    resume: Resume = False,
+    files: options.Files = None,
+    system: options.System = None,
+    model: options.Model = None,
+    max_tokens: options.MaxTokens = None,
+    vi: Vi = False,
+    quiet: options.Quiet = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
+    timeout: options.Timeout = None,
+) -> None:
+    """Converse at a prompt; the conversation stays, and goes on here or on another machine."""
+    if go_on + last + bool(conversation) + resume > 1:
+        raise Misused("choose one of -c, --last, --conversation and --resume.")
+    if not (stdin.is_terminal() and console.is_terminal()):
+        raise Misused("chat needs a terminal; in a pipe or a script use `askcli ask`.")
+    if Path("-") in (files or []):
+        raise Misused("chat reads the terminal; `--file -` is for `askcli ask`.")
+    if quiet:
+        notices.silence()
+    settings = {"system": system, "model": model, "max_tokens": max_tokens}
+    given = {name: value for name, value in settings.items() if value is not None}
+    connection = options.connection(server, profile, timeout)
+    choice = start.Choice(go_on=go_on, last=last, resume=resume, conversation=conversation)
+    Chat(Conversation(connection, given, files or []), is_vi=vi).run(choice)

@@ -1,0 +1,109 @@
+"""The conversation of a chat: its next question, and the answers that are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+from askcli.cli.commands.ask.answering import opened, print_events
+from askcli.cli.commands.chat import turns
+from askcli.cli.input import attachments, question
+from askcli.cli.output import console, spinner
+from askcli.cli.output.answer import printer
+from askcli.client.api import Api
+from askcli.client.http.events import Event
+from askcli.client.resume import Asking
+from askcli.client.target import Connection
+from askcli.contract.protocol import EVENT_QUESTION
+from askcli.contract.shapes import Question
+from askcli.errors import Misused
+
+
+class Conversation(ExitStack):
+    """What the next question goes on with; `settings` are fields of it, `files` go with it.
+
+    `id` is None until its first question is stored. `on_stored` is called with each question that
+    is asked here, once the server has it.
+    """
+
+    def __init__(self, connection: Connection, settings: dict[str, Any], files: list[Path]) -> None:
+        super().__init__()
+        self.connection = connection
+        self.settings = settings
+        self.files = files
+        self.id: str | None = None
+        self.last: Question | None = None
+        self.on_stored: Callable[[Question], None] = lambda _: None
+
+    @cached_property
+    def api(self) -> Api:
+        """The API, opened for the first question; a local server is started then."""
+        return self.enter_context(opened(self.connection))
+
+    def begin(self, conversation_id: str | None) -> None:
+        """Go on with this conversation, None for a new one."""
+        self.id, self.last = conversation_id, None
+
+    def stored_id(self) -> str:
+        """Return its id. Raises Misused before the first question is stored."""
+        if self.id is None:
+            raise Misused("nothing was asked in this conversation yet.")
+        return self.id
+
+    def last_turn(self) -> Question:
+        """Return the last turn that was shown here. Raises Misused where there is none."""
+        if self.last is None:
+            raise Misused("nothing was asked in this conversation yet.")
+        return self.last
+
+    def ask(self, text: str) -> None:
+        """Ask, with the files that were added, and print the answer."""
+        whole = question.joined([text, *attachments.read(self.files)])
+        self._send({"question": whole})
+        self.files = []
+
+    def show_and_ask(self, text: str) -> None:
+        """Ask what was not typed at the prompt: it is shown first."""
+        turns.show_question(text)
+        self.ask(text)
+
+    def retry(self) -> None:
+        """Ask the last question again, with the settings of the conversation."""
+        self._send({"question": self.last_turn()["question"]})
+
+    def rejoin(self, question_id: str) -> None:
+        """Follow the answer from its beginning."""
+        asking = Asking(self.api, question_id)
+        self._print(asking, asking.rejoin())
+
+    def _send(self, body: dict[str, Any]) -> None:
+        spinner.show("Asking…")
+        whole = self.settings | body | ({"conversation_id": self.id} if self.id else {})
+        asking = Asking(self.api)
+        self._print(asking, asking.ask(whole, str(uuid4())))
+
+    def _print(self, asking: Asking, events: Iterator[Event]) -> None:
+        show = printer(as_json=False, ndjson=False, raw=False)
+        try:
+            print_events(self.connection, self.api, asking, self._noted(events), show)
+        finally:
+            console.out("\n")
+
+    def _noted(self, events: Iterator[Event]) -> Iterator[Event]:
+        for event in events:
+            if event.name == EVENT_QUESTION:
+                self._note(event.data)
+            elif event.is_last and event.error() is None:
+                self.last = cast(Question, event.data)
+            yield event
+
+    def _note(self, event: Mapping[str, Any]) -> None:
+        """The question is stored; the conversation has the settings now that it gave."""
+        stored = cast(Question, event)
+        self.id, self.last = stored["conversation_id"], stored
+        self.settings = {}
+        self.on_stored(stored)

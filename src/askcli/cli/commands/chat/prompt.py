@@ -1,0 +1,95 @@
+"""The prompt: several lines, the keys of an editor, a history, completion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import Completer
+from prompt_toolkit.filters import completion_is_selected, has_focus
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+from askcli.cli.commands.chat.typed_history import TypedHistory
+
+MARK = "> "
+# Of what prompt_toolkit turns on: brackets around what is pasted, and a hidden cursor.
+UNDO = b"\x1b[?2004l\x1b[?25h"
+HINT = "Ask, or /help"
+
+
+class Prompt:
+    """Reads what the user types; one line or several."""
+
+    def __init__(self, state_dir: Path, completer: Completer, *, is_vi: bool) -> None:
+        self._session: PromptSession[str] = PromptSession(
+            FormattedText([("bold", MARK)]),
+            multiline=True,
+            prompt_continuation="  ",
+            vi_mode=is_vi,
+            history=TypedHistory(state_dir),
+            completer=completer,
+            complete_while_typing=False,
+            enable_suspend=True,
+            enable_open_in_editor=True,
+            tempfile_suffix=".md",
+            key_bindings=_keys(),
+            placeholder=FormattedText([("fg:ansibrightblack", HINT)]),
+            reserve_space_for_menu=4,
+        )
+
+    def read(self, default: str = "") -> str | None:
+        """Return what was typed, None at the end (Ctrl-D). Raises KeyboardInterrupt."""
+        try:
+            return self._session.prompt(default=default)
+        except EOFError:
+            return None
+
+    def write_above(self, write: Callable[[], None]) -> None:
+        """Call the function, which prints lines, above the prompt; from any thread.
+
+        Nothing is called where the prompt is not shown.
+        """
+        app = self._session.app
+        if app.is_running and app.loop is not None:
+            app.loop.call_soon_threadsafe(self._write_above, write)
+
+    def _write_above(self, write: Callable[[], None]) -> None:
+        # Not prompt_toolkit's `run_in_terminal`, in whose time a Ctrl-D is lost: the modes stay.
+        app = self._session.app
+        if app.is_running:
+            app.renderer.erase()
+            write()
+            app.renderer.reset()
+            app.renderer.request_absolute_cursor_position()
+            app.invalidate()
+
+
+def _keys() -> KeyBindings:
+    """Return the keys that differ from prompt_toolkit's for several lines: Enter sends."""
+    keys = KeyBindings()
+    is_typing = has_focus("DEFAULT_BUFFER")
+
+    @keys.add("enter", filter=is_typing & ~completion_is_selected)
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if (
+            buffer.document.text_before_cursor.endswith("\\")
+            and buffer.document.is_cursor_at_the_end
+        ):
+            buffer.delete_before_cursor()
+            buffer.newline(copy_margin=False)
+        else:
+            buffer.validate_and_handle()
+
+    @keys.add("escape", "enter", filter=is_typing)
+    @keys.add("c-j", filter=is_typing)
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.newline(copy_margin=False)
+
+    @keys.add("enter", filter=is_typing & completion_is_selected)
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.complete_state = None
+
+    return keys

@@ -1,0 +1,183 @@
+"""The commands of a chat: words after a slash."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from prompt_toolkit.completion import Completer, NestedCompleter, PathCompleter, WordCompleter
+
+from askcli.cli.commands.chat.conversation import Conversation
+from askcli.cli.commands.usage import Sum
+from askcli.cli.input import attachments, editor, times
+from askcli.cli.output import clipboard, code_blocks, console
+from askcli.cli.output.numbers import counted, rounded
+from askcli.cli.reference import completion_cache
+from askcli.errors import Misused
+
+# A path such as /etc/hosts is no command.
+_COMMAND = re.compile(r"/([A-Za-z]+)(?:\s+(.*))?", re.DOTALL)
+
+
+class Leave(Exception):
+    """The user leaves the chat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a command does with the rest of its line, and how the help says so."""
+
+    act: Callable[[Conversation, str], None]
+    argument: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A command with its argument, as it was typed."""
+
+    name: str
+    argument: str
+
+    def run(self, conversation: Conversation) -> None:
+        """Do it. Raises Misused for an unknown one, and what the command raises."""
+        if self.name not in COMMANDS:
+            near = get_close_matches(self.name, COMMANDS, 1)
+            hint = f"did you mean /{near[0]}?" if near else "/help lists them."
+            raise Misused(f"there is no command /{self.name}; {hint}")
+        COMMANDS[self.name].act(conversation, self.argument)
+
+
+def parse(text: str) -> Typed | None:
+    """Return the command that was typed, None for a question."""
+    found = _COMMAND.fullmatch(text.rstrip())
+    return Typed(found[1].lower(), (found[2] or "").strip()) if found else None
+
+
+def completer() -> Completer:
+    """Return what completes commands, models and files."""
+    arguments: dict[str, Completer | None] = {
+        "model": WordCompleter(completion_cache.known_models),
+        "file": PathCompleter(expanduser=True),
+        "save": PathCompleter(expanduser=True),
+        "copy": WordCompleter(["code"]),
+    }
+    return NestedCompleter({f"/{name}": arguments.get(name) for name in COMMANDS})
+
+
+def _model(conversation: Conversation, name: str) -> None:
+    if name:
+        conversation.settings["model"] = name
+        console.note(f"{name} answers from the next question on.")
+        return
+    models = conversation.api.models()
+    completion_cache.models(model["id"] for model in models["items"])
+    for model in models["items"]:
+        mark = "*" if model["id"] == models["default"] else " "
+        console.out(f"{mark} {model['id']}  {model['description']}\n")
+
+
+def _system(conversation: Conversation, text: str) -> None:
+    conversation.settings["system"] = text
+    console.note("The system prompt is set." if text else "There is no system prompt now.")
+
+
+def _file(conversation: Conversation, words: str) -> None:
+    paths = [Path(word).expanduser() for word in _words(words)]
+    attachments.read(paths)  # what cannot be read is an error now, not with the question
+    conversation.files += paths
+    names = ", ".join(str(path) for path in conversation.files) or "none; /file PATH adds one"
+    console.note(f"Files of the next question: {names}.")
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise Misused(f"cannot read the names of the files: {error}.") from None
+
+
+def _retry(conversation: Conversation, _argument: str) -> None:
+    conversation.retry()
+
+
+def _edit(conversation: Conversation, text: str) -> None:
+    if question := editor.edited(text):
+        conversation.show_and_ask(question)
+
+
+def _copy(conversation: Conversation, what: str) -> None:
+    if what not in ("", "code"):
+        raise Misused("/copy copies the last answer, /copy code its last block of code.")
+    answer = conversation.last_turn()["answer"]
+    clipboard.copy(code_blocks.last(answer) if what else answer)
+    console.note("Copied.")
+
+
+def _code(conversation: Conversation, _argument: str) -> None:
+    console.out(code_blocks.last(conversation.last_turn()["answer"]))
+
+
+def _title(conversation: Conversation, title: str) -> None:
+    id_ = conversation.stored_id()
+    if title:
+        conversation.api.rename_conversation(id_, title)
+    console.note(f"Title: {conversation.api.conversation(id_)['title']}")
+
+
+def _usage(conversation: Conversation, _argument: str) -> None:
+    if conversation.id:
+        so_far = conversation.api.conversation(conversation.id)
+        cost = so_far["cost_usd"]
+        dollars = "" if cost is None else f", ${cost:,.4f}"
+        console.note(f"This conversation: {counted(so_far['turns'], 'turn')}{dollars}.")
+    today = Sum()
+    for item in conversation.api.usage(since=times.parse("today", "since")):
+        today.add(item)
+    dollars = "" if today.cost is None else f", ${today.cost:,.4f}"
+    console.note(
+        f"Today: {counted(today.questions, 'question')}, {rounded(today.tokens, 'token')}{dollars}."
+    )
+
+
+def _new(conversation: Conversation, _argument: str) -> None:
+    conversation.begin(None)
+    console.note("The next question begins a new conversation.")
+
+
+def _help(_conversation: Conversation, _argument: str) -> None:
+    commands = {f"/{name} {one.argument}".rstrip(): one.help for name, one in COMMANDS.items()}
+    rows = commands | KEYS
+    width = max(map(len, rows))
+    console.out("".join(f"{row:{width}}  {help_}\n" for row, help_ in rows.items()))
+
+
+def _quit(_conversation: Conversation, _argument: str) -> None:
+    raise Leave
+
+
+COMMANDS = {
+    "model": Command(_model, "[NAME]", "List the models, or choose the one that answers."),
+    "system": Command(_system, "[TEXT]", "Set the system prompt; without TEXT there is none."),
+    "file": Command(_file, "PATH...", "Send text files with the next question."),
+    "retry": Command(_retry, "", "Ask the last question again."),
+    "edit": Command(_edit, "[TEXT]", "Write the question in $EDITOR."),
+    "copy": Command(_copy, "[code]", "Copy the last answer, or its last block of code."),
+    "code": Command(_code, "", "Show the last block of code alone, as it is."),
+    "title": Command(_title, "[TEXT]", "Show the conversation's title, or give it one."),
+    "usage": Command(_usage, "", "Show the turns and the cost, of this conversation and of today."),
+    "new": Command(_new, "", "Begin a new conversation."),
+    "help": Command(_help, "", "Show this."),
+    "quit": Command(_quit, "", "Leave; so does Ctrl-D."),
+}
+KEYS = {
+    "Enter": "Send.",
+    "Alt-Enter, Ctrl-J": "A new line; so does a backslash before Enter.",
+    "Ctrl-C": "Stop the answer, and keep its text; at the prompt, empty the line.",
+    "Ctrl-R": "Search what you typed before.",
+    "Ctrl-X Ctrl-E": "Edit the line in $EDITOR.",
+}

@@ -1,0 +1,120 @@
+"""The commands of a chat, and the conversations to choose from."""
+
+from __future__ import annotations
+
+import base64
+from uuid import uuid4
+
+import pytest
+
+from tests.support.chatting import chat, left, turns
+from tests.support.cli import Cli
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.live_terminal import LiveTerminal
+
+CODE = "Do this:\n\n```python\nx = 1\n```\n\nor that:\n\n- ```sh\n  y=2\n  ```\n"
+
+
+@pytest.fixture
+def marker(fake: FakeAnthropic) -> str:
+    """A question that is answered with two blocks of code."""
+    text = uuid4().hex
+    fake.on(text, CODE)
+    return text
+
+
+def say(live: LiveTerminal, text: str, answer: str) -> None:
+    """Type a command, and wait for what it says and the next prompt."""
+    before = live.count(answer)
+    live.enter(text)
+    live.until(answer, before + 1)
+    live.until_prompt()
+
+
+def test_what_the_next_question_goes_on_with(
+    sqlite_cli: Cli, fake: FakeAnthropic, marker: str
+) -> None:
+    (sqlite_cli.home / "notes.txt").write_text("Some notes.")
+    live = chat(sqlite_cli)
+    say(live, "/model", "* claude-sonnet-5-5")
+    say(live, "/model claude-haiku-5-5", "claude-haiku-5-5 answers")
+    say(live, "/system Be brief.", "The system prompt is set.")
+    say(live, "/file no.txt", "askcli: error: cannot read no.txt")
+    say(live, "/file notes.txt", "Files of the next question: notes.txt.")
+    say(live, marker, "y=2")
+    say(live, "/retry", "y=2")
+    say(live, "/system", "There is no system prompt now.")
+    say(live, f"again {marker}", "y=2")
+    say(live, "/new", "new conversation")
+    say(live, f"anew {marker}", "y=2")
+    left(live)
+    first, second, third, anew = fake.asked(marker)
+    assert [one["model"] for one in (first, third, anew)] == [
+        *["claude-haiku-5-5"] * 2,
+        "claude-sonnet-5-5",
+    ]
+    assert (
+        first["messages"][0]["content"]
+        == f'{marker}\n\n<file name="notes.txt">\nSome notes.\n</file>'
+    )
+    assert second["messages"][-1] == first["messages"][0]
+    assert [("Be brief." in str(one.get("system"))) for one in (first, second, third)] == [
+        True,
+        True,
+        False,
+    ]
+    assert [len(request) for request in turns(fake, marker)] == [1, 3, 5, 1]
+
+
+def test_out_of_an_answer(sqlite_cli: Cli, marker: str) -> None:
+    live = chat(sqlite_cli)
+    say(live, "/code", "nothing was asked")
+    say(live, marker, "y=2")
+    before = len(live.lines)
+    say(live, "/code", "y=2")
+    assert live.lines[before - 1 :] == ["> /code", "y=2", "> Ask, or /help"]
+    for command, copied in (("/copy", CODE), ("/copy code", "y=2\n")):
+        say(live, command, "Copied.")
+        assert f"\x1b]52;c;{base64.b64encode(copied.encode()).decode()}\x07" in live.written
+    left(live)
+
+
+def test_titles_and_usage(sqlite_cli: Cli, marker: str) -> None:
+    live = chat(sqlite_cli)
+    say(live, "/title Blocks", "nothing was asked")
+    say(live, marker, "y=2")
+    say(live, "/title", f"Title: {marker}")
+    say(live, "/title Two blocks", "Title: Two blocks")
+    say(live, "/usage", "This conversation: 1 turn, $")
+    assert any(line.startswith("Today: 1 question, ") for line in live.lines)
+    say(live, "/new", "new conversation")
+    say(live, f"another {marker}", "y=2")
+    left(live)
+    resumed = LiveTerminal(sqlite_cli.terminal("chat", "--resume"))
+    resumed.until("Two blocks  (1 turn, just now)")
+    resumed.type("2\r")
+    lines = left(resumed)
+    assert f"> {marker}" in lines
+    assert "x = 1" in lines
+
+
+def test_a_question_from_the_editor(sqlite_cli: Cli, fake: FakeAnthropic, marker: str) -> None:
+    editor = sqlite_cli.home / "editor"
+    editor.write_text(f'#!/bin/sh\nprintf "$(cat "$1")\\nsecond line {marker}\\n\\n" > "$1"\n')
+    editor.chmod(0o755)
+    sqlite_cli.environment["EDITOR"] = f"{editor}"
+    live = chat(sqlite_cli)
+    say(live, "/edit The first", "y=2")
+    assert live.lines[1:3] == ["> The first", f"  second line {marker}"]
+    sqlite_cli.environment["EDITOR"] = "false"
+    left(live)
+    assert turns(fake, marker) == [[f"The first\nsecond line {marker}"]]
+
+
+def test_help_mistakes_and_leaving(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    live = chat(sqlite_cli)
+    say(live, "/help", "Alt-Enter")
+    say(live, "/hlep", "there is no command /hlep; did you mean /help?")
+    say(live, "/etc/hosts", "You asked: /etc/hosts")
+    live.enter("/quit")
+    assert live.end() == 0
