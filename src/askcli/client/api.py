@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from types import NoneType, TracebackType
+from types import NoneType
 from typing import Any, TypeVar
 
 from askcli.client import auth
@@ -54,12 +54,7 @@ class Api:
     def __enter__(self) -> Api:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._transport.close()
 
     def register(self, name: str, email: str, password: str, invite: str | None) -> User:
