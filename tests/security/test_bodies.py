@@ -147,7 +147,7 @@ def test_a_refusal_is_small_whatever_the_body_says(
         for method, operation in methods.items()
         if "requestBody" in operation
     ]
-    assert len(endpoints) == 6
+    assert len(endpoints) == 8
     for method, path in endpoints:
         for body in large_bodies(65_536 if path in FOR_STRANGERS else MAX_BODY_BYTES):
             headers = {"content-type": "application/json"}
