@@ -56,7 +56,7 @@ def test_questions_are_imported_once(new_database: NewDatabase, kind: str) -> No
         )
         items = [item(1), whole, item(3, 2), item(3, 2)]
         assert await add(owner, *items) == (3, 1, 0)
-        assert await add(owner, *items, item(4, 2)) == (1, 4, 0)
+        assert await add(owner, *items, item(4, 2, created_at="2026-02-01")) == (1, 4, 0)
         stored = await listed(owner, search="lantern")
         assert len(stored) == 4
         (two,) = (one for one in stored if one["question"] == "lantern 2")

@@ -109,7 +109,7 @@ def groups(command: Any) -> Iterator[CommandGroup]:
 
 def test_the_tables_say_what_the_commands_own_help_says() -> None:
     tables = [group for group in groups(get_command(app)) if group.members]
-    assert len(tables) == 3  # askcli, history, users
+    assert len(tables) == 4  # askcli, history, conversations, users
     for group in tables:
         for name, member in group.members.items():
             command = group.get_command(None, name)

@@ -73,6 +73,7 @@ MEMBERS = {
         "Host", "admin.audit:audit", "The host's: show the audit log, the newest entries first."
     ),
     "history": _in("History", "history.browse:app", "Your questions and their answers."),
+    "conversations": _in("History", "history.conversations.browse:app", "Your conversations."),
     "token": _in("Account", "account.tokens:app", "Tokens for scripts and CI."),
     "models": _in("Client", "models:app", "The models that can answer."),
     "config": _in("Client", "config:app", "The config file."),

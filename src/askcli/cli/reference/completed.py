@@ -18,7 +18,14 @@ VALUES = {
     "--rejoin": "ids",
     "--retry": "ids",
 }
-ARGUMENTS = {"askcli history show": "ids", "askcli history delete": "ids"}
+ARGUMENTS = {
+    "askcli history show": "ids",
+    "askcli history delete": "ids",
+    "askcli conversations show": "conversations",
+    "askcli conversations rename": "conversations",
+    "askcli conversations delete": "conversations",
+    "askcli conversations export": "conversations",
+}
 _SETTINGS = [setting.name for setting in fields(Settings) if "parse" in setting.metadata]
 _ARGUMENT_WORDS = {
     "askcli models pull": list(CATALOGUE),
@@ -49,14 +56,13 @@ def kinds(commands: Sequence[Command]) -> dict[str, list[str]]:
 
 
 def choices(commands: Sequence[Command]) -> dict[str, Sequence[str]]:
-    """Return the options with a choice, and the words to choose from."""
-    return {
-        name: option.choices
-        for command in commands
-        for option in command.options
-        if option.choices
-        for name in option.names
-    }
+    """Return the options with a choice, and the words to choose from: those of all commands."""
+    words: dict[str, dict[str, None]] = {}
+    for command in commands:
+        for option in command.options:
+            for name in option.names if option.choices else ():
+                words.setdefault(name, {}).update(dict.fromkeys(option.choices))
+    return {name: tuple(of) for name, of in words.items()}
 
 
 def with_value(commands: Sequence[Command]) -> list[str]:

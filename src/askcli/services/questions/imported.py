@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from askcli.store.queries.id_times import first_at
 
 _BITS = 128
+_BITS_AFTER_PLACE = 64  # with those of the variant; a place has twelve before them
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +48,34 @@ class Imported:
         """The bytes of its texts."""
         return sum(len(text.encode()) for text in (self.question, self.answer, self.system or ""))
 
-    def id(self, user_id: UUID) -> UUID:
-        """Return its id, a UUIDv7 of the time when it was asked."""
-        time = first_at(self.created_at).int
-        return _uuid(time | _digest(user_id, "question", self.key) >> 48, version=7)
+    @property
+    def idempotency_key(self) -> str:
+        """Return what it is known by: a time that a source tells in another way changes nothing."""
+        return f"import {hashlib.sha256(self.key.encode()).hexdigest()}"
+
+    def id(self, user_id: UUID, place: int = 0) -> UUID:
+        """Return its id, a UUIDv7 of the time when it was asked; of one time they go by `place`."""
+        begun = timedelta(microseconds=self.created_at.microsecond % 1000)
+        time = first_at(self.created_at - begun).int  # in whole milliseconds
+        rest = _digest(user_id, "question", self.key) >> _BITS - _BITS_AFTER_PLACE
+        return _uuid(time | place << _BITS_AFTER_PLACE | rest, version=7)
 
     def conversation_id(self, user_id: UUID) -> UUID:
         """Return the id of its conversation, a UUIDv8: all of it is made of the key."""
         return _uuid(_digest(user_id, "conversation", self.conversation), version=8)
 
-    def row(self, user_id: UUID, conversation_id: UUID) -> dict[str, Any]:
+    def row(self, user_id: UUID, conversation_id: UUID, place: int) -> dict[str, Any]:
         """Return its row. A question after it has the server's own model."""
         kept = ("question", "answer", "status", "stop_reason", "error", "model", "max_tokens")
         counts = ("input_tokens", "output_tokens", "cost_usd", "created_at", "answered_at")
         return {
             **{name: getattr(self, name) for name in (*kept, *counts)},
-            "id": self.id(user_id),
+            "id": self.id(user_id, place),
             "user_id": user_id,
             "conversation_id": conversation_id,
             "system": self.system or None,
             "request_hash": "",
+            "idempotency_key": self.idempotency_key,
         }
 
 

@@ -48,8 +48,8 @@ class Importing:
         today; what came before it is stored.
         """
         _check_times(items)
-        present = await self._database.read(imports.present, user_id, _ids(user_id, items))
-        new = [item for item in items if not _is_present(user_id, item, present)]
+        present = await self._database.read(_present, user_id, items)
+        new = [item for item in items if item.key not in present]
         outcome = Outcome(imported=0, present=len(items) - len(new), expired=0)
         for portion in _portions(new):
             entries = [
@@ -73,17 +73,17 @@ class Importing:
         days = user["retention_days"] or self._retention_days
         oldest = FIRST if days in (None, FOR_EVER) else now() - timedelta(days=days)
         kept = [(item, entry) for item, entry in entries if item.ended_at >= oldest]
-        present = imports.present(connection, user_id, _ids(user_id, [item for item, _ in kept]))
-        new = [each for each in kept if not _is_present(user_id, each[0], present)]
+        present = _present(connection, user_id, [item for item, _ in kept])
+        new = [(item, entry) for item, entry in kept if item.key not in present]
         _take(connection, user_id, sum(item.size for item, _ in new))
         keys = {_uuid(item.conversation) for item, _ in new} - {None}
         own = imports.conversations(connection, user_id, [key for key in keys if key])
-        stored = set[UUID]()
+        stored = set[str]()
         for item, entry in new:
-            row = item.row(user_id, _conversation_id(user_id, item, own))
-            if row["id"] in stored:  # twice in one request
+            if item.key in stored:  # twice in one request
                 continue
-            stored.add(row["id"])
+            stored.add(item.key)
+            row = item.row(user_id, _conversation_id(user_id, item, own), len(stored))
             questions.add(connection, row, entry)
             if item.title and item.title.strip():
                 titles.suggest(connection, user_id, row["conversation_id"], item.title.strip())
@@ -99,15 +99,13 @@ def _check_times(items: Sequence[Imported]) -> None:
                 raise InvalidInput(f"items.{number}.{name}: must be a time from 1970 until now.")
 
 
-def _ids(user_id: UUID, items: Sequence[Imported]) -> list[UUID]:
-    """Return the ids of the questions, and their keys where these may be ids of this server's."""
-    keys = (_uuid(item.key) for item in items)
-    return [*(item.id(user_id) for item in items), *(key for key in keys if key)]
-
-
-def _is_present(user_id: UUID, item: Imported, present: set[UUID]) -> bool:
-    """Whether it was imported before, or was exported from here and is still there."""
-    return item.id(user_id) in present or _uuid(item.key) in present
+def _present(connection: Connection, user_id: UUID, items: Sequence[Imported]) -> set[str]:
+    """Return the keys of those that were imported before, or exported from here and not deleted."""
+    by_key = imports.present(connection, user_id, [item.idempotency_key for item in items])
+    ids = {id_: item.key for item in items if (id_ := _uuid(item.key))}
+    own = imports.own(connection, user_id, list(ids)) if ids else set()
+    known = {item.key for item in items if item.idempotency_key in by_key}
+    return known | {ids[id_] for id_ in own}
 
 
 def _conversation_id(user_id: UUID, item: Imported, own: set[UUID]) -> UUID:

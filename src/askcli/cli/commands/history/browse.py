@@ -41,6 +41,12 @@ class SearchCommand(TyperCommand):
             ) from None
 
 
+Whole = Annotated[
+    str | None,
+    typer.Option(
+        "--conversation", metavar="ID", help="All of this conversation; @ is the last question's."
+    ),
+]
 _HERE = "askcli.cli.commands.history"
 app = groups.new(
     "Your questions and their answers.",
@@ -52,6 +58,10 @@ app = groups.new(
         "delete": groups.Member(
             f"{_HERE}.delete:delete",
             "Delete questions and their answers; their cost stays in `usage`.",
+        ),
+        "import": groups.Member(
+            f"{_HERE}.importing.command:import_",
+            "Import questions and answers of llm, mods or another server; they cost nothing.",
         ),
     },
     invoke_without_command=True,
@@ -151,11 +161,19 @@ def show(
         str,
         typer.Argument(metavar="[ID]", help="Or its first digits; @2 is the last but one."),
     ] = question_ids.LAST,
+    conversation: Whole = None,
     as_json: options.Json = False,
     server: options.Server = None,
     profile: options.Profile = None,
 ) -> None:
     """Show a question and its answer; without an id, the last one."""
+    if conversation is not None:
+        from askcli.cli.commands.history.conversations import turns  # what no question needs
+
+        if question_id != question_ids.LAST:
+            raise Misused("name a question or --conversation ID, not both.")
+        turns.show(conversation, as_json=as_json, server=server, profile=profile)
+        return
     question_ids.parse_whole(question_id)
     with options.connected(server, profile) as api:
         question = question_ids.find(api, question_id)

@@ -27,7 +27,7 @@ _askcli() {
     elif [[ $before == "=" ]]; then before=${COMP_WORDS[i - 2]}; fi
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "$path ${COMP_WORDS[i]}" in
-        "askcli ask"|"askcli chat"|"askcli batch"|"askcli register"|"askcli login"|"askcli logout"|"askcli passwd"|"askcli whoami"|"askcli usage"|"askcli status"|"askcli help"|"askcli completion"|"askcli openapi"|"askcli serve"|"askcli migrate"|"askcli audit"|"askcli history"|"askcli history list"|"askcli history search"|"askcli history show"|"askcli history export"|"askcli history delete"|"askcli token"|"askcli token create"|"askcli token list"|"askcli token revoke"|"askcli models"|"askcli models list"|"askcli models pull"|"askcli config"|"askcli config get"|"askcli config set"|"askcli config unset"|"askcli config path"|"askcli store"|"askcli store copy"|"askcli store backup"|"askcli store restore"|"askcli users"|"askcli users list"|"askcli users show"|"askcli users disable"|"askcli users enable"|"askcli users delete"|"askcli users reset-password"|"askcli users export"|"askcli users quota"|"askcli users retention"|"askcli invite"|"askcli invite create"|"askcli invite list"|"askcli invite revoke") path="$path ${COMP_WORDS[i]}" ;;
+        "askcli ask"|"askcli chat"|"askcli batch"|"askcli register"|"askcli login"|"askcli logout"|"askcli passwd"|"askcli whoami"|"askcli usage"|"askcli status"|"askcli help"|"askcli completion"|"askcli openapi"|"askcli serve"|"askcli migrate"|"askcli audit"|"askcli history"|"askcli history list"|"askcli history search"|"askcli history show"|"askcli history export"|"askcli history delete"|"askcli history import"|"askcli conversations"|"askcli conversations list"|"askcli conversations show"|"askcli conversations rename"|"askcli conversations delete"|"askcli conversations export"|"askcli token"|"askcli token create"|"askcli token list"|"askcli token revoke"|"askcli models"|"askcli models list"|"askcli models pull"|"askcli config"|"askcli config get"|"askcli config set"|"askcli config unset"|"askcli config path"|"askcli store"|"askcli store copy"|"askcli store backup"|"askcli store restore"|"askcli users"|"askcli users list"|"askcli users show"|"askcli users disable"|"askcli users enable"|"askcli users delete"|"askcli users reset-password"|"askcli users export"|"askcli users quota"|"askcli users retention"|"askcli invite"|"askcli invite create"|"askcli invite list"|"askcli invite revoke") path="$path ${COMP_WORDS[i]}" ;;
         esac
     done
     case "$before" in
@@ -35,11 +35,12 @@ _askcli() {
         --conversation) { _askcli_cached conversations; return; } ;;
         --rejoin|--retry) [[ $current == -* ]] || { _askcli_cached ids; return; } ;;
         --profile) { _askcli_cached profiles; return; } ;;
-        --format) { _askcli_words json jsonl csv markdown; return; } ;;
-        --concurrency|--days|--email|--event|--failures|--file|--from|--host|--invite|--limit|--max-tokens|--name|--note|--older-than|--output|--port|--run|--scope|--server|--session|--since|--system|--timeout|--to|--tokens-day|--tokens-month|--until|--usd-day|--usd-month|--user|--uses|--workers|-f|-j|-n|-o|-s) { compopt -o default; return; } ;;
+        --format) { _askcli_words json jsonl csv markdown html; return; } ;;
+        --from) { _askcli_words llm mods jsonl; return; } ;;
+        --concurrency|--days|--email|--event|--failures|--file|--host|--invite|--limit|--max-tokens|--name|--note|--older-than|--output|--port|--run|--scope|--server|--session|--since|--system|--timeout|--to|--tokens-day|--tokens-month|--until|--usd-day|--usd-month|--user|--uses|--workers|-f|-j|-n|-o|-s) { compopt -o default; return; } ;;
     esac
     case "$path" in
-        "askcli") _askcli_words ask chat batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config store users invite --debug --version --help ;;
+        "askcli") _askcli_words ask chat batch register login logout passwd whoami usage status help completion openapi serve migrate audit history conversations token models config store users invite --debug --version --help ;;
         "askcli ask") compopt -o default; _askcli_words --file -f --system -s --model -m --continue -c --conversation --max-tokens --rejoin --retry --no-stdin --json --ndjson --raw --output -o --quiet -q --server --profile --timeout --help ;;
         "askcli chat") _askcli_words --continue -c --last --conversation --resume --file -f --system -s --model -m --max-tokens --vi --quiet -q --server --profile --timeout --help ;;
         "askcli batch") compopt -o default; [[ $current == -* ]] && _askcli_words --concurrency -j --model -m --system -s --run --failures --quiet -q --server --profile --timeout --help ;;
@@ -50,18 +51,25 @@ _askcli() {
         "askcli whoami") _askcli_words --sessions --json --server --profile --help ;;
         "askcli usage") _askcli_words --since --until --json --server --profile --help ;;
         "askcli status") _askcli_words --json --server --profile --help ;;
-        "askcli help") _askcli_words exit-codes ids times settings json ask chat batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config store users invite --help ;;
+        "askcli help") _askcli_words exit-codes ids times settings json ask chat batch register login logout passwd whoami usage status help completion openapi serve migrate audit history conversations token models config store users invite --help ;;
         "askcli completion") _askcli_words bash zsh fish --help ;;
         "askcli openapi") _askcli_words --server --profile --help ;;
         "askcli serve") _askcli_words --host --port --workers --stop --help ;;
         "askcli migrate") _askcli_words --check --help ;;
         "askcli audit") _askcli_words --user --event --limit -n --json --help ;;
-        "askcli history") _askcli_words list search show export delete --limit -n --conversation --since --until --json --server --profile --help ;;
+        "askcli history") _askcli_words list search show export delete import --limit -n --conversation --since --until --json --server --profile --help ;;
         "askcli history list") _askcli_words --limit -n --conversation --since --until --json --server --profile --help ;;
         "askcli history search") compopt -o default; _askcli_words --limit -n --conversation --since --until --json --server --profile --help ;;
-        "askcli history show") _askcli_cached ids; _askcli_words --json --server --profile --help ;;
+        "askcli history show") _askcli_cached ids; _askcli_words --conversation --json --server --profile --help ;;
         "askcli history export") _askcli_words --format --conversation --since --until --output -o --server --profile --help ;;
         "askcli history delete") _askcli_cached ids; _askcli_words --older-than --yes --json --server --profile --help ;;
+        "askcli history import") compopt -o default; _askcli_words --from --json --server --profile --help ;;
+        "askcli conversations") _askcli_words list show rename delete export --limit -n --since --until --json --server --profile --help ;;
+        "askcli conversations list") _askcli_words --limit -n --since --until --json --server --profile --help ;;
+        "askcli conversations show") _askcli_cached conversations; _askcli_words --json --server --profile --help ;;
+        "askcli conversations rename") _askcli_cached conversations; _askcli_words --json --server --profile --help ;;
+        "askcli conversations delete") _askcli_cached conversations; _askcli_words --yes --json --server --profile --help ;;
+        "askcli conversations export") _askcli_cached conversations; _askcli_words --format --since --until --output -o --server --profile --help ;;
         "askcli token") _askcli_words create list revoke --help ;;
         "askcli token create") compopt -o default; _askcli_words --scope --days --json --server --profile --help ;;
         "askcli token list") _askcli_words --json --server --profile --help ;;

@@ -16,7 +16,7 @@ _askcli() {
     current=$PREFIX
     for ((i = 2; i < CURRENT; i++)); do
         case "$path_ ${words[i]}" in
-        "askcli ask"|"askcli chat"|"askcli batch"|"askcli register"|"askcli login"|"askcli logout"|"askcli passwd"|"askcli whoami"|"askcli usage"|"askcli status"|"askcli help"|"askcli completion"|"askcli openapi"|"askcli serve"|"askcli migrate"|"askcli audit"|"askcli history"|"askcli history list"|"askcli history search"|"askcli history show"|"askcli history export"|"askcli history delete"|"askcli token"|"askcli token create"|"askcli token list"|"askcli token revoke"|"askcli models"|"askcli models list"|"askcli models pull"|"askcli config"|"askcli config get"|"askcli config set"|"askcli config unset"|"askcli config path"|"askcli store"|"askcli store copy"|"askcli store backup"|"askcli store restore"|"askcli users"|"askcli users list"|"askcli users show"|"askcli users disable"|"askcli users enable"|"askcli users delete"|"askcli users reset-password"|"askcli users export"|"askcli users quota"|"askcli users retention"|"askcli invite"|"askcli invite create"|"askcli invite list"|"askcli invite revoke") path_="$path_ ${words[i]}" ;;
+        "askcli ask"|"askcli chat"|"askcli batch"|"askcli register"|"askcli login"|"askcli logout"|"askcli passwd"|"askcli whoami"|"askcli usage"|"askcli status"|"askcli help"|"askcli completion"|"askcli openapi"|"askcli serve"|"askcli migrate"|"askcli audit"|"askcli history"|"askcli history list"|"askcli history search"|"askcli history show"|"askcli history export"|"askcli history delete"|"askcli history import"|"askcli conversations"|"askcli conversations list"|"askcli conversations show"|"askcli conversations rename"|"askcli conversations delete"|"askcli conversations export"|"askcli token"|"askcli token create"|"askcli token list"|"askcli token revoke"|"askcli models"|"askcli models list"|"askcli models pull"|"askcli config"|"askcli config get"|"askcli config set"|"askcli config unset"|"askcli config path"|"askcli store"|"askcli store copy"|"askcli store backup"|"askcli store restore"|"askcli users"|"askcli users list"|"askcli users show"|"askcli users disable"|"askcli users enable"|"askcli users delete"|"askcli users reset-password"|"askcli users export"|"askcli users quota"|"askcli users retention"|"askcli invite"|"askcli invite create"|"askcli invite list"|"askcli invite revoke") path_="$path_ ${words[i]}" ;;
         esac
     done
     case "$before" in
@@ -24,11 +24,12 @@ _askcli() {
         --conversation) { _askcli_cached conversations; return; } ;;
         --rejoin|--retry) [[ $current == -* ]] || { _askcli_cached ids; return; } ;;
         --profile) { _askcli_cached profiles; return; } ;;
-        --format) { compadd -- json jsonl csv markdown; return; } ;;
-        --concurrency|--days|--email|--event|--failures|--file|--from|--host|--invite|--limit|--max-tokens|--name|--note|--older-than|--output|--port|--run|--scope|--server|--session|--since|--system|--timeout|--to|--tokens-day|--tokens-month|--until|--usd-day|--usd-month|--user|--uses|--workers|-f|-j|-n|-o|-s) { _files; return; } ;;
+        --format) { compadd -- json jsonl csv markdown html; return; } ;;
+        --from) { compadd -- llm mods jsonl; return; } ;;
+        --concurrency|--days|--email|--event|--failures|--file|--host|--invite|--limit|--max-tokens|--name|--note|--older-than|--output|--port|--run|--scope|--server|--session|--since|--system|--timeout|--to|--tokens-day|--tokens-month|--until|--usd-day|--usd-month|--user|--uses|--workers|-f|-j|-n|-o|-s) { _files; return; } ;;
     esac
     case "$path_" in
-        "askcli") compadd -- ask chat batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config store users invite --debug --version --help ;;
+        "askcli") compadd -- ask chat batch register login logout passwd whoami usage status help completion openapi serve migrate audit history conversations token models config store users invite --debug --version --help ;;
         "askcli ask") _files; compadd -- --file -f --system -s --model -m --continue -c --conversation --max-tokens --rejoin --retry --no-stdin --json --ndjson --raw --output -o --quiet -q --server --profile --timeout --help ;;
         "askcli chat") compadd -- --continue -c --last --conversation --resume --file -f --system -s --model -m --max-tokens --vi --quiet -q --server --profile --timeout --help ;;
         "askcli batch") _files; compadd -- --concurrency -j --model -m --system -s --run --failures --quiet -q --server --profile --timeout --help ;;
@@ -39,18 +40,25 @@ _askcli() {
         "askcli whoami") compadd -- --sessions --json --server --profile --help ;;
         "askcli usage") compadd -- --since --until --json --server --profile --help ;;
         "askcli status") compadd -- --json --server --profile --help ;;
-        "askcli help") compadd -- exit-codes ids times settings json ask chat batch register login logout passwd whoami usage status help completion openapi serve migrate audit history token models config store users invite --help ;;
+        "askcli help") compadd -- exit-codes ids times settings json ask chat batch register login logout passwd whoami usage status help completion openapi serve migrate audit history conversations token models config store users invite --help ;;
         "askcli completion") compadd -- bash zsh fish --help ;;
         "askcli openapi") compadd -- --server --profile --help ;;
         "askcli serve") compadd -- --host --port --workers --stop --help ;;
         "askcli migrate") compadd -- --check --help ;;
         "askcli audit") compadd -- --user --event --limit -n --json --help ;;
-        "askcli history") compadd -- list search show export delete --limit -n --conversation --since --until --json --server --profile --help ;;
+        "askcli history") compadd -- list search show export delete import --limit -n --conversation --since --until --json --server --profile --help ;;
         "askcli history list") compadd -- --limit -n --conversation --since --until --json --server --profile --help ;;
         "askcli history search") _files; compadd -- --limit -n --conversation --since --until --json --server --profile --help ;;
-        "askcli history show") _askcli_cached ids; compadd -- --json --server --profile --help ;;
+        "askcli history show") _askcli_cached ids; compadd -- --conversation --json --server --profile --help ;;
         "askcli history export") compadd -- --format --conversation --since --until --output -o --server --profile --help ;;
         "askcli history delete") _askcli_cached ids; compadd -- --older-than --yes --json --server --profile --help ;;
+        "askcli history import") _files; compadd -- --from --json --server --profile --help ;;
+        "askcli conversations") compadd -- list show rename delete export --limit -n --since --until --json --server --profile --help ;;
+        "askcli conversations list") compadd -- --limit -n --since --until --json --server --profile --help ;;
+        "askcli conversations show") _askcli_cached conversations; compadd -- --json --server --profile --help ;;
+        "askcli conversations rename") _askcli_cached conversations; compadd -- --json --server --profile --help ;;
+        "askcli conversations delete") _askcli_cached conversations; compadd -- --yes --json --server --profile --help ;;
+        "askcli conversations export") _askcli_cached conversations; compadd -- --format --since --until --output -o --server --profile --help ;;
         "askcli token") compadd -- create list revoke --help ;;
         "askcli token create") _files; compadd -- --scope --days --json --server --profile --help ;;
         "askcli token list") compadd -- --json --server --profile --help ;;

@@ -1,0 +1,1 @@
+"""askcli conversations: list, show, rename, delete and export conversations."""

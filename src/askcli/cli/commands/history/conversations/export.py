@@ -1,0 +1,95 @@
+"""askcli conversations export: as Markdown, JSON, or a page of HTML that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from askcli.cli.commands.history.conversations import turns
+from askcli.cli.commands.history.conversations.pages import Since, Until, conversations, questions
+from askcli.cli.input import options, question_ids
+from askcli.cli.output import console, output_file
+from askcli.client.api import Api
+from askcli.contract.shapes import Conversation, Question
+from askcli.errors import Misused
+
+Whole = tuple[Conversation, Iterator[Question]]
+
+
+class Format(StrEnum):
+    """The formats of an export."""
+
+    MARKDOWN = "markdown"
+    JSON = "json"
+    HTML = "html"
+
+
+def export(
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="Or that of a question in it; none: all of them."),
+    ] = None,
+    format_: Annotated[
+        Format, typer.Option("--format", metavar="markdown|json|html", help="The format.")
+    ] = Format.MARKDOWN,
+    since: Since = None,
+    until: Until = None,
+    output: options.OutputFile = None,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
+    """Write conversations to stdout, each with its questions in their order.
+
+    HTML is one page without scripts, which loads nothing and looks well in the light and the dark.
+    """
+    if ids and (since or until):
+        raise Misused("--since and --until are of all conversations: name ids or times.")
+    for text in ids or []:
+        question_ids.parse_whole(text)
+    with output_file.replaced(output), options.connected(server, profile) as api:
+        _WRITERS[format_](_selected(api, ids or [], since, until))
+
+
+def _selected(api: Api, ids: list[str], since: str | None, until: str | None) -> Iterator[Whole]:
+    which = dict.fromkeys(question_ids.resolve_conversation(api, text) for text in ids)
+    named = [api.conversation(id_) for id_ in which]  # all are there, or nothing is written
+    for conversation in named if ids else conversations(api, since, until):
+        yield conversation, questions(api, conversation["id"])
+
+
+def _markdown(whole: Iterable[Whole]) -> None:
+    for number, (conversation, its_turns) in enumerate(whole):
+        console.out("\n---\n\n" if number else "")
+        turns.markdown(conversation, its_turns)
+
+
+def _json(whole: Iterable[Whole]) -> None:
+    console.out('{"items": [\n')
+    for number, (conversation, its_turns) in enumerate(whole):
+        console.out(",\n" if number else "")
+        console.out_json_parts(dict(conversation), "questions", its_turns)
+    console.out("]}\n")
+
+
+def _html(whole: Iterable[Whole]) -> None:
+    from askcli.cli.output import html  # what no other format needs
+
+    console.out(html.begin("Conversations"))
+    for conversation, its_turns in whole:
+        console.out(html.heading(conversation["title"]))
+        for turn in its_turns:
+            console.out(
+                html.turn(turn["question"], " · ".join(turns.details(turn)), turn["answer"])
+            )
+        console.out(html.END_OF_CONVERSATION)
+    console.out(html.END)
+
+
+_WRITERS: dict[Format, Callable[[Iterable[Whole]], None]] = {
+    Format.MARKDOWN: _markdown,
+    Format.JSON: _json,
+    Format.HTML: _html,
+}

@@ -1,0 +1,71 @@
+"""The user's conversations and their questions, read page by page."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import Annotated
+
+import typer
+
+from askcli.cli.input import times
+from askcli.client.api import Api
+from askcli.contract.limits import MAX_PAGE
+from askcli.contract.shapes import Conversation, Question
+from askcli.errors import BadResponse
+
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="TIME", help="Active since 36h, yesterday, 2026-01-31 …"),
+]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", metavar="TIME", help="Last active before 36h, yesterday …"),
+]
+
+
+def conversations(
+    api: Api, since: str | None = None, until: str | None = None, most: int | None = None
+) -> Iterator[Conversation]:
+    """Yield the user's conversations, the last active first, one page in memory.
+
+    A page may have few, or none. Raises BadResponse for pages that would never end.
+    """
+    times_ = {
+        "since": times.parse_optional(since, "--since"),
+        "until": times.parse_optional(until, "--until"),
+    }
+    left, cursor, cursors = most, None, set[str]()
+    while left is None or left > 0:
+        limit = MAX_PAGE if left is None else min(left, MAX_PAGE)
+        page = api.conversations(limit=limit, cursor=cursor, **times_)
+        yield from page["items"]
+        left = None if left is None else left - len(page["items"])
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return
+        if cursor in cursors:
+            raise BadResponse()
+        cursors.add(cursor)
+
+
+def questions(api: Api, conversation_id: str) -> Iterator[Question]:
+    """Yield a conversation's questions in their order, one page in memory.
+
+    The server's pages have the newest first: until the last page has come they are in a file that
+    has no name.
+    """
+    pages = api.pages(None, conversation_id=conversation_id)
+    return _reversed(question for page in pages for question in page["items"])
+
+
+def _reversed(items: Iterable[Question]) -> Iterator[Question]:
+    with tempfile.TemporaryFile() as file:
+        places = []
+        for item in items:
+            places.append(file.tell())
+            file.write(json.dumps(item).encode() + b"\n")
+        for place in reversed(places):
+            file.seek(place)
+            yield json.loads(file.readline())

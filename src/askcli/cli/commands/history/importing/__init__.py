@@ -1,0 +1,1 @@
+"""askcli history import: questions from other programs and other servers."""

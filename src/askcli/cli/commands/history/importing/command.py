@@ -1,0 +1,65 @@
+"""askcli history import: each question once, so that what was interrupted can be run again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from askcli.cli.commands.history.importing import sources
+from askcli.cli.commands.history.importing.items import requests
+from askcli.cli.input import options
+from askcli.cli.output import console
+from askcli.cli.output.numbers import counted
+from askcli.cli.output.row_counts import RowCounts
+from askcli.errors import Failed
+
+
+def import_(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="SOURCE", help="logs.db of llm, mods.db of mods, or lines of JSON."),
+    ],
+    kind: Annotated[
+        sources.Kind | None,
+        typer.Option("--from", metavar="llm|mods|jsonl", help="What it is; else by its content."),
+    ] = None,
+    as_json: options.Json = False,
+    server: options.Server = None,
+    profile: options.Profile = None,
+) -> None:
+    """Import questions and answers of llm, mods or another server; they cost nothing.
+
+    Each is imported once, however often this is run. Lines of JSON are those of `history export`,
+    or {"question", "answer", "created_at"?, "model"?, "conversation"?, "id"?}.
+    """
+    counts, left_out = Counter[str](), Counter[str]()
+    with (
+        sources.opened(source, kind, left_out) as opened,
+        options.connected(server, profile) as api,
+        RowCounts() as progress,
+    ):
+        progress.begin(opened.count())
+        for items in requests(opened.items(), left_out):
+            if items:
+                counts.update(api.import_questions(items))
+            progress.update("importing", len(items) or 1)
+    _report(counts, left_out, as_json=as_json)
+
+
+def _report(counts: Counter[str], left_out: Counter[str], *, as_json: bool) -> None:
+    """Say what was imported. Raises Failed where something was left out."""
+    if as_json:
+        names = ("imported", "present", "expired")
+        console.out_json({name: counts[name] for name in names} | {"left_out": dict(left_out)})
+    else:
+        console.note(f"Imported {counted(counts['imported'], 'question')}.")
+        if counts["present"]:
+            console.note(f"{counts['present']:,} were there already.")
+    if counts["expired"]:
+        left_out["older than the server keeps them"] = counts["expired"]
+    reasons = [f"{number:,} {reason}" for reason, number in left_out.items() if number]
+    if reasons:
+        raise Failed(f"some were left out: {', '.join(reasons)}.")

@@ -1,0 +1,79 @@
+"""Questions as the server's import takes them, and what is left out of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from askcli.cli.output import console
+from askcli.contract.limits import (
+    MAX_BODY_BYTES,
+    MAX_IMPORTED,
+    MAX_IMPORTED_ANSWER_CHARACTERS,
+    MAX_QUESTION_CHARACTERS,
+    MAX_SYSTEM_CHARACTERS,
+    MAX_TITLE_CHARACTERS,
+)
+from askcli.contract.patterns import A_TITLE
+
+Item = dict[str, Any]
+
+WITHOUT_TEXT = "(without text)"
+# Room for what a request has besides its items.
+_MAX_BYTES = MAX_BODY_BYTES - 1024
+_TITLE = re.compile(A_TITLE)
+_MAX_CHARACTERS = {
+    "question": MAX_QUESTION_CHARACTERS,
+    "system": MAX_SYSTEM_CHARACTERS,
+    "answer": MAX_IMPORTED_ANSWER_CHARACTERS,
+}
+
+
+def item(**fields: Any) -> Item:
+    """Return a question without the fields that are not known, its texts such as can be stored."""
+    item_ = {name: value for name, value in fields.items() if value not in (None, "")}
+    for name in ("question", "answer", "system", "model"):
+        if name in item_:
+            item_[name] = _storable(str(item_[name]))
+    if not item_.get("question", "").strip():
+        item_["question"] = WITHOUT_TEXT
+    item_.setdefault("answer", "")
+    item_["model"] = item_.get("model", "unknown")[:200]
+    if title := _title(item_.pop("title", None)):
+        item_["title"] = title
+    return item_
+
+
+def _storable(text: str) -> str:
+    """Return the text without NUL, which PostgreSQL stores in no text, and halves of characters."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _title(text: object) -> str | None:
+    line = " ".join(_storable(str(text or "")).split())[:MAX_TITLE_CHARACTERS].strip()
+    return line if _TITLE.fullmatch(line) else None
+
+
+def requests(items: Iterable[Item], left_out: Counter[str]) -> Iterator[list[Item]]:
+    """Yield the questions of one request each; count those that are too long for any."""
+    batch: list[Item] = []
+    room = _MAX_BYTES
+    for item_ in items:
+        size = len(console.as_json(item_).encode()) + 2
+        if size > _MAX_BYTES or _is_too_long(item_):
+            left_out["too long"] += 1
+            yield []
+            continue
+        if batch and (len(batch) == MAX_IMPORTED or size > room):
+            yield batch
+            batch, room = [], _MAX_BYTES
+        batch.append(item_)
+        room -= size
+    if batch:
+        yield batch
+
+
+def _is_too_long(item_: Item) -> bool:
+    return any(len(item_.get(name, "")) > most for name, most in _MAX_CHARACTERS.items())

@@ -1,0 +1,98 @@
+"""Which program a file is of, and its questions."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote
+
+from askcli.cli.commands.history.importing.items import Item
+from askcli.errors import Misused
+
+_SQLITE = b"SQLite format 3\0"
+
+
+class Kind(StrEnum):
+    """The kinds of sources."""
+
+    LLM = "llm"
+    MODS = "mods"
+    JSONL = "jsonl"
+
+
+class Source(Protocol):
+    """Questions of another program."""
+
+    def count(self) -> int:
+        """Return the number of questions."""
+        ...
+
+    def items(self) -> Iterator[Item]:
+        """Yield the questions, few of them in memory."""
+        ...
+
+
+@contextmanager
+def opened(path: Path, kind: Kind | None, left_out: Counter[str]) -> Iterator[Source]:
+    """Open the questions of a file, or of the directory in which the program keeps it.
+
+    What cannot be imported is counted in `left_out`. Raises Misused for a file of none.
+    """
+    file = _file(path)
+    try:
+        with file.open("rb") as begun:
+            is_sqlite = begun.read(len(_SQLITE)) == _SQLITE
+        if not is_sqlite:
+            if kind not in (None, Kind.JSONL):
+                raise Misused(f"{file} is no database of {kind}.")
+            from askcli.cli.commands.history.importing.lines import Lines
+
+            yield Lines(file, left_out)
+            return
+        with closing(_connection(file)) as connection:
+            yield _of_database(connection, file, kind, left_out)
+    except (OSError, sqlite3.Error) as error:
+        raise Misused(f"cannot read {file}: {getattr(error, 'strerror', None) or error}.") from None
+
+
+def _file(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    names = ("logs.db", "mods.db", "conversations/mods.db")
+    file = next((path / name for name in names if (path / name).is_file()), None)
+    if file is None:
+        raise Misused(f"there is no {' or '.join(names[:2])} in {path}.")
+    return file
+
+
+def _connection(file: Path) -> sqlite3.Connection:
+    """Open a database to be read, also while another program has it open."""
+    uri = f"file:{quote(str(file.absolute()))}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, timeout=10)
+    connection.row_factory = sqlite3.Row
+    connection.text_factory = lambda text: text.decode("utf-8", "replace")
+    # What is in it tells no program of its own to run: views and triggers are not trusted.
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _of_database(
+    connection: sqlite3.Connection, file: Path, kind: Kind | None, left_out: Counter[str]
+) -> Source:
+    query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    tables = {row["name"] for row in connection.execute(query)}
+    if kind in (None, Kind.LLM) and {"responses", "conversations"} <= tables:
+        from askcli.cli.commands.history.importing.llm_database import LlmDatabase
+
+        return LlmDatabase(connection, tables)
+    if kind in (None, Kind.MODS) and "conversations" in tables:
+        from askcli.cli.commands.history.importing.mods_database import ModsDatabase
+
+        return ModsDatabase(connection, file, left_out)
+    raise Misused(f"{file} is no database of {kind or 'llm or mods'}.")

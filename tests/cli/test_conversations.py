@@ -1,0 +1,118 @@
+"""askcli conversations, and a whole one shown."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.support.cli import Cli
+from tests.support.databases import database_of
+from tests.support.processes import ServerProcess
+from tests.support.stored import TEXTS, add_question
+
+ANSWER = """**bold** <script>alert(1)</script> [bad](javascript:alert(1)) [web](https://a.example)
+![image](https://a.example/i.png) <img src=x onerror=alert(1)>
+
+```python
+print("<b>")
+```
+"""
+
+
+def id_of_user(cli: Cli) -> UUID:
+    return UUID(json.loads(cli.in_process("whoami", "--json").out)["id"])
+
+
+def asked(cli: Cli, server: ServerProcess, conversation: int, *texts: str, **values: Any) -> None:
+    """Store questions of this user in a conversation."""
+    user_id = id_of_user(cli)
+    with database_of(server) as connection:
+        for text in texts:
+            values |= {"conversation_id": UUID(int=conversation), "question": text}
+            add_question(connection, user_id, "", 0, **values)
+
+
+def test_conversations_are_listed_renamed_shown_and_deleted(
+    sqlite_cli: Cli, sqlite_server: ServerProcess
+) -> None:
+    cli, base = (
+        sqlite_cli,
+        id_of_user(sqlite_cli).int,
+    )
+    one, two = base ^ 1, base ^ 2
+    asked(cli, sqlite_server, one, "first", "second", answer="so")
+    asked(cli, sqlite_server, two, "other")
+    lines = [line.split("\t") for line in cli.in_process("conversations").out.splitlines()]
+    assert [(UUID(line[0]).int, line[2], line[4]) for line in lines] == [
+        (two, "1", "other"),
+        (one, "2", "first"),
+    ]
+    assert cli.in_process("conversations", "rename", "@2", "Two turns").code == 0
+    listed = json.loads(cli.in_process("conversations", "list", "--json", "-n", "5").out)["items"]
+    assert [item["title"] for item in listed] == ["other", "Two turns"]
+    shown = cli.in_process("history", "show", "--conversation", "@2").out
+    assert shown == cli.in_process("conversations", "show", str(UUID(int=one))).out
+    without_details = re.sub(r"\n\n20\d\d-.*\n\n", "\n\n", shown)
+    assert without_details == "# Two turns\n\n> first\n\nso\n\n> second\n\nso\n"
+    whole = json.loads(cli.in_process("conversations", "show", "@2", "--json").out)
+    assert [turn["question"] for turn in whole["questions"]] == ["first", "second"]
+    assert cli.in_process("history", "show", "@", "--conversation", "@").code == 0
+    assert cli.in_process("history", "show", "@2", "--conversation", "@").code == 2
+    assert cli.in_process("conversations", "delete", "@2").code == 2  # there is no terminal
+    assert (
+        cli.in_process("conversations", "delete", "@2", "--yes").err == "Deleted 1 conversation.\n"
+    )
+    (left,) = json.loads(cli.in_process("conversations", "--json").out)["items"]
+    assert left["title"] == "other"
+
+
+class Page(HTMLParser):
+    """The elements of a page, and where its links lead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags, self.links = set[str](), list[str | None]()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links += [value for name, value in attributes if name in ("href", "src")]
+        assert not any(name.startswith("on") for name, _ in attributes)
+
+
+def test_a_page_of_html_needs_nothing_else_and_runs_nothing(
+    sqlite_cli: Cli, sqlite_server: ServerProcess
+) -> None:
+    base = id_of_user(sqlite_cli).int
+    asked(sqlite_cli, sqlite_server, base, "<b>why</b> \x1b[2J", answer=ANSWER)
+    done = sqlite_cli.in_process("conversations", "export", "--format", "html", "-o", "page.html")
+    assert done.code == 0, done
+    text = (sqlite_cli.home / "page.html").read_text()
+    page = Page()
+    page.feed(text)
+    assert not page.tags & {"script", "img", "link", "iframe", "object", "form"}
+    assert page.links == ["https://a.example", "https://a.example/i.png"]
+    assert "&lt;b&gt;why&lt;/b&gt; ␛[2J" in text
+    assert "<strong>bold</strong>" in text
+    assert "default-src 'none'" in text
+    assert "prefers-color-scheme: dark" in text
+    assert '<span class="nb">print</span>' in text
+
+
+@pytest.mark.parametrize("format_", ["markdown", "json"])
+def test_all_conversations_are_exported(
+    sqlite_cli: Cli, sqlite_server: ServerProcess, format_: str
+) -> None:
+    base = id_of_user(sqlite_cli).int
+    for number in range(3):
+        asked(sqlite_cli, sqlite_server, base ^ number, f"q{number}", answer=TEXTS[2])
+    out = sqlite_cli.in_process("conversations", "export", "--format", format_).out
+    if format_ == "json":
+        items = json.loads(out)["items"]
+        assert [item["questions"][0]["question"] for item in items] == ["q2", "q1", "q0"]
+    else:
+        assert re.findall("^# (.*)$", out, re.MULTILINE) == ["q2", "q1", "q0"]
