@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+from pathlib import Path
 from uuid import uuid4
 
 import psutil
@@ -13,10 +14,13 @@ import pytest
 
 from tests.support.chatting import chat, left, turns
 from tests.support.cli import Cli, NewCli
+from tests.support.databases import NewDatabase, all_that_is_stored
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.live_terminal import LiveTerminal
 from tests.support.people import account, logged_in
 from tests.support.processes import ServerProcess
+from tests.support.servers import serving
+from tests.support.waiting import eventually
 
 
 def test_a_question_goes_on_with_those_before(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
@@ -131,6 +135,44 @@ def test_a_killed_chat_goes_on_at_its_terminal(sqlite_cli: Cli, fake: FakeAnthro
     live.until("Killed")
     assert "The beginning. The end." in left(live)
     assert len(fake.asked(marker)) == 1
+
+
+def test_a_server_that_dies_keeps_what_was_shown(
+    tmp_path: Path, new_database: NewDatabase, new_cli: NewCli, fake: FakeAnthropic
+) -> None:
+    """The client is killed in mid-answer, then the server; both are started again elsewhere."""
+    marker = uuid4().hex
+    held = fake.on(marker, "The beginning.", " The end.", hold_after=1)
+    server = serving(tmp_path, fake, new_database("sqlite"))
+    cli = logged_in(new_cli(server), server)
+    live = chat(cli)
+    live.enter(marker)
+    live.until("The beginning.")
+    os.kill(live.process.pid, signal.SIGKILL)
+    live.end()
+    eventually(lambda: "The beginning." in all_that_is_stored(server))
+    server.stop(signal.SIGKILL)
+    held.release()
+    server = server.again()
+    try:
+        other = new_cli(server)
+        logged_in(other, server, account(cli, server)["user"]["email"])
+        lines = left(chat(other, "--last"))
+    finally:
+        server.stop()
+    assert lines[:2] == [f"> {marker}", "The beginning."]
+    assert "The answer was interrupted." in "".join(lines)
+    assert len(fake.asked(marker)) == 1
+
+
+def test_keys_of_vi(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    sqlite_cli.environment["ASKCLI_EDITING_MODE"] = "vi"
+    live = chat(sqlite_cli)
+    live.type(f"mistake{marker}\x1b0")
+    live.type("7x\r")
+    left(live)
+    assert turns(fake, marker) == [[marker]]
 
 
 def test_two_terminals_see_each_others_turns(

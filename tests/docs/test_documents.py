@@ -94,7 +94,15 @@ def test_the_readme_tells_every_exit_code() -> None:
 def test_the_example_environment_names_every_setting_of_a_server() -> None:
     text = (ROOT / ".env.example").read_text()
     named = set(re.findall(r"^([A-Z_]+)=", text, re.M))
-    clients = {"server", "profile", "token", "timeout", "config_dir", "idle_seconds"}
+    clients = {
+        "server",
+        "profile",
+        "token",
+        "timeout",
+        "editing_mode",
+        "config_dir",
+        "idle_seconds",
+    }
     settings = {
         variable_name(setting.name)
         for setting in Settings.__dataclass_fields__.values()

@@ -25,7 +25,10 @@ from askcli.settings import Settings
 MAX_LOG_BYTES = 1_000_000
 STOP_SECONDS = 30
 
-_CLIENT_SETTINGS = {"server", "profile", "token", "timeout", "host", "port", "copy_to"}
+_CLIENT_SETTINGS = {
+    *("server", "profile", "token", "timeout", "editing_mode"),
+    *("host", "port", "copy_to"),
+}
 
 
 def socket_path(settings: Settings) -> Path:

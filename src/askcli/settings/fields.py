@@ -78,6 +78,7 @@ class Settings:
     profile: str | None = _setting(None)
     token: str | None = _setting(None, secret=True)
     timeout: int = _setting(600, parsers.integer(1, 86_400))
+    editing_mode: str = _setting("emacs", parsers.one_of("emacs", "vi"))
     idle_seconds: int = _setting(900, parsers.integer(1, 86_400))
     connect_seconds: int = _setting(10, parsers.integer(1, 600))
     first_token_seconds: int = _setting(180, parsers.integer(1, 3600))

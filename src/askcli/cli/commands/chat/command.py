@@ -20,7 +20,9 @@ Last = Annotated[
 Resume = Annotated[
     bool, typer.Option("--resume", help="Choose one of your last conversations to continue.")
 ]
-Vi = Annotated[bool, typer.Option("--vi", help="Edit with the keys of vi, not of Emacs.")]
+Vi = Annotated[
+    bool, typer.Option("--vi", help="Edit with the keys of vi, as ASKCLI_EDITING_MODE=vi does.")
+]
 
 
 def chat(
@@ -51,4 +53,5 @@ def chat(
     given = {name: value for name, value in settings.items() if value is not None}
     connection = options.connection(server, profile, timeout)
     choice = start.Choice(go_on=go_on, last=last, resume=resume, conversation=conversation)
-    Chat(Conversation(connection, given, files or []), is_vi=vi).run(choice)
+    is_vi = vi or connection.settings.editing_mode == "vi"
+    Chat(Conversation(connection, given, files or []), is_vi=is_vi).run(choice)
