@@ -12,9 +12,11 @@ from pathlib import Path
 from prompt_toolkit.completion import Completer, NestedCompleter, PathCompleter, WordCompleter
 
 from askcli.cli.commands.chat.conversation import Conversation
+from askcli.cli.commands.history.conversations.export import Format, write
+from askcli.cli.commands.history.conversations.pages import questions
 from askcli.cli.commands.usage import Sum
 from askcli.cli.input import attachments, editor, times
-from askcli.cli.output import clipboard, code_blocks, console
+from askcli.cli.output import clipboard, code_blocks, console, output_file
 from askcli.cli.output.numbers import counted, rounded
 from askcli.cli.reference import completion_cache
 from askcli.errors import Misused
@@ -122,6 +124,21 @@ def _code(conversation: Conversation, _argument: str) -> None:
     console.out(code_blocks.last(conversation.last_turn()["answer"]))
 
 
+_FORMATS = {".json": Format.JSON, ".html": Format.HTML, ".htm": Format.HTML}
+
+
+def _save(conversation: Conversation, name: str) -> None:
+    if not name:
+        raise Misused("/save needs the name of a file, such as talk.md, talk.json or talk.html.")
+    path, api, id_ = Path(name).expanduser(), conversation.api, conversation.stored_id()
+    with output_file.replaced(path):
+        write(
+            _FORMATS.get(path.suffix, Format.MARKDOWN),
+            [(api.conversation(id_), questions(api, id_))],
+        )
+    console.note(f"Saved: {path}.")
+
+
 def _title(conversation: Conversation, title: str) -> None:
     id_ = conversation.stored_id()
     if title:
@@ -168,6 +185,7 @@ COMMANDS = {
     "edit": Command(_edit, "[TEXT]", "Write the question in $EDITOR."),
     "copy": Command(_copy, "[code]", "Copy the last answer, or its last block of code."),
     "code": Command(_code, "", "Show the last block of code alone, as it is."),
+    "save": Command(_save, "FILE", "Save the conversation: as Markdown, or as .json or .html."),
     "title": Command(_title, "[TEXT]", "Show the conversation's title, or give it one."),
     "usage": Command(_usage, "", "Show the turns and the cost, of this conversation and of today."),
     "new": Command(_new, "", "Begin a new conversation."),

@@ -50,7 +50,12 @@ def export(
     for text in ids or []:
         question_ids.parse_whole(text)
     with output_file.replaced(output), options.connected(server, profile) as api:
-        _WRITERS[format_](_selected(api, ids or [], since, until))
+        write(format_, _selected(api, ids or [], since, until))
+
+
+def write(format_: Format, whole: Iterable[Whole]) -> None:
+    """Write the conversations to stdout, each with its questions."""
+    _WRITERS[format_](whole)
 
 
 def _selected(api: Api, ids: list[str], since: str | None, until: str | None) -> Iterator[Whole]:
