@@ -15,6 +15,7 @@ from askcli.cli.input import options
 from askcli.cli.output import console
 from askcli.cli.output.progress import ByteProgress
 from askcli.cli.reference import completion_cache, groups
+from askcli.contract.shapes import ModelList
 from askcli.errors import Misused
 from askcli.local_models import catalogue
 from askcli.local_models.catalogue import LocalModel
@@ -47,15 +48,21 @@ def list_(
     connection = options.connection(server, profile)
     with connection.open() as api:
         models = api.models()
-    completion_cache.models(model["id"] for model in models["items"])
     if as_json:
+        completion_cache.models(model["id"] for model in models["items"])
         console.out_json(models)
         return
+    show(models)
+    if connection.is_local:
+        _list_catalogue(connection.settings)
+
+
+def show(models: ModelList) -> None:
+    """Print the server's models, one a line; completion knows them from now on."""
+    completion_cache.models(model["id"] for model in models["items"])
     for model in models["items"]:
         mark = "*" if model["id"] == models["default"] else " "
         console.out(f"{mark} {model['id']}  {model['description']}\n")
-    if connection.is_local:
-        _list_catalogue(connection.settings)
 
 
 def _list_catalogue(settings: Settings) -> None:

@@ -76,11 +76,9 @@ def _model(conversation: Conversation, name: str) -> None:
         conversation.settings["model"] = name
         console.note(f"{name} answers from the next question on.")
         return
-    models = conversation.api.models()
-    completion_cache.models(model["id"] for model in models["items"])
-    for model in models["items"]:
-        mark = "*" if model["id"] == models["default"] else " "
-        console.out(f"{mark} {model['id']}  {model['description']}\n")
+    from askcli.cli.commands import models  # it loads what local models need
+
+    models.show(conversation.api.models())
 
 
 def _system(conversation: Conversation, text: str) -> None:
