@@ -23,16 +23,20 @@ class Lines:
 
     def __init__(self, file: Path, left_out: Counter[str]) -> None:
         self._file, self._left_out = file, left_out
-        self._last = max((number for number, _ in self._lines()), default=0)
+        self._places = list(self._in_file())
+        self._numbers = max((number for number, _ in self._places), default=0)
+        # As `history export` writes them: the oldest is stored first, and found last by a search.
+        if self._is_newest_first():
+            self._places.reverse()
         self._end = datetime.fromtimestamp(file.stat().st_mtime, UTC)
 
     def count(self) -> int:
         """Return the number of lines with something in them."""
-        return sum(1 for _ in self._lines())
+        return len(self._places)
 
     def _time(self, number: int) -> str:
         """Return the time of a line without one: each a millisecond after the one before."""
-        return (self._end - timedelta(milliseconds=max(0, self._last - number))).isoformat()
+        return (self._end - timedelta(milliseconds=max(0, self._numbers - number))).isoformat()
 
     def items(self) -> Iterator[Item]:
         """Yield the questions, one in memory. Raises Misused for a line that is none."""
@@ -58,8 +62,31 @@ class Lines:
         conversation = value.get("conversation_id") or value.get("conversation") or key
         return item(key=key, conversation=str(conversation), title=value.get("title"), **fields)
 
+    def _is_newest_first(self) -> bool:
+        """Whether the first line has a later time than the last one."""
+        times = [self._line(place) for _, place in (*self._places[:1], *self._places[-1:])]
+        try:
+            first, last = (json.loads(line)["created_at"] for line in times)
+        except (ValueError, KeyError, TypeError):
+            return False
+        return isinstance(first, str) and isinstance(last, str) and first > last
+
+    def _line(self, place: int) -> bytes:
+        with self._file.open("rb") as file:
+            file.seek(place)
+            return file.readline(MAX_LINE_BYTES)
+
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         with self._file.open("rb") as file:
+            for number, place in self._places:
+                file.seek(place)
+                yield number, file.readline(MAX_LINE_BYTES)
+
+    def _in_file(self) -> Iterator[tuple[int, int]]:
+        """Yield the number and the place of each line with something in it."""
+        with self._file.open("rb") as file:
+            place = 0
             for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), 1):
                 if line.strip():
-                    yield number, line
+                    yield number, place
+                place += len(line)
