@@ -33,7 +33,9 @@ def import_(
     """Import questions and answers of llm, mods or another server; they cost nothing.
 
     Each is imported once, however often this is run. Lines of JSON are those of `history export`,
-    or {"question", "answer", "created_at"?, "model"?, "conversation"?, "id"?}.
+    or {"question", "answer", "created_at"?, "model"?, "conversation"?, "id"?}. Of llm and mods the
+    texts come over: attachments, images, tools and what these have answered are left out; mods
+    keeps no model, and of a conversation only the time of its last change.
     """
     counts, left_out = Counter[str](), Counter[str]()
     with (
