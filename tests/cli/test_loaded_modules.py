@@ -45,8 +45,8 @@ ASK = """cli.commands.ask cli.commands.ask.answering cli.commands.ask.command cl
 cli.input.last_conversation cli.input.question cli.input.question_ids cli.input.stdin
 cli.output.answer cli.output.output_file cli.reference.completion_cache client.resume"""
 HISTORY = """cli.commands.history cli.commands.history.browse cli.commands.history.layout
-cli.commands.history.pages cli.input.question_ids cli.input.times cli.output.answer
-cli.output.pager cli.output.times cli.reference.completion_cache files.programs"""
+cli.commands.history.pages cli.input.question_ids cli.input.times cli.output.pager
+cli.output.times cli.reference.completion_cache files.programs"""
 ACCOUNT = """cli.commands.account cli.commands.account.account cli.input.prompts cli.input.stdin
 cli.input.terminal_modes cli.input.token_choice cli.output.held_signals cli.output.times
 cli.reference.completion_cache"""

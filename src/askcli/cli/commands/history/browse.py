@@ -1,11 +1,10 @@
-"""askcli history list, search and show: questions, one a line, and one whole."""
+"""askcli history list and search: questions, one a line."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import chain
 from typing import Annotated, Any
 
 import typer
@@ -13,9 +12,8 @@ from typer.core import TyperCommand
 
 from askcli.cli.commands.history import layout
 from askcli.cli.commands.history.pages import Conversation, Limit, Selection, Since, Until
-from askcli.cli.input import options, question_ids
+from askcli.cli.input import options
 from askcli.cli.output import console, pager
-from askcli.cli.output.answer import shower
 from askcli.cli.reference import completion_cache, groups
 from askcli.contract.limits import MAX_SEARCH_CHARACTERS
 from askcli.contract.shapes import Question
@@ -41,16 +39,13 @@ class SearchCommand(TyperCommand):
             ) from None
 
 
-Whole = Annotated[
-    str | None,
-    typer.Option(
-        "--conversation", metavar="ID", help="All of this conversation; @ is the last question's."
-    ),
-]
 _HERE = "askcli.cli.commands.history"
 app = groups.new(
     "Your questions and their answers.",
     {
+        "show": groups.Member(
+            f"{_HERE}.show:show", "Show a question and its answer; without an id, the last one."
+        ),
         "export": groups.Member(
             f"{_HERE}.export:export",
             "Write all your questions and answers to stdout, newest first.",
@@ -153,34 +148,3 @@ def _list(
     elif items:
         pager.show(lay_out(items))
     return bool(items) or as_json
-
-
-@app.command("show")
-def show(
-    question_id: Annotated[
-        str,
-        typer.Argument(metavar="[ID]", help="Or its first digits; @2 is the last but one."),
-    ] = question_ids.LAST,
-    conversation: Whole = None,
-    as_json: options.Json = False,
-    server: options.Server = None,
-    profile: options.Profile = None,
-) -> None:
-    """Show a question and its answer; without an id, the last one."""
-    if conversation is not None:
-        from askcli.cli.commands.history.conversations import turns  # what no question needs
-
-        if question_id != question_ids.LAST:
-            raise Misused("name a question or --conversation ID, not both.")
-        turns.show(conversation, as_json=as_json, server=server, profile=profile)
-        return
-    question_ids.parse_whole(question_id)
-    with options.connected(server, profile) as api:
-        question = question_ids.find(api, question_id)
-    if as_json:
-        console.out_json(question)
-    elif console.is_terminal():
-        pager.show(chain(layout.head(question), [""], layout.answer(question)))
-    else:  # the answer is the data
-        console.note("\n".join(layout.head(question)))
-        shower()(iter([question["answer"].rstrip("\n")]))
