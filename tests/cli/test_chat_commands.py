@@ -74,7 +74,7 @@ def test_out_of_an_answer(sqlite_cli: Cli, marker: str) -> None:
     say(live, "/code", "y=2")
     assert live.lines[before - 1 :] == ["> /code", "y=2", "> Ask, or /help"]
     for command, copied in (("/copy", CODE), ("/copy code", "y=2\n")):
-        say(live, command, "Copied.")
+        say(live, command, "Copied by the terminal")
         assert f"\x1b]52;c;{base64.b64encode(copied.encode()).decode()}\x07" in live.written
     for name, beginning in (
         ("a b.md", "# "),

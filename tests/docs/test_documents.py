@@ -41,13 +41,14 @@ def test_the_http_walk_runs_as_written(server: ServerProcess, new_cli: NewCli) -
 
 def test_the_readmes_recipes_run_as_they_are_written(sqlite_cli: Any, fake: FakeAnthropic) -> None:
     recipes = blocks("README.md", "sh recipe")
-    assert len(recipes) == 8
+    assert len(recipes) == 9
     home = sqlite_cli.home
     for name in ("app.py", "test_app.py", "error.log", "notes.txt", "words.txt"):
         (home / name).write_text(f"what {name} says\n")
     (home / "questions.jsonl").write_text('{"question": "one", "id": 1}\n"two"\n')
     staged = "git init -q && git add app.py"
     fake.on("Name a colour", "blue")
+    fake.on("A shell script", "So:\n\n```sh\nseq 3\n```\n")
     parts = [
         sqlite_cli.shell(recipe if number else f"{staged}\n{recipe}")
         for number, recipe in enumerate(recipes)
@@ -75,6 +76,7 @@ def test_the_readmes_recipes_run_as_they_are_written(sqlite_cli: Any, fake: Fake
     assert parts[6].out == "You asked: Double it\n"
     assert (home / "history.csv").read_text().startswith("id,user_id,conversation_id,question")
     assert '"items": [{"day"' in parts[7].out
+    assert ((home / "count.sh").read_text(), parts[8].out) == ("seq 3\n", "1\n2\n3\n")
 
 
 def test_ci_runs_the_readmes_test_command() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from askcli.cli.output import highlighting, markdown, outgoing, rendering
+from askcli.cli.output import highlighting, html, markdown, outgoing, rendering
 from tests.support.screen import Terminal, lines
 
 HOSTILE = [
@@ -35,6 +35,13 @@ def test_code_that_takes_long_to_highlight_is_shown_plain(language: str, code: s
         assert not any(part.style for line in shown for part in line)
     assert highlighting._seconds_left == 0
     assert any(part.style for part in highlighting.code_lines(terminal, "int a;", "c")[0])
+
+
+def test_on_a_page_of_html_it_is_plain_too() -> None:
+    language, code = HOSTILE[0]
+    fenced = f"```{language}\n{{}}\n```\n"
+    assert "<span" not in html.rendered(fenced.format(code))
+    assert "<span" in html.rendered(fenced.format("int a;"))
 
 
 def test_an_interrupt_while_an_answer_is_drawn_shows_its_rest_as_it_is(

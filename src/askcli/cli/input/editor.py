@@ -2,47 +2,142 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
+import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from askcli.cli.input import stdin
 from askcli.cli.output import transient
-from askcli.errors import Failed, Misused
+from askcli.errors import AskcliError, Failed, Misused
+from askcli.files import private_directory, programs, write_private
 
-DEFAULT = "vi"
+log = logging.getLogger("askcli.notices")
+
+DEFAULTS = ("vi", "nano")
+UNSENT = "unsent.md"
 
 
 def edited(text: str = "", suffix: str = ".md") -> str:
     """Return what the user makes of the text in $VISUAL or $EDITOR, without blanks at its end.
 
     The file is private, and gone afterwards. Raises Misused without a terminal or an editor, Failed
-    where the editor fails, as by `:cq`.
+    where the editor fails, as by `:cq`, or leaves the file unsaved or empty.
     """
-    if not stdin.is_terminal():
-        raise Misused("an editor needs a terminal; give the question as words or on stdin.")
-    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or DEFAULT
+    command = _command()
     with tempfile.TemporaryDirectory(prefix="askcli-") as directory:  # of mode 0700
         path = Path(directory) / f"question{suffix}"
         path.write_text(text, encoding="utf-8")
-        _edit(command, path)
-        return _content(path, command)
-
-
-def _edit(command: str, path: Path) -> None:
-    try:
+        os.utime(path, (1, 1))  # so that any saving shows, however soon, and of the same text
+        before = _version(path)
         with transient.as_found():
-            done = subprocess.run([*shlex.split(command), str(path)], check=False)
-    except (OSError, ValueError) as error:
-        raise Misused(f"cannot start the editor {command}: set EDITOR to another one.") from error
-    if done.returncode:
-        raise Failed(f"the editor {command} ended with {done.returncode}; nothing was asked.")
+            _edit(command, path)
+        # Also an editor with a window of its own, which has returned before anything was written.
+        if _version(path) == before:
+            raise Failed(
+                "the text was not saved, and nothing was asked. An editor that opens a window has "
+                "to wait for it: EDITOR='code --wait'."
+            )
+        return _content(path, command[0])
 
 
-def _content(path: Path, command: str) -> str:
+@contextmanager
+def kept(text: str, directory: Path) -> Iterator[None]:
+    """Keep the text where the block fails before the server has a question of it."""
     try:
-        return path.read_text(encoding="utf-8").rstrip()
+        yield
+    except (AskcliError, KeyboardInterrupt) as error:
+        if getattr(error, "question_id", None) is None:
+            _keep(text, directory)
+        raise
+
+
+def _keep(text: str, directory: Path) -> None:
+    path = directory / UNSENT
+    with suppress(OSError, Failed):
+        private_directory(directory)
+        write_private(path, text.encode())
+        log.info("askcli: your text is in %s", shlex.quote(str(path)))
+
+
+def _command() -> list[str]:
+    """Return the editor with its arguments, its program as a path."""
+    given = (os.environ.get("VISUAL") or "").strip() or (os.environ.get("EDITOR") or "").strip()
+    try:
+        commands = [shlex.split(given)] if given else [[name] for name in DEFAULTS]
+    except ValueError:
+        raise Misused(f"EDITOR is not a command: {given!r}.") from None
+    for name, *arguments in commands:
+        if program := programs.path_of(name):
+            return [program, *arguments]
+    raise Misused(f"cannot start the editor {commands[0][0]}: set EDITOR to another one.")
+
+
+def _edit(command: list[str], path: Path) -> None:
+    with _terminal() as (stdin, stdout), _interrupts_left_alone():
+        try:
+            code = subprocess.Popen([*command, str(path)], stdin=stdin, stdout=stdout).wait()
+        except OSError as error:
+            raise Misused(f"cannot start the editor {command[0]}: {error.strerror}.") from error
+    if code == -signal.SIGINT:
+        raise KeyboardInterrupt
+    if code:
+        raise Failed(f"the editor {command[0]} ended with {code}; nothing was asked.")
+
+
+@contextmanager
+def _terminal() -> Iterator[list[int | None]]:
+    """Yield stdin and stdout for a program that needs the terminal, None where ours are it."""
+    are_terminals = [_is_terminal(number) for number in (0, 1)]
+    if all(are_terminals):
+        yield [None, None]
+        return
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR)
+    except OSError:
+        raise Misused(
+            "an editor needs a terminal; give the question as words or on stdin."
+        ) from None
+    try:
+        yield [None if is_terminal else terminal for is_terminal in are_terminals]
+    finally:
+        os.close(terminal)
+
+
+def _is_terminal(descriptor: int) -> bool:
+    try:
+        return os.isatty(descriptor)
+    except OSError:
+        return False
+
+
+@contextmanager
+def _interrupts_left_alone() -> Iterator[None]:
+    """Do nothing at a Ctrl-C in the block: it is the editor's, which begins with no handler."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _version(path: Path) -> tuple[int, int, int] | None:
+    """Return what differs once the file was saved, None for none."""
+    with suppress(OSError):
+        status = path.stat()
+        return status.st_ino, status.st_mtime_ns, status.st_size
+    return None
+
+
+def _content(path: Path, program: str) -> str:
+    try:
+        text = path.read_text(encoding="utf-8-sig").rstrip()
     except (OSError, UnicodeDecodeError) as error:
-        raise Failed(f"the editor {command} left no UTF-8 text; nothing was asked.") from error
+        raise Failed(f"the editor {program} left no UTF-8 text; nothing was asked.") from error
+    if not text.strip():
+        raise Failed("the text is empty; nothing was asked.")
+    return text

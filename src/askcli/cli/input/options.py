@@ -112,6 +112,26 @@ OutputFile = Annotated[
         help="Write to FILE; it is replaced only by a whole answer.",
     ),
 ]
+CodeOnly = Annotated[
+    bool,
+    typer.Option(
+        "--code", "-x", help="Print the last block of code alone, once the answer is whole."
+    ),
+]
+AllCode = Annotated[
+    bool,
+    typer.Option("--all-code", help="Print all blocks of code alone, once the answer is whole."),
+]
+Copy = Annotated[
+    bool, typer.Option("--copy", help="Copy the whole answer, or its code, to the clipboard.")
+]
+OpenPage = Annotated[
+    bool, typer.Option("--open", help="Open question and answer as a page in the browser.")
+]
+Edit = Annotated[
+    bool,
+    typer.Option("--edit", "-e", help="Write the question in $EDITOR; it begins with the words."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices on stderr, only errors.")]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from itertools import chain
 from typing import Any
@@ -11,7 +13,9 @@ from askcli.cli.output import console
 from askcli.client.http.events import Event
 from askcli.contract.protocol import EVENT_DELTA, EVENT_QUESTION
 from askcli.contract.shapes import Question
-from askcli.errors import Interrupted, ProviderFailed
+from askcli.errors import AskcliError, Interrupted, Misused, ProviderFailed
+
+log = logging.getLogger("askcli.notices")
 
 # Stop reasons of a complete answer.
 WHOLE = ("end_turn", "stop_sequence")
@@ -19,6 +23,75 @@ WHOLE = ("end_turn", "stop_sequence")
 # Prints events and returns the finished question; raises the error that ended it instead.
 Printer = Callable[[Iterator[Event]], Question]
 Shower = Callable[[Iterator[str]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What becomes of an answer: it is printed as it comes, or its code alone once it is whole.
+
+    And once it is whole, it is copied and opened as a page.
+    """
+
+    as_json: bool = False
+    ndjson: bool = False
+    raw: bool = False
+    code: bool = False
+    all_code: bool = False
+    copied: bool = False
+    opened: bool = False
+
+    def check(self) -> None:
+        """Raise Misused for options that exclude each other."""
+        if self.as_json + self.ndjson + self.raw > 1:
+            raise Misused("choose one of --json, --ndjson and --raw.")
+        if self.is_code and (self.as_json or self.ndjson):
+            raise Misused("--code prints no JSON: choose one.")
+        if self.code and self.all_code:
+            raise Misused("choose one of --code and --all-code.")
+
+    @property
+    def is_code(self) -> bool:
+        """Whether the code alone is printed and copied."""
+        return self.code or self.all_code
+
+    @property
+    def is_of_one(self) -> bool:
+        """Whether something is taken out of one answer."""
+        return self.is_code or self.copied or self.opened
+
+    def printer(self) -> Printer:
+        """Return what prints the answer as it comes, or nothing of it."""
+        if self.is_code:
+            return _print_nothing
+        return printer(as_json=self.as_json, ndjson=self.ndjson, raw=self.raw)
+
+    def print_code(self, question: Question) -> None:
+        """Print the code, where it is what is wanted. Raises NotFound where there is none."""
+        if self.is_code:
+            console.out(self._text(question), raw=self.raw)
+
+    def hand_on(self, question: Question) -> None:
+        """Copy and open the whole answer. Raises Failed where that fails."""
+        if self.copied:
+            from askcli.cli.output import clipboard
+
+            log.info("askcli: copied %s", clipboard.copy(self._text(question)))
+        if self.opened:
+            from askcli.cli.output import pages
+
+            pages.show(question)
+
+    def _text(self, question: Question) -> str:
+        if not self.is_code:
+            return question["answer"]
+        from askcli.cli.output import code_blocks
+
+        try:
+            take = code_blocks.joined if self.all_code else code_blocks.last
+            return take(question["answer"])
+        except AskcliError as error:
+            error.question_id = question["id"]
+            raise
 
 
 def printer(*, as_json: bool, ndjson: bool, raw: bool) -> Printer:
@@ -78,8 +151,12 @@ def _print_events(events: Iterator[Event]) -> Question:
     return _ended(endings)
 
 
+def _print_nothing(events: Iterator[Event]) -> Question:
+    return _ended([event for event in events if event.is_last])
+
+
 def _print_object(events: Iterator[Event]) -> Question:
-    finished = _ended([event for event in events if event.is_last])
+    finished = _print_nothing(events)
     console.out_json(finished)
     return finished
 
@@ -92,6 +169,15 @@ def _ended(endings: list[Event]) -> Question:
         raise error
     finished: Any = endings[0].data
     return finished  # type: ignore[no-any-return]
+
+
+def check_ended_whole(question: Question) -> None:
+    """Raise ProviderFailed unless the stored answer is complete; an imported one has no reason."""
+    if question["status"] == "answering":
+        detail = "the answer is not complete yet; `askcli ask --rejoin` follows it."
+        raise ProviderFailed(detail, question_id=question["id"], question_status="answering")
+    if question["status"] != "answered" or question["stop_reason"] is not None:
+        check_whole(question)
 
 
 def check_whole(finished: Question) -> None:

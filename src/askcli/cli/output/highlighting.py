@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import process_time
 from types import FrameType
+from typing import TypeVar
 
 from rich.console import Console
 from rich.syntax import Syntax
 
 from askcli.cli.output.rows import Line
+
+T = TypeVar("T")
 
 # The terminal's own sixteen colours, readable on dark and light backgrounds.
 THEME = "ansi_dark"
@@ -34,18 +37,24 @@ class _OutOfTime(BaseException):
 
 def code_lines(terminal: Console, code: str, language: str) -> list[Line]:
     """Return the lines of code: plain for an unknown language, or where highlighting takes long."""
+    lines = in_time(code, language, lambda: _highlighted(terminal, code, language))
+    return _highlighted(terminal, code, "text") if lines is None else lines
+
+
+def in_time(code: str, language: str, highlight: Callable[[], T]) -> T | None:
+    """Return the highlighted code, None where that takes long, or in another thread."""
     global _seconds_left
     if threading.current_thread() is not threading.main_thread():  # it alone takes signals
-        return _highlighted(terminal, code, "text")
+        return None
     ordinary, start = len(code) * SECONDS_PER_CHARACTER, process_time()
     try:
         with _limit(ordinary + _seconds_left, language):
-            lines = _highlighted(terminal, code, language)
+            highlighted = highlight()
     except _OutOfTime:
         _seconds_left = 0.0  # by the timer, whose clock is not quite the other one
-        return _highlighted(terminal, code, "text")
+        return None
     _seconds_left = max(0.0, _seconds_left - max(0.0, process_time() - start - ordinary))
-    return lines
+    return highlighted
 
 
 def _highlighted(terminal: Console, code: str, language: str) -> list[Line]:

@@ -12,6 +12,8 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
+from askcli.cli.output.highlighting import in_time
+
 _LINKS = ("http://", "https://", "mailto:")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _CSS = """
@@ -90,7 +92,8 @@ def _coloured(code: str, language: str, _attributes: str) -> str:
         lexer = get_lexer_by_name(language)
     except ClassNotFound:
         return ""
-    return str(highlight(code, lexer, _formatter("default")))
+    formatter = _formatter("default")
+    return in_time(code, language, lambda: str(highlight(code, lexer, formatter))) or ""
 
 
 @cache

@@ -35,6 +35,9 @@ def ago(timestamp: str, now: datetime | None = None) -> str:
 
 def in_full(timestamp: str) -> str:
     """Return the local time to the second with its distance to UTC."""
-    if not console.is_terminal():
-        return timestamp
+    return local(timestamp) if console.is_terminal() else timestamp
+
+
+def local(timestamp: str) -> str:
+    """Return the local time to the second with its distance to UTC, wherever it is for."""
     return datetime.fromisoformat(timestamp).astimezone().isoformat(" ", "seconds")

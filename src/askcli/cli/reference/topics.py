@@ -88,7 +88,8 @@ An id names a question; where a conversation is meant, that of the question.
 The last question is the newest that the server has of your account, whichever terminal, batch or
 program asked it, and while it is being answered, too. When another is asked, all numbers move on
 by one, and an id stays: scripts take ids. `history show`, `ask --retry` and `ask --rejoin`
-without an id mean the last question. A word after `--retry` is taken for its id."""
+without an id mean the last question: `history show -x` is the code of its answer. A word after
+`--retry` is taken for its id."""
 
 _TIMES = """\
 Times that options take, such as --since, --until and --older-than (quote those with blanks):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from askcli.cli.input import options
-from askcli.cli.output import console
+from askcli.cli.output import console, pages
 from askcli.cli.reference import completion_cache
 from askcli.client.api import Api
 from askcli.client.target import Connection
@@ -58,6 +58,7 @@ def _leave(connection: Connection, *, everywhere: bool) -> None:
             _end_session(api)
     if not given:
         completion_cache.forget_questions()
+        pages.forget()
     console.note(f"Logged out of {'all your sessions' if everywhere else name}.")
     if is_api_token:
         console.note("The token itself is still valid; `askcli token revoke` ends it.")

@@ -106,16 +106,15 @@ def _retry(conversation: Conversation, _argument: str) -> None:
 
 
 def _edit(conversation: Conversation, text: str) -> None:
-    if question := editor.edited(text):
-        conversation.show_and_ask(question)
+    conversation.show_and_ask(editor.edited(text))
 
 
 def _copy(conversation: Conversation, what: str) -> None:
     if what not in ("", "code"):
         raise Misused("/copy copies the last answer, /copy code its last block of code.")
     answer = conversation.last_turn()["answer"]
-    clipboard.copy(code_blocks.last(answer) if what else answer)
-    console.note("Copied.")
+    by = clipboard.copy(code_blocks.last(answer) if what else answer)
+    console.note(f"Copied {by}.")
 
 
 def _code(conversation: Conversation, _argument: str) -> None:

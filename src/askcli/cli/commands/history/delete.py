@@ -10,7 +10,7 @@ import typer
 
 from askcli.cli.commands.history import layout
 from askcli.cli.input import options, prompts, question_ids, times
-from askcli.cli.output import console
+from askcli.cli.output import console, pages
 from askcli.cli.output.numbers import counted
 from askcli.cli.reference import completion_cache
 from askcli.contract.shapes import Question
@@ -55,6 +55,7 @@ def delete(
                 api.delete_question(question_id)
             deleted = len(questions)
     completion_cache.forget_questions(None if until else questions.values())
+    pages.forget()
     if as_json:
         console.out_json({"deleted": deleted})
     else:

@@ -41,7 +41,7 @@ _askcli() {
     esac
     case "$path" in
         "askcli") _askcli_words ask chat batch register login logout passwd whoami usage status help completion openapi serve migrate audit history conversations token models config store users invite --debug --version --help ;;
-        "askcli ask") compopt -o default; _askcli_words --file -f --system -s --model -m --continue -c --conversation --max-tokens --rejoin --retry --no-stdin --json --ndjson --raw --output -o --quiet -q --server --profile --timeout --help ;;
+        "askcli ask") compopt -o default; _askcli_words --file -f --system -s --model -m --continue -c --conversation --max-tokens --rejoin --retry --edit -e --no-stdin --json --ndjson --raw --code -x --all-code --output -o --copy --open --quiet -q --server --profile --timeout --help ;;
         "askcli chat") _askcli_words --continue -c --last --conversation --resume --file -f --system -s --model -m --max-tokens --vi --quiet -q --server --profile --timeout --help ;;
         "askcli batch") compopt -o default; [[ $current == -* ]] && _askcli_words --concurrency -j --model -m --system -s --run --failures --quiet -q --server --profile --timeout --help ;;
         "askcli register") _askcli_words --name --email --invite --password-stdin --json --server --profile --help ;;
@@ -60,7 +60,7 @@ _askcli() {
         "askcli history") _askcli_words list search show export delete import --limit -n --conversation --since --until --json --server --profile --help ;;
         "askcli history list") _askcli_words --limit -n --conversation --since --until --json --server --profile --help ;;
         "askcli history search") compopt -o default; _askcli_words --limit -n --conversation --since --until --json --server --profile --help ;;
-        "askcli history show") _askcli_cached ids; _askcli_words --conversation --json --server --profile --help ;;
+        "askcli history show") _askcli_cached ids; _askcli_words --conversation --json --code -x --all-code --output -o --copy --open --server --profile --help ;;
         "askcli history export") _askcli_words --format --conversation --since --until --output -o --server --profile --help ;;
         "askcli history delete") _askcli_cached ids; _askcli_words --older-than --yes --json --server --profile --help ;;
         "askcli history import") compopt -o default; _askcli_words --from --json --server --profile --help ;;

@@ -30,7 +30,7 @@ _askcli() {
     esac
     case "$path_" in
         "askcli") compadd -- ask chat batch register login logout passwd whoami usage status help completion openapi serve migrate audit history conversations token models config store users invite --debug --version --help ;;
-        "askcli ask") _files; compadd -- --file -f --system -s --model -m --continue -c --conversation --max-tokens --rejoin --retry --no-stdin --json --ndjson --raw --output -o --quiet -q --server --profile --timeout --help ;;
+        "askcli ask") _files; compadd -- --file -f --system -s --model -m --continue -c --conversation --max-tokens --rejoin --retry --edit -e --no-stdin --json --ndjson --raw --code -x --all-code --output -o --copy --open --quiet -q --server --profile --timeout --help ;;
         "askcli chat") compadd -- --continue -c --last --conversation --resume --file -f --system -s --model -m --max-tokens --vi --quiet -q --server --profile --timeout --help ;;
         "askcli batch") _files; compadd -- --concurrency -j --model -m --system -s --run --failures --quiet -q --server --profile --timeout --help ;;
         "askcli register") compadd -- --name --email --invite --password-stdin --json --server --profile --help ;;
@@ -49,7 +49,7 @@ _askcli() {
         "askcli history") compadd -- list search show export delete import --limit -n --conversation --since --until --json --server --profile --help ;;
         "askcli history list") compadd -- --limit -n --conversation --since --until --json --server --profile --help ;;
         "askcli history search") _files; compadd -- --limit -n --conversation --since --until --json --server --profile --help ;;
-        "askcli history show") _askcli_cached ids; compadd -- --conversation --json --server --profile --help ;;
+        "askcli history show") _askcli_cached ids; compadd -- --conversation --json --code -x --all-code --output -o --copy --open --server --profile --help ;;
         "askcli history export") compadd -- --format --conversation --since --until --output -o --server --profile --help ;;
         "askcli history delete") _askcli_cached ids; compadd -- --older-than --yes --json --server --profile --help ;;
         "askcli history import") _files; compadd -- --from --json --server --profile --help ;;

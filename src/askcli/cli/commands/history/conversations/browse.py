@@ -13,7 +13,7 @@ from askcli.cli.commands.history.conversations import turns
 from askcli.cli.commands.history.conversations.pages import Since, Until, conversations
 from askcli.cli.input import options, prompts, question_ids
 from askcli.cli.input.numbers import number
-from askcli.cli.output import console, pager, times
+from askcli.cli.output import console, pager, pages, times
 from askcli.cli.output.numbers import counted
 from askcli.cli.reference import groups
 from askcli.contract.limits import MAX_TITLE_CHARACTERS
@@ -146,6 +146,7 @@ def delete(
             prompts.confirm(f"Delete {', '.join(map(_described, found))}?", "--yes")
         for conversation in found:
             api.delete_conversation(conversation["id"])
+    pages.forget()
     if as_json:
         console.out_json({"deleted": len(found)})
     else:

@@ -1,0 +1,79 @@
+"""ask -e: a question from the user's editor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.support.cli import Cli
+from tests.support.fake_anthropic import FakeAnthropic
+
+
+def editor(cli: Cli, script: str, arguments: str = "") -> None:
+    """Set the user's editor to a script; `$1` is the file."""
+    path = cli.home / "my editor"
+    path.write_text(f"#!/bin/bash\n{script}\n")
+    path.chmod(0o755)
+    cli.environment["EDITOR"] = f"'{path}' {arguments}"
+
+
+def test_a_question_is_what_the_editor_saves(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    fake.on(marker, "Yes.")
+    editor(
+        sqlite_cli,
+        f'[ -t 0 ] && [ -t 1 ] && [ $(stat -c %a "${{2%/*}}") = 700 ] && '
+        f'echo "$2" > "$HOME/file" && printf "\\r\\n{marker}\\r\\n\\n" >> "$2"',
+        "--wait",
+    )
+    done = sqlite_cli.terminal_shell("echo piped | askcli ask -e why -q > answer; echo code $?")
+    assert "code 0" in done.read()
+    assert (sqlite_cli.home / "answer").read_text() == "Yes.\n"
+    (asked,) = fake.asked(marker)
+    assert asked["messages"][0]["content"] == f"why\n{marker}\n\npiped"
+    assert not Path((sqlite_cli.home / "file").read_text().strip()).parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "said"),
+    [
+        ("exit 0", 1, "not saved"),
+        ('> "$1"', 1, "the text is empty"),
+        ('echo x > "$1"; exit 3', 1, "ended with 3"),
+        (r'printf "\xff" > "$1"', 1, "no UTF-8"),
+        ('rm "$1"', 1, "no UTF-8"),
+        ("kill -INT $$", 130, ""),
+    ],
+)
+def test_nothing_is_asked_of_no_text(sqlite_cli: Cli, script: str, code: int, said: str) -> None:
+    editor(sqlite_cli, script)
+    shown = sqlite_cli.terminal_shell("askcli ask -e a few words; echo code $?").read()
+    assert f"code {code}" in shown
+    assert said in " ".join(shown.split())
+    assert sqlite_cli.in_process("history").out == ""
+
+
+def test_an_editor_has_its_own_time_and_its_text_is_kept(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    """A Ctrl-C is the editor's, --timeout begins after it, and a failure loses no text."""
+    editor(sqlite_cli, "trap \"echo long > '$1'; exit 0\" INT; kill -INT 0; exit 1")
+    sqlite_cli.environment["ASKCLI_SERVER"] = "http://127.0.0.1:9"
+    sqlite_cli.environment["ASKCLI_TOKEN"] = "any"
+    terminal = sqlite_cli.terminal("ask", "-e", "--timeout", "1")
+    shown = " ".join(terminal.read().split())
+    terminal.wait()
+    assert terminal.exitstatus == 6, shown
+    (kept,) = sqlite_cli.home.rglob("unsent.md")
+    assert (kept.read_text(), kept.stat().st_mode & 0o777) == ("long", 0o600)
+    assert "unsent.md" in shown
+
+
+def test_without_a_terminal_there_is_no_editor(sqlite_cli: Cli) -> None:
+    done = sqlite_cli.shell("setsid -w askcli ask -e hello < /dev/null")
+    assert (done.code, "an editor needs a terminal" in done.err) == (2, True)
+    sqlite_cli.environment["VISUAL"] = "no-such-editor -f"
+    done = sqlite_cli.in_process("ask", "-e", "hello")
+    assert (done.code, "cannot start the editor no-such-editor" in done.err) == (2, True)
