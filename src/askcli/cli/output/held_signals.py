@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from threading import Thread
 from types import FrameType
 
 Handler = Callable[[int, FrameType | None], object]
@@ -35,6 +36,18 @@ def _masked(how: int) -> Iterator[None]:
     try:
         signal.pthread_sigmask(how, _HELD)  # may raise what the handler of a signal raises
         yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def start_without_signals(thread: Thread) -> None:
+    """Start a thread that takes no signal.
+
+    One that it took would interrupt the main thread even where that one has them held.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        thread.start()  # it inherits the mask
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

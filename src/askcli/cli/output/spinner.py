@@ -6,7 +6,6 @@ It is shown before anything slow is imported, so this module imports very little
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ from contextlib import contextmanager, suppress
 from itertools import accumulate
 
 from askcli.cli.output import transient
+from askcli.cli.output.held_signals import start_without_signals
 
 TICK_SECONDS = 0.1
 # A counter of seconds appears only after this long.
@@ -87,13 +87,7 @@ class Spinner(transient.Transient):
         if not self._is_animated or not self._is_shown or self._thread:
             return
         self._thread = threading.Thread(target=self._run, daemon=True)
-        # It inherits the mask: a signal that it took would interrupt the main thread even where
-        # that one has blocked signals.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
-            self._thread.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        start_without_signals(self._thread)
 
     def _run(self) -> None:
         while True:

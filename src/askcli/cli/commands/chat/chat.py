@@ -26,7 +26,11 @@ class Chat:
         settings = conversation.connection.settings
         self._conversation = conversation
         self._prompt = Prompt(settings.state_dir, slash.completer(), is_vi=is_vi)
-        self._elsewhere = Elsewhere(conversation.connection.api, self._show_elsewhere_above)
+        self._elsewhere = Elsewhere(
+            conversation.connection.api,
+            self._show_elsewhere_above,
+            settings.idle_seconds if conversation.connection.is_local else None,
+        )
         conversation.on_stored = self._note
 
     def run(self, choice: start.Choice) -> None:
@@ -45,8 +49,8 @@ class Chat:
         conversation = self._conversation
         conversation.begin(start.conversation_id(choice, conversation.connection, conversation.api))
         assert conversation.id
-        self._elsewhere.begin(conversation.id)
         latest, has_earlier = turns.latest(conversation.api, conversation.id)
+        self._elsewhere.begin(conversation.id, latest[0]["id"] if latest else "")
         if has_earlier:
             log.info("Earlier turns: askcli history show --conversation %s", conversation.id)
         for turn in latest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
@@ -52,8 +53,9 @@ class Prompt:
         Nothing is called where the prompt is not shown.
         """
         app = self._session.app
-        if app.is_running and app.loop is not None:
-            app.loop.call_soon_threadsafe(self._write_above, write)
+        if app.is_running and (loop := app.loop) is not None:
+            with suppress(RuntimeError):  # the prompt has just ended, and its loop with it
+                loop.call_soon_threadsafe(self._write_above, write)
 
     def _write_above(self, write: Callable[[], None]) -> None:
         # Not prompt_toolkit's `run_in_terminal`, in whose time a Ctrl-D is lost: the modes stay.
