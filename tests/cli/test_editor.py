@@ -69,6 +69,12 @@ def test_an_editor_has_its_own_time_and_its_text_is_kept(
     (kept,) = sqlite_cli.home.rglob("unsent.md")
     assert (kept.read_text(), kept.stat().st_mode & 0o777) == ("long", 0o600)
     assert "unsent.md" in shown
+    kept.unlink()
+    kept.parent.rmdir()
+    kept.parent.write_text("no directory")
+    shown = " ".join(sqlite_cli.terminal("ask", "-qe", "--timeout", "1").read().split())
+    assert "cannot be kept in" in shown
+    assert "long askcli: error" in shown
 
 
 def test_without_a_terminal_there_is_no_editor(sqlite_cli: Cli) -> None:

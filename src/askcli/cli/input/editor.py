@@ -57,11 +57,13 @@ def kept(text: str, directory: Path) -> Iterator[None]:
 
 
 def _keep(text: str, directory: Path) -> None:
-    path = directory / UNSENT
-    with suppress(OSError, Failed):
-        private_directory(directory)
+    path = directory / "editor" / UNSENT
+    try:
+        private_directory(path.parent)
         write_private(path, text.encode())
-        log.info("askcli: your text is in %s", shlex.quote(str(path)))
+        log.warning("askcli: your text is in %s", shlex.quote(str(path)))
+    except (OSError, Failed):
+        log.warning("askcli: your text, which cannot be kept in %s:\n%s", path, text)
 
 
 def _command() -> list[str]:
