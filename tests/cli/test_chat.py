@@ -259,7 +259,7 @@ def test_what_was_typed_is_private_and_found_again(sqlite_cli: Cli) -> None:
     (typed,) = sqlite_cli.home.rglob("typed.jsonl")
     assert (typed.stat().st_mode & 0o777, typed.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     with typed.open("ab") as file:
-        file.write(b"damaged\n[1]\n")
+        file.write(b"damaged\n[1]\n" + b"[" * 100_000 + b"\n")
     live = chat(sqlite_cli)
     live.type("\x1b[A\x1b[A")  # up, within the two lines of the second
     live.until(f"> {second}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from uuid import uuid4
 
 import pytest
@@ -119,6 +120,39 @@ def test_a_question_from_the_editor(sqlite_cli: Cli, fake: FakeAnthropic, marker
     sqlite_cli.environment["EDITOR"] = "false"
     left(live)
     assert turns(fake, marker) == [[f"The first\nsecond line {marker}"]]
+
+
+def test_what_nobody_has_foreseen_ends_no_chat(sqlite_cli: Cli) -> None:
+    """Bytes of another encoding and a NUL in what is pasted, and no such user."""
+    sqlite_cli.environment |= {"EDITOR": "true"}
+    live = chat(sqlite_cli)
+    os.write(live.process.child_fd, b"/system caf\xe9\r")
+    live.until("what was typed is not UTF-8 text")
+    say(live, "/file ~nosuchuser/x", "no such user")
+    live.type("/file \x1b[200~a\0b\x1b[201~\r")
+    live.until("embedded null")
+    live.until_prompt()
+    left(live)
+
+
+def test_the_line_in_an_editor_that_fails(
+    sqlite_cli: Cli, fake: FakeAnthropic, marker: str
+) -> None:
+    editor = sqlite_cli.home / "editor"
+    editor.write_text('#!/bin/sh\nrm "$1"\n')
+    editor.chmod(0o755)
+    sqlite_cli.environment["EDITOR"] = f"{editor}"
+    live = chat(sqlite_cli)
+    live.type("a draft\x18\x05")  # Ctrl-X Ctrl-E
+    live.until("left no UTF-8 text; nothing was asked.")
+    live.until_prompt()
+    editor.write_text(f'#!/bin/sh\nprintf "%s {marker}" "$(cat "$1")" > "$1"\n')
+    live.type("\x1b[A")
+    live.until("> /edit a draft", 2)
+    live.type("\r")
+    live.until("y=2")
+    left(live)
+    assert turns(fake, marker) == [[f"a draft {marker}"]]
 
 
 def test_help_mistakes_and_leaving(sqlite_cli: Cli, fake: FakeAnthropic) -> None:

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from askcli import __version__
-from askcli.cli.output import console, notices, transient
+from askcli.cli.output import console, failures, notices, transient
 from askcli.cli.reference import groups
-from askcli.errors import AskcliError, Failed, Misused, TimedOut
+from askcli.errors import TimedOut
 
 INTERRUPTED = 130
 
@@ -100,7 +100,7 @@ def _version(is_set: bool) -> None:
 
 @app.callback()
 def options(
-    debug: Annotated[  # noqa: ARG001 - `fail` looks for it
+    debug: Annotated[  # noqa: ARG001 - `failures` looks for it
         bool, typer.Option("--debug", help="Show where an error came from.")
     ] = False,
     version: Annotated[  # noqa: ARG001 - `_version` has shown it
@@ -136,47 +136,11 @@ def _code() -> Any:
         console.leave_closed_pipe(sys.stdout, sys.stderr)
     except typer.Abort:
         return INTERRUPTED
-    except (AskcliError, typer.TyperException, UnicodeError) as error:
-        return fail(_as_askcli_error(error))
     except Exception as error:  # noqa: BLE001 - a traceback is for --debug
         if isinstance(error, OSError) and sys.stdout is not None:
             console.silence(sys.stdout)  # its buffer would fail again at the exit
-        failed = Failed(f"unexpected {type(error).__name__}: {error} (--debug shows where).")
-        failed.__cause__ = error
-        return fail(failed)
-
-
-def _as_askcli_error(error: Exception) -> AskcliError:
-    if isinstance(error, AskcliError):
-        return error
-    if isinstance(error, typer.TyperException):
-        return Misused(error.format_message())
-    # Bytes in an argument, a variable or on stdin that are not UTF-8.
-    return Misused("the input is not valid UTF-8 text.")
-
-
-def fail(error: AskcliError) -> int:
-    """Print the error in one line, or as JSON under --json; return its exit code."""
-    if isinstance(error, TimedOut):
-        transient.end_soon()
-    transient.clear()
-    arguments = sys.argv[1:]
-    if "--debug" in arguments:
-        import traceback
-
-        console.note("".join(traceback.format_exception(error)), wrap=False)
-    try:
-        if "--json" in arguments or "--ndjson" in arguments:
-            console.note(console.as_json(_as_dict(error)), wrap=False)
-        else:
-            console.note(f"askcli: error: {' '.join(error.detail.split())}")
-    except AskcliError:
-        pass  # stderr has failed too; the exit code remains
-    return error.exit_code
-
-
-def _as_dict(error: AskcliError) -> dict[str, Any]:
-    from askcli.problems import extensions  # only for an error
-
-    fields = {"code": error.code, "detail": error.detail, "exit_code": error.exit_code}
-    return {"error": fields | extensions(error)}
+        failed = failures.as_askcli_error(error)
+        if isinstance(failed, TimedOut):
+            transient.end_soon()
+        failures.show(failed)
+        return failed.exit_code

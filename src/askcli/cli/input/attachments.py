@@ -62,3 +62,5 @@ def _content(path: Path) -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise Misused(f"cannot read {path}: {error.strerror}.") from None
+    except ValueError as error:  # a NUL in its name
+        raise Misused(f"cannot read {path}: {error}.") from None

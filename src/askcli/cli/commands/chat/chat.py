@@ -12,9 +12,8 @@ from askcli.cli.commands.chat.conversation import Conversation
 from askcli.cli.commands.chat.elsewhere import Elsewhere
 from askcli.cli.commands.chat.prompt import UNDO, Prompt
 from askcli.cli.input.terminal_modes import keys_kept
-from askcli.cli.output import console, transient
+from askcli.cli.output import console, failures, transient
 from askcli.contract.shapes import Question
-from askcli.errors import AskcliError
 
 log = logging.getLogger("askcli.notices")
 
@@ -75,7 +74,9 @@ class Chat:
             self._show_elsewhere()
 
     def _handle(self, typed: str) -> None:
-        if command := slash.parse(typed):
+        if not _is_text(typed):
+            console.note("askcli: error: what was typed is not UTF-8 text.")
+        elif command := slash.parse(typed):
             _guarded(partial(command.run, self._conversation))
             if self._conversation.id is None:
                 self._elsewhere.begin(None)
@@ -94,14 +95,18 @@ class Chat:
             turns.show(turn)
 
 
+def _is_text(typed: str) -> bool:
+    """Whether no byte of another encoding was pasted, for which Python has a surrogate."""
+    return not any("\ud800" <= char <= "\udfff" for char in typed)
+
+
 def _guarded(act: Callable[[], None]) -> None:
     """Call; an error or a Ctrl-C ends what was called, and not the chat."""
     try:
         act()
     except KeyboardInterrupt:
         transient.clear()
-    except AskcliError as error:
-        transient.clear()
-        console.note(f"askcli: error: {' '.join(error.detail.split())}")
+    except Exception as error:  # noqa: BLE001 - a conversation outlives what nobody has foreseen
+        failures.show(failures.as_askcli_error(error))
     finally:
         transient.go_on()

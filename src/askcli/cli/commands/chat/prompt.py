@@ -8,7 +8,7 @@ from pathlib import Path
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import Completer
-from prompt_toolkit.filters import completion_is_selected, has_focus
+from prompt_toolkit.filters import completion_is_selected, has_focus, vi_navigation_mode
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
@@ -33,8 +33,6 @@ class Prompt:
             completer=completer,
             complete_while_typing=False,
             enable_suspend=True,
-            enable_open_in_editor=True,
-            tempfile_suffix=".md",
             key_bindings=_keys(),
             placeholder=FormattedText([("fg:ansibrightblack", HINT)]),
             reserve_space_for_menu=4,
@@ -89,6 +87,13 @@ def _keys() -> KeyBindings:
     @keys.add("c-j", filter=is_typing)
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.newline(copy_margin=False)
+
+    # Not prompt_toolkit's own, which shows a traceback where an editor leaves no text.
+    @keys.add("c-x", "c-e", filter=is_typing)
+    @keys.add("v", filter=is_typing & vi_navigation_mode)
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.text = f"/edit {event.current_buffer.text}"
+        event.current_buffer.validate_and_handle()
 
     @keys.add("enter", filter=is_typing & completion_is_selected)
     def _(event: KeyPressEvent) -> None:

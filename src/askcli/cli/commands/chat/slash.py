@@ -87,7 +87,7 @@ def _system(conversation: Conversation, text: str) -> None:
 
 
 def _file(conversation: Conversation, words: str) -> None:
-    paths = [Path(word).expanduser() for word in _words(words)]
+    paths = [_path(word) for word in _words(words)]
     attachments.read(paths)  # what cannot be read is an error now, not with the question
     conversation.files += paths
     names = ", ".join(str(path) for path in conversation.files) or "none; /file PATH adds one"
@@ -99,6 +99,13 @@ def _words(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError as error:
         raise Misused(f"cannot read the names of the files: {error}.") from None
+
+
+def _path(word: str) -> Path:
+    try:
+        return Path(word).expanduser()
+    except RuntimeError:
+        raise Misused(f"cannot read {word}: there is no such user.") from None
 
 
 def _retry(conversation: Conversation, _argument: str) -> None:
@@ -194,5 +201,5 @@ KEYS = {
     "Alt-Enter, Ctrl-J": "A new line; so does a backslash before Enter.",
     "Ctrl-C": "Stop the answer, and keep its text; at the prompt, empty the line.",
     "Ctrl-R": "Search what you typed before.",
-    "Ctrl-X Ctrl-E": "Edit the line in $EDITOR.",
+    "Ctrl-X Ctrl-E": "Write on in $EDITOR, as /edit.",
 }

@@ -30,7 +30,7 @@ class TypedHistory(History):
         entries: list[str] = []
         with suppress(OSError):
             for line in read(self._path).splitlines():
-                with suppress(ValueError):
+                with suppress(ValueError, RecursionError):
                     entries.append(json.loads(line))
         newest = [entry for entry in entries if isinstance(entry, str)][-MOST_ENTRIES:]
         if len(entries) > 2 * MOST_ENTRIES:
@@ -44,7 +44,8 @@ class TypedHistory(History):
         with suppress(OSError, Failed):
             private_directory(self._path.parent)
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-            handle = os.open(self._path, flags, 0o600)
+            # A pipe in its place would be waited for until somebody reads it.
+            handle = os.open(self._path, flags | os.O_NONBLOCK, 0o600)
             with os.fdopen(handle, "wb", buffering=0) as file:  # one write: no other gets between
                 file.write(json.dumps(string).encode() + b"\n")
 

@@ -1,0 +1,49 @@
+"""How an error is shown: in one line, as JSON under --json, where it came from under --debug."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import typer
+
+from askcli.cli.output import console, transient
+from askcli.errors import AskcliError, Failed, Misused
+
+
+def as_askcli_error(error: Exception) -> AskcliError:
+    """Return what the error is to the user; one that nobody has foreseen is a failure."""
+    if isinstance(error, AskcliError):
+        return error
+    if isinstance(error, typer.TyperException):
+        return Misused(error.format_message())
+    if isinstance(error, UnicodeError):
+        # Bytes in an argument, a variable or on stdin that are not UTF-8.
+        return Misused("the input is not valid UTF-8 text.")
+    failed = Failed(f"unexpected {type(error).__name__}: {error} (--debug shows where).")
+    failed.__cause__ = error
+    return failed
+
+
+def show(error: AskcliError) -> None:
+    """Print the error."""
+    transient.clear()
+    arguments = sys.argv[1:]
+    if "--debug" in arguments:
+        import traceback
+
+        console.note("".join(traceback.format_exception(error)), wrap=False)
+    try:
+        if "--json" in arguments or "--ndjson" in arguments:
+            console.note(console.as_json(_as_dict(error)), wrap=False)
+        else:
+            console.note(f"askcli: error: {' '.join(error.detail.split())}")
+    except AskcliError:
+        pass  # stderr has failed too; the exit code remains
+
+
+def _as_dict(error: AskcliError) -> dict[str, Any]:
+    from askcli.problems import extensions  # only for an error
+
+    fields = {"code": error.code, "detail": error.detail, "exit_code": error.exit_code}
+    return {"error": fields | extensions(error)}
