@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from uuid import uuid4
 
-from tests.support.chatting import chat, left
+from tests.support.chatting import chat, left, turns
 from tests.support.cli import Cli
 from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.live_terminal import LiveTerminal
 
 
 def test_a_pipe_in_place_of_what_was_typed_is_not_waited_for(
@@ -21,3 +22,68 @@ def test_a_pipe_in_place_of_what_was_typed_is_not_waited_for(
     live.enter(marker)
     left(live)
     assert len(fake.asked(marker)) == 1
+
+
+def test_what_is_pasted_while_an_answer_streams_is_one_question(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker, pasted = uuid4().hex, uuid4().hex
+    held = fake.on(marker, "The beginning. ", "The end.", hold_after=1)
+    live = chat(sqlite_cli)
+    live.enter(marker)
+    live.until("The beginning.")
+    on, off = (live.written.rfind(f"\x1b[?2004{what}") for what in "hl")
+    assert on > off  # so the terminal sends brackets
+    live.type(f"\x1b[200~one\rtwo {pasted}\x1b[201~\r")
+    held.release()
+    live.until(f"two {pasted}", 2)
+    left(live)
+    assert turns(fake, pasted)[0][-1] == f"one\ntwo {pasted}"
+    on, off = (live.written.rfind(f"\x1b[?2004{what}") for what in "hl")
+    assert off > on
+
+
+def test_a_suspended_chat_leaves_the_terminal_to_the_shell(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    """In mid-answer. After `fg`, what is typed is kept for the prompt again, and not shown."""
+    marker, ahead = uuid4().hex, uuid4().hex
+    held = fake.on(marker, "The beginning. ", "The end.", hold_after=1)
+    script = "set -m; askcli chat; stty -a; echo stopped; fg; stty -a; echo left"
+    live = LiveTerminal(sqlite_cli.terminal_shell(script))
+    live.until_prompt()
+    live.enter(marker)
+    live.until("The beginning.")
+    live.type("\x1a")
+    live.until("stopped")
+    live.until("The beginning.")
+    assert live.process.waitnoecho(30)
+    live.type(f"{ahead}\r")
+    held.release()
+    live.until(f"You asked: {ahead}")
+    live.until_prompt()
+    live.type("\x04")
+    live.until("left")
+    live.end()
+    assert [line for line in live.lines if ahead in line] == [f"> {ahead}", f"You asked: {ahead}"]
+    flags = [line for line in live.lines if " icanon" in line or " icrnl" in line]
+    assert flags[: len(flags) // 2] == flags[len(flags) // 2 :]
+    assert len(flags) == 4
+    assert not any("-icanon" in line or "-icrnl" in line for line in flags)
+
+
+def test_an_editor_that_leaves_the_terminal_raw(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    """Ctrl-C stops the next answer all the same."""
+    marker = uuid4().hex
+    held = fake.on(marker, "The beginning. ", "The end.", hold_after=1)
+    editor = sqlite_cli.home / "editor"
+    editor.write_text(f"#!/bin/sh\nstty raw -echo; echo {marker} > $1\n")
+    editor.chmod(0o755)
+    sqlite_cli.environment["EDITOR"] = f"{editor}"
+    live = chat(sqlite_cli)
+    live.enter("/edit")
+    live.until("The beginning.")
+    live.type("\x03")
+    live.until("stopped; the text so far is kept")
+    held.release()
+    left(live)

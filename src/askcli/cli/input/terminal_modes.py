@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import os
+import signal
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 
 from askcli.cli.output import transient
+from askcli.cli.output.held_signals import handled
 
 
 class Modes:
-    """The modes of a terminal before a prompt changes them; `ending` undoes what else it sets."""
+    """The modes of a terminal before a prompt changes them.
 
-    def __init__(self, descriptor: int, ending: bytes = b"") -> None:
+    `beginning` is what is written for the prompts, too, and `ending` what undoes it.
+    """
+
+    def __init__(self, descriptor: int, beginning: bytes = b"", ending: bytes = b"") -> None:
         self._descriptor = descriptor
         self._modes = termios.tcgetattr(descriptor)
-        self._ending = ending
+        self._beginning, self._ending = beginning, ending
+        self._is_lent = False
 
     def leave(self) -> None:
         """Restore the modes, drop what is half typed, and go to the next line."""
@@ -51,33 +58,60 @@ class Modes:
     def keep_for_later(self) -> None:
         """Show nothing of what is typed, and keep each key for the next reader, as a prompt is.
 
-        Keys that send a signal go on to do so.
+        Keys that send a signal go on to do so. Nothing is done while another has the terminal.
         """
         with suppress(OSError, termios.error):
-            if self._is_ours():
-                modes = termios.tcgetattr(self._descriptor)
+            if self._is_ours() and not self._is_lent:
+                modes = [*self._modes]  # not those of now, which an editor may have left
                 modes[0] &= ~(termios.ICRNL | termios.INLCR | termios.IGNCR)
                 modes[3] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN)
                 termios.tcsetattr(self._descriptor, termios.TCSANOW, modes)
+                self._write(self._beginning)
 
     @contextmanager
     def undone(self) -> Iterator[None]:
         """Give the terminal to another program in the block, as the shell would do."""
-        self.restore()
+        was_lent = self._is_lent
+        if not was_lent:
+            self.end()
+        self._is_lent = True
         try:
             yield
         finally:
+            self._is_lent = was_lent
             self.keep_for_later()
+
+    def end(self) -> None:
+        """Undo all."""
+        self.restore()
+        if self._is_ours():
+            self._write(self._ending)
+
+    def _write(self, sequence: bytes) -> None:
+        with suppress(OSError):
+            if sequence and transient.takes(self._descriptor, transient.MOMENT_SECONDS):
+                os.write(self._descriptor, sequence)
+
+
+def _suspend(_number: int, _frame: FrameType | None) -> None:
+    with transient.lifted():
+        transient.suspend()
 
 
 @contextmanager
-def keys_kept(descriptor: int, ending: bytes) -> Iterator[None]:
-    """Keep what is typed in the block for prompts: nothing is echoed while an answer is printed."""
-    modes = Modes(descriptor, ending)
+def keys_kept(descriptor: int, beginning: bytes, ending: bytes) -> Iterator[None]:
+    """Keep what is typed in the block for prompts: nothing is echoed while an answer is printed.
+
+    The shell has the terminal as it was while the process is suspended.
+    """
+    modes = Modes(descriptor, beginning, ending)
     transient.change(modes)
     modes.keep_for_later()
+    # After SIGSTOP, too.
+    handlers = {signal.SIGTSTP: _suspend, signal.SIGCONT: lambda *_: modes.keep_for_later()}
     try:
-        yield
+        with handled(handlers):
+            yield
     finally:
         transient.change(None)
-        modes.restore()
+        modes.end()

@@ -7,7 +7,6 @@ flickers.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -100,10 +99,7 @@ def hidden_while_suspended(region: Region, redraw: Callable[[], None]) -> Iterat
 
     def suspend(_number: int, _frame: FrameType | None) -> None:
         region.erase()
-        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTSTP)
-        # The process is stopped here until it is continued.
-        signal.signal(signal.SIGTSTP, suspend)
+        transient.suspend()
         region.draw()
         redraw()
 

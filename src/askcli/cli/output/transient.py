@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -85,6 +86,15 @@ def as_found() -> Iterator[None]:
     clear()
     with _state.undone() if _state else nullcontext():
         yield
+
+
+def suspend() -> None:
+    """Stop the process, as SIGTSTP does, with the terminal as the command has found it."""
+    with _state.undone() if _state else nullcontext():
+        before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        # The process is stopped here until it is continued.
+        signal.signal(signal.SIGTSTP, before)
 
 
 def takes(stream: TextIO | int, seconds: float | None) -> bool:

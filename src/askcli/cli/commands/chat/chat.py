@@ -10,7 +10,7 @@ from functools import partial
 from askcli.cli.commands.chat import slash, start, turns
 from askcli.cli.commands.chat.conversation import Conversation
 from askcli.cli.commands.chat.elsewhere import Elsewhere
-from askcli.cli.commands.chat.prompt import UNDO, Prompt
+from askcli.cli.commands.chat.prompt import Prompt, sequences
 from askcli.cli.input.terminal_modes import keys_kept
 from askcli.cli.output import console, failures, transient
 from askcli.contract.shapes import Question
@@ -34,7 +34,7 @@ class Chat:
 
     def run(self, choice: start.Choice) -> None:
         """Converse until the user leaves."""
-        with keys_kept(sys.stdin.fileno(), UNDO), self._conversation:
+        with keys_kept(sys.stdin.fileno(), *sequences()), self._conversation:
             if not choice.is_new:
                 self._go_on(choice)
             while (typed := self._typed()) is not None:

@@ -11,13 +11,22 @@ from prompt_toolkit.completion import Completer
 from prompt_toolkit.filters import completion_is_selected, has_focus, vi_navigation_mode
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.utils import is_dumb_terminal
 
 from askcli.cli.commands.chat.typed_history import TypedHistory
 
 MARK = "> "
-# Of what prompt_toolkit turns on: brackets around what is pasted, and a hidden cursor.
+# A terminal puts brackets around what is pasted: in an answer, too, or each line of it would be a
+# question of its own at the next prompt.
+BRACKETS = b"\x1b[?2004h"
+# That, and the cursor that prompt_toolkit hides.
 UNDO = b"\x1b[?2004l\x1b[?25h"
 HINT = "Ask, or /help"
+
+
+def sequences() -> tuple[bytes, bytes]:
+    """Return what is to be written to the terminal before prompts, and after the last one."""
+    return (b"", b"") if is_dumb_terminal() else (BRACKETS, UNDO)
 
 
 class Prompt:
@@ -41,9 +50,13 @@ class Prompt:
     def read(self, default: str = "") -> str | None:
         """Return what was typed, None at the end (Ctrl-D). Raises KeyboardInterrupt."""
         try:
-            return self._session.prompt(default=default)
+            typed = self._session.prompt(default=default)
         except EOFError:
             return None
+        if not is_dumb_terminal():
+            self._session.output.enable_bracketed_paste()
+            self._session.output.flush()
+        return typed
 
     def write_above(self, write: Callable[[], None]) -> None:
         """Call the function, which prints lines, above the prompt; from any thread.
