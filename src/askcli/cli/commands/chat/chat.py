@@ -106,6 +106,8 @@ def _guarded(act: Callable[[], None]) -> None:
         act()
     except KeyboardInterrupt:
         transient.clear()
+    except slash.Leave:
+        raise
     except Exception as error:  # noqa: BLE001 - a conversation outlives what nobody has foreseen
         failures.show(failures.as_askcli_error(error))
     finally:
