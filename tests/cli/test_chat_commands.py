@@ -67,6 +67,32 @@ def test_what_the_next_question_goes_on_with(
     assert [len(request) for request in turns(fake, marker)] == [1, 3, 5, 1]
 
 
+def test_files_go_once_and_can_be_taken_back(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    """With a question whose answer is stopped, too; at the start each is read."""
+    first, second, third = uuid4().hex, uuid4().hex, uuid4().hex
+    (sqlite_cli.home / "notes.txt").write_text("Some notes.")
+    held = fake.on(first, "The beginning. ", "The end.", hold_after=1)
+    live = chat(sqlite_cli, "--file", "notes.txt")
+    live.enter(first)
+    live.until("The beginning.")
+    live.type("\x03")
+    live.until("stopped; the text so far is kept")
+    held.release()
+    live.until_prompt()
+    say(live, second, f"You asked: {second}")
+    say(live, "/file notes.txt", "Files of the next question: notes.txt.")
+    (sqlite_cli.home / "notes.txt").unlink()
+    say(live, third, "askcli: error: cannot read notes.txt")
+    say(live, "/file", "Files of the next question: none.")
+    say(live, third, f"You asked: {third}")
+    left(live)
+    assert "Some notes." in turns(fake, first)[0][0]
+    assert (turns(fake, second)[0][-1], turns(fake, third)[0][-1]) == (second, third)
+    terminal = LiveTerminal(sqlite_cli.terminal("chat", "--file", "notes.txt"))
+    assert terminal.end() == 2
+    assert "cannot read notes.txt" in terminal.written
+
+
 def test_out_of_an_answer(sqlite_cli: Cli, marker: str) -> None:
     live = chat(sqlite_cli)
     say(live, "/code", "nothing was asked")

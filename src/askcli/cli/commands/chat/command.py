@@ -10,7 +10,7 @@ import typer
 from askcli.cli.commands.chat import start
 from askcli.cli.commands.chat.chat import Chat
 from askcli.cli.commands.chat.conversation import Conversation
-from askcli.cli.input import options, stdin
+from askcli.cli.input import attachments, options, stdin
 from askcli.cli.output import console, notices
 from askcli.errors import Misused
 
@@ -47,6 +47,7 @@ def chat(
         raise Misused("chat needs a terminal; in a pipe or a script use `askcli ask`.")
     if Path("-") in (files or []):
         raise Misused("chat reads the terminal; `--file -` is for `askcli ask`.")
+    attachments.read(files or [])  # what cannot be read is an error before anything is typed
     if quiet:
         notices.silence()
     settings = {"system": system, "model": model, "max_tokens": max_tokens}

@@ -63,8 +63,7 @@ class Conversation(ExitStack):
     def ask(self, text: str) -> None:
         """Ask, with the files that were added, and print the answer."""
         whole = question.joined([text, *attachments.read(self.files)])
-        self._send({"question": whole})
-        self.files = []
+        self._send({"question": whole}, has_files=True)
 
     def show_and_ask(self, text: str) -> None:
         """Ask what was not typed at the prompt: it is shown first."""
@@ -80,11 +79,12 @@ class Conversation(ExitStack):
         asking = Asking(self.api, question_id)
         self._print(asking, asking.rejoin())
 
-    def _send(self, body: dict[str, Any]) -> None:
+    def _send(self, body: dict[str, Any], *, has_files: bool = False) -> None:
         spinner.show("Asking…")
         whole = self.settings | body | ({"conversation_id": self.id} if self.id else {})
         asking = Asking(self.api)
-        self._print(asking, asking.ask(whole, str(uuid4())))
+        events = asking.ask(whole, str(uuid4()))
+        self._print(asking, self._taken(events, has_files=has_files))
 
     def _print(self, asking: Asking, events: Iterator[Event]) -> None:
         show = printer(as_json=False, ndjson=False, raw=False)
@@ -92,6 +92,14 @@ class Conversation(ExitStack):
             print_events(self.connection, self.api, asking, self._noted(events), show)
         finally:
             console.out("\n")
+
+    def _taken(self, events: Iterator[Event], *, has_files: bool) -> Iterator[Event]:
+        """Once the question is stored, the conversation has the settings and files it gave."""
+        for event in events:
+            if event.name == EVENT_QUESTION:
+                self.settings = {}
+                self.files = [] if has_files else self.files
+            yield event
 
     def _noted(self, events: Iterator[Event]) -> Iterator[Event]:
         for event in events:
@@ -102,8 +110,6 @@ class Conversation(ExitStack):
             yield event
 
     def _note(self, event: Mapping[str, Any]) -> None:
-        """The question is stored; the conversation has the settings now that it gave."""
         stored = cast(Question, event)
         self.id, self.last = stored["conversation_id"], stored
-        self.settings = {}
         self.on_stored(stored)

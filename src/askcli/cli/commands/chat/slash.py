@@ -89,8 +89,8 @@ def _system(conversation: Conversation, text: str) -> None:
 def _file(conversation: Conversation, words: str) -> None:
     paths = [_path(word) for word in _words(words)]
     attachments.read(paths)  # what cannot be read is an error now, not with the question
-    conversation.files += paths
-    names = ", ".join(str(path) for path in conversation.files) or "none; /file PATH adds one"
+    conversation.files = [*conversation.files, *paths] if paths else []
+    names = ", ".join(str(path) for path in conversation.files) or "none"
     console.note(f"Files of the next question: {names}.")
 
 
@@ -184,7 +184,9 @@ def _quit(_conversation: Conversation, _argument: str) -> None:
 COMMANDS = {
     "model": Command(_model, "[NAME]", "List the models, or choose the one that answers."),
     "system": Command(_system, "[TEXT]", "Set the system prompt; without TEXT there is none."),
-    "file": Command(_file, "PATH...", "Send text files with the next question."),
+    "file": Command(
+        _file, "[PATH...]", "Send text files with the next question; without PATH there are none."
+    ),
     "retry": Command(_retry, "", "Ask the last question again."),
     "edit": Command(_edit, "[TEXT]", "Write the question in $EDITOR."),
     "copy": Command(_copy, "[code]", "Copy the last answer, or its last block of code."),
