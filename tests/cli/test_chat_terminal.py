@@ -87,3 +87,12 @@ def test_an_editor_that_leaves_the_terminal_raw(sqlite_cli: Cli, fake: FakeAnthr
     live.until("stopped; the text so far is kept")
     held.release()
     left(live)
+
+
+def test_a_colour_among_the_keys_is_dropped(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    live = chat(sqlite_cli)
+    live.type(f"\x1b[31m{marker}\r")
+    live.until(f"You asked: {marker}")
+    left(live)
+    assert turns(fake, marker) == [[marker]]

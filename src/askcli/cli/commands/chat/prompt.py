@@ -11,6 +11,7 @@ from prompt_toolkit.completion import Completer
 from prompt_toolkit.filters import completion_is_selected, has_focus, vi_navigation_mode
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.utils import is_dumb_terminal
 
 from askcli.cli.commands.chat.typed_history import TypedHistory
@@ -107,6 +108,10 @@ def _keys() -> KeyBindings:
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.text = f"/edit {event.current_buffer.text}"
         event.current_buffer.validate_and_handle()
+
+    @keys.add(Keys.Vt100MouseEvent)
+    def _(_event: KeyPressEvent) -> None:
+        """Drop a colour's sequence: prompt_toolkit takes it for the mouse's, and fails."""
 
     @keys.add("enter", filter=is_typing & completion_is_selected)
     def _(event: KeyPressEvent) -> None:
