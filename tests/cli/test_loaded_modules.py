@@ -31,8 +31,8 @@ finally:
 
 # By every command that is read; `errors.*` and such are all modules of a package.
 ALWAYS = """__main__ cli cli.app cli.input cli.input.implied_command cli.output cli.output.console
-cli.output.failures cli.output.held_signals cli.output.invisible cli.output.notices
-cli.output.spinner cli.output.transient cli.reference cli.reference.groups errors errors.*"""
+cli.output.invisible cli.output.notices cli.output.spinner cli.output.transient cli.reference
+cli.reference.groups errors errors.*"""
 # By commands that call a server.
 CONNECTED = """cli.commands cli.input.numbers cli.input.options cli.input.variables client
 client.api client.auth client.credentials client.credentials_format client.http client.http.address
@@ -48,7 +48,7 @@ HISTORY = """cli.commands.history cli.commands.history.browse cli.commands.histo
 cli.commands.history.pages cli.input.question_ids cli.input.times cli.output.pager
 cli.output.times cli.reference.completion_cache files.programs"""
 ACCOUNT = """cli.commands.account cli.commands.account.account cli.input.prompts cli.input.stdin
-cli.input.terminal_modes cli.input.token_choice cli.output.times
+cli.input.terminal_modes cli.input.token_choice cli.output.held_signals cli.output.times
 cli.reference.completion_cache"""
 STATUS = "cli.commands.status client.local_server files.pid_file server_process"
 OWN = {

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from askcli import __version__
-from askcli.cli.output import console, failures, notices, transient
+from askcli.cli.output import console, notices, transient
 from askcli.cli.reference import groups
 from askcli.errors import TimedOut
 
@@ -139,6 +139,8 @@ def _code() -> Any:
     except Exception as error:  # noqa: BLE001 - a traceback is for --debug
         if isinstance(error, OSError) and sys.stdout is not None:
             console.silence(sys.stdout)  # its buffer would fail again at the exit
+        from askcli.cli.output import failures  # only for an error
+
         failed = failures.as_askcli_error(error)
         if isinstance(failed, TimedOut):
             transient.end_soon()
