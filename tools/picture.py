@@ -21,20 +21,20 @@ from rich.style import Style
 from rich.text import Text
 
 ROOT = Path(__file__).parents[1]
-COLUMNS, ROWS = 88, 48
+COLUMNS, ROWS = 88, 64
 SECONDS = 300.0  # for one answer: the first one loads the model
 PROMPTS = ("$ ", "> ")  # the shell's, and a chat's
 TYPED = {
     "session": (
-        'askcli ask "What are list comprehensions in Python? One sentence and one line of code."',
-        'askcli ask -c "Now with a set, one line of code."',
+        'askcli ask -s "Answer with a short block of code." "A list of squares in Python?"',
+        'askcli ask -c "And a set of them?"',
         "askcli history",
     ),
     "chat": (
-        'askcli chat -s "Answer with a block of code, then one short sentence."',
+        'askcli chat -s "Answer with one sentence and a short block of Python code."',
         "How do I reverse a string in Python?",
-        "And how do I see whether it is a palindrome?",
-        "/title Palindromes",
+        "And as a function? The code alone.",
+        "/title Reversed strings",
         "/usage",
         "/quit",
         "askcli conversations",
