@@ -71,5 +71,6 @@ def test_no_query_reads_questions_of_others(new_database: NewDatabase, are_among
             before = works(connection, mine, conversation)
             copy_question(connection, theirs, "theirs", 4_000)
         after = works(connection, mine, conversation)
-        assert after == {name: pytest.approx(n, abs=max(20, n // 10)) for name, n in before.items()}
+        # An index may become one level deeper, a page more for each row that is looked up in it.
+        assert after == {name: pytest.approx(n, abs=max(20, n // 4)) for name, n in before.items()}
     database.close()
