@@ -88,7 +88,10 @@ class Server(uvicorn.Server):
     def _begin_to_stop(self) -> None:
         if self._draining is None:
             self._leaving()
-            self._runs.is_leaving = True
+            # At once where no time is given: what is not ready takes no question.
+            self._runs.leave(
+                takes_questions=self._seconds.leave > 0 and not self._has_left.is_set()
+            )
             self._draining = asyncio.create_task(self._drain())
 
     async def _drain(self) -> None:

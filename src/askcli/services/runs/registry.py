@@ -72,6 +72,10 @@ class Runs:
         """Return the ids of the questions that this process answers."""
         return {job.run.question_id for job in self._own.values()}
 
+    def leave(self, *, takes_questions: bool) -> None:
+        """Be no longer ready; new questions are taken until `drain`, or are refused at once."""
+        self.is_leaving, self.stopping = True, not takes_questions
+
     def check_staying(self) -> None:
         """Raise ShuttingDown once the server is to get no more requests."""
         if self.is_leaving:
