@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,13 +128,22 @@ def _changed(text: str, changes: dict[str, str]) -> str:
     return text
 
 
+# Below those that systems give to who asks for any port, so that nobody gets one meanwhile.
+_PORTS = range(20_000, 32_000)
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on."""
-    with ExitStack() as stack:
-        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-        for one in sockets:
-            stack.enter_context(one)
-        return [int(one.getsockname()[1]) for one in sockets]
+    ports = (port for port in random.sample(_PORTS, len(_PORTS)) if _is_free(port))
+    return [next(ports) for _ in range(count)]
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def _listens(port: int) -> bool:
