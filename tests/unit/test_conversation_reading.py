@@ -29,10 +29,11 @@ class Server:
         end = start + limit
         return {"items": items, "next_cursor": str(end) if end < 10_000 else None}
 
-    def pages(self, most: int | None, conversation_id: str) -> Iterator[dict[str, Any]]:
-        assert (most, conversation_id) == (None, "c")
-        for start in range(10_000, 0, -100):
-            yield {"items": [{"id": str(number)} for number in range(start, start - 100, -1)]}
+    def questions(self, limit: int, cursor: str | None, conversation_id: str) -> dict[str, Any]:
+        assert (limit, conversation_id) == (100, "c")
+        start = int(cursor or 10_000)
+        items = [{"id": str(number)} for number in range(start, start - 100, -1)]
+        return {"items": items, "next_cursor": str(start - 100) if start > 100 else None}
 
 
 def read(server: Server, most: int | None = None) -> Iterator[dict[str, Any]]:

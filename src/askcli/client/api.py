@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import NoneType
 from typing import Any, TypeVar
@@ -37,6 +37,27 @@ from askcli.contract.shapes import (
 from askcli.errors import BadResponse
 
 T = TypeVar("T")
+Page = TypeVar("Page", QuestionPage, ConversationPage)
+
+
+def pages(
+    listing: Callable[..., Page], most: int | None = None, **filters: str | int | None
+) -> Iterator[Page]:
+    """Yield the pages of `Api.questions` or `Api.conversations`, `most` items in all, in order.
+
+    A page may have few items, or none. Raises BadResponse for pages that would never end.
+    """
+    cursor, cursors = None, set[str | None]()
+    while most is None or most > 0:
+        page = listing(limit=min(most or MAX_PAGE, MAX_PAGE), cursor=cursor, **filters)
+        yield page
+        cursor = page["next_cursor"]
+        most = most and most - len(page["items"])
+        if cursor is None or most == 0:
+            return
+        if cursor in cursors:
+            raise BadResponse()
+        cursors.add(cursor)
 
 
 class Api:
@@ -110,24 +131,6 @@ class Api:
     def questions(self, **filters: str | int | None) -> QuestionPage:
         """GET /api/users/me/questions."""
         return self._call("GET", "/api/users/me/questions", QuestionPage, params=filters)
-
-    def pages(self, most: int | None = None, **filters: str | int | None) -> Iterator[QuestionPage]:
-        """Yield the pages of these questions, at most `most` questions in all, in order.
-
-        Raises BadResponse for pages that would never end.
-        """
-        cursor, cursors = None, set[str | None]()
-        while most is None or most > 0:
-            size = MAX_PAGE if most is None else min(most, MAX_PAGE)
-            page = self.questions(limit=size, cursor=cursor, **filters)
-            yield page
-            cursor = page["next_cursor"]
-            most = most and most - len(page["items"])
-            if cursor is None or most == 0:
-                return
-            if cursor in cursors:  # a page of a search may have no questions
-                raise BadResponse()
-            cursors.add(cursor)
 
     def question(self, question_id: str) -> Question:
         """GET /api/questions/{question_id}."""

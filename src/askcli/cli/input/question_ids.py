@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import chain, pairwise
 
 from askcli.cli.input import options
-from askcli.client.api import Api
+from askcli.client.api import Api, pages
 from askcli.contract.shapes import Question
 from askcli.errors import Misused, NotFound
 
@@ -84,7 +84,7 @@ def _numbered(api: Api, numbers: set[int]) -> dict[int, Question]:
     """Return the user's questions of these numbers, 1 for the newest. Raises NotFound."""
     last = max(numbers, default=0)
     numbered, count = dict[int, Question](), 0
-    for question in chain.from_iterable(page["items"] for page in api.pages(last)):
+    for question in chain.from_iterable(page["items"] for page in pages(api.questions, last)):
         count += 1
         if count in numbers:
             numbered[count] = question

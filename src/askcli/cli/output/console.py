@@ -46,6 +46,11 @@ def visible(text: str, before: str = "") -> str:
     return harmless(invisible.replaced(text, lambda char: f"<U+{ord(char):04X}>", before))
 
 
+def one_line(text: str) -> str:
+    """Return the text as a terminal shows it, in one line."""
+    return " ".join(visible(text).split())
+
+
 def is_terminal() -> bool:
     """Whether stdout is open and a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()

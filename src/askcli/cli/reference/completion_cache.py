@@ -60,7 +60,7 @@ def forget_questions(deleted: Collection[Question] | None = None) -> None:
 
 
 def _described(question: Question, field: _Field) -> str:
-    text = " ".join(console.visible(question["question"]).split())
+    text = console.one_line(question["question"])
     return f"{question[field]}\t{text[:60]}"
 
 

@@ -183,7 +183,7 @@ class Runs:
 
     async def drain(self, seconds: float) -> None:
         """Refuse new questions, wait `seconds` for the runs, then interrupt and store the rest."""
-        self.is_leaving = self.stopping = True
+        self.leave(takes_questions=False)
         await self._wait_for_runs(seconds)
         self.interrupt()
         await self._wait_for_runs(STORE_SECONDS)

@@ -58,6 +58,6 @@ def _picked(listed: list[Conversation]) -> str:
 
 
 def _label(conversation: Conversation, room: int) -> str:
-    title = layout.cut(" ".join(console.visible(conversation["title"]).split()), room)
+    title = layout.cut(console.one_line(conversation["title"]), room)
     turns = counted(conversation["turns"], "turn")
     return f"{title}  ({turns}, {ago(conversation['last_activity_at'])})"

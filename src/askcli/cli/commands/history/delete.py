@@ -65,5 +65,5 @@ def delete(
 def _described(questions: Iterable[Question], until: str | None) -> str:
     if until:
         return f"all questions from before {console.format_time(until, sys.stderr)}"
-    texts = (" ".join(console.visible(question["question"]).split()) for question in questions)
+    texts = (console.one_line(question["question"]) for question in questions)
     return ", ".join(f'"{layout.cut(text, TITLE_CELLS)}"' for text in texts)

@@ -66,7 +66,7 @@ def _fields(question: Question) -> str:
 
 def _fitted(question: Question, used: int) -> str:
     state = "" if question["status"] == "answered" else f"  [{question['status']}]"
-    text = " ".join(console.visible(question["question"]).split())
+    text = console.one_line(question["question"])
     room = max(10, shutil.get_terminal_size().columns - used - len(state))
     return cut(text, room) + state
 

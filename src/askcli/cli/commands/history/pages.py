@@ -10,7 +10,7 @@ import typer
 
 from askcli.cli.input import question_ids, times
 from askcli.cli.input.numbers import number
-from askcli.client.api import Api
+from askcli.client.api import Api, pages
 from askcli.contract.shapes import Question
 
 Limit = Annotated[int, number("--limit", "-n", help_="Number of questions.")]
@@ -53,7 +53,7 @@ class Selection:
 
     def questions(self, api: Api, limit: int | None = None) -> Iterator[Question]:
         """Yield the questions in the server's order, at most `limit`, one page in memory."""
-        for page in api.pages(limit, **self._filters(api)):
+        for page in pages(api.questions, limit, **self._filters(api)):
             self.cursor = page["next_cursor"]
             yield from page["items"]
 

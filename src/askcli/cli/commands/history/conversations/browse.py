@@ -91,7 +91,7 @@ def _lines(items: list[Conversation]) -> Iterator[str]:
         id_, age = short[item["last_question_id"]], times.ago(item["last_activity_at"])
         head = f"{id_}  {age:{times.WIDTH}}  {item['turns']:>5,}  "
         head += f"{dollars:>9}  " if columns >= WIDE else ""
-        title = " ".join(console.visible(item["title"]).split())
+        title = console.one_line(item["title"])
         yield head + layout.cut(title, max(10, columns - len(head)))
 
 
@@ -154,5 +154,5 @@ def delete(
 
 
 def _described(conversation: Conversation) -> str:
-    title = " ".join(console.visible(conversation["title"]).split())
+    title = console.one_line(conversation["title"])
     return f'"{layout.cut(title, 60)}" ({counted(conversation["turns"], "question")})'

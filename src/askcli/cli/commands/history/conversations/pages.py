@@ -10,10 +10,8 @@ from typing import Annotated
 import typer
 
 from askcli.cli.input import times
-from askcli.client.api import Api
-from askcli.contract.limits import MAX_PAGE
+from askcli.client.api import Api, pages
 from askcli.contract.shapes import Conversation, Question
-from askcli.errors import BadResponse
 
 Since = Annotated[
     str | None,
@@ -30,24 +28,14 @@ def conversations(
 ) -> Iterator[Conversation]:
     """Yield the user's conversations, the last active first, one page in memory.
 
-    A page may have few, or none. Raises BadResponse for pages that would never end.
+    Raises BadResponse for pages that would never end.
     """
     times_ = {
         "since": times.parse_optional(since, "--since"),
         "until": times.parse_optional(until, "--until"),
     }
-    left, cursor, cursors = most, None, set[str]()
-    while left is None or left > 0:
-        limit = MAX_PAGE if left is None else min(left, MAX_PAGE)
-        page = api.conversations(limit=limit, cursor=cursor, **times_)
+    for page in pages(api.conversations, most, **times_):
         yield from page["items"]
-        left = None if left is None else left - len(page["items"])
-        cursor = page["next_cursor"]
-        if cursor is None:
-            return
-        if cursor in cursors:
-            raise BadResponse()
-        cursors.add(cursor)
 
 
 def questions(api: Api, conversation_id: str) -> Iterator[Question]:
@@ -56,8 +44,8 @@ def questions(api: Api, conversation_id: str) -> Iterator[Question]:
     The server's pages have the newest first: until the last page has come they are in a file that
     has no name.
     """
-    pages = api.pages(None, conversation_id=conversation_id)
-    return _reversed(question for page in pages for question in page["items"])
+    whole = pages(api.questions, conversation_id=conversation_id)
+    return _reversed(question for page in whole for question in page["items"])
 
 
 def _reversed(items: Iterable[Question]) -> Iterator[Question]:

@@ -28,7 +28,7 @@ def show(conversation_id: str, *, as_json: bool, server: str | None, profile: st
 
 
 def _lines(api: Api, conversation: Conversation) -> Iterator[str]:
-    title = " ".join(console.visible(conversation["title"]).split())
+    title = console.one_line(conversation["title"])
     yield title
     yield f"{counted(conversation['turns'], 'question')}  conversation {conversation['id']}"
     for question in questions(api, conversation["id"]):
