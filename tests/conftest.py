@@ -182,6 +182,7 @@ def _people() -> Iterator[NewPerson]:
         email = add_user(server)
         login = {"email": email, "password": PASSWORD}
         tokens = http.post("/api/auth/login", json=login).json()
+        assert "access_token" in tokens, tokens
         http.headers["x-access-token"] = tokens["access_token"]
         return Person(http, email, tokens)
 

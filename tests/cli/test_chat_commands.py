@@ -155,6 +155,7 @@ def test_what_nobody_has_foreseen_ends_no_chat(sqlite_cli: Cli) -> None:
     os.write(live.process.child_fd, b"/system caf\xe9\r")
     live.until("what was typed is not UTF-8 text")
     say(live, "/file ~nosuchuser/x", "no such user")
+    say(live, "/save ~nosuchuser/x", "no such user")
     live.type("/file \x1b[200~a\0b\x1b[201~\r")
     live.until("embedded null")
     live.until_prompt()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from unittest.mock import Mock
 
 import httpx2
 import pytest
@@ -106,7 +105,7 @@ def test_a_page_can_read_that_the_server_failed() -> None:
 
     app.add_middleware(Refusals, allowed=None, refusal=lambda: None)
     cross_origin.install(app, [PAGE])
-    app.add_middleware(Envelope, activity=Activity(), runs=Mock(is_leaving=False))
+    app.add_middleware(Envelope, activity=Activity(), is_leaving=lambda: False)
     with TestClient(app, raise_server_exceptions=False) as http:
         response = http.get("/", headers={"origin": PAGE})
     assert (response.status_code, response.json()["code"]) == (500, "server_error")

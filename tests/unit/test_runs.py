@@ -7,7 +7,6 @@ import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
-from unittest.mock import Mock
 
 import pytest
 
@@ -217,7 +216,7 @@ def test_a_request_that_a_stop_cuts_off_gets_a_problem() -> None:
             "query_string": b"",
             "headers": [(b"host", b"a")],
         }
-        envelope = Envelope(Refusals(app, None, lambda: None), Activity(), Mock(is_leaving=False))
+        envelope = Envelope(Refusals(app, None, lambda: None), Activity(), lambda: False)
         request = asyncio.create_task(envelope(scope, cast(Any, None), send))
         await is_waiting.wait()
         request.cancel()

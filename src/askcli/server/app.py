@@ -8,6 +8,7 @@ import logging
 import traceback
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -78,8 +79,14 @@ def create_app(
     openapi.install(app, services.questions.models()[1])
     app.add_middleware(Refusals, allowed=allowed, refusal=refusal)  # each is around those before
     cross_origin.install(app, origins)
-    app.add_middleware(Envelope, activity=activity, runs=services.runs)
+    app.add_middleware(Envelope, activity=activity, is_leaving=partial(_is_leaving, app))
     return app
+
+
+def _is_leaving(app: FastAPI) -> bool:
+    """Whether the server leaves, by the services that the app has now, as its routes take them."""
+    services: Services = app.state.services
+    return services.runs.is_leaving
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ Pure ASGI: three of Starlette's BaseHTTPMiddleware would cost six sevenths of th
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,7 +21,6 @@ from askcli.server.http.unsent import Unsent
 from askcli.services import request_info
 from askcli.services.clock import new_id
 from askcli.services.request_info import RequestInfo
-from askcli.services.runs.registry import Runs
 from askcli.store.database import admission, pool
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -34,10 +34,10 @@ _NO_STORE = (b"cache-control", b"no-store")
 class Envelope:
     """Binds the request's information, counts it and logs it once it is served."""
 
-    def __init__(self, app: ASGIApp, activity: Activity, runs: Runs) -> None:
+    def __init__(self, app: ASGIApp, activity: Activity, is_leaving: Callable[[], bool]) -> None:
         self._app = app
         self._activity = activity
-        self._runs = runs
+        self._is_leaving = is_leaving
         self._unsent = Unsent()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +58,7 @@ class Envelope:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 _add_headers(message, info)
-                if self._runs.is_leaving:  # no next request meets a connection that is closed
+                if self._is_leaving():  # no next request meets a connection that is closed
                     message["headers"].append(_CLOSE)
                 served.status, served.responded = message["status"], perf_counter()
             else:

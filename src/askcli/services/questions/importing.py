@@ -57,8 +57,8 @@ class Importing:
                 for item in portion
             ]
             admission.renew()  # it may wait now
-            is_long = sum(len(item.question) + len(item.answer) for item in portion)
-            write = self._database.write_long if is_long > LONG_CHARACTERS else self._database.write
+            is_long = sum(map(_characters, portion)) > LONG_CHARACTERS
+            write = self._database.write_long if is_long else self._database.write
             imported, expired = await write(self._store, user_id, entries)
             outcome["imported"] += imported
             outcome["expired"] += expired
@@ -126,7 +126,7 @@ def _portions(items: Sequence[Imported]) -> Iterator[list[Imported]]:
     portion: list[Imported] = []
     room = LONG_CHARACTERS
     for item in items:
-        length = len(item.question) + len(item.answer)
+        length = _characters(item)
         if portion and length > room:
             yield portion
             portion, room = [], LONG_CHARACTERS
@@ -134,6 +134,10 @@ def _portions(items: Sequence[Imported]) -> Iterator[list[Imported]]:
         room -= length
     if portion:
         yield portion
+
+
+def _characters(item: Imported) -> int:
+    return len(item.question) + len(item.answer)
 
 
 def _take(connection: Connection, user_id: UUID, size: int) -> None:

@@ -48,10 +48,10 @@ class Prompt:
             reserve_space_for_menu=4,
         )
 
-    def read(self, default: str = "") -> str | None:
+    def read(self) -> str | None:
         """Return what was typed, None at the end (Ctrl-D). Raises KeyboardInterrupt."""
         try:
-            typed = self._session.prompt(default=default)
+            typed = self._session.prompt()
         except EOFError:
             return None
         if not is_dumb_terminal():

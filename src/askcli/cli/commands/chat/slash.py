@@ -105,7 +105,7 @@ def _path(word: str) -> Path:
     try:
         return Path(word).expanduser()
     except RuntimeError:
-        raise Misused(f"cannot read {word}: there is no such user.") from None
+        raise Misused(f"{word} is no path: there is no such user.") from None
 
 
 def _retry(conversation: Conversation, _argument: str) -> None:
@@ -134,7 +134,7 @@ _FORMATS = {".json": Format.JSON, ".html": Format.HTML, ".htm": Format.HTML}
 def _save(conversation: Conversation, name: str) -> None:
     if not name:
         raise Misused("/save needs the name of a file, such as talk.md, talk.json or talk.html.")
-    path, api, id_ = Path(name).expanduser(), conversation.api, conversation.stored_id()
+    path, api, id_ = _path(name), conversation.api, conversation.stored_id()
     with output_file.replaced(path):
         write(
             _FORMATS.get(path.suffix, Format.MARKDOWN),
@@ -153,16 +153,17 @@ def _title(conversation: Conversation, title: str) -> None:
 def _usage(conversation: Conversation, _argument: str) -> None:
     if conversation.id:
         so_far = conversation.api.conversation(conversation.id)
-        cost = so_far["cost_usd"]
-        dollars = "" if cost is None else f", ${cost:,.4f}"
-        console.note(f"This conversation: {counted(so_far['turns'], 'turn')}{dollars}.")
+        turns = counted(so_far["turns"], "turn")
+        console.note(f"This conversation: {turns}{_dollars(so_far['cost_usd'])}.")
     today = Sum()
     for item in conversation.api.usage(since=times.parse("today", "since")):
         today.add(item)
-    dollars = "" if today.cost is None else f", ${today.cost:,.4f}"
-    console.note(
-        f"Today: {counted(today.questions, 'question')}, {rounded(today.tokens, 'token')}{dollars}."
-    )
+    asked, tokens = counted(today.questions, "question"), rounded(today.tokens, "token")
+    console.note(f"Today: {asked}, {tokens}{_dollars(today.cost)}.")
+
+
+def _dollars(cost: float | None) -> str:
+    return "" if cost is None else f", ${cost:,.4f}"
 
 
 def _new(conversation: Conversation, _argument: str) -> None:
