@@ -135,8 +135,8 @@ def test_a_database_that_takes_no_changes_is_not_ready(
 ) -> None:
     import psycopg
 
-    person = new_person(postgres_server)
-    with psycopg.connect(postgres_server.database_url, autocommit=True) as other:
+    person, url = new_person(postgres_server), postgres_server.database_url
+    with psycopg.connect(url, autocommit=True) as other:
         name = other.execute("SELECT quote_ident(current_database())").fetchone()
         assert name
         database = f"ALTER DATABASE {name[0]}"
@@ -153,6 +153,9 @@ def test_a_database_that_takes_no_changes_is_not_ready(
     assert (problem.status_code, problem.json()["code"]) == (503, "database_unavailable")
     assert "default_transaction_read_only is on" in problem.json()["detail"]
     assert eventually(lambda: _ready(person).status_code == 200)
+    # Others that were opened meanwhile can only read, until a write on each has failed.
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute(end_others.encode())
 
 
 def _refused(
