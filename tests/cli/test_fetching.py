@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.support.cli import NewCli
+from tests.support.http_servers import served
 
 PAUSE_SECONDS = 0.1
 
@@ -46,10 +47,8 @@ class DrippingHandler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def index() -> Iterator[DrippingIndex]:
-    with DrippingIndex() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with served(DrippingIndex()) as server:
         yield server
-        server.shutdown()
 
 
 @pytest.mark.parametrize(

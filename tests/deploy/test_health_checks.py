@@ -7,11 +7,12 @@ from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event, Thread
+from threading import Event
 
 import pytest
 
 from tests.support import plain_http, proxy_examples
+from tests.support.http_servers import served
 from tests.support.waiting import eventually
 
 PLACES = 8  # for servers in haproxy.cfg: one address takes all of them
@@ -50,17 +51,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(seconds: float = 0) -> Iterator[Server]:
-    with Server(seconds) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
-
-
-@contextmanager
 def behind_haproxy(seconds: float, directory: Path) -> Iterator[tuple[Server, str]]:
     with (
-        serving(seconds) as server,
+        served(Server(seconds)) as server,
         proxy_examples.running("haproxy", server.address, directory) as url,
     ):
         yield server, url
@@ -92,8 +85,8 @@ def test_a_server_that_stops_gets_no_more_requests_and_one_that_is_back_does(
 @pytest.mark.parametrize("name", ["haproxy", "nginx", "caddy"])
 def test_a_request_that_reaches_no_server_goes_to_another_one(tmp_path: Path, name: str) -> None:
     """Before a check has noticed that one is gone."""
-    with serving() as server, ExitStack() as stack:
-        going = stack.enter_context(serving())
+    with served(Server(0)) as server, ExitStack() as stack:
+        going = stack.enter_context(served(Server(0)))
         with proxy_examples.before(name, [server.address, going.address], tmp_path) as proxy:
             if name != "nginx":
                 going.checks.get(timeout=20)

@@ -7,13 +7,13 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from askcli.settings import Settings
+from tests.support.http_servers import served
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -76,13 +76,8 @@ def responding(status: int) -> Iterator[tuple[int, list[str]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with served(HTTPServer(("127.0.0.1", 0), Handler)) as server:
         yield server.server_port, paths
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def health_check(port: int) -> int:

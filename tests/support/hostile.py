@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import UUID
+
+from tests.support.http_servers import served
 
 _ID, _TIME = str(UUID(int=7)), "2026-01-31T12:00:00Z"
 _QUESTION = {
@@ -68,19 +68,16 @@ class HostileServer:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        server = _Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{server.server_port}"
+        self._serving = served(server)
 
     def __enter__(self) -> HostileServer:
-        # Polled often: shutdown waits for the next poll.
-        serve = partial(self._server.serve_forever, poll_interval=0.01)
-        threading.Thread(target=serve, daemon=True).start()
+        self._serving.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    def __exit__(self, *error: Any) -> None:
+        self._serving.__exit__(*error)
 
 
 def always(status: int, body: bytes, **headers: str) -> HostileServer:

@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -26,6 +25,7 @@ from askcli.errors import Failed, Misused, Unreachable
 from askcli.local_models import catalogue, download
 from askcli.local_models.catalogue import DEFAULT, TINY, LocalModel, Part
 from askcli.settings import Settings
+from tests.support.http_servers import served
 
 CONTENT = bytes(range(256)) * 24  # 6,144 bytes, in parts of 4,096
 
@@ -128,13 +128,11 @@ def test_a_source_that_sends_more_than_the_promised_size_is_left(
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     sizes: list[int] = []
-    with HTTPServer(("127.0.0.1", 0), EndlessHandler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with served(HTTPServer(("127.0.0.1", 0), EndlessHandler)) as server:
         url = f"http://127.0.0.1:{server.server_port}/model"
         large = dataclasses.replace(model, url=url, size=3 * download.CHUNK)
         with pytest.raises(Failed, match="3,145,728 bytes"):
             download.fetch(large, tmp_path / "data", sizes.append)
-        server.shutdown()
     assert max(sizes) <= large.size
     bomb = dataclasses.replace(model, size=5000)
     with pytest.raises(Failed, match="5,000 bytes"):
