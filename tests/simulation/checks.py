@@ -68,7 +68,8 @@ def _questions(stage: Stage) -> Iterator[str]:
                 yield from _question(user, asked, question_id, row)
                 if row:
                     yield from _shown(stage, asked, row)
-                    yield from _lost(stage, asked, row)
+                    if not ids & user.deleting:  # a call says not of which one it was
+                        yield from _lost(stage, asked, row)
                     yield from _interrupted(stage, asked, row)
 
 
