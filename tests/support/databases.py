@@ -112,7 +112,7 @@ class Databases:
 
         name = f"askcli_{uuid4().hex}"
         with psycopg.connect(self._postgres(), autocommit=True) as connection:
-            statement = f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"
+            statement = f"CREATE DATABASE {name} TEMPLATE {template}"
             connection.execute(statement.encode())
         return name
 
