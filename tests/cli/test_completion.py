@@ -90,7 +90,9 @@ def test_completion_offers_commands_ids_models_and_profiles(
     assert {"work", "--profile=work"} & completed(cli, shell, "askcli", "ask", *joined)
     assert {"--rejoin", "--retry"} == completed(cli, shell, "askcli", "ask", "--re")
     formats = completed(cli, shell, "askcli", "history", "export", "--format", "")
-    assert formats == {"json", "jsonl", "csv", "markdown", "html"}  # of two commands
+    assert formats == {"json", "jsonl", "csv", "markdown"}
+    formats = completed(cli, shell, "askcli", "conversations", "export", "--format", "")
+    assert formats == {"json", "html", "markdown"}
     assert "smollm2-135m" in completed(cli, shell, "askcli", "models", "pull", "smol")
     assert completed(cli, shell, "askcli", "config", "set", "serv") == {"server"}
     assert {"bash", "zsh", "fish"} <= completed(cli, shell, "askcli", "completion", "")

@@ -55,18 +55,19 @@ def kinds(commands: Sequence[Command]) -> dict[str, list[str]]:
     return options_by_kind
 
 
-def choices(commands: Sequence[Command]) -> dict[str, Sequence[str]]:
-    """Return the options with a choice, and the words to choose from: those of all commands."""
-    words: dict[str, dict[str, None]] = {}
+def choices(commands: Sequence[Command]) -> dict[tuple[str, ...], list[str]]:
+    """Return the words to choose from, each with its options: `askcli history export --format`."""
+    names: dict[tuple[str, ...], list[str]] = {}
     for command in commands:
         for option in command.options:
-            for name in option.names if option.choices else ():
-                words.setdefault(name, {}).update(dict.fromkeys(option.choices))
-    return {name: tuple(of) for name, of in words.items()}
+            if option.choices:
+                of = names.setdefault(tuple(option.choices), [])
+                of += [f"{command.name} {name}" for name in option.names]
+    return names
 
 
 def with_value(commands: Sequence[Command]) -> list[str]:
-    """Return the options with any other value, which may be a file."""
+    """Return the options with any other value, or a choice, of any command."""
     listed = {name for names in kinds(commands).values() for name in names}
     names = {n for c in commands for o in c.options if o.value for n in o.names}
-    return sorted(names - listed - set(choices(commands)))
+    return sorted(names - listed)

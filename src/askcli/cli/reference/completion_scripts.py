@@ -28,10 +28,12 @@ def _words(command: Command, commands: Sequence[Command]) -> list[str]:
 def _shell(template: str, commands: Sequence[Command], words: str, files: str) -> str:
     """Fill the template; `words` and `files` are the shell's commands to complete with them."""
     values = {
-        "|".join(n): f"_askcli_cached {kind}" for kind, n in completed.kinds(commands).items()
+        "|".join(f'"{name}"' for name in names): f"{words} {' '.join(of)}"
+        for of, names in completed.choices(commands).items()
     }
-    values |= {name: f"{words} {' '.join(of)}" for name, of in completed.choices(commands).items()}
-    values |= {"|".join(completed.with_value(commands)): files}
+    kinds = completed.kinds(commands).items()
+    values |= {_of_any(names): f"_askcli_cached {kind}" for kind, names in kinds}
+    values |= {_of_any(completed.with_value(commands)): files}
     inner = {
         f'"{c.name}"': f"{_arguments(c, commands, files)}{_guard(c, words)}{words} "
         + " ".join(_words(c, commands))
@@ -42,6 +44,11 @@ def _shell(template: str, commands: Sequence[Command], words: str, files: str) -
         values="\n        ".join(_value(names, done) for names, done in values.items()),
         words="\n        ".join(f"{name}) {done} ;;" for name, done in inner.items()),
     )
+
+
+def _of_any(options: Sequence[str]) -> str:
+    """Return the pattern for these options of whatever command."""
+    return "|".join(f'*" {name}"' for name in options)
 
 
 def _value(names: str, done: str) -> str:
@@ -96,7 +103,7 @@ _askcli() {{
         {paths}) path="$path ${{COMP_WORDS[i]}}" ;;
         esac
     done
-    case "$before" in
+    case "$path $before" in
         {values}
     esac
     case "$path" in
@@ -129,7 +136,7 @@ _askcli() {{
         {paths}) path_="$path_ ${{words[i]}}" ;;
         esac
     done
-    case "$before" in
+    case "$path_ $before" in
         {values}
     esac
     case "$path_" in

@@ -19,14 +19,15 @@ _askcli() {
         "askcli ask"|"askcli chat"|"askcli batch"|"askcli register"|"askcli login"|"askcli logout"|"askcli passwd"|"askcli whoami"|"askcli usage"|"askcli status"|"askcli help"|"askcli completion"|"askcli openapi"|"askcli serve"|"askcli migrate"|"askcli audit"|"askcli history"|"askcli history list"|"askcli history search"|"askcli history show"|"askcli history export"|"askcli history delete"|"askcli history import"|"askcli conversations"|"askcli conversations list"|"askcli conversations show"|"askcli conversations rename"|"askcli conversations delete"|"askcli conversations export"|"askcli token"|"askcli token create"|"askcli token list"|"askcli token revoke"|"askcli models"|"askcli models list"|"askcli models pull"|"askcli config"|"askcli config get"|"askcli config set"|"askcli config unset"|"askcli config path"|"askcli store"|"askcli store copy"|"askcli store backup"|"askcli store restore"|"askcli users"|"askcli users list"|"askcli users show"|"askcli users disable"|"askcli users enable"|"askcli users delete"|"askcli users reset-password"|"askcli users export"|"askcli users quota"|"askcli users retention"|"askcli invite"|"askcli invite create"|"askcli invite list"|"askcli invite revoke") path_="$path_ ${words[i]}" ;;
         esac
     done
-    case "$before" in
-        --model|-m) { _askcli_cached models; return; } ;;
-        --conversation) { _askcli_cached conversations; return; } ;;
-        --rejoin|--retry) [[ $current == -* ]] || { _askcli_cached ids; return; } ;;
-        --profile) { _askcli_cached profiles; return; } ;;
-        --format) { compadd -- json jsonl csv markdown html; return; } ;;
-        --from) { compadd -- llm mods jsonl; return; } ;;
-        --concurrency|--days|--email|--event|--failures|--file|--host|--invite|--limit|--max-tokens|--name|--note|--older-than|--output|--port|--run|--scope|--server|--session|--since|--system|--timeout|--to|--tokens-day|--tokens-month|--until|--usd-day|--usd-month|--user|--uses|--workers|-f|-j|-n|-o|-s) { _files; return; } ;;
+    case "$path_ $before" in
+        "askcli history export --format") { compadd -- json jsonl csv markdown; return; } ;;
+        "askcli history import --from") { compadd -- llm mods jsonl; return; } ;;
+        "askcli conversations export --format") { compadd -- markdown json html; return; } ;;
+        *" --model"|*" -m") { _askcli_cached models; return; } ;;
+        *" --conversation") { _askcli_cached conversations; return; } ;;
+        *" --rejoin"|*" --retry") [[ $current == -* ]] || { _askcli_cached ids; return; } ;;
+        *" --profile") { _askcli_cached profiles; return; } ;;
+        *" --concurrency"|*" --days"|*" --email"|*" --event"|*" --failures"|*" --file"|*" --format"|*" --from"|*" --host"|*" --invite"|*" --limit"|*" --max-tokens"|*" --name"|*" --note"|*" --older-than"|*" --output"|*" --port"|*" --run"|*" --scope"|*" --server"|*" --session"|*" --since"|*" --system"|*" --timeout"|*" --to"|*" --tokens-day"|*" --tokens-month"|*" --until"|*" --usd-day"|*" --usd-month"|*" --user"|*" --uses"|*" --workers"|*" -f"|*" -j"|*" -n"|*" -o"|*" -s") { _files; return; } ;;
     esac
     case "$path_" in
         "askcli") compadd -- ask chat batch register login logout passwd whoami usage status help completion openapi serve migrate audit history conversations token models config store users invite --debug --version --help ;;
