@@ -141,6 +141,22 @@ def test_what_a_user_imports_in_a_day_is_bounded(
     run(new_database("sqlite"), scenario)
 
 
+def test_a_short_question_counts_with_all_that_its_import_stores(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or hundreds in a second, some kilobytes of the disk each, would have no limit."""
+    monkeypatch.setattr(importing, "BYTES_A_DAY", 19_000)
+
+    async def scenario(owner: Owner) -> None:
+        words = {"question": "a", "answer": "", "title": "t" * 200, "model": "m" * 200}
+        short = [item(number, number, **words) for number in range(14)]
+        assert await add(owner, *short[:13]) == (13, 0, 0)
+        refused = await owner.http.post(PATH, json={"items": short})
+        assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+
+    run(new_database("sqlite"), scenario)
+
+
 def test_a_request_has_room_for_the_most_questions(new_database: NewDatabase) -> None:
     """With all fields, as any JSON library writes them."""
     times = {"created_at": "2026-01-31T12:00:00.123456+00:00", "answered_at": None}

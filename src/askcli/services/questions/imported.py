@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from askcli.services.usage.unbilled import ROW_BYTES
 from askcli.store.queries.id_times import first_at
 
 _BITS = 128
@@ -45,8 +46,9 @@ class Imported:
 
     @property
     def size(self) -> int:
-        """The bytes of its texts."""
-        return sum(len(text.encode()) for text in (self.question, self.answer, self.system or ""))
+        """The bytes of its texts and of its row."""
+        texts = (self.question, self.answer, self.system, self.title, self.model)
+        return ROW_BYTES + sum(len(text.encode()) for text in texts if text)
 
     @property
     def idempotency_key(self) -> str:
