@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +24,20 @@ from askcli.contract.shapes import Question
 from askcli.errors import Misused
 
 
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """A question of which the server has not said that it has it: it may be stored, or not."""
+
+    body: dict[str, Any]
+    key: str
+    has_files: bool
+
+    @property
+    def question(self) -> str:
+        """Its text, with that of its files."""
+        return cast(str, self.body["question"])
+
+
 class Conversation(ExitStack):
     """What the next question goes on with; `settings` are fields of it, `files` go with it.
 
@@ -37,6 +52,7 @@ class Conversation(ExitStack):
         self.files = files
         self.id: str | None = None
         self.last: Question | None = None
+        self._unconfirmed: Unconfirmed | None = None
         self.on_stored: Callable[[Question], None] = lambda _: None
 
     @cached_property
@@ -63,7 +79,7 @@ class Conversation(ExitStack):
     def ask(self, text: str) -> None:
         """Ask, with the files that were added, and print the answer."""
         whole = question.joined([text, *attachments.read(self.files)])
-        self._send({"question": whole}, has_files=True)
+        self._send(whole, has_files=True)
 
     def show_and_ask(self, text: str) -> None:
         """Ask what was not typed at the prompt: it is shown first."""
@@ -72,19 +88,31 @@ class Conversation(ExitStack):
 
     def retry(self) -> None:
         """Ask the last question again, with the settings of the conversation."""
-        self._send({"question": self.last_turn()["question"]})
+        if last := self._unconfirmed:
+            self._send(last.question, has_files=last.has_files)
+        else:
+            self._send(self.last_turn()["question"])
 
     def rejoin(self, question_id: str) -> None:
         """Follow the answer from its beginning."""
         asking = Asking(self.api, question_id)
         self._print(asking, asking.rejoin())
 
-    def _send(self, body: dict[str, Any], *, has_files: bool = False) -> None:
+    def _send(self, text: str, *, has_files: bool = False) -> None:
         spinner.show("Asking…")
-        whole = self.settings | body | ({"conversation_id": self.id} if self.id else {})
+        sent = self._keyed({"question": text} | self._fields(), has_files=has_files)
         asking = Asking(self.api)
-        events = asking.ask(whole, str(uuid4()))
-        self._print(asking, self._taken(events, has_files=has_files))
+        self._print(asking, self._taken(asking.ask(sent.body, sent.key), has_files=has_files))
+
+    def _fields(self) -> dict[str, Any]:
+        return self.settings | ({"conversation_id": self.id} if self.id else {})
+
+    def _keyed(self, body: dict[str, Any], *, has_files: bool) -> Unconfirmed:
+        """Return the question with its key: that of before where it is the same, sent again."""
+        before = self._unconfirmed
+        key = before.key if before and before.body == body else str(uuid4())
+        self._unconfirmed = Unconfirmed(body, key, has_files)
+        return self._unconfirmed
 
     def _print(self, asking: Asking, events: Iterator[Event]) -> None:
         show = printer(as_json=False, ndjson=False, raw=False)
@@ -97,7 +125,7 @@ class Conversation(ExitStack):
         """Once the question is stored, the conversation has the settings and files it gave."""
         for event in events:
             if event.name == EVENT_QUESTION:
-                self.settings = {}
+                self.settings, self._unconfirmed = {}, None
                 self.files = [] if has_files else self.files
             yield event
 

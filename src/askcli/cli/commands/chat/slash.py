@@ -113,7 +113,9 @@ def _retry(conversation: Conversation, _argument: str) -> None:
 
 
 def _edit(conversation: Conversation, text: str) -> None:
-    conversation.show_and_ask(editor.edited(text))
+    edited = editor.edited(text)
+    with editor.kept(edited, conversation.connection.settings.state_dir):
+        conversation.show_and_ask(edited)
 
 
 def _copy(conversation: Conversation, what: str) -> None:
