@@ -7,6 +7,7 @@ import signal
 from uuid import uuid4
 
 import pexpect
+import pyte
 import pytest
 
 from tests.support.cli import Cli, NewCli
@@ -14,7 +15,7 @@ from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import logged_in
 from tests.support.processes import ServerProcess
 from tests.support.proxy import Proxy
-from tests.support.screen import fed, lines, screen_lines
+from tests.support.screen import fed, lines, reflowed, screen_lines
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*(?:3[0-7]|38|4[0-7]|48|9[0-7])[0-9;]*m")
 
@@ -140,8 +141,6 @@ def test_a_window_that_is_resized_in_mid_answer(
     assert terminal.exitstatus == 0
     screen = fed(before, 80)
     screen.resize(24, columns)
-    import pyte
-
     pyte.Stream(screen).feed(after)
     rows = screen_lines(screen)
     assert all(len(line) <= columns for line in lines(after, columns))
@@ -150,6 +149,22 @@ def test_a_window_that_is_resized_in_mid_answer(
     assert flat.endswith(words)
     widths = [len(line) for line in rows if line.startswith("A second")]
     assert (widths[0] > 80) == (columns == 200)
+
+
+def test_a_terminal_that_wraps_its_lines_anew_shows_no_row_twice(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    words = " ".join(f"word{n}" for n in range(40))
+    held = fake.on(marker, f"Finished.\n\nBegun: {words}", " and ended.", hold_after=1)
+    terminal = sqlite_cli.terminal("ask", marker, columns=80)
+    terminal.expect("word39")
+    screen = reflowed(fed(terminal.before + terminal.after, 80), 35)
+    terminal.setwinsize(24, 35)
+    held.release()
+    pyte.Stream(screen).feed(terminal.read())
+    flat = " ".join(" ".join(screen_lines(screen)).split())
+    assert flat == f"Finished. Begun: {words} and ended."
 
 
 def test_suspended_and_continued_in_mid_answer(sqlite_cli: Cli, fake: FakeAnthropic) -> None:

@@ -40,6 +40,17 @@ def fed(written: str, columns: int = 80, rows: int = 24) -> pyte.HistoryScreen:
     return screen
 
 
+def reflowed(screen: pyte.HistoryScreen, columns: int) -> pyte.HistoryScreen:
+    """The screen after a resize by a terminal that wraps its lines anew, as most do.
+
+    None of its lines may be as wide as it was.
+    """
+    scrolled = [_text(row, screen.columns) for row in screen.history.top]
+    above = [line.rstrip() for line in screen.display[: screen.cursor.y]]
+    last = screen.display[screen.cursor.y][: screen.cursor.x]
+    return fed("\n".join([*scrolled, *above, last]), columns, screen.lines)
+
+
 def screen_lines(screen: pyte.HistoryScreen) -> list[str]:
     """All lines of a screen and of what was scrolled away, without blanks at their ends."""
     scrolled = [_text(row, screen.columns) for row in screen.history.top]

@@ -7,11 +7,16 @@ flickers.
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+
+from rich.cells import cell_len
 
 from askcli.cli.output import transient
 from askcli.cli.output.held_signals import handled, held
@@ -22,6 +27,7 @@ _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
 # From the second column on: from the first column of the first row it would be the whole screen,
 # which tmux keeps in its history when it is erased.
 _ERASE = "\r\x1b[K\x1b[C\x1b[J\r"
+_STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Region(transient.Transient):
@@ -76,8 +82,26 @@ class Region(transient.Transient):
 
 def _back(rows: Sequence[str]) -> str:
     """Return the sequence that goes up to the first of the drawn rows and erases from there on."""
-    up = len(rows) - 1
+    up = sum(_heights(rows)) - 1
     return (f"\x1b[{up}A" if up > 0 else "") + _ERASE if rows else ""
+
+
+def _heights(rows: Sequence[str]) -> Iterator[int]:
+    """Yield how many rows the terminal has made of each: it may have become narrower since."""
+    columns = shutil.get_terminal_size().columns if _wraps_anew() else sys.maxsize
+    for row in rows:
+        yield max(1, -(-cell_len(_STYLES.sub("", row)) // columns))
+
+
+def _wraps_anew() -> bool:
+    """Whether the terminal wraps its lines anew when it is resized, as most do.
+
+    The console, xterm, st and GNU screen cut them off. What is above them is no longer ours to
+    erase: where nothing is known of a terminal, as xterm's behind ssh, a part of it may be lost.
+    """
+    kind = os.environ.get("TERM", "").partition("-")[0].partition(".")[0]
+    is_screen = kind == "screen" and "TMUX" not in os.environ
+    return kind not in ("linux", "st") and not is_screen and "XTERM_VERSION" not in os.environ
 
 
 def _same(before: Sequence[str], after: Sequence[str]) -> int:
