@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -14,6 +15,7 @@ from askcli.store.queries import conversations
 from askcli.store.tables import questions, usage
 from tests.support.databases import NewDatabase
 from tests.support.owners import LIST, TODAY, Owner, owner_on, run
+from tests.support.search_work import statements
 
 both = pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 
@@ -158,6 +160,34 @@ def test_a_conversation_is_deleted_with_all_its_questions(
         )
 
     run(new_database(kind), scenario)
+
+
+def test_no_turns_are_counted_while_a_title_is_written(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite all other writes wait then: of 100,000 turns for a tenth of a second."""
+    written: list[str] = []
+
+    async def scenario(owner: Owner) -> None:
+        owner.ask(1, 0)
+        write = owner.database.write
+
+        async def noted(work: Any, *values: Any) -> Any:
+            def run(connection: Connection) -> Any:
+                with statements(connection) as executed:
+                    result = work(connection, *values)
+                written.extend(statement for statement, _ in executed)
+                return result
+
+            return await write(run)
+
+        monkeypatch.setattr(owner.database, "write", noted)
+        path = f"/api/conversations/{UUID(int=1)}"
+        assert (await owner.http.patch(path, json={"title": "mine"})).json()["turns"] == 1
+        assert any("INSERT INTO conversation_titles" in statement for statement in written)
+        assert not any("count(" in statement for statement in written)
+
+    run(new_database("sqlite"), scenario)
 
 
 def test_anothers_conversation_is_none(new_database: NewDatabase) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
 from askcli.contract.shapes import Conversation, ConversationPage
 from askcli.errors import NotFound
@@ -38,11 +38,17 @@ class Conversations:
         """Return the user's conversation. Raises NotFound, and Unavailable as a page does."""
         async with self._history.listing(user_id):
             row = await self._database.read(conversations.summary, user_id, conversation_id)
-        return _shown(row)
+        if row is None:
+            raise NotFound("conversation")
+        return as_conversation(row)
 
     async def rename(self, user_id: UUID, conversation_id: UUID, title: str) -> Conversation:
-        """Give the user's conversation a title; an empty one takes it away. Raises NotFound."""
-        return _shown(await self._database.write(_rename, user_id, conversation_id, title))
+        """Give the user's conversation a title; an empty one takes it away. Raises as `get`.
+
+        Its turns are counted as for any other, not while all writes wait.
+        """
+        await self._database.write(_rename, user_id, conversation_id, title)
+        return await self.get(user_id, conversation_id)
 
     async def remove(self, user_id: UUID, conversation_id: UUID) -> None:
         """Delete the user's conversation with all its questions. Raises NotFound."""
@@ -61,21 +67,12 @@ class Conversations:
             )
 
 
-def _rename(
-    connection: Connection, user_id: UUID, conversation_id: UUID, title: str
-) -> RowMapping | None:
+def _rename(connection: Connection, user_id: UUID, conversation_id: UUID, title: str) -> None:
     """Change the title, unless the conversation is gone: that takes a user who is locked."""
     users.lock(connection, user_id)
-    if conversations.summary(connection, user_id, conversation_id) is None:
-        return None
+    if conversations.last_id(connection, user_id, conversation_id) is None:
+        raise NotFound("conversation")
     if title:
         titles.give(connection, user_id, conversation_id, title)
     else:
         titles.take_away(connection, user_id, conversation_id)
-    return conversations.summary(connection, user_id, conversation_id)
-
-
-def _shown(row: RowMapping | None) -> Conversation:
-    if row is None:
-        raise NotFound("conversation")
-    return as_conversation(row)

@@ -129,11 +129,17 @@ def summary(connection: Connection, user_id: UUID, conversation_id: UUID) -> Row
     `id`, `last_id`, `turns`, `cost_usd`, `first_id`, the `beginning` of its first question, and its
     `title`.
     """
+    last = last_id(connection, user_id, conversation_id)
+    return next(iter(_summaries(connection, user_id, [last])), None) if last else None
+
+
+def last_id(connection: Connection, user_id: UUID, conversation_id: UUID) -> UUID | None:
+    """Return the last question of a user's conversation, None if there is no such conversation."""
     key, own = own_range.of(connection.dialect.name, {"conversation_id"})
     newest = select(_c.id).where(*own).order_by(*(column.desc() for column in key)).limit(1)
     values = {"user_id": user_id, "conversation_id": conversation_id}
-    last_id = connection.scalar(newest, values)
-    return next(iter(_summaries(connection, user_id, [last_id])), None) if last_id else None
+    last: UUID | None = connection.scalar(newest, values)
+    return last
 
 
 def question_ids(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from askcli.store.queries import own_range
+from askcli.store.queries.conversations import last_id
 from askcli.store.tables import questions
 
 _c = questions.c
@@ -27,7 +27,4 @@ def own(connection: Connection, user_id: UUID, ids: Sequence[UUID]) -> set[UUID]
 
 def conversations(connection: Connection, user_id: UUID, ids: Sequence[UUID]) -> set[UUID]:
     """Return those of the ids that are the user's conversations."""
-    key, own = own_range.of(connection.dialect.name, {"conversation_id"})
-    query = select(_c.conversation_id).where(*own).order_by(*key).limit(1)
-    values = ({"user_id": user_id, "conversation_id": id_} for id_ in ids)
-    return {id_ for each in values if (id_ := connection.scalar(query, each))}
+    return {id_ for id_ in ids if last_id(connection, user_id, id_)}
