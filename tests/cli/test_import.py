@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from askcli.cli.commands.history.importing import gob, items
+from askcli.cli.commands.history.importing import gob, items, sources
 from askcli.errors import Misused
 from tests.support.cli import Cli
 
@@ -68,6 +69,20 @@ def test_a_database_of_llm_comes_over_whole_and_once(sqlite_cli: Cli, version: s
     )
     assert json.loads(first["answer"])["prompt"] == "hello there"
     assert (second["question"], second["created_at"][:10]) == ("and again", "2025-11-26")
+
+
+def test_llm_can_write_into_its_database_while_it_is_imported(tmp_path: Path) -> None:
+    """Also without SQLite's log: between two requests to the server nothing is locked."""
+    file = tmp_path / "logs.db"
+    with closing(sqlite3.connect(file, timeout=0)) as llm:
+        llm.executescript((MADE / "llm_0.27.sql").read_text())
+        with sources.opened(file, None, Counter()) as source:
+            questions = source.items()
+            next(questions)
+            with llm:
+                llm.execute("UPDATE responses SET response = 'later'")
+            rest = list(questions)
+    assert [question["answer"] == "later" for question in rest] == [False, False]
 
 
 def test_a_database_of_mods_comes_over_whole_and_once(sqlite_cli: Cli) -> None:
@@ -169,8 +184,6 @@ def test_requests_are_within_the_bounds_of_one() -> None:
         for number in range(count):
             taken += 1
             yield items.item(key=str(number), question="q", answer=make(number))
-
-    from collections import Counter
 
     left_out = Counter[str]()
     sizes = []

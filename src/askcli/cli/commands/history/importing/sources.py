@@ -71,9 +71,16 @@ def _file(path: Path) -> Path:
 
 
 def _connection(file: Path) -> sqlite3.Connection:
-    """Open a database to be read, also while another program has it open."""
+    """Open a copy of a database that another program may have open: one state of it.
+
+    SQLite lets nobody write while a query is read on, and a server may keep the import waiting.
+    """
     uri = f"file:{quote(str(file.absolute()))}?mode=ro"
-    connection = sqlite3.connect(uri, uri=True, timeout=10)
+    connection = sqlite3.connect("")  # a file that is gone when it is closed
+    with closing(sqlite3.connect(uri, uri=True, timeout=10)) as source:
+        source.execute("BEGIN")
+        source.execute("SELECT 1 FROM sqlite_master").fetchone()  # `backup` waits without an end
+        source.backup(connection)
     connection.row_factory = sqlite3.Row
     connection.text_factory = lambda text: text.decode("utf-8", "replace")
     # What is in it tells no program of its own to run: views and triggers are not trusted.
