@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from askcli.cli.commands.history.importing import sources
-from askcli.cli.commands.history.importing.items import requests
+from askcli.cli.commands.history.importing.items import Item, requests
 from askcli.cli.input import options
 from askcli.cli.output import console
 from askcli.cli.output.numbers import counted
 from askcli.cli.output.row_counts import RowCounts
-from askcli.errors import Failed
+from askcli.client.api import Api
+from askcli.errors import Failed, InvalidInput
 
 
 def import_(
@@ -46,9 +47,21 @@ def import_(
         progress.begin(opened.count())
         for items in requests(opened.items(), left_out):
             if items:
-                counts.update(api.import_questions(items))
+                counts.update(_imported(api, items, left_out))
             progress.update("importing", len(items) or 1)
     _report(counts, left_out, as_json=as_json)
+
+
+def _imported(api: Api, items: list[Item], left_out: Counter[str]) -> Counter[str]:
+    """Import the questions; those that the server refuses, one by one, are left out."""
+    try:
+        return Counter(cast(dict[str, int], api.import_questions(items)))
+    except InvalidInput as error:
+        if len(items) > 1:
+            halves = items[: len(items) // 2], items[len(items) // 2 :]
+            return sum((_imported(api, half, left_out) for half in halves), Counter[str]())
+        left_out[f"refused ({error.detail.removeprefix('items.0.').rstrip('.')})"] += 1
+        return Counter()
 
 
 def _report(counts: Counter[str], left_out: Counter[str], *, as_json: bool) -> None:

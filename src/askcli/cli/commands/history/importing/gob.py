@@ -13,6 +13,8 @@ from typing import Any
 from askcli.errors import Misused
 
 DEEPEST = 20
+# A message has some ten; a value of no fields takes a byte of the file and 64 in memory.
+MOST_VALUES = 200_000
 _WIRE_TYPE = 16  # the id of the type of type definitions
 _COMMON, _FIELDS = ("struct", [("Name", 6), ("Id", 2)]), ("struct", [("Name", 6), ("Id", 2)])
 
@@ -42,13 +44,13 @@ def decode(data: bytes) -> Any:
     """Return the first value. Raises Misused for anything that is none, or of another kind."""
     try:
         return _Decoder(data).value()
-    except (IndexError, KeyError, ValueError, struct.error, UnicodeDecodeError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError, struct.error) as error:
         raise Misused(f"it is no gob: {error}.") from None
 
 
 class _Decoder:
     def __init__(self, data: bytes) -> None:
-        self._data, self._at = data, 0
+        self._data, self._at, self._values = data, 0, 0
         self._types = dict(_BUILT_IN)
         self._readers: dict[str, Callable[[Any, int], Any]] = {
             "bool": lambda _type, _depth: self._unsigned() != 0,
@@ -87,8 +89,9 @@ class _Decoder:
             raise ValueError("a type with an encoding of its own")
 
     def _read(self, id_: int, depth: int) -> Any:
-        if depth > DEEPEST:
-            raise ValueError("too deep")
+        self._values += 1
+        if depth > DEEPEST or self._values > MOST_VALUES:
+            raise ValueError("too deep, or too many values")
         kind, parts = self._types[id_]
         return self._readers[kind](parts, depth + 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -33,7 +34,7 @@ _MAX_CHARACTERS = {
 
 def item(**fields: Any) -> Item:
     """Return a question without the fields that are not known, its texts such as can be stored."""
-    item_ = {name: value for name, value in fields.items() if value not in (None, "")}
+    item_ = {name: value for name, value in fields.items() if _is_known(value)}
     for name in ("question", "answer", "system", "model"):
         if name in item_:
             item_[name] = _storable(str(item_[name]))
@@ -44,6 +45,10 @@ def item(**fields: Any) -> Item:
     if title := _title(item_.pop("title", None)):
         item_["title"] = title
     return item_
+
+
+def _is_known(value: object) -> bool:
+    return value not in (None, "") and not (isinstance(value, float) and not math.isfinite(value))
 
 
 def _storable(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from askcli.cli.commands.history.importing.items import Item, item
+from askcli.contract import bounded_json
 from askcli.errors import Misused
 
 _KEPT = ("question", "system", "answer", "status", "stop_reason", "error", "model", "max_tokens")
@@ -23,10 +24,13 @@ class Lines:
 
     def __init__(self, file: Path, left_out: Counter[str]) -> None:
         self._file, self._left_out = file, left_out
-        self._places = list(self._in_file())
-        self._numbers = max((number for number, _ in self._places), default=0)
+        # Of each line with something in it; arrays, as a line may be shorter than a tuple of both.
+        self._numbers, self._places = array("Q"), array("Q")
+        self._find()
+        self._last = self._numbers[-1] if self._numbers else 0
         # As `history export` writes them: the oldest is stored first, and found last by a search.
         if self._is_newest_first():
+            self._numbers.reverse()
             self._places.reverse()
         self._end = datetime.fromtimestamp(file.stat().st_mtime, UTC)
 
@@ -36,15 +40,12 @@ class Lines:
 
     def _time(self, number: int) -> str:
         """Return the time of a line without one: each a millisecond after the one before."""
-        return (self._end - timedelta(milliseconds=max(0, self._numbers - number))).isoformat()
+        return (self._end - timedelta(milliseconds=max(0, self._last - number))).isoformat()
 
     def items(self) -> Iterator[Item]:
         """Yield the questions, one in memory. Raises Misused for a line that is none."""
         for number, line in self._lines():
-            try:
-                value = json.loads(line)
-            except ValueError:
-                value = None
+            value = _parsed(line)
             if not isinstance(value, dict) or not isinstance(value.get("question"), str):
                 raise Misused(
                     f'{self._file}, line {number}: {{"question": …, "answer": …}} is expected.'
@@ -64,12 +65,10 @@ class Lines:
 
     def _is_newest_first(self) -> bool:
         """Whether the first line has a later time than the last one."""
-        times = [self._line(place) for _, place in (*self._places[:1], *self._places[-1:])]
-        try:
-            first, last = (json.loads(line)["created_at"] for line in times)
-        except (ValueError, KeyError, TypeError):
-            return False
-        return isinstance(first, str) and isinstance(last, str) and first > last
+        ends = [self._line(place) for place in (*self._places[:1], *self._places[-1:])]
+        values = [value for line in ends if isinstance(value := _parsed(line), dict)]
+        times = [time for value in values if isinstance(time := value.get("created_at"), str)]
+        return len(times) == 2 and times[0] > times[1]
 
     def _line(self, place: int) -> bytes:
         with self._file.open("rb") as file:
@@ -78,15 +77,23 @@ class Lines:
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         with self._file.open("rb") as file:
-            for number, place in self._places:
+            for number, place in zip(self._numbers, self._places, strict=True):
                 file.seek(place)
                 yield number, file.readline(MAX_LINE_BYTES)
 
-    def _in_file(self) -> Iterator[tuple[int, int]]:
-        """Yield the number and the place of each line with something in it."""
+    def _find(self) -> None:
         with self._file.open("rb") as file:
             place = 0
             for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), 1):
                 if line.strip():
-                    yield number, place
+                    self._numbers.append(number)
+                    self._places.append(place)
                 place += len(line)
+
+
+def _parsed(line: bytes) -> Any:
+    """Return the value, None for what is no JSON, or would fill the memory."""
+    try:
+        return bounded_json.parse(line)
+    except (ValueError, RecursionError):
+        return None

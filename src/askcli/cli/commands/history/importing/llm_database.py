@@ -6,13 +6,15 @@ what they have answered are left out: a question here has text.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from askcli.cli.commands.history.importing.items import Item, item
+from askcli.contract import bounded_json
+from askcli.contract.limits import MAX_IMPORTED_ANSWER_CHARACTERS
+from askcli.errors import Misused
 
 _TURNS = """SELECT turns.*, threads.name AS title FROM turns
     LEFT JOIN threads ON threads.id = turns.thread_id ORDER BY turns.id"""
@@ -26,6 +28,8 @@ _FRAGMENTS = """SELECT group_concat(content, char(10)) FROM (
 _PARTS = (
     "SELECT text, payload FROM parts WHERE message_hash = ? AND type = 'text' ORDER BY position"
 )
+
+_MOST = MAX_IMPORTED_ANSWER_CHARACTERS
 
 
 class LlmDatabase:
@@ -43,11 +47,15 @@ class LlmDatabase:
 
     def items(self) -> Iterator[Item]:
         """Yield the questions, one in memory."""
-        for row in self._connection.execute(self._responses):
-            yield self._of_response(dict(row))
-        if self._has_turns:
-            for row in self._connection.execute(_TURNS):
-                yield self._of_turn(dict(row))
+        sources = [(self._responses, self._of_response)]
+        sources += [(_TURNS, self._of_turn)] if self._has_turns else []
+        for query, made_of in sources:
+            for row in self._connection.execute(query):
+                try:
+                    made = made_of(dict(row))
+                except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
+                    raise Misused(f"llm has not written the row {row['id']!r}.") from None
+                yield made
 
     def _of_response(self, row: dict[str, Any]) -> Item:
         prompt, system = row["prompt"], row["system"]
@@ -76,14 +84,14 @@ class LlmDatabase:
             model=row.get("resolved_model") or row["model"],
             created_at=created,
             answered_at=created,
-            input_tokens=row.get("input_tokens"),
-            output_tokens=row.get("output_tokens"),
+            **{name: _number(row.get(name)) for name in ("input_tokens", "output_tokens")},
         )
 
     def _asked(self, hash_: str | None) -> tuple[str, str]:
         """Return the text of the message that was asked, and of the system prompt before it."""
-        question, steps = "", 0
-        while hash_ and steps < 10_000:
+        question, seen = "", set[str]()
+        while hash_ and hash_ not in seen and len(seen) < 10_000:
+            seen.add(hash_)
             row = self._message(hash_)
             if row is None:
                 break
@@ -91,17 +99,22 @@ class LlmDatabase:
                 question = self._text(hash_)
             if row["role"] == "system":
                 return question, self._text(hash_)
-            hash_, steps = row["parent_hash"], steps + 1
+            hash_ = row["parent_hash"]
         return question, ""
 
     def _answered(self, tip: str | None, end: str | None) -> str:
-        """Return the text of the assistant's messages, from the tip to the one that was asked."""
+        """Return the text of the assistant's messages, from the tip to the one that was asked.
+
+        Of what is longer than any that is imported, the end.
+        """
         texts: list[str] = []
-        while tip and tip != end and len(texts) < 1_000:
+        size = 0
+        while tip and tip != end and len(texts) < 1_000 and size <= _MOST:
             row = self._message(tip)
             if row is None:
                 break
             texts.append(self._text(tip) if row["role"] == "assistant" else "")
+            size += len(texts[-1])
             tip = row["parent_hash"]
         return "".join(reversed(texts))
 
@@ -111,27 +124,40 @@ class LlmDatabase:
         return row
 
     def _text(self, hash_: str) -> str:
-        rows = self._connection.execute(_PARTS, (hash_,)).fetchall()
-        return "".join(row["text"] or self._pieces(row["payload"]) for row in rows)
+        """Return the text of a message: the beginning of what is longer than any imported one."""
+        size, texts = 0, list[str]()
+        for text in self._pieces(hash_):
+            texts.append(text)
+            size += len(text)
+            if size > _MOST:  # one fragment may be in it a thousand times
+                break
+        return "".join(texts)
 
-    def _pieces(self, payload: str | None) -> str:
-        """Return a text that is made of literal pieces and of fragments."""
-        pieces = (json.loads(payload) if payload else {}).get("text_ref") or []
+    def _pieces(self, hash_: str) -> Iterator[str]:
+        """Yield the texts of its parts, which may be made of literal pieces and of fragments."""
         fragment = "SELECT content FROM fragments WHERE id = ?"
-        return "".join(
-            piece["literal"] if "literal" in piece else self._one(fragment, piece["fragment"]) or ""
-            for piece in pieces
-        )
+        for row in self._connection.execute(_PARTS, (hash_,)):
+            yield row["text"] or ""
+            payload = {} if row["text"] else bounded_json.parse(row["payload"] or "{}")
+            for piece in payload.get("text_ref") or []:
+                is_literal = "literal" in piece
+                yield (
+                    piece["literal"] if is_literal else self._one(fragment, piece["fragment"]) or ""
+                )
 
     def _one(self, query: str, *values: object) -> Any:
         row = self._connection.execute(query, values).fetchone()
         return row[0] if row else None
 
 
-def _time(text: str | None) -> str:
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _time(text: object) -> str:
     """Return a time of llm's, which is in UTC, as the server takes it; 1970 for none."""
     try:
-        time = datetime.fromisoformat(text or "")
+        time = datetime.fromisoformat(str(text))
     except ValueError:
         time = datetime.fromtimestamp(0, UTC)
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).isoformat()

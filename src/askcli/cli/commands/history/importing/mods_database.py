@@ -52,8 +52,14 @@ class ModsDatabase:
                 messages = gob.decode(file.read_bytes())
             except (Misused, OSError):
                 return None
-            return messages if isinstance(messages, list) else None
+            is_read = isinstance(messages, list) and all(map(_is_message, messages))
+            return messages if is_read else None
         return None
+
+
+def _is_message(value: Any) -> bool:
+    texts = ("Role", "Content")
+    return isinstance(value, dict) and all(isinstance(value.get(name, ""), str) for name in texts)
 
 
 def _turns(row: sqlite3.Row, messages: list[Any]) -> Iterator[Item]:
@@ -83,9 +89,10 @@ def _turns(row: sqlite3.Row, messages: list[Any]) -> Iterator[Item]:
 
 
 def _time(text: object) -> datetime:
-    """Return a time that SQLite or Go has written, in UTC; 1970 for none."""
+    """Return a time that SQLite or Go has written, in UTC; 1970 for none, or an earlier one."""
+    first = datetime.fromtimestamp(1000, UTC)  # before it there is room for each turn of a file
     try:
         time = datetime.fromisoformat(str(text).removesuffix(" UTC").removesuffix(" +0000"))
     except ValueError:
-        return datetime.fromtimestamp(1, UTC)
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+        return first
+    return max(first, time if time.tzinfo else time.replace(tzinfo=UTC))

@@ -15,6 +15,14 @@ from askcli.cli.commands.history.importing.items import Item
 from askcli.errors import Misused
 
 _SQLITE = b"SQLite format 3\0"
+# A row with more has no text that is imported.
+_MOST_BYTES = 64 * 2**20
+_STEPS = 100_000  # of SQLite's machine: some milliseconds
+# A view, and a table with columns that are computed, is a program, which may never end.
+_PROGRAMS = """SELECT m.name FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS c
+    WHERE lower(m.name) IN ('conversations', 'responses', 'threads', 'turns', 'messages', 'parts',
+        'fragments', 'prompt_fragments', 'system_fragments')
+    AND m.type IN ('table', 'view') AND (m.type = 'view' OR c.hidden) LIMIT 1"""
 
 
 class Kind(StrEnum):
@@ -55,8 +63,11 @@ def opened(path: Path, kind: Kind | None, left_out: Counter[str]) -> Iterator[So
             yield Lines(file, left_out)
             return
         with closing(_connection(file)) as connection:
+            _check_tables(connection, file)
             yield _of_database(connection, file, kind, left_out)
     except (OSError, sqlite3.Error) as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            raise KeyboardInterrupt from None
         raise Misused(f"cannot read {file}: {getattr(error, 'strerror', None) or error}.") from None
 
 
@@ -83,10 +94,18 @@ def _connection(file: Path) -> sqlite3.Connection:
         source.backup(connection)
     connection.row_factory = sqlite3.Row
     connection.text_factory = lambda text: text.decode("utf-8", "replace")
-    # What is in it tells no program of its own to run: views and triggers are not trusted.
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
+    # Python runs the handler of a Ctrl-C within it, and SQLite then ends the query.
+    connection.set_progress_handler(lambda: 0, _STEPS)
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA query_only = ON")
     return connection
+
+
+def _check_tables(connection: sqlite3.Connection, file: Path) -> None:
+    """Raise Misused where what is read is no table of values."""
+    if row := connection.execute(_PROGRAMS).fetchone():
+        raise Misused(f"{file}: {row['name']} is no table as llm and mods make them.")
 
 
 def _of_database(

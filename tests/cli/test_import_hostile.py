@@ -1,0 +1,130 @@
+"""Files of other programs that somebody else has made: they take little memory and time, or are
+refused in one line."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from askcli.cli.commands.history.importing import gob, items, sources
+from askcli.errors import Misused
+from tests.support.cli import Cli
+
+COLUMNS = "id, model, prompt, system, response, conversation_id, datetime_utc"
+RESPONSES = f"CREATE TABLE responses({COLUMNS}); CREATE TABLE conversations(id, name);"
+TURNS = """CREATE TABLE turns(id, thread_id, model, parent_message_hash, tip_message_hash,
+        datetime_utc);
+    CREATE TABLE messages(hash PRIMARY KEY, role, parent_hash);
+    CREATE TABLE parts(message_hash, position, type, text, payload);
+    CREATE TABLE fragments(id PRIMARY KEY, content);
+    INSERT INTO turns VALUES('t', 'a', 'm', 'u', 'x', '2025-01-01');
+    INSERT INTO messages VALUES('u', 'user', 'x'), ('x', 'assistant', 'u');"""
+THREADS = "CREATE TABLE threads(id, name);"
+ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c"
+
+
+def database(path: Path, *scripts: str) -> Path:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("".join(scripts))
+    return path
+
+
+def read(path: Path) -> tuple[list[items.Item], Counter[str]]:
+    left_out = Counter[str]()
+    with sources.opened(path, None, left_out) as source:
+        source.count()
+        return [
+            one for batch in items.requests(source.items(), left_out) for one in batch
+        ], left_out
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        TURNS + f"CREATE VIEW Threads AS SELECT ({ENDLESS}) AS id, 'n' AS name;",
+        TURNS + "CREATE VIRTUAL TABLE threads USING fts5(id, name);",
+        THREADS + "ALTER TABLE responses ADD long AS (printf('%.*c', 900000000, 'x'));",
+    ],
+)
+def test_a_database_whose_tables_are_programs_is_refused(tmp_path: Path, script: str) -> None:
+    with pytest.raises(Misused, match="is no table"):
+        read(database(tmp_path / "logs.db", RESPONSES, script))
+
+
+def test_a_query_of_a_database_ends_at_an_interrupt(tmp_path: Path) -> None:
+    path = database(tmp_path / "logs.db", RESPONSES)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), sources.opened(path, None, Counter()) as source:
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            vars(source)["_connection"].execute(ENDLESS)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_fragment_that_is_in_a_text_very_often_fills_no_memory(tmp_path: Path) -> None:
+    """And messages that lead to one another are followed once."""
+    parts = json.dumps({"text_ref": [{"fragment": 1}] * 10_000})
+    script = f"""INSERT INTO parts VALUES('x', 0, 'text', NULL, '{parts}');
+        INSERT INTO fragments VALUES(1, hex(zeroblob(500000)));"""
+    path = database(tmp_path / "logs.db", RESPONSES, TURNS, THREADS, script)
+    assert read(path) == ([], {"too long": 1})
+
+
+@pytest.mark.parametrize("payload", ["[1]", '{"text_ref": [1]}', "{{", "[" * 100_000], ids=len)
+def test_a_row_that_llm_has_not_written_is_told(tmp_path: Path, payload: str) -> None:
+    script = f"INSERT INTO parts VALUES('x', 0, 'text', NULL, '{payload}');"
+    with pytest.raises(Misused, match="row 't'"):
+        read(database(tmp_path / "logs.db", RESPONSES, TURNS, THREADS, script))
+
+
+def test_a_gob_of_very_many_values_or_of_other_ones_is_none(tmp_path: Path) -> None:
+    """A value of no fields takes a byte of the file, and 64 in memory."""
+    struct = bytes.fromhex("0dff81030101015301ff82000000")  # type S struct{}
+    structs = struct + bytes.fromhex("10ff83020101014c01ff840001ff820000")  # type L []S
+    count = gob.MOST_VALUES + 1
+    many = structs + b"\x00\xff\x84\x00\xfd" + count.to_bytes(3) + bytes(count)
+    keys = struct + bytes.fromhex("12ff85040101014d01ff860001ff820104000006ff8600010002")
+    numbers = bytes.fromhex("0fff83020101014c01ff84000104000007ff840003020202")  # []int
+    for data in (many, keys):
+        with pytest.raises(Misused, match="it is no gob"):
+            gob.decode(data)
+    assert gob.decode(numbers) == [1, 1, 1]
+    script = """CREATE TABLE conversations(id, title, updated_at);
+        INSERT INTO conversations VALUES('a', 't', '0001-01-01 00:00:00');"""
+    path = database(tmp_path / "mods.db", script)
+    (tmp_path / "a.gob").write_bytes(numbers)
+    assert read(path) == ([], {"conversations without readable messages": 1})
+
+
+def test_lines_that_are_no_questions_take_little_memory(tmp_path: Path) -> None:
+    for value in ("[" * 100_000, '{"question": "a", "x": [' + "[]," * 200_000 + "[]]}"):
+        path = tmp_path / "some.jsonl"
+        path.write_text(value)
+        with pytest.raises(Misused, match="line 1"):
+            read(path)
+
+
+def test_what_the_server_refuses_is_left_out_alone(sqlite_cli: Cli) -> None:
+    """One question keeps no other out, also when the import is run again."""
+    fields: list[dict[str, Any]] = [
+        {},
+        {"created_at": "2999-01-01"},
+        {"max_tokens": 0},
+        {"cost_usd": float("nan")},
+    ]
+    lines = [json.dumps({"question": str(n)} | one) for n, one in enumerate(fields)]
+    (sqlite_cli.home / "some.jsonl").write_text("\n".join(lines))
+    for outcome in ("imported", "present"):
+        done = sqlite_cli.in_process("history", "import", "--json", "some.jsonl")
+        assert (done.code, done.err.count("refused (")) == (1, 2), done
+        assert json.loads(done.out)[outcome] == 2
+    assert "max_tokens: " in done.err
+    assert "items." not in done.err
