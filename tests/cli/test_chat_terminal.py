@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from uuid import uuid4
 
 from tests.support.chatting import chat, left, turns
 from tests.support.cli import Cli
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.live_terminal import LiveTerminal
+from tests.support.servers import customized
 
 
 def test_a_pipe_in_place_of_what_was_typed_is_not_waited_for(
@@ -96,3 +98,31 @@ def test_a_colour_among_the_keys_is_dropped(sqlite_cli: Cli, fake: FakeAnthropic
     live.until(f"You asked: {marker}")
     left(live)
     assert turns(fake, marker) == [[marker]]
+
+
+# Just before each prompt is there, and just after it.
+INTERRUPTED = """
+import os, signal
+from askcli.cli.commands.chat.elsewhere import Elsewhere
+
+def interrupted(method):
+    def interrupt(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        method(self)
+    return interrupt
+
+Elsewhere.look, Elsewhere.rest = interrupted(Elsewhere.look), interrupted(Elsewhere.rest)
+"""
+
+
+def test_a_ctrl_c_just_as_an_answer_ends_ends_no_chat(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    first, second = uuid4().hex, uuid4().hex
+    sqlite_cli.environment |= customized(sqlite_cli.home, INTERRUPTED)
+    live = chat(sqlite_cli)
+    for marker in (first, second):
+        live.enter(marker)
+        live.until(f"You asked: {marker}")
+        live.until_prompt()
+    os.kill(live.process.pid, signal.SIGINT)  # of the prompt, too
+    left(live)
+    assert "Traceback" not in live.written

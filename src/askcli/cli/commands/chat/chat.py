@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from askcli.cli.commands.chat import slash, start, turns
 from askcli.cli.commands.chat.conversation import Conversation
 from askcli.cli.commands.chat.elsewhere import Elsewhere
+from askcli.cli.commands.chat.guard import Guard
 from askcli.cli.commands.chat.prompt import Prompt, sequences
 from askcli.cli.input.terminal_modes import keys_kept
-from askcli.cli.output import console, failures, transient
+from askcli.cli.output import console
 from askcli.contract.shapes import Question
 
 log = logging.getLogger("askcli.notices")
@@ -24,6 +25,7 @@ class Chat:
     def __init__(self, conversation: Conversation, *, is_vi: bool) -> None:
         settings = conversation.connection.settings
         self._conversation = conversation
+        self._guard = Guard()
         self._prompt = Prompt(settings.state_dir, slash.completer(), is_vi=is_vi)
         self._elsewhere = Elsewhere(
             conversation.connection.api,
@@ -37,11 +39,9 @@ class Chat:
         with keys_kept(sys.stdin.fileno(), *sequences()), self._conversation:
             if not choice.is_new:
                 self._go_on(choice)
-            while (typed := self._typed()) is not None:
-                try:
+            with self._guard.nothing_else(), suppress(slash.Leave):
+                while (typed := self._typed()) is not None:
                     self._handle(typed)
-                except slash.Leave:
-                    return
 
     def _go_on(self, choice: start.Choice) -> None:
         """Show the last turns; an answer that is still running is joined."""
@@ -57,7 +57,7 @@ class Chat:
             conversation.last = turn
             if turn["status"] == "answering":
                 turns.show_question(turn["question"])
-                _guarded(partial(conversation.rejoin, turn["id"]))
+                self._guard.call(partial(conversation.rejoin, turn["id"]))
             else:
                 turns.show(turn)
 
@@ -71,17 +71,17 @@ class Chat:
             return ""
         finally:
             self._elsewhere.rest()
-            self._show_elsewhere()
+            self._guard.call(self._show_elsewhere)
 
     def _handle(self, typed: str) -> None:
         if not _is_text(typed):
             console.note("askcli: error: what was typed is not UTF-8 text.")
         elif command := slash.parse(typed):
-            _guarded(partial(command.run, self._conversation))
+            self._guard.call(partial(command.run, self._conversation))
             if self._conversation.id is None:
                 self._elsewhere.begin(None)
         elif typed.strip():
-            _guarded(partial(self._conversation.ask, typed))
+            self._guard.call(partial(self._conversation.ask, typed))
 
     def _note(self, stored: Question) -> None:
         self._elsewhere.begin(stored["conversation_id"])
@@ -98,17 +98,3 @@ class Chat:
 def _is_text(typed: str) -> bool:
     """Whether no byte of another encoding was pasted, for which Python has a surrogate."""
     return not any("\ud800" <= char <= "\udfff" for char in typed)
-
-
-def _guarded(act: Callable[[], None]) -> None:
-    """Call; an error or a Ctrl-C ends what was called, and not the chat."""
-    try:
-        act()
-    except KeyboardInterrupt:
-        transient.clear()
-    except slash.Leave:
-        raise
-    except Exception as error:  # noqa: BLE001 - a conversation outlives what nobody has foreseen
-        failures.show(failures.as_askcli_error(error))
-    finally:
-        transient.go_on()

@@ -51,7 +51,8 @@ class Prompt:
     def read(self) -> str | None:
         """Return what was typed, None at the end (Ctrl-D). Raises KeyboardInterrupt."""
         try:
-            typed = self._session.prompt()
+            # Ctrl-C is a key here; of a signal that comes as the prompt ends it shows a traceback.
+            typed = self._session.prompt(handle_sigint=False)
         except EOFError:
             return None
         if not is_dumb_terminal():
