@@ -6,7 +6,7 @@ import json
 import re
 from html.parser import HTMLParser
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -116,3 +116,23 @@ def test_all_conversations_are_exported(
         assert [item["questions"][0]["question"] for item in items] == ["q2", "q1", "q0"]
     else:
         assert re.findall("^# (.*)$", out, re.MULTILINE) == ["q2", "q1", "q0"]
+
+
+def test_a_conversation_that_goes_on_during_an_export_is_in_it(sqlite_cli: Cli) -> None:
+    """It moves to the beginning of the list, of which a page was read already."""
+    lines = [
+        {"question": "q", "answer": "x" * 2_000, "conversation": f"{number}", "id": f"{number}"}
+        for number in range(150)
+    ]
+    (sqlite_cli.home / "lines.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    sqlite_cli.in_process("history", "import", "lines.jsonl")
+    listed = sqlite_cli.in_process("conversations", "list", "--json", "-n", "150").out
+    ids = [item["id"] for item in json.loads(listed)["items"]]
+    export = sqlite_cli.start("conversations", "export", "--format", "json")
+    assert export.stdout
+    with export.stdout:
+        begun = export.stdout.read(1)  # the rest does not fit into the pipe
+        sqlite_cli.in_process("ask", "--conversation", ids[-1], uuid4().hex)
+        whole = json.loads(begun + export.stdout.read())
+    assert export.wait() == 0
+    assert sorted(item["id"] for item in whole["items"]) == sorted(ids)

@@ -9,7 +9,12 @@ from typing import Annotated
 import typer
 
 from askcli.cli.commands.history.conversations import turns
-from askcli.cli.commands.history.conversations.pages import Since, Until, conversations, questions
+from askcli.cli.commands.history.conversations.pages import (
+    Since,
+    Until,
+    all_conversations,
+    questions,
+)
 from askcli.cli.input import options, question_ids
 from askcli.cli.output import console, output_file
 from askcli.client.api import Api
@@ -61,7 +66,7 @@ def write(format_: Format, whole: Iterable[Whole]) -> None:
 def _selected(api: Api, ids: list[str], since: str | None, until: str | None) -> Iterator[Whole]:
     which = dict.fromkeys(question_ids.resolve_conversation(api, text) for text in ids)
     named = [api.conversation(id_) for id_ in which]  # all are there, or nothing is written
-    for conversation in named if ids else conversations(api, since, until):
+    for conversation in named if ids else all_conversations(api, since, until):
         yield conversation, questions(api, conversation["id"])
 
 

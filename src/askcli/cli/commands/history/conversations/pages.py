@@ -38,6 +38,26 @@ def conversations(
         yield from page["items"]
 
 
+def all_conversations(
+    api: Api, since: str | None = None, until: str | None = None
+) -> Iterator[Conversation]:
+    """Yield the user's conversations once each, those too that go on meanwhile.
+
+    They move to the beginning of the list, which may have been read already: it is read again, down
+    to the last question that was known, until there is no later one.
+    """
+    seen, known, newest = set[str](), None, ""  # ids of questions are in the order of time
+    while newest != known:
+        known = newest
+        for conversation in conversations(api, since, until):
+            if conversation["last_question_id"] <= known:
+                break
+            newest = max(newest, conversation["last_question_id"])
+            if conversation["id"] not in seen:
+                seen.add(conversation["id"])
+                yield conversation
+
+
 def questions(api: Api, conversation_id: str) -> Iterator[Question]:
     """Yield a conversation's questions in their order, one page in memory.
 
