@@ -213,7 +213,8 @@ def _too_often(user: User, what: str, uses: Spans, resets: Spans, rate: Rate) ->
     """Compare with the rate. Each use was counted after it was sent, and before its reply."""
     for begin, _ in uses:
         for _, end in uses:
-            if any(sent <= end and begin <= known for sent, known in resets):
+            is_reset = any(sent <= end and begin <= known for sent, known in resets)
+            if is_reset or end < begin:
                 continue
             count = sum(begin <= sent and known <= end for sent, known in uses)
             if count > rate.count + (end - begin) * rate.count / rate.seconds:
