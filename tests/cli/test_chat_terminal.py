@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from uuid import uuid4
 
+from askcli.cli.commands.chat.typed_history import TypedHistory
 from tests.support.chatting import chat, left, turns
 from tests.support.cli import Cli
 from tests.support.fake_anthropic import FakeAnthropic
@@ -98,6 +100,15 @@ def test_a_colour_among_the_keys_is_dropped(sqlite_cli: Cli, fake: FakeAnthropic
     live.until(f"You asked: {marker}")
     left(live)
     assert turns(fake, marker) == [[marker]]
+
+
+def test_what_a_full_disk_has_cut_off_takes_nothing_that_is_typed_later(tmp_path: Path) -> None:
+    TypedHistory(tmp_path).store_string("first")
+    (path,) = tmp_path.rglob("typed.jsonl")
+    with path.open("ab") as file:
+        file.write(b'\n"second, of which the disk took')
+    TypedHistory(tmp_path).store_string("third")
+    assert list(TypedHistory(tmp_path).load_history_strings()) == ["third", "first"]
 
 
 # Just before each prompt is there, and just after it.

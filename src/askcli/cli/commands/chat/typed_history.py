@@ -47,7 +47,8 @@ class TypedHistory(History):
             # A pipe in its place would be waited for until somebody reads it.
             handle = os.open(self._path, flags | os.O_NONBLOCK, 0o600)
             with os.fdopen(handle, "wb", buffering=0) as file:  # one write: no other gets between
-                file.write(json.dumps(string).encode() + b"\n")
+                # In a line of its own: a full disk may have cut off the last one.
+                file.write(b"\n" + json.dumps(string).encode() + b"\n")
 
     def _replace(self, entries: list[str]) -> None:
         content = "".join(json.dumps(entry) + "\n" for entry in entries)
