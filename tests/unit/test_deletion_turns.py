@@ -1,8 +1,12 @@
-"""Deletions hold up no writes of others: long ones take turns, and one of nothing is a read."""
+"""Deletions and imports hold up no writes of others: long ones take turns.
+
+A deletion of nothing is a read.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
@@ -16,6 +20,7 @@ from askcli.errors import NotFound
 from askcli.server.bootstrap import Services
 from askcli.services.clock import now
 from askcli.services.questions.ask import Ask
+from askcli.services.questions.imported import Imported
 from askcli.store.database.pool import take_turns_as
 from askcli.store.search import LONG_CHARACTERS
 from tests.support.databases import NewDatabase
@@ -35,6 +40,15 @@ async def older(services: Services, user_id: UUID, _: UUID) -> None:
     assert await services.history.remove_older(user_id, now() + timedelta(hours=1)) == 1
 
 
+async def import_some(services: Services, user_id: UUID, _: UUID) -> None:
+    """As in each request of an import: short questions, tens of milliseconds together."""
+    fields: dict[str, Any] = dict.fromkeys(field.name for field in dataclasses.fields(Imported))
+    fields |= dict.fromkeys(("conversation", "question", "answer", "model"), "short")
+    fields |= {"status": "answered", "created_at": now()}
+    items = [Imported(**fields | {"key": key}) for key in "ab"]
+    assert (await services.importing.add(user_id, items))["imported"] == 2
+
+
 async def user_with_question(services: Services, text: str) -> tuple[UUID, UUID]:
     """Return a new user and their only question."""
     user_id = await services.database.write(new_user, f"{uuid4()}@example.org")
@@ -48,7 +62,7 @@ async def as_owner(user_id: UUID, work: Callable[[], Awaitable[object]]) -> None
     await work()
 
 
-@pytest.mark.parametrize("delete", [one, older])
+@pytest.mark.parametrize("delete", [one, older, import_some])
 def test_others_write_between_long_deletions(
     new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, delete: Delete
 ) -> None:
@@ -68,7 +82,7 @@ def test_others_write_between_long_deletions(
                     return await run(write, work, *args, **named)
 
                 def deleting(connection: Connection) -> Any:
-                    order.append("deletion")
+                    order.append("long")
                     return work(connection)
 
                 queued.release()
@@ -89,7 +103,7 @@ def test_others_write_between_long_deletions(
             await asyncio.gather(*tasks)
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
-    assert order == ["deletion", "other", "deletion", "deletion"]
+    assert order == ["long", "other", "long", "long"]
 
 
 def test_a_deletion_of_nothing_does_not_come_to_the_writer(new_database: NewDatabase) -> None:

@@ -57,7 +57,7 @@ class Importing:
                 for item in portion
             ]
             admission.renew()  # it may wait now
-            is_long = sum(map(_characters, portion)) > LONG_CHARACTERS
+            is_long = len(portion) > 1 or sum(map(_characters, portion)) > LONG_CHARACTERS
             write = self._database.write_long if is_long else self._database.write
             imported, expired = await write(self._store, user_id, entries)
             outcome["imported"] += imported
