@@ -96,6 +96,8 @@ def _leave(number: int, _frame: object) -> None:
         os._exit(INTERRUPTED)
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
+    if os.getpid() == 1:  # a container's first process, whose default is to go on
+        os._exit(128 + number)
 
 
 def _open_closed_streams() -> None:
