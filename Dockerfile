@@ -11,7 +11,11 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf,required=false \
     && python -m venv --without-pip /opt/askcli \
     && /opt/build/bin/pip install --no-cache-dir --require-hashes -r deploy/constraints/build.txt \
     && /opt/build/bin/pip --python /opt/askcli/bin/python install --no-cache-dir \
-        --require-hashes --only-binary :all: -r deploy/constraints/server.txt
+        --require-hashes --only-binary :all: -r deploy/constraints/server.txt \
+    # What type checkers, compilers and the libraries' own tests read.
+    && find /opt/askcli -name '*.py[ix]' -delete \
+    && rm -rf /opt/askcli/lib/python*/site-packages/sqlalchemy/testing \
+        /opt/askcli/lib/python*/site-packages/alembic/testing
 COPY pyproject.toml README.md LICENSE ./
 COPY man ./man
 COPY src ./src

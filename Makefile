@@ -82,7 +82,7 @@ ci: ## What decides whether a change lands
 serve: .venv ## Serve the API on this machine
 	$(BIN)/askcli serve
 
-# BASE=… another base image, PIP_CONF=… a pip.conf of your own, PLATFORM=linux/arm64, BUILDER=buildah
+# BASE=… another base image, PIP_CONF=… a pip.conf of your own, NETWORK=host, PLATFORM=linux/arm64, BUILDER=buildah
 TAG ?= askcli
 
 .PHONY: image

@@ -45,21 +45,36 @@ def test_a_mirror_can_build_it_and_code_does_not_reinstall_dependencies() -> Non
     assert "--without-pip" in DOCKERFILE
 
 
-def test_whichever_engine_works_builds_the_image(tmp_path: Path) -> None:
-    """docker's client is there without an engine; podman is not there at all."""
-    engines = {"docker": "exit 1", "buildah": 'test "$1" = info || echo "$@"'}
+def build(tmp_path: Path, engines: dict[str, str], **variables: str) -> tuple[int, str]:
+    """Run `tools/image.sh` where these engines are, and nothing else of this machine."""
     for name, script in engines.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
-    (tmp_path / "dirname").symlink_to("/usr/bin/dirname")  # and nothing else of this machine
+    (tmp_path / "dirname").symlink_to("/usr/bin/dirname")
     command = ["/bin/bash", str(ROOT / "tools/image.sh"), "askcli:1"]
-    variables = {"PATH": str(tmp_path), "BASE": "mirror/python", "PIP_CONF": "/a/b"}
-    done = subprocess.run(command, env=variables, capture_output=True, text=True)
-    options = "--build-arg BASE=mirror/python --secret id=pip.conf,src=/a/b --format docker"
-    assert done.stdout == f"build --tag askcli:1 {options} .\n", done.stderr
-    (tmp_path / "buildah").write_text("#!/bin/sh\nexit 1\n")
-    done = subprocess.run(command, env=variables, capture_output=True, text=True)
-    assert (done.returncode, "none of docker, podman and buildah works" in done.stderr) == (1, True)
+    environment = {"PATH": str(tmp_path), **variables}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_whichever_engine_works_builds_the_image(tmp_path: Path) -> None:
+    """docker's client is there without an engine; podman is not there at all."""
+    engines = {"docker": "exit 1", "buildah": 'test "$1" = info || echo "$@"'}
+    variables = {"BASE": "mirror/python", "PIP_CONF": "/a/b", "NETWORK": "host"}
+    options = "--build-arg BASE=mirror/python --network host --secret id=pip.conf,src=/a/b"
+    told = (0, f"build --tag askcli:1 {options} --format docker .\n")
+    assert build(tmp_path, engines, **variables) == told
+
+
+def test_docker_builds_with_what_knows_secrets(tmp_path: Path) -> None:
+    """Before version 23 it takes its old builder unless it is told otherwise."""
+    engines = {"docker": 'test "$1" = info || echo "$DOCKER_BUILDKIT $@"'}
+    assert build(tmp_path, engines) == (0, "1 build --tag askcli:1 .\n")
+
+
+def test_where_no_engine_works_it_says_so(tmp_path: Path) -> None:
+    code, text = build(tmp_path, {"docker": "exit 1", "buildah": "exit 1"})
+    assert (code, "none of docker, podman and buildah works" in text) == (1, True)
 
 
 @contextmanager
