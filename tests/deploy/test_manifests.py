@@ -98,13 +98,6 @@ def test_what_stops_a_server_lets_its_answers_finish() -> None:
     assert {place: value for place, value in seconds.items() if value < STOP_SECONDS} == {}
 
 
-def test_compose_publishes_its_ports_to_this_machine_alone() -> None:
-    ports = {port for one in COMPOSE["services"].values() for port in one.get("ports", ())}
-    grafana, balancer = sorted(ports, key=lambda port: port.startswith("$"))
-    assert grafana.startswith("127.0.0.1:")
-    assert balancer.startswith("${ASKCLI_BIND:-127.0.0.1}:")
-
-
 def test_a_unit_is_started_again_after_a_reload_that_came_too_early() -> None:
     """Before a handler is there the signal ends the program, for systemd with success."""
     unit = (DEPLOY / "systemd/askcli.service").read_text()
