@@ -14,7 +14,7 @@ from askcli.client.http.transport import Transport
 from askcli.client.login import Login
 from askcli.client.server_entry import Account
 from askcli.contract.health import Readiness
-from askcli.contract.limits import MAX_PAGE
+from askcli.contract.limits import MAX_EMPTY_PAGES, MAX_PAGE
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_KEY, HEADER_LAST_EVENT_ID
 from askcli.contract.shapes import (
     ApiToken,
@@ -47,17 +47,17 @@ def pages(
 
     A page may have few items, or none. Raises BadResponse for pages that would never end.
     """
-    cursor, cursors = None, set[str | None]()
+    cursor, cursors, empty = None, set[str | None](), 0
     while most is None or most > 0:
-        page = listing(limit=min(most or MAX_PAGE, MAX_PAGE), cursor=cursor, **filters)
-        yield page
-        cursor = page["next_cursor"]
-        most = most and most - len(page["items"])
-        if cursor is None or most == 0:
-            return
-        if cursor in cursors:
+        if cursor in cursors or empty > MAX_EMPTY_PAGES:
             raise BadResponse()
         cursors.add(cursor)
+        page = listing(limit=min(most or MAX_PAGE, MAX_PAGE), cursor=cursor, **filters)
+        yield page
+        if (cursor := page["next_cursor"]) is None:
+            return
+        most = most and most - len(page["items"])
+        empty += not page["items"]
 
 
 class Api:

@@ -12,6 +12,8 @@ MAX_BODY_BYTES: Final = 2_097_152
 # Outside of a body's strings: a dozen fields, however they are indented, have some hundreds.
 MAX_BODY_STRUCTURE: Final = 4096
 MAX_PAGE: Final = 100
+# Of a list: before one is empty, a server looks at some thousand questions.
+MAX_EMPTY_PAGES: Final = 5_000
 MAX_TITLE_CHARACTERS: Final = 200
 # Of a request: so many, however their fields are set apart, are within MAX_BODY_STRUCTURE.
 MAX_IMPORTED: Final = 25
