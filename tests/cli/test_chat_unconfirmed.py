@@ -67,3 +67,23 @@ def test_a_text_of_the_editor_of_which_there_is_no_question_is_kept(sqlite_cli: 
     (kept,) = sqlite_cli.home.rglob("unsent.md")
     assert kept.read_text() == "a long text"
     assert "unsent.md" in "".join(live.lines)
+
+
+def test_the_question_of_a_conversation_that_was_deleted_is_asked_in_another(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    first, second = uuid4().hex, uuid4().hex
+    live = chat(sqlite_cli)
+    live.enter(first)
+    live.until_prompt()
+    sqlite_cli.in_process("history", "delete", "@", "--yes")
+    live.enter(second)
+    live.until("the conversation was deleted: /new")
+    live.until_prompt()
+    live.enter("/new")
+    live.until("begins a new conversation")
+    live.until_prompt()
+    live.enter("/retry")
+    live.until(f"You asked: {second}")
+    left(live)
+    assert turns(fake, second) == [[second]]

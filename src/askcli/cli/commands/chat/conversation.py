@@ -21,7 +21,9 @@ from askcli.client.resume import Asking
 from askcli.client.target import Connection
 from askcli.contract.protocol import EVENT_QUESTION
 from askcli.contract.shapes import Question
-from askcli.errors import Misused
+from askcli.errors import Misused, NotFound
+
+GONE = "the conversation was deleted: /new begins another, in which /retry asks the question."
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,13 @@ class Conversation(ExitStack):
         spinner.show("Asking…")
         sent = self._keyed({"question": text} | self._fields(), has_files=has_files)
         asking = Asking(self.api)
-        self._print(asking, self._taken(asking.ask(sent.body, sent.key), has_files=has_files))
+        events = asking.ask(sent.body, sent.key)
+        try:
+            self._print(asking, self._taken(events, has_files=has_files))
+        except NotFound as error:
+            if error.request_id and asking.question_id is None:  # the server's word
+                error.detail = GONE
+            raise
 
     def _fields(self) -> dict[str, Any]:
         return self.settings | ({"conversation_id": self.id} if self.id else {})
