@@ -101,7 +101,7 @@ class FakeAnthropic:
         self._loop.close()
 
     def _reply(self, question: str) -> Reply:
-        for marker, reply in [*self._replies.items()]:  # a test may add to them
+        for marker, reply in self._replies.copy().items():  # a test may add to them
             if marker in question:
                 return reply
         return Reply([f"You asked: {question}"])

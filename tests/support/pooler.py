@@ -48,9 +48,11 @@ server_login_retry = 1
         arguments = [command, "-q", *([] if os.geteuid() else ["-u", owner]), str(settings)]
         with subprocess.Popen(arguments, stderr=subprocess.DEVNULL) as process:
             pooled = f"postgresql://postgres@127.0.0.1:{port}/{name}"
-            eventually(lambda: _is_there(pooled))
-            yield pooled
-            process.terminate()
+            try:
+                eventually(lambda: _is_there(pooled))
+                yield pooled
+            finally:
+                process.terminate()
 
 
 def clients(pooled: str) -> set[int]:
