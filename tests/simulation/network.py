@@ -132,7 +132,12 @@ class Connection:
         if self._state == "reset":
             raise httpcore2.WriteError("connection reset")
         self.carry("to", lambda: self.transport.arrive(buffer))
-        if twin := self.twin:
+        if (twin := self.twin) and twin.is_streaming:
+            # No proxy sends a request behind a response that has not ended: repeated so late, a
+            # refresh token is rightly taken for a stolen one.
+            twin.close()
+            self.twin = None
+        elif twin:
             twin.carry("to", lambda: twin.transport.arrive(buffer))
 
     def close(self) -> None:

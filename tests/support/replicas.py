@@ -32,8 +32,10 @@ def replicas(url: str, fake: FakeAnthropic, base: Path) -> Iterator[NewReplica]:
         servers.append(serving(home, fake, url, **customized(home, code), **settings))
         return servers[-1]
 
-    yield start
-    codes = [(server.stop(), server.log) for server in servers]
+    try:
+        yield start
+    finally:
+        codes = [(server.stop(), server.log) for server in servers]
     assert not any(code for code, _ in codes)
     logged = "".join(line for _, log in codes for line in log)
     assert "ERROR" not in logged and "Traceback" not in logged, logged
