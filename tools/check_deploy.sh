@@ -13,6 +13,13 @@ kubernetes-validate --strict --quiet "$work"/*.yaml
 check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+# No package has Render's schema.
+schema=$work/render.json
+if curl -fsS --max-time 20 -o "$schema" https://render.com/schema/render.yaml.json && python -m json.tool "$schema" > /dev/null; then
+    check-jsonschema --schemafile "$schema" render.yaml
+else
+    echo "deploy: render.yaml was not checked, as its schema cannot be reached"
+fi
 hadolint Dockerfile
 caddy validate --config deploy/proxies/Caddyfile --adapter caddyfile
 
