@@ -106,7 +106,7 @@ class Conversation(ExitStack):
         asking = Asking(self.api)
         events = asking.ask(sent.body, sent.key)
         try:
-            self._print(asking, self._taken(events, has_files=has_files))
+            self._print(asking, events)
         except NotFound as error:
             if error.request_id and asking.question_id is None:  # the server's word
                 error.detail = GONE
@@ -129,14 +129,6 @@ class Conversation(ExitStack):
         finally:
             console.out("\n")
 
-    def _taken(self, events: Iterator[Event], *, has_files: bool) -> Iterator[Event]:
-        """Once the question is stored, the conversation has the settings and files it gave."""
-        for event in events:
-            if event.name == EVENT_QUESTION:
-                self.settings, self._unconfirmed = {}, None
-                self.files = [] if has_files else self.files
-            yield event
-
     def _noted(self, events: Iterator[Event]) -> Iterator[Event]:
         for event in events:
             if event.name == EVENT_QUESTION:
@@ -146,6 +138,10 @@ class Conversation(ExitStack):
             yield event
 
     def _note(self, event: Mapping[str, Any]) -> None:
+        """Note that a question is stored: its conversation has the settings and files it gave."""
         stored = cast(Question, event)
+        if sent := self._unconfirmed:
+            self.settings, self._unconfirmed = {}, None
+            self.files = [] if sent.has_files else self.files
         self.id, self.last = stored["conversation_id"], stored
         self.on_stored(stored)
