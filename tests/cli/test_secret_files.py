@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.cli import NewCli
-from tests.support.databases import NewDatabase
+from tests.support.databases import NewDatabase, migrated_file
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson
 from tests.support.processes import ServerProcess
@@ -71,3 +71,15 @@ def test_a_key_that_no_request_can_have_is_told(new_cli: NewCli, tmp_path: Path,
     assert (done.code, done.out) == (2, ""), done
     assert "(from ANTHROPIC_API_KEY) must be one line of ASCII characters" in done.err
     assert "sk-" not in done.err
+
+
+def test_a_dotenv_that_is_a_pipe_is_not_waited_for(new_cli: NewCli, tmp_path: Path) -> None:
+    """Its reload would leave a server that no signal stops; a directory may be a venv's."""
+    host = new_cli(DB_CONN_STRING=migrated_file(tmp_path / "askcli.db"))
+    make_special(host.home / ".env", "directory")
+    assert host.in_process("users", "list").code == 0
+    (host.home / ".env").rmdir()
+    make_special(host.home / ".env", "pipe")
+    done = host("users", "list")
+    assert (done.code, done.out) == (2, ""), done
+    assert done.err == "askcli: error: cannot read .env: it is not an ordinary file.\n"

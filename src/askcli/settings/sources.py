@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -153,9 +154,17 @@ def _config_file(path: Path) -> dict[str, str]:
 
 
 def _dotenv() -> dict[str, str]:
+    if Path(".env").is_dir():  # as some virtual environments are called
+        return {}
+    try:
+        # Not dotenv's own reading, which waits for somebody to write into a pipe.
+        text = files.read(Path(".env")).decode("utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Misused(f"cannot read .env: {reason}.") from None
     from dotenv import dotenv_values  # only for the host's commands
 
-    try:
-        return {name: value for name, value in dotenv_values(".env").items() if value is not None}
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misused(f"cannot read .env: {error}.") from None
+    values = dotenv_values(stream=StringIO(text, newline=None))
+    return {name: value for name, value in values.items() if value is not None}
