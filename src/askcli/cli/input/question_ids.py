@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain, pairwise
 
 from askcli.cli.input import options
 from askcli.client.api import Api, pages
-from askcli.contract.shapes import Question
+from askcli.contract.shapes import Conversation, Question
 from askcli.errors import Misused, NotFound
 
 # The last question; @2 is the one before.
@@ -57,10 +58,31 @@ def find_all(api: Api, texts: Sequence[str]) -> list[Question]:
     """Return the questions; their numbers are those of one moment. Raises as `find`."""
     numbers = {text: number for text in texts if (number := _number(text))}
     numbered = _numbered(api, set(numbers.values()))
-    return [
-        _whole(api, numbered[numbers[text]]) if text in numbers else find(api, text)
-        for text in texts
-    ]
+    questions: list[Question] = []
+    for text in texts:
+        with _named(text):
+            is_numbered = text in numbers
+            questions.append(
+                _whole(api, numbered[numbers[text]]) if is_numbered else find(api, text)
+            )
+    return questions
+
+
+def conversation(api: Api, id_: str) -> Conversation:
+    """Return one of several conversations. Raises NotFound, which names it."""
+    with _named(id_):
+        return api.conversation(id_)
+
+
+@contextmanager
+def _named(text: str) -> Iterator[None]:
+    """Name which of several there is not, where the server says so."""
+    try:
+        yield
+    except NotFound as error:
+        if error.request_id:
+            error.detail = f"{error.detail.removesuffix('.')}: {text}."
+        raise
 
 
 def _whole(api: Api, question: str | Question) -> Question:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from askcli.cli.commands.history import layout
+from askcli.cli.commands.history import deletion, layout
 from askcli.cli.input import options, prompts, question_ids, times
 from askcli.cli.output import console, pages
 from askcli.cli.output.numbers import counted
@@ -48,14 +48,14 @@ def delete(
         questions = {question["id"]: question for question in question_ids.find_all(api, ids or [])}
         if not yes:
             prompts.confirm(f"Delete {_described(questions.values(), until)}?", "--yes")
+        # First: what a deletion that ends early has deleted is on no page either.
+        completion_cache.forget_questions(None if until else questions.values())
+        pages.forget()
         if until:
             deleted = api.delete_questions(until)
         else:
-            for question_id in questions:
-                api.delete_question(question_id)
+            deletion.of_each(questions, api.delete_question)
             deleted = len(questions)
-    completion_cache.forget_questions(None if until else questions.values())
-    pages.forget()
     if as_json:
         console.out_json({"deleted": deleted})
     else:

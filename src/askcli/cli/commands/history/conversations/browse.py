@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from askcli.cli.commands.history import layout
+from askcli.cli.commands.history import deletion, layout
 from askcli.cli.commands.history.conversations import turns
 from askcli.cli.commands.history.conversations.pages import Since, Until, conversations
 from askcli.cli.input import options, prompts, question_ids
@@ -141,12 +141,11 @@ def delete(
     with options.connected(server, profile) as api:
         # All ids are resolved before the first deletion: a wrong id changes nothing.
         which = dict.fromkeys(question_ids.resolve_conversation(api, text) for text in ids)
-        found = [api.conversation(id_) for id_ in which]
+        found = [question_ids.conversation(api, id_) for id_ in which]
         if not yes:
             prompts.confirm(f"Delete {', '.join(map(_described, found))}?", "--yes")
-        for conversation in found:
-            api.delete_conversation(conversation["id"])
-    pages.forget()
+        pages.forget()
+        deletion.of_each(which, api.delete_conversation)
     if as_json:
         console.out_json({"deleted": len(found)})
     else:
