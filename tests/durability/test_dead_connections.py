@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, text
 
 from askcli.errors import DatabaseUnavailable
 from askcli.store.database import Database
-from askcli.store.database.prepared import Prepared
+from askcli.store.prepared import Prepared
 from askcli.store.tables import users
 from tests.support.databases import NewDatabase
 from tests.support.people import new_user

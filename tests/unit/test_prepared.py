@@ -12,11 +12,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Connection, Select, bindparam, column, event, select, table
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from askcli.services.clock import now
 from askcli.store.database import Database
-from askcli.store.database.prepared import Prepared
+from askcli.store.prepared import Prepared, PreparedChange
 from askcli.store.queries import listing, shown
 from askcli.store.tables import users
 from tests.support.databases import NewDatabase
@@ -69,6 +69,42 @@ def test_a_wrong_statement_raises_as_any_other_and_shows_no_parameter(database_u
         assert (
             Prepared(of_user).first(connection, {"id": uuid4(), "since": now(), "limit": 1}) is None
         )
+    database.close()
+
+
+def test_a_change_stores_what_sqlalchemy_would_and_tells_how_many_rows(database_url: str) -> None:
+    database, statements = Database(database_url), list[str]()
+    change = PreparedChange(users.update().where(_c.id == bindparam("user"), _c.name != "nobody's"))
+    with database.transaction() as connection:
+        user_id = new_user(connection, f"{uuid4().hex}@example.org")
+        event.listen(
+            database.engine, "before_cursor_execute", lambda *args: statements.append(args[2])
+        )
+        time = now()
+        assert change.run(connection, {"user": user_id, "disabled_at": time}) == 1
+        assert change.run(connection, {"user": user_id, "name": "N", "quota_usd_day": 0.5}) == 1
+        assert change.run(connection, {"user": user_id, "quota_usd_day": None}) == 1
+        assert change.run(connection, {"user": uuid4(), "name": "other"}) == 0
+        assert len(statements) == 4
+        row = connection.execute(select(users).where(_c.id == user_id)).one()
+        assert (row.disabled_at, row.name, row.quota_usd_day) == (time, "N", None)
+    database.close()
+
+
+def test_a_row_that_exists_is_the_error_that_sqlalchemy_raises(database_url: str) -> None:
+    database, add = Database(database_url), PreparedChange(users.insert())
+    with database.transaction() as connection:
+        user_id = new_user(connection, f"{uuid4().hex}@example.org")
+        row = dict(connection.execute(select(users).where(_c.id == user_id)).mappings().one())
+        other = row | {"id": uuid4(), "email": "secret", "email_key": "secret"}
+        assert add.run(connection, other) == 1
+        assert connection.scalar(select(_c.email_key).where(_c.id == other["id"])) == "secret"
+        undone = connection.begin_nested()
+        with pytest.raises(IntegrityError) as error:
+            add.run(connection, other)
+        undone.rollback()
+        connection.execute(users.delete().where(_c.id == other["id"]))
+    assert "secret" not in str(error.value).partition("DETAIL")[0]
     database.close()
 
 

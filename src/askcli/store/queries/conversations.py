@@ -27,7 +27,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from askcli.store.database.prepared import Prepared
+from askcli.store.prepared import Prepared
 from askcli.store.queries import batches, id_times, own_range, sizes
 from askcli.store.tables import conversation_titles, questions, usage
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from askcli.contract.shapes import Question
-from askcli.store.database.prepared import Prepared
+from askcli.store.prepared import Prepared
 from askcli.store.queries import own_range, shown, sizes
 from askcli.store.tables import questions
 

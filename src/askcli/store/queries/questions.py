@@ -28,13 +28,14 @@ from sqlalchemy import (
 )
 
 from askcli.store import search
+from askcli.store.prepared import PreparedChange
 from askcli.store.queries import answer_parts, notifications, own_range, titles, usage
 from askcli.store.tables import is_answering, questions
 
 _MAY_START_AGAIN = and_(
     questions.c.status.in_(("failed", "interrupted")), usage.is_unbilled(questions.c.id)
 )
-_ADD = insert(questions)
+_ADD = PreparedChange(insert(questions))
 
 
 class _Query:
@@ -58,14 +59,18 @@ _OF_KEY = _Query(
     questions.c.idempotency_key == bindparam("key"),
     more=[_MAY_START_AGAIN.label("may_start_again")],
 )
-_CHANGE = update(questions).where(
-    questions.c.id == bindparam("which"), questions.c.run_id == bindparam("of_run"), is_answering
+_CHANGE = PreparedChange(
+    update(questions).where(
+        questions.c.id == bindparam("which"),
+        questions.c.run_id == bindparam("of_run"),
+        is_answering,
+    )
 )
 
 
 def add(connection: Connection, values: Mapping[str, Any], entry: search.Entry) -> None:
     """Insert and index a question. Raises IntegrityError for a user's duplicate idempotency key."""
-    connection.execute(_ADD, values)
+    _ADD.run(connection, values)
     search.put(connection, values["id"], entry)
 
 
@@ -148,7 +153,7 @@ def change(
 ) -> bool:
     """Change a question that this run is answering; False when it has ended, or was deleted."""
     which = {"which": question_id, "of_run": run_id}
-    return connection.execute(_CHANGE, {**which, **values}).rowcount == 1
+    return _CHANGE.run(connection, {**which, **values}) == 1
 
 
 def finish(

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from askcli.store.database.prepared import Prepared
+from askcli.store.prepared import Prepared
 from askcli.store.queries import batches, notifications
 from askcli.store.tables import refresh_tokens, sessions, users
 

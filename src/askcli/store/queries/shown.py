@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from askcli.contract.shapes import Question
 from askcli.store.columns import UtcDateTime
-from askcli.store.database.prepared import Prepared
+from askcli.store.prepared import Prepared
 from askcli.store.queries import answer_parts, own_range
 from askcli.store.tables import questions
 

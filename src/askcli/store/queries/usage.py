@@ -27,21 +27,22 @@ from sqlalchemy import (
     update,
 )
 
+from askcli.store.prepared import PreparedChange
 from askcli.store.tables import questions, usage, users
 
 # Its start, and the start of the next.
 Period = tuple[datetime, datetime]
 
 
-_RESERVE = insert(usage)
+_RESERVE = PreparedChange(insert(usage))
 _OF = usage.c.question_id == bindparam("question"), usage.c.settled == bindparam("is_settled")
-_CHANGE = update(usage).where(*_OF)
+_CHANGE = PreparedChange(update(usage).where(*_OF))
 _COST = select(usage).where(*_OF)
 
 
 def reserve(connection: Connection, values: Mapping[str, Any]) -> None:
     """Insert a reservation: the most that a question may cost."""
-    connection.execute(_RESERVE, {**values, "settled": False})
+    _RESERVE.run(connection, {**values, "settled": False})
 
 
 def settle(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> bool:
@@ -54,7 +55,7 @@ def change(
 ) -> bool:
     """Change a question's cost, or its reservation; False where it has only the other, or none."""
     which = {"question": question_id, "is_settled": is_settled}
-    return connection.execute(_CHANGE, {**which, **values}).rowcount == 1
+    return _CHANGE.run(connection, {**which, **values}) == 1
 
 
 def cost(connection: Connection, question_id: UUID, *, is_settled: bool) -> RowMapping | None:

@@ -9,13 +9,15 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 
+from askcli.store.prepared import Prepared
 from askcli.store.queries import limits, notifications
 from askcli.store.tables import is_answering, questions, users
 
 _BY_ID = select(users).where(users.c.id == bindparam("id"))
 _LOCK = _BY_ID.with_for_update()
 _WITH_LIMIT = _BY_ID.add_columns(limits.OF_KEY.scalar_subquery().label("full_at"))
-_LOCK_WITH_LIMIT = _WITH_LIMIT.with_for_update()
+_READ_WITH_LIMIT = Prepared(lambda _: _WITH_LIMIT)
+_LOCK_WITH_LIMIT = Prepared(lambda _: _WITH_LIMIT.with_for_update())
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> None:
@@ -44,10 +46,10 @@ def lock(connection: Connection, user_id: UUID) -> RowMapping | None:
 
 def with_limit(
     connection: Connection, user_id: UUID, key: str, *, locked: bool
-) -> RowMapping | None:
+) -> Mapping[str, Any] | None:
     """Return the user, locked if wanted, with `full_at` of a limit (`limits.full_at`), or None."""
-    query = _LOCK_WITH_LIMIT if locked else _WITH_LIMIT
-    return connection.execute(query, {"id": user_id, "key": key}).mappings().first()
+    query = _LOCK_WITH_LIMIT if locked else _READ_WITH_LIMIT
+    return query.first_by_name(connection, {"id": user_id, "key": key})
 
 
 def list_all(connection: Connection) -> Sequence[RowMapping]:

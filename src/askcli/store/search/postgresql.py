@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Uuid, bindparam, text
 from sqlalchemy.exc import OperationalError
 
+from askcli.store.prepared import PreparedChange
 from askcli.store.search.postgresql_find import find as find
 from askcli.store.search.postgresql_find import owner_word
 
@@ -56,6 +57,7 @@ _PUT = text(
     VALUES (:question_id, CAST(:words AS tsvector))
     ON CONFLICT (question_id) DO UPDATE SET words = excluded.words"""
 ).bindparams(bindparam("question_id", type_=Uuid))
+_PREPARED_PUT = PreparedChange(_PUT)
 
 
 def entry(user_id: UUID, question: Sequence[str], answer: Sequence[str]) -> dict[str, str]:
@@ -74,7 +76,7 @@ def entry(user_id: UUID, question: Sequence[str], answer: Sequence[str]) -> dict
 
 def put(connection: Connection, question_id: UUID, entry: Mapping[str, Any]) -> None:
     """Index a question, in place of what was indexed before."""
-    connection.execute(_PUT, {"question_id": question_id, **entry})
+    _PREPARED_PUT.run(connection, {"question_id": question_id, **entry})
 
 
 def _add(lexemes: dict[str, list[str]], words: Sequence[str], weight: str, offset: int) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Uuid, bindparam, text
 from sqlalchemy.exc import OperationalError
 
 from askcli.store import deadline
+from askcli.store.prepared import PreparedChange
 from askcli.store.search.sqlite_find import find as find
 
 # Each word is indexed with the number of its owner, as in `12@word`: a word, a phrase or the
@@ -59,6 +60,7 @@ _PUT = text(
     ON CONFLICT (question_id) DO UPDATE SET question = excluded.question, answer = excluded.answer
     """
 ).bindparams(bindparam("question_id", type_=Uuid))
+_PREPARED_PUT = PreparedChange(_PUT)
 _ADD_OWNER = text("INSERT INTO question_index_owners (user_id) VALUES (:user_id)")
 
 
@@ -70,9 +72,9 @@ def entry(user_id: UUID, question: Sequence[str], answer: Sequence[str]) -> dict
 def put(connection: Connection, question_id: UUID, entry: Mapping[str, Any]) -> None:
     """Index a question, in place of what was indexed before."""
     row = {"question_id": question_id, **entry}
-    if not connection.execute(_PUT, row).rowcount:  # the user's first question
+    if not _PREPARED_PUT.run(connection, row):  # the user's first question
         connection.execute(_ADD_OWNER, {"user_id": entry["user_id"]})
-        connection.execute(_PUT, row)
+        _PREPARED_PUT.run(connection, row)
 
 
 def bounded(connection: Connection, seconds: float) -> AbstractContextManager[None]:  # noqa: ARG001

@@ -1,0 +1,161 @@
+"""Statements of nearly every request: compiled once, and run by the database's driver itself.
+
+Around a short one, which the driver runs in 6 µs on SQLite and 38 on PostgreSQL, SQLAlchemy takes
+25 and 130, to find what it has compiled and to make objects of the result and of its rows.
+
+What they do not change: parameters and results are converted by their types, errors are
+SQLAlchemy's, and its event `before_cursor_execute` tells of each run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ClauseElement, Connection, Dialect, Insert, Select, TextClause, Update
+
+Row = tuple[Any, ...]
+Change = Insert | Update | TextClause
+_Convert = Callable[[Any], Any]
+_Statement = TypeVar("_Statement", bound=ClauseElement)
+
+
+class Prepared:
+    """A select with named parameters, none of which is a list."""
+
+    def __init__(self, query: Callable[[str], Select[Any]]) -> None:
+        """`query` returns the select for a dialect's name."""
+        self._query = query
+        self._forms: dict[str, _SelectForm] = {}
+
+    def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Row]:
+        """Return all rows."""
+        return self._form(connection.dialect).rows(connection, values)
+
+    def first(self, connection: Connection, values: Mapping[str, Any]) -> Row | None:
+        """Return the first row, None if there is none; the select finds few."""
+        return next(iter(self.rows(connection, values)), None)
+
+    def first_by_name(
+        self, connection: Connection, values: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        """Return the first row by the names of its columns, None if there is none."""
+        row = self.first(connection, values)
+        names = self._form(connection.dialect).columns
+        return None if row is None else dict(zip(names, row, strict=True))
+
+    def _form(self, dialect: Dialect) -> _SelectForm:
+        form = self._forms.get(dialect.name)
+        if form is None:
+            form = self._forms[dialect.name] = _SelectForm(self._query(dialect.name), dialect)
+        return form
+
+
+class PreparedChange:
+    """A statement that changes rows, with named parameters and values of columns.
+
+    None of its columns has a value that Python makes, and it returns no rows.
+    """
+
+    def __init__(self, statement: Change) -> None:
+        self._statement = statement
+        self._forms: dict[tuple[str, ...], _Form[Change]] = {}
+
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> int:
+        """Run it with these parameters and columns; return the number of rows it has changed."""
+        dialect = connection.dialect
+        key = (dialect.name, *values)
+        form = self._forms.get(key)
+        if form is None:
+            form = self._forms[key] = _Form(self._statement, dialect, list(values))
+        cursor = form.execute(connection, values)
+        count: int = cursor.rowcount
+        cursor.close()
+        return count
+
+
+class _Form(Generic[_Statement]):
+    """A statement for one dialect and some columns: its text, its parameters' conversions."""
+
+    def __init__(
+        self, statement: _Statement, dialect: Dialect, columns: list[str] | None = None
+    ) -> None:
+        compiled: Any = statement.compile(dialect=dialect, column_keys=columns)
+        binds: Mapping[str, Any] = compiled.binds
+        assert not any(bind.expanding for bind in binds.values())
+        assert not getattr(compiled, "prefetch", ()), "values of columns that Python makes"
+        self.statement = statement
+        self._text = str(compiled)
+        self._names: Sequence[str] = compiled.positiontup or list(binds)
+        self._is_positional: bool = compiled.positional
+        self._constants = {name: bind.value for name, bind in binds.items() if not bind.required}
+        self._convert: dict[str, _Convert] = {
+            name: convert
+            for name, bind in binds.items()
+            if (convert := bind.type.dialect_impl(dialect).bind_processor(dialect))
+        }
+
+    def execute(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        """Run it and return the driver's cursor."""
+        parameters = self._parameters(values)
+        cursor = connection.connection.cursor()
+        for note in connection.dispatch.before_cursor_execute:
+            note(connection, cursor, self._text, parameters, None, False)
+        try:
+            cursor.execute(self._text, parameters)
+        except connection.dialect.loaded_dbapi.Error as error:
+            # As after SQLAlchemy's own: a connection that is lost leaves the pool.
+            connection._handle_dbapi_exception(error, self._text, parameters, cursor, None)
+        return cursor
+
+    def _parameters(self, values: Mapping[str, Any]) -> Any:
+        """Return the parameters as the driver takes them."""
+        given = {**self._constants, **values}
+        for name, convert in self._convert.items():
+            given[name] = convert(given[name])
+        return [given[name] for name in self._names] if self._is_positional else given
+
+
+class _SelectForm(_Form[Select[Any]]):
+    """The same of a select, and the conversions of its results."""
+
+    def __init__(self, query: Select[Any], dialect: Dialect) -> None:
+        super().__init__(query, dialect)
+        self.columns = [str(column.key) for column in query.selected_columns]
+        self._convert_results: Sequence[tuple[int, _Convert]] | None = None
+
+    def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Row]:
+        """Run it and return all rows."""
+        cursor = self.execute(connection, values)
+        rows: Sequence[Row] = self._fetched(connection, cursor)
+        if self._convert_results is None:
+            self._convert_results = self._conversions(cursor.description, connection.dialect)
+        cursor.close()
+        if self._convert_results:
+            return [_converted(row, self._convert_results) for row in rows]
+        return rows
+
+    def _fetched(self, connection: Connection, cursor: Any) -> Sequence[Row]:
+        try:
+            rows: Sequence[Row] = cursor.fetchall()
+        except connection.dialect.loaded_dbapi.Error as error:
+            connection._handle_dbapi_exception(error, self._text, None, cursor, None)
+        return rows
+
+    def _conversions(
+        self, described: Sequence[Sequence[Any]], dialect: Dialect
+    ) -> Sequence[tuple[int, _Convert]]:
+        """Return the conversions of columns, by their positions; few need one."""
+        types = [column.type for column in self.statement.selected_columns]
+        processors = (
+            type_.dialect_impl(dialect).result_processor(dialect, column[1])
+            for type_, column in zip(types, described, strict=True)
+        )
+        return [(number, convert) for number, convert in enumerate(processors) if convert]
+
+
+def _converted(row: Row, conversions: Sequence[tuple[int, _Convert]]) -> Row:
+    values = list(row)
+    for number, convert in conversions:
+        values[number] = convert(values[number])
+    return tuple(values)
