@@ -9,10 +9,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 
 from askcli.cli.output import console, transient
-from askcli.errors import Misused
+from askcli.errors import Failed, Misused
 from askcli.files import programs
 
 # As git does: less quits if all fits, keeps colours and leaves the text on the screen.
@@ -22,7 +23,10 @@ _STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def show(lines: Iterable[str]) -> None:
-    """Print lines without control characters, through the pager if they do not fit."""
+    """Print lines without control characters, through the pager if they do not fit.
+
+    Raises Misused for a pager that cannot be started, and Failed for one that fails.
+    """
     remaining = iter(lines)
     pager = _pager() if console.is_terminal() else None
     if pager is None:
@@ -80,23 +84,29 @@ def _page(command: list[str], lines: Iterator[str]) -> None:
     except OSError as error:
         raise Misused(f"cannot run PAGER {command[0]!r}: {error.strerror}.") from None
     assert process.stdin
+    is_interrupted = False
     try:
         for line in lines:
             process.stdin.write(line + "\n")
-        process.stdin.close()
     except BrokenPipeError:  # the pager was closed
-        process.stdin = None
-    except KeyboardInterrupt:
         pass
+    except KeyboardInterrupt:
+        is_interrupted = True
     finally:
-        _wait(process)
+        is_interrupted |= _end(process)
+    if process.returncode and not is_interrupted:
+        raise Failed(f"PAGER {command[0]!r} ended with {process.returncode}; PAGER= uses none.")
 
 
-def _wait(process: subprocess.Popen[str]) -> None:
-    """Wait for the pager to exit; a Ctrl-C is for the pager."""
+def _end(process: subprocess.Popen[str]) -> bool:
+    """Let the pager come to its end; return whether a Ctrl-C came meanwhile, which is for it."""
+    assert process.stdin
+    is_interrupted = False
     while True:
         try:
+            with suppress(BrokenPipeError):
+                process.stdin.close()
             process.wait()
-            return
+            return is_interrupted
         except KeyboardInterrupt:
-            continue
+            is_interrupted = True
