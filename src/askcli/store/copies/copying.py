@@ -75,6 +75,7 @@ def copy(
             with connection_errors(source), in_order(reader, table) as rows:
                 checksums[table.name] = _copy(rows, target, writer, table, progress)
         _compare(writer, checksums, progress)
+        _analyze(writer)
         _set_version(writer, migrations.HEAD)
         return checksums
 
@@ -107,6 +108,16 @@ def _claim(writer: Connection, expected: dict[str, int], url: str) -> None:
                 "database, which `askcli migrate` creates."
             )
         writer.execute(_SET_VERSION, {"version": migrations.COPYING})
+
+
+def _analyze(writer: Connection) -> None:
+    """Give PostgreSQL's planner the statistics that it would collect itself a minute later.
+
+    Until then a page of a user's 100,000 questions takes 170 ms in place of 10.
+    """
+    if writer.dialect.name == "postgresql":
+        with writer.begin():
+            writer.exec_driver_sql("ANALYZE")
 
 
 def _set_version(writer: Connection, version: str) -> None:
