@@ -74,3 +74,11 @@ def test_an_answer_that_a_gateway_breaks_off_can_be_followed(
 def test_a_question_that_the_server_says_is_gone_is_not_followed(new_cli: NewCli) -> None:
     done = asked(new_cli, PART, GONE)
     assert (done.code, "--rejoin" in done.err) == (1, False), done
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "utf-16", "rot13", "zlib"])
+def test_an_answer_is_in_utf_8_whatever_its_head_says(new_cli: NewCli, charset: str) -> None:
+    text = WHOLE.body.replace(b"So.", "Sö.".encode())
+    head = {"content-type": f"text/event-stream; charset={charset}"}
+    done = asked(new_cli, Response(200, text, head))
+    assert (done.code, done.out) == (0, "Sö.\n"), done
