@@ -15,7 +15,8 @@ import pytest
 
 from askcli.cli.commands.history.importing import gob, items, sources
 from askcli.errors import Misused
-from tests.support.cli import Cli
+from tests.support.cli import Cli, NewCli
+from tests.support.hostile import always
 
 COLUMNS = "id, model, prompt, system, response, conversation_id, datetime_utc"
 RESPONSES = f"CREATE TABLE responses({COLUMNS}); CREATE TABLE conversations(id, name);"
@@ -128,3 +129,14 @@ def test_what_the_server_refuses_is_left_out_alone(sqlite_cli: Cli) -> None:
         assert json.loads(done.out)[outcome] == 2
     assert "max_tokens: " in done.err
     assert "items." not in done.err
+
+
+def test_a_later_server_may_say_more_of_an_import(new_cli: NewCli) -> None:
+    known = {"imported": 20, "present": 5, "expired": 0}
+    outcome: dict[str, Any] = {**known, "later": None, "more": {}}
+    with always(200, json.dumps(outcome).encode()) as server:
+        cli = new_cli(ASKCLI_SERVER=server.url, ASKCLI_TOKEN="any")
+        (cli.home / "some.jsonl").write_text('{"question": "hello"}\n' * 50)  # two requests
+        done = cli.in_process("history", "import", "--json", "some.jsonl")
+    assert done.code == 0, done
+    assert json.loads(done.out) == {"imported": 40, "present": 10, "expired": 0, "left_out": {}}

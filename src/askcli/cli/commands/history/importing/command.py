@@ -15,7 +15,10 @@ from askcli.cli.output import console
 from askcli.cli.output.numbers import counted
 from askcli.cli.output.row_counts import RowCounts
 from askcli.client.api import Api
+from askcli.contract.shapes import Imported
 from askcli.errors import Failed, InvalidInput
+
+COUNTS = tuple(Imported.__annotations__)  # a later version's server may send more fields
 
 
 def import_(
@@ -55,7 +58,8 @@ def import_(
 def _imported(api: Api, items: list[Item], left_out: Counter[str]) -> Counter[str]:
     """Import the questions; those that the server refuses, one by one, are left out."""
     try:
-        return Counter(cast(dict[str, int], api.import_questions(items)))
+        outcome = cast(dict[str, int], api.import_questions(items))
+        return Counter({name: outcome[name] for name in COUNTS})
     except InvalidInput as error:
         if len(items) > 1:
             halves = items[: len(items) // 2], items[len(items) // 2 :]
@@ -67,8 +71,7 @@ def _imported(api: Api, items: list[Item], left_out: Counter[str]) -> Counter[st
 def _report(counts: Counter[str], left_out: Counter[str], *, as_json: bool) -> None:
     """Say what was imported. Raises Failed where something was left out."""
     if as_json:
-        names = ("imported", "present", "expired")
-        console.out_json({name: counts[name] for name in names} | {"left_out": dict(left_out)})
+        console.out_json({name: counts[name] for name in COUNTS} | {"left_out": dict(left_out)})
     else:
         console.note(f"Imported {counted(counts['imported'], 'question')}.")
         if counts["present"]:
