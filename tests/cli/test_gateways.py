@@ -82,3 +82,19 @@ def test_an_answer_is_in_utf_8_whatever_its_head_says(new_cli: NewCli, charset: 
     head = {"content-type": f"text/event-stream; charset={charset}"}
     done = asked(new_cli, Response(200, text, head))
     assert (done.code, done.out) == (0, "Sö.\n"), done
+
+
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("https://new.example/api/questions", "has moved to https://new.example: use that as"),
+        ("https://new.example/base/api/questions", "to https://new.example/base: use that as"),
+        ("/login?next=/api/questions", "redirects to /login?next=/api/questions: check --server."),
+        ("", "redirects to nowhere: check --server."),
+    ],
+)
+def test_a_redirect_names_what_may_be_given_as_the_server(
+    new_cli: NewCli, location: str, told: str
+) -> None:
+    done = asked(new_cli, Response(308, headers={"location": location} if location else {}))
+    assert (done.code, done.err.count("\n"), told in done.err) == (2, 1, True), done

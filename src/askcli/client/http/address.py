@@ -14,6 +14,7 @@ from askcli.settings.loopback import is_loopback
 from askcli.settings.parsers import without_password
 
 MAX_PORT = 65_535
+MAX_SHOWN = 200  # characters of what a server says is its address
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +62,17 @@ def parse_address(url: str) -> Address:
     if parsed.query or parsed.fragment:
         raise Misused("a server's URL must end with its host or path: without `?` and `#`.")
     return Address(str(parsed).rstrip("/"))
+
+
+def moved(path: str, location: str) -> Misused:
+    """Return the error of a redirect from a path of a server to a location.
+
+    It names a server only where the same endpoint is: a page to log in at is none.
+    """
+    _, mark, rest = path.rpartition("/api/")
+    endpoint = mark + rest or "/" + path.rpartition("/")[2]
+    url = location.partition("?")[0].rstrip("/")
+    server = url.removesuffix(endpoint)
+    if re.fullmatch("https?://[^/]+" if server == url else "https?://.+", server):
+        return Misused(f"the server has moved to {server[:MAX_SHOWN]}: use that as --server.")
+    return Misused(f"the server redirects to {location[:MAX_SHOWN] or 'nowhere'}: check --server.")

@@ -11,7 +11,7 @@ import httpx2
 
 from askcli import __version__
 from askcli.client.http import bounded, events, network
-from askcli.client.http.address import Address
+from askcli.client.http.address import Address, moved
 from askcli.client.http.deadline import within_at_most
 from askcli.client.http.direct import DirectTransport
 from askcli.client.http.events import Event, Events
@@ -19,7 +19,7 @@ from askcli.client.http.reviving import RevivingTransport
 from askcli.contract import bounded_json
 from askcli.contract.protocol import EVENT_DELTA, EVENT_STREAM, parse_whole_number
 from askcli.contract.validation import fits
-from askcli.errors import AskcliError, BadResponse, Misused, TooLate, Unreachable, Untrusted
+from askcli.errors import AskcliError, BadResponse, TooLate, Unreachable, Untrusted
 from askcli.problems import from_problem
 
 T = TypeVar("T")
@@ -196,8 +196,7 @@ def error_of(response: httpx2.Response) -> AskcliError:
     A response without a problem document (a proxy's, another service's) goes by its status.
     """
     if response.is_redirect:
-        location = response.headers.get("location", "elsewhere")[:200]
-        return Misused(f"the server has moved to {location}: use that as --server.")
+        return moved(response.request.url.path, response.headers.get("location", ""))
     try:
         document = bounded_json.parse(response.content)
     except (ValueError, RecursionError):
