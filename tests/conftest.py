@@ -45,9 +45,10 @@ for number in (signal.SIGHUP, signal.SIGQUIT):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)
 
-# No time is measured, and the suite tries the same examples each time.
+# No time is measured, and the suite tries the same few examples each time; `make soak` many others.
 hypothesis.settings.register_profile(
     "suite",
+    max_examples=40,
     deadline=None,
     derandomize=True,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],

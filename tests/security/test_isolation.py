@@ -29,7 +29,7 @@ from tests.support.servers import serving
 from tests.support.soak import SOAK
 from tests.support.streams import STREAM
 
-ROUNDS = 30 if SOAK else 2
+ROUNDS = 30 if SOAK else 1
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
 WORDS = ["river", "stone", "hunter7", "lantern", "crypto", "河", "riverbed", "stones"]
 # Pairs that a rank by how rare a word is would order by what others have stored.

@@ -38,15 +38,17 @@ async def services_on(url: str, **settings: Any) -> AsyncIterator[Services]:
 
 
 @asynccontextmanager
-async def client_of(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client of the whole application, without a socket."""
+async def client_of(
+    services: Services, address: str = "192.0.2.1"
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client at this address of the whole application, without a socket."""
     app = create_app(services, Activity(), None, lambda: None, [])
     app.state.connections = Connections(1000)
 
     async def connection(scope: Any, receive: Any, send: Any) -> None:
         await app({**scope, "state": {**_CONNECTION}}, receive, send)
 
-    transport = httpx2.ASGITransport(connection, client=("192.0.2.1", 1))
+    transport = httpx2.ASGITransport(connection, client=(address, 1))
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 

@@ -22,7 +22,7 @@ HOSTILE = [
 
 @pytest.fixture(autouse=True)
 def _credit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(highlighting, "_seconds_left", 0.1)
+    monkeypatch.setattr(highlighting, "_seconds_left", 0.02)
 
 
 @pytest.mark.parametrize(("language", "code"), HOSTILE)

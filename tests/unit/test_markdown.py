@@ -18,7 +18,7 @@ from askcli.cli.output import answer, markdown
 from tests.support.screen import KeepingScreen, Output, Terminal, lines, screen_lines
 from tests.support.soak import SOAK
 
-EXAMPLES = 5000 if SOAK else 25
+EXAMPLES = 5000 if SOAK else 15
 
 
 # All that we write beside text: colours, up, erase, and "show it at once".
@@ -320,7 +320,8 @@ def test_no_word_is_lost_in_the_rendering(parts: list[str]) -> None:
 @pytest.mark.parametrize("columns", [10, 20, 80])
 @pytest.mark.parametrize("place", ["", "> ", "- "])
 def test_a_table_wider_than_the_terminal_shows_all_of_its_text(columns: int, place: str) -> None:
-    for count in (1, 2, 4, 5, 7, 18, 20, 26, 38, 300):
+    widest = [300] if SOAK or (columns, place) == (20, "> ") else []
+    for count in (1, 2, 4, 5, 7, 18, 20, 26, 38, *widest):
         rows = ["".join(f"|{row}{n}語SECRET" for n in range(count)) for row in "ab"]
         text = "\n".join((rows[0], "|-" * count, rows[1])).replace("\n", "\n" + " " * len(place))
         output = "".join(lines(written([place + text], columns), columns))

