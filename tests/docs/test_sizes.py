@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import gc
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 MODULE_LINES, FUNCTION_LINES, MEDIAN_LINES, PARAMETERS = 220, 40, 6, 8
@@ -31,11 +32,14 @@ def parsed(module: Path) -> ast.Module:
         gc.enable()
 
 
-def functions() -> Iterator[tuple[str, Function]]:
-    for module in modules():
-        for node in ast.walk(parsed(module)):
-            if isinstance(node, Function):
-                yield f"{module.relative_to(ROOT)}:{node.lineno} {node.name}", node
+@pytest.fixture(scope="module")
+def functions() -> list[tuple[str, Function]]:
+    return [
+        (f"{module.relative_to(ROOT)}:{node.lineno} {node.name}", node)
+        for module in modules()
+        for node in ast.walk(parsed(module))
+        if isinstance(node, Function)
+    ]
 
 
 def lines(function: Function) -> int:
@@ -59,12 +63,16 @@ def test_no_module_is_too_long() -> None:
     assert not {name: size for name, size in sizes.items() if size > MODULE_LINES}
 
 
-def test_no_function_is_too_long_and_most_are_short() -> None:
-    sizes = {name: lines(function) for name, function in functions()}
+def test_no_function_is_too_long_and_most_are_short(
+    functions: list[tuple[str, Function]],
+) -> None:
+    sizes = {name: lines(function) for name, function in functions}
     assert not {name: size for name, size in sizes.items() if size > FUNCTION_LINES}
     assert median(sizes.values()) <= MEDIAN_LINES
 
 
-def test_no_function_takes_too_many_parameters() -> None:
-    counts = {name: parameters(f) for name, f in functions() if not is_typer_command(f)}
+def test_no_function_takes_too_many_parameters(
+    functions: list[tuple[str, Function]],
+) -> None:
+    counts = {name: parameters(f) for name, f in functions if not is_typer_command(f)}
     assert not {name: count for name, count in counts.items() if count > PARAMETERS}

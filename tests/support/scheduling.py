@@ -15,6 +15,7 @@ from xdist.scheduler import LoadScopeScheduling
 # Files whose tests share what is expensive to start.
 TOGETHER = (
     "tests/api/test_search.py",
+    "tests/docs/test_sizes.py",  # has the trees of all modules
     "tests/durability/test_hanging_database.py",
     "tests/observation/test_alerts.py",
     "tests/observation/test_logs.py",

@@ -13,10 +13,10 @@ from askcli.cli.output import highlighting, html, markdown, outgoing, rendering
 from tests.support.screen import Terminal, lines
 
 HOSTILE = [
-    ("c", "int a" + " " * 50_000 + "!"),
-    ("perl", "m{" * 15_000),
-    ("autohotkey", " \n" * 15_000),
-    ("python", " \n" * 15_000),
+    ("c", "int a" + " " * 4_000 + "!"),  # two seconds
+    ("perl", "m{" * 4_000),
+    ("autohotkey", " \n" * 2_000),
+    ("python", " \n" * 4_000),
 ]
 
 

@@ -23,6 +23,7 @@ from askcli.search_terms import (
     words,
 )
 from tests.support.search_cases import CASES, STORED
+from tests.support.soak import SOAK
 
 
 @pytest.mark.parametrize(("query", "name"), [case for case in CASES if case[1]])
@@ -56,6 +57,7 @@ def test_ideographs_in_a_row_are_the_same_words_as_each_alone() -> None:
     every = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
     ideographs = "".join(run[0] for run in search_terms.IDEOGRAPHS.finditer(every))
     assert len(ideographs) > 80_000
+    ideographs = ideographs if SOAK else ideographs[::9]
     for text in (ideographs, " ".join(ideographs)):
         assert [word.folded for word in words(text)] == list(ideographs)
     assert [word.folded for word in words("東京\ufe00x")] == ["東", "京", "x"]
