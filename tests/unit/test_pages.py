@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from askcli.cli.commands.history.conversations import pages as conversation_pages
 from askcli.client import api
 from askcli.contract.shapes import QuestionPage
 from askcli.errors import BadResponse
@@ -29,3 +30,22 @@ def test_ever_new_cursors_of_empty_pages_end(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(BadResponse):
         list(api.pages(some_items(50)))
     assert next(numbers) == 12
+
+
+def test_a_conversation_that_moves_for_ever_ends_an_export(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All are read again while any has a later question than the last one that was known."""
+    monkeypatch.setattr(conversation_pages, "MAX_EMPTY_PAGES", 10)
+    questions = count(1)
+
+    class Moving:
+        def conversations(self, **_: object) -> Any:
+            last = f"{next(questions):036}"
+            return {"items": [{"id": "one", "last_question_id": last}], "next_cursor": None}
+
+    exported = conversation_pages.all_conversations(Moving())  # type: ignore[arg-type]
+    assert next(exported)["id"] == "one"
+    with pytest.raises(BadResponse):
+        next(exported)
+    assert next(questions) == 13

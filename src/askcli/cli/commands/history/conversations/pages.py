@@ -11,7 +11,9 @@ import typer
 
 from askcli.cli.input import times
 from askcli.client.api import Api, pages
+from askcli.contract.limits import MAX_EMPTY_PAGES
 from askcli.contract.shapes import Conversation, Question
+from askcli.errors import BadResponse
 
 Since = Annotated[
     str | None,
@@ -44,17 +46,22 @@ def all_conversations(
     """Yield the user's conversations once each, those too that go on meanwhile.
 
     They move to the beginning of the list, which may have been read already: it is read again, down
-    to the last question that was known, until there is no later one.
+    to the last question that was known, until there is no later one. Raises BadResponse where there
+    always is one, and never another conversation.
     """
     seen, known, newest = set[str](), None, ""  # ids of questions are in the order of time
+    in_vain = 0
     while newest != known:
-        known = newest
+        if in_vain > MAX_EMPTY_PAGES:
+            raise BadResponse()
+        known, in_vain = newest, in_vain + 1
         for conversation in conversations(api, since, until):
             if conversation["last_question_id"] <= known:
                 break
             newest = max(newest, conversation["last_question_id"])
             if conversation["id"] not in seen:
                 seen.add(conversation["id"])
+                in_vain = 0
                 yield conversation
 
 
