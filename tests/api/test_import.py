@@ -101,6 +101,15 @@ def test_what_was_exported_from_here_comes_back_to_its_place(
     run(url, scenario)
 
 
+def test_the_name_of_a_model_is_one_line(new_database: NewDatabase) -> None:
+    async def scenario(owner: Owner) -> None:
+        for model in ("a\nb", "\x1b[2J", " ", "a\u202eb"):
+            refused = await owner.http.post(PATH, json={"items": [item(model=model)]})
+            assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+
+    run(new_database("sqlite"), scenario)
+
+
 @both
 def test_what_is_kept_no_longer_is_not_imported(new_database: NewDatabase, kind: str) -> None:
     async def scenario(owner: Owner) -> None:

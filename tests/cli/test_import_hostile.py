@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from askcli.cli.commands.history.importing import gob, items, sources
-from askcli.errors import Misused
+from askcli.errors import Failed, Misused
 from tests.support.cli import Cli, NewCli
 from tests.support.hostile import always
 
@@ -140,3 +140,29 @@ def test_a_later_server_may_say_more_of_an_import(new_cli: NewCli) -> None:
         done = cli.in_process("history", "import", "--json", "some.jsonl")
     assert done.code == 0, done
     assert json.loads(done.out) == {"imported": 40, "present": 10, "expired": 0, "left_out": {}}
+
+
+def test_a_database_for_whose_copy_there_is_no_room_is_not_to_blame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = database(tmp_path / "logs.db", RESPONSES)
+    connect = sqlite3.connect
+
+    def connect_to_little(place: str, **more: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(place, **more)
+        if not place:  # the copy
+            connection.execute("PRAGMA max_page_count = 1")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connect_to_little)
+    with pytest.raises(Failed, match="no room for a copy"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("model", "stored"), [("a\nb\tc", "a b c"), ("m" * 300, "m" * 200), ("\x1b[2J", "unknown")]
+)
+def test_a_model_is_one_line(tmp_path: Path, model: str, stored: str) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_text(json.dumps({"question": "q", "answer": "a", "model": model}) + "\n")
+    assert read(path)[0][0]["model"] == stored

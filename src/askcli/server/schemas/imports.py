@@ -13,7 +13,7 @@ from askcli.contract.limits import (
     MAX_SYSTEM_CHARACTERS,
     MAX_TITLE_CHARACTERS,
 )
-from askcli.contract.patterns import A_TITLE, ANY_TEXT, SOME_TEXT
+from askcli.contract.patterns import A_TITLE, ANY_TEXT, ONE_LINE, SOME_TEXT
 from askcli.server.schemas.bodies import WHOLE, Body, example
 from askcli.server.schemas.queries import Moment
 from askcli.services.questions.imported import Imported
@@ -45,7 +45,7 @@ class ImportedQuestion(Body):
     status: Literal["answered", "interrupted", "cancelled", "failed"] = "answered"
     stop_reason: _Word | None = None
     error: _Word | None = None
-    model: Annotated[str, Field(min_length=1, max_length=200, pattern=SOME_TEXT)]
+    model: Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)]
     max_tokens: Annotated[int, Field(ge=1, le=100_000), WHOLE] | None = None
     input_tokens: _Tokens | None = None
     output_tokens: _Tokens | None = None

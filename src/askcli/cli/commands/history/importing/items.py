@@ -17,14 +17,14 @@ from askcli.contract.limits import (
     MAX_SYSTEM_CHARACTERS,
     MAX_TITLE_CHARACTERS,
 )
-from askcli.contract.patterns import A_TITLE
+from askcli.contract.patterns import ONE_LINE
 
 Item = dict[str, Any]
 
 WITHOUT_TEXT = "(without text)"
 # Room for what a request has besides its items.
 _MAX_BYTES = MAX_BODY_BYTES - 1024
-_TITLE = re.compile(A_TITLE)
+_ONE_LINE = re.compile(ONE_LINE)
 _MAX_CHARACTERS = {
     "question": MAX_QUESTION_CHARACTERS,
     "system": MAX_SYSTEM_CHARACTERS,
@@ -41,8 +41,8 @@ def item(**fields: Any) -> Item:
     if not item_.get("question", "").strip():
         item_["question"] = WITHOUT_TEXT
     item_.setdefault("answer", "")
-    item_["model"] = item_.get("model", "unknown")[:200]
-    if title := _title(item_.pop("title", None)):
+    item_["model"] = _line(item_.get("model"), 200) or "unknown"
+    if title := _line(item_.pop("title", None), MAX_TITLE_CHARACTERS):
         item_["title"] = title
     return item_
 
@@ -56,9 +56,10 @@ def _storable(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
-def _title(text: object) -> str | None:
-    line = " ".join(_storable(str(text or "")).split())[:MAX_TITLE_CHARACTERS].strip()
-    return line if _TITLE.fullmatch(line) else None
+def _line(text: object, most: int) -> str | None:
+    """Return the text as one line of so many characters, None where it is none to the server."""
+    line = " ".join(_storable(str(text or "")).split())[:most].strip()
+    return line if _ONE_LINE.fullmatch(line) else None
 
 
 def requests(items: Iterable[Item], left_out: Counter[str]) -> Iterator[list[Item]]:

@@ -12,7 +12,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from askcli.cli.commands.history.importing.items import Item
-from askcli.errors import Misused
+from askcli.errors import Failed, Misused
 
 _SQLITE = b"SQLite format 3\0"
 # A row with more has no text that is imported.
@@ -49,7 +49,8 @@ class Source(Protocol):
 def opened(path: Path, kind: Kind | None, left_out: Counter[str]) -> Iterator[Source]:
     """Open the questions of a file, or of the directory in which the program keeps it.
 
-    What cannot be imported is counted in `left_out`. Raises Misused for a file of none.
+    What cannot be imported is counted in `left_out`. Raises Misused for a file of none, Failed
+    without room for a copy of a database.
     """
     file = _file(path)
     try:
@@ -68,6 +69,11 @@ def opened(path: Path, kind: Kind | None, left_out: Counter[str]) -> Iterator[So
     except (OSError, sqlite3.Error) as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
             raise KeyboardInterrupt from None
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:  # it is only read
+            raise Failed(
+                f"there is no room for a copy of {file}, which is imported: make some, or name "
+                "another directory for temporary files with TMPDIR."
+            ) from None
         raise Misused(f"cannot read {file}: {getattr(error, 'strerror', None) or error}.") from None
 
 
