@@ -22,15 +22,15 @@ def test_waiting_for_a_stream_has_no_limit_of_attempts(monkeypatch: pytest.Monke
     failures: list[AskcliError] = [FULL] * UNACKNOWLEDGED_ATTEMPTS * 2 + [Unreachable()]
     pauses: list[float] = []
     monkeypatch.setattr(resume, "time", Mock(sleep=pauses.append))
-    done = Event("done", {"answer": ""}, 0)
+    events = [Event("question", {"id": "one"}, 0), Event("done", {"id": "one", "answer": ""}, 0)]
 
     @contextmanager
     def ask(*_: Any) -> Iterator[list[Event]]:
         if failures:
             raise failures.pop(0)
-        yield [done]
+        yield events
 
-    assert list(Asking(Mock(ask=ask)).ask({}, "key")) == [done]
+    assert list(Asking(Mock(ask=ask)).ask({}, "key")) == events
     assert len(pauses) == UNACKNOWLEDGED_ATTEMPTS * 2 + 1
     assert pauses[0] == 2  # as the server asks
     assert all(2 < pause <= LONGEST_PAUSE_SECONDS for pause in pauses[6:])
@@ -45,8 +45,13 @@ def test_a_wrong_address_or_a_long_wait_is_told(
         list(Asking(Mock(ask=Mock(side_effect=error))).ask({}, "key"))
 
 
-def test_an_end_with_more_text_than_has_come_is_no_whole_answer() -> None:
-    events = [Event("delta", {"text": "half"}, 4), Event("done", {"answer": "half and half"}, 0)]
+@pytest.mark.parametrize("end", [{"answer": "half and half"}, {"id": "another"}])
+def test_an_end_with_more_text_or_of_another_question_is_none(end: dict[str, str]) -> None:
+    events = [
+        Event("question", {"id": "one"}, 0),
+        Event("delta", {"text": "half"}, 4),
+        Event("done", {"id": "one", "answer": "half"} | end, 0),
+    ]
 
     @contextmanager
     def ask(*_: Any) -> Iterator[list[Event]]:

@@ -108,6 +108,8 @@ class Asking:
             self._advance(event)
         if event.name == EVENT_DONE and len(event.data["answer"]) != self._characters:
             raise BadResponse()  # a part of an answer is none
+        if event.name == EVENT_DONE and self.question_id != event.data["id"]:
+            raise BadResponse()
         if event.name == EVENT_QUESTION:
             if self.question_id not in (None, event.data["id"]):
                 raise BadResponse()
