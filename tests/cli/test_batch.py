@@ -187,7 +187,7 @@ def test_a_full_disk_leaves_the_failures_of_before(sqlite_cli: Cli, fake: FakeAn
     old.write_text("failures of before\n")
     written(sqlite_cli, [f"{bad} {'x' * 5_000}"])
     limit = "ulimit -f 4"  # kilobytes; stands for a disk without more room
-    done = sqlite_cli.shell(f"set +e; {limit}; askcli batch --failures old questions.jsonl")
+    done = sqlite_cli.fresh_shell(f"set +e; {limit}; askcli batch --failures old questions.jsonl")
     assert (done.code, "cannot write old" in done.err) == (1, True), done
     assert old.read_text() == "failures of before\n"
 

@@ -75,7 +75,7 @@ ALLOWED = {"--version": set[str](), "--help": {"typer"}, "completion bash": {"ty
 def loaded(cli: Cli, command: str) -> set[str]:
     """The modules that a command has loaded when it ends."""
     (cli.home / "run.py").write_text(RUN)
-    done = cli.shell(f"python -P run.py {command} < /dev/null")
+    done = cli.fresh_shell(f"python -P run.py {command} < /dev/null")
     assert done.code == 0, done.err
     return set((cli.home / "modules").read_text().splitlines())
 
@@ -142,5 +142,5 @@ def test_the_version_is_the_same_however_it_is_asked_for(sqlite_cli: Cli) -> Non
     assert (short.code, short.out, short.err) == (0, f"askcli {__version__}\n", "")
     assert short == long
     for streams in ("", "> /dev/full", ">&-"):
-        quick = sqlite_cli.shell(f"askcli --version {streams}")
-        assert quick == sqlite_cli.shell(f"askcli --version --version {streams}"), streams
+        quick = sqlite_cli.fresh_shell(f"askcli --version {streams}")
+        assert quick == sqlite_cli.fresh_shell(f"askcli --version --version {streams}"), streams

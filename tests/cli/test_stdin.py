@@ -29,7 +29,7 @@ def test_two_gigabytes_of_stdin_are_not_read(sqlite_cli: Cli) -> None:
         'code=subprocess.run(["askcli","ask","x"],stdin=open("big","rb")).returncode;'
         "print(code,resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
-    done = sqlite_cli.shell(f"python3 -c '{measure}'; echo $(( $(wc -c < big) ))")
+    done = sqlite_cli.fresh_shell(f"python3 -c '{measure}'; echo $(( $(wc -c < big) ))")
     code, kilobytes = map(int, done.out.splitlines()[0].split())
     assert code == 2
     assert kilobytes < 100_000

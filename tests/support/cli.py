@@ -11,12 +11,13 @@ from typing import Any, Protocol
 
 import pexpect
 
-from tests.support import in_process
+from tests.support import forking, in_process, shell_command
 from tests.support.forked_terminal import ForkedTerminal
 from tests.support.forking import SECONDS, ForkedProcess
 from tests.support.processes import ASKCLI, ServerProcess, can_fork, environment
 
 SHOW_SECRETS = {"create", "reset-password"}
+FORKED_COMMAND = {shell_command.INSTALLED: ASKCLI}
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,21 @@ class Cli:
         )
 
     def shell(self, script: str) -> Done:
-        """Run a shell script in which `askcli` is the command."""
+        """Run a shell script in which `askcli` is the command, forked where that is as good."""
+        if not forking.AVAILABLE:
+            return self.fresh_shell(script)
+        return self._run_script(script, self._path(forking.bin_of_scripts()) | FORKED_COMMAND)
+
+    def fresh_shell(self, script: str) -> Done:
+        """Run a shell script in which `askcli` is the command as users have it."""
+        return self._run_script(script, self._path())
+
+    def _run_script(self, script: str, variables: dict[str, str]) -> Done:
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             capture_output=True,
             text=True,
-            env=self._shell_environment(),
+            env=variables,
             cwd=self.home,
             timeout=SECONDS,
         )
@@ -128,7 +138,7 @@ class Cli:
     def terminal_shell(self, script: str, columns: int = 80, rows: int = 24) -> pexpect.spawn:
         """Run a shell script, in which `askcli` is the command, in a pseudo-terminal."""
         words = ["--norc", "-c", script]
-        return self._spawn("bash", words, self._shell_environment(), columns, rows)
+        return self._spawn("bash", words, self._path(), columns, rows)
 
     def _spawn(
         self,
@@ -149,8 +159,10 @@ class Cli:
             timeout=60,
         )
 
-    def _shell_environment(self) -> dict[str, str]:
-        return self.environment | {"PATH": f"{Path(ASKCLI).parent}:{self.environment['PATH']}"}
+    def _path(self, *first: str) -> dict[str, str]:
+        """The environment of a script: it finds programs in these directories first."""
+        directories = (*first, str(Path(ASKCLI).parent), self.environment["PATH"])
+        return self.environment | {"PATH": ":".join(directories)}
 
 
 class NewCli(Protocol):

@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
+from tests.support import shell_command
 from tests.support.fork_request import ForkRequest
 
 ROOT = Path(__file__).parents[2]
@@ -109,6 +110,17 @@ def started_by(pid: int) -> set[int]:
     with _connected(_socket_path()) as connection:
         connection.send(str(pid).encode())
         return set(json.loads(connection.recv(2**16)))
+
+
+@cache
+def bin_of_scripts() -> str:
+    """A directory in which `askcli` is a program that lets the zygote fork the command."""
+    directory = Path(_socket_path()).with_name(f"bin-{os.getpid()}")
+    directory.mkdir()
+    program = directory / "askcli"
+    program.write_text(f"#!{sys.executable} -IS\n{Path(shell_command.__file__).read_text()}")
+    program.chmod(0o755)
+    return str(directory)
 
 
 def _read_all(stream: IO[bytes] | None) -> bytes:

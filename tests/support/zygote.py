@@ -37,7 +37,7 @@ from tests.support import forked_servers, preloaded
 from tests.support.fork_request import ForkRequest
 
 PACKET = 2**18  # bytes: what one request may take
-MAX_DESCRIPTORS = 8
+MAX_DESCRIPTORS = 10
 MADV_COLLAPSE = 25  # of Linux 6.1
 
 
