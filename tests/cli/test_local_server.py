@@ -20,6 +20,7 @@ import pytest
 from askcli import server_process, settings
 from askcli.client import local_server
 from askcli.client.target import resolve
+from tests.support import forked_servers
 from tests.support.cli import Cli, NewCli
 from tests.support.soak import SOAK, seeded
 from tests.support.waiting import eventually
@@ -120,7 +121,8 @@ def test_a_killed_server_is_replaced(local: Cli) -> None:
 
 
 def test_a_server_whose_command_goes_before_it_is_ready_serves_on(local: Cli) -> None:
-    with patch.dict(os.environ, local.environment, clear=True):
+    forked = patch.object(server_process, "subprocess", forked_servers)
+    with patch.dict(os.environ, local.environment, clear=True), forked:
         path = local_server.socket_path(settings.load())
         process, ready = server_process.start(["--socket", str(path)], output=subprocess.DEVNULL)
     os.close(ready)  # as the end of the command does

@@ -91,7 +91,9 @@ def test_the_search_finds_what_is_there() -> None:
 
 @settings(max_examples=20)
 @given(
-    runs=strategies.lists(strategies.tuples(strategies.sampled_from("ab"), LENGTHS), max_size=6),
+    runs=strategies.lists(
+        strategies.tuples(strategies.sampled_from(["a", "b", "ab"]), LENGTHS), max_size=6
+    ),
     longest=strategies.integers(1, 5),
 )
 def test_a_text_without_its_long_runs_has_the_same_parts(
@@ -104,14 +106,14 @@ def test_a_text_without_its_long_runs_has_the_same_parts(
         return {text[start : start + size] for start in starts for size in range(longest + 1)}
 
     assert parts(without_runs(whole, longest)) == parts(whole)
-    assert len(without_runs("a" * 10_000, longest)) <= 2 * longest
+    assert len(without_runs("a" * 10_000, longest)) <= 3 * longest
 
 
 @settings(max_examples=50)
 @given(texts=strategies.lists(strategies.text("abc", max_size=30), max_size=4))
 def test_secrets_are_found_wherever_they_are(texts: list[str]) -> None:
-    known = {"abcabcabca", "aabbccaabbcc", "cabcabcabca", "abcabcabcab"}
-    for text in ["aabbccaabbcc".join(texts), "".join(texts)]:
+    known = {"abcabcabca", "aabbccaabbcc", "aabbccaabbcc" * 3, "cab" * 12, "bca" * 13}
+    for text in ["".join(texts), *(one.join(texts) for one in known)]:
         found = Secrets(*known).found_in(text)
         assert sorted(found) == sorted(one for one in known if one in text)
 

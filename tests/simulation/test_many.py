@@ -52,6 +52,7 @@ def test_a_seed_that_is_run_twice_is_run_in_two_processes() -> None:
     assert len({(night.seed, night.trace) for night in nights}) == 6
 
 
+@LONG
 def test_a_worker_that_dies_is_missed() -> None:
     with pytest.raises(WorkerDied, match="with 2 nights to go"):
         list(ended(range(2), 1, dying))

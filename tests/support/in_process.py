@@ -17,6 +17,7 @@ from unittest.mock import patch
 from typer import main as typer_main
 
 from askcli.cli.app import main
+from askcli.services.auth import passwords
 from tests.support import built_commands
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
@@ -33,6 +34,7 @@ def run(
         stack.enter_context(_process_state(directory))
         stack.enter_context(patch.dict(os.environ, variables, clear=True))
         stack.enter_context(patch.object(sys, "argv", ["askcli", *arguments]))
+        stack.enter_context(patch.object(passwords, "COST", 4))  # as in a forked one
         stack.enter_context(patch.object(typer_main, "get_command", built_commands.get_command))
         for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
             stack.enter_context(patch.object(sys, name, stream))

@@ -27,10 +27,11 @@ LONG = 4000  # a text that is not kept until the end: thousands of them would fi
 # Of the examples in the OpenAPI document, which the tests send as they stand.
 PUBLISHED = {"engine of analysis", "difference engine", "the refresh_token of your login"}
 SHORTEST = 10  # shorter ones were refused, and are words that any text may have
-# A secret in a text has its last ten characters there, and one of their three parts of this length
-# begins at a position that is a multiple of three.
-PART = 8
-STEP = SHORTEST - PART + 1
+# A token in a text has its last 34 characters there, and one of their 27 parts of eight begins at a
+# position that is a multiple of 27. What is shorter than a token is rare.
+PART, END = 8, 34
+STEP = END - PART + 1
+ALIKE = 840  # a multiple of up to eight: the lengths of what large texts repeat
 
 
 class Secrets:
@@ -38,7 +39,8 @@ class Secrets:
 
     def __init__(self, *known: str) -> None:
         self._known: set[str] = set()
-        self._with_part: dict[str, list[str]] = {}  # the secrets with a part in their ends
+        self._short: list[str] = []
+        self._with_part: dict[str, list[str]] = {}  # the tokens with a part in their ends
         self._longest = 0
         self._texts: list[str] = []
         for one in known:
@@ -54,7 +56,10 @@ class Secrets:
     def _add(self, secret: str) -> None:
         self._known.add(secret)
         self._longest = max(self._longest, len(secret))
-        end = secret[-SHORTEST:]
+        if len(secret) < END:
+            self._short.append(secret)
+            return
+        end = secret[-END:]
         for start in range(STEP):
             self._with_part.setdefault(end[start : start + PART], []).append(secret)
 
@@ -119,10 +124,10 @@ class Secrets:
 
     def found_in(self, text: str) -> list[str]:
         """The secrets that the text holds: thousands are looked for in one pass."""
-        short = without_runs(text, self._longest)
+        short = without_runs(text, -(-self._longest // ALIKE) * ALIKE)
         parts = (short[start : start + PART] for start in range(0, len(short), STEP))
         candidates = [self._with_part[part] for part in self._with_part.keys() & parts]
-        return [one for one in set().union(*candidates) if one in short]
+        return [one for one in set(self._short).union(*candidates) if one in short]
 
     def check(self) -> None:
         """Look through all texts again, now that all secrets are known."""
@@ -131,16 +136,16 @@ class Secrets:
 
 
 def without_runs(text: str, longest: int) -> str:
-    """Shorten runs of one character; no part of the text up to the `longest` appears or is lost.
+    """Shorten what repeats itself; no part of the text up to the `longest` appears or is lost.
 
-    Tests store megabytes of them, and to look for hundreds of secrets there takes seconds.
+    Tests store megabytes of it, and to look for hundreds of secrets there takes seconds.
     """
-    pieces, previous = [], ""
+    pieces, before = [], ("", "")
     for start in range(0, len(text), longest):
         piece = text[start : start + longest]
-        if piece != previous or piece.count(piece[0]) < longest:
+        if before != (piece, piece):  # a third one has no other neighbours than those two
             pieces.append(piece)
-        previous = piece
+        before = (before[1], piece)
     return "".join(pieces)
 
 

@@ -63,8 +63,8 @@ def run(installed: str) -> int:
         signal.pthread_sigmask(signal.SIG_BLOCK, RELAYED)
         zygote.sendmsg([request], [rights])
         pid = int(zygote.recv(32))
-        for number in RELAYED:
-            signal.signal(number, lambda number, _: os.kill(pid, number))
+        for relayed in RELAYED:
+            signal.signal(relayed, lambda number, _: os.kill(pid, number))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, RELAYED)
         for number in range(3):  # whose other ends shall see when the command closes them
             os.close(number)

@@ -10,9 +10,10 @@ T = TypeVar("T")
 
 
 def eventually(condition: Callable[[], T], seconds: float = 60) -> T:
-    """Poll until the condition is true; returns its value."""
-    deadline = time.monotonic() + seconds
+    """Poll until the condition is true, ever more seldom; returns its value."""
+    deadline, pause = time.monotonic() + seconds, 0.01
     while not (value := condition()):
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.2, 0.1)
     return value
