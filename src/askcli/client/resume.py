@@ -44,8 +44,8 @@ Connect = Callable[[], AbstractContextManager[Events]]
 class Asking:
     """One question on its way; `question_id` is set once the server has stored it.
 
-    `is_broken_off` is set where an error that no retry mends ends the wait for its events: without
-    a word of the server's on how the answer ended, which may go on.
+    `is_broken_off` is set where an error that no retry mends, or the caller's time-out, ends the
+    wait for its events: without a word of the server's on how the answer ended, which may go on.
     """
 
     def __init__(self, api: Api, question_id: str | None = None) -> None:

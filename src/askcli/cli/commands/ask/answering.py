@@ -17,7 +17,7 @@ from askcli.client.resume import Asking
 from askcli.client.target import Connection
 from askcli.contract.protocol import EVENT_QUESTION
 from askcli.contract.shapes import Question
-from askcli.errors import AskcliError, NotFound, Unreachable
+from askcli.errors import AskcliError, NotAuthenticated, NotFound, Unreachable
 
 log = logging.getLogger("askcli.notices")
 
@@ -75,14 +75,19 @@ def print_events(
         if error is timeout:
             transient.end_soon()
             error.detail = _progress(asking, seconds)
+            asking.is_broken_off = asking.question_id is not None
         error.question_id = error.question_id or asking.question_id
-        if asking.question_id and (error is timeout or _may_go_on(asking, error)):
+        if may_go_on(asking, error):
             log.info("askcli: follow it with: askcli ask --rejoin %s", asking.question_id)
         raise
 
 
-def _may_go_on(asking: Asking, error: AskcliError) -> bool:
+def may_go_on(asking: Asking, error: AskcliError) -> bool:
     """Return whether the answer may still be followed, after an error that ended its events."""
+    if asking.question_id is None:
+        return False
+    if isinstance(error, NotAuthenticated):  # a login has ended, and no answer with it
+        return True
     # A gateway's 404 is no word of the server's, each of which has a request's id.
     if isinstance(error, NotFound) and error.request_id:
         return False

@@ -32,7 +32,7 @@ class Chat:
             self._show_elsewhere_above,
             settings.idle_seconds if conversation.connection.is_local else None,
         )
-        conversation.on_stored = self._note
+        conversation.on_stored, conversation.on_left = self._note, self._elsewhere.forget
 
     def run(self, choice: start.Choice) -> None:
         """Converse until the user leaves."""
@@ -93,6 +93,7 @@ class Chat:
     def _show_elsewhere(self) -> None:
         for turn in self._elsewhere.take():
             turns.show(turn)
+            self._conversation.update(turn)
 
 
 def _is_text(typed: str) -> bool:

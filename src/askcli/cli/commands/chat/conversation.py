@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
-from askcli.cli.commands.ask.answering import opened, print_events
+from askcli.cli.commands.ask.answering import may_go_on, opened, print_events
 from askcli.cli.commands.chat import turns
 from askcli.cli.input import attachments, question
 from askcli.cli.output import console, spinner
@@ -21,7 +21,7 @@ from askcli.client.resume import Asking
 from askcli.client.target import Connection
 from askcli.contract.protocol import EVENT_QUESTION
 from askcli.contract.shapes import Question
-from askcli.errors import Misused, NotFound
+from askcli.errors import AskcliError, Misused, NotFound
 
 GONE = "the conversation was deleted: /new begins another, in which /retry asks the question."
 
@@ -44,7 +44,7 @@ class Conversation(ExitStack):
     """What the next question goes on with; `settings` are fields of it, `files` go with it.
 
     `id` is None until its first question is stored. `on_stored` is called with each question that
-    is asked here, once the server has it.
+    is asked here, once the server has it; `on_left` with the id of one whose answer may go on.
     """
 
     def __init__(self, connection: Connection, settings: dict[str, Any], files: list[Path]) -> None:
@@ -56,6 +56,7 @@ class Conversation(ExitStack):
         self.last: Question | None = None
         self._unconfirmed: Unconfirmed | None = None
         self.on_stored: Callable[[Question], None] = lambda _: None
+        self.on_left: Callable[[str], None] = lambda _: None
 
     @cached_property
     def api(self) -> Api:
@@ -77,6 +78,11 @@ class Conversation(ExitStack):
         if self.last is None:
             raise Misused("nothing was asked in this conversation yet.")
         return self.last
+
+    def update(self, turn: Question) -> None:
+        """Take what has become of the last turn, whose answer was left running."""
+        if self.last and self.last["id"] == turn["id"]:
+            self.last = turn
 
     def ask(self, text: str) -> None:
         """Ask, with the files that were added, and print the answer."""
@@ -126,6 +132,10 @@ class Conversation(ExitStack):
         show = printer(as_json=False, ndjson=False, raw=False)
         try:
             print_events(self.connection, self.api, asking, self._noted(events), show)
+        except AskcliError as error:
+            if asking.question_id and may_go_on(asking, error):
+                self.on_left(asking.question_id)
+            raise
         finally:
             console.out("\n")
 

@@ -63,6 +63,12 @@ class Elsewhere:
         with self._condition:
             self._known.add(question_id)
 
+    def forget(self, question_id: str) -> None:
+        """Not all of this turn has been shown: it is found once it has ended."""
+        with self._condition:
+            self._known.discard(question_id)
+            self._settled = None
+
     def look(self) -> None:
         """Look for turns until `rest`."""
         with self._condition:
