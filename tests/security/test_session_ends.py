@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +16,11 @@ import pytest
 from sqlalchemy import Connection
 
 from askcli.services import admin
+from askcli.store.queries import sessions
 from tests.support import plain_http
-from tests.support.databases import database_of
+from tests.support.databases import NewDatabase, database_of
 from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.in_app import access_token, client_of, services_on
 from tests.support.people import Person
 from tests.support.processes import ServerProcess
 from tests.support.secrets import PASSWORD
@@ -133,3 +136,17 @@ def _stops(server: ServerProcess) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def test_a_logout_of_a_session_that_ends_at_that_moment_is_one(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL another transaction may end it after this one has checked its caller."""
+    monkeypatch.setattr(sessions, "end", lambda *_: False)
+
+    async def log_out() -> httpx2.Response:
+        async with services_on(new_database("sqlite")) as services, client_of(services) as client:
+            header = await access_token(services, "a@example.org")
+            return await client.post("/api/auth/logout", headers=header)
+
+    assert asyncio.run(log_out()).status_code == 204

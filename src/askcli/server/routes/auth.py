@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from fastapi import Request
 
 from askcli.contract.shapes import Tokens
+from askcli.errors import NotFound
 from askcli.server.dependencies import Owner, ServicesHere, login_of
 from askcli.server.http.route import new_router
 from askcli.server.openapi import problems
@@ -29,4 +32,5 @@ async def refresh_tokens(body: Refresh, services: ServicesHere, request: Request
 @router.post("/logout", status_code=204, responses=problems(401, 403))
 async def log_out(caller: Owner, services: ServicesHere) -> None:
     """End this session, at once and everywhere."""
-    await services.sessions.end(caller.user_id, login_of(caller).session_id)
+    with suppress(NotFound):  # another request has ended it since its caller was checked
+        await services.sessions.end(caller.user_id, login_of(caller).session_id)
