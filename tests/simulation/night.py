@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from anyio._backends._asyncio import _task_states
+
 from askcli.settings import Rate, Settings
 from tests.simulation import checks, seams, transitions
 from tests.simulation.databases import Databases, Sqlite
@@ -196,6 +198,8 @@ _nights = 0
 def _collect() -> None:
     """Collect what the dead have left; their last words are no failures."""
     logging.disable()
+    # Of tasks that were killed within a scope: each refers to its own key, and so would stay.
+    _task_states.clear()
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
     gc.collect()
     sys.unraisablehook = hook

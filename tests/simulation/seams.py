@@ -7,6 +7,7 @@ from the seed.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import random
@@ -77,6 +78,7 @@ def _replacements(world: World, connect: Any, numbers: Random) -> list[tuple[Any
             return datetime.fromtimestamp(wall(), tz or UTC)
 
     return [
+        (gc, "freeze", lambda: None),  # a server freezes what it has; the nights end
         (time, "time", wall),
         (time, "time_ns", lambda: int(wall() * 1_000_000) * 1000),
         (time, "monotonic", monotonic),
