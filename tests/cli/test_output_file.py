@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from tests.support.cli import Cli
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.screen import lines
+from tests.support.servers import customized
 
 
 def test_a_whole_answer_replaces_the_file_and_nothing_else_does(
@@ -137,3 +139,16 @@ def test_no_raw_answer_controls_the_terminal_that_it_is_written_to(
     fake.on(marker, "\x1b]0;owned\x07red\u200b")
     terminal = sqlite_cli.terminal("ask", "--raw", "-o", name, marker)
     assert "␛]0;owned␇red<U+200B>" in terminal.read()
+
+
+WITHOUT_ROOM = """
+import tempfile
+tempfile.TemporaryFile = lambda: open("/dev/full", "wb")
+"""
+
+
+def test_no_room_for_temporary_files_is_told(sqlite_cli: Cli, tmp_path: Path) -> None:
+    sqlite_cli.environment |= customized(tmp_path, WITHOUT_ROOM)
+    done = sqlite_cli("batch", "-", stdin='"row"\n' * 20_000)
+    told = "No space left on device for a temporary file: make room, or set TMPDIR."
+    assert (done.code, done.out, done.err) == (1, "", f"askcli: error: {told}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Any
 
@@ -9,6 +10,8 @@ import typer
 
 from askcli.cli.output import console, transient
 from askcli.errors import AskcliError, Failed, Misused
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def as_askcli_error(error: Exception) -> AskcliError:
@@ -20,6 +23,9 @@ def as_askcli_error(error: Exception) -> AskcliError:
     if isinstance(error, UnicodeError):
         # Bytes in an argument, a variable or on stdin that are not UTF-8.
         return Misused("the input is not valid UTF-8 text.")
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        # What has a name is told with it where it is written: this file has none.
+        return Failed(f"{error.strerror} for a temporary file: make room, or set TMPDIR.")
     failed = Failed(f"unexpected {type(error).__name__}: {error} (--debug shows where).")
     failed.__cause__ = error
     return failed
