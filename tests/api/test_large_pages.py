@@ -8,6 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import psutil
+import pytest
 from sqlalchemy import Connection, select, update
 
 from askcli.services.clock import now
@@ -18,39 +19,47 @@ from askcli.store.queries.sizes import MAX_BYTES
 from askcli.store.tables import questions as questions_table
 from tests.support.cli import NewCli
 from tests.support.databases import NewDatabase, database_of
-from tests.support.people import Person, new_user
+from tests.support.owners import Owner, run
+from tests.support.people import NewPerson, new_user
 from tests.support.processes import ServerProcess
 from tests.support.search_cases import store_question
+from tests.support.soak import SOAK
 
 # Two fit into a page, three do not; in characters, four would.
 LONG = "é" * (MAX_BYTES // 5)
+SHORTER = 1 if SOAK else 40  # so many times, the page and its texts alike
 LARGER_THAN_A_PAGE = "é" * (MAX_BYTES // 2 + 1)  # in characters, one and most of another fit
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_a_page_ends_where_its_texts_are_large_and_the_next_one_follows(
-    server: ServerProcess, alice: Person
+    kind: str, new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with database_of(server) as connection:
-        for number, text in enumerate((LONG, LONG, LONG, LARGER_THAN_A_PAGE, LONG)):
-            store_question(connection, alice.id, f"bulky {number}", text)
-    in_order = [f"bulky {number}" for number in (4, 3, 2, 1, 0)]
-    assert pages_of(alice) == ([1, 1, 2, 1], in_order)
-    assert pages_of(alice, search="bulky") == ([1, 1, 2, 1], in_order)
+    monkeypatch.setattr(sizes.fitting, "__defaults__", (MAX_BYTES // SHORTER,))
+    long, larger = (text[: len(text) // SHORTER + 1] for text in (LONG, LARGER_THAN_A_PAGE))
+
+    async def scenario(owner: Owner) -> None:
+        with owner.database.transaction() as connection:
+            for number, text in enumerate((long, long, long, larger, long)):
+                store_question(connection, str(owner.id), f"bulky {number}", text)
+        in_order = [f"bulky {number}" for number in (4, 3, 2, 1, 0)]
+        assert await pages_of(owner) == ([1, 1, 2, 1], in_order)
+        assert await pages_of(owner, search="bulky") == ([1, 1, 2, 1], in_order)
+
+    run(new_database(kind), scenario)
 
 
-def pages_of(person: Person, **params: str) -> tuple[list[int], list[str]]:
+async def pages_of(owner: Owner, **params: str) -> tuple[list[int], list[str]]:
     """How many questions are on each page, and all of them."""
-    sizes, asked, cursor = [], [], ""
+    counts, asked, cursor = [], [], ""
     while True:
-        page = person.http.get(
-            "/api/users/me/questions",
-            params={"limit": "100", **params} | ({"cursor": cursor} if cursor else {}),
-        ).json()
-        sizes.append(len(page["items"]))
+        params |= {"limit": "100"} | ({"cursor": cursor} if cursor else {})
+        page = (await owner.http.get("/api/users/me/questions", params=params)).json()
+        counts.append(len(page["items"]))
         asked += [item["question"] for item in page["items"]]
         cursor = page["next_cursor"]
         if cursor is None:
-            return sizes, asked
+            return counts, asked
 
 
 def test_sqlite_reads_the_texts_of_a_page_and_no_others(new_database: NewDatabase) -> None:
@@ -100,11 +109,12 @@ def test_sizes_of_questions_asked_before_are_known(new_database: NewDatabase) ->
 
 
 def test_commands_follow_the_pages_however_few_questions_are_in_one(
-    server: ServerProcess, alice: Person, new_cli: NewCli
+    sqlite_server: ServerProcess, new_person: NewPerson, new_cli: NewCli
 ) -> None:
-    with database_of(server) as connection:
+    alice = new_person(sqlite_server)
+    with database_of(sqlite_server) as connection:
         ids = [store_question(connection, alice.id, str(n), LARGER_THAN_A_PAGE) for n in range(2)]
-    cli = new_cli(server, ASKCLI_TOKEN=alice.tokens["access_token"])
+    cli = new_cli(sqlite_server, ASKCLI_TOKEN=alice.tokens["access_token"])
     listed = cli.in_process("history", "list", "--json", "-n", "2")
     assert [item["id"] for item in json.loads(listed.out)["items"]] == ids[::-1]
     # What ids have in common for four hours.
@@ -112,19 +122,26 @@ def test_commands_follow_the_pages_however_few_questions_are_in_one(
     assert (ambiguous.code, "several ids" in ambiguous.err) == (2, True)
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_long_questions_are_deleted_and_read_a_few_at_a_time(
-    server: ServerProcess, alice: Person
+    kind: str, new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sizes, "MAX_DELETED_BYTES", sizes.MAX_DELETED_BYTES // SHORTER)
+    text = LARGER_THAN_A_PAGE[: len(LARGER_THAN_A_PAGE) // SHORTER + 1]
     later = now() + timedelta(hours=1)
-    user_id = UUID(alice.id)
-    with database_of(server) as connection:
-        for number in range(3):
-            question_id = store_question(connection, alice.id, str(number), LARGER_THAN_A_PAGE)
-        (oldest,) = older.ids(connection, user_id, later, 100)
-        assert older.remove(connection, user_id, [oldest]) == 1
-        row = questions.by_id(connection, user_id, UUID(question_id))
-        assert row
-        (turn,) = questions.turns(connection, user_id, row["conversation_id"], 20, 50)
-        assert turn["answer"] == "é" * 50
-    deleted = alice.http.delete("/api/users/me/questions", params={"until": later.isoformat()})
-    assert deleted.json() == {"deleted": 2}
+
+    async def scenario(owner: Owner) -> None:
+        with owner.database.transaction() as connection:
+            for number in range(3):
+                id_ = store_question(connection, str(owner.id), str(number), text)
+            (oldest,) = older.ids(connection, owner.id, later, 100)
+            assert older.remove(connection, owner.id, [oldest]) == 1
+            row = questions.by_id(connection, owner.id, UUID(id_))
+            assert row
+            (turn,) = questions.turns(connection, owner.id, row["conversation_id"], 20, 50)
+            assert turn["answer"] == "é" * 50
+        until = {"until": later.isoformat()}
+        deleted = await owner.http.delete("/api/users/me/questions", params=until)
+        assert deleted.json() == {"deleted": 2}
+
+    run(new_database(kind), scenario)
