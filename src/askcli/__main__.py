@@ -32,7 +32,7 @@ def main() -> None:
     # A KeyboardInterrupt in the middle of an import would end in tracebacks.
     _on_interrupt(leave=True, by_python=by_python)
     from askcli.cli.input.implied_command import with_command
-    from askcli.cli.output import spinner
+    from askcli.cli.output.terminal import spinner
 
     sys.argv[1:] = with_command(sys.argv[1:])
     spinner.begin(sys.argv[1:])
@@ -90,7 +90,7 @@ def _has_written(line: str) -> bool:
 
 def _leave(number: int, _frame: object) -> None:
     """End at once, without a traceback, and leave no spinner on the terminal."""
-    if leave := getattr(sys.modules.get("askcli.cli.output.transient"), "leave", None):
+    if leave := getattr(sys.modules.get("askcli.cli.output.terminal.transient"), "leave", None):
         leave()
     if number == signal.SIGINT:
         os._exit(INTERRUPTED)

@@ -27,7 +27,7 @@ main()
 INTERRUPTED = """
 import atexit, signal
 from askcli.__main__ import main
-from askcli.cli.output import transient
+from askcli.cli.output.terminal import transient
 
 def call(function, number):
     function(number)

@@ -30,8 +30,9 @@ finally:
 """
 
 # By every command that is read; `errors.*` and such are all modules of a package.
-ALWAYS = """__main__ cli cli.app cli.input cli.input.implied_command cli.output cli.output.console
-cli.output.invisible cli.output.notices cli.output.spinner cli.output.transient cli.reference
+ALWAYS = """__main__ cli cli.app cli.input cli.input.implied_command cli.output
+cli.output.terminal cli.output.terminal.console cli.output.terminal.invisible
+cli.output.terminal.notices cli.output.terminal.spinner cli.output.terminal.transient cli.reference
 cli.reference.groups errors errors.*"""
 # By commands that call a server.
 CONNECTED = """cli.commands cli.input.numbers cli.input.options cli.input.variables client
@@ -45,10 +46,10 @@ ASK = """cli.commands.ask cli.commands.ask.answering cli.commands.ask.command cl
 cli.input.last_conversation cli.input.question cli.input.question_ids cli.input.stdin
 cli.output.answer cli.output.output_file cli.reference.completion_cache client.resume"""
 HISTORY = """cli.commands.history cli.commands.history.browse cli.commands.history.layout
-cli.commands.history.pages cli.input.question_ids cli.input.times cli.output.pager
+cli.commands.history.pages cli.input.question_ids cli.input.times cli.output.terminal.pager
 cli.output.times cli.reference.completion_cache files.programs"""
 ACCOUNT = """cli.commands.account cli.commands.account.account cli.input.prompts cli.input.stdin
-cli.input.terminal_modes cli.input.token_choice cli.output.held_signals cli.output.times
+cli.input.terminal_modes cli.input.token_choice cli.output.terminal.held_signals cli.output.times
 cli.reference.completion_cache"""
 STATUS = "cli.commands.status client.local_server files.pid_file server_process"
 OWN = {

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from askcli.cli.commands.batch.rows import MAX_LINE_BYTES
-from askcli.cli.output.console import as_json
+from askcli.cli.output.terminal.console import as_json
 from askcli.contract.limits import MAX_QUESTION_CHARACTERS, MAX_SYSTEM_CHARACTERS
 from tests.support.cli import Cli
 from tests.support.fake_anthropic import FakeAnthropic

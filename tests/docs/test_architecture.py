@@ -41,13 +41,14 @@ def test_the_inner_layers_are_those_of_the_contracts() -> None:
     page = (ROOT / "docs/architecture.md").read_text()
     for folder, name in (
         ("cli", "Layers inside the command line"),
+        ("output", "Layers inside the output"),
         ("server", "Layers inside the server"),
         ("client", "Layers inside the client"),
         ("answerers", "Layers inside the answerers"),
         ("services", "Layers inside the services"),
         ("store", "Layers inside the store"),
     ):
-        (cell,) = re.findall(rf"^\| `{folder}` \| (.*) \|$", page, re.M)[-1:]
+        (cell,) = re.findall(rf"^\| `{folder}`(?: \(of `cli`\))? \| (.*) \|$", page, re.M)[-1:]
         drawn = re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", cell))
         expected = [part for row in contract(name)["layers"] for part in row.split(" | ")]
         assert drawn == expected

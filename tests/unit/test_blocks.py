@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from askcli.cli.output.blocks import Code, code, split
+from askcli.cli.output.markdown.blocks import Code, code, split
 
 TEXTS = [
     "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from askcli.cli.output import code_blocks
+from askcli.cli.output.markdown import code_blocks
 
 FENCE = "```"
 

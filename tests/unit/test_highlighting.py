@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from askcli.cli.output import highlighting, html, markdown, outgoing, rendering
+from askcli.cli.output import html
+from askcli.cli.output.markdown import highlighting, rendering
+from askcli.cli.output.markdown import printing as markdown
+from askcli.cli.output.terminal import outgoing
 from tests.support.screen import Terminal, lines
 
 HOSTILE = [

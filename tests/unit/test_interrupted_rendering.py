@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from askcli.cli.output import markdown
+from askcli.cli.output.markdown import printing as markdown
 from tests.support.screen import Terminal, lines
 
 

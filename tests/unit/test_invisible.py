@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from askcli.cli.output.console import as_json, visible
-from askcli.cli.output.progress import RowProgress
+from askcli.cli.output.terminal.console import as_json, visible
+from askcli.cli.output.terminal.progress import RowProgress
 from tests.support.screen import Terminal
 
 

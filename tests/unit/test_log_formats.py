@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from askcli.cli.output import notices
+from askcli.cli.output.terminal import notices
 from askcli.server.process import log_config
 from askcli.server.process.log_formats import JsonFormatter, TextFormatter
 from askcli.settings import Settings

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from askcli.cli.output import answer, markdown
+from askcli.cli.output import answer
+from askcli.cli.output.markdown import printing as markdown
 from tests.support.screen import KeepingScreen, Output, Terminal, lines, screen_lines
 from tests.support.soak import SOAK
 

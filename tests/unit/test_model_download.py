@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from askcli.answerers import factory
-from askcli.cli.output import progress
-from askcli.cli.output.progress import ByteProgress
+from askcli.cli.output.terminal import progress
+from askcli.cli.output.terminal.progress import ByteProgress
 from askcli.errors import Failed, Misused, Unreachable
 from askcli.local_models import catalogue, download
 from askcli.local_models.catalogue import DEFAULT, TINY, LocalModel, Part

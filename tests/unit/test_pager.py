@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from askcli.cli.output import console, pager
+from askcli.cli.output.terminal import console, pager
 from askcli.errors import Failed, Unreachable
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from askcli.cli.output import row_counts
-from askcli.cli.output.row_counts import RowCounts
+from askcli.cli.output.terminal import row_counts
+from askcli.cli.output.terminal.row_counts import RowCounts
 
 
 def test_rows_are_counted_where_stderr_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from askcli.cli.output.spinner import Spinner
+from askcli.cli.output.terminal.spinner import Spinner
 
 # Prints the signals that each thread blocks, as the kernel shows them.
 SCRIPT = """
 import os, pathlib, pty, sys
-from askcli.cli.output import spinner
+from askcli.cli.output.terminal import spinner
 
 _, os.environ["TERM"] = os.dup2(pty.openpty()[1], 2), "xterm"
 spinner.begin(["ask"])

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from askcli import __version__
-from askcli.cli.output import console, notices, transient
+from askcli.cli.output.terminal import console, notices, transient
 from askcli.cli.reference import groups
 from askcli.errors import TimedOut
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from askcli.cli import reference
-from askcli.cli.output import console
+from askcli.cli.output.terminal import console
 
 # Made from all commands by `make docs`, so that none has to be loaded for them.
 SCRIPTS = Path(*reference.__path__) / "completions"

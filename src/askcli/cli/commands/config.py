@@ -13,7 +13,7 @@ import typer
 
 from askcli import settings
 from askcli.cli.input import options, stdin
-from askcli.cli.output import console
+from askcli.cli.output.terminal import console
 from askcli.cli.reference import groups
 from askcli.errors import Failed, Misused
 from askcli.files import errors_of, locked, private_directory, read, write_private

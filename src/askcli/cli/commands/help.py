@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from askcli.cli.output import console
+from askcli.cli.output.terminal import console
 from askcli.cli.reference import topics, tree
 from askcli.errors import Misused
 

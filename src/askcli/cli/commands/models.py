@@ -12,8 +12,8 @@ import typer
 from askcli import settings as settings_module
 from askcli.answerers import factory
 from askcli.cli.input import options
-from askcli.cli.output import console
-from askcli.cli.output.progress import ByteProgress
+from askcli.cli.output.terminal import console
+from askcli.cli.output.terminal.progress import ByteProgress
 from askcli.cli.reference import completion_cache, groups
 from askcli.contract.shapes import ModelList
 from askcli.errors import Misused

@@ -10,7 +10,7 @@ from typing import Any
 
 from askcli import __version__, settings
 from askcli.cli.input import options
-from askcli.cli.output import console
+from askcli.cli.output.terminal import console
 from askcli.client import local_server
 from askcli.client.api import Api
 from askcli.client.server_entry import NEVER

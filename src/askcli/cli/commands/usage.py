@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from askcli.cli.input import options, times
-from askcli.cli.output import console, pager
 from askcli.cli.output.numbers import counted, rounded
+from askcli.cli.output.terminal import console, pager
 from askcli.contract.shapes import Usage
 
 # Below this width only the numbers are shown.

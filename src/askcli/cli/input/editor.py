@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from askcli.cli.output import transient
+from askcli.cli.output.terminal import transient
 from askcli.errors import AskcliError, Failed, Misused
 from askcli.files import private_directory, programs, write_private
 

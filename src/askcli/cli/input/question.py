@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from askcli.cli.input import attachments, stdin
-from askcli.cli.output import transient
+from askcli.cli.output.terminal import transient
 from askcli.client.http.deadline import within
 from askcli.contract.limits import MAX_QUESTION_CHARACTERS
 from askcli.errors import Misused, PayloadTooLarge, TimedOut

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from askcli.cli.output import transient
-from askcli.cli.output.held_signals import handled
+from askcli.cli.output.terminal import transient
+from askcli.cli.output.terminal.held_signals import handled
 
 
 class Modes:

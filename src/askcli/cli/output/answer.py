@@ -9,7 +9,7 @@ from importlib import import_module
 from itertools import chain
 from typing import Any
 
-from askcli.cli.output import console
+from askcli.cli.output.terminal import console
 from askcli.client.http.events import Event
 from askcli.contract.protocol import EVENT_DELTA, EVENT_QUESTION
 from askcli.contract.shapes import Question
@@ -84,7 +84,7 @@ class Outcome:
     def _text(self, question: Question) -> str:
         if not self.is_code:
             return question["answer"]
-        from askcli.cli.output import code_blocks
+        from askcli.cli.output.markdown import code_blocks
 
         try:
             take = code_blocks.joined if self.all_code else code_blocks.last
@@ -112,7 +112,7 @@ def shower(*, raw: bool = False) -> Shower:
 
 def _print_markdown(pieces: Iterator[str]) -> None:
     first = next(pieces, "")
-    from askcli.cli.output.markdown import print_markdown
+    from askcli.cli.output.markdown.printing import print_markdown
 
     print_markdown(chain([first], pieces))
 
@@ -125,7 +125,7 @@ def _print_with(events: Iterator[Event], show: Shower) -> Question:
             if event.name == EVENT_DELTA:
                 yield event.data["text"]
             elif event.name == EVENT_QUESTION and show is _print_markdown:
-                import_module("askcli.cli.output.markdown")  # rich, while the model thinks
+                import_module("askcli.cli.output.markdown.printing")  # rich, while the model thinks
             elif event.is_last:
                 endings.append(event)
 

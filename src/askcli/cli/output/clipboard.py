@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from askcli.cli.output import console, transient
+from askcli.cli.output.terminal import console, transient
 from askcli.errors import Failed
 from askcli.files import programs
 

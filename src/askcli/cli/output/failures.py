@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from askcli.cli.output import console, transient
+from askcli.cli.output.terminal import console, transient
 from askcli.errors import AskcliError, Failed, Misused
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)

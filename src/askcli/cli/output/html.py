@@ -12,7 +12,7 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
-from askcli.cli.output.highlighting import in_time
+from askcli.cli.output.markdown.highlighting import in_time
 
 _LINKS = ("http://", "https://", "mailto:")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from askcli.cli.output import console, transient
+from askcli.cli.output.terminal import console, transient
 from askcli.errors import Failed, Misused
 from askcli.files import Replacement, belongs_to_another_sharer
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import platformdirs
 
-from askcli.cli.output import console, times
+from askcli.cli.output import times
+from askcli.cli.output.terminal import console
 from askcli.contract.shapes import Question
 from askcli.errors import Failed
 from askcli.files import errors_of, private_directory, programs, write_private

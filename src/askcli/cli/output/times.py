@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from askcli.cli.output import console
+from askcli.cli.output.terminal import console
 
 # Columns of the longest in a table: 10 min ago, 2026-01-31.
 WIDTH = 10

@@ -11,7 +11,7 @@ from typing import Literal
 
 import platformdirs
 
-from askcli.cli.output import console
+from askcli.cli.output.terminal import console
 from askcli.contract.shapes import Question
 from askcli.errors import Failed
 from askcli.files import private_directory, read, write_private

@@ -15,7 +15,7 @@ import typer
 from typer import main as typer_main
 from typer.core import TyperCommand, TyperGroup
 
-from askcli.cli.output import console
+from askcli.cli.output.terminal import console
 from askcli.errors import Misused
 
 # Columns of the help at most: longer lines are hard to read.

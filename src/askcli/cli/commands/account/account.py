@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from askcli.cli.input import options, prompts, stdin, token_choice
-from askcli.cli.output import console, times
+from askcli.cli.output import times
+from askcli.cli.output.terminal import console
 from askcli.cli.reference import completion_cache
 from askcli.client.api import Api
 from askcli.client.target import Connection

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from askcli.cli.input import options
-from askcli.cli.output import console, pages
+from askcli.cli.output import pages
+from askcli.cli.output.terminal import console
 from askcli.cli.reference import completion_cache
 from askcli.client.api import Api
 from askcli.client.target import Connection

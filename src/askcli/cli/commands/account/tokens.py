@@ -9,7 +9,8 @@ import typer
 
 from askcli.cli.input import options
 from askcli.cli.input.numbers import number
-from askcli.cli.output import console, times
+from askcli.cli.output import times
+from askcli.cli.output.terminal import console
 from askcli.cli.reference import groups
 from askcli.client.api import Api
 from askcli.errors import Misused, NotFound

@@ -9,7 +9,7 @@ import typer
 from askcli.cli.commands.admin import database
 from askcli.cli.input import options
 from askcli.cli.input.numbers import number
-from askcli.cli.output import console
+from askcli.cli.output.terminal import console
 
 
 def audit(

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from askcli import settings
-from askcli.cli.output import console
+from askcli.cli.output.terminal import console
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

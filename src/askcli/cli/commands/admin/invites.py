@@ -11,8 +11,8 @@ import typer
 from askcli.cli.commands.admin import database
 from askcli.cli.input import options
 from askcli.cli.input.numbers import number
-from askcli.cli.output import console
 from askcli.cli.output.numbers import counted
+from askcli.cli.output.terminal import console
 from askcli.cli.reference import groups
 
 app = groups.new("The host's: codes to register with.", no_args_is_help=True)

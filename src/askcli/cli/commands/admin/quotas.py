@@ -9,8 +9,8 @@ import typer
 from askcli import settings
 from askcli.cli.commands.admin import database
 from askcli.cli.input import options
-from askcli.cli.output import console
 from askcli.cli.output.numbers import counted
+from askcli.cli.output.terminal import console
 from askcli.errors import Misused
 from askcli.settings import parsers
 

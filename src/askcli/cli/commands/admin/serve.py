@@ -12,7 +12,7 @@ from askcli import settings
 from askcli.cli.commands.admin import database
 from askcli.cli.input import variables
 from askcli.cli.input.numbers import number
-from askcli.cli.output import console
+from askcli.cli.output.terminal import console
 from askcli.client import local_server
 from askcli.settings import Settings
 

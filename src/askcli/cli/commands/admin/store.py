@@ -11,8 +11,8 @@ import typer
 
 from askcli import settings
 from askcli.cli.input import options, prompts
-from askcli.cli.output import console
-from askcli.cli.output.row_counts import RowCounts
+from askcli.cli.output.terminal import console
+from askcli.cli.output.terminal.row_counts import RowCounts
 from askcli.cli.reference import groups
 from askcli.errors import Failed, Misused
 

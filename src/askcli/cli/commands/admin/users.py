@@ -10,8 +10,9 @@ import typer
 from askcli import settings
 from askcli.cli.commands.admin import database, quotas
 from askcli.cli.input import options, prompts, token_choice
-from askcli.cli.output import console, times
+from askcli.cli.output import times
 from askcli.cli.output.numbers import counted
+from askcli.cli.output.terminal import console
 from askcli.cli.reference import groups
 
 if TYPE_CHECKING:

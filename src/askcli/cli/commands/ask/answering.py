@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from askcli.cli.input.last_conversation import terminal_of
-from askcli.cli.output import spinner, transient
 from askcli.cli.output.answer import Printer, check_whole
+from askcli.cli.output.terminal import spinner, transient
 from askcli.cli.reference import completion_cache
 from askcli.client.api import Api
 from askcli.client.http.deadline import within

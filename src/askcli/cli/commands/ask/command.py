@@ -13,8 +13,9 @@ from uuid import uuid4
 from askcli.cli.commands.ask.answering import opened, print_events
 from askcli.cli.input import options, question, question_ids
 from askcli.cli.input.last_conversation import last_of
-from askcli.cli.output import notices, output_file, spinner
+from askcli.cli.output import output_file
 from askcli.cli.output.answer import Outcome, Printer
+from askcli.cli.output.terminal import notices, spinner
 from askcli.client.api import Api
 from askcli.client.http.deadline import within
 from askcli.client.resume import Asking

@@ -16,8 +16,8 @@ from askcli.cli.commands.batch.pool import Asked, ask_all
 from askcli.cli.commands.models import ensure_local_model
 from askcli.cli.input import options
 from askcli.cli.input.numbers import number
-from askcli.cli.output import console, notices
-from askcli.cli.output.progress import RowProgress
+from askcli.cli.output.terminal import console, notices
+from askcli.cli.output.terminal.progress import RowProgress
 from askcli.client.http.deadline import within
 from askcli.errors import AskcliError, TimedOut
 

@@ -18,7 +18,8 @@ from typing import Any, BinaryIO
 
 from askcli.cli.commands.batch.pool import Asked
 from askcli.cli.commands.batch.rows import CheckedRows, lines
-from askcli.cli.output import console, output_file
+from askcli.cli.output import output_file
+from askcli.cli.output.terminal import console
 from askcli.contract import bounded_json
 from askcli.errors import AskcliError, Failed, Misused, ProviderFailed
 from askcli.files.pid_file import file_identity

@@ -13,7 +13,7 @@ from askcli.cli.commands.chat.elsewhere import Elsewhere
 from askcli.cli.commands.chat.guard import Guard
 from askcli.cli.commands.chat.prompt import Prompt, sequences
 from askcli.cli.input.terminal_modes import keys_kept
-from askcli.cli.output import console
+from askcli.cli.output.terminal import console
 from askcli.contract.shapes import Question
 
 log = logging.getLogger("askcli.notices")

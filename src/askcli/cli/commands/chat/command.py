@@ -11,7 +11,7 @@ from askcli.cli.commands.chat import start
 from askcli.cli.commands.chat.chat import Chat
 from askcli.cli.commands.chat.conversation import Conversation
 from askcli.cli.input import attachments, options, stdin
-from askcli.cli.output import console, notices
+from askcli.cli.output.terminal import console, notices
 from askcli.errors import Misused
 
 Last = Annotated[

@@ -13,8 +13,8 @@ from uuid import uuid4
 from askcli.cli.commands.ask.answering import may_go_on, opened, print_events
 from askcli.cli.commands.chat import turns
 from askcli.cli.input import attachments, question
-from askcli.cli.output import console, spinner
 from askcli.cli.output.answer import printer
+from askcli.cli.output.terminal import console, spinner
 from askcli.client.api import Api
 from askcli.client.http.events import Event
 from askcli.client.resume import Asking

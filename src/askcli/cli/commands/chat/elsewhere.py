@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from askcli.cli.commands.chat import turns
-from askcli.cli.output.held_signals import start_without_signals
+from askcli.cli.output.terminal.held_signals import start_without_signals
 from askcli.client.api import Api
 from askcli.contract.shapes import Question
 from askcli.errors import AskcliError

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 from askcli.cli.commands.chat import slash
-from askcli.cli.output import failures, transient
-from askcli.cli.output.held_signals import handled
+from askcli.cli.output import failures
+from askcli.cli.output.terminal import transient
+from askcli.cli.output.terminal.held_signals import handled
 
 
 class Guard:

@@ -16,8 +16,10 @@ from askcli.cli.commands.history.conversations.export import Format, write
 from askcli.cli.commands.history.conversations.pages import questions
 from askcli.cli.commands.usage import Sum
 from askcli.cli.input import attachments, editor, times
-from askcli.cli.output import clipboard, code_blocks, console, output_file
+from askcli.cli.output import clipboard, output_file
+from askcli.cli.output.markdown import code_blocks
 from askcli.cli.output.numbers import counted, rounded
+from askcli.cli.output.terminal import console
 from askcli.cli.reference import completion_cache
 from askcli.errors import Misused
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from askcli.cli.commands.history import layout
 from askcli.cli.input import question_ids
 from askcli.cli.input.last_conversation import last_of
-from askcli.cli.output import console
 from askcli.cli.output.numbers import counted
+from askcli.cli.output.terminal import console
 from askcli.cli.output.times import ago
 from askcli.client.api import Api
 from askcli.client.target import Connection

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from askcli.cli.output import console
 from askcli.cli.output.answer import shower
+from askcli.cli.output.terminal import console
 from askcli.client.api import Api
 from askcli.contract.shapes import Question
 

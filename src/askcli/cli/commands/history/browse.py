@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 from askcli.cli.commands.history import layout
 from askcli.cli.commands.history.pages import Conversation, Limit, Selection, Since, Until
 from askcli.cli.input import options
-from askcli.cli.output import console, pager
+from askcli.cli.output.terminal import console, pager
 from askcli.cli.reference import completion_cache, groups
 from askcli.contract.limits import MAX_SEARCH_CHARACTERS
 from askcli.contract.shapes import Question

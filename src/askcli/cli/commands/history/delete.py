@@ -10,8 +10,9 @@ import typer
 
 from askcli.cli.commands.history import deletion, layout
 from askcli.cli.input import options, prompts, question_ids, times
-from askcli.cli.output import console, pages
+from askcli.cli.output import pages
 from askcli.cli.output.numbers import counted
+from askcli.cli.output.terminal import console
 from askcli.cli.reference import completion_cache
 from askcli.contract.shapes import Question
 from askcli.errors import Misused

@@ -13,7 +13,8 @@ import typer
 from askcli.cli.commands.history import layout
 from askcli.cli.commands.history.pages import Conversation, Selection, Since, Until
 from askcli.cli.input import options
-from askcli.cli.output import console, output_file
+from askcli.cli.output import output_file
+from askcli.cli.output.terminal import console
 from askcli.contract.shapes import Question
 
 # How a cell begins that a spreadsheet takes for a formula.

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 from askcli.cli.commands.history import layout
-from askcli.cli.output import console
+from askcli.cli.output.terminal import console
 from askcli.contract.shapes import Question
 from askcli.search_terms import MAX_TEXT_CHARACTERS, Term, matches, terms
 

@@ -7,7 +7,8 @@ import shutil
 from collections.abc import Iterator, Sequence
 
 from askcli.cli.input import question_ids
-from askcli.cli.output import console, times
+from askcli.cli.output import times
+from askcli.cli.output.terminal import console
 from askcli.contract.shapes import Question
 
 # Below these widths the time is left out, and the id of a question with a number.
@@ -94,7 +95,7 @@ def cost(question: Question) -> str:
 
 def answer(question: Question) -> Iterator[str]:
     """Yield the rendered lines of the answer."""
-    from askcli.cli.output.markdown import render_lines  # rich, at a terminal alone
+    from askcli.cli.output.markdown.printing import render_lines  # rich, at a terminal alone
 
     yield from render_lines(console.visible(question["answer"]))
 

@@ -10,8 +10,9 @@ import typer
 
 from askcli.cli.commands.history import layout
 from askcli.cli.input import options, question_ids
-from askcli.cli.output import console, output_file, pager
+from askcli.cli.output import output_file
 from askcli.cli.output.answer import Outcome, check_ended_whole, shower
+from askcli.cli.output.terminal import console, pager
 from askcli.contract.shapes import Question
 from askcli.errors import Misused
 

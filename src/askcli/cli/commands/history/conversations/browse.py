@@ -13,8 +13,9 @@ from askcli.cli.commands.history.conversations import turns
 from askcli.cli.commands.history.conversations.pages import Since, Until, conversations
 from askcli.cli.input import options, prompts, question_ids
 from askcli.cli.input.numbers import number
-from askcli.cli.output import console, pager, pages, times
+from askcli.cli.output import pages, times
 from askcli.cli.output.numbers import counted
+from askcli.cli.output.terminal import console, pager
 from askcli.cli.reference import groups
 from askcli.contract.limits import MAX_TITLE_CHARACTERS
 from askcli.contract.shapes import Conversation

@@ -16,7 +16,8 @@ from askcli.cli.commands.history.conversations.pages import (
     questions,
 )
 from askcli.cli.input import options, question_ids
-from askcli.cli.output import console, output_file
+from askcli.cli.output import output_file
+from askcli.cli.output.terminal import console
 from askcli.client.api import Api
 from askcli.contract.shapes import Conversation, Question
 from askcli.errors import Misused

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from askcli.cli.commands.history import layout
 from askcli.cli.commands.history.conversations.pages import questions
 from askcli.cli.input import options, question_ids
-from askcli.cli.output import console, pager
 from askcli.cli.output.numbers import counted
+from askcli.cli.output.terminal import console, pager
 from askcli.client.api import Api
 from askcli.contract.shapes import Conversation, Question
 

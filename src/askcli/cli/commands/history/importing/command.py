@@ -11,9 +11,9 @@ import typer
 from askcli.cli.commands.history.importing import sources
 from askcli.cli.commands.history.importing.items import Item, requests
 from askcli.cli.input import options
-from askcli.cli.output import console
 from askcli.cli.output.numbers import counted
-from askcli.cli.output.row_counts import RowCounts
+from askcli.cli.output.terminal import console
+from askcli.cli.output.terminal.row_counts import RowCounts
 from askcli.client.api import Api
 from askcli.contract.shapes import Imported
 from askcli.errors import Failed, InvalidInput

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from askcli.cli.output import console
+from askcli.cli.output.terminal import console
 from askcli.contract.limits import (
     MAX_BODY_BYTES,
     MAX_IMPORTED,

@@ -7,10 +7,10 @@ from rich.segment import Segment
 from rich.text import Text
 from rich.theme import Theme
 
-from askcli.cli.output import blocks
-from askcli.cli.output.elements import Document
-from askcli.cli.output.highlighting import code_lines
-from askcli.cli.output.rows import Line
+from askcli.cli.output.markdown import blocks
+from askcli.cli.output.markdown.elements import Document
+from askcli.cli.output.markdown.highlighting import code_lines
+from askcli.cli.output.markdown.rows import Line
 
 STYLES = Theme({"markdown.code": "cyan", "markdown.code_block": "none"})
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NoReturn, TextIO
 
-from askcli.cli.output import invisible, transient
+from askcli.cli.output.terminal import invisible, transient
 from askcli.errors import Failed
 
 CLOSED_PIPE = 141  # 128 + SIGPIPE, what a shell reports of a program that it killed

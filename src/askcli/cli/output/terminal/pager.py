@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 
-from askcli.cli.output import console, transient
+from askcli.cli.output.terminal import console, transient
 from askcli.errors import Failed, Misused
 from askcli.files import programs
 

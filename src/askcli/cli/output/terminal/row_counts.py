@@ -6,7 +6,7 @@ import sys
 import time
 from contextlib import ExitStack
 
-from askcli.cli.output.progress import LINE_SECONDS, Bar, note
+from askcli.cli.output.terminal.progress import LINE_SECONDS, Bar, note
 
 DRAW_SECONDS = 0.1
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import accumulate
 
-from askcli.cli.output import transient
+from askcli.cli.output.terminal import transient
 
 TICK_SECONDS = 0.1
 # A counter of seconds appears only after this long.
@@ -85,7 +85,9 @@ class Spinner(transient.Transient):
         """Start the thread that turns the mark, unless it runs."""
         if not self._is_animated or not self._is_shown or self._thread:
             return
-        from askcli.cli.output.held_signals import start_without_signals  # for a thread alone
+        from askcli.cli.output.terminal.held_signals import (
+            start_without_signals,  # for a thread alone
+        )
 
         self._thread = threading.Thread(target=self._run, daemon=True)
         start_without_signals(self._thread)

@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
-from askcli.cli.output import console, outgoing, transient
+from askcli.cli.output.terminal import console, outgoing, transient
 from askcli.errors import Failed
 
 if TYPE_CHECKING:

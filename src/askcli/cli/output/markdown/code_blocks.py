@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from askcli.cli.output import blocks
+from askcli.cli.output.markdown import blocks
 from askcli.errors import NotFound
 
 

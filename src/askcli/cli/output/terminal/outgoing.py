@@ -7,8 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, TextIO
 
-from askcli.cli.output import console, transient
-from askcli.cli.output.held_signals import held, let_through
+from askcli.cli.output.terminal import console, transient
+from askcli.cli.output.terminal.held_signals import held, let_through
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

@@ -17,7 +17,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.syntax import Syntax
 
-from askcli.cli.output.rows import Line
+from askcli.cli.output.markdown.rows import Line
 
 T = TypeVar("T")
 

@@ -21,9 +21,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from askcli.cli.output import blocks
-from askcli.cli.output.console import visible
-from askcli.cli.output.highlighting import code_lines
+from askcli.cli.output.markdown import blocks
+from askcli.cli.output.markdown.highlighting import code_lines
+from askcli.cli.output.terminal.console import visible
 
 # Of a table: two for text, which a wide character takes, and two between it and the next cell.
 COLUMNS_PER_CELL = 4

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from askcli.cli.output import console, spinner
+from askcli.cli.output.terminal import console, spinner
 
 Write = Callable[[str], None]
 

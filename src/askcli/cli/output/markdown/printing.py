@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from rich.console import Console
 from rich.segment import Segment
 
-from askcli.cli.output import blocks, console, rendering, transient
-from askcli.cli.output.held_signals import held, let_through
-from askcli.cli.output.live_region import Region, hidden_while_suspended
-from askcli.cli.output.notices import passing_written_by
-from askcli.cli.output.rendering import render_block, render_code
-from askcli.cli.output.rows import Line, folded, to_ansi
+from askcli.cli.output.markdown import blocks, rendering
+from askcli.cli.output.markdown.rendering import render_block, render_code
+from askcli.cli.output.markdown.rows import Line, folded, to_ansi
+from askcli.cli.output.terminal import console, transient
+from askcli.cli.output.terminal.held_signals import held, let_through
+from askcli.cli.output.terminal.live_region import Region, hidden_while_suspended
+from askcli.cli.output.terminal.notices import passing_written_by
 
 # Drawing may take one part in so many of the time: a long block is drawn less often.
 DRAW_RATIO = 4

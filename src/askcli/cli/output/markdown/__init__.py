@@ -1,0 +1,1 @@
+"""Markdown at a terminal: blocks as they become complete, their elements, and rows of text."""
