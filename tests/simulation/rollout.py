@@ -27,6 +27,7 @@ class Rollout:
         self._stage = stage
         self._pause = pause
         self._phases = list(_phases(kind, stage.replicas[0].settings, stage.plan.seed))
+        self._last = self._phases[-1 if kind == "settings" else -2]
         self._turns = iter([(r, phase) for phase in self._phases for r in stage.replicas])
         self._is_over = False
 
@@ -51,10 +52,13 @@ class Rollout:
         world.after(LOOK_SECONDS, lambda: self._wait(replica))
 
     def finish(self) -> None:
-        """Give all replicas the last settings at once."""
+        """Give all replicas the new settings at once.
+
+        With the secret before, which a host keeps for as long as somebody may refresh with it.
+        """
         self._is_over = True
         for replica in self._stage.replicas:
-            replica.settings = self._phases[-1]
+            replica.settings = self._last
             if replica.is_outdated:
                 replica.kill()
 
