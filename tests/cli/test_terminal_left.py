@@ -14,10 +14,13 @@ from tests.support.cli import Cli, NewCli
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import ServerProcess
 from tests.support.screen import fed
+from tests.support.soak import SOAK
 from tests.support.waiting import eventually
 
 PAUSE, RESUME = "\x13", "\x11"  # Ctrl-S, Ctrl-Q
 ENDINGS = [signal.SIGTERM, signal.SIGHUP]
+# All go the same way as those.
+OTHERS = [signal.SIGQUIT, signal.SIGALRM, signal.SIGUSR1] if SOAK else [signal.SIGQUIT]
 # Says which process the command is, and what of the terminal the shell finds after it.
 STARTED = "bash -c 'echo pid $$; exec askcli {words}'; echo shell again; stty -a; read -r typed"
 
@@ -85,7 +88,7 @@ def test_a_batch_whose_reader_goes_leaves_the_cursor(sqlite_cli: Cli, fake: Fake
     assert len((sqlite_cli.home / "first").read_text().splitlines()) == 1
 
 
-@pytest.mark.parametrize("number", [*ENDINGS, signal.SIGQUIT, signal.SIGALRM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [*ENDINGS, *OTHERS])
 def test_a_password_prompt_that_a_signal_ends_leaves_the_echo(
     sqlite_server: ServerProcess, new_cli: NewCli, number: int
 ) -> None:

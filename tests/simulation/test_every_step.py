@@ -18,7 +18,7 @@ SEED = 4  # with which the second ask comes to the first replica, too
 SECONDS = {"kill": 0.3, "stop": 12.0, "cut": 0.0}  # stopped for longer than an orphan's time
 MOST_STEPS, MOST_COMMITS = 400, 24
 # Of a step in so many: the next one is another's.
-EVERY = 1 if SOAK else 128
+EVERY = 1 if SOAK else 200
 
 
 @pytest.mark.parametrize("steps", range(1, 9))
@@ -63,6 +63,6 @@ def test_nothing_is_lost_at_any_step(kind: str) -> None:
 def test_nothing_is_lost_at_any_commit(detail: str) -> None:
     hits = [
         hit(Fault("commit", 0.5, 0, 0.0, detail, steps))
-        for steps in range(0, MOST_COMMITS, 1 + EVERY // 8)
+        for steps in range(0, MOST_COMMITS, 1 + EVERY // 12)
     ]
     assert sum(hits) > len(hits) // 3

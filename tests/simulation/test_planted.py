@@ -59,8 +59,8 @@ FOUND_BY: dict[str, int] = {
 MOST_SEEDS = 10_000
 # A night made for a bug finds it with nearly every seed: several that do not are no bad luck.
 TRIES = 4
-# The nights of the situations, once each; a sixth of them outside of the soak.
-CONTROLS = list({plan: name for name, plan in SITUATIONS.items()}.values())[:: 1 if SOAK else 6]
+# The nights of the situations, once each; a twelfth of them outside of the soak.
+CONTROLS = list({plan: name for name, plan in SITUATIONS.items()}.values())[:: 1 if SOAK else 12]
 SAME_SLOTS = 3  # nights whose seeds are so far apart let as many answers run at once
 
 
