@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.cli import Cli, NewCli
 from tests.support.processes import ASKCLI
+from tests.support.soak import SOAK
 
 RUN = """
 import atexit, threading
@@ -91,7 +92,10 @@ def test_ctrl_c_as_a_command_ends_is_no_traceback(cli: Cli, moment: str, code: i
     assert (cli.home / "path").read_text().endswith("config.toml\n")
 
 
-HELP = ["--help", "ask --help", "history --help", "history list -h", "help ask"]
+# Of a table, and of a command.
+HELP = ["history --help", "help ask"]
+if SOAK:
+    HELP += ["--help", "ask --help", "history list -h"]
 
 
 @pytest.mark.parametrize("words", HELP)

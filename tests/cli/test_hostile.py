@@ -22,6 +22,7 @@ from tests.support.hostile import always
 from tests.support.people import NewPerson, logged_in
 from tests.support.processes import ServerProcess, environment
 from tests.support.servers import serving
+from tests.support.soak import SOAK
 
 EVENTS = {"content_type": "text/event-stream"}
 
@@ -108,7 +109,7 @@ def test_ctrl_c_at_any_moment_is_130(sqlite_cli: Cli, fake: FakeAnthropic) -> No
     reply = fake.on(marker, "never", hold_after=0)
     # As users have it: with warnings as errors, an interrupted import complains of its open file.
     del sqlite_cli.environment["PYTHONWARNINGS"]
-    for moment in (0.04, 0.08, 0.12, 0.16, 0.2, 0.3):
+    for moment in (0.04, 0.08, 0.12, 0.16, 0.2, 0.3)[:: 1 if SOAK else 2]:
         process = sqlite_cli.fresh_start("ask", marker, stderr=-1)
         try:
             process.wait(moment)

@@ -6,7 +6,7 @@ import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from subprocess import PIPE, Popen
+from subprocess import PIPE
 from uuid import uuid4
 
 import psycopg
@@ -17,14 +17,31 @@ from askcli.store.database import Database, urls
 from askcli.store.database.bounded_connection import BoundedConnection
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.forking import ForkedProcess
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ASKCLI, ServerProcess, environment
 from tests.support.secrets import KEY, SECRET, SECRETS
-from tests.support.servers import server_settings
+from tests.support.servers import customized, server_settings
 from tests.support.streams import Seen, ask_until_cut
 from tests.support.waiting import eventually
 
 READ = "Read the settings again; new: {}."
+
+
+# It loads the server, which takes it seconds, once there is a file of this name.
+SLOW_TO_LOAD = """
+import pathlib, sys, time
+
+NAME, FILE = "askcli.server.process.serve", pathlib.Path(__file__).with_name("signalled")
+
+class Slow:
+    def find_spec(self, name, *_):
+        while name == NAME and not FILE.exists():
+            time.sleep(0.01)
+
+del sys.modules[NAME]
+sys.meta_path.insert(0, Slow())
+"""
 
 
 class WithFiles:
@@ -101,21 +118,19 @@ def test_a_hang_up_is_remembered_until_a_server_that_starts_can_read_its_setting
     new_database: NewDatabase, fake: FakeAnthropic, tmp_path: Path
 ) -> None:
     (tmp_path / ".env").write_text("PORT=0\n")
-    variables = environment(tmp_path, **server_settings(fake, new_database("sqlite")))
+    settings = server_settings(fake, new_database("sqlite")) | customized(tmp_path, SLOW_TO_LOAD)
+    variables = environment(tmp_path, **settings)
     # Of a session of its own: it has no terminal.
-    with Popen(
-        [ASKCLI, "serve"],
-        env=variables,
-        cwd=tmp_path,
-        stderr=PIPE,
-        text=True,
-        start_new_session=True,
-    ) as server:
-        assert server.stderr
-        assert server.stderr.readline() == "Read .env: PORT.\n"  # before it loads the server
+    server = ForkedProcess(
+        [ASKCLI, "serve"], env=variables, cwd=tmp_path, stderr=PIPE, session=True
+    )
+    assert server.stderr
+    with server.stderr as log:
+        assert log.readline() == b"Read .env: PORT.\n"
         server.send_signal(signal.SIGHUP)
-        assert any(READ.format("nothing") in line for line in server.stderr)
-        server.terminate()
+        (tmp_path / "signalled").touch()
+        assert any(READ.format("nothing").encode() in line for line in log)
+        server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0
 
 
