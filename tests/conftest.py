@@ -28,10 +28,10 @@ from tests.support.databases import (
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.loading import load_test_modules
 from tests.support.memory import use_memory_for_temporary_files
-from tests.support.people import NewPerson, Person, Server, add_user, logged_in
+from tests.support.people import NewPerson, Person, Server, logged_in, new_login
 from tests.support.processes import ServerProcess
 from tests.support.scheduling import in_order, modules_after_collection
-from tests.support.secrets import PASSWORD, SECRETS
+from tests.support.secrets import SECRETS
 from tests.support.servers import serving
 from tests.support.soak import SOAK
 
@@ -180,10 +180,7 @@ def _people() -> Iterator[NewPerson]:
     def make(server: Server) -> Person:
         http = plain_http.client(server.url)
         clients.append(http)
-        email = add_user(server)
-        login = {"email": email, "password": PASSWORD}
-        tokens = http.post("/api/auth/login", json=login).json()
-        assert "access_token" in tokens, tokens
+        email, tokens = new_login(server, http)
         http.headers["x-access-token"] = tokens["access_token"]
         return Person(http, email, tokens)
 

@@ -63,7 +63,7 @@ class ServerProcess:
         self.log: list[str] = []
         self.url = ""
         self.database_url = settings.get("DB_CONN_STRING", "")
-        self._home, self._settings = home, settings
+        self._home, self.settings = home, settings
         self._listens = threading.Event()
         variables = environment(home, **settings)
         arguments = [self.program, "serve", "--port", "0", *flags]
@@ -104,7 +104,7 @@ class ServerProcess:
     def again(self) -> Self:
         """The same server, started again on the same port after it has ended."""
         port = self.url.rpartition(":")[2]
-        return type(self)(self._home, "--port", port, **self._settings)
+        return type(self)(self._home, "--port", port, **self.settings)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send the signal, wait, and return the exit code."""
