@@ -10,13 +10,14 @@ SQLAlchemy's, and its event `before_cursor_execute` tells of each run.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import ClauseElement, Connection, Dialect, Insert, Select, TextClause, Update
 
 Row = tuple[Any, ...]
 Change = Insert | Update | TextClause
 _Convert = Callable[[Any], Any]
+T = TypeVar("T")
 _Statement = TypeVar("_Statement", bound=ClauseElement)
 
 
@@ -68,10 +69,7 @@ class PreparedChange:
         form = self._forms.get(key)
         if form is None:
             form = self._forms[key] = _Form(self._statement, dialect, list(values))
-        cursor = form.execute(connection, values)
-        count: int = cursor.rowcount
-        cursor.close()
-        return count
+        return form.run(connection, values, _count)
 
 
 class _Form(Generic[_Statement]):
@@ -95,18 +93,20 @@ class _Form(Generic[_Statement]):
             if (convert := bind.type.dialect_impl(dialect).bind_processor(dialect))
         }
 
-    def execute(self, connection: Connection, values: Mapping[str, Any]) -> Any:
-        """Run it and return the driver's cursor."""
+    def run(self, connection: Connection, values: Mapping[str, Any], take: Callable[[Any], T]) -> T:
+        """Run it, and return what is taken from the driver's cursor."""
         parameters = self._parameters(values)
         cursor = connection.connection.cursor()
         for note in connection.dispatch.before_cursor_execute:
             note(connection, cursor, self._text, parameters, None, False)
         try:
             cursor.execute(self._text, parameters)
+            result = take(cursor)
         except connection.dialect.loaded_dbapi.Error as error:
             # As after SQLAlchemy's own: a connection that is lost leaves the pool.
             connection._handle_dbapi_exception(error, self._text, parameters, cursor, None)
-        return cursor
+        cursor.close()
+        return result
 
     def _parameters(self, values: Mapping[str, Any]) -> Any:
         """Return the parameters as the driver takes them."""
@@ -126,20 +126,11 @@ class _SelectForm(_Form[Select[Any]]):
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Row]:
         """Run it and return all rows."""
-        cursor = self.execute(connection, values)
-        rows: Sequence[Row] = self._fetched(connection, cursor)
+        rows, description = self.run(connection, values, _rows)
         if self._convert_results is None:
-            self._convert_results = self._conversions(cursor.description, connection.dialect)
-        cursor.close()
+            self._convert_results = self._conversions(description, connection.dialect)
         if self._convert_results:
             return [_converted(row, self._convert_results) for row in rows]
-        return rows
-
-    def _fetched(self, connection: Connection, cursor: Any) -> Sequence[Row]:
-        try:
-            rows: Sequence[Row] = cursor.fetchall()
-        except connection.dialect.loaded_dbapi.Error as error:
-            connection._handle_dbapi_exception(error, self._text, None, cursor, None)
         return rows
 
     def _conversions(
@@ -152,6 +143,14 @@ class _SelectForm(_Form[Select[Any]]):
             for type_, column in zip(types, described, strict=True)
         )
         return [(number, convert) for number, convert in enumerate(processors) if convert]
+
+
+def _count(cursor: Any) -> int:
+    return cast(int, cursor.rowcount)
+
+
+def _rows(cursor: Any) -> tuple[Sequence[Row], Sequence[Sequence[Any]]]:
+    return cursor.fetchall(), cursor.description
 
 
 def _converted(row: Row, conversions: Sequence[tuple[int, _Convert]]) -> Row:

@@ -85,9 +85,8 @@ class Spinner(transient.Transient):
         """Start the thread that turns the mark, unless it runs."""
         if not self._is_animated or not self._is_shown or self._thread:
             return
-        from askcli.cli.output.terminal.held_signals import (
-            start_without_signals,  # for a thread alone
-        )
+        # For a thread alone.
+        from askcli.cli.output.terminal.held_signals import start_without_signals
 
         self._thread = threading.Thread(target=self._run, daemon=True)
         start_without_signals(self._thread)
