@@ -1,20 +1,68 @@
-"""A question that waits for a place among the user's event streams."""
+"""A question that is sent again: how often, after which pauses, and what ends it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import ge
 from typing import Any
 from unittest.mock import Mock
+from uuid import UUID
 
 import pytest
 
 from askcli.client import resume
 from askcli.client.http.events import Event
-from askcli.client.resume import LONGEST_PAUSE_SECONDS, UNACKNOWLEDGED_ATTEMPTS, Asking
-from askcli.errors import AskcliError, BadResponse, TooManyStreams, Unreachable
+from askcli.client.resume import (
+    FRUITLESS_ATTEMPTS,
+    LONGEST_PAUSE_SECONDS,
+    UNACKNOWLEDGED_ATTEMPTS,
+    Asking,
+)
+from askcli.errors import (
+    AskcliError,
+    BadResponse,
+    Interrupted,
+    TooManyStreams,
+    Unavailable,
+    Unreachable,
+)
 
 FULL = TooManyStreams("All are open.", retry_after=2)
+ONE, OTHER = (str(UUID(int=number)) for number in (1, 2))
+QUESTION = Event("question", {"id": ONE}, 0)
+# The least that the pauses may be, which double, and are random in their upper half.
+PAUSES = [0.125, 0.25, 0.5, 1, 2, 4, 5, 5, 5, 5]
+
+
+def problem(**fields: Any) -> Event:
+    return Event("error", {"status": 503, "code": "unavailable"} | fields, 0)
+
+
+class Server:
+    """A server that sends these streams, or fails so, in turn; the last one for ever."""
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, *streams: list[Event] | AskcliError
+    ) -> None:
+        self.pauses: list[float] = []
+        self._streams = list(streams)
+        monkeypatch.setattr(resume, "time", Mock(sleep=self._sleep))
+
+    def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        if len(self.pauses) == len(PAUSES):
+            raise TimeoutError
+
+    @contextmanager
+    def _stream(self, *_: Any) -> Iterator[Iterator[Event]]:
+        stream = self._streams.pop(0) if len(self._streams) > 1 else self._streams[0]
+        if isinstance(stream, AskcliError):
+            raise stream
+        yield iter(stream)
+
+    def ask(self) -> list[Event]:
+        return list(Asking(Mock(ask=self._stream, events=self._stream)).ask({}, "key"))
 
 
 def test_waiting_for_a_stream_has_no_limit_of_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,3 +107,48 @@ def test_an_end_with_more_text_or_of_another_question_is_none(end: dict[str, str
 
     with pytest.raises(BadResponse):
         list(Asking(Mock(ask=ask)).ask({}, "key"))
+
+
+@pytest.mark.parametrize("before", [[], [QUESTION]], ids=["", "after its question"])
+def test_streams_that_bring_an_error_and_nothing_new_have_an_end(
+    monkeypatch: pytest.MonkeyPatch, before: list[Event]
+) -> None:
+    server = Server(monkeypatch, [*before, problem()])
+    with pytest.raises(Unavailable):
+        server.ask()
+    assert len(server.pauses) == FRUITLESS_ATTEMPTS - 1
+    assert all(map(ge, server.pauses, PAUSES)), server.pauses
+
+
+def test_a_question_told_again_is_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lost connections have no limit once it is stored, but no more of them than of others."""
+    server = Server(monkeypatch, [QUESTION])
+    with pytest.raises(TimeoutError):
+        server.ask()
+    assert all(map(ge, server.pauses, PAUSES)), server.pauses
+
+
+def test_text_is_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "four"
+    pieces = [Event("delta", {"text": text[n]}, n + 1) for n in range(len(text))]
+    streams = [
+        stream
+        for piece in pieces
+        for stream in ([QUESTION, problem()], [QUESTION, piece, problem()])
+    ]
+    done = Event("done", {"id": ONE, "answer": text}, 4)
+    server = Server(monkeypatch, *streams, [QUESTION, done])
+    assert server.ask() == [QUESTION, *pieces, done]
+    assert max(server.pauses) < 1
+
+
+@pytest.mark.parametrize("has_begun", [True, False], ids=["in its stream", "in its place"])
+def test_an_error_of_another_question_is_none_of_this_one(
+    monkeypatch: pytest.MonkeyPatch, has_begun: bool
+) -> None:
+    own, other = (problem(code="interrupted", question_id=id_) for id_ in (ONE, OTHER))
+    assert Server(monkeypatch, [QUESTION, own]).ask() == [QUESTION, own]
+    streams = [[QUESTION, other]] if has_begun else [[QUESTION], Interrupted(question_id=OTHER)]
+    with pytest.raises(BadResponse) as raised:
+        Server(monkeypatch, *streams).ask()
+    assert raised.value.question_id is None

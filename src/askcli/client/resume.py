@@ -30,8 +30,9 @@ from askcli.errors import (
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 10.0
 # Until the server has the question, or has said that the user's streams are all open, the address
-# may be wrong; afterwards retries have no limit.
-UNACKNOWLEDGED_ATTEMPTS = 7
+# may be wrong; afterwards lost connections have no limit. Streams that bring an error and nothing
+# new have one: a server that goes on has more to say.
+UNACKNOWLEDGED_ATTEMPTS = FRUITLESS_ATTEMPTS = 7
 # What a server may ask to wait with Retry-After; for longer, the user decides.
 LONGEST_WAIT_SECONDS = 300
 RETRIED_STATUSES = (502, 503, 504)
@@ -53,7 +54,8 @@ class Asking:
         self.question_id = question_id
         self._characters = 0
         self.failure: AskcliError | None = None  # of the last try, until an event has come
-        self._failures = 0
+        self._failures = 0  # in a row, without anything new between them
+        self._fruitless = 0  # of these, the streams that a temporary error has ended
         self._acknowledged = False
         self.is_broken_off = False
         self._waits_for_stream = False
@@ -88,6 +90,7 @@ class Asking:
                 self._waits_for_stream |= isinstance(error, TooManyStreams)
                 if not self._is_temporary(error) or self._is_given_up(error):
                     self.is_broken_off = self._acknowledged
+                    self._check_is_asked(error.question_id)
                     raise
                 self._pause(error)
 
@@ -101,22 +104,35 @@ class Asking:
 
         Raises the error of an `error` event that a retry may mend.
         """
-        self._failures, self.failure = 0, None
-        if (error := event.error()) and self._is_temporary(error):
-            raise error
+        if error := event.error():
+            self._check_is_asked(error.question_id)
+            if self._is_temporary(error):
+                self._fruitless += 1
+                raise error
+            return True
+        self.failure = None
+        if event.name == EVENT_QUESTION and not self._is_first(event.data["id"]):
+            return False
         if event.name == EVENT_DELTA:
             self._advance(event)
         if event.name == EVENT_DONE and len(event.data["answer"]) != self._characters:
             raise BadResponse()  # a part of an answer is none
         if event.name == EVENT_DONE and self.question_id != event.data["id"]:
             raise BadResponse()
-        if event.name == EVENT_QUESTION:
-            if self.question_id not in (None, event.data["id"]):
-                raise BadResponse()
-            self.question_id = event.data["id"]
-            is_repeated, self._acknowledged = self._acknowledged, True
-            return not is_repeated
+        self._failures = self._fruitless = 0
         return True
+
+    def _is_first(self, question_id: str) -> bool:
+        """Return whether it is the first question event of this question, and no progress else."""
+        self._check_is_asked(question_id)
+        self.question_id = question_id
+        is_repeated, self._acknowledged = self._acknowledged, True
+        return not is_repeated
+
+    def _check_is_asked(self, question_id: str | None) -> None:
+        """Raise BadResponse where a response names another question than the one asked."""
+        if None not in (question_id, self.question_id) and question_id != self.question_id:
+            raise BadResponse()
 
     def _advance(self, event: Event) -> None:
         """Count the characters. Raises BadResponse if some are missing, repeated or too many."""
@@ -146,7 +162,9 @@ class Asking:
     def _is_given_up(self, error: AskcliError) -> bool:
         is_limited = self.question_id is None and not self._waits_for_stream
         is_lasting = isinstance(error, TooLate | Untrusted)
-        return is_limited and (is_lasting or self._failures + 1 >= UNACKNOWLEDGED_ATTEMPTS)
+        return self._fruitless >= FRUITLESS_ATTEMPTS or (
+            is_limited and (is_lasting or self._failures + 1 >= UNACKNOWLEDGED_ATTEMPTS)
+        )
 
     def _pause(self, error: AskcliError) -> None:
         longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self._failures)
