@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 
 import pytest
 
+from askcli.client.http.address import moved
 from tests.support import right_responses as right
 from tests.support.cli import Done, NewCli
 from tests.support.hostile import HostileServer, Response
@@ -76,9 +78,14 @@ def test_a_question_that_the_server_says_is_gone_is_not_followed(new_cli: NewCli
     assert (done.code, "--rejoin" in done.err) == (1, False), done
 
 
-@pytest.mark.parametrize("charset", ["iso-8859-1", "utf-16", "rot13", "zlib"])
-def test_an_answer_is_in_utf_8_whatever_its_head_says(new_cli: NewCli, charset: str) -> None:
-    text = WHOLE.body.replace(b"So.", "Sö.".encode())
+@pytest.mark.parametrize(
+    ("charset", "mark"),
+    [("iso-8859-1", b""), ("utf-16", BOM_UTF8), ("rot13", b""), ("zlib", b""), ("utf-8", BOM_UTF8)],
+)
+def test_an_answer_is_in_utf_8_whatever_its_head_says(
+    new_cli: NewCli, charset: str, mark: bytes
+) -> None:
+    text = mark + WHOLE.body.replace(b"So.", "Sö.".encode())
     head = {"content-type": f"text/event-stream; charset={charset}"}
     done = asked(new_cli, Response(200, text, head))
     assert (done.code, done.out) == (0, "Sö.\n"), done
@@ -89,8 +96,7 @@ def test_an_answer_is_in_utf_8_whatever_its_head_says(new_cli: NewCli, charset: 
     [
         ("https://new.example/api/questions", "has moved to https://new.example: use that as"),
         ("https://new.example/base/api/questions", "to https://new.example/base: use that as"),
-        ("/login?next=/api/questions", "redirects to /login?next=/api/questions: check --server."),
-        ("", "redirects to nowhere: check --server."),
+        ("/login?next=/api/questions", "server redirects to another address: check --server.\n"),
     ],
 )
 def test_a_redirect_names_what_may_be_given_as_the_server(
@@ -98,3 +104,31 @@ def test_a_redirect_names_what_may_be_given_as_the_server(
 ) -> None:
     done = asked(new_cli, Response(308, headers={"location": location} if location else {}))
     assert (done.code, done.err.count("\n"), told in done.err) == (2, 1, True), done
+
+
+NO_SERVERS = [
+    *(
+        "",
+        "/login?next=/api/questions",
+        "/api/questions",
+        "https:///api/questions",
+        "api/questions",
+    ),
+    *(
+        "https://login.example",
+        "https://login.example/?next=/api/questions",
+        "https://new.example/",
+    ),
+    "https://user:secret@new.example/api/questions",
+    *("https://new.example/#/api/questions", "https://new.example:99999/api/questions"),
+    *("ftp://new.example/api/questions", "javascript:/api/questions"),
+    f"https://new.example/{'x' * 200}/api/questions",
+]
+
+
+def test_a_redirect_names_nothing_that_is_no_server() -> None:
+    """Nor a secret: only what `--server` takes is named, as it is shown elsewhere."""
+    told = {moved("/api/questions", location).detail for location in NO_SERVERS}
+    assert told == {"the server redirects to another address: check --server."}
+    named = moved("/base/api/questions", "HTTPS://NEW.example/base/api/questions/?token=a#b")
+    assert named.detail == "the server has moved to https://new.example/base: use that as --server."

@@ -141,9 +141,10 @@ def test_lines_need_no_more_than_a_question(sqlite_cli: Cli) -> None:
     lines = [{"question": "a", "answer": "b\0"}, {"question": "c", "conversation": "x", "id": 1}]
     lines.append({"question": "d", "answer": "x" * 1_000_001})
     file = sqlite_cli.home / "some.jsonl"
-    file.write_text("\n\n".join(map(json.dumps, lines)))
-    counts = imported(sqlite_cli, "some.jsonl", code=1)
-    assert (counts["imported"], counts["left_out"]) == (2, {"too long": 1})
+    for encoding, name in (("utf-8-sig", "imported"), ("utf-8", "present")):
+        file.write_text("\n\n".join(map(json.dumps, lines)), encoding)
+        counts = imported(sqlite_cli, "some.jsonl", code=1)
+        assert (counts[name], counts["left_out"]) == (2, {"too long": 1})
     newest = json.loads(sqlite_cli.in_process("history", "--json").out)["items"]
     assert [(one["question"], one["answer"]) for one in newest] == [("c", ""), ("a", "b")]
     file.write_text('{"question": "e"}\nno JSON\n')

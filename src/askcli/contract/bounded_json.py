@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from typing import Any
 
 # Outside of strings, their quotes included. A page of 100 questions has some 15,000.
@@ -24,9 +25,11 @@ class TooManyValues(ValueError):
 def parse(content: bytes | str, most: int = MAX_STRUCTURE_CHARACTERS) -> Any:
     """Parse JSON in UTF-8 with at most so many characters outside of its strings.
 
+    A byte order mark before it is left out: some programs begin their files and responses with one.
+
     Raises TooManyValues for more, and ValueError or RecursionError for anything else.
     """
-    text = content if isinstance(content, str) else content.decode()
+    text = content if isinstance(content, str) else content.removeprefix(BOM_UTF8).decode()
     if len(text) > most and _is_structure_larger(text, most):
         raise TooManyValues("the JSON has too many values.")
     return json.loads(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from askcli.settings.loopback import is_loopback
 from askcli.settings.parsers import without_password
 
 MAX_PORT = 65_535
-MAX_SHOWN = 200  # characters of what a server says is its address
+MAX_SHOWN = 200  # characters of the address that a server names as its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,14 @@ def parse_address(url: str) -> Address:
 def moved(path: str, location: str) -> Misused:
     """Return the error of a redirect from a path of a server to a location.
 
-    It names a server only where the same endpoint is: a page to log in at is none.
+    It names a server only where the same endpoint is, and what `--server` takes: neither a page to
+    log in at nor a secret that a location may have.
     """
     _, mark, rest = path.rpartition("/api/")
     endpoint = mark + rest or "/" + path.rpartition("/")[2]
-    url = location.partition("?")[0].rstrip("/")
-    server = url.removesuffix(endpoint)
-    if re.fullmatch("https?://[^/]+" if server == url else "https?://.+", server):
-        return Misused(f"the server has moved to {server[:MAX_SHOWN]}: use that as --server.")
-    return Misused(f"the server redirects to {location[:MAX_SHOWN] or 'nowhere'}: check --server.")
+    url = re.split("[?#]", location)[0].rstrip("/")
+    with suppress(Misused):
+        server = parse_address(url.removesuffix(endpoint)).url
+        if url.endswith(endpoint) and len(server) <= MAX_SHOWN:
+            return Misused(f"the server has moved to {server}: use that as --server.")
+    return Misused("the server redirects to another address: check --server.")

@@ -53,7 +53,8 @@ Events = Iterator[Event] | None
 def read(response: httpx2.Response) -> Iterator[Event]:
     """Yield the events of a response; unknown ones are skipped. Raises BadResponse."""
     # By their standard, whatever the head says: a proxy's default, or a codec that decompresses.
-    response.encoding = "utf-8"
+    # Without the byte order mark that may be before the first.
+    response.encoding = "utf-8-sig"
     for event in httpx2.EventSource(response, max_event_size=MAX_RESPONSE_BYTES):
         if event.event in _SHAPES:
             yield _parsed(event)

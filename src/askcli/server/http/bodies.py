@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Hashable
 from typing import Any
@@ -82,7 +81,7 @@ class _Request(Request):
     async def json(self) -> Any:
         body = await self.body()
         try:
-            return bounded_json.parse(body.removeprefix(BOM_UTF8), MAX_BODY_STRUCTURE)
+            return bounded_json.parse(body, MAX_BODY_STRUCTURE)
         except bounded_json.TooManyValues:
             raise HTTPException(422, _TOO_MANY_VALUES) from None
 

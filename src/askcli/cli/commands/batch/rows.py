@@ -175,7 +175,7 @@ def read(file: BinaryIO, run: str, defaults: Mapping[str, str]) -> Iterator[Row]
 
 def _parse(line: bytes, number: int) -> dict[str, Any]:
     try:
-        fields = bounded_json.parse(line.decode("utf-8-sig"))
+        fields = bounded_json.parse(line)
     except (ValueError, RecursionError):
         raise Misused(f"line {number} is not JSON: each line is one row.") from None
     if isinstance(fields, str):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -56,7 +57,7 @@ class Lines:
             yield self._item(value, line, number)
 
     def _item(self, value: dict[str, Any], line: bytes, number: int) -> Item:
-        digest = hashlib.sha256(line.strip()).hexdigest()
+        digest = hashlib.sha256(line.removeprefix(BOM_UTF8).strip()).hexdigest()
         fields = {name: value.get(name) for name in (*_KEPT, *_COUNTS)}
         fields["created_at"] = value.get("created_at") or self._time(number)
         key = str(value.get("id") or digest)
