@@ -12,6 +12,7 @@ from askcli.contract.shapes import Id, Status, Time
 from askcli.contract.validation import fitting_fields
 from askcli.errors import (
     AskcliError,
+    BadResponse,
     Conflict,
     HeadersTooLarge,
     InvalidInput,
@@ -101,6 +102,8 @@ BY_STATUS: dict[int, type[AskcliError]] = {
     503: Unavailable,
     504: Unreachable,
 }
+# With them a gateway or another service says that it has no such path.
+NOT_SERVED = (404, 405)
 
 
 def extensions(error: AskcliError) -> dict[str, Any]:
@@ -125,9 +128,14 @@ def to_problem(error: AskcliError, request_id: str) -> Problem:
 def from_problem(status: int, document: Mapping[str, Any]) -> AskcliError:
     """Return the error of a problem document; an unknown code goes by the HTTP status.
 
-    Fields with an invalid type are ignored.
+    BadResponse where it is not askcli's server that knows no such thing. Fields with an invalid
+    type are ignored.
     """
     fields = fitting_fields(Problem, dict(document))
+    if status in NOT_SERVED and "request_id" not in fields:
+        return BadResponse(
+            f"The server answered {status}, and not as askcli's does: check --server."
+        )
     kind = BY_CODE.get(fields.get("code", "")) or BY_STATUS.get(status, AskcliError)
     text = fields.get("detail") or fields.get("title") or f"The server answered {status}."
     extra = {name: fields.get(name) for name in (*_EXTENSIONS, "request_id")}

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+from unittest.mock import Mock
+
 import pytest
 
+from askcli.cli.commands.history import deletion
+from askcli.cli.output.terminal import transient
 from askcli.client.api import Api
-from askcli.errors import NotFound, Unreachable
-from tests.support.cli import Cli
+from askcli.errors import Refused, Unreachable
+from tests.support import right_responses as right
+from tests.support.cli import Cli, NewCli
+from tests.support.hostile import HostileServer, Response, always
 from tests.support.people import asked
 
 SETS = (("history", Api.delete_question, 0), ("conversations", Api.delete_conversation, 1))
@@ -40,7 +47,10 @@ def test_what_is_gone_is_said_where_a_deletion_ends_early(
     monkeypatch.setattr(Api, delete.__name__, first_two)  # type: ignore[attr-defined]
     done = sqlite_cli.in_process(group, "delete", "--yes", *ids)
     assert done.code == code
-    assert done.err.splitlines()[0] == f"askcli: deleted before that: {ids[0]} {ids[1]}"
+    assert done.err.splitlines()[:2] == [
+        f"askcli: deleted before that: {ids[0]} {ids[1]}",
+        f"askcli: perhaps deleted: {ids[2]}",
+    ]
     monkeypatch.undo()
     done = sqlite_cli.in_process(group, "delete", "--yes", *ids)
     assert (done.code, done.err.count("\n")) == (1, 1), done
@@ -62,11 +72,51 @@ def test_what_is_deleted_elsewhere_meanwhile_ends_no_deletion(
     assert sqlite_cli.in_process("history").out == ""
 
 
-def test_a_gateways_404_is_no_deletion(sqlite_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    (id_,) = asked(sqlite_cli, "one")
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The lines that are written."""
+    lines: list[str] = []
+    log = Mock(warning=lambda text, *values: lines.append(text % values))
+    monkeypatch.setattr(deletion, "log", log)
+    return lines
 
-    def not_found(_api: Api, _id: str) -> None:
-        raise NotFound(detail="no such page.")
 
-    monkeypatch.setattr(Api, "delete_question", not_found)
-    assert sqlite_cli.in_process("history", "delete", "--yes", id_).code == 1
+@pytest.mark.parametrize("number", deletion.ENDINGS)
+def test_what_is_gone_is_said_where_a_signal_ends_a_deletion(
+    said: list[str], number: signal.Signals
+) -> None:
+    """And the process ends as by the signal."""
+    ended = []
+    before = signal.signal(number, lambda number, _: ended.append(number))
+    try:
+        deletion.of_each("abc", lambda id_: signal.raise_signal(number) if id_ == "c" else None)
+    finally:
+        signal.signal(number, before)
+        transient.go_on()
+    assert ended == [number]
+    assert said == ["askcli: deleted before that: a b", "askcli: perhaps deleted: c"]
+
+
+def test_what_is_refused_is_not_perhaps_deleted(
+    said: list[str],
+) -> None:
+    with pytest.raises(Refused):
+        deletion.of_each("abc", Mock(side_effect=[None, Refused()]))
+    assert said == ["askcli: deleted before that: a"]
+
+
+def test_a_gateways_404_is_no_deletion(new_cli: NewCli) -> None:
+    page = Response(404, b"<html>Not found</html>", {"content-type": "text/html"})
+    right_page = right.response({"items": [right.QUESTION], "next_cursor": None})
+    with HostileServer(lambda method, _: page if method == "DELETE" else right_page) as server:
+        cli = new_cli(ASKCLI_SERVER=server.url, ASKCLI_TOKEN="any")
+        done = cli.in_process("history", "delete", "--yes", "@")
+    assert (done.code, done.err.count("\n")) == (5, 1), done
+    assert "404" in done.err
+
+
+def test_no_count_of_deletions_is_below_zero(new_cli: NewCli) -> None:
+    with always(200, b'{"deleted": -1}') as server:
+        cli = new_cli(ASKCLI_SERVER=server.url, ASKCLI_TOKEN="any")
+        done = cli.in_process("history", "delete", "--older-than", "1d", "--yes")
+    assert (done.code, done.err.count("\n")) == (5, 1), done

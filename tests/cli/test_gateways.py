@@ -55,7 +55,7 @@ def test_a_gateway_whose_server_is_away_is_asked_again(new_cli: NewCli, response
     [
         (Response(401, PAGE, HTML), 4),
         (Response(403, gzip.compress(PAGE), HTML | {"content-encoding": "gzip"}), 4),
-        (Response(404, PAGE, HTML), 1),
+        (Response(404, PAGE, HTML), 5),
         (Response(429, PAGE, HTML), 7),
         (Response(500, PAGE, HTML), 5),
         (Response(520, PAGE, HTML), 5),

@@ -142,6 +142,16 @@ def test_a_later_server_may_say_more_of_an_import(new_cli: NewCli) -> None:
     assert json.loads(done.out) == {"imported": 40, "present": 10, "expired": 0, "left_out": {}}
 
 
+@pytest.mark.parametrize("counts", [(-1, 1, 0), (0, -1, 0), (1, 0, -1), (2, 0, 0), (1, 1, 1)])
+def test_counts_of_no_import_are_not_printed(new_cli: NewCli, counts: tuple[int, ...]) -> None:
+    outcome = dict(zip(("imported", "present", "expired"), counts, strict=True))
+    with always(200, json.dumps(outcome).encode()) as server:
+        cli = new_cli(ASKCLI_SERVER=server.url, ASKCLI_TOKEN="any")
+        (cli.home / "some.jsonl").write_text('{"question": "hello"}')
+        done = cli.in_process("history", "import", "some.jsonl")
+    assert (done.code, done.out, done.err.count("\n")) == (5, "", 1), done
+
+
 def test_a_database_for_whose_copy_there_is_no_room_is_not_to_blame(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,8 +88,7 @@ def may_go_on(asking: Asking, error: AskcliError) -> bool:
         return False
     if isinstance(error, NotAuthenticated):  # a login has ended, and no answer with it
         return True
-    # A gateway's 404 is no word of the server's, each of which has a request's id.
-    if isinstance(error, NotFound) and error.request_id:
+    if isinstance(error, NotFound):
         return False
     if error.question_status:
         return error.question_status == "answering"

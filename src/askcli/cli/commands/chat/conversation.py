@@ -114,7 +114,7 @@ class Conversation(ExitStack):
         try:
             self._print(asking, events)
         except NotFound as error:
-            if error.request_id and asking.question_id is None:  # the server's word
+            if asking.question_id is None:
                 error.detail = GONE
             raise
 

@@ -53,7 +53,7 @@ def delete(
         completion_cache.forget_questions(None if until else questions.values())
         pages.forget()
         if until:
-            deleted = api.delete_questions(until)
+            deleted = deletion.of_all_before(until, api.delete_questions)
         else:
             deletion.of_each(questions, api.delete_question)
             deleted = len(questions)

@@ -3,32 +3,74 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+import os
+import signal
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
 
-from askcli.errors import AskcliError, NotFound
+from askcli.cli.output.terminal import transient
+from askcli.cli.output.terminal.held_signals import handled
+from askcli.errors import AskcliError, BadResponse, NotFound
 
 log = logging.getLogger("askcli.notices")
 
+# Besides Ctrl-C: what a system or a terminal that is closed ends a command with.
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
-def of_each(ids: Iterable[str], delete: Callable[[str], None]) -> None:
+
+def of_each(ids: Collection[str], delete: Callable[[str], None]) -> None:
     """Delete all; one that has been deleted elsewhere meanwhile is gone, too.
 
-    Where it fails or is interrupted, the ids of those that are gone are told.
+    Where it fails or is ended, the ids are told of those that are gone, and of the one that may be.
     """
     gone: list[str] = []
+    begun: list[str] = []
     try:
-        for id_ in ids:
-            _delete(id_, delete)
-            gone.append(id_)
-    except (AskcliError, KeyboardInterrupt):
-        if gone:
-            log.warning("askcli: deleted before that: %s", " ".join(gone))
+        with _called_before_the_end(lambda: _tell(gone, begun)):
+            for id_ in ids:
+                begun.append(id_)
+                _delete(id_, delete)
+                gone.append(id_)
+    except KeyboardInterrupt:
+        _tell(gone, begun)
+        raise
+    except AskcliError as error:
+        # A refusal is clear, and so is which one has failed where it is the only one.
+        _tell(gone, begun if error.status >= 500 and len(ids) > 1 else gone)
         raise
 
 
+def of_all_before(until: str, delete: Callable[[str], int]) -> int:
+    """Delete all from before a time; return how many. Raises BadResponse for less than none."""
+    if (deleted := delete(until)) < 0:
+        raise BadResponse()
+    return deleted
+
+
+def _tell(gone: list[str], begun: list[str]) -> None:
+    if gone:
+        log.warning("askcli: deleted before that: %s", " ".join(gone))
+    for id_ in begun[len(gone) :]:
+        log.warning("askcli: perhaps deleted: %s", id_)
+
+
+@contextmanager
+def _called_before_the_end(tell: Callable[[], None]) -> Iterator[None]:
+    """Call `tell` where a signal ends the process in the block."""
+    before = {number: signal.getsignal(number) for number in ENDINGS}
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, before[signal.Signals(number)])  # as for one more of them
+        transient.end_soon()
+        with suppress(AskcliError, SystemExit):  # stderr is gone
+            tell()
+        os.kill(os.getpid(), number)
+
+    with handled(dict.fromkeys(ENDINGS, end)):
+        yield
+
+
 def _delete(id_: str, delete: Callable[[str], None]) -> None:
-    try:
+    with suppress(NotFound):
         delete(id_)
-    except NotFound as error:
-        if not error.request_id:  # a gateway's: no word of the server's
-            raise

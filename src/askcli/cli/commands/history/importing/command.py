@@ -16,7 +16,7 @@ from askcli.cli.output.terminal import console
 from askcli.cli.output.terminal.row_counts import RowCounts
 from askcli.client.api import Api
 from askcli.contract.shapes import Imported
-from askcli.errors import Failed, InvalidInput
+from askcli.errors import BadResponse, Failed, InvalidInput
 
 COUNTS = tuple(Imported.__annotations__)  # a later version's server may send more fields
 
@@ -58,14 +58,22 @@ def import_(
 def _imported(api: Api, items: list[Item], left_out: Counter[str]) -> Counter[str]:
     """Import the questions; those that the server refuses, one by one, are left out."""
     try:
-        outcome = cast(dict[str, int], api.import_questions(items))
-        return Counter({name: outcome[name] for name in COUNTS})
+        return _counts(api.import_questions(items), len(items))
     except InvalidInput as error:
         if len(items) > 1:
             halves = items[: len(items) // 2], items[len(items) // 2 :]
             return sum((_imported(api, half, left_out) for half in halves), Counter[str]())
         left_out[f"refused ({error.detail.removeprefix('items.0.').rstrip('.')})"] += 1
         return Counter()
+
+
+def _counts(outcome: Imported, most: int) -> Counter[str]:
+    """Return the counts that are known here. Raises BadResponse for those of no such request."""
+    numbers = cast(dict[str, int], outcome)
+    counts = Counter({name: numbers[name] for name in COUNTS})
+    if min(counts.values()) < 0 or counts.total() > most:
+        raise BadResponse()
+    return counts
 
 
 def _report(counts: Counter[str], left_out: Counter[str], *, as_json: bool) -> None:
