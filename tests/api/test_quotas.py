@@ -67,6 +67,8 @@ def test_each_kind_of_quota_counts(alice: Person, host: Cli, flag: str) -> None:
     refused = alice.ask("the second").json()
     assert refused["code"] == "quota_exceeded"
     assert refused["quota"]["period"] == flag.rpartition("-")[2]
+    assert ("Your quota of $0.000001 a " in refused["detail"]) == flag.startswith("--usd")
+    assert amount in host.in_process("users", "quota", alice.email).out
     assert host.in_process("users", "quota", alice.email, flag, "none").code == 0
     assert alice.ask("the third").status_code == 201
 

@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from askcli.services.usage.quotas import UNLIMITED, Quota, columns, from_settings, periods
+from askcli.services.usage.quotas import (
+    UNLIMITED,
+    Quota,
+    columns,
+    dollars,
+    from_settings,
+    periods,
+)
 from askcli.settings import Settings
 
 NAMES = ("tokens_day", "tokens_month", "usd_day", "usd_month")
@@ -53,3 +60,18 @@ def test_a_day_and_a_month_begin_at_midnight_in_utc(
 ) -> None:
     starts = tuple(start for start, _ in periods(datetime(*timestamp, tzinfo=UTC)))
     assert starts == (datetime(*day, tzinfo=UTC), datetime(*month, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        (0, "$0.00"),
+        (2.5, "$2.50"),
+        (1234567.0, "$1,234,567.00"),
+        (0.005, "$0.005"),
+        (1e-7, "$0.0000001"),
+        (12.3456, "$12.3456"),
+    ],
+)
+def test_a_quota_below_a_cent_is_told_whole(amount: float, shown: str) -> None:
+    assert dollars(amount) == shown

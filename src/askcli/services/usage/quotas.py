@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -97,13 +98,19 @@ def _exceeded(name: str, limit: float, used: float) -> QuotaExceeded:
         left=0,
         resets_at=rfc3339(resets_at),
     )
-    amount = f"${limit:,.2f}" if unit == "usd" else f"{limit:,} tokens"
+    amount = dollars(limit) if unit == "usd" else f"{limit:,} tokens"
     return QuotaExceeded(
         f"Your quota of {amount} a {period} is used up, answers under way included; "
         f"nothing is left until {resets_at:%Y-%m-%d %H:%M} UTC.",
         retry_after=int((resets_at - timestamp).total_seconds()) + 1,
         quota=dict(quota),
     )
+
+
+def dollars(amount: float) -> str:
+    """Return the amount of a quota with its cents, and as much below them as it has: $0.005."""
+    exact = Decimal(str(amount))
+    return f"${exact:,.{max(2, -int(exact.as_tuple().exponent))}f}"
 
 
 def periods(timestamp: datetime) -> tuple[Period, Period]:

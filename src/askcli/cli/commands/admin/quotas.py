@@ -68,9 +68,12 @@ def _amount(name: str, text: str) -> float | None:
 
 def print_all(quotas: dict[str, Any], indent: str = "") -> None:
     """Print a user's spending and quotas."""
+    from askcli.services.usage.quotas import dollars
+
     for name, quota in quotas.items():
         unit, _, period = name.partition("_")
         used = f"${quota['used']:,.4f}" if unit == "usd" else counted(quota["used"], "token")
         limit = quota["limit"]
-        of = "no quota" if limit is None else f"of {'$' if unit == 'usd' else ''}{limit:,}"
+        shown = f"{limit or 0:,}" if unit == "tokens" else dollars(limit or 0)
+        of = "no quota" if limit is None else f"of {shown}"
         console.out(f"{indent}this {period:6}{used} {of} (UTC)\n")
