@@ -205,6 +205,7 @@ def test_what_follows_a_failure_is_said_for_each_kind(sqlite_cli: Cli, fake: Fak
         done = sqlite_cli.in_process("batch", "-q", str(path))
         assert "The same command asks the other 1 again, and only them." in done.err
         assert (done.code, len(fake.asked(bad))) == (5, times)
+    assert "give its row a higher max_tokens." in path.with_suffix(".failed.jsonl").read_text()
     assert (len(fake.asked(cut)), len(fake.asked(refused))) == (1, 1)
 
 

@@ -70,6 +70,10 @@ def test_an_error_ends_no_chat(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
     live.until_prompt()
     live.enter(marker)
     live.until(f"You asked: {marker}")
+    live.until_prompt()
+    fake.on(cut := uuid4().hex, "half", stop_reason="max_tokens")
+    live.enter(cut)
+    live.until("`askcli chat -c --max-tokens N`.")
     left(live)
     assert len(turns(fake, marker)) == 1
 

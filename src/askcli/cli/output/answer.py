@@ -20,6 +20,9 @@ log = logging.getLogger("askcli.notices")
 # Stop reasons of a complete answer.
 WHOLE = ("end_turn", "stop_sequence")
 
+# How the answer of a command is had longer.
+LONGER = "raise it with --max-tokens."
+
 # Prints events and returns the finished question; raises the error that ended it instead.
 Printer = Callable[[Iterator[Event]], Question]
 Shower = Callable[[Iterator[str]], None]
@@ -177,16 +180,17 @@ def check_ended_whole(question: Question) -> None:
         detail = "the answer is not complete yet; `askcli ask --rejoin` follows it."
         raise ProviderFailed(detail, question_id=question["id"], question_status="answering")
     if question["status"] != "answered" or question["stop_reason"] is not None:
-        check_whole(question)
+        retry = f"askcli ask --retry {question['id']} --max-tokens N"
+        check_whole(question, f"ask for a longer one with `{retry}`.")
 
 
-def check_whole(finished: Question) -> None:
-    """Raise ProviderFailed unless the answer is complete."""
+def check_whole(finished: Question, longer: str = LONGER) -> None:
+    """Raise ProviderFailed unless the answer is complete; `longer` is how a longer one is had."""
     if finished["status"] == "answered" and finished["stop_reason"] in WHOLE:
         return
     reason = finished["stop_reason"] or "no reason"
     detail = {
         "refusal": "the model refused to answer this.",
-        "max_tokens": "the answer was cut off at its length limit: raise it with --max-tokens.",
+        "max_tokens": f"the answer was cut off at its length limit: {longer}",
     }.get(reason, f"the answer is not whole: it ended with {reason}.")
     raise ProviderFailed(detail, question_id=finished["id"], question_status=finished["status"])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from askcli.cli.input.last_conversation import terminal_of
-from askcli.cli.output.answer import Printer, check_whole
+from askcli.cli.output.answer import LONGER, Printer, check_whole
 from askcli.cli.output.terminal import spinner, transient
 from askcli.cli.reference import completion_cache
 from askcli.client.api import Api
@@ -54,18 +54,23 @@ def _prepare_local_model(connection: Connection) -> None:
 
 
 def print_events(
-    connection: Connection, api: Api, asking: Asking, events: Iterator[Event], show: Printer
+    connection: Connection,
+    api: Api,
+    asking: Asking,
+    events: Iterator[Event],
+    show: Printer,
+    longer: str = LONGER,
 ) -> Question:
     """Print the answer within --timeout, and return the finished question.
 
-    Ctrl-C cancels it; a time-out leaves it running.
+    Ctrl-C cancels it; a time-out leaves it running. `longer` is as of `check_whole`.
     """
     seconds, timeout = connection.settings.timeout, Unreachable()
     try:
         with within(seconds, timeout):
             finished = show(_remembering(connection, events))
         completion_cache.questions([finished])
-        check_whole(finished)
+        check_whole(finished, longer)
         return finished
     except KeyboardInterrupt:
         transient.end_soon()

@@ -29,6 +29,7 @@ AHEAD = 8
 # A row that failed in this many earlier runs is not asked again.
 MOST_ATTEMPTS = 50
 
+LONGER = "give its row a higher max_tokens."
 _ALIVE = ("answering", "answered")
 # Errors that every other row would meet too: the batch ends, to be continued later.
 _ENDS_ALL = (NotAuthenticated, RateLimited, Refused, ShuttingDown, Unreachable)
@@ -111,7 +112,7 @@ def _answer(api: Api, row: Row, attempt: int) -> Question:
                 raise error
             if event.is_last:
                 finished: Any = event.data
-                check_whole(finished)
+                check_whole(finished, LONGER)
                 return finished  # type: ignore[no-any-return]
         raise AskcliError("the answer ended without an end.")
     except AskcliError as error:

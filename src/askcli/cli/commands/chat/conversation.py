@@ -25,6 +25,8 @@ from askcli.errors import AskcliError, Misused, NotFound
 
 GONE = "the conversation was deleted: /new begins another, in which /retry asks the question."
 
+LONGER = "leave, and go on with `askcli chat -c --max-tokens N`."
+
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
@@ -131,7 +133,8 @@ class Conversation(ExitStack):
     def _print(self, asking: Asking, events: Iterator[Event]) -> None:
         show = printer(as_json=False, ndjson=False, raw=False)
         try:
-            print_events(self.connection, self.api, asking, self._noted(events), show)
+            noted = self._noted(events)
+            print_events(self.connection, self.api, asking, noted, show, LONGER)
         except AskcliError as error:
             if asking.question_id and may_go_on(asking, error):
                 self.on_left(asking.question_id)
