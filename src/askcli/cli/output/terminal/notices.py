@@ -14,6 +14,10 @@ from askcli.cli.output.terminal import console, spinner
 
 Write = Callable[[str], None]
 
+# What they log of an error is for a server's log. A command tells the error itself, and Python
+# would write their lines before it, as it does where no handler is installed.
+_LIBRARIES = ("psycopg", "sqlalchemy")
+
 _logger = logging.getLogger("askcli.notices")
 _passing = logging.getLogger("askcli.notices.passing")
 
@@ -50,6 +54,7 @@ def _say(text: str) -> None:
 
 _handler = NoticeHandler(console.note)
 _passing_handler = NoticeHandler(_say)
+_nowhere = logging.NullHandler()
 
 
 def install() -> None:
@@ -58,6 +63,8 @@ def install() -> None:
     _passing.addHandler(_passing_handler)
     _logger.setLevel(logging.INFO)
     _logger.propagate = _passing.propagate = False
+    for name in _LIBRARIES:
+        logging.getLogger(name).addHandler(_nowhere)
 
 
 def silence() -> None:
