@@ -77,6 +77,19 @@ def test_an_editor_has_its_own_time_and_its_text_is_kept(
     assert "long askcli: error" in shown
 
 
+def test_what_a_killed_editor_left_stays(sqlite_cli: Cli) -> None:
+    """Its own copy of what was not saved, too."""
+    sqlite_cli.environment["TMPDIR"] = str(sqlite_cli.home)
+    editor(sqlite_cli, 'echo saved > "$1"; echo more > "${1%/*}/.swp"; kill -KILL $$')
+    terminal = sqlite_cli.terminal("ask", "-e", columns=500)
+    shown = terminal.read()
+    terminal.wait()
+    (left,) = sqlite_cli.home.glob("askcli-*")
+    assert (terminal.exitstatus, f"what it left is in {left}." in shown) == (1, True), shown
+    assert (left / "question.md").read_text() + (left / ".swp").read_text() == "saved\nmore\n"
+    assert left.stat().st_mode & 0o777 == 0o700
+
+
 def test_without_a_terminal_there_is_no_editor(sqlite_cli: Cli) -> None:
     done = sqlite_cli.shell("setsid -w askcli ask -e hello < /dev/null")
     assert (done.code, "an editor needs a terminal" in done.err) == (2, True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from askcli.cli.output.terminal import transient
@@ -26,11 +27,12 @@ def edited(text: str = "", suffix: str = ".md") -> str:
     """Return what the user makes of the text in $VISUAL or $EDITOR, without blanks at its end.
 
     The file is private, and gone afterwards. Raises Misused without a terminal or an editor, Failed
-    where the editor fails, as by `:cq`, or leaves the file unsaved or empty.
+    where the editor fails, as by `:cq`, or leaves the file unsaved or empty; where it was killed,
+    the file stays, and the error says where.
     """
     command = _command()
-    with tempfile.TemporaryDirectory(prefix="askcli-") as directory:  # of mode 0700
-        path = Path(directory) / f"question{suffix}"
+    with _kept_if_killed() as directory:
+        path = directory / f"question{suffix}"
         path.write_text(text, encoding="utf-8")
         os.utime(path, (1, 1))  # so that any saving shows, however soon, and of the same text
         before = _version(path)
@@ -66,6 +68,27 @@ def _keep(text: str, directory: Path) -> None:
         log.warning("askcli: your text, which cannot be kept in %s:\n%s", path, text)
 
 
+class _KilledError(Failed):
+    pass
+
+
+@contextmanager
+def _kept_if_killed() -> Iterator[Path]:
+    """Make a directory for the block, of mode 0700.
+
+    What a killed editor has saved stays in it, or its own copy of what it had not.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="askcli-"))
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        try:
+            yield directory
+        except _KilledError as error:
+            stack.pop_all()
+            place = shlex.quote(str(directory))
+            raise Failed(f"{error.detail}; what it left is in {place}.") from None
+
+
 def _command() -> list[str]:
     """Return the editor with its arguments, its program as a path."""
     given = (os.environ.get("VISUAL") or "").strip() or (os.environ.get("EDITOR") or "").strip()
@@ -87,6 +110,8 @@ def _edit(command: list[str], path: Path) -> None:
             raise Misused(f"cannot start the editor {command[0]}: {error.strerror}.") from error
     if code == -signal.SIGINT:
         raise KeyboardInterrupt
+    if code < 0:
+        raise _KilledError(f"the editor {command[0]} was killed, and nothing was asked")
     if code:
         raise Failed(f"the editor {command[0]} ended with {code}; nothing was asked.")
 
