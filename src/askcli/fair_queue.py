@@ -17,8 +17,8 @@ class Place:
 
     def __init__(self, leave: Callable[[Place], None]) -> None:
         self._leave = leave
-        self._is_left = False
-        self._is_decided = asyncio.Event()
+        self._is_left = self._is_decided = False
+        self._decided: asyncio.Event | None = None  # of who waits: most have a slot at once
         self.size = 0  # bytes of memory that it keeps while it waits
         self.refusal: AskcliError | None = None
 
@@ -33,20 +33,24 @@ class Place:
     @property
     def is_granted(self) -> bool:
         """Whether it has the slot."""
-        return self._is_decided.is_set() and self.refusal is None
+        return self._is_decided and self.refusal is None
 
     def grant(self) -> None:
         """Give it the slot."""
-        self._is_decided.set()
+        self._is_decided = True
+        if self._decided is not None:
+            self._decided.set()
 
     def refuse(self, error: AskcliError) -> None:
         """Let `slot` raise the error: it has lost its place in line."""
         self.refusal = error
-        self._is_decided.set()
+        self.grant()
 
     async def slot(self) -> None:
         """Wait until it has the slot. Raises the queue's error when it loses its place in line."""
-        await self._is_decided.wait()
+        if not self._is_decided:
+            self._decided = self._decided or asyncio.Event()
+            await self._decided.wait()
         if self.refusal is not None:
             raise self.refusal
 

@@ -64,6 +64,8 @@ def test_many_clients_that_go_lose_nothing(
     for _ in range(ROUNDS):
         reply = fake.on(marker := uuid4().hex, "begun", " and ended", hold_after=1)
         asyncio.run(all_of_them(marker))
+        # Though nothing is sent to them before the release, and no ping is due.
+        eventually(lambda: metric(sqlite_server, "askcli_streams_open") == 0, seconds=10)
         reply.release()
         eventually(lambda: metric(sqlite_server, "askcli_answers_running") == 0)
     rows = [row for each in people for row in each.questions()]

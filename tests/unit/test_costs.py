@@ -155,6 +155,10 @@ def test_an_ask_is_one_call_of_the_provider_and_two_tasks(new_database: NewDatab
             assert provider.calls == 1
             assert provider.tasks == {3}
             assert provider.threads == {threads}
+            provider.tasks.clear()
+            stream = {**header, "accept": "text/event-stream"}
+            await client.post("/api/questions", headers=stream, json={"question": "why?"})
+            assert provider.tasks == {3}  # a stream needs no task of its own
             before = provider.calls
             await asyncio.gather(*(ask(client, header) for _ in range(10)))
             assert provider.calls - before == 10

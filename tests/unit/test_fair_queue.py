@@ -204,7 +204,7 @@ def test_the_bounds_hold_in_any_order_of_reservations_and_ends(
             with places.pop(step)[1]:
                 pass
         places = [(user, place) for user, place in places if place.refusal is None]
-        running = Counter(user for user, place in places if place._is_decided.is_set())
+        running = Counter(user for user, place in places if place.is_granted)
         waiting = Counter(user for user, _ in places) - running
         assert max(running.values(), default=0) <= 3
         assert max(waiting.values(), default=0) <= 2
@@ -267,7 +267,7 @@ def test_no_order_of_places_and_sizes_exceeds_the_memory(steps: list[tuple[str, 
             places.append((user, place))
         held = Counter[str]()
         for owner, one in places:
-            if not one._is_decided.is_set():
+            if not one.is_granted:
                 held[owner] += one.size
         assert max(held.values(), default=0) <= 25
         assert held.total() <= 100

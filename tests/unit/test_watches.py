@@ -180,3 +180,16 @@ def test_an_update_that_fails_is_done_again(monkeypatch: pytest.MonkeyPatch) -> 
             await watching.asks()
 
     scenario(work)
+
+
+def test_a_request_is_told_once_that_its_caller_has_left_and_nothing_after_its_end() -> None:
+    async def work(watching: Watching) -> None:
+        told = list[str]()
+        with watching.watches.watching(new_caller(), lambda: told.append("end"), 0) as watch:
+            watch.call_at_end(lambda: told.append("wake"))
+            watch.leave()
+            assert watch.has_left
+        watch.leave()
+        assert told == ["end", "wake"]
+
+    scenario(work)

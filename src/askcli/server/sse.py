@@ -67,9 +67,11 @@ class _Events(EventSourceResponse):
         super().__init__(events, headers=headers)
         self._counted = counted
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        # By the request's own task: Starlette takes another one, in a group, to wait for the
+        # client's end, of which the watch tells the events.
         with self._counted:
-            await super().__call__(scope, receive, send)
+            await self.stream_response(send)
 
 
 def stream(
@@ -94,6 +96,8 @@ async def _events(
             watch.check()
             async for text in answer.follow(sent, silence=PING_SECONDS):
                 watch.check()
+                if watch.has_left:
+                    return
                 piece = sent, sent + len(text)
                 sent = piece[1]
                 yield answer.once(piece, partial(_delta, text, sent)) if text else KEEPALIVE_COMMENT

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 MAX_HEADERS = 100
 MAX_BYTES = 32_768
 # Of a header in memory, besides its bytes.
@@ -18,7 +16,7 @@ class Heads:
     """The heads that a connection holds: of its requests without a response, or of its last one."""
 
     def __init__(self) -> None:
-        self._sizes = deque([0])  # in memory, the oldest first
+        self._sizes = [0]  # in memory, the oldest first: a few requests, so no deque
         self._headers = self._bytes = 0  # of the last one
         self.unread_bytes = 0  # in which the parser has found no complete element yet
 
@@ -56,7 +54,7 @@ class Heads:
     def drop_first(self) -> None:
         """Forget the oldest, which has its response, if there are others."""
         if len(self._sizes) > 1:
-            self._sizes.popleft()
+            del self._sizes[0]
 
 
 class Held:

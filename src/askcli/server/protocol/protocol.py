@@ -19,7 +19,7 @@ from askcli.server.protocol import upgrades
 from askcli.server.protocol.connections import Connections
 from askcli.server.protocol.flow import Flow
 from askcli.server.protocol.heads import Heads
-from askcli.server.protocol.taking import Taking
+from askcli.server.protocol.taking import Taking, tell_of_loss
 from askcli.server.protocol.writing import WriteDeadline, encoded, refusal, unchunked
 
 HEADER_SECONDS = 10.0
@@ -60,10 +60,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_deadline()
         self._writing.stop()
         self.pipeline.clear()
-        if self._responding is not None:  # uvicorn tells the last request only
-            self._responding.disconnected = True
-            self._responding.message_event.set()
         super().connection_lost(exc)
+        if self._responding is not None:  # uvicorn tells the last request only
+            tell_of_loss(self._responding)
 
     def data_received(self, data: bytes) -> None:
         self._unparsed = memoryview(b"".join((self._unparsed, data)))

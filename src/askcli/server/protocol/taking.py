@@ -1,4 +1,4 @@
-"""Whether the client of a connection takes what is sent to it."""
+"""Whether the client of a connection takes what is sent to it, and that it has left."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import socket
 import sys
 
 from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from askcli.services.auth.watches import Watch
 
 # How often TCP has sent again, after pauses that double, what the client has not taken: three
 # seconds at least.
@@ -38,6 +41,15 @@ class Taking:
         if is_due:
             self._transport.abort()
         return is_due
+
+
+def tell_of_loss(cycle: RequestResponseCycle) -> None:
+    """Tell a request that the client has left."""
+    cycle.disconnected = True
+    cycle.message_event.set()
+    watch: Watch | None = cycle.scope["state"].get("watch")
+    if watch is not None:
+        watch.leave()
 
 
 def _backoff(transport: asyncio.Transport) -> int:

@@ -29,24 +29,36 @@ WATCH_SECONDS = 1.0
 
 
 class Watch:
-    """Whether a caller's session or token is still valid."""
+    """Whether a caller's session or token is still valid, and whether they have left."""
 
     def __init__(self, caller: Caller, on_end: Callable[[], None]) -> None:
         """`on_end` is called once a second from the end on, until the request is over."""
         self.caller = caller
-        self.has_ended = False
+        self.has_ended = self.has_left = False
         self._on_end = [on_end]
 
     def call_at_end(self, on_end: Callable[[], None]) -> None:
-        """Call this too from the end on."""
+        """Call this too from the end on, and when the caller has left."""
         self._on_end.append(on_end)
+
+    def leave(self) -> None:
+        """Note that the caller's connection is lost."""
+        self.has_left = True
+        self._tell()
 
     def update(self, valid: Set[UUID]) -> None:
         """Compare with the ids of the sessions and tokens that are valid."""
         self.has_ended = (self.caller.session_id or self.caller.token_id) not in valid
-        if self.has_ended:
-            for on_end in self._on_end:
-                on_end()
+        if self.has_ended or self.has_left:
+            self._tell()
+
+    def close(self) -> None:
+        """Call nothing any more: the request is over, and what it has kept is not kept with it."""
+        self._on_end.clear()
+
+    def _tell(self) -> None:
+        for on_end in self._on_end:
+            on_end()
 
     def check(self) -> None:
         """Raise SessionEnded once the session or the token has ended."""
@@ -83,6 +95,7 @@ class Watches:
             yield watch
         finally:
             self._watches.discard(watch)
+            watch.close()
 
     async def run(self) -> None:
         """Update the watches until cancelled; a database outage ends nobody's stream."""

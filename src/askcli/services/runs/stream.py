@@ -33,7 +33,7 @@ class AnswerStream:
         self._waiting: dict[Wait, None] = {}  # followers who have all there is
         self._made: tuple[tuple[int, int], bytes] = ((-1, -1), b"")
         self._followers = 0
-        self._is_followed = asyncio.Event()
+        self._is_followed: asyncio.Event | None = None  # of a feed, which waits for followers
 
     @property
     def text(self) -> str:
@@ -74,16 +74,20 @@ class AnswerStream:
     def followed(self) -> Iterator[None]:
         """Count a follower during the block."""
         self._followers += 1
-        self._is_followed.set()
+        if self._is_followed is not None:
+            self._is_followed.set()
         try:
             yield
         finally:
             self._followers -= 1
-            if not self._followers:
+            if not self._followers and self._is_followed is not None:
                 self._is_followed.clear()
 
     async def has_follower(self, seconds: float) -> bool:
         """Wait for a follower for at most `seconds`; returns whether there is one."""
+        if self._followers:
+            return True
+        self._is_followed = self._is_followed or asyncio.Event()
         return await wait_for_event(self._is_followed, seconds)
 
     async def follow(
