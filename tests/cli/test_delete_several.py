@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import nullcontext
 from unittest.mock import Mock
 
 import pytest
@@ -95,6 +96,25 @@ def test_what_is_gone_is_said_where_a_signal_ends_a_deletion(
         transient.go_on()
     assert ended == [number]
     assert said == ["askcli: deleted before that: a b", "askcli: perhaps deleted: c"]
+
+
+@pytest.mark.parametrize("ends", [KeyboardInterrupt, None])
+def test_a_deletion_by_age_that_is_ended_may_go_on(
+    said: list[str], ends: type[BaseException] | None
+) -> None:
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with pytest.raises(ends) if ends else nullcontext():
+            deletion.of_all_before("2026-01-01", Mock(side_effect=ends or terminated))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        transient.go_on()
+    assert said == ["askcli: perhaps deleted: all from before 2026-01-01"]
+
+
+def terminated(_: str) -> int:
+    signal.raise_signal(signal.SIGTERM)
+    return 0
 
 
 def test_what_is_refused_is_not_perhaps_deleted(

@@ -27,14 +27,11 @@ def of_each(ids: Collection[str], delete: Callable[[str], None]) -> None:
     gone: list[str] = []
     begun: list[str] = []
     try:
-        with _called_before_the_end(lambda: _tell(gone, begun)):
+        with _told_where_it_is_ended(lambda: _tell(gone, begun)):
             for id_ in ids:
                 begun.append(id_)
                 _delete(id_, delete)
                 gone.append(id_)
-    except KeyboardInterrupt:
-        _tell(gone, begun)
-        raise
     except AskcliError as error:
         # A refusal is clear, and so is which one has failed where it is the only one.
         _tell(gone, begun if error.status >= 500 and len(ids) > 1 else gone)
@@ -42,8 +39,17 @@ def of_each(ids: Collection[str], delete: Callable[[str], None]) -> None:
 
 
 def of_all_before(until: str, delete: Callable[[str], int]) -> int:
-    """Delete all from before a time; return how many. Raises BadResponse for less than none."""
-    if (deleted := delete(until)) < 0:
+    """Delete all from before a time; return how many. Raises BadResponse for less than none.
+
+    Where it is ended, the server may go on with it, which is told.
+    """
+
+    def tell() -> None:
+        log.warning("askcli: perhaps deleted: all from before %s", until)
+
+    with _told_where_it_is_ended(tell):
+        deleted = delete(until)
+    if deleted < 0:
         raise BadResponse()
     return deleted
 
@@ -56,8 +62,8 @@ def _tell(gone: list[str], begun: list[str]) -> None:
 
 
 @contextmanager
-def _called_before_the_end(tell: Callable[[], None]) -> Iterator[None]:
-    """Call `tell` where a signal ends the process in the block."""
+def _told_where_it_is_ended(tell: Callable[[], None]) -> Iterator[None]:
+    """Call `tell` where Ctrl-C ends the block, or another signal the process in it."""
     before = {number: signal.getsignal(number) for number in ENDINGS}
 
     def end(number: int, _frame: FrameType | None) -> None:
@@ -67,8 +73,12 @@ def _called_before_the_end(tell: Callable[[], None]) -> Iterator[None]:
             tell()
         os.kill(os.getpid(), number)
 
-    with handled(dict.fromkeys(ENDINGS, end)):
-        yield
+    try:
+        with handled(dict.fromkeys(ENDINGS, end)):
+            yield
+    except KeyboardInterrupt:
+        tell()
+        raise
 
 
 def _delete(id_: str, delete: Callable[[str], None]) -> None:
