@@ -22,11 +22,11 @@ from askcli.server.process import file_limit
     [
         (65_536, 64, 49_152, False),
         (1024, 64, 768, False),
-        (256, 64, 152, False),
-        (128, 64, 24, True),
+        (256, 64, 136, False),
+        (128, 64, 16, True),
         (32, 64, 4, True),
         (1024, 1000, 128, True),
-        (1024, 600, 384, True),
+        (1024, 600, 368, True),
     ],
 )
 def test_the_files_of_answers_and_of_the_database_are_reserved_before_those_of_clients(

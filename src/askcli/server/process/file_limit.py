@@ -6,12 +6,15 @@ import logging
 import resource
 from contextlib import suppress
 
+from askcli.server.process.listening import TAKEN_AT_ONCE
+
 log = logging.getLogger("askcli.notices")
 
 # Each connection takes some kilobytes, and its own turn of the event loop.
 MAX_FILES = 65_536
-# Of the database (on SQLite three for each of its connections), the event loop and the log.
-OTHER_FILES = 40
+# Of the database (on SQLite three for each of its connections), the event loop and the log; and the
+# listening sockets.
+OTHER_FILES = 40 + TAKEN_AT_ONCE
 
 
 def connections(max_running: int) -> int:

@@ -19,7 +19,8 @@ from askcli.files.pid_file import FileIdentities, PidFile
 from askcli.server.bootstrap import Services
 from askcli.server.process import log_config
 from askcli.server.process.database_files import DatabaseFiles
-from askcli.server.process.running import BACKLOG, Role, prepare, run
+from askcli.server.process.listening import BACKLOG
+from askcli.server.process.running import Role, prepare, run
 from askcli.services.background import wait_for_event
 from askcli.settings import Settings
 from askcli.settings.registration import OF_THE_LOCAL_SERVER

@@ -20,6 +20,7 @@ from askcli.server.http import trusted_hosts
 from askcli.server.http.access_log import AccessLog
 from askcli.server.http.activity import Activity
 from askcli.server.process import file_limit
+from askcli.server.process.listening import BACKLOG, listeners
 from askcli.server.process.reloading import Load, Reloading
 from askcli.server.process.uvicorn_server import Server, StopSeconds
 from askcli.server.protocol.connections import Connections
@@ -37,7 +38,6 @@ GRACEFUL_SECONDS = 5  # for the last bytes to slow readers: all answers have end
 # Longer than clients and proxies keep idle connections (httpx2 5 s, nginx 60 s): a server that
 # closes first may break the request that is just being sent.
 KEEP_ALIVE_SECONDS = 75
-BACKLOG = 2048
 OTHER_THREADS = 2  # besides those of the store, of passwords and of long texts
 CHECK_SECONDS = 1.0  # between two looks at what may end a server
 
@@ -112,7 +112,7 @@ def run(
         services.start_threads()
         await _start_other_threads()
         async with _watching(role, server):
-            await server.serve(sockets=[sock])
+            await server.serve(sockets=listeners(sock))
         await role.ended()
         access_log.flush()
 

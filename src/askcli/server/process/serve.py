@@ -14,8 +14,9 @@ from askcli.metrics import exposition
 from askcli.server.bootstrap import Services
 from askcli.server.process import announcements, log_config, log_output, tracing
 from askcli.server.process.database_files import DatabaseFiles
+from askcli.server.process.listening import BACKLOG
 from askcli.server.process.reloading import Load
-from askcli.server.process.running import BACKLOG, Role, prepare, run
+from askcli.server.process.running import Role, prepare, run
 from askcli.server.process.workers import Workers
 from askcli.services.auth.signing_key import secret_path
 from askcli.services.background import wait_for_event
