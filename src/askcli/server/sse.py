@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -25,6 +24,7 @@ from askcli.errors import AskcliError
 from askcli.metrics import names
 from askcli.problems import to_problem
 from askcli.services.auth.watches import Watch
+from askcli.services.runs.open_streams import OpenStream
 from askcli.services.runs.stream import AnswerStream
 
 PING_SECONDS = 15.0
@@ -61,7 +61,7 @@ def _media_ranges(accept: str) -> dict[str, float]:
 class _Events(EventSourceResponse):
     """The response of an event stream, counted until it is sent."""
 
-    def __init__(self, events: AsyncIterator[bytes], counted: ExitStack) -> None:
+    def __init__(self, events: AsyncIterator[bytes], counted: OpenStream) -> None:
         # Proxies (nginx and its kin) would otherwise hold the events back to fill a buffer.
         headers = {"x-accel-buffering": "no", "cache-control": "no-store"}
         super().__init__(events, headers=headers)
@@ -75,7 +75,7 @@ class _Events(EventSourceResponse):
 
 
 def stream(
-    answer: AnswerStream, watch: Watch, request_id: str, after: int = 0, *, counted: ExitStack
+    answer: AnswerStream, watch: Watch, request_id: str, after: int = 0, *, counted: OpenStream
 ) -> Response:
     """Return the events of an answer, its text from character `after` on.
 

@@ -21,7 +21,6 @@ from askcli.answerers.messages_api.failures import NotSent, status_error
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
 
-_CONTENT_LENGTH = b"content-length"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 # aiohttp warns of longer bodies that it is to send at once.
 _WHOLE_BYTES = 2**20
@@ -50,7 +49,7 @@ class _Kept:
 
     method: str
     url: httpx2.URL
-    headers: list[tuple[bytes, bytes]]
+    headers: httpx2.Headers  # copies of which share the texts
     extensions: dict[str, Any]
 
 
@@ -102,7 +101,8 @@ class Requests:
     async def note(self, request: httpx2.Request) -> None:
         """Keep what the first request is sent with: a hook of the HTTP client."""
         if self._first is None and handover.get().key == self._key:
-            headers = [one for one in request.headers.raw if one[0].lower() != _CONTENT_LENGTH]
+            headers = httpx2.Headers(request.headers)
+            headers.pop("content-length", None)
             extensions = dict(request.extensions)
             self._first = _Kept(request.method, request.url, headers, extensions)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from contextlib import ExitStack
 from enum import Enum
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -86,7 +84,6 @@ async def _bounded(request: Request) -> Request:
     await _read(request)
     admission.renew()  # the body may have taken a minute
     request.state.begin_serving()
-    request.state.begin_serving = bool  # does nothing: FastAPI may get the same request after all
     return request
 
 
@@ -107,12 +104,11 @@ def _for_caller(app: ASGIApp, scopes: list[str], *, has_body: bool) -> ASGIApp:
         state, events = request.state, watches.events
         try:
             caller = await admit(request, scopes)
-            serving = request.app.state.connections.serving(caller.user_id)
             with (
-                ExitStack() as served,
+                request.app.state.connections.serving(caller.user_id) as serving,
                 watches.watching(caller, state.abort_if_stalled, events) as state.watch,
             ):
-                state.begin_serving = partial(served.enter_context, serving)
+                state.begin_serving = serving.begin
                 if not has_body:
                     state.begin_serving()
                 checked = Checked(authentication, scope, receive, send)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Protocol
 
@@ -27,6 +26,38 @@ class Connection(Protocol):
 
     def is_idle(self) -> bool:
         """Whether it waits for a request, or for a stranger to take a response."""
+
+
+class Serving:
+    """A request of a user that counts from its begin on, until the end of its `with` block."""
+
+    __slots__ = ("_has_begun", "_limit", "_served", "_user")
+
+    def __init__(self, served: Counter[Hashable], limit: int, user: Hashable) -> None:
+        """`served` are all that count, by user; `limit` is how many of a user may."""
+        self._served, self._limit, self._user = served, limit, user
+        self._has_begun = False
+
+    def begin(self) -> None:
+        """Count it, if it does not count yet. Raises Unavailable."""
+        if self._has_begun:
+            return
+        if self._served[self._user] >= self._limit:
+            raise Unavailable(
+                "The server answers as many of your requests as it can at once.",
+                retry_after=RETRY_AFTER_SECONDS,
+            )
+        self._served[self._user] += 1
+        self._has_begun = True
+
+    def __enter__(self) -> Serving:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._has_begun:
+            self._served[self._user] -= 1
+            if not self._served[self._user]:
+                del self._served[self._user]
 
 
 class Connections:
@@ -85,21 +116,9 @@ class Connections:
                 del self._counts[site]
             self._rank(site)
 
-    @contextmanager
-    def serving(self, user: Hashable) -> Iterator[None]:
-        """Count a request of the user, until it has its response. Raises Unavailable."""
-        if self._served[user] >= self._limit // 2:
-            raise Unavailable(
-                "The server answers as many of your requests as it can at once.",
-                retry_after=RETRY_AFTER_SECONDS,
-            )
-        self._served[user] += 1
-        try:
-            yield
-        finally:
-            self._served[user] -= 1
-            if not self._served[user]:
-                del self._served[user]
+    def serving(self, user: Hashable) -> Serving:
+        """Return a request of the user, which counts once it begins."""
+        return Serving(self._served, self._limit // 2, user)
 
     def _leave_out(self, connection: Connection) -> None:
         site = self._sites[connection]

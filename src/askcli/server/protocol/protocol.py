@@ -33,15 +33,17 @@ STREAM_WRITE_SECONDS = 300.0
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol with bounds on what is read, kept and waited for."""
 
+    # Of objects with a dict of more than thirty names Python keeps the names with each.
+    __slots__ = ("_connections", "_deadline", "_heads", "_in_headers", "_is_reading", "_is_refused",
+                 "_responding", "_taking", "_unparsed", "_writing")  # fmt: skip
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._deadline: asyncio.TimerHandle | None = None
-        self._in_headers = False
+        self._in_headers = self._is_refused = self._is_reading = False
         self._heads = Heads()
         self._unparsed = memoryview(b"")
-        self._is_refused = False
         self._responding: RequestResponseCycle | None = None
-        self._is_reading = False  # the client has taken part of this response after a pause
         self._connections: Connections = cast("Any", self.config.app).state.connections
         self.access_log = False  # the outermost middleware knows more of a request
 
@@ -61,8 +63,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._writing.stop()
         self.pipeline.clear()
         super().connection_lost(exc)
-        if self._responding is not None:  # uvicorn tells the last request only
-            tell_of_loss(self._responding)
+        tell_of_loss(self._responding)  # uvicorn tells the last request only
 
     def data_received(self, data: bytes) -> None:
         self._unparsed = memoryview(b"".join((self._unparsed, data)))
@@ -176,7 +177,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._writing.stop()
-        self._is_reading = True
+        self._is_reading = True  # the client has taken part of this response after a pause
 
     def _write_seconds(self) -> float:
         is_stream = self._responding is not None and self._responding.chunked_encoding

@@ -43,8 +43,10 @@ class Taking:
         return is_due
 
 
-def tell_of_loss(cycle: RequestResponseCycle) -> None:
-    """Tell a request that the client has left."""
+def tell_of_loss(cycle: RequestResponseCycle | None) -> None:
+    """Tell a request, if there is one, that the client has left."""
+    if cycle is None:
+        return
     cycle.disconnected = True
     cycle.message_event.set()
     watch: Watch | None = cycle.scope["state"].get("watch")

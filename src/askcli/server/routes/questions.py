@@ -45,16 +45,19 @@ async def ask_question(
 ) -> Response:
     """Ask a question: JSON once it is answered, or with Accept: text/event-stream as it comes."""
     state, is_stream = request.state, wants_stream(accept)
-    with ExitStack() as counted:
+    with ExitStack() as until_sent:
         if is_stream:
             if services.streams.is_full(caller.user_id):
                 await services.authentication.confirm()  # before it ends another stream
-            counted.enter_context(services.streams.one(caller.user_id, state.abort_if_untaken))
+            counted = services.streams.one(caller.user_id, state.abort_if_untaken)
+            until_sent.enter_context(counted)
         asking = services.questions.ask(caller.user_id, body.to_ask(), idempotency_key)
         del body  # not kept while the question, or its answer, is waited for
         answer = await asking
         if is_stream:
-            return stream(answer, state.watch, state.request_id, counted=counted.pop_all())
+            response = stream(answer, state.watch, state.request_id, counted=counted)
+            until_sent.pop_all()
+            return response
     state.watch.call_at_end(answer.wake)
     question = await answer.result(state.watch.check)
     return JsonResponse(question, 201, {"location": f"{router.prefix}/{question['id']}"})
@@ -85,13 +88,15 @@ async def follow_answer(
     Past the end there is nothing more, which is 204: a browser's EventSource then stops.
     """
     state, after = request.state, last_event_id
-    with ExitStack() as counted:
-        answer = await services.questions.follow(caller.user_id, question_id)
-        counted.enter_context(services.streams.one(caller.user_id, state.abort_if_untaken))
+    answer = await services.questions.follow(caller.user_id, question_id)
+    with ExitStack() as until_sent:
+        counted = services.streams.one(caller.user_id, state.abort_if_untaken)
+        until_sent.enter_context(counted)
         if answer.ended and after is not None and after >= answer.characters:
             return Response(status_code=204)
-        held = counted.pop_all()
-    return stream(answer, state.watch, state.request_id, after or 0, counted=held)
+        response = stream(answer, state.watch, state.request_id, after or 0, counted=counted)
+        until_sent.pop_all()
+    return response
 
 
 @router.post("/{question_id}/cancel", response_model=Question, responses=problems(401, 403, 404))

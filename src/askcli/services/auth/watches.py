@@ -8,8 +8,7 @@ may deliver none, and nothing notifies of the time at which a token expires.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Set
 from datetime import datetime
 from uuid import UUID
 
@@ -29,13 +28,28 @@ WATCH_SECONDS = 1.0
 
 
 class Watch:
-    """Whether a caller's session or token is still valid, and whether they have left."""
+    """Whether a caller's session or token is still valid, and whether they have left.
 
-    def __init__(self, caller: Caller, on_end: Callable[[], None]) -> None:
-        """`on_end` is called once a second from the end on, until the request is over."""
+    Until the end of its `with` block.
+    """
+
+    __slots__ = ("_on_end", "_watches", "caller", "has_ended", "has_left")
+
+    def __init__(self, watches: set[Watch], caller: Caller, on_end: Callable[[], None]) -> None:
+        """One of `watches` from now on; `on_end` is called once a second from the end on."""
         self.caller = caller
         self.has_ended = self.has_left = False
         self._on_end = [on_end]
+        self._watches = watches
+        watches.add(self)
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Call nothing any more: what the request has kept is not kept with it."""
+        self._watches.discard(self)
+        self._on_end.clear()
 
     def call_at_end(self, on_end: Callable[[], None]) -> None:
         """Call this too from the end on, and when the caller has left."""
@@ -51,10 +65,6 @@ class Watch:
         self.has_ended = (self.caller.session_id or self.caller.token_id) not in valid
         if self.has_ended or self.has_left:
             self._tell()
-
-    def close(self) -> None:
-        """Call nothing any more: the request is over, and what it has kept is not kept with it."""
-        self._on_end.clear()
 
     def _tell(self) -> None:
         for on_end in self._on_end:
@@ -79,23 +89,17 @@ class Watches:
         listener.on(Kind.REVOKED, self._on_revocation)
         listener.on_turn(self._on_turn)
 
-    @contextmanager
-    def watching(self, caller: Caller, on_end: Callable[[], None], events: int) -> Iterator[Watch]:
-        """Watch the caller's session or token during the block.
+    def watching(self, caller: Caller, on_end: Callable[[], None], events: int) -> Watch:
+        """Watch the caller's session or token.
 
         `events` is their number from before the caller was checked: if there was one since, it was
         looked into without this watch.
         """
-        watch = Watch(caller, on_end)
-        self._watches.add(watch)
+        watch = Watch(self._watches, caller, on_end)
         if events != self.events:
             self._revoked.add(caller.user_id)
             self._is_due.set()
-        try:
-            yield watch
-        finally:
-            self._watches.discard(watch)
-            watch.close()
+        return watch
 
     async def run(self) -> None:
         """Update the watches until cancelled; a database outage ends nobody's stream."""

@@ -6,8 +6,7 @@ A stream keeps its text in memory until its client has taken it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from uuid import UUID
 
 from askcli.errors import TooManyStreams
@@ -21,6 +20,21 @@ RETRY_AFTER_SECONDS = 2
 EndIfUntaken = Callable[[], bool]
 
 
+class OpenStream:
+    """A stream that counts, until the end of its `with` block."""
+
+    __slots__ = ("_streams", "_user_id")
+
+    def __init__(self, streams: OpenStreams, user_id: UUID) -> None:
+        self._streams, self._user_id = streams, user_id
+
+    def __enter__(self) -> OpenStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._streams.discard(self._user_id, self)
+
+
 class OpenStreams:
     """The open streams of each user, up to a number.
 
@@ -30,8 +44,8 @@ class OpenStreams:
 
     def __init__(self, most: int = MOST_OF_A_USER) -> None:
         self._most = most
-        # The keys are those of the streams, the oldest first.
-        self._streams = defaultdict[UUID, dict[object, EndIfUntaken]](dict)
+        # The oldest of a user first.
+        self._streams = defaultdict[UUID, dict[OpenStream, EndIfUntaken]](dict)
 
     @property
     def count(self) -> int:
@@ -42,16 +56,12 @@ class OpenStreams:
         """Whether a new stream of the user takes the place of another, or finds none."""
         return len(self._streams.get(user_id, ())) >= self._most
 
-    @contextmanager
-    def one(self, user_id: UUID, end_if_untaken: EndIfUntaken) -> Iterator[None]:
-        """Count a stream of the user during the block. Raises TooManyStreams."""
+    def one(self, user_id: UUID, end_if_untaken: EndIfUntaken) -> OpenStream:
+        """Return a stream of the user, which counts from now on. Raises TooManyStreams."""
         self._make_room(user_id)
-        key = object()
-        self._streams[user_id][key] = end_if_untaken
-        try:
-            yield
-        finally:
-            self._discard(user_id, key)
+        stream = OpenStream(self, user_id)
+        self._streams[user_id][stream] = end_if_untaken
+        return stream
 
     def _make_room(self, user_id: UUID) -> None:
         if not self.is_full(user_id):
@@ -65,11 +75,11 @@ class OpenStreams:
                 f"You have {most} open here, which is the most; end some first.",
                 retry_after=RETRY_AFTER_SECONDS,
             )
-        self._discard(user_id, untaken)
+        self.discard(user_id, untaken)
 
-    def _discard(self, user_id: UUID, key: object) -> None:
+    def discard(self, user_id: UUID, stream: OpenStream) -> None:
         """Remove a stream, which may have been removed before its end."""
         streams = self._streams[user_id]
-        streams.pop(key, None)
+        streams.pop(stream, None)
         if not streams:
             del self._streams[user_id]
