@@ -10,13 +10,13 @@ from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
-from sqlalchemy import RowMapping
 from sqlalchemy.exc import ProgrammingError
 
 from askcli.server.bootstrap import Services
 from askcli.services.clock import now
 from askcli.services.questions.ask import Ask
 from askcli.services.runs.orphans import CHECKS_PER_TIMEOUT
+from askcli.store.prepared import Record
 from askcli.store.queries import processes, questions, usage
 from tests.support.databases import NewDatabase
 from tests.support.in_app import services_on
@@ -78,7 +78,7 @@ def run(url: str, scenario: Scenario) -> None:
     asyncio.run(asyncio.wait_for(on_services(), 60))
 
 
-async def ask(services: Services, user_id: UUID) -> RowMapping:
+async def ask(services: Services, user_id: UUID) -> Record:
     """Ask with a key, and return the question once no run is left."""
     with suppress(MemoryError):
         await services.questions.ask(user_id, Ask("hello"), "key")
@@ -87,14 +87,14 @@ async def ask(services: Services, user_id: UUID) -> RowMapping:
     return await stored(services, user_id)
 
 
-async def stored(services: Services, user_id: UUID) -> RowMapping:
+async def stored(services: Services, user_id: UUID) -> Record:
     """Return the question."""
     row = await services.database.read(questions.by_key, user_id, "key")
     assert row
     return row
 
 
-async def tokens(services: Services, row: RowMapping) -> int:
+async def tokens(services: Services, row: Record) -> int:
     """What the question has cost."""
     cost = await services.database.read(usage.cost, row["id"], is_settled=True)
     assert cost

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import select
 
 from askcli.answerers.base import Begin, Finish
 from askcli.fair_queue import Place
@@ -14,13 +14,14 @@ from askcli.services.runs.run import Run
 from askcli.services.runs.storage import AnswerStorage
 from askcli.services.usage.metering import MESSAGE_TOKENS, Outcome
 from askcli.store import tables
+from askcli.store.prepared import Record
 from askcli.store.queries import questions
 from tests.support.orphans import REQUEST, Silent, silent_question
 
 RESERVED = (len("hello") + 2 * MESSAGE_TOKENS, REQUEST.max_tokens)
 
 
-async def row_of(silent: Silent) -> RowMapping:
+async def row_of(silent: Silent) -> Record:
     row = await silent.database.read(questions.by_id, silent.user_id, silent.question_id)
     assert row
     return row

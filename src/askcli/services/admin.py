@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
 from askcli.contract.shapes import Question
 from askcli.errors import NotFound
@@ -20,6 +20,7 @@ from askcli.services.clock import now, rfc3339
 from askcli.services.shapes import as_api_token, as_session, as_user
 from askcli.services.usage import quotas
 from askcli.services.usage.quotas import UNLIMITED, Quota
+from askcli.store.prepared import Record
 from askcli.store.queries import api_tokens, listing, older, questions, sessions, usage, users
 from askcli.store.queries import audit as audit_log
 from askcli.store.queries.listing import Filter
@@ -29,7 +30,7 @@ PAGE = 500
 DELETED_AT_ONCE = 100  # questions
 
 
-def find(connection: Connection, who: str) -> RowMapping:
+def find(connection: Connection, who: str) -> Record:
     """Return the user with this email or id. Raises NotFound."""
     try:
         row = users.by_id(connection, UUID(who))
@@ -79,7 +80,7 @@ def count_tokens(connection: Connection, who: str) -> int:
     return len(api_tokens.of_user(connection, find(connection, who)["id"]))
 
 
-def disable(connection: Connection, who: str) -> RowMapping:
+def disable(connection: Connection, who: str) -> Record:
     """Disable a user: sessions, open streams and running answers end."""
     user = find(connection, who)
     if users.disable(connection, user["id"], now()):
@@ -91,7 +92,7 @@ def disable(connection: Connection, who: str) -> RowMapping:
     return user
 
 
-def enable(connection: Connection, who: str) -> RowMapping:
+def enable(connection: Connection, who: str) -> Record:
     """Enable a disabled user, who has to log in again."""
     user = find(connection, who)
     if user["disabled_at"]:
@@ -103,7 +104,7 @@ def enable(connection: Connection, who: str) -> RowMapping:
     return user
 
 
-def delete(transaction: Callable[[], AbstractContextManager[Connection]], who: str) -> RowMapping:
+def delete(transaction: Callable[[], AbstractContextManager[Connection]], who: str) -> Record:
     """Delete a user with their questions, sessions, tokens and usage.
 
     Most of the questions a few at a time, before the rest: all of them can take SQLite's only
@@ -126,7 +127,7 @@ def delete(transaction: Callable[[], AbstractContextManager[Connection]], who: s
 
 def reset_password(
     connection: Connection, who: str, password_hash: str, *, keep_tokens: bool = False
-) -> RowMapping:
+) -> Record:
     """Set a new password, after a loss or a theft: all sessions end, API tokens unless kept."""
     user = find(connection, who)
     users.change(connection, user["id"], password_hash=password_hash)
@@ -137,7 +138,7 @@ def reset_password(
     return user
 
 
-def set_quota(connection: Connection, who: str, limits: Mapping[str, float | None]) -> RowMapping:
+def set_quota(connection: Connection, who: str, limits: Mapping[str, float | None]) -> Record:
     """Change limits of a user by name: None is the server's own limit, UNLIMITED none at all."""
     user = find(connection, who)
     users.change(connection, user["id"], **quotas.columns(limits))
@@ -146,7 +147,7 @@ def set_quota(connection: Connection, who: str, limits: Mapping[str, float | Non
     return user
 
 
-def set_retention(connection: Connection, who: str, days: int | None) -> RowMapping:
+def set_retention(connection: Connection, who: str, days: int | None) -> Record:
     """Set for how many days a user's questions are kept: None is the server's own number."""
     user = find(connection, who)
     users.change(connection, user["id"], retention_days=days)
@@ -181,7 +182,7 @@ def _as_json(value: Any) -> Any:
     return rfc3339(value) if hasattr(value, "astimezone") else value
 
 
-def _shape(row: RowMapping) -> dict[str, Any]:
+def _shape(row: Record) -> dict[str, Any]:
     disabled_at = row["disabled_at"]
     local_part = row["email_key"].rpartition("@")[0]
     return {

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import RowMapping
-
 from askcli.contract.shapes import ApiToken, Conversation, Question, Session, Usage, User
 from askcli.services.clock import rfc3339
+from askcli.store.prepared import Record
 from askcli.store.queries.id_times import time_of
 
 # Of a conversation's first question, where nobody gave it a title.
 TITLE_CHARACTERS = 80
 
 
-def as_user(row: RowMapping | dict[str, Any]) -> User:
+def as_user(row: Record) -> User:
     """Return a user's row as the contract shows it, without the password hash."""
     return User(
         id=str(row["id"]),
@@ -47,7 +46,7 @@ def as_question(row: Mapping[Any, Any]) -> Question:
     )
 
 
-def as_conversation(row: RowMapping) -> Conversation:
+def as_conversation(row: Record) -> Conversation:
     """Return a conversation, as `store.queries.conversations` sums it up, as the contract does."""
     return Conversation(
         id=str(row["id"]),
@@ -66,7 +65,7 @@ def _beginning(text: str) -> str:
     return line if len(line) <= TITLE_CHARACTERS else f"{line[: TITLE_CHARACTERS - 1].rstrip()}…"
 
 
-def as_session(row: RowMapping | dict[str, Any], *, is_current: bool) -> Session:
+def as_session(row: Record, *, is_current: bool) -> Session:
     """Return a session's row as the contract shows it."""
     return Session(
         id=str(row["id"]),
@@ -78,7 +77,7 @@ def as_session(row: RowMapping | dict[str, Any], *, is_current: bool) -> Session
     )
 
 
-def as_api_token(row: RowMapping | dict[str, Any]) -> ApiToken:
+def as_api_token(row: Record) -> ApiToken:
     """Return an API token's row as the contract shows it, without the token."""
     last_used_at = row["last_used_at"]
     return ApiToken(
@@ -91,7 +90,7 @@ def as_api_token(row: RowMapping | dict[str, Any]) -> ApiToken:
     )
 
 
-def as_usage(row: RowMapping | dict[str, Any]) -> Usage:
+def as_usage(row: Record) -> Usage:
     """Return a row of usage (a day and a model) as the contract shows it."""
     return Usage(
         day=row["day"],

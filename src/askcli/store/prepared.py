@@ -4,7 +4,7 @@ Around a short one, which the driver runs in 6 µs on SQLite and 38 on PostgreSQ
 25 and 130, to find what it has compiled and to make objects of the result and of its rows.
 
 What they do not change: parameters and results are converted by their types, errors are
-SQLAlchemy's, and its event `before_cursor_execute` tells of each run.
+SQLAlchemy's, and its events of a cursor tell of each run.
 """
 
 from __future__ import annotations
@@ -12,22 +12,34 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import ClauseElement, Connection, Dialect, Insert, Select, TextClause, Update
+from sqlalchemy import (
+    ClauseElement,
+    Connection,
+    Delete,
+    Dialect,
+    Insert,
+    Select,
+    TextClause,
+    Update,
+)
+from sqlalchemy.sql.dml import ReturningInsert
 
 Row = tuple[Any, ...]
-Change = Insert | Update | TextClause
+Record = Mapping[Any, Any]  # a row by the names of its columns
+Change = Insert | Update | Delete | TextClause
+Query = Select[Any] | ReturningInsert[Any]
 _Convert = Callable[[Any], Any]
 T = TypeVar("T")
 _Statement = TypeVar("_Statement", bound=ClauseElement)
 
 
 class Prepared:
-    """A select with named parameters, none of which is a list."""
+    """A query with named parameters; one that is a list is of `store.queries.lists`."""
 
-    def __init__(self, query: Callable[[str], Select[Any]]) -> None:
-        """`query` returns the select for a dialect's name."""
+    def __init__(self, query: Callable[[str], Query]) -> None:
+        """`query` returns the select for a dialect's name, or the change that returns rows."""
         self._query = query
-        self._forms: dict[str, _SelectForm] = {}
+        self._forms: dict[str, _QueryForm] = {}
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Row]:
         """Return all rows."""
@@ -37,18 +49,20 @@ class Prepared:
         """Return the first row, None if there is none; the select finds few."""
         return next(iter(self.rows(connection, values)), None)
 
-    def first_by_name(
-        self, connection: Connection, values: Mapping[str, Any]
-    ) -> Mapping[str, Any] | None:
+    def column(self, connection: Connection, values: Mapping[str, Any]) -> list[Any]:
+        """Return the first column of all rows."""
+        return [row[0] for row in self.rows(connection, values)]
+
+    def first_by_name(self, connection: Connection, values: Mapping[str, Any]) -> Record | None:
         """Return the first row by the names of its columns, None if there is none."""
         row = self.first(connection, values)
         names = self._form(connection.dialect).columns
         return None if row is None else dict(zip(names, row, strict=True))
 
-    def _form(self, dialect: Dialect) -> _SelectForm:
+    def _form(self, dialect: Dialect) -> _QueryForm:
         form = self._forms.get(dialect.name)
         if form is None:
-            form = self._forms[dialect.name] = _SelectForm(self._query(dialect.name), dialect)
+            form = self._forms[dialect.name] = _QueryForm(self._query(dialect.name), dialect)
         return form
 
 
@@ -58,18 +72,29 @@ class PreparedChange:
     None of its columns has a value that Python makes, and it returns no rows.
     """
 
-    def __init__(self, statement: Change) -> None:
-        self._statement = statement
+    def __init__(self, statement: Change | Callable[[str], Change]) -> None:
+        """`statement` is one for all dialects, or returns that for a dialect's name."""
+        self._statement = statement if callable(statement) else lambda _: statement
         self._forms: dict[tuple[str, ...], _Form[Change]] = {}
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> int:
         """Run it with these parameters and columns; return the number of rows it has changed."""
-        dialect = connection.dialect
+        return self._form(connection.dialect, values).run(connection, values, _count)
+
+    def run_each(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it with the parameters and columns of each of some, at least one, that have the same.
+
+        The driver takes them together.
+        """
+        self._form(connection.dialect, rows[0]).run_each(connection, rows)
+
+    def _form(self, dialect: Dialect, values: Mapping[str, Any]) -> _Form[Change]:
         key = (dialect.name, *values)
         form = self._forms.get(key)
         if form is None:
-            form = self._forms[key] = _Form(self._statement, dialect, list(values))
-        return form.run(connection, values, _count)
+            statement = self._statement(dialect.name)
+            form = self._forms[key] = _Form(statement, dialect, list(values))
+        return form
 
 
 class _Form(Generic[_Statement]):
@@ -95,12 +120,27 @@ class _Form(Generic[_Statement]):
 
     def run(self, connection: Connection, values: Mapping[str, Any], take: Callable[[Any], T]) -> T:
         """Run it, and return what is taken from the driver's cursor."""
-        parameters = self._parameters(values)
-        cursor = connection.connection.cursor()
-        for note in connection.dispatch.before_cursor_execute:
-            note(connection, cursor, self._text, parameters, None, False)
+        return self._execute(connection, self._parameters(values), take)
+
+    def run_each(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it with the parameters of each of these rows."""
+        self._execute(connection, [self._parameters(row) for row in rows], _count, is_many=True)
+
+    def _execute(
+        self,
+        connection: Connection,
+        parameters: Any,
+        take: Callable[[Any], T],
+        *,
+        is_many: bool = False,
+    ) -> T:
+        cursor, events = connection.connection.cursor(), connection.dispatch
+        for note in events.before_cursor_execute:
+            note(connection, cursor, self._text, parameters, None, is_many)
         try:
-            cursor.execute(self._text, parameters)
+            (cursor.executemany if is_many else cursor.execute)(self._text, parameters)
+            for note in events.after_cursor_execute:
+                note(connection, cursor, self._text, parameters, None, is_many)
             result = take(cursor)
         except connection.dialect.loaded_dbapi.Error as error:
             # As after SQLAlchemy's own: a connection that is lost leaves the pool.
@@ -116,12 +156,12 @@ class _Form(Generic[_Statement]):
         return [given[name] for name in self._names] if self._is_positional else given
 
 
-class _SelectForm(_Form[Select[Any]]):
-    """The same of a select, and the conversions of its results."""
+class _QueryForm(_Form[Query]):
+    """The same of a query, and the conversions of its results."""
 
-    def __init__(self, query: Select[Any], dialect: Dialect) -> None:
+    def __init__(self, query: Query, dialect: Dialect) -> None:
         super().__init__(query, dialect)
-        self.columns = [str(column.key) for column in query.selected_columns]
+        self.columns = [str(column.key) for column in query.exported_columns]
         self._convert_results: Sequence[tuple[int, _Convert]] | None = None
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Row]:
@@ -137,7 +177,7 @@ class _SelectForm(_Form[Select[Any]]):
         self, described: Sequence[Sequence[Any]], dialect: Dialect
     ) -> Sequence[tuple[int, _Convert]]:
         """Return the conversions of columns, by their positions; few need one."""
-        types = [column.type for column in self.statement.selected_columns]
+        types = [column.type for column in self.statement.exported_columns]
         processors = (
             type_.dialect_impl(dialect).result_processor(dialect, column[1])
             for type_, column in zip(types, described, strict=True)

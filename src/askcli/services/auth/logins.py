@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
 from askcli.contract.shapes import Tokens
 from askcli.errors import (
@@ -24,6 +24,7 @@ from askcli.services.auth.sessions import Sessions, check_unchanged
 from askcli.services.auth.tokens import Login
 from askcli.services.clock import now
 from askcli.store.database import Database
+from askcli.store.prepared import Record
 from askcli.store.queries import api_tokens, sessions, users
 
 
@@ -72,7 +73,7 @@ class Logins:
 
         await self._database.write(change)
 
-    async def _verified_user(self, email: str, password: str) -> RowMapping:
+    async def _verified_user(self, email: str, password: str) -> Record:
         """Return the user of an email and password; each guess is counted, a wrong one audited.
 
         The same database statements for an email without an account.
@@ -97,7 +98,7 @@ class Logins:
             await self._database.write(_record, "login_limited", user)
             raise
 
-    async def _matches(self, password: str, user: RowMapping | None, taken: list[Limit]) -> bool:
+    async def _matches(self, password: str, user: Record | None, taken: list[Limit]) -> bool:
         password_hash = user["password_hash"] if user else None
         try:
             return await self._passwords.matches(password, password_hash)
@@ -106,5 +107,5 @@ class Logins:
             raise
 
 
-def _record(connection: Connection, event: Any, user: RowMapping | None) -> None:
+def _record(connection: Connection, event: Any, user: Record | None) -> None:
     audit.record(connection, event, user_id=user["id"] if user else None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
 from askcli.contract.shapes import User
 from askcli.errors import (
@@ -21,6 +21,7 @@ from askcli.services.auth.rate_limits import RateLimits
 from askcli.services.auth.tokens import Login, Tokens, hash_token
 from askcli.services.shapes import as_user
 from askcli.store.database import shared_clock
+from askcli.store.prepared import Record
 from askcli.store.queries import sessions, users
 
 RETRY_AFTER_SECONDS = 2
@@ -76,7 +77,7 @@ class Rotation:
         return Rotated(login, as_user(user), *successor)
 
     def _successor(
-        self, connection: Connection, token: RowMapping, refresh_token: str, timestamp: datetime
+        self, connection: Connection, token: Record, refresh_token: str, timestamp: datetime
     ) -> tuple[str, int] | None:
         """Return the successor of a token and its generation, None for a stolen token."""
         if token["superseded_at"]:
@@ -96,9 +97,7 @@ class Rotation:
         generation = latest["generation"] + 1
         return self._create(connection, token, refresh_token, generation, timestamp)
 
-    def _repeated(
-        self, token: RowMapping, refresh_token: str, latest: RowMapping
-    ) -> tuple[str, int]:
+    def _repeated(self, token: Record, refresh_token: str, latest: Record) -> tuple[str, int]:
         """Return the latest successor again, and its generation.
 
         Raises Unavailable where another server has derived it with a secret that is not set here:
@@ -115,7 +114,7 @@ class Rotation:
     def _create(
         self,
         connection: Connection,
-        token: RowMapping,
+        token: Record,
         refresh_token: str,
         generation: int,
         timestamp: datetime,
@@ -129,7 +128,7 @@ class Rotation:
         sessions.renew(connection, session_id, timestamp, timestamp + self._refresh_life)
         return successor, generation
 
-    def _candidates(self, token: RowMapping, refresh_token: str, generation: int) -> list[str]:
+    def _candidates(self, token: Record, refresh_token: str, generation: int) -> list[str]:
         return self._tokens.successors(refresh_token, generation - token["generation"] - 1)
 
 
@@ -155,7 +154,7 @@ def end_stolen(connection: Connection, login: Login) -> SessionEnded:
     return SessionEnded()
 
 
-def lock_user(connection: Connection, login: Login) -> RowMapping:
+def lock_user(connection: Connection, login: Login) -> Record:
     """Lock and return the user of a live session; what would end it waits for this transaction.
 
     The user is locked before anything of theirs, here and wherever more than one row changes, so

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
 from askcli.contract.shapes import Session, User
 from askcli.contract.shapes import Tokens as TokensShape
@@ -19,6 +19,7 @@ from askcli.services.auth.tokens import Login, Tokens, hash_token, random_token
 from askcli.services.clock import new_id, now
 from askcli.services.shapes import as_session, as_user
 from askcli.store.database import Database, pool, shared_clock
+from askcli.store.prepared import Record
 from askcli.store.queries import open_sessions, sessions, users
 
 MAX_CLIENT_CHARACTERS = 200
@@ -48,7 +49,7 @@ class Sessions:
         self._refresh_life = refresh_life
         self._rotation = Rotation(tokens, limits, refresh_life, grace)
 
-    async def open(self, user: RowMapping) -> TokensShape:
+    async def open(self, user: Record) -> TokensShape:
         """Start a session for a user whose password was just verified.
 
         It takes the place of the one that is unused for the longest, where the user has
@@ -59,7 +60,7 @@ class Sessions:
         login = await self._database.write(self._open, user, refresh_token)
         return self._shape(login, refresh_token, 0, as_user(user))
 
-    def _open(self, connection: Connection, user: RowMapping, refresh_token: str) -> Login:
+    def _open(self, connection: Connection, user: Record, refresh_token: str) -> Login:
         timestamp, request = shared_clock.now(connection), request_info.current()
         check_unchanged(connection, user)
         ended = open_sessions.end_beyond(
@@ -147,7 +148,7 @@ class Sessions:
         )
 
 
-def check_unchanged(connection: Connection, user: RowMapping) -> None:
+def check_unchanged(connection: Connection, user: Record) -> None:
     """Lock a user whose password was just verified. Raises InvalidCredentials if it has changed."""
     current = users.lock(connection, user["id"])
     if current is None or current["password_hash"] != user["password_hash"]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 from uuid import UUID
 
-from sqlalchemy import RowMapping
-
 from askcli.answerers import prices
 from askcli.answerers.base import Answerer, Message, Request
 from askcli.contract.shapes import Model, Question
@@ -32,6 +30,7 @@ from askcli.services.runs.run import Run
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
 from askcli.store.database import Database
+from askcli.store.prepared import Record
 from askcli.store.queries import questions, shown
 
 
@@ -91,7 +90,7 @@ class Questions:
         return self._replay(same)
 
     async def _start(
-        self, user_id: UUID, ask: Ask, key: str | None, earlier: RowMapping | None
+        self, user_id: UUID, ask: Ask, key: str | None, earlier: Record | None
     ) -> AnswerStream:
         """Store the question, or the `earlier` one once more, and start its answer."""
         if not self._queue.is_free(str(user_id)):
@@ -128,11 +127,11 @@ class Questions:
             _check_same(same, ask.digest)
             return self._replay(same)
 
-    async def _earlier(self, user_id: UUID, key: str | None) -> RowMapping | None:
+    async def _earlier(self, user_id: UUID, key: str | None) -> Record | None:
         """Return the question that was asked with this key."""
         return await self._database.read(questions.by_key, user_id, key) if key else None
 
-    def _replay(self, row: RowMapping) -> AnswerStream:
+    def _replay(self, row: Record) -> AnswerStream:
         info = request_info.current()
         info.is_replay, info.question_id = True, row["id"]
         return self._runs.join(as_question(row))
@@ -182,7 +181,7 @@ class Questions:
         return await self.get(user_id, question_id)
 
 
-def _check_same(row: RowMapping, digest: str) -> None:
+def _check_same(row: Record, digest: str) -> None:
     """Raise KeyReused if the question that was asked with a key has another digest."""
     if row["request_hash"] != digest:
         raise KeyReused("This Idempotency-Key was used for another question; send a new one.")

@@ -16,7 +16,6 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Executable,
     Integer,
     RowMapping,
     Select,
@@ -35,7 +34,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from askcli.store.queries import batches, upserts
+from askcli.store.prepared import Prepared, PreparedChange
+from askcli.store.queries import lists, upserts
 from askcli.store.tables import answer_parts, is_answering, questions
 
 
@@ -47,16 +47,21 @@ def running(
     Where they are to be `locked`, so that none of them ends, those whose rows another transaction
     has locked are left out.
     """
-    runs = set[UUID]()
-    for ids in batches.of_ids(question_ids):
-        runs.update(connection.scalars(_LOCK_RUNNING if locked else _RUNNING, {"ids": ids}))
-    return runs
+    if not question_ids:
+        return set()
+    query = _LOCK_RUNNING if locked else _RUNNING
+    return set(query.column(connection, {"ids": lists.of_ids(connection, question_ids)}))
 
 
-_RUNNING = select(questions.c.run_id).where(
-    questions.c.id.in_(bindparam("ids", expanding=True)), is_answering
+def _running(dialect: str) -> Select[Any]:
+    those = lists.among(dialect, questions.c.id, "ids")
+    return select(questions.c.run_id).where(those, is_answering)
+
+
+_RUNNING = Prepared(_running)
+_LOCK_RUNNING = Prepared(
+    lambda dialect: _running(dialect).with_for_update(read=True, skip_locked=True)
 )
-_LOCK_RUNNING = _RUNNING.with_for_update(read=True, skip_locked=True)
 
 
 def add(connection: Connection, parts: Sequence[Mapping[str, Any]]) -> None:
@@ -65,17 +70,15 @@ def add(connection: Connection, parts: Sequence[Mapping[str, Any]]) -> None:
     It is there where the reply to its commit was lost.
     """
     if parts:
-        connection.execute(_adding(connection.dialect.name), parts)
+        _ADD.run_each(connection, parts)
 
 
-@cache
-def _adding(dialect: str) -> Executable:
-    return upserts.upsert(dialect, answer_parts, "text")
+_ADD = PreparedChange(lambda dialect: upserts.upsert(dialect, answer_parts, "text"))
 
 
 def remove(connection: Connection, question_id: UUID) -> None:
     """Delete the parts of an answer whose row has its whole text, or begins anew."""
-    connection.execute(_REMOVE, {"question_id": question_id})
+    _REMOVE.run(connection, {"of_question": question_id})
 
 
 def prune(connection: Connection, before: datetime, limit: int) -> int:
@@ -90,7 +93,9 @@ def prune(connection: Connection, before: datetime, limit: int) -> int:
     return connection.execute(delete(answer_parts).where(tuple_(*key).in_(ended))).rowcount
 
 
-_REMOVE = delete(answer_parts).where(answer_parts.c.question_id == bindparam("question_id"))
+_REMOVE = PreparedChange(
+    delete(answer_parts).where(answer_parts.c.question_id == bindparam("of_question"))
+)
 
 
 def end(connection: Connection, question_ids: Collection[UUID], values: Mapping[str, Any]) -> None:

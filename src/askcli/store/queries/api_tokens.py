@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
-from askcli.store.queries import notifications
+from askcli.store.prepared import Prepared, Record
+from askcli.store.queries import lists, notifications
 from askcli.store.tables import api_tokens, users
 
 
@@ -18,18 +19,29 @@ def add(connection: Connection, values: Mapping[str, Any]) -> None:
     connection.execute(insert(api_tokens).values(**values))
 
 
-def by_hash(connection: Connection, token_hash: str) -> RowMapping | None:
+def by_hash(connection: Connection, token_hash: str) -> Record | None:
     """Return the token with this SHA-256 and its user's `disabled_at`, None if there is none."""
-    query = select(api_tokens, users.c.disabled_at).join(users)
-    statement = query.where(api_tokens.c.token_hash == token_hash)
-    return connection.execute(statement).mappings().first()
+    return _BY_HASH.first_by_name(connection, {"token_hash": token_hash})
+
+
+_WITH_USER = select(api_tokens, users.c.disabled_at).join(users)
+_BY_HASH = Prepared(lambda _: _WITH_USER.where(api_tokens.c.token_hash == bindparam("token_hash")))
 
 
 def filter_valid(connection: Connection, ids: Collection[UUID], now: datetime) -> set[UUID]:
     """Return which of these tokens are valid: not expired, their users not disabled."""
-    query = select(api_tokens.c.id).join(users).where(api_tokens.c.id.in_(ids))
-    statement = query.where(users.c.disabled_at.is_(None), api_tokens.c.expires_at > now)
-    return set(connection.execute(statement).scalars())
+    return set(_VALID.column(connection, {"ids": lists.of_ids(connection, ids), "now": now}))
+
+
+_NOW = bindparam("now", type_=api_tokens.c.expires_at.type)
+_VALID = Prepared(
+    lambda dialect: (
+        select(api_tokens.c.id)
+        .join(users)
+        .where(lists.among(dialect, api_tokens.c.id, "ids"))
+        .where(users.c.disabled_at.is_(None), api_tokens.c.expires_at > _NOW)
+    )
+)
 
 
 def of_user(connection: Connection, user_id: UUID) -> Sequence[RowMapping]:

@@ -9,15 +9,16 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, insert, select
 
+from askcli.store.prepared import PreparedChange
 from askcli.store.queries import batches
 from askcli.store.tables import audit
 
-_ADD = insert(audit)
+_ADD = PreparedChange(insert(audit))
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> None:
     """Insert an entry."""
-    connection.execute(_ADD, values)
+    _ADD.run(connection, values)
 
 
 def newest(

@@ -10,10 +10,12 @@ as full, or its limit would be refused until that clock's time.
 
 from __future__ import annotations
 
-from functools import cache
+from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Executable, bindparam, case, delete, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, delete, select, update
+from sqlalchemy.sql.dml import ReturningInsert
 
+from askcli.store.prepared import Prepared, PreparedChange
 from askcli.store.queries import batches, upserts
 from askcli.store.tables import limits
 
@@ -23,12 +25,12 @@ MAX_SKEW = 60 * 1_000_000
 MAX_WINDOW = 10**7 * 1_000_000
 
 OF_KEY = select(limits.c.full_at).where(limits.c.key == bindparam("key"))
-_GIVE_BACK = (
+_GIVE_BACK = PreparedChange(
     update(limits)
     .where(limits.c.key == bindparam("subject"))
     .values(full_at=limits.c.full_at - bindparam("interval", type_=BigInteger))
 )
-_RESET = delete(limits).where(limits.c.key == bindparam("key"))
+_RESET = PreparedChange(delete(limits).where(limits.c.key == bindparam("subject")))
 
 
 def take(connection: Connection, key: str, now: int, interval: int, window: int) -> int | None:
@@ -44,19 +46,17 @@ def take(connection: Connection, key: str, now: int, interval: int, window: int)
         "last": now + window,
         "latest": now + window + MAX_SKEW,
     }
-    statement = _taking(connection.dialect.name)
-    full_at: int | None = connection.execute(statement, values).scalar()
-    return full_at
+    row = _TAKE.first(connection, values)
+    return row[0] if row else None
 
 
-@cache
-def _taking(dialect: str) -> Executable:
+def _taking(dialect: str) -> ReturningInsert[Any]:
     now, interval, last, latest = (
         bindparam(name, type_=BigInteger) for name in ("now", "interval", "last", "latest")
     )
     is_ahead = limits.c.full_at.between(now, latest)
     moved = case((is_ahead, limits.c.full_at), else_=now) + interval
-    statement: Executable = (
+    statement: ReturningInsert[Any] = (
         upserts.insert(dialect, limits)
         .values(key=bindparam("key"), full_at=bindparam("full_at"))
         .on_conflict_do_update(
@@ -67,6 +67,9 @@ def _taking(dialect: str) -> Executable:
     return statement
 
 
+_TAKE = Prepared(_taking)
+
+
 def full_at(connection: Connection, key: str) -> int:
     """Return the time when a limit is full again, 0 for one that was never used."""
     return connection.execute(OF_KEY, {"key": key}).scalar() or 0
@@ -74,12 +77,12 @@ def full_at(connection: Connection, key: str) -> int:
 
 def give_back(connection: Connection, key: str, interval: int) -> None:
     """Take one use back."""
-    connection.execute(_GIVE_BACK, {"subject": key, "interval": interval})
+    _GIVE_BACK.run(connection, {"subject": key, "interval": interval})
 
 
 def reset(connection: Connection, key: str) -> None:
     """Make all uses available again."""
-    connection.execute(_RESET, {"key": key})
+    _RESET.run(connection, {"subject": key})
 
 
 def prune(connection: Connection, now: int, limit: int) -> int:

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, RowMapping, false, select, update
 
 from askcli.store import search
+from askcli.store.prepared import Prepared
 from askcli.store.queries import answer_parts, batches, notifications, processes
 from askcli.store.tables import answer_parts as parts_table
 from askcli.store.tables import is_answering, questions
@@ -38,19 +39,21 @@ def by_id(connection: Connection, question_id: UUID) -> RowMapping | None:
 
 def answering(connection: Connection) -> dict[UUID, Sign]:
     """Return the signs of life of the questions of all users that are being answered."""
-    return {question_id: Sign(*sign) for question_id, *sign in connection.execute(_ANSWERING)}
+    return {question_id: Sign(*sign) for question_id, *sign in _ANSWERING.rows(connection, {})}
 
 
 _OF_PROCESSES = questions.outerjoin(processes_table, processes_table.c.id == questions.c.process_id)
-_ANSWERING = (
-    select(
-        questions.c.id,
-        questions.c.run_id,
-        questions.c.process_id,
-        processes_table.c.heartbeat_at,
+_ANSWERING = Prepared(
+    lambda _: (
+        select(
+            questions.c.id,
+            questions.c.run_id,
+            questions.c.process_id,
+            processes_table.c.heartbeat_at,
+        )
+        .where(is_answering)
+        .select_from(_OF_PROCESSES)
     )
-    .where(is_answering)
-    .select_from(_OF_PROCESSES)
 )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from functools import cache
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Executable, and_, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, select, update
 
+from askcli.store.prepared import PreparedChange
 from askcli.store.queries import batches, upserts
 from askcli.store.tables import is_answering, processes, questions
 
@@ -18,12 +18,10 @@ _is_needed = exists().where(and_(questions.c.process_id == processes.c.id, is_an
 def beat(connection: Connection, process_id: UUID, timestamp: datetime) -> None:
     """Store a process' sign of life."""
     values = {"id": process_id, "heartbeat_at": timestamp}
-    connection.execute(_beating(connection.dialect.name), values)
+    _BEAT.run(connection, values)
 
 
-@cache
-def _beating(dialect: str) -> Executable:
-    return upserts.upsert(dialect, processes, "heartbeat_at")
+_BEAT = PreparedChange(lambda dialect: upserts.upsert(dialect, processes, "heartbeat_at"))
 
 
 def touch(connection: Connection, process_ids: Collection[UUID]) -> set[UUID]:

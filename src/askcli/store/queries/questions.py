@@ -22,35 +22,33 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     true,
     update,
 )
 
 from askcli.store import search
-from askcli.store.prepared import PreparedChange
+from askcli.store.prepared import Prepared, PreparedChange, Record
 from askcli.store.queries import answer_parts, notifications, own_range, titles, usage
 from askcli.store.tables import is_answering, questions
 
 _MAY_START_AGAIN = and_(
-    questions.c.status.in_(("failed", "interrupted")), usage.is_unbilled(questions.c.id)
+    or_(questions.c.status == "failed", questions.c.status == "interrupted"),
+    usage.is_unbilled(questions.c.id),
 )
 _ADD = PreparedChange(insert(questions))
 
 
 class _Query:
-    """A query of one question, made once: that takes longer than to run it."""
+    """A query of one question."""
 
     def __init__(self, *condition: ColumnElement[bool], more: Sequence[ColumnElement[Any]] = ()):
-        self.of_ended = select(questions, *more).where(*condition)
-        self._with_parts = {
-            dialect: select(*answer_parts.columns_of(dialect), *more).where(*condition)
-            for dialect in ("sqlite", "postgresql")
-        }
-
-    def of_running(self, connection: Connection) -> Select[Any]:
-        """Return the same with the text in parts."""
-        return self._with_parts[connection.dialect.name]
+        self.of_ended = Prepared(lambda _: select(questions, *more).where(*condition))
+        # The same with the text in parts.
+        self.of_running = Prepared(
+            lambda dialect: select(*answer_parts.columns_of(dialect), *more).where(*condition)
+        )
 
 
 _OWN = _Query(questions.c.id == bindparam("id"), questions.c.user_id == bindparam("user_id"))
@@ -74,7 +72,7 @@ def add(connection: Connection, values: Mapping[str, Any], entry: search.Entry) 
     search.put(connection, values["id"], entry)
 
 
-def by_id(connection: Connection, user_id: UUID, question_id: UUID) -> RowMapping | None:
+def by_id(connection: Connection, user_id: UUID, question_id: UUID) -> Record | None:
     """Return the user's question, None if there is none."""
     return _one(connection, _OWN, {"id": question_id, "user_id": user_id})
 
@@ -87,7 +85,7 @@ def status(connection: Connection, user_id: UUID, question_id: UUID) -> str | No
     return cast("str | None", connection.execute(query).scalar())
 
 
-def by_key(connection: Connection, user_id: UUID, key: str) -> RowMapping | None:
+def by_key(connection: Connection, user_id: UUID, key: str) -> Record | None:
     """Return the user's question with this idempotency key, None if there is none.
 
     `may_start_again` is whether it has failed without being billed.
@@ -95,12 +93,12 @@ def by_key(connection: Connection, user_id: UUID, key: str) -> RowMapping | None
     return _one(connection, _OF_KEY, {"user_id": user_id, "key": key})
 
 
-def _one(connection: Connection, query: _Query, values: Mapping[str, Any]) -> RowMapping | None:
+def _one(connection: Connection, query: _Query, values: Mapping[str, Any]) -> Record | None:
     """Return a question; only a running one is read with its parts."""
-    row = connection.execute(query.of_ended, values).mappings().first()
+    row = query.of_ended.first_by_name(connection, values)
     if row is None or row["status"] != "answering":
         return row
-    return connection.execute(query.of_running(connection), values).mappings().first()
+    return query.of_running.first_by_name(connection, values)
 
 
 def start_again(connection: Connection, values: Mapping[str, Any]) -> bool:

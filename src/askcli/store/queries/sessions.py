@@ -21,8 +21,8 @@ from sqlalchemy import (
     update,
 )
 
-from askcli.store.prepared import Prepared
-from askcli.store.queries import batches, notifications
+from askcli.store.prepared import Prepared, PreparedChange, Record
+from askcli.store.queries import batches, lists, notifications
 from askcli.store.tables import refresh_tokens, sessions, users
 
 
@@ -30,7 +30,7 @@ def add(
     connection: Connection, values: Mapping[str, Any], token_hash: str, created_at: datetime
 ) -> None:
     """Insert a session with its first refresh token."""
-    connection.execute(insert(sessions).values(**values, used_generation=0))
+    _ADD.run(connection, {**values, "used_generation": 0})
     add_token(connection, values["id"], token_hash, 0, created_at)
 
 
@@ -43,7 +43,7 @@ def add_token(
 ) -> None:
     """Insert a refresh token of a session."""
     of_session = {"session_id": session_id, "generation": generation, "created_at": created_at}
-    connection.execute(_ADD_TOKEN, {"token_hash": token_hash, **of_session})
+    _ADD_TOKEN.run(connection, {"token_hash": token_hash, **of_session})
 
 
 def _open(now: datetime | BindParameter[datetime]) -> Select[Any]:
@@ -54,29 +54,37 @@ def _open(now: datetime | BindParameter[datetime]) -> Select[Any]:
 
 _OPEN = _open(bindparam("now", type_=sessions.c.expires_at.type))
 _LIVE = _OPEN.where(sessions.c.id == bindparam("id"))
+_READ_LIVE = Prepared(lambda _: _LIVE)
 _SUPERSEDED_AT = select(refresh_tokens.c.superseded_at).where(
     refresh_tokens.c.session_id == sessions.c.id,
     refresh_tokens.c.generation == bindparam("generation"),
 )
 _USABLE = _OPEN.where(users.c.disabled_at.is_(None))
-_LIVE_IDS = _USABLE.where(sessions.c.id.in_(bindparam("ids", expanding=True))).with_only_columns(
-    sessions.c.id
-)
 _OF_TOKEN = refresh_tokens.c.token_hash == bindparam("token")
-_LIVE_OF_TOKEN = _USABLE.where(
-    sessions.c.id.in_(select(refresh_tokens.c.session_id).where(_OF_TOKEN))
+_LIVE_OF_TOKEN = Prepared(
+    lambda _: _USABLE.where(sessions.c.id.in_(select(refresh_tokens.c.session_id).where(_OF_TOKEN)))
 )
-_TOKEN = (
-    select(refresh_tokens, sessions.c.user_id, sessions.c.used_generation)
-    .join(sessions)
-    .where(_OF_TOKEN)
+_TOKEN = Prepared(
+    lambda _: (
+        select(refresh_tokens, sessions.c.user_id, sessions.c.used_generation)
+        .join(sessions)
+        .where(_OF_TOKEN)
+    )
 )
-_ADD_TOKEN, _CHANGE_TOKEN = insert(refresh_tokens), update(refresh_tokens).where(_OF_TOKEN)
+_ADD, _ADD_TOKEN = PreparedChange(insert(sessions)), PreparedChange(insert(refresh_tokens))
+_CHANGE_TOKEN = PreparedChange(update(refresh_tokens).where(_OF_TOKEN))
 _CHANGE = update(sessions).where(sessions.c.id == bindparam("session"))
-_USE_GENERATION = _CHANGE.where(sessions.c.used_generation < bindparam("generation"))
+_USE_GENERATION = PreparedChange(
+    _CHANGE.where(sessions.c.used_generation < bindparam("generation"))
+)
 _UNTIL = bindparam("until", type_=sessions.c.expires_at.type)
 _LATEST = case((sessions.c.expires_at > _UNTIL, sessions.c.expires_at), else_=_UNTIL)
-_RENEW = _CHANGE.values(last_used_at=bindparam("last_used_at"), expires_at=_LATEST)
+_RENEW = PreparedChange(_CHANGE.values(expires_at=_LATEST))
+_LIVE_IDS = Prepared(
+    lambda dialect: _USABLE.where(lists.among(dialect, sessions.c.id, "ids")).with_only_columns(
+        sessions.c.id, maintain_column_froms=True
+    )
+)
 # Of each request, and no more columns than it needs.
 _CHECKED = Prepared(
     lambda _: _LIVE.with_only_columns(
@@ -98,9 +106,9 @@ class LiveSession(NamedTuple):
     superseded_at: datetime | None
 
 
-def live(connection: Connection, session_id: UUID, now: datetime) -> RowMapping | None:
+def live(connection: Connection, session_id: UUID, now: datetime) -> Record | None:
     """Return the live session and its user's `disabled_at`; None when it has ended or expired."""
-    return connection.execute(_LIVE, {"id": session_id, "now": now}).mappings().first()
+    return _READ_LIVE.first_by_name(connection, {"id": session_id, "now": now})
 
 
 def live_with_token(
@@ -111,15 +119,15 @@ def live_with_token(
     return LiveSession(*row) if row else None
 
 
-def live_of_token(connection: Connection, token_hash: str, now: datetime) -> RowMapping | None:
+def live_of_token(connection: Connection, token_hash: str, now: datetime) -> Record | None:
     """Return the live session of a refresh token, its user not disabled."""
     values = {"token": token_hash, "now": now}
-    return connection.execute(_LIVE_OF_TOKEN, values).mappings().first()
+    return _LIVE_OF_TOKEN.first_by_name(connection, values)
 
 
 def filter_live(connection: Connection, ids: Collection[UUID], now: datetime) -> set[UUID]:
     """Return which of these sessions are live, their users not disabled."""
-    return set(connection.scalars(_LIVE_IDS, {"ids": list(ids), "now": now}))
+    return set(_LIVE_IDS.column(connection, {"ids": lists.of_ids(connection, ids), "now": now}))
 
 
 def of_user(connection: Connection, user_id: UUID, now: datetime) -> Sequence[RowMapping]:
@@ -130,19 +138,35 @@ def of_user(connection: Connection, user_id: UUID, now: datetime) -> Sequence[Ro
 
 def has_network(connection: Connection, email_key: str, network: str | None) -> bool:
     """Whether the user with this email, if any, has a session, live or ended, from this network."""
-    joined = select(sessions.c.id).join(users, users.c.id == sessions.c.user_id)
-    query = joined.where(users.c.email_key == email_key, sessions.c.network == network)
-    return bool(connection.execute(select(query.exists())).scalar())
+    return bool(_OF_NETWORK.rows(connection, {"email_key": email_key, "network": network}))
+
+
+_IS_NETWORK = sessions.c.network.is_not_distinct_from(
+    bindparam("network", type_=sessions.c.network.type)
+)
+_OF_NETWORK = Prepared(
+    lambda _: (
+        select(sessions.c.id)
+        .join(users, users.c.id == sessions.c.user_id)
+        .where(
+            users.c.email_key == bindparam("email_key"),
+            sessions.c.network.is_not_distinct_from(
+                bindparam("network", type_=sessions.c.network.type)
+            ),
+        )
+        .limit(1)
+    )
+)
 
 
 def use_token(connection: Connection, token_hash: str, now: datetime) -> None:
     """Set the time at which a refresh token got its newest successor."""
-    connection.execute(_CHANGE_TOKEN, {"token": token_hash, "used_at": now})
+    _CHANGE_TOKEN.run(connection, {"token": token_hash, "used_at": now})
 
 
 def supersede_token(connection: Connection, token_hash: str, now: datetime) -> None:
     """Mark a refresh token as superseded, and the access tokens of its generation with it."""
-    connection.execute(_CHANGE_TOKEN, {"token": token_hash, "superseded_at": now})
+    _CHANGE_TOKEN.run(connection, {"token": token_hash, "superseded_at": now})
 
 
 def successor(connection: Connection, session_id: UUID, generation: int) -> RowMapping | None:
@@ -155,18 +179,18 @@ def successor(connection: Connection, session_id: UUID, generation: int) -> RowM
     return connection.execute(query.order_by(refresh_tokens.c.generation)).mappings().first()
 
 
-def token(connection: Connection, token_hash: str) -> RowMapping | None:
+def token(connection: Connection, token_hash: str) -> Record | None:
     """Return a refresh token with its session's `user_id` and `used_generation`.
 
     None if it was never issued.
     """
-    return connection.execute(_TOKEN, {"token": token_hash}).mappings().first()
+    return _TOKEN.first_by_name(connection, {"token": token_hash})
 
 
 def use_generation(connection: Connection, session_id: UUID, generation: int) -> None:
     """Note that tokens of this generation are in use."""
     values = {"session": session_id, "used_generation": generation, "generation": generation}
-    connection.execute(_USE_GENERATION, values)
+    _USE_GENERATION.run(connection, values)
 
 
 def renew(connection: Connection, session_id: UUID, now: datetime, expires_at: datetime) -> None:
@@ -176,7 +200,7 @@ def renew(connection: Connection, session_id: UUID, now: datetime, expires_at: d
     clock is set.
     """
     values = {"session": session_id, "last_used_at": now, "until": expires_at}
-    connection.execute(_RENEW, values)
+    _RENEW.run(connection, values)
 
 
 def end(connection: Connection, user_id: UUID, session_id: UUID, now: datetime) -> bool:

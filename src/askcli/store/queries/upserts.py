@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Executable, Table
+from sqlalchemy import Insert, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -14,10 +14,10 @@ def insert(dialect: str, table: Table) -> Any:
     return own.insert(table)
 
 
-def upsert(dialect: str, table: Table, replaced: str) -> Executable:
+def upsert(dialect: str, table: Table, replaced: str) -> Insert:
     """Return the INSERT that replaces a column of a row whose primary key is there already."""
     insertion = insert(dialect, table)
-    statement: Executable = insertion.on_conflict_do_update(
+    statement: Insert = insertion.on_conflict_do_update(
         index_elements=list(table.primary_key), set_={replaced: insertion.excluded[replaced]}
     )
     return statement

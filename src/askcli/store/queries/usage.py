@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from askcli.store.prepared import PreparedChange
+from askcli.store.prepared import Prepared, PreparedChange
 from askcli.store.tables import questions, usage, users
 
 # Its start, and the start of the next.
@@ -145,13 +145,15 @@ def _sums(name: str, condition: ColumnElement[bool] | None = None) -> list[Colum
 
 def abandoned(connection: Connection) -> Sequence[UUID]:
     """Return the questions, of all users, that have ended or were deleted and are not settled."""
-    return connection.scalars(_ABANDONED).all()
+    return _ABANDONED.column(connection, {})
 
 
-_ABANDONED = (
-    select(usage.c.question_id)
-    .outerjoin(questions, questions.c.id == usage.c.question_id)
-    .where(usage.c.settled.is_(False), questions.c.status.is_distinct_from("answering"))
+_ABANDONED = Prepared(
+    lambda _: (
+        select(usage.c.question_id)
+        .outerjoin(questions, questions.c.id == usage.c.question_id)
+        .where(usage.c.settled.is_(False), questions.c.status.is_distinct_from("answering"))
+    )
 )
 
 

@@ -9,12 +9,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 
-from askcli.store.prepared import Prepared
+from askcli.store.prepared import Prepared, Record
 from askcli.store.queries import limits, notifications
 from askcli.store.tables import is_answering, questions, users
 
 _BY_ID = select(users).where(users.c.id == bindparam("id"))
-_LOCK = _BY_ID.with_for_update()
+_READ = Prepared(lambda _: _BY_ID)
+_LOCK = Prepared(lambda _: _BY_ID.with_for_update())
+_BY_EMAIL = Prepared(lambda _: select(users).where(users.c.email_key == bindparam("email_key")))
 _WITH_LIMIT = _BY_ID.add_columns(limits.OF_KEY.scalar_subquery().label("full_at"))
 _READ_WITH_LIMIT = Prepared(lambda _: _WITH_LIMIT)
 _LOCK_WITH_LIMIT = Prepared(lambda _: _WITH_LIMIT.with_for_update())
@@ -25,28 +27,25 @@ def add(connection: Connection, values: Mapping[str, Any]) -> None:
     connection.execute(insert(users).values(**values))
 
 
-def by_id(connection: Connection, user_id: UUID) -> RowMapping | None:
+def by_id(connection: Connection, user_id: UUID) -> Record | None:
     """Return the user, None if there is none."""
-    return connection.execute(_BY_ID, {"id": user_id}).mappings().first()
+    return _READ.first_by_name(connection, {"id": user_id})
 
 
-def by_email(connection: Connection, email_key: str) -> RowMapping | None:
+def by_email(connection: Connection, email_key: str) -> Record | None:
     """Return the user with this email (see `accounts.email_key`), None if there is none."""
-    query = select(users).where(users.c.email_key == email_key)
-    return connection.execute(query).mappings().first()
+    return _BY_EMAIL.first_by_name(connection, {"email_key": email_key})
 
 
-def lock(connection: Connection, user_id: UUID) -> RowMapping | None:
+def lock(connection: Connection, user_id: UUID) -> Record | None:
     """Return the user, locked until the transaction ends, so that decisions are made in turn.
 
     SQLite ignores FOR UPDATE; it has one writer at a time anyway.
     """
-    return connection.execute(_LOCK, {"id": user_id}).mappings().first()
+    return _LOCK.first_by_name(connection, {"id": user_id})
 
 
-def with_limit(
-    connection: Connection, user_id: UUID, key: str, *, locked: bool
-) -> Mapping[str, Any] | None:
+def with_limit(connection: Connection, user_id: UUID, key: str, *, locked: bool) -> Record | None:
     """Return the user, locked if wanted, with `full_at` of a limit (`limits.full_at`), or None."""
     query = _LOCK_WITH_LIMIT if locked else _READ_WITH_LIMIT
     return query.first_by_name(connection, {"id": user_id, "key": key})
