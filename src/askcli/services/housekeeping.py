@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -17,9 +17,9 @@ from askcli.store.queries import (
     audit,
     invites,
     limits,
+    old_sessions,
     processes,
     retention,
-    sessions,
 )
 
 INTERVAL_SECONDS = 3600.0
@@ -38,7 +38,8 @@ USERS = 500
 BATCH = 500
 QUESTIONS = 100  # with their words, which takes longer
 
-T = TypeVar("T")
+# Takes a connection, deletes at most `limit` rows, and returns how many.
+Prune = Callable[..., int]
 
 log = logging.getLogger("askcli.housekeeping")
 
@@ -63,15 +64,19 @@ class Housekeeping:
     async def _clean(self) -> None:
         # A clock of this server's own that is ahead would delete what others need.
         microseconds = await self._database.read(shared_clock.microseconds)
-        timestamp = await self._database.read(shared_clock.now)
+        timestamp = shared_clock.time_of(microseconds)
         old = timestamp - timedelta(days=SESSION_DAYS)
-        await self._prune(limits.prune, microseconds)
-        await self._prune(answer_parts.prune, timestamp)
-        await self._prune(processes.prune, timestamp - timedelta(days=PROCESS_DAYS))
-        await self._prune(invites.prune, old)
-        await self._prune(sessions.prune_tokens, old)
-        ended = await self._prune(sessions.prune, old)
-        entries = await self._prune(audit.prune, timestamp - timedelta(days=self._audit_days))
+        *_, ended, entries = await self._prune(
+            [
+                partial(limits.prune, now=microseconds),
+                partial(answer_parts.prune, before=timestamp),
+                partial(processes.prune, before=timestamp - timedelta(days=PROCESS_DAYS)),
+                partial(invites.prune, before=old),
+                partial(old_sessions.prune_tokens, before=old),
+                partial(old_sessions.prune, before=old),
+                partial(audit.prune, before=timestamp - timedelta(days=self._audit_days)),
+            ]
+        )
         if ended or entries:
             log.info("deleted %d old sessions and %d audit entries", ended, entries)
         if removed := await self._remove_questions(timestamp):
@@ -99,10 +104,22 @@ class Housekeeping:
             removed += batch
         return removed
 
-    async def _prune(self, prune: Callable[[Connection, T, int], int], before: T) -> int:
-        """Delete batch by batch; return the number of rows."""
-        deleted = batch = await self._database.write(prune, before, BATCH)
-        while batch == BATCH:
-            batch = await self._database.write(prune, before, BATCH)
-            deleted += batch
+    async def _prune(self, prunes: Sequence[Prune]) -> list[int]:
+        """Delete batch by batch; return the number of rows that each has deleted."""
+        deleted, batch = [0] * len(prunes), [BATCH]
+        while sum(batch) == BATCH:
+            batch = await self._database.write(_prune_batch, prunes)
+            deleted = [sum(both) for both in zip(deleted, batch, strict=True)]
         return deleted
+
+
+def _prune_batch(connection: Connection, prunes: Sequence[Prune]) -> list[int]:
+    """Delete a batch of rows, of the first that have any; return how many each has deleted.
+
+    In one transaction, however little there is of each: most times there is nothing.
+    """
+    deleted = list[int]()
+    for prune in prunes:
+        left = BATCH - sum(deleted)
+        deleted.append(prune(connection, limit=left) if left else 0)
+    return deleted

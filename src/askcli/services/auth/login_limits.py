@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 from askcli.services import request_info
 from askcli.services.auth.rate_limits import DAY_SECONDS, Limit, RateLimits
 from askcli.settings import Rate, Settings
-from askcli.store.queries import sessions
+from askcli.store.queries import open_sessions
 
 FREE_TRIES = Rate(3, DAY_SECONDS)
 FREE_TRIES_OF_A_SITE = Rate(30, DAY_SECONDS)
@@ -93,7 +93,7 @@ class LoginLimits:
 
 def _is_known(connection: Connection, account: str) -> bool:
     """Whether the account, if there is one, has logged in from this network before."""
-    return sessions.has_network(connection, account, request_info.current().network)
+    return open_sessions.has_network(connection, account, request_info.current().network)
 
 
 def _free_tries(account: str) -> list[Limit]:

@@ -45,6 +45,7 @@ class Database:
         self.is_sqlite = self.dialect == "sqlite"
         self.engine = engines.create(self.url, connections, lambda: self.url.password)
         self._reading = self.engine.execution_options(**engines.READING[self.dialect])
+        self._beginning = engines.beginning(self.engine)
         self.unit_seconds = UNIT_SECONDS[self.dialect]
         readers, waiters = engines.threads(self.dialect, connections)
         self._readers = Pool(readers, "store", min(readers, engines.EAGER[self.dialect]))
@@ -202,11 +203,8 @@ class Database:
     @contextmanager
     def transaction(self, begin: str = "BEGIN IMMEDIATE") -> Iterator[Connection]:
         """Open a transaction in this thread; it commits when the block succeeds."""
-        with self.engine.connect() as connection:
-            # The SQLite engine issues this statement; PostgreSQL ignores it.
-            connection.execution_options(sqlite_begin=begin)
-            with connection.begin():
-                yield connection
+        with self._beginning[begin].connect() as connection, connection.begin():
+            yield connection
 
     def close(self) -> None:
         """Wait for the units in progress, which have deadlines, and close; others are forgotten."""

@@ -17,7 +17,12 @@ _OF_POSTGRESQL = select(cast(extract("epoch", func.clock_timestamp()) * 1_000_00
 
 def now(connection: Connection) -> datetime:
     """Return the current time in UTC."""
-    return _EPOCH + timedelta(microseconds=microseconds(connection))
+    return time_of(microseconds(connection))
+
+
+def time_of(microseconds: int) -> datetime:
+    """Return the time in UTC of what `microseconds` has returned."""
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def microseconds(connection: Connection) -> int:

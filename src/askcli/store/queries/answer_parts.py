@@ -35,7 +35,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from askcli.store.prepared import Prepared, PreparedChange
-from askcli.store.queries import lists, upserts
+from askcli.store.queries import batches, lists, upserts
 from askcli.store.tables import answer_parts, is_answering, questions
 
 
@@ -86,11 +86,13 @@ def prune(connection: Connection, before: datetime, limit: int) -> int:
 
     An end replaces them: these are what a version left behind that overlooked some.
     """
-    c = answer_parts.c
-    key = c.question_id, c.position
-    has_ended = ~is_answering & (questions.c.answered_at < before)
-    ended = select(*key).join(questions).where(has_ended).limit(limit)
-    return connection.execute(delete(answer_parts).where(tuple_(*key).in_(ended))).rowcount
+    return _PRUNE.run(connection, {"before": before, "most": limit})
+
+
+_KEY = answer_parts.c.question_id, answer_parts.c.position
+_HAS_ENDED = ~is_answering & (questions.c.answered_at < batches.before(questions.c.answered_at))
+_ENDED = select(*_KEY).join(questions).where(_HAS_ENDED).limit(bindparam("most", type_=Integer))
+_PRUNE = PreparedChange(delete(answer_parts).where(tuple_(*_KEY).in_(_ENDED)))
 
 
 _REMOVE = PreparedChange(

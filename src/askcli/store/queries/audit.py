@@ -14,6 +14,7 @@ from askcli.store.queries import batches
 from askcli.store.tables import audit
 
 _ADD = PreparedChange(insert(audit))
+_OLD = batches.Removal(audit.c.id, audit.c.at < batches.before(audit.c.at))
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> None:
@@ -35,4 +36,4 @@ def newest(
 
 def prune(connection: Connection, before: datetime, limit: int) -> int:
     """Delete at most `limit` entries from before this time; return how many."""
-    return batches.remove(connection, audit.c.id, audit.c.at < before, limit)
+    return _OLD.run(connection, before, limit)

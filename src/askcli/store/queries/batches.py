@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Connection, delete, select
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    bindparam,
+    delete,
+    select,
+)
+
+from askcli.store.prepared import PreparedChange
 
 MAX_IDS = 10_000  # of a statement: both databases bound its parameters
 
@@ -18,9 +30,19 @@ def of_ids(ids: Collection[UUID], most: int | None = None) -> Iterator[Sequence[
         yield in_order[start : start + size]
 
 
-def remove(
-    connection: Connection, key: Column[Any], condition: ColumnElement[bool], limit: int
-) -> int:
-    """Delete at most `limit` rows of the table of this primary key; return how many."""
-    keys = select(key).where(condition).limit(limit)
-    return connection.execute(delete(key.table).where(key.in_(keys))).rowcount
+class Removal:
+    """The deletion of rows from before a time, which a condition has as a parameter `before`."""
+
+    def __init__(self, key: Column[Any], condition: ColumnElement[bool]) -> None:
+        """`key` is the primary key of the rows' table."""
+        keys = select(key).where(condition).limit(bindparam("most", type_=Integer))
+        self._statement = PreparedChange(delete(key.table).where(key.in_(keys)))
+
+    def run(self, connection: Connection, before: datetime | int, limit: int) -> int:
+        """Delete at most `limit` rows; return how many."""
+        return self._statement.run(connection, {"before": before, "most": limit})
+
+
+def before(column: Column[Any]) -> BindParameter[Any]:
+    """Return the parameter, for a column that is compared with it."""
+    return bindparam("before", type_=column.type)

@@ -60,4 +60,9 @@ def remove(connection: Connection, invite_id: UUID) -> bool:
 
 def prune(connection: Connection, before: datetime, limit: int) -> int:
     """Delete at most `limit` invites that expired before this time; return how many."""
-    return batches.remove(connection, invites.c.id, invites.c.expires_at < before, limit)
+    return _EXPIRED.run(connection, before, limit)
+
+
+_EXPIRED = batches.Removal(
+    invites.c.id, invites.c.expires_at < batches.before(invites.c.expires_at)
+)

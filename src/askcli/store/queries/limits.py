@@ -87,5 +87,11 @@ def reset(connection: Connection, key: str) -> None:
 
 def prune(connection: Connection, now: int, limit: int) -> int:
     """Delete at most `limit` rows: full again, or further ahead than any; return how many."""
-    is_needless = (limits.c.full_at < now) | (limits.c.full_at > now + MAX_WINDOW + MAX_SKEW)
-    return batches.remove(connection, limits.c.key, is_needless, limit)
+    return _NEEDLESS.run(connection, now, limit)
+
+
+_NOW = batches.before(limits.c.full_at)
+_NEEDLESS = batches.Removal(
+    limits.c.key,
+    (limits.c.full_at < _NOW) | (limits.c.full_at > _NOW + (MAX_WINDOW + MAX_SKEW)),
+)

@@ -1,14 +1,15 @@
-"""Queries on how many sessions a user has, open and ended."""
+"""Queries on all sessions that a user has, open and ended."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
+from askcli.store.prepared import Prepared
 from askcli.store.queries import notifications
-from askcli.store.tables import sessions
+from askcli.store.tables import sessions, users
 
 
 def end_beyond(connection: Connection, user_id: UUID, keep: int, limit: int, now: datetime) -> int:
@@ -36,3 +37,24 @@ def remove_ended_beyond(connection: Connection, user_id: UUID, keep: int, limit:
     latest = latest.order_by(c.ended_at.desc(), c.id.desc())
     if beyond := connection.scalars(latest.offset(keep).limit(limit)).all():
         connection.execute(delete(sessions).where(c.id.in_(beyond)))
+
+
+def has_network(connection: Connection, email_key: str, network: str | None) -> bool:
+    """Whether the user with this email, if any, has a session, live or ended, from this network."""
+    return bool(_OF_NETWORK.rows(connection, {"email_key": email_key, "network": network}))
+
+
+_IS_NETWORK = sessions.c.network.is_not_distinct_from(
+    bindparam("network", type_=sessions.c.network.type)
+)
+_OF_NETWORK = Prepared(
+    lambda _: (
+        select(sessions.c.id)
+        .join(users, users.c.id == sessions.c.user_id)
+        .where(
+            users.c.email_key == bindparam("email_key"),
+            _IS_NETWORK,
+        )
+        .limit(1)
+    )
+)

@@ -60,5 +60,10 @@ def remove(connection: Connection, process_id: UUID) -> None:
 
 def prune(connection: Connection, before: datetime, limit: int) -> int:
     """Delete at most `limit` processes that died before, and are not needed; return how many."""
-    is_needless = (processes.c.heartbeat_at < before) & ~_is_needed
-    return batches.remove(connection, processes.c.id, is_needless, limit)
+    return _DEAD.run(connection, before, limit)
+
+
+_DEAD = batches.Removal(
+    processes.c.id,
+    (processes.c.heartbeat_at < batches.before(processes.c.heartbeat_at)) & ~_is_needed,
+)

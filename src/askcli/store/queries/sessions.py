@@ -9,20 +9,18 @@ from uuid import UUID
 
 from sqlalchemy import (
     BindParameter,
-    ColumnElement,
     Connection,
     RowMapping,
     Select,
     bindparam,
     case,
     insert,
-    or_,
     select,
     update,
 )
 
 from askcli.store.prepared import Prepared, PreparedChange, Record
-from askcli.store.queries import batches, lists, notifications
+from askcli.store.queries import lists, notifications
 from askcli.store.tables import refresh_tokens, sessions, users
 
 
@@ -136,29 +134,6 @@ def of_user(connection: Connection, user_id: UUID, now: datetime) -> Sequence[Ro
     return connection.execute(query).mappings().all()
 
 
-def has_network(connection: Connection, email_key: str, network: str | None) -> bool:
-    """Whether the user with this email, if any, has a session, live or ended, from this network."""
-    return bool(_OF_NETWORK.rows(connection, {"email_key": email_key, "network": network}))
-
-
-_IS_NETWORK = sessions.c.network.is_not_distinct_from(
-    bindparam("network", type_=sessions.c.network.type)
-)
-_OF_NETWORK = Prepared(
-    lambda _: (
-        select(sessions.c.id)
-        .join(users, users.c.id == sessions.c.user_id)
-        .where(
-            users.c.email_key == bindparam("email_key"),
-            sessions.c.network.is_not_distinct_from(
-                bindparam("network", type_=sessions.c.network.type)
-            ),
-        )
-        .limit(1)
-    )
-)
-
-
 def use_token(connection: Connection, token_hash: str, now: datetime) -> None:
     """Set the time at which a refresh token got its newest successor."""
     _CHANGE_TOKEN.run(connection, {"token": token_hash, "used_at": now})
@@ -223,21 +198,3 @@ def end_all(
         statement = statement.where(sessions.c.id != besides)
     notifications.revoked(connection, user_id)
     return connection.execute(statement.values(ended_at=now)).rowcount
-
-
-def prune_tokens(connection: Connection, before: datetime, limit: int) -> int:
-    """Delete at most `limit` tokens of the sessions that `prune` deletes; return how many.
-
-    A session may have thousands, which its own deletion would delete all at once.
-    """
-    is_old = refresh_tokens.c.session_id.in_(select(sessions.c.id).where(_is_old(before)))
-    return batches.remove(connection, refresh_tokens.c.token_hash, is_old, limit)
-
-
-def prune(connection: Connection, before: datetime, limit: int) -> int:
-    """Delete at most `limit` sessions that ended or expired before this time; return how many."""
-    return batches.remove(connection, sessions.c.id, _is_old(before), limit)
-
-
-def _is_old(before: datetime) -> ColumnElement[bool]:
-    return or_(sessions.c.ended_at < before, sessions.c.expires_at < before)
