@@ -19,7 +19,7 @@ PRELOADED = (
     "askcli.cli.output.markdown.printing",
     "askcli.server.__main__",
     "askcli.services.admin",
-    "askcli.store.database.bounded_connection",
+    "askcli.store.database.pipelined_connection",
     "alembic.command",
     "anthropic",
     "anthropic.types",

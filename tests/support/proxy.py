@@ -167,15 +167,15 @@ class Proxy:
         """What a client sends; its connection is cut once the awaited words were in it."""
         seen = 0
         async for data in self._read(reader):
-            if seen < len(self._awaited_words) and self._awaited_words[seen] in data:
+            while self._awaited_words[seen:] and self._awaited_words[seen] in data:
                 seen += 1
-                if seen == len(self._awaited_words):
-                    self._awaited_words = ()
-                    if self._is_held:
-                        self._released.clear()
-                        await self._released.wait()
-                    else:
-                        self._doomed.add(client)
+            if seen and seen == len(self._awaited_words):
+                self._awaited_words = ()
+                if self._is_held:
+                    self._released.clear()
+                    await self._released.wait()
+                else:
+                    self._doomed.add(client)
             yield data
 
     async def _pump(

@@ -10,7 +10,7 @@ SQLAlchemy's, and its events of a cursor tell of each run.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from sqlalchemy import (
     ClauseElement,
@@ -31,6 +31,20 @@ Query = Select[Any] | ReturningInsert[Any]
 _Convert = Callable[[Any], Any]
 T = TypeVar("T")
 _Statement = TypeVar("_Statement", bound=ClauseElement)
+
+
+class _Methods(NamedTuple):
+    """Methods of a driver's connection, that execute a statement with its parameters."""
+
+    now: str
+    each: str  # with a list of parameters
+    later: str
+
+
+_METHODS = {
+    "sqlite": _Methods("execute", "executemany", "execute"),
+    "postgresql": _Methods("run", "run_each", "run_later"),  # of `database.pipelined_connection`
+}
 
 
 class Prepared:
@@ -88,6 +102,10 @@ class PreparedChange:
         """
         self._form(connection.dialect, rows[0]).run_each(connection, rows)
 
+    def run_later(self, connection: Connection, values: Mapping[str, Any]) -> None:
+        """Run it, by PostgreSQL with the next statement or COMMIT, which then raises its error."""
+        self._form(connection.dialect, values).run_later(connection, values)
+
     def _form(self, dialect: Dialect, values: Mapping[str, Any]) -> _Form[Change]:
         key = (dialect.name, *values)
         form = self._forms.get(key)
@@ -103,14 +121,17 @@ class _Form(Generic[_Statement]):
     def __init__(
         self, statement: _Statement, dialect: Dialect, columns: list[str] | None = None
     ) -> None:
+        self._methods = _METHODS[dialect.name]
+        if dialect.name == "postgresql":  # with its own parameters: $1, $2 and so on
+            own: Any = type(dialect)
+            dialect = own(paramstyle="numeric_dollar")
         compiled: Any = statement.compile(dialect=dialect, column_keys=columns)
         binds: Mapping[str, Any] = compiled.binds
         assert not any(bind.expanding for bind in binds.values())
         assert not getattr(compiled, "prefetch", ()), "values of columns that Python makes"
         self.statement = statement
         self._text = str(compiled)
-        self._names: Sequence[str] = compiled.positiontup or list(binds)
-        self._is_positional: bool = compiled.positional
+        self._names: Sequence[str] = compiled.positiontup
         self._constants = {name: bind.value for name, bind in binds.items() if not bind.required}
         self._convert: dict[str, _Convert] = {
             name: convert
@@ -120,40 +141,39 @@ class _Form(Generic[_Statement]):
 
     def run(self, connection: Connection, values: Mapping[str, Any], take: Callable[[Any], T]) -> T:
         """Run it, and return what is taken from the driver's cursor."""
-        return self._execute(connection, self._parameters(values), take)
+        return self._run(connection, self._methods.now, self._parameters(values), take)
 
     def run_each(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run it with the parameters of each of these rows."""
-        self._execute(connection, [self._parameters(row) for row in rows], _count, is_many=True)
+        self._run(connection, self._methods.each, [self._parameters(row) for row in rows], bool)
 
-    def _execute(
-        self,
-        connection: Connection,
-        parameters: Any,
-        take: Callable[[Any], T],
-        *,
-        is_many: bool = False,
+    def run_later(self, connection: Connection, values: Mapping[str, Any]) -> None:
+        """Run it, with the next statement if that can be."""
+        self._run(connection, self._methods.later, self._parameters(values), bool)
+
+    def _run(
+        self, connection: Connection, method: str, parameters: Any, take: Callable[[Any], T]
     ) -> T:
-        cursor, events = connection.connection.cursor(), connection.dispatch
+        """Run it by a method of the driver's connection, as SQLAlchemy would."""
+        driver, events = connection.connection.dbapi_connection, connection.dispatch
+        is_many = method == self._methods.each
         for note in events.before_cursor_execute:
-            note(connection, cursor, self._text, parameters, None, is_many)
+            note(connection, None, self._text, parameters, None, is_many)
         try:
-            (cursor.executemany if is_many else cursor.execute)(self._text, parameters)
-            for note in events.after_cursor_execute:
+            cursor = getattr(driver, method)(self._text, parameters)
+            for note in events.after_cursor_execute if cursor else ():
                 note(connection, cursor, self._text, parameters, None, is_many)
-            result = take(cursor)
+            return take(cursor)
         except connection.dialect.loaded_dbapi.Error as error:
             # As after SQLAlchemy's own: a connection that is lost leaves the pool.
-            connection._handle_dbapi_exception(error, self._text, parameters, cursor, None)
-        cursor.close()
-        return result
+            connection._handle_dbapi_exception(error, self._text, parameters, None, None)
 
-    def _parameters(self, values: Mapping[str, Any]) -> Any:
-        """Return the parameters as the driver takes them."""
+    def _parameters(self, values: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the parameters in the order in which the driver takes them."""
         given = {**self._constants, **values}
         for name, convert in self._convert.items():
             given[name] = convert(given[name])
-        return [given[name] for name in self._names] if self._is_positional else given
+        return [given[name] for name in self._names]
 
 
 class _QueryForm(_Form[Query]):

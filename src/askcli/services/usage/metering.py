@@ -119,8 +119,9 @@ class Metering:
         """Replace a question's reservation by what it has cost."""
         most = _most(outcome.request)
         cost = self._cost(outcome, _columns(most, None))
-        is_settled = usage.settle(connection, outcome.question_id, cost)
-        if is_settled and not outcome.is_billable:
+        if outcome.is_billable:
+            usage.settle_later(connection, outcome.question_id, cost)
+        elif usage.settle(connection, outcome.question_id, cost):
             unbilled.count(connection, outcome.user_id, most.input_tokens or 0)
 
     def correct(self, connection: Connection, outcome: Outcome) -> None:

@@ -19,7 +19,7 @@ from askcli.store import deadline
 from askcli.store.database import sqlite_files
 
 if TYPE_CHECKING:
-    from askcli.store.database.bounded_connection import BoundedConnection
+    from askcli.store.database.pipelined_connection import PipelinedConnection
 
 READERS = 8
 # Of them, woken at once: those of PostgreSQL mostly wait for it, those of SQLite compute.
@@ -171,7 +171,7 @@ def postgresql(url: URL, size: int, password: Callable[[], Any]) -> Engine:
     migrations and the host's commands, PostgreSQL's time-outs do not apply either.
     """
     # psycopg, not for SQLite
-    from askcli.store.database.bounded_connection import BoundedConnection
+    from askcli.store.database.pipelined_connection import PipelinedConnection
 
     engine = create_engine(
         url,
@@ -185,10 +185,10 @@ def postgresql(url: URL, size: int, password: Callable[[], Any]) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: Any, _record: Any, args: list[Any], keywords: dict[str, Any]) -> Any:
-        return BoundedConnection.connect(*args, **keywords | {"password": password()})
+        return PipelinedConnection.connect(*args, **keywords | {"password": password()})
 
     @event.listens_for(engine, "connect")
-    def configure(connection: BoundedConnection, _record: Any) -> None:
+    def configure(connection: PipelinedConnection, _record: Any) -> None:
         # Not as libpq's `options`, which PgBouncer refuses.
         settings = (FORMATS | TIMEOUTS | SERVER_KEEPALIVES).items()
         connection.execute("; ".join(f"SET {name} = {value}" for name, value in settings))
@@ -212,7 +212,7 @@ def use_pooler(engine: Engine) -> None:
     event.listen(engine, "checkout", _use_pooler)  # once, however often
 
 
-def _use_pooler(connection: BoundedConnection, _record: Any, _proxy: Any) -> None:
+def _use_pooler(connection: PipelinedConnection, _record: Any, _proxy: Any) -> None:
     if connection.prepare_threshold is not None:
         connection.prepare_threshold = None
         connection.add_notify_handler(lambda _: None)

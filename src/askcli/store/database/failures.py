@@ -79,7 +79,12 @@ def failure(error: BaseException, *, may_be_done: bool) -> BaseException:
 
 
 def is_undone(error: BaseException) -> bool:
-    """Whether a COMMIT that has failed with this error has changed nothing."""
+    """Whether a COMMIT that has failed with this error has changed nothing.
+
+    Of PostgreSQL's, where the error is of a statement that was sent with it.
+    """
+    if getattr(getattr(error, "orig", None), "is_undone", False):
+        return True
     return _sqlite_code(error) & 0xFF in _UNDONE  # without the extension
 
 

@@ -68,7 +68,7 @@ _CHANGE = PreparedChange(
 
 def add(connection: Connection, values: Mapping[str, Any], entry: search.Entry) -> None:
     """Insert and index a question. Raises IntegrityError for a user's duplicate idempotency key."""
-    _ADD.run(connection, values)
+    _ADD.run_later(connection, values)
     search.put(connection, values["id"], entry)
 
 

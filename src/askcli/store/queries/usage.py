@@ -42,12 +42,18 @@ _COST = select(usage).where(*_OF)
 
 def reserve(connection: Connection, values: Mapping[str, Any]) -> None:
     """Insert a reservation: the most that a question may cost."""
-    _RESERVE.run(connection, {**values, "settled": False})
+    _RESERVE.run_later(connection, {**values, "settled": False})
 
 
 def settle(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> bool:
     """Replace a question's reservation by its cost; False where it has none."""
     return change(connection, question_id, {**values, "settled": True}, is_settled=False)
+
+
+def settle_later(connection: Connection, question_id: UUID, values: Mapping[str, Any]) -> None:
+    """Do the same, with the next statement or COMMIT."""
+    which = {"question": question_id, "is_settled": False}
+    _CHANGE.run_later(connection, {**which, **values, "settled": True})
 
 
 def change(

@@ -76,7 +76,7 @@ def entry(user_id: UUID, question: Sequence[str], answer: Sequence[str]) -> dict
 
 def put(connection: Connection, question_id: UUID, entry: Mapping[str, Any]) -> None:
     """Index a question, in place of what was indexed before."""
-    _PREPARED_PUT.run(connection, {"question_id": question_id, **entry})
+    _PREPARED_PUT.run_later(connection, {"question_id": question_id, **entry})
 
 
 def _add(lexemes: dict[str, list[str]], words: Sequence[str], weight: str, offset: int) -> None:
