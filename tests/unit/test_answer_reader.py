@@ -73,6 +73,16 @@ def test_an_answer_is_the_same_wherever_its_bytes_are_cut(cuts: list[int], end: 
     assert (text, finish) == ("a\né葛\U0001f600", Finish("end_turn", "m", 3, 7))
 
 
+def test_half_a_character_is_a_piece() -> None:
+    """As JSON has it in an escape, whose other half the next event may have."""
+    reader = new_reader()
+    assert [*reader.read(START + block())]
+    for half in ("\ud83d", "\ude00"):
+        data = {"index": 0, "delta": {"type": "text_delta", "text": half}}
+        text = json.dumps({"type": "content_block_delta"} | data)
+        assert [*reader.read(f"event: content_block_delta\ndata: {text}\n\n".encode())] == [half]
+
+
 def test_a_chunk_has_three_pieces_at_most_whatever_its_events() -> None:
     chunk = b"".join([START, block("thinking"), thinking("ab"), thinking("c")])
     assert list(new_reader().read(chunk)) == [Begin("m", 3), Spent(3, None)]

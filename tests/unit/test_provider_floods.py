@@ -184,3 +184,22 @@ def test_other_tasks_run_while_what_has_been_received_is_read(
     asyncio.run(flooded())
     assert sum(events) == 10_000 + len(EVENTS)
     assert max(events) <= 2 * PART_BYTES // len(encoded(DELTA))
+
+
+def test_what_is_read_is_parsed_once(connections: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where reading was paused, and goes on: of an answer larger than what is read ahead."""
+    fed = list[bytes]()
+    take = connections.BoundedHandler._take
+
+    def noted(handler: Any, data: bytes) -> None:
+        fed.append(data)
+        take(handler, data)
+
+    monkeypatch.setattr(connections.BoundedHandler, "_take", noted)
+    answers_twice_on_one_connection(HEAD + chunk(ANSWER) + chunk(b""))
+    assert fed
+    assert b"" not in fed
+    more = b"".join(map(encoded, [DELTA] * 3_000))
+    *start, stop, usage, end = map(encoded, EVENTS)
+    long = b"".join([*start, more, stop, usage, end])
+    answers_twice_on_one_connection(HEAD + chunk(long) + chunk(b""))

@@ -16,10 +16,15 @@ class StorableText:
 
     def __init__(self) -> None:
         self._decoder = _UTF16("replace")
+        self._has_half = False
 
     def add(self, piece: str) -> str:
         """Return the storable text of a piece, without a first half at its end."""
-        return self._decode(piece)
+        if piece.isascii() and not self._has_half:
+            return piece.replace("\0", "\ufffd")
+        text = self._decode(piece)
+        self._has_half = self._decoder.getstate()[0] != b""
+        return text
 
     def end(self) -> str:
         """Return what is left of a first half whose second did not come."""

@@ -53,6 +53,11 @@ class BoundedHandler(ResponseHandler):
         handover.get(Handover()).is_made = True
         super().set_response_params(**params)
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Read on, where reading was paused: after each piece aiohttp would parse nothing again."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def data_received(self, data: bytes) -> None:
         """Take what was received, no further than to its first fault."""
         start = 0

@@ -36,7 +36,9 @@ class Followers:
         self._news[process_id].update(question_ids)
 
     def __contains__(self, question_id: UUID) -> bool:
-        """Whether a process follows this question."""
+        """Whether a process follows this question; asked for each piece of each answer."""
+        if not self._until:
+            return False
         until = self._until.get(question_id, {})
         return any(one > time.monotonic() for one in until.values())
 

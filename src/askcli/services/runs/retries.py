@@ -26,6 +26,7 @@ from askcli.errors import (
     ProviderTimeout,
 )
 from askcli.services.runs.tries import Attempts
+from askcli.services.runs.waits import Patience
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 20.0
@@ -90,21 +91,22 @@ class RetryPolicy:
         """Make one attempt, each step within its deadline."""
         clock = asyncio.get_running_loop().time
         has_text = False
-        async with aclosing(answerer.stream(request)) as pieces:
-            while True:
-                timeout = self.between_tokens if has_text else self.first_token
-                try:
-                    async with asyncio.timeout_at(min(deadline, clock() + timeout)):
-                        piece = await anext(pieces, None)
-                except TimeoutError:
-                    is_total = clock() >= deadline
-                    raise _timeout(has_text=has_text, is_total=is_total) from None
-                if piece is None:
-                    raise Interrupted()
-                has_text = has_text or _is_text(piece)
-                yield piece
-                if isinstance(piece, Finish):
-                    return
+        try:
+            async with Patience() as patience, aclosing(answerer.stream(request)) as pieces:
+                while True:
+                    seconds = self.between_tokens if has_text else self.first_token
+                    patience.begin(min(deadline, clock() + seconds))
+                    piece = await anext(pieces, None)
+                    patience.end()
+                    if piece is None:
+                        raise Interrupted()
+                    has_text = has_text or _is_text(piece)
+                    yield piece
+                    if isinstance(piece, Finish):
+                        return
+        except TimeoutError:
+            is_total = clock() >= deadline
+            raise _timeout(has_text=has_text, is_total=is_total) from None
 
 
 def _may_be_billed(error: AskcliError) -> bool:

@@ -1,10 +1,15 @@
-"""Waiting for what comes many times a second, with a time-out that costs next to nothing."""
+"""Waiting for what comes many times a second, with time-outs that cost next to nothing.
+
+A time-out for each piece of each answer takes longer than to read the piece, or to send it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import MutableMapping
 from contextlib import suppress
+from typing import Any
 
 # A timer that fires this much too early has fired in time.
 EARLY_SECONDS = 0.001
@@ -13,8 +18,7 @@ EARLY_SECONDS = 0.001
 class Wait:
     """Waits again and again, each time for at most `seconds`.
 
-    There is one timer, which is set once in `seconds` and not for each wait: a time-out for each
-    piece of each stream would take longer than to send it.
+    There is one timer, which is set once in `seconds` and not for each wait.
     """
 
     def __init__(self, seconds: float | None) -> None:
@@ -61,3 +65,51 @@ class Wait:
                 self._timer = self._loop.call_later(remaining, self._look, seconds)
                 return
         self.end(is_in_time=False)
+
+
+class Patience:
+    """Raises TimeoutError out of its block, where a wait in it takes longer than its own time.
+
+    Like `asyncio.timeout_at` around each wait, with one timer that looks at the current wait.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._limit = asyncio.timeout(None)
+        self._until = math.inf  # of the wait, by the loop's clock
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> Patience:
+        await self._limit.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._limit.__aexit__(*error)
+
+    def begin(self, until: float) -> None:
+        """Begin a wait, which may take until this time."""
+        self._until = until
+        if self._timer is None or self._timer.when() > until:
+            self._look_at(until)
+
+    def end(self) -> None:
+        """End a wait: what follows in the block may take as long as it likes."""
+        self._until = math.inf
+        if self._limit.when() is not None:  # its time was up at this very moment
+            self._limit.reschedule(None)
+
+    def _look_at(self, time: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(time, self._look)
+
+    def _look(self) -> None:
+        """End a wait whose time is up, or look again when it will be."""
+        self._timer = None
+        if self._until > self._loop.time() + EARLY_SECONDS:
+            if self._until < math.inf:
+                self._look_at(self._until)
+        else:
+            self._limit.reschedule(self._loop.time())
