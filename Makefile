@@ -50,6 +50,10 @@ format: .venv ## Format the code and mend what the linter can
 docs: .venv ## Regenerate docs/cli.md, man pages and completion scripts from the help texts
 	$(BIN)/python tools/reference.py
 
+.PHONY: schema
+schema: .venv ## Write what the migrations make of an empty SQLite database into store/migrations/newest.sql
+	$(BIN)/python tools/schema.py
+
 .PHONY: hooks
 hooks: .venv ## Install the checks as git hooks
 	$(BIN)/pre-commit install

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, text
+from tools.schema import migrated
+from tools.schema import schema as statements
 
 from askcli.store import migrations
+from askcli.store.database import Database
+from askcli.store.migrations import newest
 from tests.support.databases import NewDatabase, opened
 from tests.support.migrating import migrate, schema
 from tests.support.people import new_user
@@ -38,6 +43,23 @@ def tables_of(connection: Connection) -> dict[str, Any]:
     """The schema without what search has: a new database has that of today from the start."""
     own = ("question_words", "question_index", "question_sizes", "question_vocabulary")
     return {name: has for name, has in schema(connection).items() if not name.startswith(own)}
+
+
+def test_a_new_sqlite_database_has_at_once_what_the_migrations_make() -> None:
+    """Where this fails after a new migration: `make schema`."""
+    with create_engine("sqlite://").begin() as connection:
+        newest.create(connection, migrations.HEAD)
+        assert statements(connection) == newest.FILE.read_text() == migrated()
+        assert migrations.current(connection) == migrations.HEAD
+
+
+def test_a_new_sqlite_database_needs_no_alembic(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "alembic", None)
+    database = Database(new_database("sqlite", migrated=False))
+    assert migrations.upgrade(database) == (None, migrations.HEAD)
+    database.close()
 
 
 @pytest.mark.parametrize("is_filled", [False, True])
