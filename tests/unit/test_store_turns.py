@@ -21,7 +21,7 @@ from tests.support.writer import together
 
 SCRIPT = {"name": "script", "scopes": ["read"], "expires_in_days": 1}
 
-FEW = engines.READERS  # as many as are under way at once
+FEW = max(engines.READERS, group_commit.OWNED_UNITS)  # as many as are under way at once
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

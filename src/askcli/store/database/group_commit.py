@@ -29,8 +29,9 @@ T = TypeVar("T")
 GROUP_SECONDS = 0.02
 GROUP_UNITS = 100
 
-# Units of owners that may be in the queue; others wait until it is their turn.
-OWNED_UNITS = 8
+# Units of owners that may be in the queue; others wait until it is their turn, which a busy event
+# loop gives them a tenth of a second later.
+OWNED_UNITS = 16
 
 
 class _Member(Generic[T]):
