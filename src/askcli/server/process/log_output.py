@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 MAX_BYTES = 1 << 20  # that wait to be written; what comes beyond them is dropped
+# In which lines gather that are written together: each waking of the thread takes the event loop's
+# time. A process that is killed may lose them.
+GATHER_SECONDS = 0.02
 END_SECONDS = 1.0  # for what waits when the server has ended
 SHORT_SECONDS = 0.1  # until memory may suffice again; less than the end waits
 
@@ -60,8 +63,9 @@ class LogOutput(io.RawIOBase):
             if len(self._waiting) + len(line) > MAX_BYTES:
                 self._dropped_lines += line.count(b"\n")
             else:
+                if not self._waiting:
+                    self._changed.notify()
                 self._waiting += self._loss() + line
-                self._changed.notify()
         return len(line)
 
     def _loss(self) -> bytes:
@@ -94,9 +98,10 @@ class LogOutput(io.RawIOBase):
         return bool(data)
 
     def _next(self) -> bytes:
-        """Wait for bytes; return all there are, none at the end."""
+        """Wait for bytes, and a moment for more; return all there are, none at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_ending)
+            self._changed.wait_for(lambda: self._is_ending, GATHER_SECONDS)
             data = bytes(self._waiting)
             self._waiting.clear()
             return data
