@@ -66,21 +66,31 @@ class Sqlite(Databases):
 
     def __init__(self) -> None:
         super().__init__()
+        self._reader: sqlite3.Connection | None = None  # once a night, as it reads the schema first
         self._file, self._template = self.directory / "askcli.db", self.root / "template.db"
         self.url = f"sqlite:///{self._file}"
         _fill(f"sqlite:///{self._template}")
 
     def _copy(self) -> None:
+        self._end_reader()
         for end in ("-wal", "-shm"):
             self._file.with_name(f"{self._file.name}{end}").unlink(missing_ok=True)
         shutil.copyfile(self._template, self._file)
 
     def rows(self, query: str) -> Rows:
-        with sqlite3.connect(self._file) as connection:
-            connection.row_factory = sqlite3.Row
-            result = [dict(row) for row in connection.execute(query)]
-        connection.close()
-        return result
+        if self._reader is None:
+            self._reader = sqlite3.connect(self._file, isolation_level=None)
+            self._reader.row_factory = sqlite3.Row
+        return [dict(row) for row in self._reader.execute(query)]
+
+    def close(self) -> None:
+        self._end_reader()
+        super().close()
+
+    def _end_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
 
 class Postgres(Databases):

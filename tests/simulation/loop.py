@@ -32,13 +32,10 @@ class Process(Actor):
     def __init__(self, world: World, name: str, clock: Clock) -> None:
         super().__init__(world, name, clock)
         self.loop = SimulatedLoop(self)
-        self._ready = self.loop.ready
+        self.ready = self.loop.ready
         self.died_at: float | None = None
         # What happens between two of its steps, and after how many from now.
         self._coming: list[tuple[int, Callable[[], object]]] = []
-
-    def is_ready(self) -> bool:
-        return bool(self._ready) and not (self.is_stopped or self.is_dead)
 
     def next_time(self) -> float | None:
         if self.is_stopped or self.is_dead or (when := self.loop.next_timer()) is None:
@@ -55,12 +52,11 @@ class Process(Actor):
 
     def step(self) -> None:
         self.loop.step()
-        self.has_stepped()
+        if self._coming:
+            self.has_stepped()
 
     def has_stepped(self) -> None:
         """Let happen what comes between this step and the next one."""
-        if not self._coming:
-            return
         coming = [(steps - 1, work) for steps, work in self._coming]
         self._coming = [(steps, work) for steps, work in coming if steps]
         for steps, work in coming:
@@ -101,6 +97,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._process = process
         self._kept = set[asyncio.Task[Any]]()
+        self._finalizer = self._finalize
         self.failures: list[str] = []
 
     @property
@@ -138,12 +135,11 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         if handle.cancelled():
             return
         events._set_running_loop(self)
-        hooks = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(finalizer=self._finalize)
+        # A generator keeps that of its first step: of the loop that it belongs to.
+        sys.set_asyncgen_hooks(finalizer=self._finalizer)
         try:
             handle._run()
         finally:
-            sys.set_asyncgen_hooks(*hooks)
             events._set_running_loop(None)
 
     def _finalize(self, generator: Any) -> None:
@@ -183,7 +179,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         if isinstance(error, Locked):  # it has waited for a lock of PostgreSQL
             delay += LOCK_SECONDS
         self._process.after(delay, lambda: self.call_soon(_settle, future, result, error))
-        self._process.has_stepped()
+        if self._process._coming:
+            self._process.has_stepped()
 
 
 def _settle(future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:

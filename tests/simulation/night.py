@@ -30,6 +30,7 @@ HEALED = SECONDS + 25.0  # when the last fault has ended
 LATEST = 1500.0  # when all users must have an end
 LOGIN_LIMIT, REFRESH_LIMIT = Rate(4, 20), Rate(10, 40)
 REST = 90.0  # seconds in which everything comes to rest after that
+FIRST_NIGHTS, NIGHTS_PER_COLLECTION = 5, 20
 
 
 @dataclass
@@ -83,7 +84,7 @@ class Stage:
         self.shells.append(Shell(self.world, name, Clock(), work))
 
     def have_all_ended(self) -> bool:
-        return all(shell.has_ended for shell in self.shells)
+        return not self.world.has_users
 
     def close(self) -> None:
         """End every thread and process."""
@@ -122,8 +123,7 @@ def _run(plan: Plan, databases: Databases) -> Night:
     steps = transitions.counted(databases.rows(transitions.COUNTS))
     wrong += transitions.impossible(steps)
     counts = world.counts + checks.states(stage) + steps
-    trace = world.trace.hexdigest()
-    return Night(plan, world.story, wrong, world.now, world.steps, counts, trace)
+    return Night(plan, world.story, wrong, world.now, world.steps, counts, world.digest())
 
 
 def _play(stage: Stage) -> list[str]:
@@ -195,13 +195,13 @@ def forget() -> None:
 _nights = 0
 
 
-def _collect() -> None:
+def _collect(generation: int = 2) -> None:
     """Collect what the dead have left; their last words are no failures."""
     logging.disable()
     # Of tasks that were killed within a scope: each refers to its own key, and so would stay.
     _task_states.clear()
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
-    gc.collect()
+    gc.collect(generation)
     sys.unraisablehook = hook
     logging.disable(logging.NOTSET)
 
@@ -212,6 +212,7 @@ def _quiet_python() -> Iterator[None]:
     global _nights
     _nights += 1
     hook, was_enabled = sys.unraisablehook, gc.isenabled()
+    of_generators = sys.get_asyncgen_hooks()
     sys.unraisablehook = lambda _: None
     gc.disable()
     with warnings.catch_warnings():
@@ -219,9 +220,11 @@ def _quiet_python() -> Iterator[None]:
         try:
             yield
         finally:
-            _collect()
-            if _nights < 5:
+            # What a night has left is young: nothing is older until it has been looked at here.
+            _collect(0 if _nights % NIGHTS_PER_COLLECTION else 2)
+            if _nights < FIRST_NIGHTS:
                 gc.freeze()  # what the nights have in common
             sys.unraisablehook = hook
+            sys.set_asyncgen_hooks(*of_generators)
             if was_enabled:
                 gc.enable()

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from tests.simulation.world import Actor, Clock, World
 
+READY = ("it runs on",)
+
 
 class Killed(BaseException):
     """The process was killed."""
@@ -23,7 +25,7 @@ class Shell(Actor):
         self.is_over = False  # the night is
         self.error: BaseException | None = None
         self.is_dying = self.has_been_killed = False
-        self._is_ready = True
+        self.ready = READY
         self._wait = 0  # number of the wait that it is in
         # Both held: whoever releases one lets the other side run.
         self._go, self._back = threading.Lock(), threading.Lock()
@@ -32,11 +34,8 @@ class Shell(Actor):
         self._thread = threading.Thread(target=self._main, args=(work,), name=name, daemon=True)
         self._thread.start()
 
-    def is_ready(self) -> bool:
-        return self._is_ready and not self.is_stopped and not self.has_ended
-
     def step(self) -> None:
-        self._is_ready = False
+        self.ready = ()
         self._go.release()
         self._back.acquire()
         if self.has_ended:
@@ -75,11 +74,11 @@ class Shell(Actor):
 
     def _time_is_up(self, number: int) -> None:
         if self._wait == number:
-            self._is_ready = True
+            self.ready = READY
 
     def wake(self) -> None:
         """End the wait."""
-        self._is_ready = True
+        self.ready = READY
 
     def sleep(self, seconds: float) -> None:
         """Wait for so many seconds, whatever happens meanwhile."""
@@ -91,4 +90,4 @@ class Shell(Actor):
         """End the process that runs in it; the user stays."""
         if not self.has_ended:
             self.is_dying = self.has_been_killed = True
-            self._is_ready = True
+            self.ready = READY

@@ -11,7 +11,7 @@ import hashlib
 import heapq
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
@@ -53,14 +53,11 @@ class Actor:
         self.clock = clock
         self.is_stopped = False  # by SIGSTOP
         self.is_dead = False
+        self.ready: Sized = ()  # what it can do now, unless it is stopped
         self._held: list[Callable[[], object]] = []  # what came while it was stopped
         world.actors.append(self)
         if self.has_timers:
             world.timed.append(self)
-
-    def is_ready(self) -> bool:
-        """Whether it can run now."""
-        raise NotImplementedError
 
     def next_time(self) -> float | None:
         """The world's time of its next timer."""
@@ -112,7 +109,8 @@ class World:
         self.current: Actor | None = None
         self.story: list[str] = []
         self.counts = Counter[str]()  # of the faults that happened
-        self.trace = hashlib.blake2b()  # of the story, and of each step
+        self._trace = hashlib.blake2b()
+        self._moment: list[str] = []  # the actors of the steps since time went on
         self.steps = 0
         self._order = 0
         self._events: list[tuple[float, int, Callable[[], object]]] = []
@@ -121,7 +119,7 @@ class World:
         """Add a line to the story."""
         name = who or (self.current.name if self.current else "world")
         self.story.append(f"{self.now:9.4f} {name:<12} {what}")
-        self.trace.update(self.story[-1].encode())
+        self._moment.append(self.story[-1])
 
     def after(self, seconds: float, work: Callable[[], object]) -> None:
         """Do something later."""
@@ -141,10 +139,15 @@ class World:
         finally:
             self.current = before
 
+    @property
+    def has_users(self) -> bool:
+        """Whether the work of any shell has not ended: all other actors have timers."""
+        return len(self.actors) > len(self.timed)
+
     def run(self, until: float, is_over: Callable[[], bool] = lambda: False) -> None:
         """Run until a time, or until `is_over`, which is asked whenever time goes on."""
         while True:
-            ready = [actor for actor in self.actors if actor.is_ready()]
+            ready = [actor for actor in self.actors if actor.ready and not actor.is_stopped]
             if ready:
                 self._step(ready[0] if len(ready) == 1 else self.random.choice(ready))
                 continue
@@ -160,14 +163,24 @@ class World:
         self.steps += 1
         if self.steps > MAX_STEPS:
             raise Stuck(f"{self.steps} steps by {self.now:.0f} s")
-        self.trace.update(f"{self.now!r} {actor.name}\n".encode())
+        self._moment.append(actor.name)
         self.current = actor
         try:
             actor.step()
         finally:
             self.current = None
 
+    def _trace_moment(self) -> None:
+        self._trace.update("\n".join([repr(self.now), *self._moment, ""]).encode())
+        self._moment.clear()
+
+    def digest(self) -> str:
+        """Return a digest of the story and of each step, by now."""
+        self._trace_moment()
+        return self._trace.hexdigest()
+
     def _go_on_to(self, time: float) -> None:
+        self._trace_moment()
         self.now = max(self.now, time)
         while self._events and self._events[0][0] <= self.now:
             heapq.heappop(self._events)[2]()
