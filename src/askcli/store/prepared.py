@@ -155,8 +155,9 @@ class _Form(Generic[_Statement]):
         self, connection: Connection, method: str, parameters: Any, take: Callable[[Any], T]
     ) -> T:
         """Run it by a method of the driver's connection, as SQLAlchemy would."""
-        driver, events = connection.connection.dbapi_connection, connection.dispatch
-        is_many = method == self._methods.each
+        driver, is_many = connection.connection.dbapi_connection, method == self._methods.each
+        # The connection's own take longer to look for, where it has none but those of its engine.
+        events = (connection if connection._has_events else connection.engine).dispatch
         for note in events.before_cursor_execute:
             note(connection, None, self._text, parameters, None, is_many)
         try:
@@ -173,7 +174,11 @@ class _Form(Generic[_Statement]):
         given = {**self._constants, **values}
         for name, convert in self._convert.items():
             given[name] = convert(given[name])
+<<<<<<< HEAD
         return [given[name] for name in self._names]
+=======
+        return tuple(given[name] for name in self._names) if self._is_positional else given
+>>>>>>> 647f37d (Quotas, the bounds of sessions and retention are read by prepared statements, too)
 
 
 class _QueryForm(_Form[Query]):

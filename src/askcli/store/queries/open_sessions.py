@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    bindparam,
+    delete,
+    select,
+    update,
+)
 
 from askcli.store.prepared import Prepared
 from askcli.store.queries import notifications
 from askcli.store.tables import sessions, users
+
+_c = sessions.c
+
+
+def _beyond(is_one: ColumnElement[bool], time: Column[datetime]) -> Select[Any]:
+    """Select a user's sessions in which something is so, but for the latest ones."""
+    own = select(_c.id).where(_c.user_id == bindparam("user_id"), is_one)
+    latest = own.order_by(time.desc(), _c.id.desc())
+    keep, most = (bindparam(name, type_=Integer) for name in ("keep", "most"))
+    return latest.offset(keep).limit(most)
+
+
+_OPEN_BEYOND = Prepared(lambda _: _beyond(_c.ended_at.is_(None), _c.last_used_at))
+_ENDED_BEYOND = Prepared(lambda _: _beyond(_c.ended_at.is_not(None), _c.ended_at))
 
 
 def end_beyond(connection: Connection, user_id: UUID, keep: int, limit: int, now: datetime) -> int:
@@ -17,12 +42,9 @@ def end_beyond(connection: Connection, user_id: UUID, keep: int, limit: int, now
 
     At most `limit` at once.
     """
-    c = sessions.c
-    is_open = c.user_id == user_id, c.ended_at.is_(None)
-    latest = select(c.id).where(*is_open).order_by(c.last_used_at.desc(), c.id.desc())
-    beyond = connection.scalars(latest.offset(keep).limit(limit)).all()
-    if beyond:
-        connection.execute(update(sessions).where(c.id.in_(beyond)).values(ended_at=now))
+    values = {"user_id": user_id, "keep": keep, "most": limit}
+    if beyond := _OPEN_BEYOND.column(connection, values):
+        connection.execute(update(sessions).where(_c.id.in_(beyond)).values(ended_at=now))
         notifications.revoked(connection, user_id)
     return len(beyond)
 
@@ -32,11 +54,9 @@ def remove_ended_beyond(connection: Connection, user_id: UUID, keep: int, limit:
 
     A guess at a password looks through all of them for its network.
     """
-    c = sessions.c
-    latest = select(c.id).where(c.user_id == user_id, c.ended_at.is_not(None))
-    latest = latest.order_by(c.ended_at.desc(), c.id.desc())
-    if beyond := connection.scalars(latest.offset(keep).limit(limit)).all():
-        connection.execute(delete(sessions).where(c.id.in_(beyond)))
+    values = {"user_id": user_id, "keep": keep, "most": limit}
+    if beyond := _ENDED_BEYOND.column(connection, values):
+        connection.execute(delete(sessions).where(_c.id.in_(beyond)))
 
 
 def has_network(connection: Connection, email_key: str, network: str | None) -> bool:

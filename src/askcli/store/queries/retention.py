@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from sqlalchemy import (
     tuple_,
 )
 
+from askcli.store.prepared import Prepared
 from askcli.store.queries import older
 from askcli.store.tables import questions, users
 
@@ -50,16 +50,15 @@ def keepings(
     Users whose questions are kept for ever, or who have none, are left out.
     """
     values = {"server_days": server_days, "after": after or _LEAST_ID, "limit": limit}
-    rows = connection.execute(_keepings(connection.dialect.name), values).all()
+    rows = _KEEPINGS.rows(connection, values)
     kept = [
-        Keeping(row.id, row.days, row.oldest_id)
-        for row in rows
-        if row.days not in (None, FOR_EVER) and row.oldest_id
+        Keeping(user_id, days, oldest_id)
+        for user_id, days, oldest_id in rows
+        if days not in (None, FOR_EVER) and oldest_id
     ]
-    return kept, rows[-1].id if len(rows) == limit else None
+    return kept, rows[-1][0] if len(rows) == limit else None
 
 
-@cache
 def _keepings(dialect: str) -> Select[tuple[UUID, int, UUID]]:
     c = questions.c
     key = tuple_(c.user_id, c.id)
@@ -73,6 +72,9 @@ def _keepings(dialect: str) -> Select[tuple[UUID, int, UUID]]:
     query = select(users.c.id, days.label("days"), first.scalar_subquery().label("oldest_id"))
     page = query.where(users.c.id > bindparam("after")).order_by(users.c.id)
     return page.limit(bindparam("limit", type_=Integer))
+
+
+_KEEPINGS = Prepared(_keepings)
 
 
 def ended(connection: Connection, user_id: UUID, before: datetime, limit: int) -> Sequence[UUID]:

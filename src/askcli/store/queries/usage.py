@@ -13,6 +13,7 @@ from sqlalchemy import (
     Connection,
     Float,
     RowMapping,
+    Select,
     String,
     and_,
     bindparam,
@@ -27,7 +28,8 @@ from sqlalchemy import (
     update,
 )
 
-from askcli.store.prepared import Prepared, PreparedChange
+from askcli.store.columns import UtcDateTime
+from askcli.store.prepared import Prepared, PreparedChange, Record
 from askcli.store.tables import questions, usage, users
 
 # Its start, and the start of the next.
@@ -100,21 +102,37 @@ def release(connection: Connection, question_id: UUID) -> None:
     connection.execute(delete(usage).where(usage.c.question_id == question_id))
 
 
-def spent(connection: Connection, user_id: UUID, day: Period, month: Period) -> RowMapping:
+def spent(connection: Connection, user_id: UUID, day: Period, month: Period) -> Record:
     """Return what the user has spent or reserved in the day and in the month.
 
     `tokens_day`, `tokens_month`, `usd_day`, `usd_month`; `rows` is how many were added up.
     """
+    values = {"user_id": user_id, "day_start": day[0], "day_end": day[1]}
+    values |= {"month_start": month[0], "month_end": month[1]}
+    row = _SPENT.first_by_name(connection, values)
+    assert row is not None, "sums are one row"
+    return row
+
+
+def _spent() -> Select[Any]:
     # Each period by itself: to look at each row of the month for both takes twice the time.
     of_day, of_month = (
         select(*_sums(name), func.count().label(f"rows_{name}"))
-        .where(usage.c.user_id == user_id, _within(period))
+        .where(usage.c.user_id == bindparam("user_id"), _within(_period(name)))
         .subquery()
-        for name, period in (("day", day), ("month", month))
+        for name in ("day", "month")
     )
     rows = (of_day.c.rows_day + of_month.c.rows_month).label("rows")
-    query = select(of_day, of_month, rows).join_from(of_day, of_month, true())
-    return connection.execute(query).mappings().one()
+    return select(of_day, of_month, rows).join_from(of_day, of_month, true())
+
+
+_SPENT = Prepared(lambda _: _spent())
+
+
+def _period(name: str) -> tuple[Any, Any]:
+    """Return the parameters of a period."""
+    start, end = (bindparam(f"{name}_{end}", type_=UtcDateTime) for end in ("start", "end"))
+    return start, end
 
 
 def spent_by_user(connection: Connection, day: Period, month: Period) -> dict[UUID, RowMapping]:
@@ -125,7 +143,7 @@ def spent_by_user(connection: Connection, day: Period, month: Period) -> dict[UU
     return {row["id"]: row for row in connection.execute(joined).mappings()}
 
 
-def _within(period: Period) -> ColumnElement[bool]:
+def _within(period: tuple[Any, Any]) -> ColumnElement[bool]:
     """Return the condition that a question was asked in the period.
 
     Not what is dated after it, while the clock was ahead: that would count each day until then.
