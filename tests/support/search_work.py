@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -51,6 +52,14 @@ def statements(connection: Connection) -> Iterator[list[tuple[str, Any]]]:
     event.remove(connection, "before_cursor_execute", note)
 
 
+def explained(statement: str, parameters: Any) -> tuple[str, Any]:
+    """Return a statement of `statements`, and its parameters, as psycopg takes them."""
+    if isinstance(parameters, dict) or "$1" not in statement:
+        return statement, parameters
+    named = {str(number): value for number, value in enumerate(parameters, 1)}
+    return re.sub(r"\$(\d+)", r"%(\1)s", statement), named
+
+
 def _page(connection: Connection, user_id: UUID, query: str, filters: dict[str, Any]) -> None:
     page = search_pages.search_page(
         connection, user_id, terms(query), Filter(**{"limit": 20} | filters)
@@ -71,6 +80,7 @@ def _instructions(
 
 
 def _plan(connection: Connection, statement: str, parameters: Any) -> dict[str, Any]:
+    statement, parameters = explained(statement, parameters)
     explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"
     plan: dict[str, Any] = connection.exec_driver_sql(explain, parameters).scalar_one()[0]["Plan"]
     return plan

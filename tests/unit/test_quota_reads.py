@@ -24,7 +24,7 @@ from askcli.store.queries import usage, users
 from tests.support.databases import NewDatabase
 from tests.support.in_app import access_token, client_of, log_out_after_the_next_read, services_on
 from tests.support.people import new_user
-from tests.support.search_work import statements
+from tests.support.search_work import explained, statements
 
 OWN = pytest.mark.parametrize("is_own", [True, False], ids=["own", "the server's"])
 FAILED = text("UPDATE questions SET status = 'failed' WHERE idempotency_key = 'key'")
@@ -171,7 +171,7 @@ def test_what_was_spent_is_read_from_an_index_alone(
         with statements(connection) as executed:
             usage.spent(connection, user_id, *quotas.periods(now()))
         explain = "EXPLAIN QUERY PLAN" if kind == "sqlite" else "EXPLAIN"
-        statement, parameters = executed[0]
+        statement, parameters = explained(*executed[0])
         rows = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()
     assert plan in str(rows)
     database.close()

@@ -4,7 +4,7 @@ Around a short one, which the driver runs in 6 µs on SQLite and 38 on PostgreSQ
 25 and 130, to find what it has compiled and to make objects of the result and of its rows.
 
 What they do not change: parameters and results are converted by their types, errors are
-SQLAlchemy's, and its events of a cursor tell of each run.
+SQLAlchemy's, and so are the events.
 """
 
 from __future__ import annotations
@@ -96,10 +96,7 @@ class PreparedChange:
         return self._form(connection.dialect, values).run(connection, values, _count)
 
     def run_each(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Run it with the parameters and columns of each of some, at least one, that have the same.
-
-        The driver takes them together.
-        """
+        """Run it with each of these, at least one, of the same parameters and columns."""
         self._form(connection.dialect, rows[0]).run_each(connection, rows)
 
     def run_later(self, connection: Connection, values: Mapping[str, Any]) -> None:
@@ -156,7 +153,7 @@ class _Form(Generic[_Statement]):
     ) -> T:
         """Run it by a method of the driver's connection, as SQLAlchemy would."""
         driver, is_many = connection.connection.dbapi_connection, method == self._methods.each
-        # The connection's own take longer to look for, where it has none but those of its engine.
+        # To look for a connection's own takes longer.
         events = (connection if connection._has_events else connection.engine).dispatch
         for note in events.before_cursor_execute:
             note(connection, None, self._text, parameters, None, is_many)
@@ -174,11 +171,7 @@ class _Form(Generic[_Statement]):
         given = {**self._constants, **values}
         for name, convert in self._convert.items():
             given[name] = convert(given[name])
-<<<<<<< HEAD
-        return [given[name] for name in self._names]
-=======
-        return tuple(given[name] for name in self._names) if self._is_positional else given
->>>>>>> 647f37d (Quotas, the bounds of sessions and retention are read by prepared statements, too)
+        return tuple(given[name] for name in self._names)
 
 
 class _QueryForm(_Form[Query]):
