@@ -27,7 +27,7 @@ from askcli.services.indexing import Indexing
 from askcli.services.runs.registry import Runs
 from askcli.services.usage.metering import Metering
 from askcli.store.database import Database
-from askcli.store.queries import orphans, usage
+from askcli.store.queries import orphans
 from askcli.store.queries.orphans import Sign
 
 log = logging.getLogger("askcli.orphans")
@@ -151,4 +151,4 @@ def _signs(connection: Connection) -> dict[UUID, Sign | None]:
 
     None for those that have ended, or were deleted, and whose cost is not settled.
     """
-    return dict.fromkeys(usage.abandoned(connection)) | orphans.answering(connection)
+    return dict.fromkeys(orphans.abandoned(connection)) | orphans.answering(connection)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -13,7 +13,7 @@ from askcli.store import search
 from askcli.store.prepared import Prepared
 from askcli.store.queries import answer_parts, batches, notifications, processes
 from askcli.store.tables import answer_parts as parts_table
-from askcli.store.tables import is_answering, questions
+from askcli.store.tables import is_answering, questions, usage
 from askcli.store.tables import processes as processes_table
 
 
@@ -53,6 +53,20 @@ _ANSWERING = Prepared(
         )
         .where(is_answering)
         .select_from(_OF_PROCESSES)
+    )
+)
+
+
+def abandoned(connection: Connection) -> Sequence[UUID]:
+    """Return the questions, of all users, that have ended or were deleted and are not settled."""
+    return _ABANDONED.column(connection, {})
+
+
+_ABANDONED = Prepared(
+    lambda _: (
+        select(usage.c.question_id)
+        .outerjoin(questions, questions.c.id == usage.c.question_id)
+        .where(usage.c.settled.is_(False), questions.c.status.is_distinct_from("answering"))
     )
 )
 

@@ -167,20 +167,6 @@ def _sums(name: str, condition: ColumnElement[bool] | None = None) -> list[Colum
     ]
 
 
-def abandoned(connection: Connection) -> Sequence[UUID]:
-    """Return the questions, of all users, that have ended or were deleted and are not settled."""
-    return _ABANDONED.column(connection, {})
-
-
-_ABANDONED = Prepared(
-    lambda _: (
-        select(usage.c.question_id)
-        .outerjoin(questions, questions.c.id == usage.c.question_id)
-        .where(usage.c.settled.is_(False), questions.c.status.is_distinct_from("answering"))
-    )
-)
-
-
 def is_queued(connection: Connection, question_id: UUID) -> bool:
     """Return whether a question was never sent; False for one that is gone.
 
