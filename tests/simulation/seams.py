@@ -78,7 +78,9 @@ def _replacements(world: World, connect: Any, numbers: Random) -> list[tuple[Any
             return datetime.fromtimestamp(wall(), tz or UTC)
 
     return [
-        (gc, "freeze", lambda: None),  # a server freezes what it has; the nights end
+        # A server freezes what it has, and seldom collects; the nights end.
+        (gc, "freeze", lambda: None),
+        (gc, "set_threshold", lambda *_: None),
         (time, "time", wall),
         (time, "time_ns", lambda: int(wall() * 1_000_000) * 1000),
         (time, "monotonic", monotonic),
