@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -55,3 +56,16 @@ def test_new_connections_wait_for_few_turns_of_the_loop() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         turns = runner.run(turns_to_take_all())
     assert turns <= CLIENTS // 2, "as many at a time as there are sockets, but for a few turns"
+
+
+def test_no_other_worker_is_made_to_wait_for_a_connection() -> None:
+    """What is taken in one worker wakes them all, and blocking is of the socket that they share."""
+    sock = socket.create_server(("127.0.0.1", 0))
+    with sock, sock.dup() as others:
+        others.setblocking(False)
+        copies = listeners(sock)
+        assert [os.get_blocking(one.fileno()) for one in (others, *copies)] == [False] * (
+            1 + TAKEN_AT_ONCE
+        )
+        for copy in copies:
+            copy.close()

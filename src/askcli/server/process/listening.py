@@ -15,4 +15,6 @@ TAKEN_AT_ONCE = 16
 
 def listeners(sock: socket.socket) -> list[socket.socket]:
     """Return the socket and copies of it, from which together so many connections are taken."""
+    # First: a copy is made to block where this one does, and so are those of all other workers.
+    sock.setblocking(False)
     return [sock, *(sock.dup() for _ in range(1, TAKEN_AT_ONCE))]
