@@ -26,6 +26,7 @@ class Proxy:
         self._lost_after = 1
         self._is_ended = False  # a connection whose reply is lost, instead of reset
         self._awaited_words: tuple[bytes, ...] = ()
+        self._last_words = b""  # in place of a reply that is lost
         self._is_held = False  # what has the last of the awaited words
         self._released: asyncio.Event
         self._doomed: set[asyncio.StreamWriter] = set()
@@ -68,9 +69,12 @@ class Proxy:
         """End each of the next `count` connections once the server has sent so many bytes."""
         self._lost_replies, self._lost_after, self._is_ended = count, after, True
 
-    def lose_the_reply_to(self, *words: bytes) -> None:
-        """Cut the connection on which all these are sent, in this order, when a reply comes."""
-        self._awaited_words = words
+    def lose_the_reply_to(self, *words: bytes, told: bytes = b"") -> None:
+        """Cut the connection on which all these are sent, in this order, when a reply comes.
+
+        With `told`, that is said in place of the reply, and the connection is ended.
+        """
+        self._awaited_words, self._last_words = words, told
 
     def hold(self, *words: bytes) -> None:
         """Keep back what has the last of these, sent on one connection in this order."""
@@ -178,6 +182,13 @@ class Proxy:
                     self._doomed.add(client)
             yield data
 
+    async def _lose_the_reply(self, client: asyncio.StreamWriter) -> None:
+        if not self._last_words:
+            self._abort()
+            return
+        client.write(self._last_words)
+        await client.drain()
+
     async def _pump(
         self,
         pieces: AsyncIterator[bytes],
@@ -194,7 +205,7 @@ class Proxy:
                     self._flowing.clear()
                 await self._flowing.wait()
                 if writer in self._doomed:
-                    self._abort()
+                    await self._lose_the_reply(writer)
                     return
                 if limit is not None and passed + len(data) >= limit:
                     writer.write(data[: limit - passed])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
 
 import pytest
@@ -18,6 +20,7 @@ from askcli.store.database.pipelined_connection import PipelinedConnection
 from askcli.store.prepared import Prepared, PreparedChange
 from askcli.store.tables import limits, users
 from tests.support.databases import NewDatabase
+from tests.support.proxy import Proxy
 
 ADD = PreparedChange(insert(limits))
 COUNT = Prepared(lambda _: select(func.count()).where(limits.c.full_at >= bindparam("least")))
@@ -109,6 +112,31 @@ def test_a_statement_that_is_ended_with_commit_is_told_as_undone(
         assert await database.read(count) == 0
 
     asyncio.run(scenario())
+
+
+# What PgBouncer says in place of the results, where it has lost the server.
+LOST = b"SFATAL\0VFATAL\0C08P01\0Mserver conn crashed?\0\0"
+
+
+def test_a_pooler_that_has_lost_the_results_tells_nothing_of_the_commit(
+    postgres: str, new_database: NewDatabase
+) -> None:
+    """All was sent, and PostgreSQL has committed: the first result that is missing is BEGIN's."""
+    (directory,) = parse_qs(urlsplit(postgres).query)["host"]
+    with Proxy(f"{directory}/.s.PGSQL.5432") as proxy:
+        name = urlsplit(new_database("postgres")).path
+        database = Database(f"postgresql://postgres@{urlsplit(proxy.url).netloc}{name}")
+
+        async def scenario() -> None:
+            assert await database.read(count) == 0
+            proxy.lose_the_reply_to(b"COMMIT", told=b"E" + struct.pack("!i", 4 + len(LOST)) + LOST)
+            with pytest.raises(DatabaseUnavailable) as failure:
+                await database.write(add, "a")
+            assert failure.value.may_be_done
+            assert await database.read(count) == 1
+
+        asyncio.run(scenario())
+        database.close()
 
 
 def test_statements_that_are_prepared_outlive_a_savepoint(database: Database) -> None:
