@@ -163,6 +163,22 @@ def test_nothing_is_asked_while_nobody_is_watched(monkeypatch: pytest.MonkeyPatc
     scenario(work)
 
 
+def test_no_timer_runs_while_nobody_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first watch begins one."""
+    monkeypatch.setattr(watches, "WATCH_SECONDS", 0.01)
+
+    async def work(watching: Watching) -> None:
+        watching.listener._turn(is_listening=True)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        loop: Any = asyncio.get_running_loop()
+        assert not [timer for timer in loop._scheduled if not timer.cancelled()]
+        alice = watching.watch()
+        assert await watching.asks() == {alice.session_id}
+
+    scenario(work)
+
+
 def test_an_update_that_fails_is_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watches, "WATCH_SECONDS", 0.01)
 

@@ -25,6 +25,7 @@ from askcli.store.queries import api_tokens, sessions
 from askcli.store.queries.notifications import Kind
 
 WATCH_SECONDS = 1.0
+MISSED = 0.0  # the time at which all are due where notifications were missed: at once
 
 
 class Watch:
@@ -84,7 +85,7 @@ class Watches:
         self._watches: set[Watch] = set()
         self._revoked = set[UUID]()  # users some of whose sessions or tokens have ended
         self._is_due = asyncio.Event()
-        self._all_due_at = 0.0
+        self._all_due_at = MISSED
         self.events = 0  # that may have ended callers who were checked, and not watched yet
         listener.on(Kind.REVOKED, self._on_revocation)
         listener.on_turn(self._on_turn)
@@ -95,11 +96,19 @@ class Watches:
         `events` is their number from before the caller was checked: if there was one since, it was
         looked into without this watch.
         """
+        if not self._watches:
+            self._begin()
         watch = Watch(self._watches, caller, on_end)
         if events != self.events:
             self._revoked.add(caller.user_id)
             self._is_due.set()
         return watch
+
+    def _begin(self) -> None:
+        """Let all be due a second from now, unless something was missed: nobody was watched."""
+        if self._all_due_at != MISSED:
+            self._all_due_at = asyncio.get_running_loop().time() + WATCH_SECONDS
+        self._is_due.set()
 
     async def run(self) -> None:
         """Update the watches until cancelled; a database outage ends nobody's stream."""
@@ -112,13 +121,15 @@ class Watches:
 
     def _on_turn(self) -> None:
         self.events += 1
-        self._all_due_at = 0.0  # notifications were missed
+        self._all_due_at = MISSED
         self._is_due.set()
 
     async def _update_due(self) -> None:
         """Wait until watches are due, and update them."""
         clock = asyncio.get_running_loop().time
-        await wait_for_event(self._is_due, max(0, self._all_due_at - clock()))
+        # Without a stream there is no timer: a server that is idle stays so.
+        seconds = max(0, self._all_due_at - clock()) if self._watches else None
+        await wait_for_event(self._is_due, seconds)
         self._is_due.clear()
         revoked, self._revoked = self._revoked, set()
         # By the clock, and not when the wait has timed out: others' sessions may end all the time.
