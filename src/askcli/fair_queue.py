@@ -82,12 +82,13 @@ class FairQueue:
         self._memory_limit = memory
         self._user_slots = slots * 3 // 4 if slots >= 4 else slots
         self._queues: dict[str, deque[Place]] = {}
+        self._waiting = 0  # places in all of them
         self._held = Counter[str]()
 
     @property
     def waiting(self) -> int:
         """Number of places that wait for a slot."""
-        return sum(len(queue) for queue in self._queues.values())
+        return self._waiting
 
     def is_free(self, user_id: str) -> bool:
         """Whether the user would have a slot at once."""
@@ -104,6 +105,7 @@ class FairQueue:
         if self.waiting >= self.places:
             self._make_room(user_id)
         self._queues.setdefault(user_id, deque()).append(place)
+        self._waiting += 1
         return place
 
     def hold(self, user_id: str, place: Place, size: int) -> None:
@@ -150,6 +152,7 @@ class FairQueue:
     def _remove(self, user_id: str, place: Place) -> None:
         queue = self._queues[user_id]
         queue.remove(place)
+        self._waiting -= 1
         if not queue:
             del self._queues[user_id]
 
@@ -171,6 +174,7 @@ class FairQueue:
         if user_id is None:
             return
         queue = self._queues.pop(user_id)
+        self._waiting -= 1
         self._grant(user_id, queue.popleft())
         if queue:
             self._queues[user_id] = queue

@@ -11,8 +11,7 @@ way to send more than one statement without looking at the socket after each.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -124,45 +123,51 @@ class PipelinedConnection(BoundedConnection):
         if self.closed:
             raise psycopg.OperationalError("the connection is closed")
         messages, self._later = self._later, []
-        with self.lock, self._pipeline_mode():
-            new: dict[str, bytes] = {}
-            sent = [text for message in messages for text in self._send(message, new)]
-            self.pgconn.pipeline_sync()
-            results: list[pq.abc.PGresult] = self.wait(self._results(len(sent)))
+        new: dict[str, bytes] = {}
+        sent: list[str | None] = []  # for each result that comes, the text that it has prepared
+        try:
+            with self.lock:
+                self.pgconn.enter_pipeline_mode()
+                for message in messages:
+                    self._send(message, sent, new)
+                self.pgconn.pipeline_sync()
+                results: list[pq.abc.PGresult] = self.wait(self._results(len(sent)))
+                if not self.closed:
+                    self.pgconn.exit_pipeline_mode()
+        except BaseException:
+            self.close()  # what is still to come is unknown
+            raise
+        return self._checked(results, sent, new)
+
+    def _send(self, message: _Message, sent: list[str | None], new: dict[str, bytes]) -> None:
+        """Send a statement, prepared by a new name where it has none."""
+        text, values = message
+        if not self._is_prepared(text):
+            self.pgconn.send_query_params(text.encode(), values)
+        else:
+            name = self._names.get(text) or new.get(text)
+            if name is None:
+                name = new[text] = b"askcli_%d" % next(self._numbers)
+                self.pgconn.send_prepare(name, text.encode())
+                sent.append(text)
+            self.pgconn.send_query_prepared(name, values)
+        sent.append(None)
+
+    def _checked(
+        self, results: list[pq.abc.PGresult], sent: list[str | None], new: dict[str, bytes]
+    ) -> list[pq.abc.PGresult]:
+        """Return the results of statements, and remember what is prepared; or raise an error."""
+        done = []
         for place, (text, result) in enumerate(zip(sent, results, strict=False), 1):
             if result.status == _FAILED:
                 error = error_from_result(result)
                 error.is_undone = place < len(sent)  # type: ignore[attr-defined]
                 raise error
-            if text is not None:
+            if text is None:
+                done.append(result)
+            else:
                 self._names[text] = new[text]
-        return [result for text, result in zip(sent, results, strict=True) if text is None]
-
-    @contextmanager
-    def _pipeline_mode(self) -> Iterator[None]:
-        try:
-            self.pgconn.enter_pipeline_mode()
-            yield
-            if not self.closed:
-                self.pgconn.exit_pipeline_mode()
-        except BaseException:
-            self.close()  # what is still to come is unknown
-            raise
-
-    def _send(self, message: _Message, new: dict[str, bytes]) -> Iterator[str | None]:
-        """Send a statement; for each result that comes, yield the text that it has prepared."""
-        text, values = message
-        if not self._is_prepared(text):
-            self.pgconn.send_query_params(text.encode(), values)
-            yield None
-            return
-        name = self._names.get(text) or new.get(text)
-        if name is None:
-            name = new[text] = b"askcli_%d" % next(self._numbers)
-            self.pgconn.send_prepare(name, text.encode())
-            yield text
-        self.pgconn.send_query_prepared(name, values)
-        yield None
+        return done
 
     def _is_prepared(self, text: str) -> bool:
         """Whether a statement is to be prepared: by psycopg's rule, none before a pooler."""
