@@ -15,6 +15,8 @@ from askcli.errors import AskcliError
 class Place:
     """A slot of a queue, or a place in line for one, until the end of its `with` block."""
 
+    __slots__ = ("_decided", "_is_decided", "_is_left", "_leave", "refusal", "size")
+
     def __init__(self, leave: Callable[[Place], None]) -> None:
         self._leave = leave
         self._is_left = self._is_decided = False

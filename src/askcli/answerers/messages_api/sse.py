@@ -18,6 +18,8 @@ _MAX_LINES = 4_096  # of an event: each costs more than the bytes that it may ha
 class EventDecoder:
     """Decodes the events of one response, whose bytes may be cut anywhere."""
 
+    __slots__ = ("_buffer", "_is_after_cr", "_is_at_start")
+
     def __init__(self) -> None:
         self._buffer = bytearray()  # the event that has not ended yet; LF ends its lines
         self._is_after_cr = False

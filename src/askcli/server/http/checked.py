@@ -16,6 +16,8 @@ class Checked:
     to send it and would not expect another.
     """
 
+    __slots__ = ("_authentication", "_is_refused", "_receive", "_scope", "_send")
+
     def __init__(
         self, authentication: Authentication, scope: Scope, receive: Receive, send: Send
     ) -> None:

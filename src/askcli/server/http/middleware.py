@@ -66,7 +66,7 @@ class Envelope:
             await self._unsent.send(message, send, state)
 
         try:
-            with self._activity.request(), traced(served):
+            with self._activity, traced(served):
                 if scope["method"] == "HEAD":
                     served.scope = {**scope, "method": "GET"}
                     await self._app(served.scope, receive, _head(send_with_headers))

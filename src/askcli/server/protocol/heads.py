@@ -15,6 +15,8 @@ TOGETHER_BYTES = 32 * 2**20
 class Heads:
     """The heads that a connection holds: of its requests without a response, or of its last one."""
 
+    __slots__ = ("_bytes", "_headers", "_sizes", "unread_bytes")
+
     def __init__(self) -> None:
         self._sizes = [0]  # in memory, the oldest first: a few requests, so no deque
         self._headers = self._bytes = 0  # of the last one

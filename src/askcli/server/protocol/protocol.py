@@ -116,7 +116,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._heads.begin(is_behind=self._is_responding())
         self._in_headers = True
         super().on_message_begin()
-        self.scope["state"].update(self._taking.aborts, peer=self.client)
+        self.scope["state"].update(self._taking.aborts(), peer=self.client)
 
     def on_url(self, url: bytes) -> None:
         self._heads.add_path(url)

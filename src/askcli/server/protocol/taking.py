@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+from collections.abc import Callable
 
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -20,11 +21,15 @@ _BACKOFF_BYTE = 4  # of Linux' struct tcp_info
 class Taking:
     """Aborts the connection of a client that does not take what is sent to it."""
 
+    __slots__ = ("_flow", "_transport")
+
     def __init__(self, transport: asyncio.Transport, flow: FlowControl) -> None:
         self._transport = transport
         self._flow = flow
-        # As a request's state has them.
-        self.aborts = {
+
+    def aborts(self) -> dict[str, Callable[[], bool]]:
+        """Return what a request's state has of it."""
+        return {
             "abort_if_stalled": self.abort_if_stalled,
             "abort_if_untaken": self.abort_if_untaken,
         }

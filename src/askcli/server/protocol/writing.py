@@ -21,6 +21,8 @@ class WriteDeadline:
     It compares sizes of the buffer, so nothing may be written while it runs.
     """
 
+    __slots__ = ("_loop", "_timer", "_transport")
+
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop

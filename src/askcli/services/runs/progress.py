@@ -24,6 +24,8 @@ class Part(NamedTuple):
 class Progress:
     """How much of a run's text is stored."""
 
+    __slots__ = ("_sent", "_stored", "run", "stands_alone")
+
     def __init__(self, run: Run) -> None:
         self.run = run
         self.stands_alone = False  # since its text could not be stored

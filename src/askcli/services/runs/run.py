@@ -24,6 +24,8 @@ from askcli.traces import spans
 class Times:
     """When a run's steps were reached, by `time.monotonic`; None for what was not."""
 
+    __slots__ = ("began", "ended", "first_text", "granted")
+
     def __init__(self) -> None:
         self.began = time.monotonic()
         self.granted: float | None = None  # its slot at the model

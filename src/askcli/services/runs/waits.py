@@ -21,6 +21,8 @@ class Wait:
     There is one timer, which is set once in `seconds` and not for each wait.
     """
 
+    __slots__ = ("_began", "_future", "_loop", "_seconds", "_timer")
+
     def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds
         self._loop = asyncio.get_running_loop()
