@@ -26,7 +26,8 @@ from askcli.store.database.bounded_connection import BoundedConnection
 # With its isolation level, so that it holds through a pooler of transactions.
 BEGIN, COMMIT = "BEGIN ISOLATION LEVEL READ COMMITTED", "COMMIT"
 
-_IDLE, _FAILED = pq.TransactionStatus.IDLE, pq.ExecStatus.FATAL_ERROR
+_IDLE = pq.TransactionStatus.IDLE
+_FAILED, _LEFT_OUT = pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.PIPELINE_ABORTED
 
 
 class _Message(NamedTuple):
@@ -117,8 +118,8 @@ class PipelinedConnection(BoundedConnection):
     def _run_all(self) -> list[pq.abc.PGresult]:
         """Run all that waits, and return the results of the statements.
 
-        Raises the first error; `is_undone` says that it is of a statement before the last one, to
-        which PostgreSQL has not come then.
+        Raises the first error; `is_undone` says that PostgreSQL has told that it has left out the
+        last one. Not where the connection is lost: a pooler says so in the place of results.
         """
         if self.closed:
             raise psycopg.OperationalError("the connection is closed")
@@ -158,10 +159,12 @@ class PipelinedConnection(BoundedConnection):
     ) -> list[pq.abc.PGresult]:
         """Return the results of statements, and remember what is prepared; or raise an error."""
         done = []
-        for place, (text, result) in enumerate(zip(sent, results, strict=False), 1):
+        for text, result in zip(sent, results, strict=False):
             if result.status == _FAILED:
                 error = error_from_result(result)
-                error.is_undone = place < len(sent)  # type: ignore[attr-defined]
+                is_whole = len(results) == len(sent)
+                is_undone = is_whole and results[-1].status == _LEFT_OUT
+                error.is_undone = is_undone  # type: ignore[attr-defined]
                 raise error
             if text is None:
                 done.append(result)
