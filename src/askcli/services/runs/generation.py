@@ -5,6 +5,7 @@ Whether anybody follows the stream makes no difference.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from contextlib import aclosing
@@ -68,6 +69,7 @@ class Generator:
             entry = await self._storage.entry(run, outcome)
             cost = self._answerer.cost_usd(outcome.finish) if outcome.finish else None
             await self._storage.end(run, outcome, cost, entry)
+            await asyncio.sleep(0)  # whoever waits for the answer gets it before it is reported
             reports.report(run, self._models)
 
     async def _outcome(self, run: Run) -> Outcome:
