@@ -109,8 +109,7 @@ class World:
         self.current: Actor | None = None
         self.story: list[str] = []
         self.counts = Counter[str]()  # of the faults that happened
-        self._trace = hashlib.blake2b()
-        self._moment: list[str] = []  # the actors of the steps since time went on
+        self._trace: list[str] = []  # of each step, each line of the story, and each time
         self.steps = 0
         self._order = 0
         self._events: list[tuple[float, int, Callable[[], object]]] = []
@@ -119,7 +118,7 @@ class World:
         """Add a line to the story."""
         name = who or (self.current.name if self.current else "world")
         self.story.append(f"{self.now:9.4f} {name:<12} {what}")
-        self._moment.append(self.story[-1])
+        self._trace.append(self.story[-1])
 
     def after(self, seconds: float, work: Callable[[], object]) -> None:
         """Do something later."""
@@ -163,25 +162,20 @@ class World:
         self.steps += 1
         if self.steps > MAX_STEPS:
             raise Stuck(f"{self.steps} steps by {self.now:.0f} s")
-        self._moment.append(actor.name)
+        self._trace.append(actor.name)
         self.current = actor
         try:
             actor.step()
         finally:
             self.current = None
 
-    def _trace_moment(self) -> None:
-        self._trace.update("\n".join([repr(self.now), *self._moment, ""]).encode())
-        self._moment.clear()
-
     def digest(self) -> str:
-        """Return a digest of the story and of each step, by now."""
-        self._trace_moment()
-        return self._trace.hexdigest()
+        """Return a digest of the story, and of each step and time, by now."""
+        return hashlib.blake2b("\n".join(self._trace).encode()).hexdigest()
 
     def _go_on_to(self, time: float) -> None:
-        self._trace_moment()
         self.now = max(self.now, time)
+        self._trace.append(repr(self.now))
         while self._events and self._events[0][0] <= self.now:
             heapq.heappop(self._events)[2]()
         for actor in self.timed:
