@@ -66,6 +66,7 @@ matrix: .venv ## Run the quick tests on every supported Python that is installed
 .PHONY: bench
 bench: .venv ## Measure speed beside other servers and commands: a quarter of an hour (npm, network)
 	$(BIN)/python -m benchmarks --write $(if $(QUICK),--quick)
+	$(BIN)/python -m benchmarks.capacity --write
 
 .PHONY: release
 release: .venv ## Build wheel and sdist, check them, and try the wheel in a fresh environment
