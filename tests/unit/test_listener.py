@@ -11,7 +11,8 @@ import pytest
 
 from askcli.services.clock import new_id
 from askcli.store import listener
-from askcli.store.database import Database, engines
+from askcli.store.database import Database
+from askcli.store.database import poolers as database_poolers
 from askcli.store.listener import Listener
 
 
@@ -40,7 +41,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def poolers_of(monkeypatch: pytest.MonkeyPatch, *failures: Exception) -> int:
     """Listen until a connection lives; returns how often a pooler was adapted to."""
     poolers = Mock()
-    monkeypatch.setattr(engines, "use_pooler", poolers)
+    monkeypatch.setattr(database_poolers, "use_pooler", poolers)
 
     async def scenario() -> None:
         this = Scripted(*failures)

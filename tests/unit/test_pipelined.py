@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from askcli.errors import DatabaseUnavailable
 from askcli.services.clock import now
-from askcli.store.database import Database
+from askcli.store.database import Database, poolers
 from askcli.store.database.pipelined_connection import PipelinedConnection
 from askcli.store.prepared import Prepared, PreparedChange
 from askcli.store.tables import limits, users
@@ -32,6 +32,7 @@ ADD_SLOWLY = PreparedChange(
 @pytest.fixture
 def database(new_database: NewDatabase) -> Iterator[Database]:
     database = Database(new_database("postgres"))
+    poolers.use_prepared(database.engine)  # as its listener does
     yield database
     database.close()
 
@@ -114,12 +115,20 @@ def test_a_statement_that_is_ended_with_commit_is_told_as_undone(
     asyncio.run(scenario())
 
 
-# What PgBouncer says in place of the results, where it has lost the server.
-LOST = b"SFATAL\0VFATAL\0C08P01\0Mserver conn crashed?\0\0"
+def message(kind: bytes, content: bytes) -> bytes:
+    """A message of PostgreSQL's."""
+    return kind + struct.pack("!i", 4 + len(content)) + content
 
 
+# What a pooler says in place of the results, where it has lost the server: PgBouncer, and one that
+# keeps the connection.
+LOST = message(b"E", b"SFATAL\0VFATAL\0C08P01\0Mserver conn crashed?\0\0")
+LOST_AND_READY = message(b"E", b"SERROR\0VERROR\0C08006\0Mlost\0\0") + message(b"Z", b"I")
+
+
+@pytest.mark.parametrize("told", [LOST, LOST_AND_READY])
 def test_a_pooler_that_has_lost_the_results_tells_nothing_of_the_commit(
-    postgres: str, new_database: NewDatabase
+    postgres: str, new_database: NewDatabase, told: bytes
 ) -> None:
     """All was sent, and PostgreSQL has committed: the first result that is missing is BEGIN's."""
     (directory,) = parse_qs(urlsplit(postgres).query)["host"]
@@ -129,7 +138,7 @@ def test_a_pooler_that_has_lost_the_results_tells_nothing_of_the_commit(
 
         async def scenario() -> None:
             assert await database.read(count) == 0
-            proxy.lose_the_reply_to(b"COMMIT", told=b"E" + struct.pack("!i", 4 + len(LOST)) + LOST)
+            proxy.lose_the_reply_to(b"COMMIT", told=told)
             with pytest.raises(DatabaseUnavailable) as failure:
                 await database.write(add, "a")
             assert failure.value.may_be_done
@@ -182,3 +191,48 @@ def test_what_waits_is_rolled_back_with_the_rest(database: Database) -> None:
         assert await database.write(count) == 0
 
     asyncio.run(scenario())
+
+
+PREPARED = text("SELECT name FROM pg_prepared_statements")
+
+
+def test_nothing_is_prepared_before_it_is_known_that_no_pooler_is_between(
+    new_database: NewDatabase,
+) -> None:
+    """A pooler's connection would have other statements by the same names."""
+    database = Database(new_database("postgres"))
+
+    def prepared() -> int:
+        for _ in range(2 * poolers.PREPARED_AFTER):
+            with database.transaction() as connection:
+                add(connection, uuid4().hex)
+                count(connection)
+        with database.transaction() as connection:
+            return len(connection.execute(PREPARED).all())
+
+    assert prepared() == 0
+    poolers.use_prepared(database.engine)
+    assert prepared() >= 4  # BEGIN, COMMIT and these two
+    poolers.use_pooler(database.engine)
+    with database.transaction() as connection:
+        connection.exec_driver_sql("DEALLOCATE ALL")
+    assert prepared() == 0
+    database.close()
+
+
+def test_a_statement_has_one_name_on_all_connections(new_database: NewDatabase) -> None:
+    names = list[str | None]()
+    for _ in range(2):
+        database = Database(new_database("postgres"))
+        poolers.use_prepared(database.engine)
+        for _ in range(2 * poolers.PREPARED_AFTER):
+            with database.transaction() as connection:
+                count(connection)
+                if names:  # in another order than on the first one
+                    add(connection, uuid4().hex)
+        of_count = text("SELECT name FROM pg_prepared_statements WHERE statement LIKE '%count%'")
+        with database.transaction() as connection:
+            names.append(connection.execute(of_count).scalars().first())
+        database.close()
+    assert names[0]
+    assert names[0] == names[1]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID, uuid4
 
 from askcli.errors import DatabaseUnavailable
-from askcli.store.database import Database, engines
+from askcli.store.database import Database, engines, poolers
 from askcli.store.queries import notifications
 from askcli.store.queries.notifications import Kind
 
@@ -76,7 +76,7 @@ class Listener:
                 if undelivered == 1:  # or this process was stopped in the meantime
                     continue
                 self._warn("its notifications do not arrive, as through a pooler of transactions")
-                engines.use_pooler(self._database.engine)
+                poolers.use_pooler(self._database.engine)
                 pause = UNDELIVERED_SECONDS
             except (psycopg.Error, OSError, DatabaseUnavailable) as error:
                 if self.is_listening:  # it was a good one
@@ -99,6 +99,7 @@ class Listener:
                         notification = notifications.parse(notify.payload)
                         if notification == (Kind.TEST, [token]):
                             test.reschedule(None)
+                            poolers.use_prepared(self._database.engine)
                             self._turn(is_listening=True)
                         elif notification:
                             self._handle(notification)

@@ -16,7 +16,7 @@ from askcli.errors import Misused
 from askcli.files import private_directory
 from askcli.files.pid_file import file_identity
 from askcli.store import deadline
-from askcli.store.database import sqlite_files
+from askcli.store.database import poolers, sqlite_files
 
 if TYPE_CHECKING:
     from askcli.store.database.pipelined_connection import PipelinedConnection
@@ -179,7 +179,7 @@ def postgresql(url: URL, size: int, password: Callable[[], Any]) -> Engine:
         max_overflow=0,
         pool_timeout=2,
         hide_parameters=True,  # in errors, which are logged
-        connect_args=CONNECT_OPTIONS,
+        connect_args=CONNECT_OPTIONS | poolers.PREPARES_NOTHING,
         isolation_level=ISOLATION_LEVEL,
     )
 
@@ -201,18 +201,3 @@ def postgresql(url: URL, size: int, password: Callable[[], Any]) -> Engine:
                 connection.exec_driver_sql(f"SET LOCAL {name} = 0")
 
     return engine
-
-
-def use_pooler(engine: Engine) -> None:
-    """Adapt connections that are used from here on to a pooler of transactions.
-
-    It gives a connection to another client after each of them: that one would find the statements
-    that psycopg has prepared, and this one what others listen to, which psycopg would keep.
-    """
-    event.listen(engine, "checkout", _use_pooler)  # once, however often
-
-
-def _use_pooler(connection: PipelinedConnection, _record: Any, _proxy: Any) -> None:
-    if connection.prepare_threshold is not None:
-        connection.prepare_threshold = None
-        connection.add_notify_handler(lambda _: None)

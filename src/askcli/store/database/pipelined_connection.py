@@ -10,9 +10,9 @@ way to send more than one statement without looking at the socket after each.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Generator, Sequence
-from itertools import count
 from typing import Any, NamedTuple
 
 import psycopg.abc
@@ -26,8 +26,13 @@ from askcli.store.database.bounded_connection import BoundedConnection
 # With its isolation level, so that it holds through a pooler of transactions.
 BEGIN, COMMIT = "BEGIN ISOLATION LEVEL READ COMMITTED", "COMMIT"
 
-_IDLE = pq.TransactionStatus.IDLE
-_FAILED, _LEFT_OUT = pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.PIPELINE_ABORTED
+_IDLE, _IN_ERROR = pq.TransactionStatus.IDLE, pq.TransactionStatus.INERROR
+_FAILED = pq.ExecStatus.FATAL_ERROR
+
+
+def _name(text: str) -> bytes:
+    """Return a statement's name; whatever connection has prepared it, the name means this text."""
+    return b"askcli_" + hashlib.sha256(text.encode()).hexdigest()[:16].encode()
 
 
 class _Message(NamedTuple):
@@ -68,7 +73,6 @@ class PipelinedConnection(BoundedConnection):
         super().__init__(pgconn, row_factory)
         self._later: list[_Message] = []
         self._names: dict[str, bytes] = {}  # of prepared statements, by their texts
-        self._numbers = count()
         self._uses = Counter[str]()
         self._values: psycopg.abc.Transformer = Transformer(self)
 
@@ -118,8 +122,8 @@ class PipelinedConnection(BoundedConnection):
     def _run_all(self) -> list[pq.abc.PGresult]:
         """Run all that waits, and return the results of the statements.
 
-        Raises the first error; `is_undone` says that PostgreSQL has told that it has left out the
-        last one. Not where the connection is lost: a pooler says so in the place of results.
+        Raises the first error; `is_undone` says that PostgreSQL still holds the transaction, which
+        has failed. What a pooler says in the place of results is no such word.
         """
         if self.closed:
             raise psycopg.OperationalError("the connection is closed")
@@ -148,7 +152,7 @@ class PipelinedConnection(BoundedConnection):
         else:
             name = self._names.get(text) or new.get(text)
             if name is None:
-                name = new[text] = b"askcli_%d" % next(self._numbers)
+                name = new[text] = _name(text)
                 self.pgconn.send_prepare(name, text.encode())
                 sent.append(text)
             self.pgconn.send_query_prepared(name, values)
@@ -162,9 +166,8 @@ class PipelinedConnection(BoundedConnection):
         for text, result in zip(sent, results, strict=False):
             if result.status == _FAILED:
                 error = error_from_result(result)
-                is_whole = len(results) == len(sent)
-                is_undone = is_whole and results[-1].status == _LEFT_OUT
-                error.is_undone = is_undone  # type: ignore[attr-defined]
+                is_held = self.pgconn.transaction_status == _IN_ERROR
+                error.is_undone = is_held  # type: ignore[attr-defined]
                 raise error
             if text is None:
                 done.append(result)
