@@ -49,7 +49,7 @@ class _Kept:
 
     method: str
     url: httpx2.URL
-    headers: httpx2.Headers  # copies of which share the texts
+    headers: httpx2.Headers  # without the length of its body
     extensions: dict[str, Any]
 
 
