@@ -9,12 +9,13 @@ from tests.support.screen import lines
 def answered(cli: Cli, question: str) -> Done:
     """Ask until there is a whole answer; returns the first one, as far as it came.
 
-    So small a model may go on until its length limit, and nothing else may go wrong.
+    So small a model may go on until its length limit, which takes minutes beside other load where
+    it is the default one of 2,048 tokens, and nothing else may go wrong.
     """
     tries: list[Done] = []
     while not tries or tries[-1].code != 0:
         assert len(tries) < 8, tries
-        tries.append(cli("ask", question))
+        tries.append(cli("ask", "--max-tokens", "200", question))
         assert tries[-1].out.strip(), tries
         assert tries[-1].code == 0 or "length limit" in tries[-1].err, tries
     return tries[0]
