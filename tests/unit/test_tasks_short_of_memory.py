@@ -23,7 +23,7 @@ from askcli.services.runs.answer_log import AnswerLog
 from askcli.services.runs.remote import Feeds
 from askcli.services.runs.run import Run
 from askcli.services.runs.stream import AnswerStream
-from askcli.services.runs.waits import Wait
+from askcli.services.runs.waits import Patience, Wait
 from askcli.store.database import Database
 from askcli.store.listener import Listener
 from askcli.store.queries import answer_parts
@@ -128,6 +128,23 @@ def test_a_silent_stream_has_its_ping_where_no_timer_can_be_set(
             await asyncio.sleep(0)
             fail_once(monkeypatch, loop, "call_later")
             assert not await asyncio.wait_for(asyncio.shield(waiting), None)
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
+def test_a_wait_for_the_provider_ends_where_no_timer_can_be_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The timer is of the wait before this one, and has to be set again."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        with pytest.raises(TimeoutError):
+            async with Patience() as patience:
+                patience.begin(loop.time())
+                patience.begin(loop.time() + 3_600)
+                fail_once(monkeypatch, loop, "call_at")
+                await loop.create_future()
 
     asyncio.run(asyncio.wait_for(scenario(), 20))
 

@@ -110,8 +110,10 @@ class Patience:
     def _look(self) -> None:
         """End a wait whose time is up, or look again when it will be."""
         self._timer = None
+        if self._until == math.inf:
+            return
         if self._until > self._loop.time() + EARLY_SECONDS:
-            if self._until < math.inf:
+            with suppress(MemoryError):  # it ends early then, as a Wait does
                 self._look_at(self._until)
-        else:
-            self._limit.reschedule(self._loop.time())
+                return
+        self._limit.reschedule(self._loop.time())
