@@ -163,7 +163,7 @@ class Connection:
             return
         world = network.world
         self._times[direction] = max(self._times[direction], world.now + network.latency())
-        world.after(self._times[direction] - world.now, arrive)
+        world.at(self._times[direction], arrive)
 
     def send(self, data: bytes) -> None:
         """Send from the server to the shell."""

@@ -122,8 +122,12 @@ class World:
 
     def after(self, seconds: float, work: Callable[[], object]) -> None:
         """Do something later."""
+        self.at(self.now + max(0.0, seconds), work)
+
+    def at(self, moment: float, work: Callable[[], object]) -> None:
+        """Do something at a moment not before now: what has the same one happens in order."""
         self._order += 1
-        heapq.heappush(self._events, (self.now + max(0.0, seconds), self._order, work))
+        heapq.heappush(self._events, (moment, self._order, work))
 
     def delay(self, least: float, most: float) -> float:
         """A number of seconds between these."""
