@@ -87,7 +87,7 @@ class Stage:
         return not self.world.has_users
 
     def close(self) -> None:
-        """End every thread and process."""
+        """End every shell and process."""
         for shell in self.shells:
             shell.end()
         for replica in self.replicas:

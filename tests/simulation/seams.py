@@ -1,4 +1,4 @@
-"""Where the product meets the world: clocks, random numbers, ids, threads and sockets.
+"""Where the product meets the world: clocks, random numbers, ids, threads, signals and sockets.
 
 All clocks of the standard library show the time of the process that runs. Everything random comes
 from the seed.
@@ -12,6 +12,7 @@ import logging
 import os
 import random
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,6 +25,7 @@ from uuid import UUID
 import bcrypt
 import httpcore2
 import jwt.api_jwt
+from httpx2._transports import default as httpx2_transport
 
 from askcli.server.http.access_log import AccessLog
 from askcli.services import clock
@@ -100,6 +102,10 @@ def _replacements(world: World, connect: Any, numbers: Random) -> list[tuple[Any
             "connect_tcp",
             lambda _self, *args, **named: connect(*args, **named),
         ),
+        # Nothing is encrypted: a context for it takes 3 % of a night.
+        (httpx2_transport, "create_ssl_context", lambda **_: None),
+        # No shell is in the main thread, which alone takes signals.
+        (threading, "main_thread", lambda: None),
         (AccessLog, "add", lambda *_: None),
         *_of_postgresql(),
     ]

@@ -1,7 +1,7 @@
 """Virtual time, and who runs next: one actor at a time, in an order that the seed decides.
 
 An actor is a process of the simulated world: a replica, which is an event loop, or a user's shell,
-which is a thread. Inside a process callbacks run in the order of asyncio; between processes any
+which is a greenlet. Inside a process callbacks run in the order of asyncio; between processes any
 order is possible. Time stands still while anybody can run, and then jumps to the next event.
 """
 
