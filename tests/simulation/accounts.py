@@ -9,7 +9,7 @@ from contextlib import suppress
 from askcli.client import auth
 from askcli.client.http.address import parse_address
 from askcli.client.http.transport import Transport
-from askcli.errors import AskcliError, InvalidCredentials, NotAuthenticated, NotFound
+from askcli.errors import AskcliError, InvalidCredentials, NotAuthenticated, NotFound, SessionEnded
 from tests.simulation.at_shell import AtShell
 from tests.simulation.network import ADDRESS
 from tests.simulation.shell import Shell
@@ -148,7 +148,8 @@ class Accounts(AtShell):
                     self._world.tell(f"guesses in vain: {error.code}")
 
     def _refresh(self, shell: Shell, _: list[Asked]) -> None:
-        """Refresh a second session again and again."""
+        """Refresh a second session again and again, unless another shell's new password ends it."""
+        purges = self.user.purges
         with self.user.api() as api:
             refresh_token = self.user.open_session(api)["refresh_token"]
         uses: Spans = []
@@ -157,6 +158,10 @@ class Accounts(AtShell):
             transport, began = Transport(parse_address(ADDRESS), TIMEOUT), virtual_time()
             try:
                 refresh_token = auth.refresh(transport, refresh_token)["refresh_token"]
+            except SessionEnded:
+                if purges == self.user.purges:
+                    raise
+                return
             finally:
                 transport.close()
             uses.append((began, virtual_time()))

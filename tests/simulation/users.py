@@ -100,7 +100,7 @@ class User:
     passwords: list[str] = field(default_factory=lambda: [PASSWORD])
     tokens: list[ApiToken] = field(default_factory=list)
     changing: int = 0  # requests for a new password, of which it is not known whether they are done
-    purges: int = 0  # of API tokens by a new password, which have begun or ended
+    purges: int = 0  # of sessions and API tokens by a new password, which have begun or ended
     ended: list[str] = field(default_factory=list)  # access tokens of sessions that are over
     wrong: list[str] = field(default_factory=list)  # what must not have happened
     guesses: Spans = field(default_factory=list)  # that were let in
