@@ -14,10 +14,11 @@ from askcli.contract.shapes import Tokens as TokensShape
 from askcli.errors import AccountDisabled, AskcliError, Interrupted, InvalidCredentials, NotFound
 from askcli.services import audit, request_info
 from askcli.services.auth.rate_limits import RateLimits
-from askcli.services.auth.rotation import Rotation
+from askcli.services.auth.rotation import Rotated, Rotation
 from askcli.services.auth.tokens import Login, Tokens, hash_token, random_token
 from askcli.services.clock import new_id, now
 from askcli.services.shapes import as_session, as_user
+from askcli.store import deadline
 from askcli.store.database import Database, pool, shared_clock
 from askcli.store.prepared import Record
 from askcli.store.queries import open_sessions, sessions, users
@@ -29,6 +30,9 @@ MOST_SESSIONS = 1000
 # Each guess at the password looks through them: how long that takes tells of the account.
 MOST_ENDED = 1000
 AT_ONCE = 100  # ended and deleted by a login, of those beyond
+# For a refresh. A client waits 8 s for it, and repeats it elsewhere: carried out later, by a
+# process that was paused, it would look like theft.
+REFRESH_SECONDS = 7.0
 
 
 class Sessions:
@@ -95,6 +99,15 @@ class Sessions:
         The limits of addresses are on guesses. A token of a live session has its session's limit,
         so that nobody else at the address or its site can use it up.
         """
+        with deadline.within(REFRESH_SECONDS):
+            rotated = await self._rotated(refresh_token, is_client_gone)
+        if isinstance(rotated, AskcliError):
+            raise rotated
+        return self._shape(rotated.login, rotated.successor, rotated.generation, rotated.user)
+
+    async def _rotated(
+        self, refresh_token: str, is_client_gone: Callable[[], Awaitable[bool]]
+    ) -> Rotated | AskcliError:
         session = await self._database.read(
             sessions.live_of_token, hash_token(refresh_token), now()
         )
@@ -105,14 +118,11 @@ class Sessions:
         else:
             pool.take_turns_as(str(session["user_id"]))
             self._limits.check(*self._limits.refreshes(session["id"], session["user_id"]))
-        # After a read, so that the end of the connection has been seen. A paused process finds
-        # requests whose clients have repeated them elsewhere, long ago: they would look like theft.
+        # After a read, so that the end of the connection has been seen: a process that was paused
+        # finds requests in its sockets that are older than its own deadline.
         if await is_client_gone():
             raise Interrupted("The client has closed the connection; nothing was changed.")
-        rotated = await self._database.write(self._rotation.rotate, refresh_token)
-        if isinstance(rotated, AskcliError):
-            raise rotated
-        return self._shape(rotated.login, rotated.successor, rotated.generation, rotated.user)
+        return await self._database.write(self._rotation.rotate, refresh_token)
 
     async def end(self, user_id: UUID, session_id: UUID) -> None:
         """End a session of the user. Raises NotFound."""
