@@ -15,7 +15,7 @@ from tests.support.soak import SOAK
 
 ROOT = Path(__file__).parents[2]
 FAILED = Path(__file__).parent / "failed"
-NIGHTS = 4000 if SOAK else 8
+NIGHTS = 4000 if SOAK else 150
 GROUPS = 4
 
 
