@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from askcli.client.resume import Asking
@@ -87,11 +88,17 @@ class Asks(AtShell):
         self._world.tell(f"asks {asked.marker}, {len(asked.attempts)}. time")
         with self.user.api(asked.token) as api:
             asking = Asking(api)
-            self._read(attempt, asked, asking, lambda: asking.ask(asked.body, asked.key))
+            events = partial(asking.ask, asked.body, asked.key)
+            self._read(attempt, asked, asking, events, asked.token)
         return attempt
 
     def _read(
-        self, attempt: Attempt, asked: Asked, asking: Asking, events: Callable[[], Any]
+        self,
+        attempt: Attempt,
+        asked: Asked,
+        asking: Asking,
+        events: Callable[[], Any],
+        api_token: str | None = None,
     ) -> None:
         try:
             attempt.end = "killed"
@@ -106,7 +113,7 @@ class Asks(AtShell):
         except AskcliError as error:
             attempt.end, attempt.status = error.code, error.question_status
             attempt.question_id = asking.question_id or attempt.question_id
-            self._check_login(error, asked.token)
+            self._check_login(error, api_token)
         self._world.tell(f"has {attempt.end} of {attempt.question_id}: {attempt.shown!r}")
 
     def _end(self, attempt: Attempt, event: Any) -> None:
