@@ -23,6 +23,10 @@ _SQLSTATES = {
     "57014": "is too slow",
 }
 
+# Of a statement that is prepared: the types of its results have changed since (ALTER TABLE), or
+# the connection has forgotten it, or has one by its name.
+_STALE = ("0A000", "26000", "42P05")
+
 _REASONS = {
     "disk is full": "has no disk space left",
     "disk I/O error": "cannot use its disk",
@@ -106,6 +110,11 @@ def is_locked(error: BaseException) -> bool:
     return _sqlstate(error) == "55P03"
 
 
+def is_stale(error: BaseException) -> bool:
+    """Whether PostgreSQL has refused a statement for how it was prepared; of the driver's error."""
+    return getattr(error, "sqlstate", None) in _STALE
+
+
 def _sqlstate(error: BaseException | None) -> str | None:
     state: str | None = getattr(getattr(error, "orig", None), "sqlstate", None)
     return state
@@ -132,4 +141,6 @@ def _reason(error: BaseException) -> str:
 
 def _is_our_fault(error: BaseException) -> bool:
     """Whether a constraint or a statement is wrong, rather than the database unavailable."""
+    if is_disconnection(error):
+        return False
     return type(error).__name__ in ("IntegrityError", "DataError", "ProgrammingError")

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, event
 
+from askcli.store.database import failures
+
 if TYPE_CHECKING:
+    from sqlalchemy.engine import ExceptionContext
+
     from askcli.store.database.pipelined_connection import PipelinedConnection
 
 PREPARES_NOTHING = {"prepare_threshold": None}  # psycopg's option of a new connection
@@ -21,11 +25,21 @@ _POOLER = "pooler"  # in what is noted of a connection that is adapted to one
 def use_prepared(engine: Engine) -> None:
     """Let connections that are used from here on prepare statements: they are PostgreSQL's own."""
     event.listen(engine, "checkout", _use_prepared)  # once, however often
+    event.listen(engine, "handle_error", _replace_stale)
 
 
 def _use_prepared(connection: PipelinedConnection, record: Any, _proxy: Any) -> None:
     if _POOLER not in record.info:
         connection.prepare_threshold = PREPARED_AFTER
+
+
+def _replace_stale(context: ExceptionContext) -> None:
+    """Take connections for lost whose statements are stale: they would fail for ever.
+
+    A unit that has found one runs again, on a new one.
+    """
+    if failures.is_stale(context.original_exception):
+        context.is_disconnect = True
 
 
 def use_pooler(engine: Engine) -> None:
