@@ -33,6 +33,7 @@ _REASONS = {
     "readonly": "cannot be written: it is read-only",
     "database is locked": "is locked by another process",
     "too many clients": _SQLSTATES["53300"],  # a connection that is refused has no SQLSTATE
+    "too many connections": "has no connection left for this user or database (a CONNECTION LIMIT)",
     "remaining connection slots": _SQLSTATES["53300"],
     "interrupted": "is too slow",
 }
