@@ -56,13 +56,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._connections.add(self):
             self._refuse(Unavailable("The server has too many connections; try again shortly."))
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         self._connections.discard(self)
         self._connections.held.release(self)
         self._stop_deadline()
         self._writing.stop()
         self.pipeline.clear()
-        super().connection_lost(exc)
+        super().connection_lost(None)  # with an error it leaves its timer, which keeps all of this
         tell_of_loss(self._responding)  # uvicorn tells the last request only
 
     def data_received(self, data: bytes) -> None:
