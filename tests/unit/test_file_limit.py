@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from askcli.answerers.messages_api import failures
-from askcli.errors import Interrupted, ProviderFailed
+from askcli.errors import Failed, Interrupted, ProviderFailed
 from askcli.server.process import file_limit
 
 
@@ -24,7 +24,7 @@ from askcli.server.process import file_limit
         (1024, 64, 768, False),
         (256, 64, 136, False),
         (128, 64, 16, True),
-        (32, 64, 4, True),
+        (64, 64, 8, True),
         (1024, 1000, 128, True),
         (1024, 600, 368, True),
     ],
@@ -43,6 +43,15 @@ def test_the_files_of_answers_and_of_the_database_are_reserved_before_those_of_c
     assert [f"{left} of its {files} files" in line for line in caplog.messages] == [
         True
     ] * is_little
+
+
+def test_a_server_that_may_have_too_few_files_open_does_not_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (32, 63))
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+    with pytest.raises(Failed, match=r"63 files open at most, and needs 64.*ulimit -n"):
+        file_limit.connections(1)
 
 
 def raised_from(cause: Exception) -> Exception:

@@ -6,6 +6,7 @@ import logging
 import resource
 from contextlib import suppress
 
+from askcli.errors import Failed
 from askcli.server.process.listening import TAKEN_AT_ONCE
 
 log = logging.getLogger("askcli.notices")
@@ -15,6 +16,7 @@ MAX_FILES = 65_536
 # Of the database (on SQLite three for each of its connections), the event loop and the log; and the
 # listening sockets.
 OTHER_FILES = 40 + TAKEN_AT_ONCE
+LEAST_FILES = OTHER_FILES + 8  # with fewer it would say that it serves, and not be able to
 
 
 def connections(max_running: int) -> int:
@@ -22,8 +24,14 @@ def connections(max_running: int) -> int:
 
     A quarter at least is left to the database and to the provider's connections, one for each
     running answer. Of a limit that is too small for them clients get an eighth, with a warning.
+    Raises Failed for one that is too small for a server.
     """
     files = _raised()
+    if files < LEAST_FILES:
+        raise Failed(
+            f"a process here may have {files} files open at most, and needs {LEAST_FILES}: raise "
+            f"the limit of open files (ulimit -n)."
+        )
     left = max(files // 8, min(files * 3 // 4, files - max_running - OTHER_FILES))
     if left < max_running:
         log.warning(
