@@ -15,7 +15,7 @@ from askcli.store import search
 from askcli.store.queries.questions import add
 from askcli.store.tables import questions
 from tests.support.databases import database_of
-from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.fake_anthropic import BUSY, FakeAnthropic
 from tests.support.people import Person
 from tests.support.processes import ServerProcess
 
@@ -122,6 +122,30 @@ def test_only_answered_turns_go_along(alice: Person, fake: FakeAnthropic, marker
     ask(alice, f"{marker} last", id_)
     first = [f"{marker} first", f"You asked: {marker} first"]
     assert sent(fake, f"{marker} last")[2] == [*first, f"{marker} last"]
+
+
+def test_a_question_that_is_asked_again_keeps_its_place(
+    alice: Person, fake: FakeAnthropic, marker: str
+) -> None:
+    """What was asked and answered meanwhile does not go along, nor the system text of it."""
+    again = {"idempotency-key": marker}
+    id_ = ask(alice, f"{marker} first", system="Rhyme.")["conversation_id"]
+    fake.on(f"{marker} second", **BUSY)
+    body = {"question": f"{marker} second", "conversation_id": id_}
+    refused = alice.http.post("/api/questions", json=body, headers=again)
+    assert refused.status_code == 503
+    ask(alice, f"{marker} third", id_, system="Be brief.")
+    fake.on(f"{marker} second", "Now I can.")
+    answer = alice.http.post("/api/questions", json=body, headers=again).json()
+    assert answer["id"] == refused.json()["question_id"]
+    turns = [f"{marker} first", f"You asked: {marker} first", f"{marker} second"]
+    request = fake.asked(f"{marker} second")[-1]
+    assert [message["content"] for message in request["messages"]] == turns
+    assert request["system"] == "Rhyme."
+    ask(alice, f"{marker} fourth", id_)
+    system, _, all_turns = sent(fake, f"{marker} fourth")
+    assert all_turns[:4] == [*turns, "Now I can."]
+    assert system == "Be brief."
 
 
 def test_the_newest_turns_go_along_as_far_as_they_fit(

@@ -11,13 +11,11 @@ import pytest
 
 from askcli.services.usage.metering import MESSAGE_TOKENS
 from tests.support.cli import Cli
-from tests.support.fake_anthropic import FAULT, FakeAnthropic
+from tests.support.fake_anthropic import BUSY, FAULT, FakeAnthropic
 from tests.support.people import Person
 from tests.support.processes import ServerProcess
 from tests.support.streams import STREAM
 
-# The provider refuses, and is not asked again before the deadline of the first text.
-BUSY = {"status": 529, "headers": {"retry-after": "3600"}}
 PING = {"type": "ping"}
 
 

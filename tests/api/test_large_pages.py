@@ -138,7 +138,8 @@ def test_long_questions_are_deleted_and_read_a_few_at_a_time(
             assert older.remove(connection, owner.id, [oldest]) == 1
             row = questions.by_id(connection, owner.id, UUID(id_))
             assert row
-            (turn,) = questions.turns(connection, owner.id, row["conversation_id"], 20, 50)
+            conversation_id = row["conversation_id"]
+            (turn,) = questions.turns(connection, owner.id, conversation_id, row["id"], 20, 50)
             assert turn["answer"] == "é" * 50
         until = {"until": later.isoformat()}
         deleted = await owner.http.delete("/api/users/me/questions", params=until)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from askcli.search_terms import terms
 from askcli.store.database import Database
 from askcli.store.queries import conversations, listing, older, questions, search_pages
+from askcli.store.queries.own_range import GREATEST_ID
 from tests.support.databases import NewDatabase
 from tests.support.people import new_user
 from tests.support.search_cases import copy_question
@@ -31,8 +32,8 @@ def works(connection: Connection, mine: UUID, conversation: UUID) -> dict[str, i
         "page of a conversation": lambda: listing.page(connection, mine, part),
         "conversations": lambda: conversations.page(connection, mine, conversations.Filter(100)),
         "conversation": lambda: conversations.summary(connection, mine, conversation),
-        "latest": lambda: questions.latest(connection, mine, conversation),
-        "turns": lambda: questions.turns(connection, mine, conversation, 20, 1000),
+        "latest": lambda: questions.latest(connection, mine, conversation, GREATEST_ID),
+        "turns": lambda: questions.turns(connection, mine, conversation, GREATEST_ID, 20, 1000),
         "search": lambda: search_pages.search_page(connection, mine, terms("zzz"), part),
         "older": lambda: older.ids(connection, mine, datetime.max.replace(tzinfo=UTC), 100),
     }

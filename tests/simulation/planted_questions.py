@@ -166,9 +166,11 @@ def _turns(*conditions: Any) -> Any:
     """Read as the turns of a conversation what fulfils these conditions."""
     c = tables.questions.c
 
-    def turns(connection: Any, user_id: Any, conversation_id: Any, limit: int, _: int) -> Any:
+    def turns(
+        connection: Any, user_id: Any, conversation_id: Any, last_id: Any, limit: int, _: int
+    ) -> Any:
         own = {"user": c.user_id == user_id, "conversation": c.conversation_id == conversation_id}
-        where = (own.get(one, one) for one in (*conditions, c.answer != ""))
+        where = (own.get(one, one) for one in (*conditions, c.answer != "", c.id <= last_id))
         query = select(c.question, c.answer).where(*where).order_by(c.id.desc()).limit(limit)
         return connection.execute(query).mappings().all()[::-1]
 

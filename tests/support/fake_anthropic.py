@@ -13,6 +13,8 @@ from typing import Any
 from aiohttp import web
 
 HOLD, FAULT = {"type": "hold"}, {"type": "fault"}
+# For `on`: refuses, and is not asked again before the deadline of the first text.
+BUSY: dict[str, Any] = {"status": 529, "headers": {"retry-after": "3600"}}
 
 
 @dataclass

@@ -32,6 +32,7 @@ from askcli.services.shapes import as_question
 from askcli.store.database import Database
 from askcli.store.prepared import Record
 from askcli.store.queries import questions, shown
+from askcli.store.queries.own_range import GREATEST_ID
 
 
 class Questions:
@@ -97,7 +98,7 @@ class Questions:
             await self._database.check_caller()  # before they wait in line, or others make room
         with self._runs.arrival(user_id, key), ExitStack() as reserved:
             place = reserved.enter_context(self._queue.reserve(str(user_id)))
-            conversation = await self._conversation(user_id, ask)
+            conversation = await self._conversation(user_id, ask, earlier)
             complete = conversation.complete(ask)
             model = self._model(complete.model, is_carried=ask.model is None)
             request = self._request(complete, model, conversation.messages)
@@ -136,10 +137,13 @@ class Questions:
         info.is_replay, info.question_id = True, row["id"]
         return self._runs.join(as_question(row))
 
-    async def _conversation(self, user_id: UUID, ask: Ask) -> Conversation:
+    async def _conversation(self, user_id: UUID, ask: Ask, earlier: Record | None) -> Conversation:
+        """Return what goes on to the question; the `earlier` one keeps its place."""
         if ask.conversation_id is None:
             return Conversation()
-        return await self._database.read(conversations.read, user_id, ask.conversation_id)
+        last_id = earlier["id"] if earlier else GREATEST_ID
+        read = conversations.read
+        return await self._database.read(read, user_id, ask.conversation_id, last_id)
 
     def _request(self, ask: Ask, model: str, earlier: tuple[Message, ...]) -> Request:
         max_tokens = ask.max_tokens or self._answerer.max_tokens(model)

@@ -16,6 +16,7 @@ from askcli.answerers.base import Message
 from askcli.errors import NotFound
 from askcli.services.questions.ask import Ask
 from askcli.store.queries import questions
+from askcli.store.queries.own_range import GREATEST_ID
 
 MAX_TURNS = 20
 MAX_HISTORY_CHARACTERS = 100_000
@@ -41,14 +42,16 @@ class Conversation:
         )
 
 
-def read(connection: Connection, user_id: UUID, conversation_id: UUID) -> Conversation:
-    """Return the user's conversation. Raises NotFound."""
-    latest = questions.latest(connection, user_id, conversation_id)
+def read(
+    connection: Connection, user_id: UUID, conversation_id: UUID, last_id: UUID = GREATEST_ID
+) -> Conversation:
+    """Return the user's conversation, without questions after `last_id`. Raises NotFound."""
+    latest = questions.latest(connection, user_id, conversation_id, last_id)
     if latest is None:
         raise NotFound("conversation")
     # One character more than can be sent shows that a text is too long.
     turns = questions.turns(
-        connection, user_id, conversation_id, MAX_TURNS, MAX_HISTORY_CHARACTERS + 1
+        connection, user_id, conversation_id, last_id, MAX_TURNS, MAX_HISTORY_CHARACTERS + 1
     )
     return Conversation(
         _newest_that_fit(turns),

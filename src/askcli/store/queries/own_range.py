@@ -12,7 +12,7 @@ from askcli.store.tables import questions
 
 _c = questions.c
 _TIME, _ID = _c.created_at.type, _c.id.type
-_GREATEST_ID = UUID(int=2**128 - 1)
+GREATEST_ID = UUID(int=2**128 - 1)
 CONDITIONS = {
     "before": _c.id < bindparam("before", type_=_ID),
     "conversation_id": _c.conversation_id == bindparam("conversation_id", type_=_ID),
@@ -47,6 +47,6 @@ def _range(filters: Set[str]) -> tuple[list[Column[Any]], list[ColumnElement[boo
         return tuple_(*of, bindparam(name, end, _ID) if end else bindparam(name, type_=_ID))
 
     least = bound("first_id") if "first_id" in filters else bound("least", UUID(int=0))
-    greatest = bound("last_id") if "last_id" in filters else bound("greatest", _GREATEST_ID)
+    greatest = bound("last_id") if "last_id" in filters else bound("greatest", GREATEST_ID)
     before = [tuple_(*key) < bound("before")] if "before" in filters else []
     return key, [tuple_(*key) >= least, tuple_(*key) <= greatest, *before]

@@ -112,29 +112,38 @@ def start_again(connection: Connection, values: Mapping[str, Any]) -> bool:
     return is_started
 
 
-def latest(connection: Connection, user_id: UUID, conversation_id: UUID) -> RowMapping | None:
+def latest(
+    connection: Connection, user_id: UUID, conversation_id: UUID, last_id: UUID
+) -> RowMapping | None:
     """Return what the last question of a user's conversation passes on, None where there is none.
 
-    `id`, `system`, `requested_model` and `max_tokens`, without its texts.
+    `id`, `system`, `requested_model` and `max_tokens`, without its texts. Questions after `last_id`
+    are left out.
     """
     c = questions.c
     query = select(c.id, c.system, c.requested_model, c.max_tokens)
     newest_first = _newest_of_conversation(connection, query).limit(1)
-    own = {"user_id": user_id, "conversation_id": conversation_id}
+    own = {"user_id": user_id, "conversation_id": conversation_id, "last_id": last_id}
     return connection.execute(newest_first, own).mappings().first()
 
 
 def _newest_of_conversation(connection: Connection, query: Select[Any]) -> Select[Any]:
-    key, own = own_range.of(connection.dialect.name, {"conversation_id"})
+    key, own = own_range.of(connection.dialect.name, {"conversation_id", "last_id"})
     return query.where(*own).order_by(*(column.desc() for column in key))
 
 
 def turns(
-    connection: Connection, user_id: UUID, conversation_id: UUID, limit: int, characters: int
+    connection: Connection,
+    user_id: UUID,
+    conversation_id: UUID,
+    last_id: UUID,
+    limit: int,
+    characters: int,
 ) -> Sequence[RowMapping]:
     """Return the last questions of a user's conversation with a whole answer, oldest first.
 
-    Only the first `characters` of each text: what is longer need not be read.
+    None after `last_id`, and only the first `characters` of each text: what is longer need not be
+    read.
     """
     texts = (
         func.substr(column, 1, characters).label(column.name)
@@ -142,7 +151,7 @@ def turns(
     )
     query = select(*texts).where(questions.c.status == "answered", questions.c.answer != "")
     newest_first = _newest_of_conversation(connection, query).limit(limit)
-    own = {"user_id": user_id, "conversation_id": conversation_id}
+    own = {"user_id": user_id, "conversation_id": conversation_id, "last_id": last_id}
     return connection.execute(newest_first, own).mappings().all()[::-1]
 
 
