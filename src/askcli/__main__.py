@@ -1,10 +1,12 @@
 """`python -m askcli` and the `askcli` command."""
 
+import _thread
 import atexit
 import gc
 import os
 import signal
 import sys
+import time
 
 from askcli import __version__
 
@@ -57,9 +59,20 @@ def _on_interrupt(*, leave: bool, by_python: bool) -> None:
 
 
 def _report(unraisable: "sys.UnraisableHookArgs") -> None:
-    """Report an error that nobody can handle, but no Ctrl-C in a destructor."""
-    if unraisable.exc_type is not KeyboardInterrupt:
+    """Report an error that nobody can handle; a Ctrl-C in a destructor comes once more.
+
+    Each import of a module ends with one, of its lock.
+    """
+    if unraisable.exc_type is KeyboardInterrupt:
+        _thread.start_new_thread(_interrupt, (_thread.get_ident(),))
+    else:
         sys.__unraisablehook__(unraisable)
+
+
+def _interrupt(thread: int) -> None:
+    """Interrupt the main thread, which alone gets a KeyboardInterrupt."""
+    time.sleep(0.001)  # it is to be out of the destructor
+    signal.pthread_kill(thread, signal.SIGINT)
 
 
 def _end(codes: list[int]) -> None:

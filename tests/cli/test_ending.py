@@ -26,7 +26,7 @@ main()
 """
 
 INTERRUPTED = """
-import atexit, signal
+import atexit, signal, time
 from askcli.__main__ import main
 from askcli.cli.output.terminal import transient
 
@@ -38,6 +38,7 @@ def destroy(function, number):
         def __del__(self):
             function(number)
     Destroyed()
+    time.sleep(10)  # what is raised in a destructor ends nothing: it has to come again
 
 class Interrupted(transient.Transient):
     def erase(self):
@@ -82,13 +83,11 @@ def test_a_command_ends_with_its_code(cli: Cli, command: str, code: int) -> None
     assert cli.shell(command).code == code
 
 
-@pytest.mark.parametrize(
-    ("moment", "code"), [("call", 130), ("atexit.register", 130), ("destroy", 0)]
-)
-def test_ctrl_c_as_a_command_ends_is_no_traceback(cli: Cli, moment: str, code: int) -> None:
+@pytest.mark.parametrize("moment", ["call", "atexit.register", "destroy"])
+def test_ctrl_c_as_a_command_ends_is_no_traceback(cli: Cli, moment: str) -> None:
     (cli.home / "interrupted.py").write_text(INTERRUPTED.format(moment=moment))
     done = cli.shell("python -P interrupted.py config path > path")  # a file: only the end erases
-    assert (done.code, done.err) == (code, "")
+    assert (done.code, done.err) == (130, "")
     assert (cli.home / "path").read_text().endswith("config.toml\n")
 
 
