@@ -32,14 +32,12 @@ Rows = list[dict[str, Any]]
 
 
 class Databases:
-    """The directory of this process' nights, in memory where that can be, and their database."""
+    """The directory of this process' nights and their database."""
 
     url: str
 
     def __init__(self) -> None:
-        memory = Path("/dev/shm")
-        base = memory if os.access(memory, os.W_OK) else None
-        self.root = Path(tempfile.mkdtemp(prefix="askcli-nights-", dir=base))
+        self.root = Path(tempfile.mkdtemp(prefix="askcli-nights-"))
         self.directory = self.root / "night"
         self.directory.mkdir()
 
@@ -73,7 +71,9 @@ class Sqlite(Databases):
 
     def _copy(self) -> None:
         self._end_reader()
-        for end in ("-wal", "-shm"):
+        # A new file: SQLite takes an overwritten one for what a connection of this process that is
+        # not yet collected has open, and reads its log, which is gone.
+        for end in ("", "-wal", "-shm"):
             self._file.with_name(f"{self._file.name}{end}").unlink(missing_ok=True)
         shutil.copyfile(self._template, self._file)
 

@@ -104,6 +104,8 @@ def _replacements(world: World, connect: Any, numbers: Random) -> list[tuple[Any
         ),
         # Nothing is encrypted: a context for it takes 3 % of a night.
         (httpx2_transport, "create_ssl_context", lambda **_: None),
+        # Engines outlive a night, and its file does not.
+        (engines, "file_identity", lambda _: None),
         # No shell is in the main thread, which alone takes signals.
         (threading, "main_thread", lambda: None),
         (AccessLog, "add", lambda *_: None),

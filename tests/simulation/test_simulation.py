@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,14 @@ def test_a_night_that_has_failed_once_fails_no_more(name: str) -> None:
     """As it was drawn then: a seed is another night once there are other faults to draw."""
     result = night.run(loads((FAILED / name).read_text()))
     assert not result.wrong, f"python -m tests.simulation --plan tests/simulation/failed/{name}"
+
+
+def test_what_a_night_has_left_open_is_not_in_the_next_one() -> None:
+    database = night.on_sqlite()
+    night.run(draw(0))
+    with closing(sqlite3.connect(database.url.removeprefix("sqlite:///"))) as left_open:
+        left_open.execute("SELECT 1 FROM questions").fetchall()
+        assert not night.run(draw(1)).wrong
 
 
 def test_a_seed_is_the_same_night_every_time() -> None:
