@@ -27,7 +27,6 @@ from tests.simulation.shrink import shortest
 from tests.simulation.situations import SITUATIONS
 from tests.simulation.summary import Summary
 from tests.support.databases import postgres_in
-from tests.support.memory import use_memory_for_temporary_files
 
 PROGRESS_SECONDS = 1.0
 
@@ -36,7 +35,6 @@ wall = time.perf_counter
 
 def main() -> int:
     options = _options()
-    use_memory_for_temporary_files()
     with _server(is_postgres=options.postgres) as server:
         opening = partial(opened, server, options.bug)
         if options.count > 1 or options.twice:

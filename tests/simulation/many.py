@@ -17,6 +17,7 @@ from tests.simulation.databases import Postgres
 from tests.simulation.night import Night
 from tests.simulation.plan import Plan, draw
 from tests.simulation.planted import BUGS
+from tests.support.memory import use_memory_for_temporary_files
 
 Run = Callable[[Plan], Night]
 # Makes what runs nights in a process, with a database of its own. It is pickled.
@@ -37,6 +38,7 @@ class Ended:
 @contextmanager
 def opened(server: str | None, bug: str | None) -> Iterator[Run]:
     """Yield what runs nights, on a database of this process' own."""
+    use_memory_for_temporary_files()
     databases = Postgres(server) if server else night.on_sqlite()
     try:
         with BUGS[bug]() if bug else night.correct():
