@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from askcli.services.usage.metering import MESSAGE_TOKENS
 from tests.support.fake_anthropic import FAULT, HOLD, FakeAnthropic
 from tests.support.people import Person
 from tests.support.processes import ServerProcess
@@ -45,8 +46,20 @@ def test_what_is_not_text_counts_when_an_answer_is_cancelled(
     _cancelled_at_the_hold(alice, marker, max_tokens=500)
     (row,) = settled(server, alice)
     reply.release()
-    assert row["output_tokens"] >= 11_000
+    assert row["output_tokens"] == 500
     assert row["cost_usd"] > 0
+
+
+def test_no_answer_costs_more_than_was_reserved_where_nothing_is_reported(
+    server: ServerProcess, alice: Person, fake: FakeAnthropic
+) -> None:
+    """Its text has 600 bytes, and each is a token at most; but so is `max_tokens`."""
+    fake.on(marker := uuid4().hex, "long " * 120, " more", fault="end", fault_after=1)
+    assert alice.ask(marker, max_tokens=50).json()["code"] == "interrupted"
+    fake.on(marker, "short", " more", fault="end", fault_after=1)
+    assert alice.ask(f"{marker} again", max_tokens=50).json()["code"] == "interrupted"
+    counts = {row["output_tokens"] for row in settled(server, alice)}
+    assert counts == {50, len("short") + MESSAGE_TOKENS}
 
 
 def test_thinking_that_is_not_shown_counts_as_what_was_reserved(

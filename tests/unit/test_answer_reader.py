@@ -85,12 +85,12 @@ def test_half_a_character_is_a_piece() -> None:
 
 def test_a_chunk_has_three_pieces_at_most_whatever_its_events() -> None:
     chunk = b"".join([START, block("thinking"), thinking("ab"), thinking("c")])
-    assert list(new_reader().read(chunk)) == [Begin("m", 3), Spent(3, None)]
+    assert list(new_reader().read(chunk)) == [Begin("m", 3), Spent(True, None)]
     chunk = b"".join([START, block(), delta("a"), PING, delta("b"), STOP, USAGE, END])
-    assert list(new_reader().read(chunk)) == [Begin("m", 3), Spent(None, 7), "ab"]
+    assert list(new_reader().read(chunk)) == [Begin("m", 3), Spent(False, 7), "ab"]
     thoughts = block("thinking", 1) + (thinking("x", 1) + delta("") + delta("y")) * 50
     chunk = b"".join([START, block(), thoughts])
-    assert list(new_reader().read(chunk)) == [Begin("m", 3), Spent(50, None), "y" * 50]
+    assert list(new_reader().read(chunk)) == [Begin("m", 3), Spent(True, None), "y" * 50]
 
 
 def test_pings_and_events_without_a_name_are_no_pieces() -> None:

@@ -61,12 +61,12 @@ class Finish:
 class Spent:
     """What an answer has cost beside its text, so far.
 
-    `hidden_bytes` is what has arrived of its thinking and its calls of tools, which may be less
-    than the model wrote of them; None where there are none. `output_tokens` is what the provider
-    has reported of the whole answer, None where it has not.
+    `has_hidden` says that the model has thought or called a tool: how much of that it wrote, what
+    has arrived does not tell. `output_tokens` is what the provider has reported of the whole
+    answer, None where it has not.
     """
 
-    hidden_bytes: int | None
+    has_hidden: bool
     output_tokens: int | None
 
 

@@ -14,9 +14,6 @@ from askcli.answerers.base import Begin, Finish, Piece, Spent
 from askcli.answerers.storable_text import storable
 from askcli.errors import Interrupted, ProviderFailed
 
-# What a delta of a block that is not text may hold.
-_HIDDEN = ("thinking", "signature", "partial_json")
-
 # Far more than any answer has: what is kept of a block, its index and type, is bounded as well.
 MAX_BLOCKS = 10_000
 MAX_TYPE_CHARACTERS = 100
@@ -34,7 +31,7 @@ class MessageEvents:
         self._stopped_blocks: set[int] = set()
         self._stop_reason: str | None = None
         self._output_tokens: int | None = None
-        self._hidden_bytes: int | None = None
+        self._has_hidden = False
         self.is_complete = False
         self._has_more = False  # content after the end
 
@@ -87,14 +84,14 @@ class MessageEvents:
         _check(self._stop_reason is None and isinstance(text, str))
         _check(len(self._blocks) < MAX_BLOCKS)
         self._blocks[index] = type_
-        return text if type_ == "text" else self._spent({})
+        return text if type_ == "text" else self._hidden()
 
     def _block_delta(self, event: Any) -> Piece:
         index, delta = event["index"], event["delta"]
         type_ = self._blocks.get(index)
         _check(self._is_open(index, type_))
         if delta["type"] != "text_delta":
-            return "" if type_ == "text" else self._spent(delta)
+            return "" if type_ == "text" else self._hidden()
         text: str = delta["text"]
         _check(type_ == "text" and isinstance(text, str))
         return text
@@ -113,15 +110,11 @@ class MessageEvents:
         _check(self._blocks.keys() == self._stopped_blocks)
         self._stop_reason = _word(event["delta"].get("stop_reason"))
         self._output_tokens = _count(event["usage"]["output_tokens"])
-        return Spent(self._hidden_bytes, self._output_tokens)
+        return Spent(self._has_hidden, self._output_tokens)
 
-    def _spent(self, delta: Any) -> Spent:
-        parts = (delta.get(name) for name in _HIDDEN)
-        size = sum(
-            len(part.encode("utf-8", "surrogatepass")) for part in parts if isinstance(part, str)
-        )
-        self._hidden_bytes = (self._hidden_bytes or 0) + size
-        return Spent(self._hidden_bytes, self._output_tokens)
+    def _hidden(self) -> Spent:
+        self._has_hidden = True
+        return Spent(self._has_hidden, self._output_tokens)
 
     def _message_stop(self, _event: Any) -> Piece:
         self.is_complete = True

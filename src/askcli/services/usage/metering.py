@@ -188,11 +188,11 @@ def _output_tokens(outcome: Outcome, reserved: int) -> int:
 
     A report in mid-answer has all output until then. Of thinking, little or nothing may be shown.
     """
-    spent = outcome.spent or Spent(None, None)
-    estimate = estimate_tokens(outcome.text) + (spent.hidden_bytes or 0)
+    spent = outcome.spent or Spent(has_hidden=False, output_tokens=None)
+    estimate = min(estimate_tokens(outcome.text), reserved)  # which is `max_tokens`
     if spent.output_tokens is not None:
-        return max(spent.output_tokens, estimate_tokens(outcome.text))
-    return estimate if spent.hidden_bytes is None else max(estimate, reserved)
+        return max(spent.output_tokens, estimate)
+    return reserved if spent.has_hidden else estimate
 
 
 def estimate_tokens(text: str | None) -> int:
