@@ -109,6 +109,23 @@ def test_a_lost_reply_can_be_had_again_until_its_tokens_are_used(
     assert events(server, alice)[-1] == "reuse"
 
 
+def test_a_repeated_refresh_begins_its_grace_anew(
+    server: ServerProcess, twin: ServerProcess, alice: Person
+) -> None:
+    """A proxy's repetition just after the grace would supersede what is on its way."""
+    old = alice.tokens["refresh_token"]
+    refresh(alice.http, old)
+    use_long_ago(server, old, seconds=29)
+    on_its_way = refresh(alice.http, old).json()
+    query = select(refresh_tokens.c.used_at).where(refresh_tokens.c.token_hash == hash_token(old))
+    with database_of(server) as connection:
+        used_at = connection.execute(query).scalar_one()
+    use_long_ago(server, old, seconds=2 + round((now() - used_at).total_seconds()))
+    with alice.at(twin) as elsewhere:
+        assert refresh(elsewhere, old).json()["refresh_token"] == on_its_way["refresh_token"]
+    assert refresh(alice.http, on_its_way["refresh_token"]).status_code == 200
+
+
 @pytest.mark.parametrize("use", ["access", "refresh"])
 def test_a_thief_who_rotates_first_and_waits_is_noticed(
     server: ServerProcess, twin: ServerProcess, alice: Person, use: str

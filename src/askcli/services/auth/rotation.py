@@ -40,10 +40,10 @@ class Rotated:
 class Rotation:
     """Rotates refresh tokens.
 
-    A used token gives its successor again for the grace period. After it, the token gives another
-    successor as long as the one before was not used, by itself or by an access token issued with
-    it; that one is superseded. Any other use of a used token, and any use of a superseded one, ends
-    the session: one of its two users has stolen it.
+    A used token gives its successor again for the grace period, which begins anew each time as long
+    as that one was not used, by itself or by an access token issued with it. After it, the token
+    gives another successor if that is so; the one before is superseded. Any other use of a used
+    token, and any use of a superseded one, ends the session: one of its two users has stolen it.
 
     Times are the database's: the one before may be of another server.
     """
@@ -89,9 +89,13 @@ class Rotation:
         if latest is None:
             return None
         # A time in the future is that of a clock that was ahead: no grace until it has passed.
+        is_in_use = token["used_generation"] > token["generation"]
         if abs(timestamp - token["used_at"]) <= self._grace:
-            return self._repeated(token, refresh_token, latest)
-        if token["used_generation"] > token["generation"]:
+            repeated = self._repeated(token, refresh_token, latest)
+            if not is_in_use:  # it is on its way once more
+                sessions.use_token(connection, token["token_hash"], timestamp)
+            return repeated
+        if is_in_use:
             return None
         sessions.supersede_token(connection, latest["token_hash"], timestamp)
         generation = latest["generation"] + 1

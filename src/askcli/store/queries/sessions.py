@@ -135,7 +135,7 @@ def of_user(connection: Connection, user_id: UUID, now: datetime) -> Sequence[Ro
 
 
 def use_token(connection: Connection, token_hash: str, now: datetime) -> None:
-    """Set the time at which a refresh token got its newest successor."""
+    """Set the time at which a refresh token gave its newest successor, the last time."""
     _CHANGE_TOKEN.run(connection, {"token": token_hash, "used_at": now})
 
 
