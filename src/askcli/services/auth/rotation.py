@@ -88,8 +88,8 @@ class Rotation:
         latest = sessions.successor(connection, token["session_id"], token["generation"])
         if latest is None:
             return None
-        # A time in the future is that of a clock that was ahead: no grace until it has passed.
         is_in_use = token["used_generation"] > token["generation"]
+        # A time in the future is that of a clock that was ahead: no grace until it has passed.
         if abs(timestamp - token["used_at"]) <= self._grace:
             repeated = self._repeated(token, refresh_token, latest)
             if not is_in_use:  # it is on its way once more

@@ -16,7 +16,6 @@ from askcli.answerers.base import Message
 from askcli.errors import NotFound
 from askcli.services.questions.ask import Ask
 from askcli.store.queries import questions
-from askcli.store.queries.own_range import GREATEST_ID
 
 MAX_TURNS = 20
 MAX_HISTORY_CHARACTERS = 100_000
@@ -43,7 +42,7 @@ class Conversation:
 
 
 def read(
-    connection: Connection, user_id: UUID, conversation_id: UUID, last_id: UUID = GREATEST_ID
+    connection: Connection, user_id: UUID, conversation_id: UUID, last_id: UUID
 ) -> Conversation:
     """Return the user's conversation, without questions after `last_id`. Raises NotFound."""
     latest = questions.latest(connection, user_id, conversation_id, last_id)
