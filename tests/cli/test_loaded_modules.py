@@ -37,11 +37,11 @@ cli.reference.groups errors errors.*"""
 # By commands that call a server.
 CONNECTED = """cli.commands cli.input.numbers cli.input.options cli.input.variables client
 client.api client.auth client.credentials client.credentials_format client.http client.http.address
-client.http.bounded client.http.deadline client.http.direct client.http.events client.http.heads
-client.http.network client.http.reviving client.http.transport client.login client.server_entry
-client.target contract contract.bounded_json contract.health contract.limits contract.protocol
-contract.shapes contract.validation files problems settings settings.fields
-settings.loopback settings.parsers settings.registration settings.sources"""
+client.http.bounded client.http.deadline client.http.direct client.http.events client.http.exchange
+client.http.heads client.http.limit client.http.reviving client.http.transport client.login
+client.server_entry client.target contract contract.bounded_json contract.health contract.limits
+contract.protocol contract.shapes contract.validation event_decoder files problems settings
+settings.fields settings.loopback settings.parsers settings.registration settings.sources"""
 ASK = """cli.commands.ask cli.commands.ask.answering cli.commands.ask.command cli.input.attachments
 cli.input.last_conversation cli.input.question cli.input.question_ids cli.input.stdin
 cli.output.answer cli.output.output_file cli.reference.completion_cache client.resume"""
@@ -62,14 +62,14 @@ OWN = {
     "whoami": f"{ALWAYS} {CONNECTED} {ACCOUNT}",
     "status": f"{ALWAYS} {CONNECTED} {STATUS}",
 }
-# What is slow to load, and whether a command on loopback may: httpcore2 with h11 and anyio is for
-# TLS and proxies, rich for Markdown at a terminal.
+# What is slow to load, and whether a command on loopback may: httpx2 with httpcore2, h11 and anyio
+# is for TLS and proxies, rich for Markdown at a terminal.
 HEAVY = {
     "alembic", "anthropic", "anyio", "asyncio", "certifi", "click", "concurrent", "dotenv",
     "fastapi", "h11", "httpcore2", "httpx2", "multiprocessing", "pydantic", "pygments", "rich",
     "sqlalchemy", "starlette", "tomlkit", "tomllib", "truststore", "typer", "uvicorn", "zoneinfo",
 }  # fmt: skip
-CALLING = {"httpx2", "typer"}
+CALLING = {"typer"}
 ALLOWED = {"--version": set[str](), "--help": {"typer"}, "completion bash": {"typer"}}
 
 

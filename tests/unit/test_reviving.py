@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import gc
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from askcli.client.http.address import Address
-from askcli.client.http.reviving import RevivingTransport
+from askcli.client.http.exchange import NotReached, Request, Response
+from askcli.client.http.limit import Limit
+from askcli.client.http.reviving import RevivingConnections
 from askcli.client.http.transport import Transport
 from askcli.errors import Unreachable
 
-REFUSED, BROKEN = httpx2.ConnectError("refused"), httpx2.ReadError("broken")
+REFUSED, BROKEN = NotReached("refused"), ConnectionResetError("broken")
+
+
+class Outcomes:
+    """Connections that come to these ends: a status, or an error."""
+
+    def __init__(self, outcomes: Iterable[int | Exception]) -> None:
+        self.left = iter(outcomes)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The body of each response."""
+        return iter(())
+
+    def send(self, _: Request) -> Response:
+        outcome = next(self.left)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return Response(outcome, (), self)
+
+    def close(self) -> None:
+        pass
 
 
 @pytest.mark.parametrize(
@@ -32,26 +53,20 @@ REFUSED, BROKEN = httpx2.ConnectError("refused"), httpx2.ReadError("broken")
 def test_a_request_that_no_server_took_is_sent_again(
     monkeypatch: pytest.MonkeyPatch,
     method: str,
-    outcomes: Iterable[int | Exception],
+    outcomes: Sequence[int | Exception],
     ended: int | Exception,
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
-    remaining, revived = iter(outcomes), []
-
-    def respond(request: httpx2.Request) -> httpx2.Response:
-        outcome = next(remaining)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return httpx2.Response(outcome, request=request)
-
-    transport = RevivingTransport(httpx2.MockTransport(respond), lambda: revived.append(1))
-    request = httpx2.Request(method, "http://askcli/")
+    ends, revived = Outcomes(outcomes), list[int]()
+    connections = RevivingConnections(ends, lambda: revived.append(1))
+    request = Request(method, "/", {}, None, Limit(1, 1))
     if isinstance(ended, Exception):
         with pytest.raises(type(ended)):
-            transport.handle_request(request)
+            connections.send(request)
     else:
-        assert transport.handle_request(request).status_code == ended
-    assert next(remaining, None) is None
+        assert connections.send(request).status == ended
+    assert next(ends.left, None) is None
+    assert len(revived) == len(outcomes) - 1
 
 
 @pytest.mark.filterwarnings("error")

@@ -1,37 +1,25 @@
-"""HTTP authentication: the access token of a request, refreshed when it expires."""
+"""The access token of requests, refreshed when it expires."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-
-import httpx2
 
 from askcli.client import auth
 from askcli.client.credentials import Credentials
-from askcli.client.http.transport import Transport, error_of
+from askcli.client.http.transport import Transport
 from askcli.client.server_entry import Account, ServerEntry
 from askcli.contract.shapes import Tokens
-from askcli.errors import (
-    AskcliError,
-    InvalidToken,
-    Misused,
-    NotAuthenticated,
-    SessionEnded,
-    TokenExpired,
-)
+from askcli.errors import AskcliError, InvalidToken, Misused, NotAuthenticated, SessionEnded
 
 # Refreshed this long before it expires, so that a token does not expire on its way.
 MARGIN_SECONDS = 30
 
 
-class Login(httpx2.Auth):
-    """A source of access tokens, as httpx2 authenticates with it.
-
-    A request that the server refuses for its token is repeated once, with a renewed token.
-    """
+class Login:
+    """A source of access tokens, as `Transport` asks for them."""
 
     def token(self) -> str:
         """Return a token that should be valid. Raises NotAuthenticated when there is none."""
@@ -48,17 +36,6 @@ class Login(httpx2.Auth):
         Yields the login, None where none is saved. No other process changes it during the block.
         """
         yield None
-
-    def sync_auth_flow(
-        self, request: httpx2.Request
-    ) -> Generator[httpx2.Request, httpx2.Response, None]:
-        """Send the request, and once more when its token was refused."""
-        token = self.token()
-        request.headers["authorization"] = f"Bearer {token}"
-        response = yield request
-        if _refuses_token(response):
-            request.headers["authorization"] = f"Bearer {self.renew(token)}"
-            yield request
 
 
 class GivenToken(Login):
@@ -153,10 +130,3 @@ def refreshed(transport: Transport, account: Account, hint: str = "") -> Tokens:
 
 def _is_fresh(account: Account) -> bool:
     return account.get("expires_at", 0) - MARGIN_SECONDS > time.time()
-
-
-def _refuses_token(response: httpx2.Response) -> bool:
-    if response.status_code != 401:
-        return False
-    response.read()
-    return isinstance(error_of(response), TokenExpired | InvalidToken | SessionEnded)

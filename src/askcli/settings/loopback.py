@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 LOCALHOST = "localhost"
+_USUAL = ("127.0.0.1", "::1")
 
 
 def is_localhost(name: str) -> bool:
@@ -15,10 +16,10 @@ def is_loopback(host: str) -> bool:
 
     No name is looked up: `127.example.org` may be anywhere.
     """
-    from ipaddress import ip_address  # 2 ms, and most commands ask for no address
-
-    if is_localhost(host):
+    if is_localhost(host) or host in _USUAL:
         return True
+    from ipaddress import ip_address  # 2 ms, and most commands ask for no other address
+
     try:
         address = ip_address(host.removesuffix("."))
     except ValueError:

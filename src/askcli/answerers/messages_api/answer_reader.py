@@ -10,15 +10,17 @@ from pydantic_core import from_json
 
 from askcli.answerers.base import Finish, Piece
 from askcli.answerers.messages_api.bounded import (
+    MAX_EVENT_BYTES,
     MAX_STRUCTURE_CHARACTERS,
+    TOO_LARGE,
     has_events,
     is_page,
 )
 from askcli.answerers.messages_api.failures import status_error
 from askcli.answerers.messages_api.message_events import NO_ANSWER, MessageEvents
-from askcli.answerers.messages_api.sse import EventDecoder
 from askcli.contract import bounded_json
 from askcli.errors import ProviderFailed
+from askcli.event_decoder import EventDecoder, EventTooLarge
 
 
 class AnswerReader:
@@ -29,7 +31,7 @@ class AnswerReader:
         # be an answer in another form, which is billed.
         self.may_be_billed = not is_page(response)
         self._response = response
-        self._decoder = EventDecoder()
+        self._decoder = EventDecoder(MAX_EVENT_BYTES)
         self._message = MessageEvents(model)
 
     @property
@@ -61,12 +63,15 @@ class AnswerReader:
         return self._message.finish()
 
     def _events(self, chunk: bytes) -> Iterator[Any]:
-        for name, data in self._decoder.feed(chunk):
-            if name == b"error":
-                raise status_error(self._response, data)  # of an event of the stream
-            # A ping is no sign that the answer goes on: it is no piece, and restarts no deadline.
-            if data and name not in (b"", b"ping"):
-                yield _parsed(data)
+        try:
+            for name, data, _ in self._decoder.feed(chunk):
+                if name == b"error":
+                    raise status_error(self._response, data)  # of an event of the stream
+                # A ping is no sign that the answer goes on: no piece, and it restarts no deadline.
+                if data and name not in (b"", b"ping"):
+                    yield _parsed(data)
+        except EventTooLarge:
+            raise ProviderFailed(TOO_LARGE) from None
 
 
 def _together(pieces: Sequence[Piece]) -> Iterator[Piece]:

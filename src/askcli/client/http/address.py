@@ -8,14 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
-
 from askcli.errors import Misused
-from askcli.settings.loopback import is_loopback
+from askcli.settings.loopback import is_on_loopback
 from askcli.settings.parsers import without_password
 
+HTTP_PORT = 80
 MAX_PORT = 65_535
 MAX_SHOWN = 200  # characters of the address that a server names as its own
+
+# This machine's as most write it, which needs no parser: it is what that would return.
+_PLAIN = re.compile(r"(http://(?:localhost|127\.0\.0\.1|\[::1]):([1-9]\d{1,4}))/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Address:
     @property
     def is_loopback(self) -> bool:
         """Whether the server is on this machine."""
-        return self.socket is not None or is_loopback(httpx2.URL(self.url).host)
+        return self.socket is not None or is_on_loopback(self.url)
 
     @property
     def is_readable_on_its_way(self) -> bool:
@@ -51,6 +53,15 @@ class Address:
 
 def parse_address(url: str) -> Address:
     """Return the address of a server's URL. Raises Misused for an invalid one."""
+    plain = _PLAIN.fullmatch(url)
+    if plain and HTTP_PORT < int(plain[2]) <= MAX_PORT:
+        return Address(plain[1])
+    return _parsed(url)
+
+
+def _parsed(url: str) -> Address:
+    import httpx2  # for what is not plain
+
     try:
         parsed = httpx2.URL(url)
     except (httpx2.InvalidURL, UnicodeError):

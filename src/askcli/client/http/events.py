@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx2
-
+from askcli.client.http.exchange import Response
 from askcli.contract import bounded_json
 from askcli.contract.limits import MAX_RESPONSE_BYTES
 from askcli.contract.protocol import (
@@ -15,14 +14,21 @@ from askcli.contract.protocol import (
     EVENT_DONE,
     EVENT_ERROR,
     EVENT_QUESTION,
+    EVENT_STREAM,
     parse_whole_number,
 )
 from askcli.contract.shapes import Delta, Question
 from askcli.contract.validation import fits
 from askcli.errors import AskcliError, BadResponse
+from askcli.event_decoder import EventDecoder, EventTooLarge
 from askcli.problems import from_problem
 
-_SHAPES = {EVENT_QUESTION: Question, EVENT_DELTA: Delta, EVENT_DONE: Question, EVENT_ERROR: dict}
+_SHAPES: dict[bytes, type] = {
+    EVENT_QUESTION.encode(): Question,
+    EVENT_DELTA.encode(): Delta,
+    EVENT_DONE.encode(): Question,
+    EVENT_ERROR.encode(): dict,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +56,25 @@ class Event:
 Events = Iterator[Event] | None
 
 
-def read(response: httpx2.Response) -> Iterator[Event]:
+def read(response: Response) -> Iterator[Event]:
     """Yield the events of a response; unknown ones are skipped. Raises BadResponse."""
-    # By their standard, whatever the head says: a proxy's default, or a codec that decompresses.
-    # Without the byte order mark that may be before the first.
-    response.encoding = "utf-8-sig"
-    for event in httpx2.EventSource(response, max_event_size=MAX_RESPONSE_BYTES):
-        if event.event in _SHAPES:
-            yield _parsed(event)
-
-
-def _parsed(event: httpx2.ServerSentEvent) -> Event:
+    if not response.header("content-type").lower().startswith(EVENT_STREAM):
+        raise BadResponse()  # a page of what is between
+    decoder = EventDecoder(MAX_RESPONSE_BYTES)
     try:
-        data = bounded_json.parse(event.data)
+        for chunk in response.body:
+            for name, data, id_ in decoder.feed(chunk):
+                if name in _SHAPES:
+                    yield _parsed(name, data, id_)
+    except EventTooLarge:
+        raise BadResponse() from None
+
+
+def _parsed(name: bytes, data: bytes, id_: bytes) -> Event:
+    try:
+        value = bounded_json.parse(data)
     except (ValueError, RecursionError):
-        data = None
-    if not fits(_SHAPES[event.event], data):
+        value = None
+    if not fits(_SHAPES[name], value):
         raise BadResponse()
-    return Event(event.event, data, parse_whole_number(event.id) or 0)
+    return Event(name.decode(), value, parse_whole_number(id_.decode("ascii", "replace")) or 0)

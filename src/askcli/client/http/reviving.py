@@ -5,38 +5,38 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import httpx2
+from askcli.client.http.exchange import Connections, NotReached, Request, Response
 
 SHUTTING_DOWN = 503
 # A killed process may accept connections until the kernel has taken it down.
 PAUSES_SECONDS = (0.0, 0.1, 0.2, 0.4, 0.8)
 
 
-class RevivingTransport(httpx2.BaseTransport):
+class RevivingConnections:
     """Repeats a request that no server has taken, after `revive`."""
 
-    def __init__(self, transport: httpx2.BaseTransport, revive: Callable[[], object]) -> None:
-        self._transport = transport
+    def __init__(self, connections: Connections, revive: Callable[[], object]) -> None:
+        self._connections = connections
         self._revive = revive
 
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send the request. Raises the errors of the transport and of `revive`."""
+    def send(self, request: Request) -> Response:
+        """Send the request. Raises what `Connections` say, and the errors of `revive`."""
         for pause in PAUSES_SECONDS:
             try:
-                response = self._transport.handle_request(request)
-            except httpx2.ConnectError:
+                response = self._connections.send(request)
+            except NotReached:
                 pass
-            except (httpx2.NetworkError, httpx2.RemoteProtocolError):
+            except ConnectionError:
                 if request.method != "GET":  # it may have done what was asked for before it ended
                     raise
             else:
-                if response.status_code != SHUTTING_DOWN or pause:
+                if response.status != SHUTTING_DOWN or pause:
                     return response
                 response.close()
             time.sleep(pause)
             self._revive()
-        return self._transport.handle_request(request)
+        return self._connections.send(request)
 
     def close(self) -> None:
         """Close the connections."""
-        self._transport.close()
+        self._connections.close()

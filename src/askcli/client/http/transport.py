@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from types import NoneType
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
-import httpx2
-
-from askcli import __version__
-from askcli.client.http import bounded, events, network
+from askcli.client.http import bounded, events
 from askcli.client.http.address import Address, moved
 from askcli.client.http.deadline import within_at_most
-from askcli.client.http.direct import DirectTransport
+from askcli.client.http.direct import DirectConnections
 from askcli.client.http.events import Event, Events
-from askcli.client.http.reviving import RevivingTransport
+from askcli.client.http.exchange import Connections, NotReached, Request, Response, request_to
+from askcli.client.http.limit import Limit
+from askcli.client.http.reviving import RevivingConnections
 from askcli.contract import bounded_json
 from askcli.contract.protocol import EVENT_DELTA, EVENT_STREAM, parse_whole_number
 from askcli.contract.validation import fits
-from askcli.errors import AskcliError, BadResponse, TooLate, Unreachable, Untrusted
+from askcli.errors import (
+    AskcliError,
+    BadResponse,
+    InvalidToken,
+    SessionEnded,
+    TokenExpired,
+    TooLate,
+    Unreachable,
+)
 from askcli.problems import from_problem
 
 T = TypeVar("T")
 
-CONNECT_SECONDS = 10
 CALL_SECONDS = 60
 # The server pings every 15 s, so a stream without a byte for this long is dead.
 STREAM_SECONDS = 60
+
+
+class TokenSource(Protocol):
+    """A source of access tokens for the requests of one login."""
+
+    def token(self) -> str:
+        """Return a token that should be valid. Raises NotAuthenticated when there is none."""
+
+    def renew(self, refused: str) -> str:
+        """Return a token other than the *refused* one. Raises NotAuthenticated."""
 
 
 class Transport:
@@ -39,23 +55,11 @@ class Transport:
         """`revive` starts a local server again that has ended."""
         self.address = address
         self.timeout = timeout
-        # No TLS on a Unix socket or plain HTTP, so there are no certificates to load.
-        has_tls = address.url.startswith("https:")
-        direct = _direct(address, revive) if address.is_loopback else None
-        with nullcontext() if direct else _checked_proxies():
-            self._http = httpx2.Client(
-                base_url=address.url,
-                transport=direct,
-                verify=has_tls,
-                headers={"user-agent": f"askcli/{__version__}", **bounded.HEADERS},
-                event_hooks={"response": [bounded.bound]},
-            )
-        for transport in (self._http._transport, *self._http._mounts.values()):
-            network.bound(transport)
+        self._connections = _connections(address, revive)
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._connections.close()
 
     def call(
         self,
@@ -65,7 +69,7 @@ class Transport:
         *,
         body: Mapping[str, Any] | None = None,
         params: Mapping[str, str] | None = None,
-        login: httpx2.Auth | None = None,
+        login: TokenSource | None = None,
         seconds: float | None = None,
     ) -> T:
         """Return the JSON of the response, checked for the shape; NoneType is 204.
@@ -74,18 +78,15 @@ class Transport:
         time. Raises the server's problem, BadResponse or Unreachable.
         """
         limit = self._limit(CALL_SECONDS, seconds)
-        with within_at_most(self.timeout, self._late()), self._raising(limit):
-            response = self._http.request(
-                method,
-                path,
-                json=body,
-                params=params,
-                auth=login,
-                timeout=_timeouts(limit),
-                extensions=bounded.extensions(shape),
-            )
+        request = request_to(method, path, limit, body, params)
+        with (
+            within_at_most(self.timeout, self._late()),
+            self._raising(limit),
+            closing(self._authenticated(request, login, shape)) as response,
+        ):
+            response.read()
             if not response.is_success:
-                raise error_of(response)
+                raise error_of(response, path)
             return _json(response, shape)
 
     @contextmanager
@@ -96,32 +97,46 @@ class Transport:
         *,
         body: Mapping[str, Any] | None,
         headers: Mapping[str, str],
-        login: httpx2.Auth | None,
+        login: TokenSource | None,
     ) -> Iterator[Events]:
         """Yield the events of the response, None for 204. Raises the server's problem.
 
         Until the next piece of text they may take the time-out as a whole; pings do not count.
         """
         limit = self._limit(STREAM_SECONDS)
+        request = request_to(method, path, limit, body)
+        request.headers.update(headers, accept=EVENT_STREAM)
         with (
             self._raising(limit),
-            self._http.stream(
-                method,
-                path,
-                json=body,
-                headers={**headers, "accept": EVENT_STREAM},
-                auth=login,
-                timeout=_timeouts(limit),
-            ) as response,
+            closing(self._authenticated(request, login, None)) as response,
         ):
             if not response.is_success:
-                response.read()
-                raise error_of(response)
-            yield None if response.status_code == 204 else _limited(events.read(response), limit)
+                raise error_of(response, path)
+            yield None if response.status == 204 else _limited(events.read(response), limit)
 
-    def _limit(self, silent: float, whole: float | None = None) -> network.Limit:
+    def _limit(self, silent: float, whole: float | None = None) -> Limit:
         """Return the limit of a request: seconds without a byte, and as a whole."""
-        return network.Limit(min(silent, self.timeout), min(whole or self.timeout, self.timeout))
+        return Limit(min(silent, self.timeout), min(whole or self.timeout, self.timeout))
+
+    def _authenticated(
+        self, request: Request, login: TokenSource | None, shape: type | None
+    ) -> Response:
+        """Send the request with a token of the login, once more where the server refuses that."""
+        if login is None:
+            return self._sent(request, shape)
+        token = login.token()
+        request.headers["authorization"] = f"Bearer {token}"
+        response = self._sent(request, shape)
+        if not _refuses_token(response, request.target):
+            return response
+        response.close()
+        request.headers["authorization"] = f"Bearer {login.renew(token)}"
+        return self._sent(request, shape)
+
+    def _sent(self, request: Request, shape: type | None) -> Response:
+        response = self._connections.send(request)
+        bounded.bound(response, shape)
+        return response
 
     @property
     def _name(self) -> str:
@@ -131,58 +146,37 @@ class Transport:
         return Unreachable(f"{self._name} did not answer in time; try again, or raise --timeout.")
 
     @contextmanager
-    def _raising(self, limit: network.Limit) -> Iterator[None]:
-        """Raise httpx2's errors as Unreachable, as TooLate when the limit as a whole is over."""
-        server = self._name
+    def _raising(self, limit: Limit) -> Iterator[None]:
+        """Raise the errors of connections as Unreachable, TooLate when the whole limit is over."""
         try:
             yield
-        except httpx2.TimeoutException:
+        except TimeoutError:
             late = self._late()
             raise TooLate(late.detail) if not limit.left() else late from None
-        except httpx2.ConnectError as error:
-            if reason := network.distrust(error):
-                raise Untrusted(
-                    f"the certificate of {server} is not trusted: {reason}. Check --server and the "
-                    "clock; SSL_CERT_FILE names a file with other authorities."
-                ) from None
+        except NotReached:
             raise Unreachable(
-                f"cannot reach {server}: check that it runs and that --server is right."
+                f"cannot reach {self._name}: check that it runs and that --server is right."
             ) from None
-        except httpx2.SSEError:
-            raise BadResponse() from None
-        except (httpx2.RequestError, httpx2.InvalidURL):
-            raise Unreachable(f"the connection to {server} broke off; try again.") from None
+        except ConnectionError:
+            raise Unreachable(f"the connection to {self._name} broke off; try again.") from None
 
 
-def _direct(address: Address, revive: Callable[[], object] | None) -> httpx2.BaseTransport:
-    """Return a transport without a proxy: loopback traffic must stay on this machine."""
-    transport: httpx2.BaseTransport
-    if address.url.startswith("https:"):
-        with _checked_certificates():
-            transport = httpx2.HTTPTransport()
-        network.bound(transport)
-    else:
-        transport = DirectTransport(address.url, address.socket)
-    return RevivingTransport(transport, revive) if revive else transport
+def _connections(address: Address, revive: Callable[[], object] | None) -> Connections:
+    if address.is_loopback and not address.url.startswith("https:"):
+        direct = DirectConnections(address)
+        return RevivingConnections(direct, revive) if revive else direct
+    from askcli.client.http.remote import RemoteConnections  # with httpx2
+
+    return RemoteConnections(address)
 
 
-def _checked_certificates() -> AbstractContextManager[None]:
-    from askcli.settings import certificates  # not needed without TLS
-
-    return certificates.checked()
-
-
-def _checked_proxies() -> AbstractContextManager[None]:
-    from askcli.settings import proxies  # not needed on loopback
-
-    return proxies.checked()
+def _refuses_token(response: Response, path: str) -> bool:
+    if response.status != 401:
+        return False
+    return isinstance(error_of(response, path), TokenExpired | InvalidToken | SessionEnded)
 
 
-def _timeouts(limit: network.Limit) -> httpx2.Timeout:
-    return httpx2.Timeout(limit, connect=min(limit, CONNECT_SECONDS))
-
-
-def _limited(events: Iterator[Event], limit: network.Limit) -> Iterator[Event]:
+def _limited(events: Iterator[Event], limit: Limit) -> Iterator[Event]:
     """Yield the events; the limit begins anew with the wait for what follows a piece of text."""
     for event in events:
         yield event
@@ -190,28 +184,28 @@ def _limited(events: Iterator[Event], limit: network.Limit) -> Iterator[Event]:
             limit.restart()
 
 
-def error_of(response: httpx2.Response) -> AskcliError:
-    """Return the error of an unsuccessful response that has been read.
+def error_of(response: Response, path: str) -> AskcliError:
+    """Return the error of an unsuccessful response to a request for this path.
 
     A response without a problem document (a proxy's, another service's) goes by its status.
     """
     if response.is_redirect:
-        return moved(response.request.url.path, response.headers.get("location", ""))
+        return moved(path, response.header("location"))
     try:
-        document = bounded_json.parse(response.content)
+        document = bounded_json.parse(response.read())
     except (ValueError, RecursionError):
         document = {}
-    error = from_problem(response.status_code, document if isinstance(document, dict) else {})
-    error.retry_after = parse_whole_number(response.headers.get("retry-after", ""))
+    error = from_problem(response.status, document if isinstance(document, dict) else {})
+    error.retry_after = parse_whole_number(response.header("retry-after"))
     return error
 
 
-def _json(response: httpx2.Response, shape: type[T]) -> T:
+def _json(response: Response, shape: type[T]) -> T:
     # A page of what is between, with status 200, does not confirm what 204 does.
-    if (shape is NoneType) != (response.status_code == 204):
+    if (shape is NoneType) != (response.status == 204):
         raise BadResponse()
     try:
-        value: Any = None if shape is NoneType else bounded_json.parse(response.content)
+        value: Any = None if shape is NoneType else bounded_json.parse(response.read())
     except (ValueError, RecursionError):
         raise BadResponse() from None
     if not fits(shape, value):

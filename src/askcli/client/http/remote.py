@@ -1,0 +1,134 @@
+"""HTTP to any server by httpx2, which knows TLS and proxies. Loaded only where it is needed."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpcore2
+import httpx2
+
+from askcli.client.http.address import Address
+from askcli.client.http.exchange import NotReached, Request, Response
+from askcli.client.http.limit import Limit
+from askcli.errors import Untrusted
+from askcli.settings import certificates, proxies
+
+
+class RemoteConnections:
+    """Connections to one server."""
+
+    def __init__(self, address: Address) -> None:
+        """Raises Misused where the environment names a proxy or certificates that are none."""
+        self._url = address.url
+        self._http = _direct(address) if address.is_loopback else _proxied(address)
+        for transport in (self._http._transport, *self._http._mounts.values()):
+            if isinstance(transport, httpx2.HTTPTransport):
+                transport._pool._network_backend = _Backend()
+
+    def send(self, request: Request) -> Response:
+        """Send the request. Raises what `Connections` say, and Untrusted."""
+        with self._raising():
+            response = self._http.send(
+                self._http.build_request(
+                    request.method,
+                    request.target,
+                    headers=request.headers,
+                    content=request.body,
+                    timeout=httpx2.Timeout(request.limit, connect=request.connect_seconds),
+                ),
+                stream=True,
+            )
+        return Response(
+            response.status_code, response.headers.multi_items(), _Body(response, self._raising)
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    @contextmanager
+    def _raising(self) -> Iterator[None]:
+        """Raise the errors of httpx2 as those of `Connections`."""
+        try:
+            yield
+        except httpx2.TimeoutException as error:
+            raise TimeoutError(str(error)) from error
+        except httpx2.ConnectError as error:
+            if reason := _distrust(error):
+                raise Untrusted(
+                    f"the certificate of {self._url} is not trusted: {reason}. Check --server and "
+                    "the clock; SSL_CERT_FILE names a file with other authorities."
+                ) from None
+            raise NotReached(str(error)) from error
+        except (httpx2.RequestError, httpx2.InvalidURL) as error:
+            raise ConnectionError(str(error)) from error
+
+
+def _proxied(address: Address) -> httpx2.Client:
+    with proxies.checked():
+        return httpx2.Client(base_url=address.url, verify=address.url.startswith("https:"))
+
+
+def _direct(address: Address) -> httpx2.Client:
+    """Return a client without a proxy: loopback traffic must stay on this machine."""
+    with certificates.checked():
+        return httpx2.Client(base_url=address.url, transport=httpx2.HTTPTransport())
+
+
+def _distrust(error: BaseException | None) -> str | None:
+    """Return why a certificate is not trusted, None for an error of another cause."""
+    while error:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message.rstrip(".")
+        error = error.__cause__ or error.__context__
+    return None
+
+
+class _Body:
+    def __init__(self, response: httpx2.Response, raising: Any) -> None:
+        self._response = response
+        self._raising = raising
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self._raising():
+            yield from self._response.iter_raw()
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class _Backend(httpcore2.SyncBackend):
+    """Connections that bound the time of a response as a whole.
+
+    httpx2 passes the time-outs of a request to its connection as they are, so a Limit arrives.
+    """
+
+    def connect_tcp(self, *arguments: Any, **named: Any) -> Any:
+        return _Stream(super().connect_tcp(*arguments, **named))
+
+
+class _Stream(httpcore2.NetworkStream):
+    def __init__(self, stream: httpcore2.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _next(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _next(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(self, *arguments: Any, **named: Any) -> httpcore2.NetworkStream:
+        return _Stream(self._stream.start_tls(*arguments, **named))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _next(timeout: float | None) -> float | None:
+    return timeout.next() if isinstance(timeout, Limit) else timeout
