@@ -64,6 +64,22 @@ def test_a_request_after_the_first_is_what_the_sdk_would_have_sent(system: str |
     asyncio.run(compared())
 
 
+def test_no_header_describes_this_host() -> None:
+    async def sent() -> list[bytes]:
+        provider = Provider(HEAD + b"".join(chunk(event) for event in EVENTS) + chunk(b""))
+        async with client_of(provider) as client:
+            for _ in range(2):
+                assert [piece async for piece in client.stream(REQUEST)]
+        return provider.heads
+
+    heads = asyncio.run(sent())
+    assert len(heads) == 2
+    for head in heads:
+        names = [line.partition(b":")[0].lower() for line in head.split(b"\r\n")[1:] if line]
+        assert [name for name in names if name.startswith(b"x-stainless")] == []
+        assert b"anthropic-version" in names
+
+
 def test_the_sdk_makes_no_spans_and_sends_no_context() -> None:
     """Its first request is copied, and a trace that it named there would be that of all."""
     caller = trace.SpanContext(1, 1, is_remote=True, trace_flags=trace.TraceFlags(1))

@@ -44,6 +44,12 @@ END_SECONDS = 0.5
 # Node; Apache) close one after five seconds, and a request on a connection that the provider closes
 # at that moment cannot be told from one that it has taken.
 IDLE_SECONDS = 2.0
+# Of every request, half of its headers, and none of the API: they describe this host.
+TELEMETRY = (
+    *("X-Stainless-Lang", "X-Stainless-Package-Version", "X-Stainless-OS", "X-Stainless-Arch"),
+    *("X-Stainless-Runtime", "X-Stainless-Runtime-Version", "X-Stainless-Async"),
+    *("X-Stainless-Timeout", "X-Stainless-Read-Timeout", "X-Stainless-Retry-Count"),
+)
 NOT_LOADED = (
     "This server could not load what it reaches the model with; try again. If it stays so, its host"
     " must see its log, and restart it."
@@ -135,7 +141,8 @@ class MessagesClient:
 
     def _sdk_client(self, sdk: Any, http: httpx2.AsyncClient) -> AsyncAnthropic:
         url = self._url()
-        headers = {"accept-encoding": "identity"}
+        headers: dict[str, Any] = dict.fromkeys(TELEMETRY, sdk.omit)
+        headers["accept-encoding"] = "identity"
         if url and url.userinfo:  # its password has the header that the SDK uses for the key
             headers["x-api-key"] = self._api_key
         client: AsyncAnthropic = sdk.AsyncAnthropic(

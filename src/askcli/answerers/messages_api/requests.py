@@ -138,14 +138,19 @@ class Requests:
 
 
 def _copy(first: _Kept, body: dict[str, Any]) -> httpx2.Request:
+    """Return a request that shares its headers with the first one, as `content=` would not."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return httpx2.Request(
+    content = text.encode()
+    request = httpx2.Request(
         first.method,
         first.url,
         headers=first.headers,
-        content=text.encode(),
+        stream=httpx2.ByteStream(content),
         extensions=first.extensions,
     )
+    request.headers["content-length"] = str(len(content))
+    request.read()  # so that it is sent at once
+    return request
 
 
 def _body(request: Request) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def app(dependant: Dependant, bounded: Bounded, otherwise: ASGIApp) -> ASGIApp:
         answering: Awaitable[Response] = endpoint(**values)
         del request, values  # the body is not kept while the endpoint waits
         response = await answering
+        del answering  # nor what has returned while a stream is sent
         await response(scope, receive, send)
 
     return call
