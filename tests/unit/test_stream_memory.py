@@ -12,7 +12,7 @@ from tests.support.databases import NewDatabase
 from tests.support.in_app import access_token, client_of, services_on
 
 STREAMS = 20
-MOST_BYTES = 48_000  # of the app, the run and the client here, which is a third of them
+MOST_BYTES = 40_000  # of the app, the run and the client here, which is a third of them
 
 
 def test_a_stream_takes_a_bounded_memory(new_database: NewDatabase) -> None:

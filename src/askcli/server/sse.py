@@ -23,6 +23,7 @@ from askcli.contract.shapes import Delta
 from askcli.errors import AskcliError
 from askcli.metrics import names
 from askcli.problems import to_problem
+from askcli.server.streamed import StreamedBody, hand_over
 from askcli.services.auth.watches import Watch
 from askcli.services.runs.open_streams import OpenStream
 from askcli.services.runs.stream import AnswerStream
@@ -65,13 +66,23 @@ class _Events(EventSourceResponse):
         # Proxies (nginx and its kin) would otherwise hold the events back to fill a buffer.
         headers = {"x-accel-buffering": "no", "cache-control": "no-store"}
         super().__init__(events, headers=headers)
-        self._counted = counted
+        self._body = StreamedBody(events)
+        self._body.keep(counted)
 
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        # By the request's own task: Starlette takes another one, in a group, to wait for the
-        # client's end, of which the watch tells the events.
-        with self._counted:
-            await self.stream_response(send)
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        # The watch tells the events of the client's end: Starlette waits for it in another task.
+        try:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": self.status_code,
+                    "headers": self.raw_headers,
+                }
+            )
+        except BaseException:
+            self._body.close()
+            raise
+        hand_over(scope, self._body)
 
 
 def stream(

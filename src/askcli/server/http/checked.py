@@ -16,7 +16,7 @@ class Checked:
     to send it and would not expect another.
     """
 
-    __slots__ = ("_authentication", "_is_refused", "_receive", "_scope", "_send")
+    __slots__ = ("_authentication", "_receive", "_scope", "_send", "is_refused")
 
     def __init__(
         self, authentication: Authentication, scope: Scope, receive: Receive, send: Send
@@ -25,7 +25,7 @@ class Checked:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._is_refused = False
+        self.is_refused = False
 
     async def send(self, message: Message) -> None:
         """Send a message of the response."""
@@ -33,8 +33,8 @@ class Checked:
             try:
                 await self._authentication.confirm()
             except AskcliError as error:
-                self._is_refused = True
+                self.is_refused = True
                 response = problems.response(error, self._scope["state"]["request_id"])
                 await response(self._scope, self._receive, self._send)
-        if not self._is_refused:
+        if not self.is_refused:
             await self._send(message)

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_REPLAYED, HEADER_REQUEST_ID
 from askcli.metrics import names
+from askcli.server import streamed
 from askcli.server.http.access_log import AccessLog
 from askcli.server.http.activity import Activity
 from askcli.server.http.served import Served
@@ -70,10 +71,23 @@ class Envelope:
                 if scope["method"] == "HEAD":
                     served.scope = {**scope, "method": "GET"}
                     await self._app(served.scope, receive, _head(send_with_headers))
+                    _close_body(scope)
                 else:
                     await self._app(scope, receive, send_with_headers)
+                    await _send_body(scope, send_with_headers)
         finally:
             _observe(served)
+
+
+async def _send_body(scope: Scope, send: Send) -> None:
+    """Send the body that is left to send, if there is one."""
+    if body := streamed.take(scope):
+        await body.send(send)
+
+
+def _close_body(scope: Scope) -> None:
+    if body := streamed.take(scope):
+        body.close()
 
 
 def _observe(served: Served) -> None:

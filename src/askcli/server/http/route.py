@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
 from enum import Enum
 from typing import Any
 
@@ -13,11 +14,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from askcli.errors import UnsupportedMedia
-from askcli.server import openapi
+from askcli.server import openapi, streamed
 from askcli.server.bootstrap import Services
 from askcli.server.dependencies import admit, get_caller
 from askcli.server.http import bodies, direct
 from askcli.server.http.checked import Checked
+from askcli.server.streamed import StreamedBody
 from askcli.services import request_info
 from askcli.store.database import admission
 
@@ -104,15 +106,19 @@ def _for_caller(app: ASGIApp, scopes: list[str], *, has_body: bool) -> ASGIApp:
         state, events = request.state, watches.events
         try:
             caller = await admit(request, scopes)
-            with (
-                request.app.state.connections.serving(caller.user_id) as serving,
-                watches.watching(caller, state.abort_if_stalled, events) as state.watch,
-            ):
-                state.begin_serving = serving.begin
+            with ExitStack() as until_sent:
+                serving = request.app.state.connections.serving(caller.user_id)
+                state.begin_serving = until_sent.enter_context(serving).begin
+                watch = watches.watching(caller, state.abort_if_stalled, events)
+                state.watch = until_sent.enter_context(watch)
                 if not has_body:
                     state.begin_serving()
                 checked = Checked(authentication, scope, receive, send)
                 await app(scope, receive, checked.send)
+                if body := streamed.take(scope):
+                    until_sent.pop_all()
+                    body.keep(serving, watch)
+                    _pass_on(scope, body, checked)
         except Exception:
             await authentication.confirm()
             raise
@@ -120,6 +126,14 @@ def _for_caller(app: ASGIApp, scopes: list[str], *, has_body: bool) -> ASGIApp:
             admission.bind(None)
 
     return serve
+
+
+def _pass_on(scope: Scope, body: StreamedBody, checked: Checked) -> None:
+    """Pass a body on to the envelope, unless an error has been sent in the response's place."""
+    if checked.is_refused:
+        body.close()
+    else:
+        streamed.hand_over(scope, body)
 
 
 def _check_json(request: Request) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from uvicorn.protocols.http.flow_control import FlowControl
+
+from askcli.server.protocol.lazy_event import LazyEvent
 
 
 class Flow(FlowControl):
@@ -13,6 +16,7 @@ class Flow(FlowControl):
 
     def __init__(self, transport: asyncio.Transport, may_read: Callable[[], bool]) -> None:
         super().__init__(transport)
+        self._is_writable_event: Any = LazyEvent(True)
         self._may_read = may_read
 
     def resume_reading(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# The parser does not stop between two requests: what it is fed at once bounds how many it finds.
+PARSED_BYTES = 1024
 MAX_HEADERS = 100
 MAX_BYTES = 32_768
 # Of a header in memory, besides its bytes.

@@ -18,13 +18,12 @@ from askcli.server.http import cross_origin
 from askcli.server.protocol import upgrades
 from askcli.server.protocol.connections import Connections
 from askcli.server.protocol.flow import Flow
-from askcli.server.protocol.heads import Heads
+from askcli.server.protocol.heads import PARSED_BYTES, Heads
+from askcli.server.protocol.lazy_event import LazyEvent
 from askcli.server.protocol.taking import Taking, tell_of_loss
 from askcli.server.protocol.writing import WriteDeadline, encoded, refusal, unchunked
 
 HEADER_SECONDS = 10.0
-# The parser does not stop between two requests: what it is fed at once bounds how many it finds.
-PARSED_BYTES = 1024
 WRITE_SECONDS = 30.0
 # Of a stream whose client has been seen to read: somebody may have paused their terminal.
 STREAM_WRITE_SECONDS = 300.0
@@ -146,6 +145,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
         self._responding, self._is_reading = cycle, False
+        cycle.message_event = LazyEvent(cycle.message_event.is_set())  # type: ignore[assignment]
         if not self.flow.write_paused:
             self._writing.stop()
         if cycle.scope["http_version"] == "1.0":
