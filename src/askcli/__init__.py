@@ -12,6 +12,7 @@ contract         shapes, events and headers of the API
 settings         all settings, read once
 search_terms     splitting of texts and queries for search
 normalization    Unicode normalization of texts of any length
+event_decoder    server-sent events from bytes
 fair_queue       a queue in which users take turns
 files            private files and locks
 metrics          what a server counts, as Prometheus reads it
