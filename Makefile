@@ -65,7 +65,7 @@ matrix: .venv ## Run the quick tests on every supported Python that is installed
 # QUICK=1: two minutes. Its result goes into docs/performance.md, .json and .svg.
 .PHONY: bench
 bench: .venv ## Measure speed beside other servers and commands: a quarter of an hour (npm, network)
-	$(BIN)/python -m benchmarks --write $(if $(QUICK),--quick)
+	$(BIN)/python -m benchmarks --write $(if $(QUICK),--quick) $(if $(PYTHON),--python $(PYTHON))
 	$(BIN)/python -m benchmarks.capacity --write
 
 .PHONY: release

@@ -23,7 +23,7 @@ def main() -> None:
     """Run the sections that were named, or all of them."""
     arguments = _arguments()
     end = time.monotonic() + (QUICK_SECONDS if arguments.quick else FULL_SECONDS)
-    failed = environments.install()
+    failed = environments.install(arguments.python)
     busy = [cores.busy_share(SAMPLE_SECONDS)]
     measuring = time.monotonic()
     bench = Bench(
@@ -107,6 +107,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="two minutes, one round")
     parser.add_argument("--on", action="append", choices=DATABASES, help="only on this database")
     parser.add_argument("--postgresql", default="", metavar="URL", help="a server to use")
+    parser.add_argument(
+        "--python", default=sys.executable, metavar="PATH", help="of askcli and of its peers"
+    )
     parser.add_argument("--write", action="store_true", help="write the result into docs")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     arguments = parser.parse_args()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ from tests.support.processes import FreshServer
 from tests.support.servers import LIMITS
 
 from benchmarks import cores
+from benchmarks.peers import environments
 from benchmarks.servers import SECRET, Server
 
 if TYPE_CHECKING:
@@ -34,13 +34,19 @@ SETTINGS = {
 }
 
 
+class InstalledServer(FreshServer):
+    """A server of the installed askcli."""
+
+    program = str(environments.HERE / environments.OURS / "bin/askcli")
+
+
 def start(bench: Bench, kind: str, url: str, *flags: str, on: set[int] = cores.SERVER) -> Server:
     """Start `askcli serve` on a database, migrated before if that is a PostgreSQL."""
     settings = SETTINGS | {"ANTHROPIC_BASE_URL": bench.provider_url, "DB_CONN_STRING": url}
     if kind == "PostgreSQL":
         run(bench.directory, ["migrate"], settings)
     with cores.pinned(on):
-        process = FreshServer(bench.directory / uuid4().hex, *flags, **settings)
+        process = InstalledServer(bench.directory / uuid4().hex, *flags, **settings)
     server = Server(f"askcli, {kind}", int(process.url.rpartition(":")[2]), process.pid)
     server.database, server.stop = url, process.stop
     bench.stack.callback(_stopped, process)
@@ -54,7 +60,7 @@ def _stopped(process: FreshServer) -> None:
 
 def command(*arguments: str) -> list[str]:
     """Return one of our commands as it is run."""
-    return [str(Path(sys.executable).with_name("askcli")), *arguments]
+    return [environments.command(environments.OURS, "askcli"), *arguments]
 
 
 def run(home: Path, arguments: list[str], settings: Mapping[str, str], stdin: str = "") -> None:

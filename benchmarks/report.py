@@ -44,7 +44,7 @@ def versions() -> dict[str, str]:
     """Return the versions of ours and of the peers."""
     own = {name: version(name) for name in OURS}
     others = {
-        "Python": platform.python_version(),
+        "Python": environments.build(environments.command(environments.OURS, "python")),
         "SQLite": sqlite3.sqlite_version,
         "node": _said("node", "--version").removeprefix("v"),
         "curl": (_said("curl", "--version").split() or ["", ""])[1],

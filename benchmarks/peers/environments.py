@@ -1,4 +1,7 @@
-"""The peers' own environments, in a directory that git ignores."""
+"""Environments of askcli and of its peers, in a directory that git ignores.
+
+askcli is installed as a user installs it: what its developers need besides would be loaded, too.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parents[1] / ".peers"
+ROOT = Path(__file__).parents[2]
+HERE = ROOT / "benchmarks" / ".peers"
+OURS = "askcli"
 PYTHON = {"commands": ["httpie", "llm", "llm-anthropic"], "litellm": ["litellm[proxy]"]}
 EXPRESS = Path(__file__).parent / "express"
 
@@ -17,20 +22,44 @@ class MissingPeerError(Exception):
     """A peer is not installed, or does not start."""
 
 
-def install() -> list[str]:
-    """Make the environments that are not there yet; returns what could not be installed."""
+def install(python: str) -> list[str]:
+    """Make the environments that are not there yet, of this Python, and install askcli anew.
+
+    Returns what could not be installed. Raises CalledProcessError where askcli cannot be.
+    """
+    if _build_of_environments() not in (None, build(python)):
+        shutil.rmtree(HERE)  # of another Python
     HERE.mkdir(exist_ok=True)
-    failed = [name for name, packages in PYTHON.items() if not _python(name, packages)]
+    if not _python(python, OURS, [str(ROOT)]):
+        raise MissingPeerError("askcli cannot be installed")
+    subprocess.run([*_pip(OURS), "--force-reinstall", "--no-deps", str(ROOT)], check=True)
+    failed = [name for name, packages in PYTHON.items() if not _python(python, name, packages)]
     return failed if _express() else [*failed, "express"]
 
 
-def _python(name: str, packages: list[str]) -> bool:
+def _build_of_environments() -> str | None:
+    ours = HERE / OURS / "bin/python"
+    return build(str(ours)) if ours.exists() else None
+
+
+def build(python: str) -> str:
+    """Return the version of a Python, and when it was built."""
+    code = "import sys; print(sys.version.partition(' [')[0])"
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def _python(python: str, name: str, packages: list[str]) -> bool:
     directory = HERE / name
-    return _once(
-        directory,
-        [sys.executable, "-m", "venv", str(directory)],
-        [str(directory / "bin/python"), "-m", "pip", "install", "-q", *packages],
-    )
+    # Not every Python has a pip of its own to put into an environment.
+    venv = [python, "-m", "venv", "--without-pip", str(directory)]
+    return _once(directory, venv, [*_pip(name), *packages])
+
+
+def _pip(environment: str) -> list[str]:
+    """Return the command that installs into an environment, by this one's pip."""
+    python = str(HERE / environment / "bin/python")
+    return [sys.executable, "-m", "pip", "--python", python, "install", "-q"]
 
 
 def _express() -> bool:

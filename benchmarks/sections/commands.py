@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 
@@ -69,7 +68,7 @@ def _environment(bench: Bench, server: Server) -> Environment:
 def _subjects(server: Server, question: str) -> dict[str, Callable[[], list[str]]]:
     """Return the commands that are run to their end."""
     return {
-        PYTHON: lambda: [sys.executable, "-c", "pass"],
+        PYTHON: lambda: [environments.command(environments.OURS, "python"), "-c", "pass"],
         "askcli --version": lambda: ours.command("--version"),
         "askcli ask": lambda: ours.command("ask", question),
         "curl": lambda: _curl(server, question, "application/json"),
