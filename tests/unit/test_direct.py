@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 import time
@@ -15,7 +16,9 @@ from askcli.client.http.address import Address
 from askcli.client.http.direct import DirectConnections
 from askcli.client.http.exchange import Request, Response
 from askcli.client.http.limit import Limit
-from askcli.errors import BadResponse
+from askcli.client.http.transport import Transport
+from askcli.client.login import GivenToken
+from askcli.errors import BadResponse, Unreachable
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-name: \xe9\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
@@ -34,7 +37,8 @@ class Client:
 
     def __init__(self, listener: socket.socket, seconds: float = 60) -> None:
         host, port = listener.getsockname()
-        self.connections = DirectConnections(Address(f"http://{host}:{port}"))
+        self.address = Address(f"http://{host}:{port}")
+        self.connections = DirectConnections(self.address)
         self._seconds = seconds
 
     def sent(self, method: str, body: bytes | None = None) -> Response:
@@ -217,6 +221,15 @@ def test_a_body_that_is_left_closes_its_connection() -> None:
         with closing(client.sent("GET")) as response:
             assert response.status == 200
         assert client.get() == "ok"
+
+
+def test_a_refused_token_whose_error_is_cut_off_leaves_no_connection() -> None:
+    with serving([CUT_OFF.replace(b"200 OK", b"401 No")]) as client:
+        transport = Transport(client.address, 60)
+        with pytest.raises(Unreachable):
+            transport.call("GET", "/", dict, login=GivenToken("token"))
+        transport.close()
+        gc.collect()
 
 
 def test_a_refusal_before_the_body_was_read_is_the_response() -> None:

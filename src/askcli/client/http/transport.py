@@ -173,7 +173,12 @@ def _connections(address: Address, revive: Callable[[], object] | None) -> Conne
 def _refuses_token(response: Response, path: str) -> bool:
     if response.status != 401:
         return False
-    return isinstance(error_of(response, path), TokenExpired | InvalidToken | SessionEnded)
+    try:
+        error = error_of(response, path)
+    except BaseException:
+        response.close()
+        raise
+    return isinstance(error, TokenExpired | InvalidToken | SessionEnded)
 
 
 def _limited(events: Iterator[Event], limit: Limit) -> Iterator[Event]:
