@@ -23,7 +23,10 @@ def main() -> None:
     """Run the sections that were named, or all of them."""
     arguments = _arguments()
     end = time.monotonic() + (QUICK_SECONDS if arguments.quick else FULL_SECONDS)
-    failed = environments.install(arguments.python)
+    try:
+        failed = environments.install(arguments.python)
+    except environments.MissingPeerError as error:
+        sys.exit(str(error))
     busy = [cores.busy_share(SAMPLE_SECONDS)]
     measuring = time.monotonic()
     bench = Bench(

@@ -9,9 +9,7 @@ import json
 import os
 import platform
 import shutil
-import sqlite3
 import subprocess
-from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -42,10 +40,10 @@ def machine() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Return the versions of ours and of the peers."""
-    own = {name: version(name) for name in OURS}
+    own = {name: environments.version(environments.OURS, name) for name in OURS}
     others = {
         "Python": environments.build(environments.command(environments.OURS, "python")),
-        "SQLite": sqlite3.sqlite_version,
+        "SQLite": environments.sqlite_version(),
         "node": _said("node", "--version").removeprefix("v"),
         "curl": (_said("curl", "--version").split() or ["", ""])[1],
     }

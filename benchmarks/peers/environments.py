@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 HERE = ROOT / "benchmarks" / ".peers"
 OURS = "askcli"
+STAMP = ".installed"
 PYTHON = {"commands": ["httpie", "llm", "llm-anthropic"], "litellm": ["litellm[proxy]"]}
 EXPRESS = Path(__file__).parent / "express"
 
@@ -25,26 +26,30 @@ class MissingPeerError(Exception):
 def install(python: str) -> list[str]:
     """Make the environments that are not there yet, of this Python, and install askcli anew.
 
-    Returns what could not be installed. Raises CalledProcessError where askcli cannot be.
+    Returns what could not be installed. Raises MissingPeerError where askcli cannot be.
     """
-    if _build_of_environments() not in (None, build(python)):
-        shutil.rmtree(HERE)  # of another Python
     HERE.mkdir(exist_ok=True)
+    for directory in HERE.glob("*/bin/python"):
+        if build(str(directory)) != build(python):
+            shutil.rmtree(directory.parents[1])
+    (HERE / OURS / STAMP).unlink(missing_ok=True)  # it has changed, or what it needs has
     if not _python(python, OURS, [str(ROOT)]):
         raise MissingPeerError("askcli cannot be installed")
-    subprocess.run([*_pip(OURS), "--force-reinstall", "--no-deps", str(ROOT)], check=True)
     failed = [name for name, packages in PYTHON.items() if not _python(python, name, packages)]
     return failed if _express() else [*failed, "express"]
 
 
-def _build_of_environments() -> str | None:
-    ours = HERE / OURS / "bin/python"
-    return build(str(ours)) if ours.exists() else None
-
-
 def build(python: str) -> str:
     """Return the version of a Python, and when it was built."""
-    code = "import sys; print(sys.version.partition(' [')[0])"
+    return _printed(python, "import sys; print(sys.version.partition(' [')[0])")
+
+
+def sqlite_version() -> str:
+    """Return the version of SQLite that askcli has."""
+    return _printed(command(OURS, "python"), "import sqlite3; print(sqlite3.sqlite_version)")
+
+
+def _printed(python: str, code: str) -> str:
     done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
@@ -72,7 +77,7 @@ def _express() -> bool:
 
 def _once(directory: Path, *commands: list[str]) -> bool:
     """Run the commands that fill a directory, unless they have been run before."""
-    stamp = directory / ".installed"
+    stamp = directory / STAMP
     if stamp.exists():
         return True
     print(f"installing {directory.name} ...", file=sys.stderr, flush=True)
@@ -107,14 +112,15 @@ def versions() -> dict[str, str]:
     listed: dict[str, str] = {}
     for name, packages in PYTHON.items():
         for package in packages:
-            listed[package.partition("[")[0]] = _python_version(name, package.partition("[")[0])
+            listed[package.partition("[")[0]] = version(name, package.partition("[")[0])
     for package in ("express", "pg", "jsonwebtoken"):
         path = HERE / "express/node_modules" / package / "package.json"
         listed[package] = json.loads(path.read_text())["version"] if path.exists() else ""
     return {name: version for name, version in listed.items() if version}
 
 
-def _python_version(environment: str, package: str) -> str:
+def version(environment: str, package: str) -> str:
+    """Return the version of a package in an environment, empty where it is not."""
     pattern = f"lib/*/site-packages/{package.replace('-', '_')}-*.dist-info"
     found = next((HERE / environment).glob(pattern), None)
     return found.name.removesuffix(".dist-info").rpartition("-")[2] if found else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +36,7 @@ def start(bench: Bench, name: str) -> Server:
 def floor(bench: Bench, kind: str, ours: Server) -> Server:
     """Start the floor of a read, on the database of a server of ours and with its users."""
     port = free_port()
-    command = [sys.executable, "-m", "benchmarks.peers.floor"]
+    command = _module("benchmarks.peers.floor")
     pid, _ = _run(bench, [*command, str(port), ours.database, SECRET], port, cwd=ROOT)
     server = Server(f"{FLOOR}, {kind}", port, pid)
     server.users = ours.users
@@ -86,9 +85,14 @@ def _litellm(bench: Bench) -> Server:
 
 def _passthrough(bench: Bench) -> Server:
     port = free_port()
-    command = [sys.executable, "-m", "benchmarks.peers.passthrough"]
+    command = _module("benchmarks.peers.passthrough")
     pid, _ = _run(bench, [*command, str(port), bench.provider_url], port, cwd=ROOT)
     return Proxy(PASSTHROUGH, port, pid, "/v1/messages", MODEL)
+
+
+def _module(name: str) -> list[str]:
+    """Return the command that runs a module of ours in the environment of askcli."""
+    return [environments.command(environments.OURS, "python"), "-m", name]
 
 
 def _run(

@@ -1,5 +1,7 @@
 """Server-sent events from the bytes of a response, by the rules of the HTML standard.
 
+But an id is that of its event alone, and of no later one.
+
 For the answers of a provider on the server, and of a server in the client. Its own code for what
 one event costs, and to bound it: see docs/adr/0002-dependencies.md.
 """

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from askcli.client.http.address import parse_address
+from askcli.errors import Misused
 from tests.support.cli import NewCli
 
 READY = json.dumps({"status": "ok", "version": "9.9", "database": "sqlite"}).encode()
@@ -95,6 +96,28 @@ def test_which_addresses_are_this_machine() -> None:
         **dict.fromkeys(own, True),
         **dict.fromkeys(others, False),
     }
+
+
+@pytest.mark.parametrize(
+    ("written", "url"),
+    [
+        ("http://127.0.0.1:3000", "http://127.0.0.1:3000"),
+        ("http://[::1]:3000/", "http://[::1]:3000"),
+        ("http://localhost:80", "http://localhost"),
+        ("HTTP://LOCALHOST:03000", "http://localhost:3000"),
+        ("http://localhost:8\u0660\u0668\u0660", "http://localhost:8080"),
+        ("http://127.0.0.1:3000/askcli/", "http://127.0.0.1:3000/askcli"),
+    ],
+)
+def test_a_server_has_one_name_however_its_url_is_written(written: str, url: str) -> None:
+    """It is the key of its login."""
+    assert parse_address(written).url == url
+
+
+@pytest.mark.parametrize("port", ["-5", "65536", "99999", "x", "3000?", "3000#"])
+def test_what_no_server_can_be_at_is_refused(port: str) -> None:
+    with pytest.raises(Misused):
+        parse_address(f"http://localhost:{port}")
 
 
 @pytest.mark.parametrize(

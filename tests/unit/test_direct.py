@@ -14,7 +14,7 @@ import pytest
 
 from askcli.client.http.address import Address
 from askcli.client.http.direct import DirectConnections
-from askcli.client.http.exchange import Request, Response
+from askcli.client.http.exchange import BrokenOff, LateResponse, Request, Response
 from askcli.client.http.limit import Limit
 from askcli.client.http.transport import Transport
 from askcli.client.login import GivenToken
@@ -86,6 +86,15 @@ def test_a_connection_is_kept_for_the_next_request(response: bytes) -> None:
             assert posted.header("x-name") == "é"
 
 
+def test_a_response_that_is_closed_twice_gives_its_connection_back_once() -> None:
+    with serving([OK]) as client:
+        response = client.sent("GET")
+        assert response.read() == b"ok"
+        for _ in range(2):
+            response.close()
+        assert len(client.connections._idle) == 1
+
+
 def test_a_connection_that_the_server_has_closed_is_not_used_again() -> None:
     with serving([OK], [OK]) as client:
         assert client.post() == "ok"
@@ -122,14 +131,14 @@ def test_a_body_without_a_length_ends_with_its_connection() -> None:
     ],
 )
 def test_a_response_that_is_cut_off_is_an_error(response: bytes) -> None:
-    with serving([response]) as client, pytest.raises(ConnectionError):
+    with serving([response]) as client, pytest.raises(BrokenOff):
         client.get()
 
 
 def test_a_head_that_is_cut_off_is_an_error_before_its_body_is_read() -> None:
     with (
         serving([b"HTTP/1.1 200 OK\r\ncont"]) as client,
-        pytest.raises(ConnectionError),
+        pytest.raises(BrokenOff),
     ):
         client.sent("GET")
 
@@ -144,14 +153,14 @@ def test_a_provisional_response_is_not_the_answer(provisional: bytes) -> None:
 @pytest.mark.parametrize("status", [b"101 Switching Protocols", b"+103 Early", b"0103 Early"])
 def test_no_other_status_below_200_is_an_answer(status: bytes) -> None:
     with serving([b"HTTP/1.1 " + status + b"\r\n\r\n" + OK], [OK]) as client:
-        with pytest.raises(ConnectionError):
+        with pytest.raises(BrokenOff):
             client.get()
         assert client.get() == "ok"
 
 
 @pytest.mark.parametrize("head", [EARLY * 2000, b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 20_000])
 def test_heads_have_a_limit(head: bytes) -> None:
-    with serving([head + OK]) as client, pytest.raises(ConnectionError):
+    with serving([head + OK]) as client, pytest.raises(BrokenOff):
         client.get()
 
 
@@ -194,7 +203,7 @@ def test_what_is_no_http_is_an_error_before_it_ends() -> None:
             accepted, _ = listener.accept()
             with accepted:
                 threading.Thread(target=_greet, args=(accepted,)).start()
-                with pytest.raises(ConnectionError):
+                with pytest.raises(BrokenOff):
                     client.get()
 
 
@@ -238,5 +247,5 @@ def test_a_refusal_before_the_body_was_read_is_the_response() -> None:
 
 
 def test_a_silent_server_is_a_time_out() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(TimeoutError):
+    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(LateResponse):
         Client(listener, 0.05).get()

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from askcli.client.http.address import Address
-from askcli.client.http.exchange import NotReached, Request, Response
+from askcli.client.http.exchange import BrokenOff, NotReached, Request, Response
 from askcli.client.http.limit import Limit
 from askcli.client.http.reviving import RevivingConnections
 from askcli.client.http.transport import Transport
 from askcli.errors import Unreachable
 
-REFUSED, BROKEN = NotReached("refused"), ConnectionResetError("broken")
+REFUSED, BROKEN = NotReached("refused"), BrokenOff("broken")
 
 
 class Outcomes:

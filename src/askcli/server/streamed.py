@@ -13,7 +13,7 @@ from typing import Any
 from starlette.types import Scope, Send
 
 _KEY = "streamed_body"
-# FastAPI's, which its middleware has left: each has room for 64 more.
+# FastAPI's, for which nobody asks once a response has begun: each has room for 64 more.
 _STACKS = ("fastapi_middleware_astack", "fastapi_inner_astack", "fastapi_function_astack")
 
 

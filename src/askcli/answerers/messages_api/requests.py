@@ -138,7 +138,7 @@ class Requests:
 
 
 def _copy(first: _Kept, body: dict[str, Any]) -> httpx2.Request:
-    """Return a request that shares its headers with the first one, as `content=` would not."""
+    """Return a request with the tuples of the first one's headers, which `content=` would copy."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     content = text.encode()
     request = httpx2.Request(

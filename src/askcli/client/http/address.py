@@ -7,17 +7,22 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from askcli.errors import Misused
 from askcli.settings.loopback import is_on_loopback
 from askcli.settings.parsers import without_password
+
+if TYPE_CHECKING:
+    import httpx2
 
 HTTP_PORT = 80
 MAX_PORT = 65_535
 MAX_SHOWN = 200  # characters of the address that a server names as its own
 
 # This machine's as most write it, which needs no parser: it is what that would return.
-_PLAIN = re.compile(r"(http://(?:localhost|127\.0\.0\.1|\[::1]):([1-9]\d{1,4}))/?")
+_PLAIN = re.compile(r"(http://(?:localhost|127\.0\.0\.1|\[::1]):([1-9][0-9]{1,4}))/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,21 @@ def _parsed(url: str) -> Address:
         parsed = httpx2.URL("")
     if parsed.userinfo:
         raise Misused("a server's URL must not contain a password: log in with `askcli login`.")
-    if parsed.scheme not in ("http", "https") or not parsed.host or (parsed.port or 0) > MAX_PORT:
+    if not _is_right(parsed):
         shown = re.split("[?#]", without_password(url))[0]
         raise Misused(f"{shown!r} is not a server's URL: use http://host:port or https://host.")
-    if parsed.query or parsed.fragment:
+    if parsed.query or parsed.fragment or str(parsed).endswith(("?", "#")):
         raise Misused("a server's URL must end with its host or path: without `?` and `#`.")
     return Address(str(parsed).rstrip("/"))
+
+
+def _is_right(parsed: httpx2.URL) -> bool:
+    """Whether a server may have this URL, and the standard library reads it, too."""
+    is_complete = parsed.scheme in ("http", "https") and parsed.host
+    try:
+        return bool(is_complete and 0 <= (urlsplit(str(parsed)).port or 0) <= MAX_PORT)
+    except ValueError:
+        return False
 
 
 def moved(path: str, location: str) -> Misused:

@@ -39,7 +39,7 @@ def within_at_most(seconds: float, error: AskcliError) -> Iterator[None]:
     """Like `within`, but an earlier deadline stays that of the block around, with its error.
 
     Only in the main thread, which alone takes signals. Elsewhere what is read and written has a
-    limit all the same, from `network`.
+    limit all the same: `Limit`.
     """
     outer_seconds, _ = signal.getitimer(signal.ITIMER_REAL)
     is_main = threading.current_thread() is threading.main_thread()

@@ -58,7 +58,8 @@ Events = Iterator[Event] | None
 
 def read(response: Response) -> Iterator[Event]:
     """Yield the events of a response; unknown ones are skipped. Raises BadResponse."""
-    if not response.header("content-type").lower().startswith(EVENT_STREAM):
+    media_type = response.header("content-type").partition(";")[0]
+    if media_type.strip().lower() != EVENT_STREAM:
         raise BadResponse()  # a page of what is between
     decoder = EventDecoder(MAX_RESPONSE_BYTES)
     try:

@@ -21,8 +21,16 @@ HEADERS = {
 PATH_CHARACTERS = "/:@!$&'()*+,;="
 
 
-class NotReached(ConnectionError):
+class NotReached(Exception):
     """No connection was made, so that no server has the request."""
+
+
+class LateResponse(Exception):
+    """A connection, or what is read or written, takes longer than the limit."""
+
+
+class BrokenOff(Exception):
+    """A connection has ended before its response, or brings something else than HTTP."""
 
 
 class Request(NamedTuple):
@@ -109,8 +117,7 @@ class Connections(Protocol):
     def send(self, request: Request) -> Response:
         """Send the request and return the head of its response.
 
-        This, and reading the body, raise TimeoutError, NotReached, or ConnectionError for a
-        connection that broke off or a response that is not HTTP.
+        This, and reading the body, raise NotReached, LateResponse or BrokenOff.
         """
 
     def close(self) -> None:

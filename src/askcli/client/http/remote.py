@@ -11,7 +11,13 @@ import httpcore2
 import httpx2
 
 from askcli.client.http.address import Address
-from askcli.client.http.exchange import NotReached, Request, Response
+from askcli.client.http.exchange import (
+    BrokenOff,
+    LateResponse,
+    NotReached,
+    Request,
+    Response,
+)
 from askcli.client.http.limit import Limit
 from askcli.errors import Untrusted
 from askcli.settings import certificates, proxies
@@ -54,8 +60,8 @@ class RemoteConnections:
         """Raise the errors of httpx2 as those of `Connections`."""
         try:
             yield
-        except httpx2.TimeoutException as error:
-            raise TimeoutError(str(error)) from error
+        except (httpx2.TimeoutException, TimeoutError) as error:
+            raise LateResponse(str(error)) from error
         except httpx2.ConnectError as error:
             if reason := _distrust(error):
                 raise Untrusted(
@@ -64,7 +70,7 @@ class RemoteConnections:
                 ) from None
             raise NotReached(str(error)) from error
         except (httpx2.RequestError, httpx2.InvalidURL) as error:
-            raise ConnectionError(str(error)) from error
+            raise BrokenOff(str(error)) from error
 
 
 def _proxied(address: Address) -> httpx2.Client:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from askcli.client.http.exchange import Connections, NotReached, Request, Response
+from askcli.client.http.exchange import BrokenOff, Connections, NotReached, Request, Response
 
 SHUTTING_DOWN = 503
 # A killed process may accept connections until the kernel has taken it down.
@@ -26,7 +26,7 @@ class RevivingConnections:
                 response = self._connections.send(request)
             except NotReached:
                 pass
-            except ConnectionError:
+            except BrokenOff:
                 if request.method != "GET":  # it may have done what was asked for before it ended
                     raise
             else:

@@ -7,12 +7,12 @@ from contextlib import closing, contextmanager
 from types import NoneType
 from typing import Any, Protocol, TypeVar, cast
 
-from askcli.client.http import bounded, events
+from askcli.client.http import bounded, events, exchange
 from askcli.client.http.address import Address, moved
 from askcli.client.http.deadline import within_at_most
 from askcli.client.http.direct import DirectConnections
 from askcli.client.http.events import Event, Events
-from askcli.client.http.exchange import Connections, NotReached, Request, Response, request_to
+from askcli.client.http.exchange import Connections, Request, Response
 from askcli.client.http.limit import Limit
 from askcli.client.http.reviving import RevivingConnections
 from askcli.contract import bounded_json
@@ -78,7 +78,7 @@ class Transport:
         time. Raises the server's problem, BadResponse or Unreachable.
         """
         limit = self._limit(CALL_SECONDS, seconds)
-        request = request_to(method, path, limit, body, params)
+        request = exchange.request_to(method, path, limit, body, params)
         with (
             within_at_most(self.timeout, self._late()),
             self._raising(limit),
@@ -104,7 +104,7 @@ class Transport:
         Until the next piece of text they may take the time-out as a whole; pings do not count.
         """
         limit = self._limit(STREAM_SECONDS)
-        request = request_to(method, path, limit, body)
+        request = exchange.request_to(method, path, limit, body)
         request.headers.update(headers, accept=EVENT_STREAM)
         with (
             self._raising(limit),
@@ -150,14 +150,14 @@ class Transport:
         """Raise the errors of connections as Unreachable, TooLate when the whole limit is over."""
         try:
             yield
-        except TimeoutError:
+        except exchange.LateResponse:
             late = self._late()
             raise TooLate(late.detail) if not limit.left() else late from None
-        except NotReached:
+        except exchange.NotReached:
             raise Unreachable(
                 f"cannot reach {self._name}: check that it runs and that --server is right."
             ) from None
-        except ConnectionError:
+        except exchange.BrokenOff:
             raise Unreachable(f"the connection to {self._name} broke off; try again.") from None
 
 

@@ -33,7 +33,7 @@ _NO_STORE = (b"cache-control", b"no-store")
 
 
 class Envelope:
-    """Binds the request's information, counts it and logs it once it is served."""
+    """Binds the request's information, sends a streamed body, counts the request and logs it."""
 
     def __init__(self, app: ASGIApp, activity: Activity, is_leaving: Callable[[], bool]) -> None:
         self._app = app

@@ -116,8 +116,8 @@ def _for_caller(app: ASGIApp, scopes: list[str], *, has_body: bool) -> ASGIApp:
                 checked = Checked(authentication, scope, receive, send)
                 await app(scope, receive, checked.send)
                 if body := streamed.take(scope):
-                    until_sent.pop_all()
                     body.keep(serving, watch)
+                    until_sent.pop_all()
                     _pass_on(scope, body, checked)
         except Exception:
             await authentication.confirm()
