@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, RowMapping, update
 
 from askcli.answerers.base import Request
-from askcli.errors import AskcliError, NotFound, Unavailable
+from askcli.errors import AskcliError, DatabaseUnavailable, NotFound, Unavailable
 from askcli.services.clock import new_id, now
 from askcli.services.questions.ask import Ask
 from askcli.services.questions.ask import row as new_row
@@ -140,6 +141,34 @@ def test_an_answer_of_before_the_log_is_followed(database: Database) -> None:
         await followed.change(status="interrupted", error="interrupted", answered_at=now())
         assert await followed.polled() == "of before"
         assert followed.stream.error is not None
+
+    scenario(database, work)
+
+
+def test_a_read_that_fails_when_nobody_waits_for_it_any_more_is_no_error(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as at the end of a server whose database is away."""
+
+    async def work(followed: Followed) -> None:
+        unhandled, is_reading, may_fail = list[Any](), asyncio.Event(), asyncio.Event()
+        asyncio.get_running_loop().set_exception_handler(lambda _, said: unhandled.append(said))
+
+        async def read(*_: Any) -> Any:
+            is_reading.set()
+            await may_fail.wait()
+            raise DatabaseUnavailable("away")
+
+        monkeypatch.setattr(followed.database, "read", read)
+        following = asyncio.create_task(followed.polled())
+        await is_reading.wait()
+        following.cancel()
+        await asyncio.wait([following])
+        may_fail.set()
+        while len(asyncio.all_tasks()) > 1:
+            await asyncio.sleep(0)
+        gc.collect()
+        assert unhandled == []
 
     scenario(database, work)
 

@@ -94,6 +94,7 @@ class Feeds:
         if self._batch is None or self._batch.done():  # one may have failed before it began
             # In a context of its own: it reads for several users, in one thread.
             self._batch = asyncio.create_task(self._read_batch(), context=Context())
+            self._batch.add_done_callback(_retrieve)
         await asyncio.shield(self._batch)
         if feed.is_over:
             await self._end(feed)
@@ -165,3 +166,9 @@ class Feeds:
         for feed in self._feeds.values():
             feed.forget_owner()
             feed.woken.set()
+
+
+def _retrieve(batch: asyncio.Task[None]) -> None:
+    """Take the error, if it has one: those who waited for it may all have been cancelled."""
+    if not batch.cancelled():
+        batch.exception()
