@@ -29,7 +29,7 @@ def test_something_is_seen_before_anything_is_loaded(sqlite_cli: Cli) -> None:
     sqlite_cli.environment["PYTHONPROFILEIMPORTTIME"] = "1"
     written = sqlite_cli.fresh_terminal("ask", "hello").read()
     begun = written.index("Asking")
-    for module in ("typer", "httpx2", "askcli.cli.app", "rich", "json"):
+    for module in ("typer", "http.client", "askcli.cli.app", "rich", "json"):
         assert written.index(f" {module}\r") > begun, module
     first = written[:begun]
     assert first.count("import time:") < 80
