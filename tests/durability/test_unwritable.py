@@ -81,7 +81,10 @@ def test_a_server_writes_again_once_its_file_may_be_written(
         body = {"name": "A", "email": "a@example.org", "password": PASSWORD}
         assert http.post("/api/users", json=body).status_code == 503
         database.chmod(0o600)
-        eventually(lambda: http.post("/api/users", json=body).status_code == 201)
+        try:
+            eventually(lambda: http.post("/api/users", json=body).status_code == 201)
+        except AssertionError as error:
+            raise AssertionError("".join(server.log)) from error
     assert new_person(server).ask("and now?").status_code == 201
     assert server.stop() == 0
 
