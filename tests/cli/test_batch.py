@@ -324,7 +324,7 @@ def test_ctrl_c_stops_at_once_and_says_how_to_go_on(sqlite_cli: Cli, fake: FakeA
 
 def test_what_would_befall_every_row_ends_the_batch(new_cli: NewCli) -> None:
     cli = new_cli(ASKCLI_SERVER="http://127.0.0.1:9", ASKCLI_TOKEN="any")
-    done = cli.in_process("batch", "-", "--timeout", "1", stdin='"one"\n"two"\n')
+    done = cli("batch", "-", "--timeout", "1", stdin='"one"\n"two"\n')
     assert (done.code, done.out) == (6, "")
     assert "the same command resumes" in done.err
 

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,18 +21,23 @@ from askcli.cli.app import main
 from askcli.services.auth import passwords
 from tests.support import built_commands
 
+LONGEST_END_SECONDS = 5.0  # of a thread that has nothing left to do
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
 
 
 def run(
     arguments: Sequence[str], variables: Mapping[str, str], directory: Path, stdin: bytes
 ) -> tuple[int, bytes, bytes]:
-    """Run a command; returns its exit code, stdout and stderr. Not for threads."""
+    """Run a command; returns its exit code, stdout and stderr. Not for threads.
+
+    Raises AssertionError if it leaves a thread behind, which would go on in other tests.
+    """
     with ExitStack() as stack:
         streams = [stack.enter_context(_stream()) for _ in range(3)]
         streams[0].buffer.write(stdin)
         streams[0].seek(0)
         stack.enter_context(_process_state(directory))
+        stack.enter_context(_no_thread_left())
         stack.enter_context(patch.dict(os.environ, variables, clear=True))
         stack.enter_context(patch.object(sys, "argv", ["askcli", *arguments]))
         stack.enter_context(patch.object(passwords, "COST", 4))  # as in a forked one
@@ -41,6 +47,24 @@ def run(
         code = _exit_code()
         out, err = (_content(stream) for stream in streams[1:])
     return code, out, err
+
+
+@contextmanager
+def _no_thread_left() -> Iterator[None]:
+    """Wait for the threads that this one starts; raise AssertionError if one does not end."""
+    caller, start, started = threading.current_thread(), threading.Thread.start, []
+
+    def start_noted(thread: threading.Thread) -> None:
+        if threading.current_thread() is caller:
+            started.append(thread)
+        start(thread)
+
+    with patch.object(threading.Thread, "start", start_noted):
+        yield
+    for thread in started:
+        thread.join(LONGEST_END_SECONDS)
+    left = [thread for thread in started if thread.is_alive()]
+    assert not left, f"{left} go on after the command: give it a process of its own"
 
 
 def _exit_code() -> int:
