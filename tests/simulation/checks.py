@@ -70,7 +70,7 @@ def _questions(stage: Stage) -> Iterator[str]:
                     yield from _shown(stage, asked, row)
                     if not ids & user.deleting:  # a call says not of which one it was
                         yield from _lost(stage, asked, row)
-                    yield from _interrupted(stage, asked, row)
+                        yield from _interrupted(stage, asked, row)
 
 
 def _question(
@@ -138,7 +138,7 @@ def _interrupted(stage: Stage, asked: Asked, row: dict[str, Any]) -> Iterator[st
 
 def _calls(stage: Stage) -> Iterator[str]:
     """The model was called once at most for a question, unless it had refused."""
-    deleted = {a.marker for u in stage.users for a in u.asked if a.question_id in u.deleting}
+    deleted = _deleted(stage)
     calls = [call for call in stage.provider.calls if call.marker not in deleted]
     billed = Counter(call.marker for call in calls if call.is_billed)
     yield from (f"{marker} was paid for {n} times" for marker, n in billed.items() if n > 1)
@@ -151,9 +151,16 @@ def _calls(stage: Stage) -> Iterator[str]:
             yield f"{_marker(row)} is answered by a part of what the model wrote"
 
 
+def _deleted(stage: Stage) -> set[str]:
+    """The questions that somebody deletes, and which may be asked again as new ones after that."""
+    return {a.marker for u in stage.users for a in u.asked if a.question_id in u.deleting}
+
+
 def _usage(stage: Stage) -> Iterator[str]:
     """Each question is charged once: what was reported, or no less than what was billed."""
     calls = {call.marker: call for call in stage.provider.calls if call.is_billed}
+    for marker in _deleted(stage):  # the call may be that of the one that is gone
+        calls.pop(marker, None)
     usage = {row["question_id"]: row for row in rows(stage, "SELECT * FROM usage")}
     for row in rows(stage, "SELECT * FROM questions"):
         cost, call = usage.get(row["id"]), calls.get(_marker(row))
