@@ -70,7 +70,7 @@ def _questions(stage: Stage) -> Iterator[str]:
                     yield from _shown(stage, asked, row)
                     if not ids & user.deleting:  # a call says not of which one it was
                         yield from _lost(stage, asked, row)
-                        yield from _interrupted(stage, asked, row)
+                    yield from _interrupted(stage, asked, row)
 
 
 def _question(
@@ -129,6 +129,8 @@ def _interrupted(stage: Stage, asked: Asked, row: dict[str, Any]) -> Iterator[st
     faults = {fault.kind for fault in stage.plan.faults}
     if row["error"] != "interrupted" or faults & {"stop", "database", "commit", "leave", "rollout"}:
         return
+    if _is_asked_anew(stage, row):
+        return
     calls = [call for call in stage.provider.calls if call.marker == asked.marker]
     # Without a call, any process that has died may have stored the question just before.
     have_died = not calls and any(replica.deaths for replica in stage.replicas)
@@ -156,14 +158,20 @@ def _deleted(stage: Stage) -> set[str]:
     return {a.marker for u in stage.users for a in u.asked if a.question_id in u.deleting}
 
 
+def _is_asked_anew(stage: Stage, row: dict[str, Any]) -> bool:
+    """Whether calls of its marker may be those of a question that was deleted before it."""
+    question_id = str(UUID(str(row["id"])))
+    is_deleting = any(question_id in user.deleting for user in stage.users)
+    return _marker(row) in _deleted(stage) and not is_deleting
+
+
 def _usage(stage: Stage) -> Iterator[str]:
     """Each question is charged once: what was reported, or no less than what was billed."""
     calls = {call.marker: call for call in stage.provider.calls if call.is_billed}
-    for marker in _deleted(stage):  # the call may be that of the one that is gone
-        calls.pop(marker, None)
     usage = {row["question_id"]: row for row in rows(stage, "SELECT * FROM usage")}
     for row in rows(stage, "SELECT * FROM questions"):
-        cost, call = usage.get(row["id"]), calls.get(_marker(row))
+        cost = usage.get(row["id"])
+        call = None if _is_asked_anew(stage, row) else calls.get(_marker(row))
         if cost is None or not cost["settled"]:
             yield f"the cost of {_marker(row)} is not settled"
             continue
