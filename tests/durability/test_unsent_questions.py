@@ -21,13 +21,14 @@ SDK = (*_SDK, "docstring_parser", "frozenlist", "jiter", "multidict", "propcache
 # Its parts that take half of its import, and do not know whether there is aiohttp.
 _KEPT = ("_compat", "_models", "_types", "_utils", "types")
 KEPT = () if SOAK else tuple(f"anthropic.{name}" for name in _KEPT)
+OURS = tuple(f"askcli.answerers.messages_api.{name}" for name in ("clients", "connections"))
 # A forked server has them loaded: another start would load everything else again, too.
 UNLOADED = f"""
 import sys
 
 for name in list(sys.modules):
     is_of_sdk = name.partition(".")[0] in {SDK} and not name.startswith({KEPT})
-    if is_of_sdk or name == "askcli.answerers.messages_api.connections":
+    if is_of_sdk or name in {OURS}:
         del sys.modules[name]
 """
 # A file of aiohttp cannot be opened as long as there is a file of this name.

@@ -6,12 +6,14 @@ import importlib
 import os
 import ssl
 
+from askcli.answerers.lazy_packages import load_lazily
+
 # Also what a command imports no sooner than it needs it: that was a third of a forked question's
 # time, and a third of a server's start.
 PRELOADED = (
     "askcli.__main__",
     "askcli.answerers.anthropic",
-    "askcli.answerers.messages_api.connections",
+    "askcli.answerers.messages_api.clients",
     "askcli.answerers.scripted",
     "askcli.cli.app",
     "askcli.cli.input.implied_command",
@@ -21,8 +23,6 @@ PRELOADED = (
     "askcli.services.admin",
     "askcli.store.database.pipelined_connection",
     "alembic.command",
-    "anthropic",
-    "anthropic.types",
     "anyio._backends._asyncio",
     "dotenv.main",
     "encodings.idna",
@@ -45,6 +45,7 @@ PRELOADED = (
 
 def load() -> None:
     """Import the modules, and load what takes most of the time of a server's start after that."""
+    load_lazily("anthropic")
     for name in PRELOADED:
         importlib.import_module(name)
     _load_certificates()

@@ -2,8 +2,8 @@
 
 The SDK makes the request (see `requests`), on its aiohttp backend, and its errors. The
 response is read as bytes: a model of the SDK for each event costs ten times the event
-(docs/adr/0002-dependencies.md). The SDK takes two seconds and 75 MB to import, so it is imported
-when it is first needed, in a thread.
+(docs/adr/0002-dependencies.md). The SDK takes long to import and much memory, so its parts that
+are needed are imported when it is first needed, in a thread (`clients`).
 """
 
 from __future__ import annotations
@@ -12,25 +12,19 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, nullcontext
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
+from askcli.answerers import lazy_packages
 from askcli.answerers.base import Piece, Request
 from askcli.answerers.loading import load
 from askcli.answerers.messages_api.answer_reader import AnswerReader
-from askcli.answerers.messages_api.bounded import bound, parts
+from askcli.answerers.messages_api.bounded import parts
 from askcli.answerers.messages_api.failures import log_place, translate
-from askcli.answerers.messages_api.requests import (
-    Requests,
-    in_parts,
-    note_response,
-    pass_trace_on,
-)
+from askcli.answerers.messages_api.requests import Requests
 from askcli.errors import AskcliError, ProviderFailed
-from askcli.settings import proxies
-from askcli.settings.loopback import is_on_loopback
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -40,16 +34,6 @@ log = logging.getLogger("askcli.provider")
 
 # From the last event to the end of the response; shorter than any deadline for a piece of text.
 END_SECONDS = 0.5
-# Of an idle connection. Many servers that people host themselves (uvicorn, so vLLM and LiteLLM;
-# Node; Apache) close one after five seconds, and a request on a connection that the provider closes
-# at that moment cannot be told from one that it has taken.
-IDLE_SECONDS = 2.0
-# Of every request, half of its headers, and none of the API: they describe this host.
-TELEMETRY = (
-    *("X-Stainless-Lang", "X-Stainless-Package-Version", "X-Stainless-OS", "X-Stainless-Arch"),
-    *("X-Stainless-Runtime", "X-Stainless-Runtime-Version", "X-Stainless-Async"),
-    *("X-Stainless-Timeout", "X-Stainless-Read-Timeout", "X-Stainless-Retry-Count"),
-)
 NOT_LOADED = (
     "This server could not load what it reaches the model with; try again. If it stays so, its host"
     " must see its log, and restart it."
@@ -73,9 +57,9 @@ class MessagesClient:
         """Send this key with requests from now on; those that are being answered go on."""
         self._api_key = api_key
         if self._http is not None:
-            import anthropic  # it is loaded
+            from askcli.answerers.messages_api import clients  # it is loaded
 
-            self._client = self._sdk_client(anthropic, self._http)
+            self._client = self._sdk_client(clients, self._http)
             self._requests.change_key()
 
     @property
@@ -103,57 +87,21 @@ class MessagesClient:
             return self._client, self._http
 
     async def _opened(self) -> tuple[AsyncAnthropic, httpx2.AsyncClient]:
-        names = "anthropic", "askcli.answerers.messages_api.connections"
+        lazy_packages.load_lazily("anthropic")
         try:
-            sdk, connections = await asyncio.to_thread(load, *names)
+            (clients,) = await asyncio.to_thread(load, "askcli.answerers.messages_api.clients")
         except Exception as error:  # of a file or a thread: no URL has been looked at
             raise AskcliError(f"{type(error).__name__}: {error}") from error
-        http = self._http_client(sdk)
+        http: httpx2.AsyncClient = clients.http_client(self._base_url, self._requests)
         try:
-            connections.bound_connections(http)
-            return self._sdk_client(sdk, http), http
+            return self._sdk_client(clients, http), http
         except Exception:
             await http.aclose()
             raise
 
-    def _url(self) -> httpx2.URL | None:
-        return httpx2.URL(self._base_url) if self._base_url else None
-
-    def _http_client(self, sdk: Any) -> httpx2.AsyncClient:
-        """Return the HTTP client; it sends what the URL has before its host as a header.
-
-        aiohttp would take it from the URL as well, and refuse to have it twice.
-        """
-        url, is_near = self._url(), is_on_loopback(self._base_url)
-        with nullcontext() if is_near else proxies.checked(needs_socks=False):
-            client: httpx2.AsyncClient = sdk.DefaultAioHttpClient(
-                auth=(url.username, url.password) if url and url.userinfo else None,
-                trust_env=not is_near,
-                event_hooks={
-                    "request": [self._requests.note, pass_trace_on, in_parts],
-                    "response": [note_response, bound],
-                },
-                # A redirected request may have been taken, and the key is for one address.
-                follow_redirects=False,
-                limits=httpx2.Limits(max_connections=1000, keepalive_expiry=IDLE_SECONDS),
-            )
-        return client
-
-    def _sdk_client(self, sdk: Any, http: httpx2.AsyncClient) -> AsyncAnthropic:
-        url = self._url()
-        headers: dict[str, Any] = dict.fromkeys(TELEMETRY, sdk.omit)
-        headers["accept-encoding"] = "identity"
-        if url and url.userinfo:  # its password has the header that the SDK uses for the key
-            headers["x-api-key"] = self._api_key
-        client: AsyncAnthropic = sdk.AsyncAnthropic(
-            api_key=self._api_key,
-            base_url=url and url.copy_with(userinfo=b""),
-            # The SDK obeys any Retry-After, however long; retries and all deadlines but
-            # the connection's are in `services.runs.retries`.
-            max_retries=0,
-            timeout=sdk.Timeout(None, connect=self._connect_seconds),
-            default_headers=headers,
-            http_client=http,
+    def _sdk_client(self, clients: Any, http: httpx2.AsyncClient) -> AsyncAnthropic:
+        client: AsyncAnthropic = clients.sdk_client(
+            self._api_key, self._base_url, self._connect_seconds, http
         )
         return client
 
