@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Any
 
+import orjson
 from fastapi import Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse
-from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
 from askcli.contract.protocol import (
@@ -126,4 +126,5 @@ def _delta(text: str, sent: int) -> bytes:
 
 def _event(name: str, data: Mapping[str, Any], sent: int | None = None) -> bytes:
     id_ = b"" if sent is None else b"id: %d\n" % sent
-    return b"event: %b\ndata: %b\n%b\n" % (name.encode(), to_json(data), id_)
+    content = orjson.dumps(data, option=orjson.OPT_UTC_Z)
+    return b"event: %b\ndata: %b\n%b\n" % (name.encode(), content, id_)

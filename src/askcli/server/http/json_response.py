@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from fastapi import Response
-from pydantic_core import to_json
 
 
 class JsonResponse(Response):
@@ -16,4 +16,4 @@ class JsonResponse(Response):
 
     def render(self, content: Mapping[str, Any]) -> bytes:
         """Return the content as JSON."""
-        return to_json(content)
+        return orjson.dumps(content, option=orjson.OPT_UTC_Z)
