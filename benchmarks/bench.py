@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +14,7 @@ from typing import Any
 
 from benchmarks import cores, ours
 from benchmarks.databases import Databases
-from benchmarks.peers import starting
+from benchmarks.peers import environments, starting
 from benchmarks.peers.environments import MissingPeerError
 from benchmarks.provider import directive
 from benchmarks.servers import Server, killed
@@ -130,11 +129,16 @@ class Bench:
     def _start_provider(self) -> int:
         with cores.pinned(cores.LOAD):
             process = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.provider"], stdout=subprocess.PIPE, cwd=ROOT
+                [_python(), "-m", "benchmarks.provider"], stdout=subprocess.PIPE, cwd=ROOT
             )
         self.stack.callback(killed, process)
         assert process.stdout
         return int(process.stdout.readline())
+
+
+def _python() -> str:
+    """Return the Python of the servers, for what sends to them and answers them as well."""
+    return environments.command(environments.OURS, "python")
 
 
 class Load:
@@ -144,7 +148,7 @@ class Load:
         self._groups = groups
         with cores.pinned(cores.LOAD):
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.load"],
+                [_python(), "-m", "benchmarks.load"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 cwd=ROOT,

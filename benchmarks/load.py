@@ -112,21 +112,25 @@ class Deltas:
     """The deltas of one stream: when each was sent by the provider, and when it arrived here."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._parts: list[tuple[float, bytes]] = []  # read when all is over: it takes time
         self.arrivals: list[tuple[float, float]] = []
         self.is_error = False
         self.id: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def __call__(self, body: bytes) -> None:
-        now = time.monotonic()
-        *events, self._rest = (self._rest + body).split(b"\n\n")
-        for event in events:
-            if DELTA.search(event):
-                self.arrivals += [(float(sent), now) for sent in STAMP.findall(event)]
-            elif b"event: error" in event:
-                self.is_error = True
-            elif not self.id.done() and (match := ID.search(event)):
-                self.id.set_result(match[1].decode())
+        self._parts.append((time.monotonic(), body))
+        if not self.id.done() and (match := ID.search(body)):
+            self.id.set_result(match[1].decode())
+
+    def read(self) -> None:
+        """Read the events that have arrived."""
+        rest = b""
+        for now, body in self._parts:
+            *events, rest = (rest + body).split(b"\n\n")
+            for event in events:
+                if DELTA.search(event):
+                    self.arrivals += [(float(sent), now) for sent in STAMP.findall(event)]
+                self.is_error = self.is_error or b"event: error" in event
 
 
 def asked(connection: Connection, request: bytes, refused: list[int]) -> asyncio.Task[int]:
@@ -166,6 +170,7 @@ async def streams(group: dict[str, Any]) -> dict[str, Any]:
 
     await asyncio.gather(*(reader(number) for number in range(count)))
     for deltas in elsewhere or read:
+        deltas.read()
         if deltas.is_error or len(deltas.arrivals) != group["deltas"]:
             errors["error event" if deltas.is_error else f"{len(deltas.arrivals)} deltas"] += 1
     counts = {"errors": dict(errors), "refused": len(refused)}

@@ -11,8 +11,11 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from askcli import __version__
 from askcli.answerers.base import Answerer
@@ -84,7 +87,21 @@ def create_app(
     app.add_middleware(Refusals, allowed=allowed, refusal=refusal)  # each is around those before
     cross_origin.install(app, origins)
     app.add_middleware(Envelope, activity=activity, is_leaving=partial(_is_leaving, app))
+    app.middleware_stack = _middleware(app)
     return app
+
+
+def _middleware(app: FastAPI) -> ASGIApp:
+    """Return the router within the handlers of errors, within the middleware that was added.
+
+    FastAPI's own stack has three more around them, which are called for every request, and stay
+    with every stream: they bound bodies, and report and respond to what fails, as ours do.
+    """
+    within = AsyncExitStackMiddleware(app.router)
+    stack: ASGIApp = ExceptionMiddleware(within, app.exception_handlers)
+    for middleware, arguments, keywords in reversed(app.user_middleware):
+        stack = middleware(stack, *arguments, **keywords)
+    return stack
 
 
 def _is_leaving(app: FastAPI) -> bool:

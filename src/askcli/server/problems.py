@@ -76,7 +76,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _handle_validation)
     app.add_exception_handler(HTTPException, _handle_http)
     app.add_exception_handler(OSError, _handle_os_error)
-    app.add_exception_handler(Exception, _handle_unexpected)
 
 
 async def _handle_ours(request: Request, error: Exception) -> Response:
@@ -176,9 +175,3 @@ async def _handle_os_error(request: Request, error: Exception) -> Response:
     log.error("request %s failed: too many open files", request.state.request_id)
     busy = Unavailable("The server has too many files open; try again shortly.")
     return response(busy, request.state.request_id)
-
-
-async def _handle_unexpected(request: Request, error: Exception) -> Response:
-    request_id = request.state.request_id
-    log.error("request %s failed: %s", request_id, type(error).__name__)
-    return response(AskcliError(UNEXPECTED), request_id)

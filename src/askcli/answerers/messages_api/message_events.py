@@ -24,11 +24,14 @@ NO_ANSWER = "The model's provider sent something that is not an answer."
 class MessageEvents:
     """The state of one answer while its events are read."""
 
+    __slots__ = ("_begin", "_blocks", "_has_hidden", "_has_more", "_model", "_output_tokens",
+                 "_stop_reason", "is_complete")  # fmt: skip
+
     def __init__(self, model: str) -> None:
         self._begin: Begin | None = None
         self._model = model
-        self._blocks: dict[int, str] = {}  # the types of the blocks that have started, by index
-        self._stopped_blocks: set[int] = set()
+        # The types of the blocks that have started, by index; None of those that have stopped.
+        self._blocks: dict[int, str | None] = {}
         self._stop_reason: str | None = None
         self._output_tokens: int | None = None
         self._has_hidden = False
@@ -80,7 +83,7 @@ class MessageEvents:
         text: str = block["text"] if type_ == "text" else ""
         # llama.cpp starts an open block again, without text, when its last words come with the end.
         if index in self._blocks:
-            _check(self._is_open(index, type_) and not text)
+            _check(self._blocks[index] == type_ and not text)
         _check(self._stop_reason is None and isinstance(text, str))
         _check(len(self._blocks) < MAX_BLOCKS)
         self._blocks[index] = type_
@@ -89,7 +92,7 @@ class MessageEvents:
     def _block_delta(self, event: Any) -> Piece:
         index, delta = event["index"], event["delta"]
         type_ = self._blocks.get(index)
-        _check(self._is_open(index, type_))
+        _check(type_ is not None)
         if delta["type"] != "text_delta":
             return "" if type_ == "text" else self._hidden()
         text: str = delta["text"]
@@ -98,16 +101,12 @@ class MessageEvents:
 
     def _block_stop(self, event: Any) -> Piece:
         index = event["index"]
-        _check(self._is_open(index, self._blocks.get(index)))
-        self._stopped_blocks.add(index)
+        _check(self._blocks.get(index) is not None)
+        self._blocks[index] = None
         return ""
 
-    def _is_open(self, index: int, type_: str | None) -> bool:
-        is_started = type_ is not None and self._blocks.get(index) == type_
-        return is_started and index not in self._stopped_blocks
-
     def _message_delta(self, event: Any) -> Piece:
-        _check(self._blocks.keys() == self._stopped_blocks)
+        _check(all(type_ is None for type_ in self._blocks.values()))
         self._stop_reason = _word(event["delta"].get("stop_reason"))
         self._output_tokens = _count(event["usage"]["output_tokens"])
         return Spent(self._has_hidden, self._output_tokens)

@@ -5,6 +5,7 @@ Pure ASGI: three of Starlette's BaseHTTPMiddleware would cost six sevenths of th
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from time import perf_counter
@@ -23,6 +24,8 @@ from askcli.services import request_info
 from askcli.services.clock import new_id
 from askcli.services.request_info import RequestInfo
 from askcli.store.database import admission, pool
+
+log = logging.getLogger("askcli.server")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _ID_HEADER = HEADER_REQUEST_ID.encode()
@@ -75,6 +78,9 @@ class Envelope:
                 else:
                     await self._app(scope, receive, send_with_headers)
                     await _send_body(scope, send_with_headers)
+        except Exception as error:
+            log.error("request %s failed: %s", info.request_id, type(error).__name__)
+            raise  # uvicorn logs where
         finally:
             _observe(served)
 

@@ -20,6 +20,7 @@ from askcli.server.protocol.connections import Connections
 from askcli.server.protocol.flow import Flow
 from askcli.server.protocol.heads import PARSED_BYTES, Heads
 from askcli.server.protocol.lazy_event import LazyEvent
+from askcli.server.protocol.pipeline import Pipeline
 from askcli.server.protocol.taking import Taking, tell_of_loss
 from askcli.server.protocol.writing import WriteDeadline, encoded, refusal, unchunked
 
@@ -38,6 +39,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.pipeline = cast("Any", Pipeline())
         self._deadline: asyncio.TimerHandle | None = None
         self._in_headers = self._is_refused = self._is_reading = False
         self._heads = Heads()

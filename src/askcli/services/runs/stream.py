@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable
 
 from askcli.contract.shapes import Question
 from askcli.errors import AskcliError, NotFound, Unavailable
@@ -70,17 +69,17 @@ class AnswerStream:
             self._made = piece, make()
         return self._made[1]
 
-    @contextmanager
-    def followed(self) -> Iterator[None]:
+    def followed(self) -> _Followed:
         """Count a follower during the block."""
-        self._followers += 1
+        return _Followed(self)
+
+    def count_followers(self, change: int) -> None:
+        """Count one more or one less."""
+        self._followers += change
         if self._is_followed is not None:
-            self._is_followed.set()
-        try:
-            yield
-        finally:
-            self._followers -= 1
-            if not self._followers and self._is_followed is not None:
+            if self._followers:
+                self._is_followed.set()
+            else:
                 self._is_followed.clear()
 
     async def has_follower(self, seconds: float) -> bool:
@@ -132,6 +131,21 @@ class AnswerStream:
         if self.error is not None:
             raise self.error
         return self.question
+
+
+class _Followed:
+    """Counts a follower of a stream; a generator takes five times its memory."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: AnswerStream) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> None:
+        self._stream.count_followers(1)
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.count_followers(-1)
 
 
 def ended_stream(question: Question) -> AnswerStream:
