@@ -113,11 +113,11 @@ def pressed_until_it_ends(process: subprocess.Popen[bytes]) -> bytes:
     watchdog = threading.Timer(30, process.kill)
     watchdog.start()
     lines = []
-    for line in process.stderr or ():
-        lines.append(line)
-        if line.rstrip() == b"KeyboardInterrupt:" and b"Exception ignored" in b"".join(lines):
-            process.send_signal(signal.SIGINT)
-    process.wait()
+    with process:  # closes its pipes
+        for line in process.stderr or ():
+            lines.append(line)
+            if line.rstrip() == b"KeyboardInterrupt:" and b"Exception ignored" in b"".join(lines):
+                process.send_signal(signal.SIGINT)
     watchdog.cancel()
     return b"".join(lines)
 

@@ -67,7 +67,8 @@ import importlib, pathlib, time
 load = importlib.import_module
 
 def slow(name, *package):
-    while name == "anthropic" and pathlib.Path(__file__).with_name("slow").exists():
+    is_sdk, file = name.endswith("messages_api.clients"), pathlib.Path(__file__).with_name("slow")
+    while is_sdk and file.exists():
         time.sleep(0.1)
     return load(name, *package)
 

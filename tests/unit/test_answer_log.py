@@ -77,7 +77,8 @@ class Log:
         entry = search.entry(self.database.dialect, user_id, "hello", "")
         await self.database.write(questions.add, row, entry)
         run = Run(row | values, REQUEST, Place(lambda _: None))
-        self.running.enter_context(self.log.of(run))
+        self.log.begin(run)
+        self.running.callback(self.log.end, run)
         return run
 
     async def parts(self, run: Run) -> list[tuple[int, str]]:

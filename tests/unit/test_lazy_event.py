@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from askcli.server.protocol.lazy_event import LazyEvent
+from askcli.server.protocol.lazy import LazyEvent
 
 
 def test_it_does_what_an_event_of_asyncio_does() -> None:

@@ -64,7 +64,8 @@ class Replica:
         entry = search.entry(self.database.dialect, user_id, "hello", "")
         await self.database.write(questions.add, row, entry)
         run = Run(row, REQUEST, Place(lambda _: None))
-        self.running.enter_context(self.log.of(run))
+        self.log.begin(run)
+        self.running.callback(self.log.end, run)
         return run
 
     async def follow(self, run: Run) -> AnswerStream:
@@ -175,8 +176,9 @@ def test_what_nobody_follows_elsewhere_is_notified_of_to_nobody(
         alone.stream.append("text")
         await owner.log._tick()
         del owner.log._progress[ended.id]
-        with owner.log.of(ended):
-            await owner.log._tick()
+        owner.log.begin(ended)
+        await owner.log._tick()
+        owner.log.end(ended)
         assert owner.sent == sent
         owner.log._progress[ended.id] = Progress(ended)
         stream = await other.follow(followed)

@@ -59,11 +59,12 @@ def test_the_log_of_answers_goes_on_after_a_failure(
     async def scenario() -> None:
         database = Written()
         log, run = AnswerLog(cast(Database, database), new_id()), new_run()
-        with log.of(run):
-            fail_once(monkeypatch, log, name)
-            if name == "_tick_urgent":
-                log._is_urgent.set()
-            await asyncio.wait_for(database.is_written.wait(), 20)
+        log.begin(run)
+        fail_once(monkeypatch, log, name)
+        if name == "_tick_urgent":
+            log._is_urgent.set()
+        await asyncio.wait_for(database.is_written.wait(), 20)
+        log.end(run)
         await log.close()
 
     with caplog.at_level(logging.ERROR):
@@ -77,8 +78,8 @@ def test_a_run_that_could_not_begin_is_not_in_the_log(monkeypatch: pytest.Monkey
     async def scenario() -> None:
         log = AnswerLog(cast(Database, Written()), new_id())
         fail_once(monkeypatch, log, "_start")
-        with pytest.raises(MemoryError), log.of(new_run()):
-            pytest.fail("begun")
+        with pytest.raises(MemoryError):
+            log.begin(new_run())
         assert not log._progress
         await log.close()
 

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import traceback
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -15,7 +15,7 @@ from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from askcli import __version__
 from askcli.answerers.base import Answerer
@@ -89,6 +89,20 @@ def create_app(
     app.add_middleware(Envelope, activity=activity, is_leaving=partial(_is_leaving, app))
     app.middleware_stack = _middleware(app)
     return app
+
+
+class Entry:
+    """The app as a server calls it, without two calls of FastAPI's that stay with each stream."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.state = app.state
+        self._app = app
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve a request, or the lifespan."""
+        scope["app"] = self._app
+        assert self._app.middleware_stack
+        return self._app.middleware_stack(scope, receive, send)
 
 
 def _middleware(app: FastAPI) -> ASGIApp:

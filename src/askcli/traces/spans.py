@@ -9,7 +9,7 @@ nothing to the traces.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from typing import Any, Literal, Protocol
 
@@ -39,6 +39,10 @@ class Sdk(Protocol):
     def shut_down(self) -> None:
         """Send what was recorded, and record nothing more."""
         ...
+
+
+# For runs that last minutes: a generator takes half a kilobyte.
+_NOTHING: AbstractContextManager[None] = nullcontext()
 
 
 class _State:
@@ -99,9 +103,12 @@ class Span:
                 return _State.sdk.traceparent(self._recorded)
         return None
 
-    @contextmanager
-    def current(self) -> Iterator[None]:
+    def current(self) -> AbstractContextManager[None]:
         """Let spans that begin in the block be its children, in its tasks and threads, too."""
+        return _NOTHING if _State.sdk is None else self._as_current()
+
+    @contextmanager
+    def _as_current(self) -> Iterator[None]:
         token = _current.set(self)
         try:
             yield

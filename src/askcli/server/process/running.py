@@ -14,7 +14,7 @@ import uvicorn
 from askcli.answerers import loading
 from askcli.errors import AskcliError, Failed
 from askcli.metrics import exposition
-from askcli.server.app import create_app
+from askcli.server.app import Entry, create_app
 from askcli.server.bootstrap import Services, build
 from askcli.server.http import trusted_hosts
 from askcli.server.http.access_log import AccessLog
@@ -180,7 +180,8 @@ def _config(
     app.state.connections = Connections(limit, settings.trusted_proxies)
     app.state.access_log = access_log
     return uvicorn.Config(
-        app,
+        Entry(app),
+        interface="asgi3",
         loop="uvloop",
         http=BoundedProtocol,
         ws="none",

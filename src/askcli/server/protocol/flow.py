@@ -8,7 +8,7 @@ from typing import Any
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
-from askcli.server.protocol.lazy_event import LazyEvent
+from askcli.server.protocol.lazy import LazyEvent
 
 
 class Flow(FlowControl):

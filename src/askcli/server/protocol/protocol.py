@@ -19,8 +19,7 @@ from askcli.server.protocol import upgrades
 from askcli.server.protocol.connections import Connections
 from askcli.server.protocol.flow import Flow
 from askcli.server.protocol.heads import PARSED_BYTES, Heads
-from askcli.server.protocol.lazy_event import LazyEvent
-from askcli.server.protocol.pipeline import Pipeline
+from askcli.server.protocol.lazy import LazyEvent, Pipeline
 from askcli.server.protocol.taking import Taking, tell_of_loss
 from askcli.server.protocol.writing import WriteDeadline, encoded, refusal, unchunked
 
@@ -42,8 +41,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.pipeline = cast("Any", Pipeline())
         self._deadline: asyncio.TimerHandle | None = None
         self._in_headers = self._is_refused = self._is_reading = False
-        self._heads = Heads()
-        self._unparsed = memoryview(b"")
+        self._heads, self._unparsed = Heads(), memoryview(b"")
         self._responding: RequestResponseCycle | None = None
         self._connections: Connections = cast("Any", self.config.app).state.connections
         self.access_log = False  # the outermost middleware knows more of a request

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from uuid import UUID
@@ -50,18 +50,17 @@ class AnswerLog:
         self._task: asyncio.Task[None] | None = None
         self._has_beaten = False
 
-    @contextmanager
-    def of(self, run: Run) -> Iterator[None]:
-        """Store the text so far of a run during the block, and tell who follows it of its end."""
-        try:
-            self._progress[run.id] = Progress(run)
-            run.stream.on_text = partial(self._on_text, run)
-            self._start()
-            yield
-        finally:
-            self._progress.pop(run.id, None)
-            self._followers.tell(run.question_id)
-            self._hurry()
+    def begin(self, run: Run) -> None:
+        """Store the text so far of a run from now on, until its `end`."""
+        self._start()
+        run.stream.on_text = partial(self._on_text, run)
+        self._progress[run.id] = Progress(run)
+
+    def end(self, run: Run) -> None:
+        """Store no more of a run, and tell who follows it of its end."""
+        self._progress.pop(run.id, None)
+        self._followers.tell(run.question_id)
+        self._hurry()
 
     def add_followers(self, ids: Sequence[UUID]) -> None:
         """Let a process follow questions of this one: the first of the ids, and the others."""

@@ -51,7 +51,7 @@ class Generator:
 
         Where that fails, what there is of the answer is stored as its end.
         """
-        with run.place, reports.recorded(run):
+        with run.place, run.span.current():
             try:
                 await self._generate(run)
             except Exception:
@@ -60,10 +60,12 @@ class Generator:
                 log.exception("run %s failed, and is ended", run.question_id)
                 run.stop(_failure())
                 await self._generate(run)
+            finally:
+                reports.end_spans(run)
 
     async def _generate(self, run: Run) -> None:
-        # Until its end is stored: without signs of life it would be taken for an orphan.
-        with self._answer_log.of(run):
+        try:
+            self._answer_log.begin(run)
             outcome = await self._outcome(run)
             run.attempts.end(outcome.finish)
             entry = await self._storage.entry(run, outcome)
@@ -71,6 +73,8 @@ class Generator:
             await self._storage.end(run, outcome, cost, entry)
             await asyncio.sleep(0)  # whoever waits for the answer gets it before it is reported
             reports.report(run, self._models)
+        finally:  # not before its end is stored: without signs of life it is taken for an orphan
+            self._answer_log.end(run)
 
     async def _outcome(self, run: Run) -> Outcome:
         try:

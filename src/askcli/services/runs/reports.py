@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from typing import Any
 
 from askcli.answerers import prices
@@ -25,15 +24,10 @@ def report(run: Run, models: Collection[str]) -> None:
     _note(run)
 
 
-@contextmanager
-def recorded(run: Run) -> Iterator[None]:
-    """Let the run's span be current in the block, and end with it."""
-    try:
-        with run.span.current():
-            yield
-    finally:
-        run.attempts.end()
-        run.span.end()
+def end_spans(run: Run) -> None:
+    """End the run's span, and that of its last attempt."""
+    run.attempts.end()
+    run.span.end()
 
 
 def note_first_text(run: Run) -> None:

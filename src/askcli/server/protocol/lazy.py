@@ -1,8 +1,9 @@
-"""An event that takes no memory for those who wait before one does."""
+"""What waits at a connection, without memory for it before anything does."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 
 class LazyEvent:
@@ -35,3 +36,16 @@ class LazyEvent:
         if not self._is_set:
             self._event = self._event or asyncio.Event()
             await self._event.wait()
+
+
+class Pipeline(list[Any]):
+    """The requests of a connection that wait for the one before them, the first one at the end.
+
+    It does what uvicorn asks of a deque, which has room for 64; there are two at most.
+    """
+
+    __slots__ = ()
+
+    def appendleft(self, request: Any) -> None:
+        """Add the request that was read last."""
+        self.insert(0, request)
