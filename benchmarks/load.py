@@ -119,8 +119,10 @@ class Deltas:
 
     def __call__(self, body: bytes) -> None:
         self._parts.append((time.monotonic(), body))
-        if not self.id.done() and (match := ID.search(body)):
-            self.id.set_result(match[1].decode())
+        if not self.id.done():
+            received = b"".join(part for _, part in self._parts)
+            if match := ID.search(received):
+                self.id.set_result(match[1].decode())
 
     def read(self) -> None:
         """Read the events that have arrived."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import sys
-import threading
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.abc import InspectLoader, Loader, MetaPathFinder
@@ -18,14 +17,17 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-_executing = threading.RLock()
-
 
 def load_lazily(top: str) -> None:
     """Let this package, and those in it, load modules by their names, unless it is loaded."""
     finder = _Finder(top)
     if finder not in sys.meta_path:
         sys.meta_path.insert(0, finder)
+
+
+def load_whole(top: str) -> None:
+    """Let this package load as it does by itself again, unless it is loaded."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if finder != _Finder(top)]
 
 
 class _Finder(MetaPathFinder):
@@ -62,7 +64,10 @@ class _LazyLoader(Loader):
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Let the package look its names up; without its source, import all of them now."""
+        """Let the package look up what its `__init__` imports by name, and no other names of it.
+
+        Without its source, execute that now.
+        """
         source = self._loader.get_source(module.__name__)
         if source is None:
             self._loader.exec_module(module)
@@ -76,18 +81,11 @@ class _LazyLoader(Loader):
             elif find_spec(f"{module.__name__}.{name}") is not None:
                 value = import_module(f"{module.__name__}.{name}")
             else:
-                return self._whole(module, name)
+                raise AttributeError(f"{module.__name__}, loaded lazily, has no attribute {name!r}")
             setattr(module, name, value)
             return value
 
         module.__getattr__ = look_up  # type: ignore[method-assign]  # PEP 562
-
-    def _whole(self, module: ModuleType, name: str) -> Any:
-        """Execute the package's `__init__` after all, for what it defines itself."""
-        with _executing:
-            if module.__dict__.pop("__getattr__", None) is not None:
-                self._loader.exec_module(module)
-        return getattr(module, name)
 
 
 def _origins(source: str) -> dict[str, tuple[str, str]]:

@@ -49,7 +49,7 @@ def load(*names: str) -> list[Any]:
     """Import modules. One that fails leaves no package of its attempt behind: the next is new.
 
     What the attempt has loaded of packages that were there before, or of Python, is whole or gone.
-    askcli's own modules that it has loaded go, too: they hold what they have imported.
+    Modules beside those of `names` go, too: they hold what they have imported.
     Raises MemoryError without an attempt where one has failed for want of memory.
     """
     if is_spoiled():
@@ -61,10 +61,12 @@ def load(*names: str) -> list[Any]:
     except BaseException as error:
         if _lacks_memory(error):
             _is_spoiled.set()
+        beside = {name.rpartition(".")[0] for name in names} - {""}
         importlib.invalidate_caches()  # packages may have been replaced meanwhile
         for name in finder.noted:
             top = name.partition(".")[0]
-            if top in finder.noted | {"askcli"} and top not in sys.stdlib_module_names:
+            is_new = top in finder.noted and top not in sys.stdlib_module_names
+            if is_new or name.rpartition(".")[0] in beside:
                 sys.modules.pop(name, None)
         raise
     finally:

@@ -109,7 +109,7 @@ def _middleware(app: FastAPI) -> ASGIApp:
     """Return the router within the handlers of errors, within the middleware that was added.
 
     FastAPI's own stack has three more around them, which are called for every request, and stay
-    with every stream: they bound bodies, and report and respond to what fails, as ours do.
+    with every stream: they bound bodies, and respond to what fails, as routes and `Envelope` do.
     """
     within = AsyncExitStackMiddleware(app.router)
     stack: ASGIApp = ExceptionMiddleware(within, app.exception_handlers)

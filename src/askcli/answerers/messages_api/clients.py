@@ -6,10 +6,9 @@ from contextlib import nullcontext
 from typing import Any
 
 import httpx2
-from anthropic import AsyncAnthropic, DefaultAioHttpClient, Timeout, omit
+from anthropic import APIStatusError, AsyncAnthropic, DefaultAioHttpClient, Timeout, omit
 
 from askcli.answerers.messages_api.bounded import bound
-from askcli.answerers.messages_api.connections import bound_connections
 from askcli.answerers.messages_api.requests import (
     Requests,
     in_parts,
@@ -30,6 +29,10 @@ TELEMETRY = (
     *("X-Stainless-Timeout", "X-Stainless-Read-Timeout", "X-Stainless-Retry-Count"),
 )
 
+# Making one loads more of the SDK: now, in a thread, and not when a provider fails.
+_response = httpx2.Response(500, request=httpx2.Request("POST", "http://localhost"))
+APIStatusError("", response=_response, body=None)
+
 
 def http_client(base_url: str | None, requests: Requests) -> httpx2.AsyncClient:
     """Return the HTTP client; it sends what the URL has before its host as a header.
@@ -38,7 +41,7 @@ def http_client(base_url: str | None, requests: Requests) -> httpx2.AsyncClient:
     """
     url, is_near = base_url and httpx2.URL(base_url), is_on_loopback(base_url)
     with nullcontext() if is_near else proxies.checked(needs_socks=False):
-        client = DefaultAioHttpClient(
+        return DefaultAioHttpClient(
             auth=(url.username, url.password) if url and url.userinfo else None,
             trust_env=not is_near,
             event_hooks={
@@ -49,8 +52,6 @@ def http_client(base_url: str | None, requests: Requests) -> httpx2.AsyncClient:
             follow_redirects=False,
             limits=httpx2.Limits(max_connections=1000, keepalive_expiry=IDLE_SECONDS),
         )
-    bound_connections(client)
-    return client
 
 
 def sdk_client(

@@ -87,13 +87,13 @@ class MessagesClient:
             return self._client, self._http
 
     async def _opened(self) -> tuple[AsyncAnthropic, httpx2.AsyncClient]:
-        lazy_packages.load_lazily("anthropic")
         try:
-            (clients,) = await asyncio.to_thread(load, "askcli.answerers.messages_api.clients")
+            connections, clients = await asyncio.to_thread(_load)
         except Exception as error:  # of a file or a thread: no URL has been looked at
             raise AskcliError(f"{type(error).__name__}: {error}") from error
         http: httpx2.AsyncClient = clients.http_client(self._base_url, self._requests)
         try:
+            connections.bound_connections(http)
             return self._sdk_client(clients, http), http
         except Exception:
             await http.aclose()
@@ -133,6 +133,21 @@ class MessagesClient:
             raise
         except Exception as error:
             raise translate(error) from error
+
+
+def _load() -> list[Any]:
+    """Import what needs the SDK, and of the SDK what that needs; all of it where that fails.
+
+    A version of the SDK that is to come may depend on the order in which its packages load theirs.
+    """
+    names = [f"{__package__}.{name}" for name in ("connections", "clients")]
+    lazy_packages.load_lazily("anthropic")
+    try:
+        return load(*names)
+    except (ImportError, AttributeError, TypeError) as error:
+        log.warning("the SDK is loaded whole: %s", type(error).__name__)
+    lazy_packages.load_whole("anthropic")
+    return load(*names)
 
 
 def _of_success(error: Exception) -> Exception:

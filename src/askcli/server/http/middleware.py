@@ -13,8 +13,9 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_REPLAYED, HEADER_REQUEST_ID
+from askcli.errors import AskcliError
 from askcli.metrics import names
-from askcli.server import streamed
+from askcli.server import problems, streamed
 from askcli.server.http.access_log import AccessLog
 from askcli.server.http.activity import Activity
 from askcli.server.http.served import Served
@@ -79,10 +80,20 @@ class Envelope:
                     await self._app(scope, receive, send_with_headers)
                     await _send_body(scope, send_with_headers)
         except Exception as error:
-            log.error("request %s failed: %s", info.request_id, type(error).__name__)
+            await _fail(served, error, receive, send)
             raise  # uvicorn logs where
         finally:
             _observe(served)
+
+
+async def _fail(served: Served, error: Exception, receive: Receive, send: Send) -> None:
+    """Log that a request has failed; respond, where `Refusals` has not: it failed outside that."""
+    request_id = served.info.request_id
+    log.error("request %s failed: %s", request_id, type(error).__name__)
+    if not served.responded:
+        served.status = 500
+        response = problems.response(AskcliError(problems.UNEXPECTED), request_id)
+        await response(served.scope, receive, send)
 
 
 async def _send_body(scope: Scope, send: Send) -> None:
