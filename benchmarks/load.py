@@ -111,7 +111,9 @@ async def closed(group: dict[str, Any]) -> dict[str, Any]:
 class Deltas:
     """The deltas of one stream: when each was sent by the provider, and when it arrived here."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_id: bool) -> None:
+        """`has_id`: the id of the question is looked for as it comes; peers send none."""
+        self._has_id = has_id
         self._parts: list[tuple[float, bytes]] = []  # read when all is over: it takes time
         self.arrivals: list[tuple[float, float]] = []
         self.is_error = False
@@ -119,7 +121,7 @@ class Deltas:
 
     def __call__(self, body: bytes) -> None:
         self._parts.append((time.monotonic(), body))
-        if not self.id.done():
+        if self._has_id and not self.id.done():
             received = b"".join(part for _, part in self._parts)
             if match := ID.search(received):
                 self.id.set_result(match[1].decode())
@@ -152,8 +154,8 @@ async def streams(group: dict[str, Any]) -> dict[str, Any]:
     requests = [request.encode() for request in group["requests"]]
     count, errors, refused = group["connections"], Counter[str](), list[int]()
     begun: list[float] = [0.0] * count
-    read = [Deltas() for _ in range(count)]
-    elsewhere = [Deltas() for _ in range(count)] if "follow" in group else []
+    read = [Deltas(has_id="follow" in group) for _ in range(count)]
+    elsewhere = [Deltas(has_id=False) for _ in range(count)] if "follow" in group else []
 
     async def reader(number: int) -> None:
         await asyncio.sleep(group.get("ramp", 0) * number / count)
