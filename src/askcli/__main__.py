@@ -11,6 +11,7 @@ import time
 from askcli import __version__
 
 INTERRUPTED = 130
+AGAIN_SECONDS = 0.001
 # They end a process unless it handles them; a key (Ctrl-\\) sends SIGQUIT.
 DEADLY = (
     *(signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM),
@@ -61,17 +62,19 @@ def _on_interrupt(*, leave: bool, by_python: bool) -> None:
 def _report(unraisable: "sys.UnraisableHookArgs") -> None:
     """Report an error that nobody can handle; a Ctrl-C in a destructor comes once more.
 
-    Each import of a module ends with one, of its lock.
+    So does the end of a time limit. Each import of a module ends with one, of its lock.
     """
     if unraisable.exc_type is KeyboardInterrupt:
         _thread.start_new_thread(_interrupt, (_thread.get_ident(),))
+    elif unraisable.exc_type.__name__ == "_OutOfTimeError":  # whose module is loaded then
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)  # stopped by the end of the block
     else:
         sys.__unraisablehook__(unraisable)
 
 
 def _interrupt(thread: int) -> None:
     """Interrupt the main thread, which alone gets a KeyboardInterrupt."""
-    time.sleep(0.001)  # it is to be out of the destructor
+    time.sleep(AGAIN_SECONDS)  # it is to be out of the destructor
     signal.pthread_kill(thread, signal.SIGINT)
 
 

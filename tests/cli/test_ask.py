@@ -151,7 +151,11 @@ def test_who_is_not_logged_in_is_told_how(new_cli: NewCli, sqlite_server: Server
 
 
 def test_usage_errors_are_one_line(sqlite_cli: Cli) -> None:
-    for words in (["ask", "--nonsense"], ["nonsense"], ["ask", "--timeout", "soon", "x"]):
+    (sqlite_cli.home / "empty").touch()
+    for words in (
+        *(["ask", "--nonsense"], ["nonsense"], ["ask", "--timeout", "soon", "x"]),
+        *(["ask", "--debug", "x"], ["ask", "-", "x"], ["ask", "-f", "empty"]),
+    ):
         done = sqlite_cli.in_process(*words)
         assert (done.code, done.out) == (2, ""), words
         assert done.err.startswith("askcli: error: "), words
@@ -204,3 +208,17 @@ def test_a_retry_asks_for_the_same_unless_it_is_told_otherwise(
     done = cli.in_process("ask", "--rejoin", question_id, *options)
     assert done.code == 2
     assert "takes no --system, --model, --max-tokens: use --retry ID" in done.err
+
+
+def test_an_empty_file_goes_with_a_question(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    (sqlite_cli.home / "empty").touch()
+    assert sqlite_cli.in_process("ask", "-f", "empty", marker).code == 0
+    (asked,) = fake.asked(marker)
+    assert '<file name="empty">' in asked["messages"][0]["content"]
+
+
+def test_where_an_error_came_from_changes_no_exit_code(new_cli: NewCli) -> None:
+    cli = new_cli(ASKCLI_SERVER="http://127.0.0.1:9", ASKCLI_TOKEN="any")
+    assert "Traceback" in cli.in_process("--debug", "whoami").err
+    assert cli.shell("askcli --debug whoami 2>/dev/full").code == 6

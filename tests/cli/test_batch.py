@@ -347,3 +347,12 @@ def test_a_terminal_sees_a_bar_with_rate_cost_and_time_left(
         assert "$" in output
         assert "0 s left" in output
     assert len((sqlite_cli.home / "answers.jsonl").read_text().splitlines()) == 5
+
+
+def test_a_row_whose_question_is_null_is_found_before_any_is_asked(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    path = written(sqlite_cli, [marker, {"question": None}])
+    done = sqlite_cli.in_process("batch", str(path))
+    assert (done.code, "line 2 has no question" in done.err, fake.asked(marker)) == (2, True, [])

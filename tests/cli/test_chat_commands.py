@@ -38,6 +38,7 @@ def test_what_the_next_question_goes_on_with(
     (sqlite_cli.home / "notes.txt").write_text("Some notes.")
     live = chat(sqlite_cli)
     say(live, "/model", "* claude-sonnet-5-5")
+    say(live, "/model no-such", "has no model no-such; name one of: claude-")
     say(live, "/model claude-haiku-5-5", "claude-haiku-5-5 answers")
     say(live, "/system Be brief.", "The system prompt is set.")
     say(live, "/file no.txt", "askcli: error: cannot read no.txt")
@@ -106,12 +107,12 @@ def test_out_of_an_answer(sqlite_cli: Cli, marker: str) -> None:
     for name, beginning in (
         ("a b.md", "# "),
         ("talk.json", '{"items"'),
-        ("talk.html", "<!DOCTYPE"),
+        ("talk.HTML", "<!DOCTYPE"),
     ):
         say(live, f"/save {name}", f"Saved: {name}.")
         saved = (sqlite_cli.home / name).read_text()
         assert saved.startswith(beginning)
-        assert saved.count("x = 1") == 1 or name.endswith("html")
+        assert saved.count("x = 1") == 1 or name.endswith("HTML")
     say(live, "/save", "/save needs the name of a file")
     left(live)
 
@@ -171,7 +172,7 @@ def test_the_line_in_an_editor_that_fails(
     sqlite_cli.environment["EDITOR"] = f"{editor}"
     live = chat(sqlite_cli)
     live.type("a draft\x18\x05")  # Ctrl-X Ctrl-E
-    live.until("left no UTF-8 text; nothing was asked.")
+    live.until("left no text; nothing was asked.")
     live.until_prompt()
     editor.write_text(f'#!/bin/sh\nprintf "%s {marker}" "$(cat "$1")" > "$1"\n')
     live.type("\x1b[A")

@@ -7,24 +7,29 @@ from uuid import uuid4
 from tests.support.chatting import chat, left, turns
 from tests.support.cli import Cli, NewCli
 from tests.support.fake_anthropic import FakeAnthropic
-from tests.support.people import ServerBehindProxy, logged_in
+from tests.support.people import ServerBehindProxy, account, logged_in
 from tests.support.processes import ServerProcess
 from tests.support.proxy import Proxy
 from tests.support.waiting import eventually
 
 
-def test_what_was_refused_is_the_last_question(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+def test_what_was_refused_is_the_last_question(
+    sqlite_cli: Cli, sqlite_server: ServerProcess, fake: FakeAnthropic
+) -> None:
     """With its files, which go no further; what was answered before is not asked again."""
     answered, refused, third = uuid4().hex, uuid4().hex, uuid4().hex
     (sqlite_cli.home / "notes.txt").write_text("Some notes.")
     live = chat(sqlite_cli)
     live.enter(answered)
     live.until_prompt()
-    for command in ("/file notes.txt", "/model no-such-model", refused):
+    email = account(sqlite_cli, sqlite_server)["user"]["email"]
+    assert sqlite_cli.in_process("logout").code == 0
+    for command in ("/file notes.txt", refused):
         live.enter(command)
         live.until_prompt()
-    live.until("askcli: error: This server has no model")
-    for command in ("/model claude-haiku-5-5", "/retry", third):
+    live.until("askcli: error: not logged in")
+    logged_in(sqlite_cli, sqlite_server, email)
+    for command in ("/retry", third):
         live.enter(command)
         live.until_prompt()
     left(live)
@@ -60,13 +65,13 @@ def test_a_text_of_the_editor_of_which_there_is_no_question_is_kept(sqlite_cli: 
     editor.write_text('#!/bin/sh\necho "a long text" > "$1"\n')
     editor.chmod(0o755)
     sqlite_cli.environment["EDITOR"] = f"{editor}"
-    live = chat(sqlite_cli, "--model", "no-such-model")
+    live = chat(sqlite_cli, "--model", "no-such-model", columns=500)
     live.enter("/edit")
     live.until("askcli: error:")
     left(live)
-    (kept,) = sqlite_cli.home.rglob("unsent.md")
+    (kept,) = sqlite_cli.home.rglob("unsent-*.md")
     assert kept.read_text() == "a long text"
-    assert "unsent.md" in "".join(live.lines)
+    assert kept.name in "".join(live.lines)
 
 
 def test_the_question_of_a_conversation_that_was_deleted_is_asked_in_another(

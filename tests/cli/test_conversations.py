@@ -13,6 +13,7 @@ import pytest
 from tests.support.cli import Cli
 from tests.support.databases import database_of
 from tests.support.processes import ServerProcess
+from tests.support.screen import lines
 from tests.support.stored import TEXTS, add_question
 
 ANSWER = """**bold** <script>alert(1)</script> [bad](javascript:alert(1)) [web](https://a.example)
@@ -47,8 +48,8 @@ def test_conversations_are_listed_renamed_shown_and_deleted(
     one, two = base ^ 1, base ^ 2
     asked(cli, sqlite_server, one, "first", "second", answer="so")
     asked(cli, sqlite_server, two, "other")
-    lines = [line.split("\t") for line in cli.in_process("conversations").out.splitlines()]
-    assert [(UUID(line[0]).int, line[2], line[4]) for line in lines] == [
+    rows = [line.split("\t") for line in cli.in_process("conversations").out.splitlines()]
+    assert [(UUID(row[0]).int, row[2], row[4]) for row in rows] == [
         (two, "1", "other"),
         (one, "2", "first"),
     ]
@@ -136,3 +137,37 @@ def test_a_conversation_that_goes_on_during_an_export_is_in_it(sqlite_cli: Cli) 
         whole = json.loads(begun + export.stdout.read())
     assert export.wait() == 0
     assert sorted(item["id"] for item in whole["items"]) == sorted(ids)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--since", "foo"), 2),
+        (("--server", "http://127.0.0.1:9"), 4),
+        (("export", "--format", "json", "01890000-0000-7000-8000-000000000000"), 1),
+    ],
+)
+def test_nothing_is_printed_before_an_error(
+    sqlite_cli: Cli, words: tuple[str, ...], code: int
+) -> None:
+    as_json = () if words[0] == "export" else ("--json",)
+    done = sqlite_cli.in_process("conversations", *words, *as_json)
+    assert (done.code, done.out) == (code, ""), done
+
+
+def test_what_is_deleted_is_completed_no_more(sqlite_cli: Cli) -> None:
+    sqlite_cli.in_process("ask", "a secret of mine")
+    cached = sqlite_cli.home / ".cache/askcli/completion"
+    sqlite_cli.in_process("history")
+    assert any("a secret of mine" in file.read_text() for file in cached.iterdir())
+    assert sqlite_cli.in_process("conversations", "delete", "@", "--yes").code == 0
+    assert not any("a secret of mine" in file.read_text() for file in cached.iterdir())
+
+
+@pytest.mark.parametrize("columns", [40, 59, 60, 80])
+def test_a_row_fits(sqlite_cli: Cli, columns: int) -> None:
+    sqlite_cli.in_process("ask", "a long question " * 20)
+    shown = sqlite_cli.terminal("conversations", columns=columns).read()
+    (row,) = filter(None, lines(shown, columns))
+    assert row.endswith("…")
+    assert len(row) <= columns

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
+import socket
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,6 +22,11 @@ def editor(cli: Cli, script: str, arguments: str = "") -> None:
     cli.environment["EDITOR"] = f"'{path}' {arguments}"
 
 
+def drafts(cli: Cli) -> list[Path]:
+    """The texts that are kept."""
+    return [*cli.home.rglob("unsent-*.md")]
+
+
 def test_a_question_is_what_the_editor_saves(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
     marker = uuid4().hex
     fake.on(marker, "Yes.")
@@ -33,6 +41,7 @@ def test_a_question_is_what_the_editor_saves(sqlite_cli: Cli, fake: FakeAnthropi
     assert (sqlite_cli.home / "answer").read_text() == "Yes.\n"
     (asked,) = fake.asked(marker)
     assert asked["messages"][0]["content"] == f"why\n{marker}\n\npiped"
+    assert not drafts(sqlite_cli)
     assert not Path((sqlite_cli.home / "file").read_text().strip()).parent.exists()
 
 
@@ -43,7 +52,7 @@ def test_a_question_is_what_the_editor_saves(sqlite_cli: Cli, fake: FakeAnthropi
         ('> "$1"', 1, "the text is empty"),
         ('echo x > "$1"; exit 3', 1, "ended with 3"),
         (r'printf "\xff" > "$1"', 1, "no UTF-8"),
-        ('rm "$1"', 1, "no UTF-8"),
+        ('rm "$1"', 1, "left no text"),
         ("kill -INT $$", 130, ""),
     ],
 )
@@ -66,11 +75,12 @@ def test_an_editor_has_its_own_time_and_its_text_is_kept(
     shown = " ".join(terminal.read().split())
     terminal.wait()
     assert terminal.exitstatus == 6, shown
-    (kept,) = sqlite_cli.home.rglob("unsent.md")
+    (kept,) = drafts(sqlite_cli)
     assert (kept.read_text(), kept.stat().st_mode & 0o777) == ("long", 0o600)
-    assert "unsent.md" in shown
-    kept.unlink()
-    kept.parent.rmdir()
+    assert kept.name in shown
+    sqlite_cli.terminal("ask", "-e", "--timeout", "1").read()
+    assert [draft.read_text() for draft in drafts(sqlite_cli)] == ["long", "long"]
+    shutil.rmtree(kept.parent)
     kept.parent.write_text("no directory")
     shown = " ".join(sqlite_cli.terminal("ask", "-qe", "--timeout", "1").read().split())
     assert "cannot be kept in" in shown
@@ -96,3 +106,44 @@ def test_without_a_terminal_there_is_no_editor(sqlite_cli: Cli) -> None:
     sqlite_cli.environment["VISUAL"] = "no-such-editor -f"
     done = sqlite_cli.in_process("ask", "-e", "hello")
     assert (done.code, "cannot start the editor no-such-editor" in done.err) == (2, True)
+
+
+def test_what_is_no_utf_8_stays(sqlite_cli: Cli) -> None:
+    sqlite_cli.environment["TMPDIR"] = str(sqlite_cli.home)
+    editor(sqlite_cli, r'printf "caf\xe9" > "$1"')
+    shown = sqlite_cli.terminal("ask", "-e", columns=500).read()
+    (left,) = sqlite_cli.home.glob("askcli-*")
+    assert f"no UTF-8 text, and nothing was asked; what it left is in {left}." in shown
+    assert (left / "question.md").read_bytes() == b"caf\xe9"
+
+
+def test_a_text_stays_where_a_signal_ends_the_command_before_it_is_a_question(
+    sqlite_cli: Cli,
+) -> None:
+    editor(sqlite_cli, 'echo long > "$1"')
+    with socket.create_server(("127.0.0.1", 0)) as tarpit:
+        url = f"http://127.0.0.1:{tarpit.getsockname()[1]}"
+        sqlite_cli.environment |= {"ASKCLI_SERVER": url, "ASKCLI_TOKEN": "any"}
+        terminal = sqlite_cli.terminal("ask", "-e")
+        connection, _ = tarpit.accept()
+        with connection:
+            terminal.kill(signal.SIGTERM)
+            terminal.read()
+    (kept,) = drafts(sqlite_cli)
+    assert kept.read_text() == "long"
+
+
+def test_a_text_of_which_there_is_a_question_is_not_kept(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    """Its answer is stopped with Ctrl-C."""
+    marker = uuid4().hex
+    held = fake.on(marker, "The beginning.", "The end.", hold_after=1)
+    editor(sqlite_cli, f'echo {marker} > "$1"')
+    terminal = sqlite_cli.terminal("ask", "-e")
+    terminal.expect_exact("The beginning.")
+    terminal.sendintr()
+    shown = terminal.read()
+    held.release()
+    terminal.wait()
+    assert (terminal.exitstatus, drafts(sqlite_cli)) == (130, []), shown

@@ -131,3 +131,29 @@ def test_the_help_waits_for_a_full_pipe(cli: Cli, words: str) -> None:
         text = reader.read().lstrip(b".").decode()
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err, text) == (0, b"", whole)
+
+
+LATE = """
+import signal, time
+from askcli.__main__ import main
+from askcli.client import target
+
+class Destroyed:
+    def __del__(self):
+        signal.raise_signal(signal.SIGALRM)
+
+def slow(*_):
+    Destroyed()
+    time.sleep(10)  # as above
+
+target.Connection.open = slow
+main()
+"""
+
+
+def test_a_time_limit_that_a_destructor_takes_ends_the_command(cli: Cli) -> None:
+    (cli.home / "late.py").write_text(LATE)
+    cli.environment |= {"ASKCLI_SERVER": "http://127.0.0.1:9", "ASKCLI_TOKEN": "any"}
+    done = cli.shell("python -P late.py ask hello --timeout 9")
+    assert (done.code, "did not end within 9 s" in done.err) == (6, True), done
+    assert "Exception ignored" not in done.err

@@ -41,6 +41,20 @@ def test_history_lists_newest_first_and_shows_one(cli: Cli, fake: FakeAnthropic)
     assert as_json["answer"] == "The first answer."
 
 
+def test_a_part_of_an_answer_is_never_taken_for_a_whole_one(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    fake.on(marker, "A part. ", "More.", fault="overloaded", fault_after=1)
+    assert sqlite_cli("ask", marker).code == 5
+    for words in ((), ("-o", "answer.md"), ("-x",)):
+        done = sqlite_cli.in_process("history", "show", *words)
+        assert (done.code, "it ended with provider_overloaded." in done.err) == (5, True), done
+    assert sqlite_cli.in_process("history", "show").out == "A part. \n"
+    page = sqlite_cli.in_process("history", "export", "--format", "markdown").out
+    assert " · failed\n\nA part." in page
+
+
 def test_history_pages_through_more_than_one_page(sqlite_cli: Cli) -> None:
     for number in range(3):
         assert sqlite_cli.in_process("ask", f"question {number}").code == 0
@@ -63,6 +77,16 @@ def test_history_show_of_what_is_not_there(
     done = cli.in_process("history", "show", question_id)
     assert (done.code, done.out) == (code, "")
     assert said in done.err
+
+
+def test_a_conversation_that_does_not_exist_is_an_error(sqlite_cli: Cli) -> None:
+    sqlite_cli.in_process("ask", "hello")
+    nowhere = ("--conversation", "01890000-0000-7000-8000-000000000000")
+    for words in (("list",), ("search", "hello"), ("export",)):
+        done = sqlite_cli.in_process("history", *words, *nowhere)
+        assert (done.code, "no such conversation" in done.err) == (1, True), done
+    own = ("--conversation", "@", "--until", "1h")
+    assert sqlite_cli.in_process("history", "list", *own).code == 0
 
 
 def test_history_show_of_another_users_question(

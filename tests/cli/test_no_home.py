@@ -62,3 +62,16 @@ def test_a_tilde_without_a_home_is_told_in_one_line(new_cli: NewCli, tmp_path: P
         assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), done
         assert "HOME" in done.err
         assert "unexpected" not in done.err
+
+
+def test_a_page_needs_a_home(sqlite_cli: Cli, fake: FakeAnthropic, tmp_path: Path) -> None:
+    home = Path(sqlite_cli.environment.pop("HOME"))
+    sqlite_cli.environment |= {
+        "ASKCLI_CONFIG_DIR": str(home / ".config/askcli"),
+        "ASKCLI_DATA_DIR": str(tmp_path / "data"),
+        "BROWSER": "true",
+    }
+    fake.on("homeless", "an answer")
+    done = sqlite_cli.in_process("ask", "--open", "homeless")
+    assert (done.code, done.out) == (1, "an answer\n")
+    assert "no home directory for the page: set HOME or XDG_CACHE_HOME" in done.err

@@ -46,6 +46,23 @@ def test_a_profile_is_a_server_and_an_account(
     assert bob in cli.in_process("whoami", "--profile", "side").out
 
 
+def test_the_server_of_a_profile_goes_before_the_configured_one(
+    sqlite_server: ServerProcess, new_cli: NewCli
+) -> None:
+    cli, ada = new_cli(), add_user(sqlite_server)
+    closed, server = "http://127.0.0.1:9", ("--server", sqlite_server.url)
+    assert cli.in_process("config", "set", "server", closed).code == 0
+    login(cli, ada, "--profile", "work", *server)
+    assert ada in cli.in_process("whoami", "--profile", "work").out
+    done = cli.in_process("whoami", "--profile", "work", "--server", closed)
+    assert (done.code, f"login --server {closed} --profile work" in done.err) == (4, True)
+    token = cli.in_process("token", "create", "mine", "--profile", "work").out.strip()
+    cli.environment.update(ASKCLI_SERVER=closed, ASKCLI_PROFILE="work")
+    assert ada in cli.in_process("whoami").out
+    cli.environment["ASKCLI_TOKEN"] = token  # it is for the server beside it, and sent to no other
+    assert cli.in_process("whoami").code == 6
+
+
 def test_a_logout_of_one_profile_ends_no_other_login_of_its_account(
     sqlite_server: ServerProcess, new_cli: NewCli
 ) -> None:

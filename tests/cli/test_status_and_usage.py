@@ -157,3 +157,12 @@ def test_every_view_at_every_width_with_and_without_colour(sqlite_cli: Cli, colu
             texts[name] = re.sub(r"[─╭╮╰╯│\s-]", "", text)
         sqlite_cli.environment = plain
         assert texts["colour"] == texts["none"], view
+
+
+def test_the_columns_of_usage_are_those_of_this_version(new_cli: NewCli) -> None:
+    item = {"later": "x", **dict(reversed(right.USAGE.items())), "model": "a\n2026-01-01\tb"}
+    with always(200, json.dumps({"items": [item]}).encode(), content_type=JSON) as server:
+        cli = new_cli(ASKCLI_SERVER=server.url, ASKCLI_TOKEN="any")
+        (line,) = cli.in_process("usage").out.splitlines()
+    day, model, *counts = line.split("\t")
+    assert (day, model, len(counts)) == (right.USAGE["day"], "a 2026-01-01 b", 4)

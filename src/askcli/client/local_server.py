@@ -64,8 +64,11 @@ def listens(path: Path) -> bool:
     One whose queue of connections is full does. Raises Failed when the socket belongs to another
     user.
     """
-    if not path.exists():
-        return False
+    try:
+        if not path.exists():
+            return False
+    except PermissionError:  # to look into its directory: whose is it?
+        pass
     private_directory(path.parent)
     if path.lstat().st_uid != os.getuid():
         raise Failed(f"{path} is not yours: remove it, or set XDG_RUNTIME_DIR.")

@@ -74,15 +74,20 @@ class Connection:
         return SavedLogin(self.credentials, transport)
 
 
-def resolve(settings: Settings) -> Connection:
+def resolve(settings: Settings, *, is_server_given: bool = False) -> Connection:
     """Return the connection that the settings lead to, without starting or contacting a server.
 
-    Raises Misused for an unknown profile.
+    A profile's server goes before the configured one, unless that is given by the command or goes
+    with a token. Raises Misused for an unknown profile.
     """
     lock_seconds = LOCK_SHARE * settings.timeout
     credentials = Credentials(settings.config_dir, settings.profile, lock_seconds)
-    server = settings.server or (credentials.server() if settings.profile else None)
-    if server:
+    of_profile = credentials.server() if settings.profile else None
+    is_configured_first = is_server_given or settings.token
+    servers = (
+        (settings.server, of_profile) if is_configured_first else (of_profile, settings.server)
+    )
+    if server := servers[0] or servers[1]:
         return Connection(settings, parse_address(server), credentials)
     if settings.profile:
         raise Misused(

@@ -34,7 +34,8 @@ def status(
 ) -> None:
     """Show the server, the account and the local server; nothing is started for it.
 
-    The exit code is 0 when a question could be asked now.
+    The exit code is 0 when the server is ready and takes the login; quotas and the scopes of a
+    token are not looked at.
     """
     report = _report(options.connection(server, profile))
     if as_json:
@@ -100,8 +101,11 @@ def _unwritable(options_: Settings) -> list[AskcliError]:
 
 
 def _is_writable(path: Path) -> bool:
-    existing = next(place for place in (path, *path.parents) if place.exists())
-    return existing.is_dir() and os.access(existing, os.W_OK)
+    try:
+        existing = next(place for place in (path, *path.parents) if place.exists())
+        return existing.is_dir() and os.access(existing, os.W_OK)
+    except PermissionError:  # to look into one of the parents
+        return False
 
 
 def _check_server(api: Api, report: Report) -> None:

@@ -41,7 +41,8 @@ class Sum:
 
 def usage(
     since: Annotated[
-        str, typer.Option("--since", metavar="TIME", help="Not before 2w, monday, 2026-01-31 …")
+        str,
+        typer.Option("--since", metavar="TIME", help="Not before 2w, monday, 2026-01-31 …"),
     ] = "30d",
     until: Annotated[
         str | None, typer.Option("--until", metavar="TIME", help="Before 2d, monday, 2026-01-31 …")
@@ -68,9 +69,10 @@ def usage(
 
 
 def _fields(item: Usage) -> str:
-    return "\t".join(
-        "" if value is None else console.harmless(str(value)) for value in item.values()
-    )
+    # Not those of a later version's server, nor in its order.
+    values = (item.get(name) for name in Usage.__annotations__)
+    texts = ("" if value is None else console.harmless(str(value)) for value in values)
+    return "\t".join(" ".join(text.split()) for text in texts)
 
 
 def _chart(items: list[Usage]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from askcli.contract.limits import MAX_QUESTION_CHARACTERS
 from askcli.errors import Misused, PayloadTooLarge
@@ -12,21 +13,27 @@ from askcli.errors import Misused, PayloadTooLarge
 MAX_BYTES = MAX_QUESTION_CHARACTERS * 4
 
 
-def read(paths: list[Path], stdin: str | None = None) -> list[str]:
-    """Return the files as parts of a question; `stdin` is the text of the file `-`.
+class Attachment(NamedTuple):
+    """A text file as a part of a question; as text it is what the model reads."""
+
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return f'<file name="{self.name}">\n{self.text}\n</file>'
+
+
+def read(paths: list[Path], stdin: str | None = None) -> list[Attachment]:
+    """Return the files; `stdin` is the text of the file `-`.
 
     Raises Misused or PayloadTooLarge with the name.
     """
     return [
-        _part("stdin", stdin)
+        Attachment("stdin", stdin)
         if str(path) == "-" and stdin is not None
-        else _part(_name(path), _text(path))
+        else Attachment(_name(path), _text(path))
         for path in paths
     ]
-
-
-def _part(name: str, text: str) -> str:
-    return f'<file name="{name}">\n{text}\n</file>'
 
 
 def _name(path: Path) -> str:

@@ -15,12 +15,11 @@ from pathlib import Path
 
 from askcli.cli.output.terminal import transient
 from askcli.errors import AskcliError, Failed, Misused
-from askcli.files import private_directory, programs, write_private
+from askcli.files import private_directory, programs
 
 log = logging.getLogger("askcli.notices")
 
 DEFAULTS = ("vi", "nano")
-UNSENT = "unsent.md"
 
 
 def edited(text: str = "", suffix: str = ".md") -> str:
@@ -28,10 +27,10 @@ def edited(text: str = "", suffix: str = ".md") -> str:
 
     The file is private, and gone afterwards. Raises Misused without a terminal or an editor, Failed
     where the editor fails, as by `:cq`, or leaves the file unsaved or empty; where it was killed,
-    the file stays, and the error says where.
+    or saved another encoding, the file stays, and the error says where.
     """
     command = _command()
-    with _kept_if_killed() as directory:
+    with _kept_if_left() as directory:
         path = directory / f"question{suffix}"
         path.write_text(text, encoding="utf-8")
         os.utime(path, (1, 1))  # so that any saving shows, however soon, and of the same text
@@ -49,41 +48,63 @@ def edited(text: str = "", suffix: str = ".md") -> str:
 
 @contextmanager
 def kept(text: str, directory: Path) -> Iterator[None]:
-    """Keep the text where the block fails before the server has a question of it."""
+    """Keep the text in a file until the block has ended with a question of it at the server.
+
+    Also where a signal ends the process in the block; where it fails, the error says where.
+    """
+    path = _saved(text, directory / "editor")
     try:
         yield
     except (AskcliError, KeyboardInterrupt) as error:
-        if getattr(error, "question_id", None) is None:
-            _keep(text, directory)
+        if getattr(error, "question_id", None) is not None:
+            _remove(path)
+        elif path:
+            log.warning("askcli: your text is in %s", shlex.quote(str(path)))
+        else:
+            log.warning("askcli: your text, which cannot be kept in %s:\n%s", directory, text)
         raise
+    _remove(path)
 
 
-def _keep(text: str, directory: Path) -> None:
-    path = directory / "editor" / UNSENT
-    try:
-        private_directory(path.parent)
-        write_private(path, text.encode())
-        log.warning("askcli: your text is in %s", shlex.quote(str(path)))
-    except (OSError, Failed):
-        log.warning("askcli: your text, which cannot be kept in %s:\n%s", path, text)
+def _saved(text: str, directory: Path) -> Path | None:
+    """Return the path of a new private file with the text, None where there can be none."""
+    with suppress(OSError, Failed):
+        private_directory(directory)
+        descriptor, name = tempfile.mkstemp(".md", "unsent-", directory)
+        path = Path(name)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+        except BaseException:
+            _remove(path)
+            raise
+        return path
+    return None
 
 
-class _KilledError(Failed):
-    pass
+def _remove(path: Path | None) -> None:
+    with suppress(OSError):
+        if path:
+            path.unlink()
+
+
+class _LeftError(Failed):
+    """The editor left something that is no question, and that may be all there is of it."""
 
 
 @contextmanager
-def _kept_if_killed() -> Iterator[Path]:
+def _kept_if_left() -> Iterator[Path]:
     """Make a directory for the block, of mode 0700.
 
-    What a killed editor has saved stays in it, or its own copy of what it had not.
+    What a killed editor has saved stays in it, or its own copy of what it had not; and a text that
+    is not UTF-8.
     """
     directory = Path(tempfile.mkdtemp(prefix="askcli-"))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
         try:
             yield directory
-        except _KilledError as error:
+        except _LeftError as error:
             stack.pop_all()
             place = shlex.quote(str(directory))
             raise Failed(f"{error.detail}; what it left is in {place}.") from None
@@ -111,7 +132,7 @@ def _edit(command: list[str], path: Path) -> None:
     if code == -signal.SIGINT:
         raise KeyboardInterrupt
     if code < 0:
-        raise _KilledError(f"the editor {command[0]} was killed, and nothing was asked")
+        raise _LeftError(f"the editor {command[0]} was killed, and nothing was asked")
     if code:
         raise Failed(f"the editor {command[0]} ended with {code}; nothing was asked.")
 
@@ -163,8 +184,12 @@ def _version(path: Path) -> tuple[int, int, int] | None:
 def _content(path: Path, program: str) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig").rstrip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failed(f"the editor {program} left no UTF-8 text; nothing was asked.") from error
+    except UnicodeDecodeError:
+        raise _LeftError(
+            f"the editor {program} saved no UTF-8 text, and nothing was asked"
+        ) from None
+    except OSError as error:
+        raise Failed(f"the editor {program} left no text; nothing was asked.") from error
     if not text.strip():
         raise Failed("the text is empty; nothing was asked.")
     return text

@@ -148,7 +148,8 @@ def connection(
 ) -> Connection:
     """Return the connection that flags and settings lead to; a client never reads a `.env`."""
     variables.report_unknown()
-    return resolve(settings.load({"server": server, "profile": profile, "timeout": timeout}))
+    flags = {"server": server, "profile": profile, "timeout": timeout}
+    return resolve(settings.load(flags), is_server_given=server is not None)
 
 
 def connected(server: str | None = None, profile: str | None = None) -> Api:

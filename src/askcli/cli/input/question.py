@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from askcli.cli.input import attachments, stdin
+from askcli.cli.input.attachments import Attachment
 from askcli.cli.output.terminal import transient
 from askcli.client.http.deadline import within
 from askcli.contract.limits import MAX_QUESTION_CHARACTERS
@@ -30,6 +31,8 @@ def read(
     Raises Misused for an empty one, PayloadTooLarge for a too long one, and TimedOut.
     """
     is_stdin_alone, is_stdin_file = words == ["-"], STDIN in files
+    if words[:1] == ["-"] and not is_stdin_alone:
+        raise Misused("`-` is stdin alone: leave it out, and stdin follows the words.")
     if (is_stdin_alone or is_stdin_file) and not read_stdin:
         raise Misused("`-` reads stdin, which --no-stdin excludes.")
     text = "" if is_stdin_alone else " ".join(words)
@@ -39,19 +42,20 @@ def read(
     with within(seconds, late):
         piped = _stdin(is_required=is_stdin_alone or is_stdin_file) if read_stdin else ""
     attached = attachments.read(files, piped if is_stdin_file else None)
-    return joined([text, *attached, "" if is_stdin_file else piped])
+    return joined(text, attached, "" if is_stdin_file else piped)
 
 
-def joined(parts: list[str]) -> str:
+def joined(text: str, attached: list[Attachment], piped: str = "") -> str:
     """Return the question of these parts. Raises Misused or PayloadTooLarge."""
-    question = "\n\n".join(part for part in parts if part.strip())
+    if not any(part.strip() for part in (text, piped, *(file.text for file in attached))):
+        empty = f"{attached[0].name} is empty, and " if attached else ""
+        raise Misused(f'{empty}there is no question: askcli ask "why is the sky blue?"')
+    question = "\n\n".join(part for part in (text, *map(str, attached), piped) if part.strip())
     _check(question)
     return question
 
 
 def _check(question: str) -> None:
-    if not question:
-        raise Misused('there is no question: askcli ask "why is the sky blue?"')
     if not question.isprintable() and any("\ud800" <= char <= "\udfff" for char in question):
         raise Misused("the question is not UTF-8 text.")
     if "\0" in question:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import sys
 from typing import Any
 
@@ -26,7 +27,7 @@ def as_askcli_error(error: Exception) -> AskcliError:
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         # What has a name is told with it where it is written: this file has none.
         return Failed(f"{error.strerror} for a temporary file: make room, or set TMPDIR.")
-    failed = Failed(f"unexpected {type(error).__name__}: {error} (--debug shows where).")
+    failed = Failed(f"unexpected {type(error).__name__}: {error} (askcli --debug … shows where).")
     failed.__cause__ = error
     return failed
 
@@ -35,11 +36,11 @@ def show(error: AskcliError) -> None:
     """Print the error."""
     transient.clear()
     arguments = sys.argv[1:]
-    if "--debug" in arguments:
-        import traceback
-
-        console.note("".join(traceback.format_exception(error)), wrap=False)
     try:
+        if "--debug" in itertools.takewhile(lambda word: word.startswith("-"), arguments):
+            import traceback
+
+            console.note("".join(traceback.format_exception(error)), wrap=False)
         if "--json" in arguments or "--ndjson" in arguments:
             console.note(console.as_json(_as_dict(error)), wrap=False)
         else:

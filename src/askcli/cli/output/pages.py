@@ -58,7 +58,13 @@ def _directory() -> Path:
 
 def _written(question: Question) -> Path:
     """Return the path of the page, which is written anew; old ones are removed."""
-    path = private_directory(_directory()) / f"{question['id']}.html"
+    try:
+        directory = private_directory(_directory())
+    except RuntimeError:
+        raise Failed(
+            "there is no home directory for the page: set HOME or XDG_CACHE_HOME."
+        ) from None
+    path = directory / f"{question['id']}.html"
     with errors_of(path):
         _remove(path.parent, before=time.time() - KEPT_SECONDS)
         write_private(path, page(question).encode("utf-8", "replace"), synced=False)

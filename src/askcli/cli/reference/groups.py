@@ -29,7 +29,7 @@ EXAMPLES = {
     "Ask": 'askcli ask "Why is the sky blue?"',
     "History": "askcli history search commit",
     "Account": "askcli login --server https://ask.example.org",
-    "Client": "askcli config set model claude-haiku-5-5",
+    "Client": "askcli config set server https://ask.example.org",
     "Host": "askcli serve --host 0.0.0.0",
 }
 

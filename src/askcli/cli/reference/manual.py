@@ -24,7 +24,7 @@ def page(command: Command, all_commands: Iterable[Command]) -> str:
     if command.arguments:
         parts += [".SH ARGUMENTS", *(_item(a.name, a.help) for a in command.arguments)]
     if command.options:
-        parts += [".SH OPTIONS", *(_item(o.signature, o.help) for o in command.options)]
+        parts += [".SH OPTIONS", *(_item(o.signature, o.described) for o in command.options)]
     if subcommands:
         parts += [".SH COMMANDS", *(_item(c.name, c.summary) for c in subcommands)]
     if len(command.path) == 1:
@@ -59,7 +59,7 @@ def markdown(all_commands: Iterable[Command]) -> str:
     for command in all_commands:
         parts += [f"## {command.name}", f"```\n{command.usage}\n```", command.help]
         items = [(a.name, a.help) for a in command.arguments]
-        items += [(o.signature, o.help) for o in command.options]
+        items += [(o.signature, o.described) for o in command.options]
         if items:
             rows = [f"| `{_cell(name)}` | {_cell(help_)} |" for name, help_ in items]
             parts.append("\n".join(["| | |", "| --- | --- |", *rows]))

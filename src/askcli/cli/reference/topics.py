@@ -11,7 +11,7 @@ from askcli.contract.shapes import (
     ApiToken,
     ApiTokenList,
     Conversation,
-    ConversationPage,
+    Imported,
     Model,
     ModelList,
     NewApiToken,
@@ -44,21 +44,33 @@ EXIT_CODES = {
 JSON = {
     "ask, history show": "Question",
     "history list, history search": "QuestionPage",
-    "history export": "Question, a line each (jsonl), or items: [Question] (json)",
+    "history show --conversation": "Conversation, with questions: [Question]",
+    "history export": "Question, a line each (jsonl), or {items: [Question]} (json)",
     "batch": "Question, a line each, with row and row_id",
     "history delete": "Removed",
+    "history import": "Imported, with left_out: {reason: number}",
+    "conversations, … list": "{items: [Conversation]}",
+    "conversations show": "Conversation, with questions: [Question]",
+    "conversations export": "{items: a list of such objects}",
+    "conversations rename": "Conversation",
+    "conversations delete": "{deleted: the number of conversations}",
     "usage": "UsageList",
     "models": "ModelList",
-    "whoami, register, login": "User",
+    "register, login": "User",
+    "whoami": "User, with server",
     "whoami --sessions": "SessionList",
     "token list": "ApiTokenList",
     "token create": "NewApiToken",
     "status": "{version, server, account, state, …, problems: [{code, detail}]}",
     "config, config get": "{name: value}",
+    "audit, users, invite list": "{items: […]}, with the columns of their lists",
+    "users show, invite create": "an object of what they show",
+    "users retention": "{days, source}",
+    "store copy": "{tables: {name: {rows, sha256}}}",
 }
 _SHAPES: tuple[type, ...] = (
-    Question, QuestionPage, Conversation, ConversationPage, Removed, Usage, UsageList, Model,
-    ModelList, User, Session, SessionList, ApiToken, NewApiToken, ApiTokenList, Problem, QuotaLeft,
+    Question, QuestionPage, Conversation, Removed, Imported, Usage, UsageList, Model, ModelList,
+    User, Session, SessionList, ApiToken, NewApiToken, ApiTokenList, Problem, QuotaLeft,
 )  # fmt: skip
 
 
@@ -78,7 +90,8 @@ def exit_codes() -> str:
 
 
 _IDS = """\
-An id names a question; where a conversation is meant, that of the question.
+An id names a question. Where a conversation is meant, @ and first digits are still those of a
+question, and mean its conversation; a whole id is the conversation's own.
 
 01a2abcd-…       the whole id, as JSON, pipes and `history show` have it
 01a2abcd         its first digits, four or more, if no other of your questions begins so

@@ -9,18 +9,24 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An option: its names, the name of its value (None for a flag), its help."""
+    """An option: its names, the name of its value (None for a flag), its help and its default."""
 
     names: tuple[str, ...]
     value: str | None
     help: str
     choices: tuple[str, ...] = ()
+    default: str = ""
 
     @property
     def signature(self) -> str:
         """The option as help shows it: -m, --model TEXT."""
         names = ", ".join(sorted(self.names, key=len))
         return f"{names} {self.value}" if self.value else names
+
+    @property
+    def described(self) -> str:
+        """The help with the default, as `--help` shows them."""
+        return f"{self.help} [default: {self.default}]" if self.default else self.help
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,8 @@ def _option(parameter: Any) -> Option:
     value = None
     if not parameter.is_flag:
         value = parameter.metavar or ("|".join(choices) if choices else _kind(parameter.type))
-    return Option(tuple(parameter.opts), value, _text(parameter.help), choices)
+    default = str(parameter.default or "") if value else ""
+    return Option(tuple(parameter.opts), value, _text(parameter.help), choices, default)
 
 
 def _kind(kind: Any) -> str:

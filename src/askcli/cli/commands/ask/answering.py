@@ -32,6 +32,15 @@ _STOPPED = {
 _ENDED = "the answer had ended"
 
 
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C while a question was asked; `question` is what has become of it, if that is known."""
+
+    def __init__(self, question_id: str | None, question: Question | None) -> None:
+        super().__init__()
+        self.question_id = question_id
+        self.question = question
+
+
 @contextmanager
 def opened(connection: Connection) -> Iterator[Api]:
     """Open the API; the local server gets the model that it needs."""
@@ -63,7 +72,8 @@ def print_events(
 ) -> Question:
     """Print the answer within --timeout, and return the finished question.
 
-    Ctrl-C cancels it; a time-out leaves it running. `longer` is as of `check_whole`.
+    Ctrl-C cancels it, and raises Stopped; a time-out leaves it running. `longer` is as of
+    `check_whole`.
     """
     seconds, timeout = connection.settings.timeout, Unreachable()
     try:
@@ -74,8 +84,7 @@ def print_events(
         return finished
     except KeyboardInterrupt:
         transient.end_soon()
-        _cancel(api, asking.question_id)
-        raise
+        raise Stopped(asking.question_id, _cancelled(api, asking.question_id)) from None
     except AskcliError as error:
         if error is timeout:
             transient.end_soon()
@@ -119,12 +128,17 @@ def _progress(asking: Asking, seconds: int) -> str:
     return f"the answer was not complete after {seconds} s; {reason}"
 
 
-def _cancel(api: Api, question_id: str | None) -> None:
-    """Cancel the answer, without keeping the user waiting for the server for long."""
+def _cancelled(api: Api, question_id: str | None) -> Question | None:
+    """Cancel the answer, without keeping the user waiting for the server for long.
+
+    Returns the question, None where the server has not said what has become of it.
+    """
     if question_id is None:
         log.info("askcli: the question was not confirmed, and may be answered: askcli history")
-        return
-    status = "answering"
+        return None
+    cancelled = None
     with suppress(AskcliError, KeyboardInterrupt), within(CANCEL_SECONDS, Unreachable("late")):
-        status = api.cancel(question_id)["status"]
+        cancelled = api.cancel(question_id)
+    status = cancelled["status"] if cancelled else "answering"
     log.info("askcli: %s: askcli history show %s", _STOPPED.get(status, _ENDED), question_id)
+    return cancelled

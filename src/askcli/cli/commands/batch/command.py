@@ -98,6 +98,7 @@ def _print_row(asked: Asked, progress: RowProgress) -> bool:
         progress.update(0.0, has_failed=True)
         return False
     row_id = {"row_id": asked.row.fields["id"]} if "id" in asked.row.fields else {}
-    console.out_json({"row": asked.row.number, **row_id, **asked.question})
+    own = {"row": asked.row.number, **row_id}
+    console.out_json(own | asked.question | own)  # a later version's question may have such fields
     progress.update(asked.question["cost_usd"])
     return True

@@ -185,7 +185,7 @@ def _parse(line: bytes, number: int) -> dict[str, Any]:
     for name, value in fields.items():
         if name not in _NOT_ASKED:
             _check(name, value, number)
-    if not str(fields.get("question", "")).strip():
+    if not str(fields.get("question") or "").strip():
         raise Misused(f"line {number} has no question.")
     return fields
 

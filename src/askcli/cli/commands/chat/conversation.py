@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
-from askcli.cli.commands.ask.answering import may_go_on, opened, print_events
+from askcli.cli.commands.ask.answering import Stopped, may_go_on, opened, print_events
 from askcli.cli.commands.chat import turns
 from askcli.cli.input import attachments, question
 from askcli.cli.output.answer import printer
@@ -76,9 +76,14 @@ class Conversation(ExitStack):
         return self.id
 
     def last_turn(self) -> Question:
-        """Return the last turn that was shown here. Raises Misused where there is none."""
+        """Return the last turn that was shown here. Raises Misused where there is none.
+
+        Where the end of its answer was not seen here, the server is asked for it.
+        """
         if self.last is None:
             raise Misused("nothing was asked in this conversation yet.")
+        if self.last["status"] == "answering":
+            self.last = self.api.question(self.last["id"])
         return self.last
 
     def update(self, turn: Question) -> None:
@@ -88,7 +93,7 @@ class Conversation(ExitStack):
 
     def ask(self, text: str) -> None:
         """Ask, with the files that were added, and print the answer."""
-        whole = question.joined([text, *attachments.read(self.files)])
+        whole = question.joined(text, attachments.read(self.files))
         self._send(whole, has_files=True)
 
     def show_and_ask(self, text: str) -> None:
@@ -138,6 +143,12 @@ class Conversation(ExitStack):
         except AskcliError as error:
             if asking.question_id and may_go_on(asking, error):
                 self.on_left(asking.question_id)
+            raise
+        except Stopped as stopped:
+            if stopped.question and stopped.question["status"] != "answering":
+                self.update(stopped.question)
+            elif stopped.question_id:
+                self.on_left(stopped.question_id)
             raise
         finally:
             console.out("\n")

@@ -74,13 +74,17 @@ def completer() -> Completer:
 
 
 def _model(conversation: Conversation, name: str) -> None:
-    if name:
+    known = conversation.api.models()
+    names = [model["id"] for model in known["items"]]
+    if not name:
+        from askcli.cli.commands import models  # it loads what local models need
+
+        models.show(known)
+    elif name not in names:
+        raise Misused(f"this server has no model {name}; name one of: {', '.join(names)}.")
+    else:
         conversation.settings["model"] = name
         console.note(f"{name} answers from the next question on.")
-        return
-    from askcli.cli.commands import models  # it loads what local models need
-
-    models.show(conversation.api.models())
 
 
 def _system(conversation: Conversation, text: str) -> None:
@@ -141,7 +145,7 @@ def _save(conversation: Conversation, name: str) -> None:
     path, api, id_ = _path(name), conversation.api, conversation.stored_id()
     with output_file.replaced(path):
         write(
-            _FORMATS.get(path.suffix, Format.MARKDOWN),
+            _FORMATS.get(path.suffix.lower(), Format.MARKDOWN),
             [(api.conversation(id_), questions(api, id_))],
         )
     console.note(f"Saved: {path}.")

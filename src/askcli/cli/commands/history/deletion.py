@@ -15,8 +15,8 @@ from askcli.errors import AskcliError, BadResponse, NotFound
 
 log = logging.getLogger("askcli.notices")
 
-# Besides Ctrl-C: what a system or a terminal that is closed ends a command with.
-ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+# Besides Ctrl-C: what a system, a terminal that is closed, or Ctrl-\\ ends a command with.
+ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def of_each(ids: Collection[str], delete: Callable[[str], None]) -> None:

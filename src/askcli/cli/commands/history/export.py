@@ -32,7 +32,8 @@ class Format(StrEnum):
 
 def export(
     format_: Annotated[
-        Format, typer.Option("--format", metavar="json|jsonl|csv|markdown", help="The format.")
+        Format,
+        typer.Option("--format", metavar="json|jsonl|csv|markdown", help="The format."),
     ] = Format.JSONL,
     conversation: Conversation = None,
     since: Since = None,
@@ -82,11 +83,11 @@ def _defused(value: object) -> object:
 def _markdown(questions: Iterable[Question]) -> None:
     for number, question in enumerate(questions):
         head = " ".join(question["question"].split())
-        details = filter(None, (question["created_at"], question["model"], layout.cost(question)))
+        details = " · ".join(layout.details(question))
         between = "\n---\n\n" if number else ""
         quoted = "".join(f"> {line}\n" for line in question["question"].splitlines())
         console.out(
-            f"{between}# {head[:80]}\n\n{quoted}\n{' · '.join(details)}\n\n{question['answer']}\n",
+            f"{between}# {head[:80]}\n\n{quoted}\n{details}\n\n{question['answer']}\n",
         )
 
 

@@ -85,6 +85,13 @@ def head(question: Question) -> list[str]:
     return ["  ".join(filter(None, details)), ids_, *(f"> {line}" for line in lines)]
 
 
+def details(question: Question) -> list[str]:
+    """Return when it was asked, of which model, what it has cost, and how it ended if not whole."""
+    state = "" if question["status"] == "answered" else question["status"]
+    facts = question["created_at"], question["model"], cost(question), state
+    return [*filter(None, facts)]
+
+
 def cost(question: Question) -> str:
     """Return tokens in and out, and dollars, as far as they are known."""
     tokens_in, tokens_out = question["input_tokens"], question["output_tokens"]

@@ -52,10 +52,17 @@ class Selection:
         return not any((self.conversation, self.since, self.until, self.search))
 
     def questions(self, api: Api, limit: int | None = None) -> Iterator[Question]:
-        """Yield the questions in the server's order, at most `limit`, one page in memory."""
+        """Yield the questions in the server's order, at most `limit`, one page in memory.
+
+        Raises NotFound for a conversation that does not exist.
+        """
+        has_some = False
         for page in pages(api.questions, limit, **self._filters(api)):
             self.cursor = page["next_cursor"]
+            has_some = has_some or bool(page["items"])
             yield from page["items"]
+        if self.conversation and not has_some:
+            api.conversation(self.conversation)  # it may have no such question, or not exist
 
     def _filters(self, api: Api) -> dict[str, Any]:
         if self.conversation:

@@ -78,3 +78,4 @@ def _print(question: Question, outcome: Outcome) -> None:
     else:  # the answer is the data
         console.note("\n".join(layout.head(question)))
         shower()(iter([question["answer"].rstrip("\n")]))
+        check_ended_whole(question)

@@ -74,12 +74,16 @@ def out_json(value: Any, *, indent: int | None = None) -> None:
 
 
 def out_json_parts(value: dict[str, Any], name: str, items: Iterable[Any]) -> None:
-    """Write the object with one more field: a list, written item by item."""
-    opening = as_json(value)[:-1]
-    _say(sys.stdout, f'{opening}{", " if value else ""}"{name}": [')
-    for index, item in enumerate(items):
-        _say(sys.stdout, (",\n" if index else "\n") + as_json(item))
-    _say(sys.stdout, "]}\n")
+    """Write the object with one more field: a list, written item by item.
+
+    Nothing is written before its first item is there, as its error may come instead.
+    """
+    before = f'{as_json(value)[:-1]}{", " if value else ""}"{name}": ['
+    separator = "\n"
+    for item in items:
+        _say(sys.stdout, before + separator + as_json(item))
+        before, separator = "", ",\n"
+    _say(sys.stdout, before + "]}\n")
 
 
 def as_json(value: Any, *, indent: int | None = None) -> str:
@@ -167,11 +171,14 @@ def errors(stream: TextIO) -> Iterator[None]:
 
 
 def encoded(stream: TextIO, text: str) -> bytes:
-    """Return the text as the stream encodes it; what it cannot write is UTF-8."""
+    """Return the text as the stream encodes it; what that cannot is UTF-8, `?` on a terminal.
+
+    To a terminal of another encoding, bytes of UTF-8 may be control characters.
+    """
     try:
         return text.encode(stream.encoding, stream.errors or "strict")
     except UnicodeEncodeError:
-        return text.encode("utf-8", "replace")
+        return text.encode(stream.encoding if stream.isatty() else "utf-8", "replace")
 
 
 def write_all(raw: BinaryIO, data: bytes) -> None:

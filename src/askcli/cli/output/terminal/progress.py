@@ -88,9 +88,9 @@ class Bar(transient.Transient):
 class ByteProgress:
     """Shows bytes out of a total, with speed and time left."""
 
-    def __init__(self, total: int, stream: TextIO) -> None:
+    def __init__(self, total: int, stream: TextIO | None) -> None:
         self._total = total
-        self._terminal = stream.isatty()
+        self._terminal = stream is not None and stream.isatty()
         self._stack = ExitStack()
         self._start: tuple[float, int] | None = None
         self._reported_at = 0.0

@@ -16,12 +16,12 @@ from askcli.cli.input.numbers import number
 from askcli.cli.output import pages, times
 from askcli.cli.output.numbers import counted
 from askcli.cli.output.terminal import console, pager
-from askcli.cli.reference import groups
+from askcli.cli.reference import completion_cache, groups
 from askcli.contract.limits import MAX_TITLE_CHARACTERS
 from askcli.contract.shapes import Conversation
 from askcli.errors import Misused
 
-# In a narrower window the cost is left out.
+# In a narrower window the time and the cost are left out.
 WIDE = 60
 
 app = groups.new(
@@ -35,9 +35,8 @@ app = groups.new(
     invoke_without_command=True,
 )
 Limit = Annotated[int, number("--limit", "-n", help_="Number of conversations.")]
-Id = Annotated[
-    str, typer.Argument(metavar="ID", help="Or that of a question in it, its first digits, @ …")
-]
+OF_A_QUESTION = "Its id; or @, or the first digits of a question in it."
+Id = Annotated[str, typer.Argument(metavar="ID", help=OF_A_QUESTION)]
 
 
 @app.callback()
@@ -90,8 +89,10 @@ def _lines(items: list[Conversation]) -> Iterator[str]:
     for item in items:
         dollars = "" if item["cost_usd"] is None else f"${item['cost_usd']:,.4f}"
         id_, age = short[item["last_question_id"]], times.ago(item["last_activity_at"])
-        head = f"{id_}  {age:{times.WIDTH}}  {item['turns']:>5,}  "
-        head += f"{dollars:>9}  " if columns >= WIDE else ""
+        turns_ = f"{item['turns']:>5,}"
+        is_wide = columns >= WIDE
+        cells = (id_, f"{age:{times.WIDTH}}", turns_, f"{dollars:>9}") if is_wide else (id_, turns_)
+        head = "".join(f"{cell}  " for cell in cells)
         title = console.one_line(item["title"])
         yield head + layout.cut(title, max(10, columns - len(head)))
 
@@ -129,7 +130,7 @@ def rename(
 
 @app.command("delete")
 def delete(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Or that of a question in it.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help=OF_A_QUESTION)],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: options.Json = False,
     server: options.Server = None,
@@ -146,6 +147,7 @@ def delete(
         if not yes:
             prompts.confirm(f"Delete {', '.join(map(_described, found))}?", "--yes")
         pages.forget()
+        completion_cache.forget_questions()
         deletion.of_each(which, api.delete_conversation)
     if as_json:
         console.out_json({"deleted": len(found)})

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from askcli.cli.commands.history import layout
 from askcli.cli.commands.history.conversations import turns
 from askcli.cli.commands.history.conversations.pages import (
     Since,
@@ -36,10 +37,14 @@ class Format(StrEnum):
 def export(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help="Or that of a question in it; none: all of them."),
+        typer.Argument(
+            metavar="[ID]...",
+            help="Ids; or @, or the first digits of a question in each; none: all.",
+        ),
     ] = None,
     format_: Annotated[
-        Format, typer.Option("--format", metavar="markdown|json|html", help="The format.")
+        Format,
+        typer.Option("--format", metavar="markdown|json|html", help="The format."),
     ] = Format.MARKDOWN,
     since: Since = None,
     until: Until = None,
@@ -67,8 +72,8 @@ def write(format_: Format, whole: Iterable[Whole]) -> None:
 def _selected(api: Api, ids: list[str], since: str | None, until: str | None) -> Iterator[Whole]:
     which = dict.fromkeys(question_ids.resolve_conversation(api, text) for text in ids)
     named = [api.conversation(id_) for id_ in which]  # all are there, or nothing is written
-    for conversation in named if ids else all_conversations(api, since, until):
-        yield conversation, questions(api, conversation["id"])
+    conversations = named if ids else all_conversations(api, since, until)
+    return ((one, questions(api, one["id"])) for one in conversations)
 
 
 def _markdown(whole: Iterable[Whole]) -> None:
@@ -78,11 +83,12 @@ def _markdown(whole: Iterable[Whole]) -> None:
 
 
 def _json(whole: Iterable[Whole]) -> None:
-    console.out('{"items": [\n')
-    for number, (conversation, its_turns) in enumerate(whole):
-        console.out(",\n" if number else "")
+    before, separator = '{"items": [\n', ""
+    for conversation, its_turns in whole:
+        console.out(before + separator)
         console.out_json_parts(dict(conversation), "questions", its_turns)
-    console.out("]}\n")
+        before, separator = "", ",\n"
+    console.out(before + "]}\n")
 
 
 def _html(whole: Iterable[Whole]) -> None:
@@ -93,7 +99,7 @@ def _html(whole: Iterable[Whole]) -> None:
         console.out(html.heading(conversation["title"]))
         for turn in its_turns:
             console.out(
-                html.turn(turn["question"], " · ".join(turns.details(turn)), turn["answer"])
+                html.turn(turn["question"], " · ".join(layout.details(turn)), turn["answer"])
             )
         console.out(html.END_OF_CONVERSATION)
     console.out(html.END)

@@ -30,7 +30,7 @@ def conversations(
 ) -> Iterator[Conversation]:
     """Yield the user's conversations, the last active first, one page in memory.
 
-    Raises BadResponse for pages that would never end.
+    Raises Misused for an invalid time, BadResponse for pages that would never end.
     """
     times_ = {
         "since": times.parse_optional(since, "--since"),

@@ -43,10 +43,4 @@ def markdown(conversation: Conversation, turns: Iterator[Question]) -> None:
     console.out(f"# {' '.join(conversation['title'].split())}\n")
     for turn in turns:
         quoted = "".join(f"> {line}\n" for line in turn["question"].splitlines())
-        console.out(f"\n{quoted}\n{' · '.join(details(turn))}\n\n{turn['answer']}\n")
-
-
-def details(turn: Question) -> list[str]:
-    """Return when a question was asked, of which model, what it has cost, and how it ended."""
-    state = "" if turn["status"] == "answered" else turn["status"]
-    return [*filter(None, (turn["created_at"], turn["model"], layout.cost(turn), state))]
+        console.out(f"\n{quoted}\n{' · '.join(layout.details(turn))}\n\n{turn['answer']}\n")

@@ -35,9 +35,9 @@ _MAX_CHARACTERS = {
 def item(**fields: Any) -> Item:
     """Return a question without the fields that are not known, its texts such as can be stored."""
     item_ = {name: value for name, value in fields.items() if _is_known(value)}
-    for name in ("question", "answer", "system", "model"):
-        if name in item_:
-            item_[name] = _storable(str(item_[name]))
+    for name, value in item_.items():
+        if isinstance(value, str) or name in ("question", "answer", "system", "model"):
+            item_[name] = _storable(str(value))
     if not item_.get("question", "").strip():
         item_["question"] = WITHOUT_TEXT
     item_.setdefault("answer", "")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -50,10 +52,10 @@ def opened(path: Path, kind: Kind | None, left_out: Counter[str]) -> Iterator[So
     """Open the questions of a file, or of the directory in which the program keeps it.
 
     What cannot be imported is counted in `left_out`. Raises Misused for a file of none, Failed
-    without room for a copy of a database.
+    without room for a copy of a database or a pipe.
     """
-    file = _file(path)
-    try:
+    with _errors_of(path), ExitStack() as stack:
+        file = stack.enter_context(_seekable(_file(path)))
         with file.open("rb") as begun:
             is_sqlite = begun.read(len(_SQLITE)) == _SQLITE
         if not is_sqlite:
@@ -66,6 +68,26 @@ def opened(path: Path, kind: Kind | None, left_out: Counter[str]) -> Iterator[So
         with closing(_connection(file)) as connection:
             _check_tables(connection, file)
             yield _of_database(connection, file, kind, left_out)
+
+
+@contextmanager
+def _seekable(file: Path) -> Iterator[Path]:
+    """Yield the file, or a copy of a pipe: it is read more than once."""
+    with file.open("rb") as given:
+        if given.seekable():
+            yield file
+            return
+        with tempfile.NamedTemporaryFile() as copy:
+            shutil.copyfileobj(given, copy)
+            copy.flush()
+            yield Path(copy.name)
+
+
+@contextmanager
+def _errors_of(file: Path) -> Iterator[None]:
+    """Raise Misused or Failed where the file cannot be read, KeyboardInterrupt at a Ctrl-C."""
+    try:
+        yield
     except (OSError, sqlite3.Error) as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
             raise KeyboardInterrupt from None
