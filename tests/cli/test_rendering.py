@@ -157,3 +157,15 @@ def test_what_is_printed_is_never_touched_again(sqlite_cli: Cli, fake: FakeAnthr
     assert paragraphs == [f"line {n}" for n in range(60)]
     # A long block is not kept until it is whole: its lines come when they are.
     assert len(written) < 20 * len(text)
+
+
+def test_a_terminal_of_another_encoding_gets_no_bytes_of_utf_8(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    """Of U+011B and U+011D they are C1 control characters, which begin a sequence there."""
+    marker = uuid4().hex
+    fake.on(marker, "\u011b31m\u011d52;c;")
+    settings = "LC_ALL=C PYTHONCOERCECLOCALE=0 PYTHONUTF8=0"
+    for words in ("ask --raw", "ask"):
+        script = f"{settings} python -m askcli {words} {marker}"
+        assert "?31m?52;c;" in sqlite_cli.terminal_shell(script).read()

@@ -39,3 +39,19 @@ def test_a_server_that_cannot_remove_its_socket_ends_all_the_same(
     assert "Traceback" not in log
     assert cli("ask", "again").code == 0
     assert cli("serve", "--stop").code == 0
+
+
+def test_a_directory_that_may_not_be_looked_into_is_told(new_cli: NewCli, tmp_path: Path) -> None:
+    cli = new_cli(ASKCLI_ANSWERER="scripted", **customized(tmp_path, WITHOUT_RIGHTS))
+    runtime, closed = Path(cli.environment["XDG_RUNTIME_DIR"]) / "askcli", cli.home / "closed"
+    for directory in (runtime, closed):
+        directory.mkdir(mode=0, parents=True)
+    try:
+        done = cli("history", "import", "closed/some.jsonl")
+        assert (done.code, "cannot read closed/some.jsonl: Permission" in done.err) == (2, True)
+        done = cli("status")
+        assert (done.code, "unexpected" in done.err) == (1, False), done
+        assert f"cannot look into {runtime}" in done.err
+    finally:
+        for directory in (runtime, closed):
+            directory.chmod(0o700)

@@ -231,3 +231,8 @@ def test_without_a_terminal_the_first_line_says_how_fast_it_goes(
         for done in (0, 1, 102_000_000, 103_000_000):
             shown.update(done)
     assert capsys.readouterr().err == "102 of 1,000 MB, 10.0 MB/s, 90 s left\n"
+
+
+def test_a_download_shows_nothing_where_stderr_is_closed() -> None:
+    with ByteProgress(1_000_000_000, None) as shown:
+        shown.update(1)

@@ -62,13 +62,14 @@ def listens(path: Path) -> bool:
     """Return whether a server accepts connections at the socket *path*.
 
     One whose queue of connections is full does. Raises Failed when the socket belongs to another
-    user.
+    user, or may not be looked for.
     """
     try:
         if not path.exists():
             return False
-    except PermissionError:  # to look into its directory: whose is it?
-        pass
+    except PermissionError:
+        private_directory(path.parent)  # another user's is told
+        raise Failed(f"cannot look into {path.parent}: correct its permissions.") from None
     private_directory(path.parent)
     if path.lstat().st_uid != os.getuid():
         raise Failed(f"{path} is not yours: remove it, or set XDG_RUNTIME_DIR.")
