@@ -127,7 +127,7 @@ def main() -> None:
 
 
 def _code() -> Any:
-    """Run the command; return its exit code, or what is none."""
+    """Run the command; return its exit code, or a value that is not one, which is success."""
     try:
         return app(standalone_mode=False)
     except KeyboardInterrupt:

@@ -90,14 +90,16 @@ MaxTokens = Annotated[
 ]
 Rejoin = Annotated[
     str | None,
-    typer.Option("--rejoin", metavar="[ID]", help="Follow an answer again, alone the last one."),
+    typer.Option(
+        "--rejoin", metavar="[ID]", help="Follow an answer again; without ID, the last one."
+    ),
 ]
 Retry = Annotated[
     str | None,
     typer.Option(
         "--retry",
         metavar="[ID]",
-        help="Ask a question again, alone the last one, as it was unless options say otherwise.",
+        help="Ask a question again, as it was unless options change it; without ID, the last one.",
     ),
 ]
 NoStdin = Annotated[bool, typer.Option("--no-stdin", help="Do not read stdin.")]
@@ -109,7 +111,7 @@ OutputFile = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Write to FILE; it is replaced only by a whole answer.",
+        help="Write to FILE, which is replaced only once all of it is there.",
     ),
 ]
 CodeOnly = Annotated[
@@ -130,7 +132,9 @@ OpenPage = Annotated[
 ]
 Edit = Annotated[
     bool,
-    typer.Option("--edit", "-e", help="Write the question in $EDITOR; it begins with the words."),
+    typer.Option(
+        "--edit", "-e", help="Write the question in $VISUAL or $EDITOR, beginning with the words."
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices on stderr, only errors.")]
 

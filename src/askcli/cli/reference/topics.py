@@ -83,6 +83,7 @@ def exit_codes() -> str:
         lines += _wrapped(", ".join(kinds), 6)
     lines += [
         "",
+        "`askcli migrate --check`: 8 where the schema is behind, 9 where it is another version's.",
         "Never 0 when there is no whole answer. Under --json, stderr has the code:",
     ]
     lines += ['{"error": {"code", "detail", "exit_code", "question_id"?, "retry_after"?, …}}']

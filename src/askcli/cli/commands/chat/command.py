@@ -11,6 +11,7 @@ from askcli.cli.commands.chat import start
 from askcli.cli.commands.chat.chat import Chat
 from askcli.cli.commands.chat.conversation import Conversation
 from askcli.cli.input import attachments, options, stdin
+from askcli.cli.input.numbers import number
 from askcli.cli.output.terminal import console, notices
 from askcli.errors import Misused
 
@@ -23,14 +24,35 @@ Resume = Annotated[
 Vi = Annotated[
     bool, typer.Option("--vi", help="Edit with the keys of vi, as ASKCLI_EDITING_MODE=vi does.")
 ]
+ConversationId = Annotated[
+    str | None,
+    typer.Option(
+        "--conversation", metavar="ID", help="Continue this conversation, @ the last question's."
+    ),
+]
+Files = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--file",
+        "-f",
+        metavar="FILE",
+        help="Add a text file to the first question; may be repeated.",
+    ),
+]
+Timeout = Annotated[
+    int | None,
+    number(
+        "--timeout", high=86_400, metavar="SECONDS", help_="Time limit of each answer, in seconds."
+    ),
+]
 
 
 def chat(
     go_on: options.Continue = False,
     last: Last = False,
-    conversation: options.ConversationId = None,
+    conversation: ConversationId = None,
     resume: Resume = False,
-    files: options.Files = None,
+    files: Files = None,
     system: options.System = None,
     model: options.Model = None,
     max_tokens: options.MaxTokens = None,
@@ -38,7 +60,7 @@ def chat(
     quiet: options.Quiet = False,
     server: options.Server = None,
     profile: options.Profile = None,
-    timeout: options.Timeout = None,
+    timeout: Timeout = None,
 ) -> None:
     """Converse at a prompt; the conversation stays, and goes on here or on another machine."""
     if go_on + last + bool(conversation) + resume > 1:

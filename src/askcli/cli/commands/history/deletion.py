@@ -39,7 +39,7 @@ def of_each(ids: Collection[str], delete: Callable[[str], None]) -> None:
 
 
 def of_all_before(until: str, delete: Callable[[str], int]) -> int:
-    """Delete all from before a time; return how many. Raises BadResponse for less than none.
+    """Delete all from before a time; return how many. Raises BadResponse for a negative count.
 
     Where it is ended, the server may go on with it, which is told.
     """

@@ -111,7 +111,7 @@ def show(
 @app.command("rename")
 def rename(
     conversation_id: Id,
-    title: Annotated[str, typer.Argument(metavar="TITLE", help="Empty: the first question's.")],
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="Empty: the first question again.")],
     as_json: options.Json = False,
     server: options.Server = None,
     profile: options.Profile = None,

@@ -54,7 +54,7 @@ def export(
 ) -> None:
     """Write conversations to stdout, each with its questions in their order.
 
-    HTML is one page without scripts, which loads nothing and looks well in the light and the dark.
+    HTML is one page that loads nothing and has no scripts, with a light and a dark style.
     """
     if ids and (since or until):
         raise Misused("--since and --until are of all conversations: name ids or times.")

@@ -68,7 +68,7 @@ def _imported(api: Api, items: list[Item], left_out: Counter[str]) -> Counter[st
 
 
 def _counts(outcome: Imported, most: int) -> Counter[str]:
-    """Return the counts that are known here. Raises BadResponse for those of no such request."""
+    """Return the counts that are known here. Raises BadResponse for impossible ones."""
     numbers = cast(dict[str, int], outcome)
     counts = Counter({name: numbers[name] for name in COUNTS})
     if min(counts.values()) < 0 or counts.total() > most:
