@@ -38,7 +38,7 @@ def test_what_the_next_question_goes_on_with(
     (sqlite_cli.home / "notes.txt").write_text("Some notes.")
     live = chat(sqlite_cli)
     say(live, "/model", "* claude-sonnet-5-5")
-    say(live, "/model no-such", "has no model no-such; name one of: claude-")
+    say(live, "/model no-such", "no-such is asked next; this server lists claude-")
     say(live, "/model claude-haiku-5-5", "claude-haiku-5-5 answers")
     say(live, "/system Be brief.", "The system prompt is set.")
     say(live, "/file no.txt", "askcli: error: cannot read no.txt")

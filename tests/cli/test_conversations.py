@@ -145,6 +145,8 @@ def test_a_conversation_that_goes_on_during_an_export_is_in_it(sqlite_cli: Cli) 
         (("--since", "foo"), 2),
         (("--server", "http://127.0.0.1:9"), 4),
         (("export", "--format", "json", "01890000-0000-7000-8000-000000000000"), 1),
+        (("export", "--format", "html", "--since", "foo"), 2),
+        (("export", "--format", "html", "--server", "http://127.0.0.1:9"), 4),
     ],
 )
 def test_nothing_is_printed_before_an_error(

@@ -154,6 +154,6 @@ main()
 def test_a_time_limit_that_a_destructor_takes_ends_the_command(cli: Cli) -> None:
     (cli.home / "late.py").write_text(LATE)
     cli.environment |= {"ASKCLI_SERVER": "http://127.0.0.1:9", "ASKCLI_TOKEN": "any"}
-    done = cli.shell("python -P late.py ask hello --timeout 9")
-    assert (done.code, "did not end within 9 s" in done.err) == (6, True), done
+    done = cli.shell("python -P late.py ask hello --timeout 60")
+    assert (done.code, "did not end within 60 s" in done.err) == (6, True), done
     assert "Exception ignored" not in done.err

@@ -147,7 +147,7 @@ def test_lines_need_no_more_than_a_question(sqlite_cli: Cli) -> None:
         assert (counts[name], counts["left_out"]) == (2, {"too long": 1})
     newest = json.loads(sqlite_cli.in_process("history", "--json").out)["items"]
     assert [(one["question"], one["answer"]) for one in newest] == [("c", ""), ("a", "b")]
-    file.write_text('{"question": "e", "id": "\\\\ud800"}\n')
+    file.write_text('{"question": "e", "id": "\\ud800"}\n')
     assert imported(sqlite_cli, "some.jsonl")["imported"] == 1
     piped = sqlite_cli.shell('echo \'{"question": "f"}\' | askcli history import /dev/stdin')
     assert (piped.code, "Imported 1 question." in piped.err) == (0, True), piped

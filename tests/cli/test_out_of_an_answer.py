@@ -63,7 +63,7 @@ def test_without_code_a_file_stays_as_it_was(sqlite_cli: Cli, fake: FakeAnthropi
     for words in ("-x", "-xo file", "-o file", "--copy"):
         done = sqlite_cli.in_process("history", "show", *words.split())
         assert (done.code, done.out, file.read_text()) == (5, "", "old"), done
-    assert sqlite_cli.in_process("history", "show").code == 0
+    assert sqlite_cli.in_process("history", "show", "--json").code == 0
     fake.on(cut := uuid4().hex, "```sh\nrm -r ", stop_reason="max_tokens")
     assert "raise it with --max-tokens." in sqlite_cli.in_process("ask", "-x", cut).err
     done = sqlite_cli.in_process("history", "show", "-x")

@@ -57,10 +57,13 @@ def test_the_server_of_a_profile_goes_before_the_configured_one(
     done = cli.in_process("whoami", "--profile", "work", "--server", closed)
     assert (done.code, f"login --server {closed} --profile work" in done.err) == (4, True)
     token = cli.in_process("token", "create", "mine", "--profile", "work").out.strip()
-    cli.environment.update(ASKCLI_SERVER=closed, ASKCLI_PROFILE="work")
-    assert ada in cli.in_process("whoami").out
+    cli.environment["ASKCLI_PROFILE"] = "work"
+    assert ada in cli.in_process("whoami").out  # the environment goes before the file
+    cli.environment["ASKCLI_SERVER"] = closed
+    assert f"--server {closed} --profile work" in cli.in_process("whoami").err
+    assert ada in cli.in_process("whoami", "--profile", "work").out
     cli.environment["ASKCLI_TOKEN"] = token  # it is for the server beside it, and sent to no other
-    assert cli.in_process("whoami").code == 6
+    assert cli.in_process("whoami", "--profile", "work").code == 6
 
 
 def test_a_logout_of_one_profile_ends_no_other_login_of_its_account(

@@ -65,13 +65,14 @@ def listens(path: Path) -> bool:
     user, or may not be looked for.
     """
     try:
-        if not path.exists():
-            return False
+        status = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
     except PermissionError:
         private_directory(path.parent)  # another user's is told
         raise Failed(f"cannot look into {path.parent}: correct its permissions.") from None
     private_directory(path.parent)
-    if path.lstat().st_uid != os.getuid():
+    if status.st_uid != os.getuid():
         raise Failed(f"{path} is not yours: remove it, or set XDG_RUNTIME_DIR.")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)  # a server that accepts nothing has a full queue: EAGAIN

@@ -74,20 +74,18 @@ class Connection:
         return SavedLogin(self.credentials, transport)
 
 
-def resolve(settings: Settings, *, is_server_given: bool = False) -> Connection:
+def resolve(settings: Settings, *, is_profile_closer: bool = False) -> Connection:
     """Return the connection that the settings lead to, without starting or contacting a server.
 
-    A profile's server goes before the configured one, unless that is given by the command or goes
-    with a token. Raises Misused for an unknown profile.
+    With a profile that was given closer to the command than a server, its own goes before that; a
+    token is for the server beside it. Raises Misused for an unknown profile.
     """
     lock_seconds = LOCK_SHARE * settings.timeout
     credentials = Credentials(settings.config_dir, settings.profile, lock_seconds)
-    of_profile = credentials.server() if settings.profile else None
-    is_configured_first = is_server_given or settings.token
-    servers = (
-        (settings.server, of_profile) if is_configured_first else (of_profile, settings.server)
-    )
-    if server := servers[0] or servers[1]:
+    server = settings.server
+    if settings.profile and (not server or (is_profile_closer and not settings.token)):
+        server = credentials.server() or server
+    if server:
         return Connection(settings, parse_address(server), credentials)
     if settings.profile:
         raise Misused(

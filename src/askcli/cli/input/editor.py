@@ -9,11 +9,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from askcli.cli.output.terminal import transient
+from askcli.client.http.events import Event
+from askcli.contract.protocol import EVENT_QUESTION
 from askcli.errors import AskcliError, Failed, Misused
 from askcli.files import private_directory, programs
 
@@ -47,39 +49,45 @@ def edited(text: str = "", suffix: str = ".md") -> str:
 
 
 @contextmanager
-def kept(text: str, directory: Path) -> Iterator[None]:
-    """Keep the text in a file until the block has ended with a question of it at the server.
+def kept(text: str, directory: Path) -> Iterator[Callable[[Iterator[Event]], Iterator[Event]]]:
+    """Keep the text in a file until the server has a question of it, however the process ends.
 
-    Also where a signal ends the process in the block; where it fails, the error says where.
+    Yields a function through which the question's events pass. Where the block fails before, the
+    file's place is told.
     """
-    path = _saved(text, directory / "editor")
+    path, is_stored = _saved(text, directory / "editor"), False
+
+    def noted(events: Iterator[Event]) -> Iterator[Event]:
+        nonlocal is_stored
+        for event in events:
+            if event.name == EVENT_QUESTION:
+                is_stored = True
+                _remove(path)
+            yield event
+
     try:
-        yield
-    except (AskcliError, KeyboardInterrupt) as error:
-        if getattr(error, "question_id", None) is not None:
-            _remove(path)
-        elif path:
+        yield noted
+    except (AskcliError, KeyboardInterrupt):
+        if not is_stored and path:
             log.warning("askcli: your text is in %s", shlex.quote(str(path)))
-        else:
+        elif not is_stored:
             log.warning("askcli: your text, which cannot be kept in %s:\n%s", directory, text)
         raise
-    _remove(path)
 
 
 def _saved(text: str, directory: Path) -> Path | None:
     """Return the path of a new private file with the text, None where there can be none."""
-    with suppress(OSError, Failed):
+    path = None
+    try:
         private_directory(directory)
         descriptor, name = tempfile.mkstemp(".md", "unsent-", directory)
         path = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-        except BaseException:
-            _remove(path)
-            raise
-        return path
-    return None
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except (OSError, Failed):
+        _remove(path)
+        return None
+    return path
 
 
 def _remove(path: Path | None) -> None:

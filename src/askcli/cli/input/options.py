@@ -153,7 +153,12 @@ def connection(
     """Return the connection that flags and settings lead to; a client never reads a `.env`."""
     variables.report_unknown()
     flags = {"server": server, "profile": profile, "timeout": timeout}
-    return resolve(settings.load(flags), is_server_given=server is not None)
+    loaded = settings.load(flags)
+    if not (loaded.server and loaded.profile):
+        return resolve(loaded)
+    from askcli.settings.ranks import is_closer  # where both are set
+
+    return resolve(loaded, is_profile_closer=is_closer("profile", "server", flags))
 
 
 def connected(server: str | None = None, profile: str | None = None) -> Api:

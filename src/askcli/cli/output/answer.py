@@ -188,7 +188,8 @@ def check_whole(finished: Question, longer: str = LONGER) -> None:
     """Raise ProviderFailed unless the answer is complete; `longer` is how a longer one is had."""
     if finished["status"] == "answered" and finished["stop_reason"] in WHOLE:
         return
-    reason = finished["stop_reason"] or finished["error"] or finished["status"]
+    status = finished["status"] if finished["status"] != "answered" else "no reason"
+    reason = finished["stop_reason"] or finished["error"] or status
     detail = {
         "refusal": "the model refused to answer this.",
         "max_tokens": f"the answer was cut off at its length limit: {longer}",

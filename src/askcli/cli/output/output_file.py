@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import locale
 import os
 import stat
 import sys
@@ -50,7 +51,7 @@ class OutputFile:
         with self._opened() as file:
             if file.isatty():
                 text = content.decode("utf-8", "surrogateescape")
-                content = console.visible(text).encode("utf-8", "replace")
+                content = console.visible(text).encode(locale.getencoding(), "replace")
             console.write_all(file, content)
 
     def _opened(self) -> BinaryIO:

@@ -51,6 +51,13 @@ def questions(recent: Sequence[Question]) -> None:
         _write(name, [line for _, line in newest_first[:MOST_IDS]])
 
 
+def forget_conversations(deleted: Collection[str]) -> None:
+    """Remove conversations, and all ids of questions: which were in them is not known."""
+    _write("ids", [])
+    kept = [line for line in _read("conversations") if line.partition("\t")[0] not in deleted]
+    _write("conversations", kept)
+
+
 def forget_questions(deleted: Collection[Question] | None = None) -> None:
     """Remove deleted questions and their conversations, or all of them after a logout."""
     for name, field in _FIELDS.items():

@@ -49,7 +49,7 @@ JSON = {
     "batch": "Question, a line each, with row and row_id",
     "history delete": "Removed",
     "history import": "Imported, with left_out: {reason: number}",
-    "conversations, … list": "{items: [Conversation]}",
+    "conversations list": "{items: [Conversation]}",
     "conversations show": "Conversation, with questions: [Question]",
     "conversations export": "{items: a list of such objects}",
     "conversations rename": "Conversation",
@@ -83,7 +83,7 @@ def exit_codes() -> str:
         lines += _wrapped(", ".join(kinds), 6)
     lines += [
         "",
-        "`askcli migrate --check`: 8 where the schema is behind, 9 where it is another version's.",
+        "`askcli migrate --check`: 8 where the schema is behind, 9 where it cannot be used.",
         "Never 0 when there is no whole answer. Under --json, stderr has the code:",
     ]
     lines += ['{"error": {"code", "detail", "exit_code", "question_id"?, "retry_after"?, …}}']

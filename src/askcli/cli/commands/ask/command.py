@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from askcli.cli.output.answer import Outcome, Printer
 from askcli.cli.output.terminal import notices, spinner
 from askcli.client.api import Api
 from askcli.client.http.deadline import within
+from askcli.client.http.events import Event
 from askcli.client.resume import Asking
 from askcli.client.target import Connection
 from askcli.contract.shapes import Question
@@ -113,20 +114,25 @@ def _answered(connection: Connection, request: Request, outcome: Outcome) -> Que
 
     An editor may take any time; its text is kept where it does not become a question.
     """
+    show = outcome.printer()
     with ExitStack() as stack:
         if request.edit:
             from askcli.cli.input import editor  # what no other question needs
 
             text = editor.edited(" ".join(request.words))
-            stack.enter_context(editor.kept(text, connection.settings.state_dir))
-            request = replace(request, words=[text])
+            noted = stack.enter_context(editor.kept(text, connection.settings.state_dir))
+            request, show = replace(request, words=[text]), _noting(noted, show)
             if log.isEnabledFor(logging.INFO):
                 spinner.show("Asking…")
         late = f"the command did not end within {request.seconds} s; raise --timeout."
         stack.enter_context(within(request.seconds, TimedOut(late)))
-        answered = _print(connection, request, outcome.printer())
+        answered = _print(connection, request, show)
         outcome.print_code(answered)
     return answered
+
+
+def _noting(noted: Callable[[Iterator[Event]], Iterator[Event]], show: Printer) -> Printer:
+    return lambda events: show(noted(events))
 
 
 def _print(connection: Connection, request: Request, show: Printer) -> Question:

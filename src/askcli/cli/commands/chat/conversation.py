@@ -25,6 +25,8 @@ from askcli.errors import AskcliError, Misused, NotFound
 
 GONE = "the conversation was deleted: /new begins another, in which /retry asks the question."
 
+Noted = Callable[[Iterator[Event]], Iterator[Event]]
+
 LONGER = "leave, and go on with `askcli chat -c --max-tokens N`."
 
 
@@ -80,10 +82,13 @@ class Conversation(ExitStack):
 
         Where the end of its answer was not seen here, the server is asked for it.
         """
+        if self._last()["status"] == "answering":
+            self.last = self.api.question(self._last()["id"])
+        return self._last()
+
+    def _last(self) -> Question:
         if self.last is None:
             raise Misused("nothing was asked in this conversation yet.")
-        if self.last["status"] == "answering":
-            self.last = self.api.question(self.last["id"])
         return self.last
 
     def update(self, turn: Question) -> None:
@@ -91,33 +96,33 @@ class Conversation(ExitStack):
         if self.last and self.last["id"] == turn["id"]:
             self.last = turn
 
-    def ask(self, text: str) -> None:
-        """Ask, with the files that were added, and print the answer."""
+    def ask(self, text: str, noted: Noted = iter) -> None:
+        """Ask, with the files that were added, and print the answer; `noted` passes its events."""
         whole = question.joined(text, attachments.read(self.files))
-        self._send(whole, has_files=True)
+        self._send(whole, noted, has_files=True)
 
-    def show_and_ask(self, text: str) -> None:
+    def show_and_ask(self, text: str, noted: Noted) -> None:
         """Ask what was not typed at the prompt: it is shown first."""
         turns.show_question(text)
-        self.ask(text)
+        self.ask(text, noted)
 
     def retry(self) -> None:
         """Ask the last question again, with the settings of the conversation."""
         if last := self._unconfirmed:
             self._send(last.question, has_files=last.has_files)
         else:
-            self._send(self.last_turn()["question"])
+            self._send(self._last()["question"])
 
     def rejoin(self, question_id: str) -> None:
         """Follow the answer from its beginning."""
         asking = Asking(self.api, question_id)
         self._print(asking, asking.rejoin())
 
-    def _send(self, text: str, *, has_files: bool = False) -> None:
+    def _send(self, text: str, noted: Noted = iter, *, has_files: bool = False) -> None:
         spinner.show("Asking…")
         sent = self._keyed({"question": text} | self._fields(), has_files=has_files)
         asking = Asking(self.api)
-        events = asking.ask(sent.body, sent.key)
+        events = noted(asking.ask(sent.body, sent.key))
         try:
             self._print(asking, events)
         except NotFound as error:

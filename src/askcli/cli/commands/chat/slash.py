@@ -75,16 +75,17 @@ def completer() -> Completer:
 
 def _model(conversation: Conversation, name: str) -> None:
     known = conversation.api.models()
-    names = [model["id"] for model in known["items"]]
     if not name:
         from askcli.cli.commands import models  # it loads what local models need
 
         models.show(known)
-    elif name not in names:
-        raise Misused(f"this server has no model {name}; name one of: {', '.join(names)}.")
-    else:
-        conversation.settings["model"] = name
+        return
+    conversation.settings["model"] = name
+    names = [model["id"] for model in known["items"]]
+    if name in names:
         console.note(f"{name} answers from the next question on.")
+    else:  # as a dated version of one may be
+        console.note(f"{name} is asked next; this server lists {', '.join(names)}.")
 
 
 def _system(conversation: Conversation, text: str) -> None:
@@ -120,8 +121,8 @@ def _retry(conversation: Conversation, _argument: str) -> None:
 
 def _edit(conversation: Conversation, text: str) -> None:
     edited = editor.edited(text)
-    with editor.kept(edited, conversation.connection.settings.state_dir):
-        conversation.show_and_ask(edited)
+    with editor.kept(edited, conversation.connection.settings.state_dir) as noted:
+        conversation.show_and_ask(edited, noted)
 
 
 def _copy(conversation: Conversation, what: str) -> None:

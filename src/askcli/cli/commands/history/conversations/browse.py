@@ -147,7 +147,7 @@ def delete(
         if not yes:
             prompts.confirm(f"Delete {', '.join(map(_described, found))}?", "--yes")
         pages.forget()
-        completion_cache.forget_questions()
+        completion_cache.forget_conversations(which)
         deletion.of_each(which, api.delete_conversation)
     if as_json:
         console.out_json({"deleted": len(found)})

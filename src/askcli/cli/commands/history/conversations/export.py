@@ -14,6 +14,7 @@ from askcli.cli.commands.history.conversations.pages import (
     Since,
     Until,
     all_conversations,
+    check_times,
     questions,
 )
 from askcli.cli.input import options, question_ids
@@ -60,6 +61,7 @@ def export(
         raise Misused("--since and --until are of all conversations: name ids or times.")
     for text in ids or []:
         question_ids.parse_whole(text)
+    check_times(since, until)
     with output_file.replaced(output), options.connected(server, profile) as api:
         write(format_, _selected(api, ids or [], since, until))
 
@@ -94,15 +96,16 @@ def _json(whole: Iterable[Whole]) -> None:
 def _html(whole: Iterable[Whole]) -> None:
     from askcli.cli.output import html  # what no other format needs
 
-    console.out(html.begin("Conversations"))
+    beginning = html.begin("Conversations")
     for conversation, its_turns in whole:
-        console.out(html.heading(conversation["title"]))
+        console.out(beginning + html.heading(conversation["title"]))
+        beginning = ""
         for turn in its_turns:
             console.out(
                 html.turn(turn["question"], " · ".join(layout.details(turn)), turn["answer"])
             )
         console.out(html.END_OF_CONVERSATION)
-    console.out(html.END)
+    console.out(beginning + html.END)
 
 
 _WRITERS: dict[Format, Callable[[Iterable[Whole]], None]] = {

@@ -25,6 +25,14 @@ Until = Annotated[
 ]
 
 
+def check_times(since: str | None, until: str | None) -> dict[str, str | None]:
+    """Return the times as the API takes them. Raises Misused for an invalid one."""
+    return {
+        "since": times.parse_optional(since, "--since"),
+        "until": times.parse_optional(until, "--until"),
+    }
+
+
 def conversations(
     api: Api, since: str | None = None, until: str | None = None, most: int | None = None
 ) -> Iterator[Conversation]:
@@ -32,11 +40,7 @@ def conversations(
 
     Raises Misused for an invalid time, BadResponse for pages that would never end.
     """
-    times_ = {
-        "since": times.parse_optional(since, "--since"),
-        "until": times.parse_optional(until, "--until"),
-    }
-    for page in pages(api.conversations, most, **times_):
+    for page in pages(api.conversations, most, **check_times(since, until)):
         yield from page["items"]
 
 

@@ -21,10 +21,10 @@ MAX_LINE_BYTES = 32 * 2**20
 
 
 class Lines:
-    """The questions of a file of lines of JSON."""
+    """The questions of a file of lines of JSON, which errors call by a name."""
 
-    def __init__(self, file: Path, left_out: Counter[str]) -> None:
-        self._file, self._left_out = file, left_out
+    def __init__(self, file: Path, name: Path, left_out: Counter[str]) -> None:
+        self._file, self._name, self._left_out = file, name, left_out
         # Of each line with something in it; arrays, as a line may be shorter than a tuple of both.
         self._numbers, self._places = array("Q"), array("Q")
         self._find()
@@ -49,7 +49,7 @@ class Lines:
             value = _parsed(line)
             if not isinstance(value, dict) or not isinstance(value.get("question"), str):
                 raise Misused(
-                    f'{self._file}, line {number}: {{"question": …, "answer": …}} is expected.'
+                    f'{self._name}, line {number}: {{"question": …, "answer": …}} is expected.'
                 )
             if value.get("status") == "answering":
                 self._left_out["still being answered"] += 1

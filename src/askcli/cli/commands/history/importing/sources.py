@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -54,8 +55,7 @@ def opened(path: Path, kind: Kind | None, left_out: Counter[str]) -> Iterator[So
     What cannot be imported is counted in `left_out`. Raises Misused for a file of none, Failed
     without room for a copy of a database or a pipe.
     """
-    with _errors_of(path), ExitStack() as stack:
-        file = stack.enter_context(_seekable(_file(path)))
+    with _errors_of(path), _seekable(_file(path)) as file:
         with file.open("rb") as begun:
             is_sqlite = begun.read(len(_SQLITE)) == _SQLITE
         if not is_sqlite:
@@ -63,8 +63,10 @@ def opened(path: Path, kind: Kind | None, left_out: Counter[str]) -> Iterator[So
                 raise Misused(f"{file} is no database of {kind}.")
             from askcli.cli.commands.history.importing.lines import Lines
 
-            yield Lines(file, left_out)
+            yield Lines(file, path, left_out)
             return
+        if not _file(path).is_file():  # mods has files beside it, and llm a log
+            raise Misused(f"{path} is a pipe: name the file of the database.")
         with closing(_connection(file)) as connection:
             _check_tables(connection, file)
             yield _of_database(connection, file, kind, left_out)
@@ -91,12 +93,18 @@ def _errors_of(file: Path) -> Iterator[None]:
     except (OSError, sqlite3.Error) as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
             raise KeyboardInterrupt from None
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:  # it is only read
+        if _is_without_room(error):
             raise Failed(
                 f"there is no room for a copy of {file}, which is imported: make some, or name "
                 "another directory for temporary files with TMPDIR."
             ) from None
         raise Misused(f"cannot read {file}: {getattr(error, 'strerror', None) or error}.") from None
+
+
+def _is_without_room(error: Exception) -> bool:
+    """Whether there was no room for the copy: what is imported is only read."""
+    is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return is_full or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _file(path: Path) -> Path:
