@@ -169,3 +169,15 @@ def test_a_terminal_of_another_encoding_gets_no_bytes_of_utf_8(
     for words in ("ask --raw", "ask"):
         script = f"{settings} python -m askcli {words} {marker}"
         assert "?31m?52;c;" in sqlite_cli.terminal_shell(script).read()
+
+
+def test_a_file_that_is_the_terminal_gets_its_encoding(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    """In the C locale it is UTF-8, unless that is switched off."""
+    marker = uuid4().hex
+    fake.on(marker, "\u011b31m")
+    for setting, shown in (("PYTHONUTF8=1", "\u011b31m"), ("PYTHONUTF8=0", "?31m")):
+        settings = f"LC_ALL=C PYTHONCOERCECLOCALE=0 {setting}"
+        script = f"{settings} python -m askcli ask -o /dev/tty {marker}"
+        assert shown in sqlite_cli.terminal_shell(script).read()

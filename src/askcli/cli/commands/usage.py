@@ -41,8 +41,7 @@ class Sum:
 
 def usage(
     since: Annotated[
-        str,
-        typer.Option("--since", metavar="TIME", help="Not before 2w, monday, 2026-01-31 …"),
+        str, typer.Option("--since", metavar="TIME", help="Not before 2w, monday, 2026-01-31 …")
     ] = "30d",
     until: Annotated[
         str | None, typer.Option("--until", metavar="TIME", help="Before 2d, monday, 2026-01-31 …")

@@ -9,10 +9,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from askcli.cli.output.answer import Noted
 from askcli.cli.output.terminal import transient
 from askcli.client.http.events import Event
 from askcli.contract.protocol import EVENT_QUESTION
@@ -49,7 +50,7 @@ def edited(text: str = "", suffix: str = ".md") -> str:
 
 
 @contextmanager
-def kept(text: str, directory: Path) -> Iterator[Callable[[Iterator[Event]], Iterator[Event]]]:
+def kept(text: str, directory: Path) -> Iterator[Noted]:
     """Keep the text in a file until the server has a question of it, however the process ends.
 
     Yields a function through which the question's events pass. Where the block fails before, the

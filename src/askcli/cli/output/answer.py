@@ -24,6 +24,8 @@ WHOLE = ("end_turn", "stop_sequence")
 LONGER = "raise it with --max-tokens."
 
 # Prints events and returns the finished question; raises the error that ended it instead.
+# What a question's events pass through on their way.
+Noted = Callable[[Iterator[Event]], Iterator[Event]]
 Printer = Callable[[Iterator[Event]], Question]
 Shower = Callable[[Iterator[str]], None]
 

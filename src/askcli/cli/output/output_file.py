@@ -51,7 +51,9 @@ class OutputFile:
         with self._opened() as file:
             if file.isatty():
                 text = content.decode("utf-8", "surrogateescape")
-                content = console.visible(text).encode(locale.getencoding(), "replace")
+                content = console.visible(text).encode(
+                    locale.getpreferredencoding(do_setlocale=False), "replace"
+                )
             console.write_all(file, content)
 
     def _opened(self) -> BinaryIO:

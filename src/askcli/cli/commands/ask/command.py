@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +14,10 @@ from askcli.cli.commands.ask.answering import opened, print_events
 from askcli.cli.input import options, question, question_ids
 from askcli.cli.input.last_conversation import last_of
 from askcli.cli.output import output_file
-from askcli.cli.output.answer import Outcome, Printer
+from askcli.cli.output.answer import Noted, Outcome, Printer
 from askcli.cli.output.terminal import notices, spinner
 from askcli.client.api import Api
 from askcli.client.http.deadline import within
-from askcli.client.http.events import Event
 from askcli.client.resume import Asking
 from askcli.client.target import Connection
 from askcli.contract.shapes import Question
@@ -131,7 +130,7 @@ def _answered(connection: Connection, request: Request, outcome: Outcome) -> Que
     return answered
 
 
-def _noting(noted: Callable[[Iterator[Event]], Iterator[Event]], show: Printer) -> Printer:
+def _noting(noted: Noted, show: Printer) -> Printer:
     return lambda events: show(noted(events))
 
 

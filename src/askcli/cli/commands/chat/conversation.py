@@ -13,7 +13,7 @@ from uuid import uuid4
 from askcli.cli.commands.ask.answering import Stopped, may_go_on, opened, print_events
 from askcli.cli.commands.chat import turns
 from askcli.cli.input import attachments, question
-from askcli.cli.output.answer import printer
+from askcli.cli.output.answer import Noted, printer
 from askcli.cli.output.terminal import console, spinner
 from askcli.client.api import Api
 from askcli.client.http.events import Event
@@ -24,8 +24,6 @@ from askcli.contract.shapes import Question
 from askcli.errors import AskcliError, Misused, NotFound
 
 GONE = "the conversation was deleted: /new begins another, in which /retry asks the question."
-
-Noted = Callable[[Iterator[Event]], Iterator[Event]]
 
 LONGER = "leave, and go on with `askcli chat -c --max-tokens N`."
 

@@ -32,8 +32,7 @@ class Format(StrEnum):
 
 def export(
     format_: Annotated[
-        Format,
-        typer.Option("--format", metavar="json|jsonl|csv|markdown", help="The format."),
+        Format, typer.Option("--format", metavar="json|jsonl|csv|markdown", help="The format.")
     ] = Format.JSONL,
     conversation: Conversation = None,
     since: Since = None,

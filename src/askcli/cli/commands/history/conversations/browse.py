@@ -86,11 +86,11 @@ def _lines(items: list[Conversation]) -> Iterator[str]:
     # An id of a question is short where that of a conversation is not: it may be of any time.
     short = question_ids.shortened([item["last_question_id"] for item in items])
     columns = shutil.get_terminal_size().columns
+    is_wide = columns >= WIDE
     for item in items:
         dollars = "" if item["cost_usd"] is None else f"${item['cost_usd']:,.4f}"
         id_, age = short[item["last_question_id"]], times.ago(item["last_activity_at"])
         turns_ = f"{item['turns']:>5,}"
-        is_wide = columns >= WIDE
         cells = (id_, f"{age:{times.WIDTH}}", turns_, f"{dollars:>9}") if is_wide else (id_, turns_)
         head = "".join(f"{cell}  " for cell in cells)
         title = console.one_line(item["title"])

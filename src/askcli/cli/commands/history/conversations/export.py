@@ -44,8 +44,7 @@ def export(
         ),
     ] = None,
     format_: Annotated[
-        Format,
-        typer.Option("--format", metavar="markdown|json|html", help="The format."),
+        Format, typer.Option("--format", metavar="markdown|json|html", help="The format.")
     ] = Format.MARKDOWN,
     since: Since = None,
     until: Until = None,

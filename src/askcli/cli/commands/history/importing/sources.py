@@ -60,7 +60,7 @@ def opened(path: Path, kind: Kind | None, left_out: Counter[str]) -> Iterator[So
             is_sqlite = begun.read(len(_SQLITE)) == _SQLITE
         if not is_sqlite:
             if kind not in (None, Kind.JSONL):
-                raise Misused(f"{file} is no database of {kind}.")
+                raise Misused(f"{path} is no database of {kind}.")
             from askcli.cli.commands.history.importing.lines import Lines
 
             yield Lines(file, path, left_out)
