@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx2
 import pytest
 from sqlalchemy import select, update
 
 from askcli.services.clock import now
 from askcli.services.questions import importing
+from askcli.store import search
 from askcli.store.tables import questions, usage, users
 from tests.support.databases import NewDatabase
 from tests.support.owners import Owner, owner_on, run
@@ -183,3 +187,33 @@ def test_a_request_has_room_for_the_most_questions(new_database: NewDatabase) ->
         assert rows == [None] * 25  # the next question has the server's default
 
     run(new_database("sqlite"), scenario)
+
+
+@both
+def test_imports_wait_in_a_short_line(
+    new_database: NewDatabase, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them may have megabytes."""
+    may_go_on, entry = threading.Event(), search.entry
+
+    def split(*texts: Any) -> search.Entry:
+        assert may_go_on.wait(60)
+        return entry(*texts)
+
+    async def scenario(owner: Owner) -> None:
+        def import_one(key: int) -> asyncio.Task[httpx2.Response]:
+            body = {"items": [item(key, answer="word " * 1000)]}
+            return asyncio.create_task(owner.http.post(PATH, json=body))
+
+        requests = [import_one(key) for key in range(4)]
+        try:
+            refused, rest = await asyncio.wait(requests, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            may_go_on.set()
+        (response,) = [task.result() for task in refused]
+        assert (response.status_code, response.headers["retry-after"]) == (503, "2")
+        assert {(await task).status_code for task in rest} == {200}
+        assert len(await listed(owner)) == 3
+
+    monkeypatch.setattr(search, "entry", split)
+    run(new_database(kind), scenario)

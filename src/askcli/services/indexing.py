@@ -42,7 +42,8 @@ class Indexing:
     def __init__(self, dialect: str) -> None:
         self._dialect = dialect
         self._new = FairQueue(1, MAX_WAITING, _full)
-        self._ended = FairQueue(1, sys.maxsize, _full)  # as many as there are runs; none is refused
+        # As many as there are runs, and one import; none is refused.
+        self._ended = FairQueue(1, sys.maxsize, _full)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="indexing")
 
     async def new(self, user_id: UUID, question: str) -> Entry:

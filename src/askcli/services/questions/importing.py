@@ -14,6 +14,7 @@ from askcli.errors import InvalidInput, NotFound, RateLimited
 from askcli.services import request_info
 from askcli.services.clock import now
 from askcli.services.indexing import Indexing
+from askcli.services.questions import turns
 from askcli.services.questions.imported import Imported
 from askcli.store.database import Database, admission, shared_clock
 from askcli.store.queries import imports, limits, questions, titles, users
@@ -26,6 +27,7 @@ BYTES_A_DAY = 256 * 1024 * 1024
 DAY = 86_400 * 1_000_000  # in microseconds
 # Clocks differ.
 MAX_AHEAD = timedelta(minutes=1)
+MAX_WAITING = 8
 FIRST = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 Entries = Sequence[tuple[Imported, Entry]]
@@ -40,14 +42,24 @@ class Importing:
         self._database = database
         self._indexing = indexing
         self._retention_days = retention_days
+        # Each has up to four megabytes, and there may be as many requests as connections.
+        self._queue = turns.queue(1, MAX_WAITING, "imports")
 
     async def add(self, user_id: UUID, items: Sequence[Imported]) -> Outcome:
         """Store those questions that are not there yet, with their entries of the search index.
 
         Raises InvalidInput for a question of the future, RateLimited where the user has stored much
-        today; what came before it is stored.
+        today; what came before it is stored. Raises Unavailable where too many imports wait, of
+        this user or of all together.
         """
         _check_times(items)
+        if not self._queue.is_free(str(user_id)):
+            await self._database.check_caller()  # before it takes a place in line
+        async with self._queue.turn(str(user_id)):
+            admission.renew()
+            return await self._add(user_id, items)
+
+    async def _add(self, user_id: UUID, items: Sequence[Imported]) -> Outcome:
         present = await self._database.read(_present, user_id, items)
         new = [item for item in items if item.key not in present]
         outcome = Outcome(imported=0, present=len(items) - len(new), expired=0)
