@@ -10,6 +10,7 @@ from tests.support import plain_http
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson
 from tests.support.processes import ServerProcess
+from tests.support.raw_http import connection
 from tests.support.waiting import eventually
 
 
@@ -46,6 +47,29 @@ def test_an_answer_leaves_its_request_its_failed_try_and_its_end(
     text = "".join(observed.log)
     assert f"{marker}?" not in text
     assert "what was answered" not in text
+
+
+def test_a_request_whose_client_leaves_ends_before_its_answer(
+    observed: ServerProcess, fake: FakeAnthropic, new_person: NewPerson
+) -> None:
+    alice, marker = new_person(observed), uuid4().hex
+    held = fake.on(marker, "it goes on", hold_after=0)
+    sent = f"of-{marker}"
+    body = json.dumps({"question": marker})
+    head = (
+        f"POST /api/questions HTTP/1.1\r\nhost: localhost\r\nx-request-id: {sent}\r\n"
+        f"x-access-token: {alice.tokens['access_token']}\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}\r\n\r\n"
+    )
+    with connection(observed) as asking:
+        asking.sendall((head + body).encode())
+        assert held.reached.wait(30)
+    (request,) = eventually(lambda: logged(observed, message="request", request_id=sent))
+    assert (request["status"], request["bytes"], request["user_id"]) == (499, 0, alice.id)
+    assert not logged(observed, message="answer ended", request_id=sent)
+    held.release()
+    (end,) = eventually(lambda: logged(observed, message="answer ended", request_id=sent))
+    assert end["end"] == "answered"
 
 
 def test_what_reads_a_question_names_it_and_health_checks_are_quiet(

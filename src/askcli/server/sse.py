@@ -24,7 +24,7 @@ from askcli.errors import AskcliError
 from askcli.metrics import names
 from askcli.problems import to_problem
 from askcli.server.streamed import StreamedBody, hand_over
-from askcli.services.auth.watches import Watch
+from askcli.services.auth.watches import CallerLeft, Watch
 from askcli.services.runs.open_streams import OpenStream
 from askcli.services.runs.stream import AnswerStream
 
@@ -107,14 +107,14 @@ async def _events(
             watch.check()
             async for text in answer.follow(sent, silence=PING_SECONDS):
                 watch.check()
-                if watch.has_left:
-                    return
                 piece = sent, sent + len(text)
                 sent = piece[1]
                 yield answer.once(piece, partial(_delta, text, sent)) if text else KEEPALIVE_COMMENT
         if answer.error is not None:
             raise answer.error
         yield _event(EVENT_DONE, answer.question, sent)
+    except CallerLeft:
+        return
     except AskcliError as error:
         names.PROBLEMS.add(error.code)
         yield _event(EVENT_ERROR, to_problem(error, request_id), sent)

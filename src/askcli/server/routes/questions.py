@@ -11,10 +11,12 @@ from fastapi import Header, Request, Response
 from askcli.contract.shapes import Question
 from askcli.server.dependencies import Anybody, Asker, Owner, Reader, ServicesHere
 from askcli.server.http.json_response import JsonResponse
+from askcli.server.http.no_response import NoResponse
 from askcli.server.http.route import new_router
 from askcli.server.openapi import EVENTS, Responses, problems
 from askcli.server.schemas.bodies import AskBody
 from askcli.server.sse import stream, wants_stream
+from askcli.services.auth.watches import CallerLeft
 
 router = new_router(["questions"], "/api/questions")
 
@@ -59,7 +61,10 @@ async def ask_question(
             until_sent.pop_all()
             return response
     state.watch.call_at_end(answer.wake)
-    question = await answer.result(state.watch.check)
+    try:
+        question = await answer.result(state.watch.check)
+    except CallerLeft:  # the answer goes on, as that of a stream does
+        return NoResponse()
     return JsonResponse(question, 201, {"location": f"{router.prefix}/{question['id']}"})
 
 

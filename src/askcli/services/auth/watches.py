@@ -28,6 +28,10 @@ WATCH_SECONDS = 1.0
 MISSED = 0.0  # the time at which all are due where notifications were missed: at once
 
 
+class CallerLeft(Exception):
+    """Nobody is there to whom a response could be sent."""
+
+
 class Watch:
     """Whether a caller's session or token is still valid, and whether they have left.
 
@@ -72,7 +76,9 @@ class Watch:
             on_end()
 
     def check(self) -> None:
-        """Raise SessionEnded once the session or the token has ended."""
+        """Raise SessionEnded once the session or the token has ended, CallerLeft once they left."""
+        if self.has_left:
+            raise CallerLeft
         if self.has_ended:
             raise SessionEnded("The session or the token has ended meanwhile; log in again.")
 
