@@ -10,6 +10,9 @@ from typing import NoReturn
 
 from askcli.errors import DatabaseUnavailable
 
+# Until work that has found no database is tried again, where its next turn is further away.
+AWAY_SECONDS = 30.0
+
 log = logging.getLogger("askcli.background")
 
 
@@ -17,16 +20,19 @@ async def repeat(work: Callable[[], Awaitable[None]], seconds: float) -> NoRetur
     """Do the work at once and then every `seconds`, until cancelled.
 
     A failure is logged and the work goes on: without it sessions would not end, and answers whose
-    process died would never be marked.
+    process died would never be marked. Where the database is not available it goes on soon.
     """
     while True:
+        wait = seconds
         try:
             await work()
-        except DatabaseUnavailable:
-            pass
+        except DatabaseUnavailable as error:
+            wait = min(seconds, AWAY_SECONDS)
+            if wait < seconds:
+                log.warning("%s goes on in %d s: %s", work.__qualname__, wait, error.detail)
         except Exception:
             log.exception("%s failed, and will be tried again", work.__qualname__)
-        await pause(seconds)
+        await pause(wait)
 
 
 async def pause(seconds: float) -> None:
