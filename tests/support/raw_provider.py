@@ -28,6 +28,7 @@ class Provider:
         self.connections = 0
         self.heads: list[bytes] = []
         self.requests = list[bytes]()
+        self.requested = asyncio.Event()
         self.closed = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -35,6 +36,7 @@ class Provider:
         self.connections += 1
         while head := await reader.read(65_536):
             self.requests.append(head)
+            self.requested.set()
             if b"\r\n\r\n" in head:
                 self.heads.append(head)
                 writer.write(self._response)
@@ -43,10 +45,13 @@ class Provider:
 
 
 @asynccontextmanager
-async def client_of(provider: Provider, host: str = "127.0.0.1") -> AsyncGenerator[MessagesClient]:
+async def client_of(
+    provider: Provider, host: str = "127.0.0.1", scheme: str = "http"
+) -> AsyncGenerator[MessagesClient]:
     """A client of this provider."""
     server = await asyncio.start_server(provider.serve, "127.0.0.1", 0)
-    client = MessagesClient("key", f"http://{host}:{server.sockets[0].getsockname()[1]}", 10)
+    url = f"{scheme}://{host}:{server.sockets[0].getsockname()[1]}"
+    client = MessagesClient("key", url, 10)
     try:
         yield client
     finally:

@@ -79,11 +79,13 @@ class Exchange:
     """What is known of a try at a model: the response's status, and the provider's id of it.
 
     `traceparent` is a header that its request has, for a gateway that continues the trace.
+    `is_unsent` is known of a try that was given up before a connection had its request.
     """
 
     status: int | None = None
     request_id: str | None = None
     traceparent: str | None = None
+    is_unsent: bool = False
 
 
 # The try that this task makes; who reads the response's head notes what it says.

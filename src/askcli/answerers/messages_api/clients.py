@@ -50,7 +50,8 @@ def http_client(base_url: str | None, requests: Requests) -> httpx2.AsyncClient:
             },
             # A redirected request may have been taken, and the key is for one address.
             follow_redirects=False,
-            limits=httpx2.Limits(max_connections=1000, keepalive_expiry=IDLE_SECONDS),
+            # As many connections as there are runs, whose number the server bounds.
+            limits=httpx2.Limits(max_connections=None, keepalive_expiry=IDLE_SECONDS),
         )
 
 

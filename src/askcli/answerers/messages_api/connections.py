@@ -146,7 +146,7 @@ def _bound_transport(transport: Any) -> None:
     connector: Any = BoundedConnector(  # its factory is private
         keepalive_timeout=limits.keepalive_expiry,
         ssl=transport.ssl_context,
-        limit=limits.max_connections,
+        limit=limits.max_connections or 0,  # 0 is none
     )
     connector._factory = partial(BoundedHandler, loop=asyncio.get_running_loop())
     transport.client = aiohttp.ClientSession(

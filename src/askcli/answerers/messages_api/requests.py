@@ -6,6 +6,7 @@ sending it and reading a short answer.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -121,6 +122,10 @@ class Requests:
             if made.is_made:
                 raise
             raise NotSent from error
+        except asyncio.CancelledError:
+            if (current := exchange.get()) is not None:
+                current.is_unsent = not made.is_made
+            raise
         finally:
             handover.reset(token)
 

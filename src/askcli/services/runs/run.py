@@ -83,7 +83,7 @@ class Run:
 
     def outcome(self, finish: Finish | None = None, error: AskcliError | None = None) -> Outcome:
         """Return the outcome of the run when it ends now."""
-        text, is_billable = self.stream.text, self.attempts.billable
+        text, is_billable = self.stream.text, self.attempts.may_be_billed
         return Outcome(
             self.question_id,
             self.user_id,

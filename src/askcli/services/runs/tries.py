@@ -23,7 +23,7 @@ log = logging.getLogger("askcli.upstream")
 
 @dataclass(slots=True)
 class Attempts:
-    """The tries so far, and whether the provider may bill one of them: such a one is the last."""
+    """The tries so far; one whose request a provider may bill (`billable`) is the last."""
 
     question_id: UUID | None = None
     user_id: UUID | None = None
@@ -31,6 +31,11 @@ class Attempts:
     count: int = 0
     last: Exchange = field(default_factory=Exchange)
     span: Span = spans.NONE  # of the last one
+
+    @property
+    def may_be_billed(self) -> bool:
+        """Whether the provider may bill one of them; not one that was given up unsent."""
+        return self.billable and not self.last.is_unsent
 
     def begin(self, model: str) -> None:
         """Begin a try, which this task makes."""
