@@ -20,7 +20,10 @@ from tests.support.processes import ServerProcess
 from tests.support.servers import serving
 
 PAGE, OTHER = "https://app.example.org", "https://app.example.org:8443"
-HEADERS = "x-access-token,authorization,content-type,idempotency-key,last-event-id"
+HEADERS = (
+    "x-access-token,authorization,content-type,idempotency-key,last-event-id,x-request-id,"
+    "if-none-match"
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +64,19 @@ def test_a_page_of_an_allowed_origin_may_call_the_api(open_server: ServerProcess
     assert problem.headers["access-control-allow-origin"] == PAGE
     assert problem.headers["vary"] == "Origin"
     assert set(problem.headers["access-control-expose-headers"].split(", ")) == {
-        "x-request-id", "idempotency-replayed", "retry-after", "location"
+        "x-request-id", "idempotency-replayed", "retry-after", "location", "etag", "allow",
+        "ratelimit", "ratelimit-policy", "www-authenticate",
     }  # fmt: skip
     for each in (response, problem):
         assert "access-control-allow-credentials" not in each.headers
+
+
+def test_a_page_may_use_each_method_of_the_api(open_server: ServerProcess) -> None:
+    paths = plain_http.get(f"{open_server.url}/openapi.json").json()["paths"].values()
+    methods = {method.upper() for path in paths for method in path} | {"HEAD"}
+    for method in methods:
+        assert preflight(open_server, PAGE, method).status_code == 200, method
+    assert preflight(open_server, PAGE, "PUT").json()["code"] == "forbidden"
 
 
 REFUSED: dict[str, tuple[int, dict[str, str], bytes]] = {
@@ -114,7 +126,10 @@ def test_a_page_can_read_that_the_server_failed() -> None:
 
 @pytest.mark.parametrize("origin", [OTHER, "null", "http://app.example.org", f"{PAGE}.evil.org"])
 def test_a_page_of_any_other_origin_may_not(open_server: ServerProcess, origin: str) -> None:
-    assert preflight(open_server, origin).status_code == 400
+    response = preflight(open_server, origin)
+    assert response.status_code == response.json()["status"] == 403
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["request_id"] == response.headers["x-request-id"]
     for response in (preflight(open_server, origin), get(open_server, origin)):
         assert "access-control-allow-origin" not in response.headers
 
