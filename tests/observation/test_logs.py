@@ -6,6 +6,8 @@ import json
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from tests.support import plain_http
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson
@@ -70,6 +72,34 @@ def test_a_request_whose_client_leaves_ends_before_its_answer(
     held.release()
     (end,) = eventually(lambda: logged(observed, message="answer ended", request_id=sent))
     assert end["end"] == "answered"
+
+
+@pytest.mark.parametrize(
+    ("error_type", "kind"),
+    [
+        ("authentication_error", "key_refused"),
+        ("permission_error", "key_refused"),
+        ("rate_limit_error", "rate_limited"),
+        ("overloaded_error", "overloaded"),
+        ("invalid_request_error", "rejected"),
+        ("timeout_error", "timeout"),
+        ("api_error", "failed"),
+    ],
+)
+def test_an_error_within_a_stream_is_of_the_kind_that_its_type_says(
+    observed: ServerProcess,
+    fake: FakeAnthropic,
+    new_person: NewPerson,
+    error_type: str,
+    kind: str,
+) -> None:
+    alice, marker = new_person(observed), uuid4().hex
+    error = {"type": "error", "error": {"type": error_type, "message": "m"}}
+    fake.on(marker, edit=lambda events: [events[0], error])
+    problem = alice.http.post("/api/questions", json={"question": marker}).json()
+    own = {"question_id": problem["question_id"], "logger": "askcli.upstream"}
+    (failed,) = eventually(lambda: logged(observed, **own))
+    assert (failed["kind"], failed["upstream_status"]) == (kind, 200)
 
 
 def test_what_reads_a_question_names_it_and_health_checks_are_quiet(

@@ -78,11 +78,13 @@ Piece = str | Begin | Spent | Finish
 class Exchange:
     """What is known of a try at a model: the response's status, and the provider's id of it.
 
-    `traceparent` is a header that its request has, for a gateway that continues the trace.
-    `is_unsent` is known of a try that was given up before a connection had its request.
+    `event_status` is the status that an error event of the response stands for. `traceparent` is a
+    header that its request has, for a gateway that continues the trace. `is_unsent` is known of a
+    try that was given up before a connection had its request.
     """
 
     status: int | None = None
+    event_status: int | None = None
     request_id: str | None = None
     traceparent: str | None = None
     is_unsent: bool = False

@@ -67,11 +67,12 @@ CALLS = Counter("askcli_upstream_calls_total", "Tries at the model.")
 RETRIES = Counter("askcli_upstream_retries_total", "Tries after one that has failed.")
 KINDS = (
     "unreachable",  # no response: no connection, or none that took the request
+    # A response's status, or the one that an error event stands for:
     "key_refused",  # 401 or 403
     "rate_limited",  # 429
-    "overloaded",  # 529, or an error event that says so
-    "rejected",  # another status below 500
-    "failed",  # a status from 500 on, or another error event
+    "overloaded",  # 529
+    "rejected",  # another one below 500
+    "failed",  # another one from 500 on
     "unreadable",  # a response that is no answer
     "timeout",
     "broken_off",

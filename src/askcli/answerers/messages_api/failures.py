@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from askcli.answerers.base import exchange
 from askcli.answerers.messages_api import statuses
 from askcli.answerers.messages_api.bounded import MAX_STRUCTURE_CHARACTERS
 from askcli.answerers.messages_api.message_events import NO_ANSWER
@@ -128,6 +129,8 @@ def _from_status(error: Any) -> AskcliError:
     status = int(error.status_code)
     if status == 200:
         status = statuses.OF_TYPE.get(kind or "", 500)
+        if (current := exchange.get()) is not None:
+            current.event_status = status
     return statuses.failure(status, is_providers=kind is not None, retry_after=_retry_after(error))
 
 

@@ -85,7 +85,7 @@ class Attempts:
 
 def kind(error: AskcliError, tried: Exchange) -> str:
     """Return what was wrong with a try, one of `metrics.names.KINDS`."""
-    status = tried.status
+    status = tried.event_status or tried.status
     if isinstance(error, ProviderTimeout):
         return "timeout"
     if isinstance(error, ProviderOverloaded):
