@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+import fastapi
 import httpx2
 import pytest
 
 from askcli.answerers.base import Begin, Finish, Piece, Request
 from askcli.server.bootstrap import Services
+from askcli.server.dependencies import admit
+from askcli.server.http import route
+from askcli.server.protocol.taking import tell_of_loss
 from askcli.server.streamed import StreamedBody
+from askcli.services.auth.authentication import Caller
 from askcli.services.runs.stream import AnswerStream
 from askcli.store.queries import users
 from tests.support.databases import NewDatabase
@@ -90,6 +96,28 @@ def test_a_stream_whose_caller_is_refused_leaves_nothing_open(
                 services.questions.follow = follow  # type: ignore[method-assign, assignment]
             refused = await asyncio.wait_for(client.get(path, headers=ended), SECONDS)
             assert (refused.status_code, refused.json()["code"]) == (401, "session_ended")
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_leaves_while_its_token_is_looked_up_keeps_no_stream(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody watches it until then: a token for scripts that is new here takes a read first."""
+
+    async def admit_and_lose(request: fastapi.Request, scopes: Sequence[str]) -> Caller:
+        caller = await admit(request, scopes)
+        cycle: Any = SimpleNamespace(scope=request.scope, message_event=asyncio.Event())
+        tell_of_loss(cycle)
+        return caller
+
+    async def scenario() -> None:
+        async with running(new_database) as (services, client, path):
+            login = await access_token(services, EMAIL)
+            with monkeypatch.context() as patched:
+                patched.setattr(route, "admit", admit_and_lose)
+                left = await asyncio.wait_for(client.get(path, headers=login), SECONDS)
+            assert "event: done" not in left.text
 
     asyncio.run(scenario())
 

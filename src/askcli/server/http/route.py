@@ -111,6 +111,8 @@ def _for_caller(app: ASGIApp, scopes: list[str], *, has_body: bool) -> ASGIApp:
                 state.begin_serving = until_sent.enter_context(serving).begin
                 watch = watches.watching(caller, state.abort_if_stalled, events)
                 state.watch = until_sent.enter_context(watch)
+                if getattr(state, "has_left", False):  # while the token was looked up
+                    watch.leave()
                 if not has_body:
                     state.begin_serving()
                 checked = Checked(authentication, scope, receive, send)

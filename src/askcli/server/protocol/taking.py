@@ -54,7 +54,9 @@ def tell_of_loss(cycle: RequestResponseCycle | None) -> None:
         return
     cycle.disconnected = True
     cycle.message_event.set()
-    watch: Watch | None = cycle.scope["state"].get("watch")
+    state = cycle.scope["state"]
+    state["has_left"] = True  # for a watch that is to come
+    watch: Watch | None = state.get("watch")
     if watch is not None:
         watch.leave()
 
