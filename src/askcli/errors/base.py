@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 @dataclass(eq=False)
@@ -31,3 +31,9 @@ class AskcliError(Exception):
     def __post_init__(self) -> None:
         self.detail = self.detail or self.default or f"{self.title}."
         super().__init__(self.detail)
+
+    def copy(self) -> Self:
+        """Return a copy without a cause or a traceback, whose frames keep all that is in them."""
+        copy = type(self).__new__(type(self), *self.args)
+        copy.__dict__.update(self.__dict__)
+        return copy

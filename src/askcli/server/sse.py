@@ -111,7 +111,7 @@ async def _events(
                 sent = piece[1]
                 yield answer.once(piece, partial(_delta, text, sent)) if text else KEEPALIVE_COMMENT
         if answer.error is not None:
-            raise answer.error
+            raise answer.error.copy()
         yield _event(EVENT_DONE, answer.question, sent)
     except CallerLeft:
         return

@@ -69,7 +69,7 @@ class Run:
     def stoppable(self) -> Iterator[None]:
         """Make `stop` cancel the block, which then raises its error."""
         if self._stop_error is not None:
-            raise self._stop_error
+            raise self._stop_error.copy()
         task = self._stoppable = asyncio.current_task()
         try:
             yield
@@ -77,7 +77,7 @@ class Run:
             if self._stop_error is None or task is None:
                 raise
             task.uncancel()
-            raise self._stop_error from None
+            raise self._stop_error.copy() from None
         finally:
             self._stoppable = None
 

@@ -54,7 +54,7 @@ class AnswerStream:
 
     def end(self, question: Question, error: AskcliError | None) -> None:
         """Set the end, as it was stored, and wake the followers for the last time."""
-        self.question, self.error, self.ended = question, error, True
+        self.question, self.error, self.ended = question, error and error.copy(), True
         self.wake()
 
     def wake(self) -> None:
@@ -129,7 +129,7 @@ class AnswerStream:
         if on_wake is not None:
             on_wake()  # also for an answer that had ended
         if self.error is not None:
-            raise self.error
+            raise self.error.copy()  # each follower would add its frames to one and the same
         return self.question
 
 
