@@ -143,6 +143,18 @@ def test_an_earlier_run_overwrites_nothing_of_a_later_one(
     change(server, row["id"], status="interrupted", error="interrupted", answered_at=now())
 
 
+def test_a_cancel_in_the_process_of_an_earlier_run_ends_the_later_one(
+    server: ServerProcess, alice: Person, fake: FakeAnthropic
+) -> None:
+    """It stopped the earlier one, and the later one went on."""
+    held = HeldAsk(alice, server, fake)
+    row = stored(server, held.marker)
+    change(server, row["id"], run_id=new_id())
+    cancelled = alice.http.post(f"/api/questions/{row['id']}/cancel").json()
+    assert cancelled["status"] == stored(server, held.marker)["status"] == "cancelled"
+    held.release()
+
+
 def test_the_command_follows_a_later_run_whose_text_replaces_none(
     server: ServerProcess, cli: Cli, fake: FakeAnthropic
 ) -> None:

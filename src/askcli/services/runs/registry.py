@@ -171,15 +171,18 @@ class Runs:
         updated as soon as that is possible.
         """
         job = self._own.get(str(question_id))
-        if job is None:
+        # The question of an earlier run may have been started again, here or in another process.
+        if job is None or job.stream.ended or not await self._stop(job):
             await self._database.write(questions.cancel, user_id, question_id, now())
-            return
+
+    async def _stop(self, job: _OwnJob) -> bool:
+        """End the run; return whether its question has ended. Raises DatabaseUnavailable."""
         job.run.stop(Cancelled())
         try:
-            async with asyncio.timeout(self._database.unit_seconds):
-                await job.stream.wait()
+            await asyncio.wait_for(job.stream.wait(), self._database.unit_seconds)
         except TimeoutError:
             raise failures.no_answer() from None
+        return job.stream.question["status"] != "answering"
 
     async def drain(self, seconds: float) -> None:
         """Refuse new questions, wait `seconds` for the runs, then interrupt and store the rest."""
