@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
 
+from askcli.answerers.base import Piece
+from askcli.errors import ProviderRejected
+from askcli.services import request_info
+from askcli.services.questions.ask import Ask
+from askcli.services.request_info import RequestInfo
 from askcli.services.usage.metering import MESSAGE_TOKENS
 from tests.support.cli import Cli
+from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import BUSY, FAULT, FakeAnthropic
-from tests.support.people import Person
+from tests.support.in_app import services_on
+from tests.support.people import Person, new_user
 from tests.support.processes import ServerProcess
 from tests.support.streams import STREAM
 
@@ -108,3 +117,52 @@ def test_a_repeated_request_is_not_refused_for_what_its_first_one_reserved(
         statuses = [future.result().status_code for future in asks]
     assert statuses == [201] * 12
     assert len(fake.asked(key)) == 1
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("was_there", [True, False])
+def test_a_question_that_is_deleted_as_it_is_sent_again_is_asked_anew(
+    new_database: NewDatabase, kind: str, was_there: bool
+) -> None:
+    """It has failed, and is deleted before it starts again; or it was stored at that moment."""
+
+    async def refuse(*_: Any) -> AsyncGenerator[Piece, None]:
+        raise ProviderRejected
+        yield ""
+
+    async def scenario() -> None:
+        async with services_on(new_database(kind)) as services:
+            me = await services.database.write(new_user, "a@example.org")
+            request_info.bind(RequestInfo("id", "client", None))
+            storage, store, sent = (
+                services.questions._storage,
+                services.questions._storage.store,
+                [],
+            )
+
+            async def ask() -> str:
+                stream = await services.questions.ask(me, Ask("hello"), "key")
+                await stream.wait()
+                sent.append(stream.question["id"])
+                return stream.question["status"]
+
+            async def store_meanwhile(*args: Any, **more: Any) -> bool:
+                storage.store = store  # type: ignore[method-assign]
+                if was_there:
+                    await services.history.remove(me, UUID(sent[0]))
+                    return await store(*args, **more)
+                await ask()
+                is_stored = await store(*args, **more)
+                await services.history.remove(me, UUID(sent[0]))
+                return is_stored
+
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(services.answerer, "stream", refuse)
+                if was_there:
+                    assert await ask() == "failed"
+            storage.store = store_meanwhile  # type: ignore[method-assign]
+            assert await ask() == "answered"
+            first, second = sent
+            assert first != second
+
+    asyncio.run(scenario())

@@ -93,7 +93,19 @@ class Questions:
     async def _start(
         self, user_id: UUID, ask: Ask, key: str | None, earlier: Record | None
     ) -> AnswerStream:
-        """Store the question, or the `earlier` one once more, and start its answer."""
+        """Start the question, anew if the one with its key is deleted at that moment."""
+        for again in (earlier, None):
+            if stream := await self._try_to_start(user_id, ask, key, again):
+                return stream
+        raise NotFound("question")
+
+    async def _try_to_start(
+        self, user_id: UUID, ask: Ask, key: str | None, earlier: Record | None
+    ) -> AnswerStream | None:
+        """Store the question, or the `earlier` one once more, and start its answer.
+
+        None where the key was used meanwhile, and its question is gone.
+        """
         if not self._queue.is_free(str(user_id)):
             await self._database.check_caller()  # before they wait in line, or others make room
         with self._runs.arrival(user_id, key), ExitStack() as reserved:
@@ -124,7 +136,7 @@ class Questions:
                 return stream
             same = await self._earlier(user_id, key)  # the same key, at the same moment
             if same is None:
-                raise NotFound("question")
+                return None
             _check_same(same, ask.digest)
             return self._replay(same)
 
