@@ -51,12 +51,21 @@ def test_what_was_asked_of_any_worker_is_counted_once_by_all(
     for question in asked * 2:
         plain_http.get(f"{url}/{question['id']}", headers=header).raise_for_status()
     assert plain_http.get(f"{url}/{uuid4()}", headers=header).status_code == 404
-    pages = [scraped(observed) for _ in range(4)]
+    pages = list[Samples]()
 
     def counted(name: str, **labels: str) -> set[float]:
         return {value(page, name, **labels) - value(before, name, **labels) for page in pages}
 
+    def all_counted() -> bool:
+        """Scrape; a worker counts a request, and an answer, just after their response."""
+        pages[:] = [scraped(observed) for _ in range(4)]
+        priced = min(counted("askcli_cost_dollars_total", **of_model)) > 0.99 * cost  # the last
+        return priced and min(counted(REQUESTS, **read, status="4xx")) >= 1
+
+    of_model = {"model": asked[0]["model"]}
+    cost = sum(question["cost_usd"] for question in asked)
     read = {"route": "/api/questions/{question_id}", "method": "GET"}
+    eventually(all_counted)
     assert counted(REQUESTS, **read, status="2xx") == {6}
     assert counted(REQUESTS, **read, status="4xx") == {1}
     assert counted("askcli_problems_total", code="not_found") == {1}
@@ -65,10 +74,9 @@ def test_what_was_asked_of_any_worker_is_counted_once_by_all(
     assert counted("askcli_upstream_calls_total") == {4}
     assert counted("askcli_upstream_retries_total") == {1}
     assert counted("askcli_upstream_errors_total", kind="overloaded") == {1}
-    of_model = {"model": asked[0]["model"]}
     assert counted("askcli_tokens_total", **of_model, direction="output") == {21}
     (dollars,) = counted("askcli_cost_dollars_total", **of_model)
-    assert dollars == pytest.approx(sum(question["cost_usd"] for question in asked))
+    assert dollars == pytest.approx(cost)
     assert {value(page, "askcli_answers_slots") for page in pages} == {128}
 
 
