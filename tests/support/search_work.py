@@ -1,10 +1,10 @@
-"""What a page of a search costs, in units that a busy machine does not change."""
+"""What a query costs, as a page of a search, in units that a busy machine does not change."""
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -25,11 +25,16 @@ def tidy(connection: Connection) -> None:
 
 
 def search_work(connection: Connection, user_id: UUID, query: str, **filters: Any) -> int:
+    """Return the work of a page of a search."""
+    return work(connection, lambda: _page(connection, user_id, query, filters))
+
+
+def work(connection: Connection, query: Callable[[], object]) -> int:
     """Return the instructions of SQLite's machine, or the pages that PostgreSQL reads."""
     if connection.dialect.name == "sqlite":
-        return _instructions(connection, user_id, query, filters)
+        return _instructions(connection, query)
     with statements(connection) as executed:
-        _page(connection, user_id, query, filters)
+        query()
     return pages_read(connection, executed)
 
 
@@ -68,13 +73,11 @@ def _page(connection: Connection, user_id: UUID, query: str, filters: dict[str, 
     assert page.rows or page.cursor
 
 
-def _instructions(
-    connection: Connection, user_id: UUID, query: str, filters: dict[str, Any]
-) -> int:
+def _instructions(connection: Connection, query: Callable[[], object]) -> int:
     count = itertools.count()
     driver: Any = connection.connection.driver_connection
     driver.set_progress_handler(lambda: next(count) < 0, 1)
-    _page(connection, user_id, query, filters)
+    query()
     driver.set_progress_handler(None, 0)
     return next(count)
 

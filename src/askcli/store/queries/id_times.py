@@ -8,6 +8,9 @@ from uuid import UUID
 _BITS_AFTER_TIME = 80
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+# An id is later than its row's time where it has to sort after the one before, of a server whose
+# clock is ahead, or of one whose clock was set back since: by hours, if it had local time for UTC.
+_APART = (timedelta(days=1) // _MILLISECOND) << _BITS_AFTER_TIME
 
 
 def time_of(id_: UUID) -> datetime:
@@ -24,3 +27,13 @@ def first_at(time: datetime) -> UUID:
 def last_before(time: datetime) -> UUID:
     """Return the greatest id whose time is before this one; the least of all where none is."""
     return UUID(int=max(0, first_at(time).int - 1))
+
+
+def first_of(since: datetime) -> UUID:
+    """Return an id that is not greater than that of any row of this time or later."""
+    return UUID(int=max(0, first_at(since).int - _APART))
+
+
+def last_of(until: datetime) -> UUID:
+    """Return an id that is not less than that of any row of before this time."""
+    return UUID(int=last_before(until).int + _APART)

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from askcli.contract.shapes import Question
 from askcli.store.prepared import Prepared
-from askcli.store.queries import own_range, shown, sizes
+from askcli.store.queries import id_times, own_range, shown, sizes
 from askcli.store.tables import questions
 
 
@@ -42,12 +42,18 @@ class Filter:
 
     @property
     def values(self) -> dict[str, Any]:
-        """The filters that are set, as parameters of their conditions."""
-        return {
-            field.name: value
-            for field in fields(self)
-            if field.name != "limit" and (value := getattr(self, field.name)) is not None
-        }
+        """The filters that are set, as parameters of their conditions.
+
+        Times are ranges of ids, too: no index has the times.
+        """
+        values = {field.name: getattr(self, field.name) for field in fields(self)[1:]}
+        if self.since:
+            first = id_times.first_of(self.since)
+            values["first_id"] = max(self.first_id or first, first)
+        if self.until:
+            last = id_times.last_of(self.until)
+            values["last_id"] = min(self.last_id or last, last)
+        return {name: value for name, value in values.items() if value is not None}
 
 
 _c = questions.c

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
-from askcli.store.queries import own_range, sizes, titles, usage, users
+from askcli.store.queries import id_times, own_range, sizes, titles, usage, users
 from askcli.store.tables import questions
 
 # Those that are being answered stay, and those whose cost is not settled yet.
@@ -21,8 +21,9 @@ def ids(connection: Connection, user_id: UUID, until: datetime, limit: int) -> l
 
     At most `limit`; fewer where they are long, whose deletion takes time.
     """
-    asked_before = questions.c.created_at < until
-    return first(connection, {"user_id": user_id}, asked_before, limit)
+    asked_before = own_range.asked_at < until
+    values = {"user_id": user_id, "last_id": id_times.last_of(until)}
+    return first(connection, values, asked_before, limit, {"last_id"})
 
 
 def first(

@@ -6,18 +6,21 @@ from collections.abc import Sequence, Set
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Tuple, bindparam, tuple_
+from sqlalchemy import Column, ColumnElement, Tuple, bindparam, func, tuple_
 
 from askcli.store.tables import questions
 
 _c = questions.c
 _TIME, _ID = _c.created_at.type, _c.id.type
 GREATEST_ID = UUID(int=2**128 - 1)
+# As an expression, of which PostgreSQL's planner has no statistics: where it expects few questions
+# of a time, it reads those of all users and sorts them, in place of a range of an index.
+asked_at = func.coalesce(_c.created_at, _c.created_at)
 CONDITIONS = {
     "before": _c.id < bindparam("before", type_=_ID),
     "conversation_id": _c.conversation_id == bindparam("conversation_id", type_=_ID),
-    "since": _c.created_at >= bindparam("since", type_=_TIME),
-    "until": _c.created_at < bindparam("until", type_=_TIME),
+    "since": asked_at >= bindparam("since", type_=_TIME),
+    "until": asked_at < bindparam("until", type_=_TIME),
     "first_id": _c.id >= bindparam("first_id", type_=_ID),
     "last_id": _c.id <= bindparam("last_id", type_=_ID),
 }
