@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from askcli.services import housekeeping
 from askcli.services.clock import new_id, now
 from askcli.services.housekeeping import SESSION_DAYS, Housekeeping
 from askcli.store.database import Database
-from askcli.store.queries import answer_parts
+from askcli.store.queries import answer_parts, old_sessions
 from askcli.store.tables import answer_parts as parts
 from askcli.store.tables import (
     audit,
@@ -29,6 +30,7 @@ from askcli.store.tables import (
 from tests.support.databases import NewDatabase
 from tests.support.people import new_user
 from tests.support.search_cases import store_question
+from tests.support.search_work import explained, statements
 
 TABLES = (audit, invites, limits, processes, refresh_tokens, sessions)
 COUNTED = (*TABLES, parts)
@@ -136,3 +138,24 @@ def test_a_dead_process_is_remembered_while_answers_of_it_are_left(
         with database.transaction() as connection:
             assert count(connection, processes) == left
     database.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("prune", [old_sessions.prune_tokens, old_sessions.prune])
+def test_old_sessions_are_found_without_looking_at_all(
+    new_database: NewDatabase, kind: str, prune: Callable[[Connection, datetime, int], int]
+) -> None:
+    database = Database(new_database(kind))
+    with database.transaction() as connection:
+        if kind == "postgres":  # it reads small tables, or indexes of theirs, as a whole
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            connection.exec_driver_sql("SET LOCAL enable_indexscan = off")
+        with statements(connection) as executed:
+            prune(connection, now() - timedelta(days=1), BATCH)
+        explain = "EXPLAIN QUERY PLAN" if kind == "sqlite" else "EXPLAIN"
+        statement, parameters = explained(*executed[0])
+        plan = str(connection.exec_driver_sql(f"{explain} {statement}", parameters).all())
+    database.close()
+    assert "SCAN sessions" not in plan
+    assert "SCAN refresh_tokens" not in plan
+    assert all(f"ix_sessions_{time}" in plan for time in ("ended_at", "expires_at"))

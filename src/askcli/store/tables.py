@@ -53,8 +53,8 @@ sessions = Table(
     C("used_generation", Integer, nullable=False),
     C("created_at", UtcDateTime, nullable=False),
     C("last_used_at", UtcDateTime, nullable=False),
-    C("expires_at", UtcDateTime, nullable=False),
-    C("ended_at", UtcDateTime),
+    C("expires_at", UtcDateTime, nullable=False, index=True),
+    C("ended_at", UtcDateTime, index=True),
 )
 
 # One row for each refresh token of a session, with its SHA-256 only; `generation` counts them from

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 # The newest version in `versions/`; a test compares.
-HEAD = "0020"
+HEAD = "0021"
 
 # In the place of a version, while `askcli store copy` fills the database: no askcli serves it, and
 # none of another version goes on, which would take the tables for its own.

@@ -201,3 +201,7 @@ CREATE TABLE conversation_titles (
 	CONSTRAINT fk_conversation_titles_user_id_users FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
 );
 
+CREATE INDEX ix_sessions_ended_at ON sessions (ended_at);
+
+CREATE INDEX ix_sessions_expires_at ON sessions (expires_at);
+
