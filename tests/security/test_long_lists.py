@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
 from askcli.services.auth import sessions as services_sessions
 from askcli.services.clock import new_id, now
 from askcli.services.questions import history
-from askcli.store.queries import users
-from askcli.store.tables import sessions, usage
+from askcli.store.queries import open_sessions, users
+from askcli.store.queries.sessions import add_token
+from askcli.store.tables import refresh_tokens, sessions, usage
+from tests.support.databases import opened
 from tests.support.in_app import access_token, client_of, services_on
+from tests.support.people import new_user
 
 EMAIL = "a-lot@example.org"
 
@@ -48,6 +52,26 @@ def test_a_user_has_a_thousand_sessions_and_the_latest_takes_the_place_of_the_un
             assert await services.database.read(_number_of_sessions, user["id"]) == 3 + 4
 
     asyncio.run(log_in_five_times())
+
+
+def test_a_login_deletes_a_bounded_number_of_refresh_tokens(database_url: str) -> None:
+    """A session of months has thousands, and others wait for the transaction that deletes them."""
+    with opened(database_url) as connection:
+        user_id = new_user(connection, f"{uuid4()}@example.org")
+        _add_older_sessions(connection, user_id, 3)
+        own = sessions.c.user_id == user_id
+        ids = connection.scalars(select(sessions.c.id).where(own)).all()
+        connection.execute(update(sessions).where(own).values(ended_at=now()))
+        for session_id in ids:
+            for number in range(5):
+                add_token(connection, session_id, uuid4().hex, number, now())
+        left = []
+        for _ in range(4):
+            open_sessions.remove_ended_beyond(connection, user_id, 1, 10, most_tokens=4)
+            count = select(func.count()).where(refresh_tokens.c.session_id.in_(ids))
+            tokens = connection.execute(count).scalar()
+            left.append((_number_of_sessions(connection, user_id), tokens))
+    assert left == [(3, 11), (2, 7), (1, 5), (1, 5)]
 
 
 def _number_of_sessions(connection: Any, user_id: Any) -> int:

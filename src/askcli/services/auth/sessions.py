@@ -30,6 +30,7 @@ MOST_SESSIONS = 1000
 # Each guess at the password looks through them: how long that takes tells of the account.
 MOST_ENDED = 1000
 AT_ONCE = 100  # ended and deleted by a login, of those beyond
+TOKENS_AT_ONCE = 500  # of these
 # For a refresh. A client waits 8 s for it, and repeats it elsewhere: carried out later, by a
 # process that was paused, it would look like theft.
 REFRESH_SECONDS = 7.0
@@ -70,7 +71,9 @@ class Sessions:
         ended = open_sessions.end_beyond(
             connection, user["id"], MOST_SESSIONS - 1, AT_ONCE, timestamp
         )
-        open_sessions.remove_ended_beyond(connection, user["id"], MOST_ENDED, AT_ONCE)
+        open_sessions.remove_ended_beyond(
+            connection, user["id"], MOST_ENDED, AT_ONCE, TOKENS_AT_ONCE
+        )
         session: dict[str, Any] = {
             "id": new_id(),
             "user_id": user["id"],

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from askcli.store.prepared import Prepared
 from askcli.store.queries import notifications
-from askcli.store.tables import sessions, users
+from askcli.store.tables import refresh_tokens, sessions, users
 
 _c = sessions.c
 
@@ -49,14 +49,21 @@ def end_beyond(connection: Connection, user_id: UUID, keep: int, limit: int, now
     return len(beyond)
 
 
-def remove_ended_beyond(connection: Connection, user_id: UUID, keep: int, limit: int) -> None:
+def remove_ended_beyond(
+    connection: Connection, user_id: UUID, keep: int, limit: int, most_tokens: int
+) -> None:
     """Delete the user's ended sessions but for the `keep` that ended last, at most `limit` at once.
 
-    A guess at a password looks through all of them for its network.
+    A guess at a password looks through all of them for its network. At most `most_tokens` of their
+    refresh tokens are deleted at once, of which one may have thousands: it goes with the last.
     """
     values = {"user_id": user_id, "keep": keep, "most": limit}
     if beyond := _ENDED_BEYOND.column(connection, values):
-        connection.execute(delete(sessions).where(_c.id.in_(beyond)))
+        key, session_id = refresh_tokens.c.token_hash, refresh_tokens.c.session_id
+        some = select(key).where(session_id.in_(beyond)).order_by(session_id).limit(most_tokens)
+        connection.execute(delete(refresh_tokens).where(key.in_(some)))
+        has_more = select(key).where(session_id == _c.id).exists()
+        connection.execute(delete(sessions).where(_c.id.in_(beyond), ~has_more))
 
 
 def has_network(connection: Connection, email_key: str, network: str | None) -> bool:
