@@ -8,14 +8,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
+from askcli.services.auth import api_tokens as services_tokens
 from askcli.services.auth import sessions as services_sessions
 from askcli.services.clock import new_id, now
 from askcli.services.questions import history
 from askcli.store.queries import open_sessions, users
 from askcli.store.queries.sessions import add_token
-from askcli.store.tables import refresh_tokens, sessions, usage
+from askcli.store.tables import api_tokens, refresh_tokens, sessions, usage
 from tests.support.databases import opened
 from tests.support.in_app import access_token, client_of, services_on
 from tests.support.people import new_user
@@ -72,6 +73,30 @@ def test_a_login_deletes_a_bounded_number_of_refresh_tokens(database_url: str) -
             tokens = connection.execute(count).scalar()
             left.append((_number_of_sessions(connection, user_id), tokens))
     assert left == [(3, 11), (2, 7), (1, 5), (1, 5)]
+
+
+def test_an_expired_token_makes_room_for_another(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services_tokens, "MAX_TOKENS_PER_USER", 2)
+
+    async def make_tokens() -> None:
+        async with services_on(database_url) as services, client_of(services) as client:
+            caller = await access_token(services, f"tokens-{EMAIL}")
+
+            async def make(name: str) -> int:
+                body = {"name": name, "scopes": ["ask"]}
+                return (await client.post("/api/tokens", headers=caller, json=body)).status_code
+
+            assert [await make(name) for name in "abc"] == [201, 201, 409]
+            expired = update(api_tokens).where(api_tokens.c.name == "a")
+            expired = expired.values(expires_at=now() - timedelta(seconds=1))
+            await services.database.write(Connection.execute, expired)
+            assert [await make(name) for name in "de"] == [201, 409]
+            listed = (await client.get("/api/tokens", headers=caller)).json()["items"]
+            assert [token["name"] for token in listed] == ["d", "b"]
+
+    asyncio.run(make_tokens())
 
 
 def _number_of_sessions(connection: Any, user_id: Any) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +17,10 @@ from askcli.services.clock import new_id, now
 from askcli.services.housekeeping import SESSION_DAYS, Housekeeping
 from askcli.store.database import Database
 from askcli.store.queries import answer_parts, old_sessions
+from askcli.store.queries import api_tokens as api_token_queries
 from askcli.store.tables import answer_parts as parts
 from askcli.store.tables import (
+    api_tokens,
     audit,
     invites,
     limits,
@@ -32,7 +34,7 @@ from tests.support.people import new_user
 from tests.support.search_cases import store_question
 from tests.support.search_work import explained, statements
 
-TABLES = (audit, invites, limits, processes, refresh_tokens, sessions)
+TABLES = (api_tokens, audit, invites, limits, processes, refresh_tokens, sessions)
 COUNTED = (*TABLES, parts)
 BATCH = 3
 
@@ -71,6 +73,14 @@ def add_rows(connection: Connection, days: int) -> None:
     for number in range(7):
         token = {"token_hash": new_id().hex, "session_id": session_id, "generation": number}
         connection.execute(insert(refresh_tokens).values(**token, created_at=then))
+    token = {
+        "id": new_id(),
+        "user_id": user_id,
+        "token_hash": new_id().hex,
+        "name": "",
+        "scopes": "",
+    }
+    connection.execute(insert(api_tokens).values(**token, created_at=then, expires_at=then))
     invite = {"id": new_id(), "code_hash": new_id().hex, "note": "", "uses_left": 1}
     connection.execute(insert(invites).values(**invite, created_at=then, expires_at=then))
     full_at = time.time_ns() // 1000 + (-1 if days > 0 else 1) * 10**12
@@ -141,9 +151,16 @@ def test_a_dead_process_is_remembered_while_answers_of_it_are_left(
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-@pytest.mark.parametrize("prune", [old_sessions.prune_tokens, old_sessions.prune])
-def test_old_sessions_are_found_without_looking_at_all(
-    new_database: NewDatabase, kind: str, prune: Callable[[Connection, datetime, int], int]
+@pytest.mark.parametrize(
+    ("prune", "indexes"),
+    [
+        (old_sessions.prune_tokens, ("ix_sessions_ended_at", "ix_sessions_expires_at")),
+        (old_sessions.prune, ("ix_sessions_ended_at", "ix_sessions_expires_at")),
+        (api_token_queries.prune, ("ix_api_tokens_expires_at",)),
+    ],
+)
+def test_what_is_old_is_found_without_looking_at_all(
+    new_database: NewDatabase, kind: str, prune: Callable[..., int], indexes: Sequence[str]
 ) -> None:
     database = Database(new_database(kind))
     with database.transaction() as connection:
@@ -156,6 +173,5 @@ def test_old_sessions_are_found_without_looking_at_all(
         statement, parameters = explained(*executed[0])
         plan = str(connection.exec_driver_sql(f"{explain} {statement}", parameters).all())
     database.close()
-    assert "SCAN sessions" not in plan
-    assert "SCAN refresh_tokens" not in plan
-    assert all(f"ix_sessions_{time}" in plan for time in ("ended_at", "expires_at"))
+    assert "SCAN " not in plan
+    assert all(index in plan for index in indexes)

@@ -14,6 +14,7 @@ from askcli.services import background
 from askcli.store.database import Database, shared_clock
 from askcli.store.queries import (
     answer_parts,
+    api_tokens,
     audit,
     invites,
     limits,
@@ -45,7 +46,7 @@ log = logging.getLogger("askcli.housekeeping")
 
 
 class Housekeeping:
-    """Deletes old sessions, invites, rate limits, audit entries, signs of life and questions.
+    """Deletes old sessions, tokens, invites, limits, audit entries, signs of life and questions.
 
     Questions only where they are not kept for ever (`retention_days` None, or a user's own).
     """
@@ -72,6 +73,7 @@ class Housekeeping:
                 partial(answer_parts.prune, before=timestamp),
                 partial(processes.prune, before=timestamp - timedelta(days=PROCESS_DAYS)),
                 partial(invites.prune, before=old),
+                partial(api_tokens.prune, before=old),
                 partial(old_sessions.prune_tokens, before=old),
                 partial(old_sessions.prune, before=old),
                 partial(audit.prune, before=timestamp - timedelta(days=self._audit_days)),

@@ -83,7 +83,7 @@ api_tokens = Table(
     C("token_hash", String(64), nullable=False, unique=True),
     C("scopes", String(100), nullable=False),
     C("created_at", UtcDateTime, nullable=False),
-    C("expires_at", UtcDateTime, nullable=False),
+    C("expires_at", UtcDateTime, nullable=False, index=True),
     C("last_used_at", UtcDateTime),
 )
 

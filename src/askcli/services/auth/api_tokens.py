@@ -39,8 +39,8 @@ class ApiTokens:
     ) -> NewApiToken:
         """Create a token that expires after `days`.
 
-        Raises Conflict when the user has too many, RateLimited for too many in a day, SessionEnded
-        when the login has ended meanwhile.
+        Raises Conflict when the user has too many that are valid, RateLimited for too many in a
+        day, SessionEnded when the login has ended meanwhile.
         """
         user_id = login.user_id
         token = API_TOKEN_PREFIX + random_token()
@@ -57,8 +57,7 @@ class ApiTokens:
 
         def insert(connection: Connection) -> None:
             lock_user(connection, login)  # so that the count is right
-            if len(api_tokens.of_user(connection, user_id)) >= MAX_TOKENS_PER_USER:
-                raise Conflict(f"There are {MAX_TOKENS_PER_USER} tokens already; revoke some.")
+            _make_room(connection, user_id)
             self._limits.take(connection, self._limits.new_tokens(user_id))
             api_tokens.add(connection, row)
             audit.record(connection, "token_created", user_id=user_id, detail=name)
@@ -82,3 +81,11 @@ class ApiTokens:
         if not await self._database.write(remove):
             raise NotFound("token")
         self._on_revoked(token_id)
+
+
+def _make_room(connection: Connection, user_id: UUID) -> None:
+    """Delete the user's expired tokens where there is no room for another. Raises Conflict."""
+    if len(api_tokens.of_user(connection, user_id)) < MAX_TOKENS_PER_USER:
+        return
+    if not api_tokens.remove_expired(connection, user_id, now()):
+        raise Conflict(f"There are {MAX_TOKENS_PER_USER} tokens already; revoke some.")

@@ -205,3 +205,5 @@ CREATE INDEX ix_sessions_ended_at ON sessions (ended_at);
 
 CREATE INDEX ix_sessions_expires_at ON sessions (expires_at);
 
+CREATE INDEX ix_api_tokens_expires_at ON api_tokens (expires_at);
+

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from askcli.store.prepared import Prepared, Record
-from askcli.store.queries import lists, notifications
+from askcli.store.queries import batches, lists, notifications
 from askcli.store.tables import api_tokens, users
 
 
@@ -71,3 +71,19 @@ def remove_all(connection: Connection, user_id: UUID) -> int:
     """Delete all of a user's tokens; return how many."""
     notifications.revoked(connection, user_id)
     return connection.execute(delete(api_tokens).where(api_tokens.c.user_id == user_id)).rowcount
+
+
+def remove_expired(connection: Connection, user_id: UUID, now: datetime) -> int:
+    """Delete those of a user's tokens that have expired; return how many."""
+    own = api_tokens.c.user_id == user_id, api_tokens.c.expires_at <= now
+    return connection.execute(delete(api_tokens).where(*own)).rowcount
+
+
+def prune(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete at most `limit` tokens that expired before this time; return how many."""
+    return _EXPIRED.run(connection, before, limit)
+
+
+_EXPIRED = batches.Removal(
+    api_tokens.c.id, api_tokens.c.expires_at < batches.before(api_tokens.c.expires_at)
+)
