@@ -2,6 +2,7 @@
 
 A row number is the place of a question in the order of storing. FTS5 reads it in both directions
 and stops where it is told to, so a page takes no longer for a word that is in a million questions.
+It has no other order, and so an imported question is as new as its import.
 """
 
 from __future__ import annotations
