@@ -16,6 +16,7 @@ from askcli.client.http.events import Event
 from askcli.client.resume import (
     FRUITLESS_ATTEMPTS,
     LONGEST_PAUSE_SECONDS,
+    LONGEST_WAIT_SECONDS,
     UNACKNOWLEDGED_ATTEMPTS,
     Asking,
 )
@@ -91,6 +92,15 @@ def test_a_wrong_address_or_a_long_wait_is_told(
     monkeypatch.setattr(resume, "time", Mock())
     with pytest.raises(type(error)):
         list(Asking(Mock(ask=Mock(side_effect=error))).ask({}, "key"))
+
+
+def test_a_long_wait_that_a_gateway_asks_for_is_left_to_the_user(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = Server(monkeypatch, [QUESTION], Unreachable(retry_after=LONGEST_WAIT_SECONDS + 1))
+    with pytest.raises(Unreachable):
+        server.ask()
+    assert len(server.pauses) == 1  # of the lost connection
 
 
 @pytest.mark.parametrize("end", [{"answer": "half and half"}, {"id": "another"}])

@@ -143,11 +143,9 @@ class Asking:
 
     def _is_temporary(self, error: AskcliError) -> bool:
         """Return whether a retry may succeed: a question stored as failed stays failed."""
-        if isinstance(error, Unreachable):
-            return True
         if (error.retry_after or 0) > LONGEST_WAIT_SECONDS:
             return False
-        if isinstance(error, TooManyStreams):  # streams end, as answers do
+        if isinstance(error, Unreachable | TooManyStreams):  # streams end, as answers do
             return True
         is_stored_end = error.question_id is not None and not self._may_follow_another_run(error)
         return error.status in RETRIED_STATUSES and not is_stored_end
