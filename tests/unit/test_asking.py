@@ -138,6 +138,17 @@ def test_a_question_told_again_is_no_progress(monkeypatch: pytest.MonkeyPatch) -
     assert all(map(ge, server.pauses, PAUSES)), server.pauses
 
 
+def test_an_outage_of_hours_has_as_many_tries_as_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """More than a power of two has room for in a float."""
+    done = Event("done", {"id": ONE, "answer": ""}, 0)
+    server = Server(monkeypatch, [QUESTION], *[Unreachable()] * 1_100, [done])
+    monkeypatch.setattr(resume, "time", Mock(sleep=server.pauses.append))
+    assert server.ask() == [QUESTION, done]
+    assert max(server.pauses) <= LONGEST_PAUSE_SECONDS
+
+
 def test_text_is_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "four"
     pieces = [Event("delta", {"text": text[n]}, n + 1) for n in range(len(text))]

@@ -29,6 +29,7 @@ from askcli.errors import (
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 10.0
+MOST_DOUBLINGS = 10  # the longest pause comes before: after a thousand a float overflows
 # Until the server has the question, or has said that the user's streams are all open, the address
 # may be wrong; afterwards lost connections have no limit. Streams that bring an error and nothing
 # new have one: a server that goes on has more to say.
@@ -165,7 +166,8 @@ class Asking:
         )
 
     def _pause(self, error: AskcliError) -> None:
-        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self._failures)
+        doublings = min(self._failures, MOST_DOUBLINGS)
+        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**doublings)
         pause = random.uniform(longest / 2, longest)  # noqa: S311 - jitter is no secret
         if error.retry_after is not None:
             pause = max(pause, error.retry_after)
