@@ -9,6 +9,7 @@ import pytest
 
 from askcli.cli.commands.history.conversations import pages as conversation_pages
 from askcli.client import api
+from askcli.contract.limits import MAX_CURSOR
 from askcli.contract.shapes import QuestionPage
 from askcli.errors import BadResponse
 
@@ -30,6 +31,19 @@ def test_ever_new_cursors_of_empty_pages_end(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(BadResponse):
         list(api.pages(some_items(50)))
     assert next(numbers) == 12
+
+
+@pytest.mark.parametrize("cursor", ["same", "1" * (MAX_CURSOR + 1)])
+def test_the_same_cursor_or_too_long_a_one_ends(cursor: str) -> None:
+    sent: list[str | None] = []
+
+    def listing(**request: Any) -> Any:
+        sent.append(request["cursor"])
+        return {"items": [{"id": str(len(sent))}], "next_cursor": cursor}
+
+    with pytest.raises(BadResponse):
+        list(api.pages(listing))
+    assert sent == ([None, cursor] if cursor == "same" else [None])
 
 
 def test_a_conversation_that_moves_for_ever_ends_an_export(

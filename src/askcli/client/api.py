@@ -14,7 +14,7 @@ from askcli.client.http.transport import Transport
 from askcli.client.login import Login
 from askcli.client.server_entry import Account
 from askcli.contract.health import Readiness
-from askcli.contract.limits import MAX_EMPTY_PAGES, MAX_PAGE
+from askcli.contract.limits import MAX_CURSOR, MAX_EMPTY_PAGES, MAX_PAGE
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_KEY, HEADER_LAST_EVENT_ID
 from askcli.contract.shapes import (
     ApiToken,
@@ -45,11 +45,11 @@ def pages(
 ) -> Iterator[Page]:
     """Yield the pages of `Api.questions` or `Api.conversations`, `most` items in all, in order.
 
-    A page may have few items, or none. Raises BadResponse for pages that would never end.
+    A page may have few items, or none. Raises BadResponse for endless pages or cursors.
     """
     cursor, cursors, empty = None, set[str | None](), 0
     while most is None or most > 0:
-        if cursor in cursors or empty > MAX_EMPTY_PAGES:
+        if cursor in cursors or len(cursor or "") > MAX_CURSOR or empty > MAX_EMPTY_PAGES:
             raise BadResponse()
         cursors.add(cursor)
         page = listing(limit=min(most or MAX_PAGE, MAX_PAGE), cursor=cursor, **filters)

@@ -14,6 +14,8 @@ MAX_BODY_STRUCTURE: Final = 4096
 MAX_PAGE: Final = 100
 # Of a list: before one is empty, a server looks at some thousand questions.
 MAX_EMPTY_PAGES: Final = 5_000
+# Characters of `next_cursor`: twice what this version's have.
+MAX_CURSOR: Final = 200
 MAX_TITLE_CHARACTERS: Final = 200
 # Of a request: so many, however their fields are set apart, are within MAX_BODY_STRUCTURE.
 MAX_IMPORTED: Final = 25
