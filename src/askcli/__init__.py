@@ -17,6 +17,7 @@ fair_queue       a queue in which users take turns
 files            private files and locks
 metrics          what a server counts, as Prometheus reads it
 server_process   starting a server process
+signals          what is done where a signal comes
 traces           what a server does for a request, as OpenTelemetry's collectors take it
 errors           the error tree
 

@@ -12,6 +12,7 @@ from askcli.cli.commands.history import deletion
 from askcli.cli.output.terminal import transient
 from askcli.client.api import Api
 from askcli.errors import Refused, Unreachable
+from askcli.signals import ENDINGS
 from tests.support import right_responses as right
 from tests.support.cli import Cli, NewCli
 from tests.support.hostile import HostileServer, Response, always
@@ -82,7 +83,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return lines
 
 
-@pytest.mark.parametrize("number", deletion.ENDINGS)
+@pytest.mark.parametrize("number", ENDINGS)
 def test_what_is_gone_is_said_where_a_signal_ends_a_deletion(
     said: list[str], number: signal.Signals
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.support.cli import NewCli
+from askcli.signals import ENDINGS
+from tests.support.cli import Cli, NewCli
 from tests.support.http_servers import served
 
 PAUSE_SECONDS = 0.1
@@ -51,17 +54,34 @@ def index() -> Iterator[DrippingIndex]:
         yield server
 
 
-@pytest.mark.parametrize(
-    ("command", "stdin"), [(("ask", "hi"), ""), (("batch", "--failures", "f", "-"), '"hi"\n')]
-)
-def test_a_download_that_drips_ends_with_the_command_at_its_time_out(
-    new_cli: NewCli, index: DrippingIndex, command: tuple[str, ...], stdin: str
-) -> None:
+@pytest.fixture
+def cli(new_cli: NewCli, index: DrippingIndex) -> Cli:
+    """A user whose model the index has."""
     cli = new_cli(
         ASKCLI_LOCAL_MODEL="smollm2-135m", PIP_INDEX_URL=index.url, PIP_CONFIG_FILE="/dev/null"
     )
     del cli.environment["PYTHONWARNINGS"]  # pip does not stand errors for them
+    return cli
+
+
+@pytest.mark.parametrize(
+    ("command", "stdin"), [(("ask", "hi"), ""), (("batch", "--failures", "f", "-"), '"hi"\n')]
+)
+def test_a_download_that_drips_ends_with_the_command_at_its_time_out(
+    cli: Cli, index: DrippingIndex, command: tuple[str, ...], stdin: str
+) -> None:
     done = cli(*command, "--timeout", "4", stdin=stdin)
     assert (done.code, done.out) == (6, ""), done
     assert " 4 s" in done.err
     assert not index.reached.is_set() or index.left.wait(30)
+
+
+@pytest.mark.parametrize("number", ENDINGS)
+def test_a_download_ends_with_the_command_that_a_signal_ends(
+    cli: Cli, index: DrippingIndex, number: signal.Signals
+) -> None:
+    process = cli.fresh_start("ask", "hi", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert index.reached.wait(60)
+    process.send_signal(number)
+    assert process.wait(60) == -number
+    assert index.left.wait(30)

@@ -49,8 +49,8 @@ HISTORY = """cli.commands.history cli.commands.history.browse cli.commands.histo
 cli.commands.history.pages cli.input.question_ids cli.input.times cli.output.terminal.pager
 cli.output.times cli.reference.completion_cache files.programs"""
 ACCOUNT = """cli.commands.account cli.commands.account.account cli.input.prompts cli.input.stdin
-cli.input.terminal_modes cli.input.token_choice cli.output.terminal.held_signals cli.output.times
-cli.reference.completion_cache"""
+cli.input.terminal_modes cli.input.token_choice cli.output.times cli.reference.completion_cache
+signals"""
 STATUS = "cli.commands.status client.local_server files.pid_file server_process"
 OWN = {
     "--version": "__main__",

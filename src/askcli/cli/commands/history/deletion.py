@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from types import FrameType
 
 from askcli.cli.output.terminal import transient
-from askcli.cli.output.terminal.held_signals import handled
 from askcli.errors import AskcliError, BadResponse, NotFound
+from askcli.signals import before_ending
 
 log = logging.getLogger("askcli.notices")
-
-# Besides Ctrl-C: what a system, a terminal that is closed, or Ctrl-\\ ends a command with.
-ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def of_each(ids: Collection[str], delete: Callable[[str], None]) -> None:
@@ -64,17 +58,14 @@ def _tell(gone: list[str], begun: list[str]) -> None:
 @contextmanager
 def _told_where_it_is_ended(tell: Callable[[], None]) -> Iterator[None]:
     """Call `tell` where Ctrl-C ends the block, or another signal the process in it."""
-    before = {number: signal.getsignal(number) for number in ENDINGS}
 
-    def end(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, before[signal.Signals(number)])  # as for one more of them
+    def end() -> None:
         transient.end_soon()
         with suppress(AskcliError, SystemExit):  # stderr is gone
             tell()
-        os.kill(os.getpid(), number)
 
     try:
-        with handled(dict.fromkeys(ENDINGS, end)):
+        with before_ending(end):
             yield
     except KeyboardInterrupt:
         tell()

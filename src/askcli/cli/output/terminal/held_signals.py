@@ -1,17 +1,11 @@
-"""Signals that are held back while the screen and what is known of it are changed together.
-
-And those that are handled meanwhile.
-"""
+"""Signals that are held back while the screen and what is known of it are changed together."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
-from types import FrameType
-
-Handler = Callable[[int, FrameType | None], object]
 
 _HELD = (signal.SIGTSTP, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 
@@ -50,17 +44,3 @@ def start_without_signals(thread: Thread) -> None:
         thread.start()  # it inherits the mask
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def handled(handlers: Mapping[signal.Signals, Handler]) -> Iterator[None]:
-    """Handle signals during the block, except those that were ignored as the process began."""
-    before = {number: signal.getsignal(number) for number in handlers}
-    taken = [number for number in handlers if before[number] is not signal.SIG_IGN]
-    for number in taken:
-        signal.signal(number, handlers[number])
-    try:
-        yield
-    finally:
-        for number in taken:
-            signal.signal(number, before[number])

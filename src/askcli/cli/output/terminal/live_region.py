@@ -19,8 +19,9 @@ from types import FrameType
 from rich.cells import cell_len
 
 from askcli.cli.output.terminal import transient
-from askcli.cli.output.terminal.held_signals import handled, held
+from askcli.cli.output.terminal.held_signals import held
 from askcli.cli.output.terminal.outgoing import Outgoing
+from askcli.signals import handled
 
 # Synchronized output: supporting terminals show all of it at once, others ignore it.
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
