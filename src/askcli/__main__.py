@@ -62,12 +62,14 @@ def _on_interrupt(*, leave: bool, by_python: bool) -> None:
 def _report(unraisable: "sys.UnraisableHookArgs") -> None:
     """Report an error that nobody can handle; a Ctrl-C in a destructor comes once more.
 
-    So does the end of a time limit. Each import of a module ends with one, of its lock.
+    So does the end of a time limit, whose error has a timer. Each import of a module ends with one,
+    of its lock.
     """
+    timer = getattr(unraisable.exc_type, "timer_of_limit", None)
     if unraisable.exc_type is KeyboardInterrupt:
         _thread.start_new_thread(_interrupt, (_thread.get_ident(),))
-    elif unraisable.exc_type.__name__ == "_OutOfTimeError":  # whose module is loaded then
-        signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)  # stopped by the end of the block
+    elif timer is not None:
+        signal.setitimer(timer, AGAIN_SECONDS)  # stopped by the end of the block
     else:
         sys.__unraisablehook__(unraisable)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
+from time import process_time
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from askcli import __main__
 from askcli.cli.output import html
 from askcli.cli.output.markdown import highlighting, rendering
 from askcli.cli.output.markdown import printing as markdown
@@ -38,6 +41,24 @@ def test_code_that_takes_long_to_highlight_is_shown_plain(language: str, code: s
         assert not any(part.style for line in shown for part in line)
     assert highlighting._seconds_left == 0
     assert any(part.style for part in highlighting.code_lines(terminal, "int a;", "c")[0])
+
+
+def test_a_limit_that_a_destructor_takes_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", __main__._report)
+
+    class Destroyed:
+        def __del__(self) -> None:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)  # as one that has run out
+            signal.raise_signal(signal.SIGVTALRM)
+
+    def highlight() -> str:
+        Destroyed()
+        end = process_time() + 10
+        while process_time() < end:
+            pass
+        return "for ever"
+
+    assert highlighting.in_time("", "text", highlight) is None
 
 
 def test_on_a_page_of_html_it_is_plain_too() -> None:

@@ -17,6 +17,8 @@ _LEAST_SECONDS = 0.001  # zero would stop the timer
 class _OutOfTimeError(BaseException):
     """Not an Exception: no handler on the way may take it for a failure to retry."""
 
+    timer_of_limit = signal.ITIMER_REAL  # set again where a destructor takes the error
+
 
 @contextmanager
 def within(seconds: float | None, error: AskcliError) -> Iterator[None]:

@@ -34,6 +34,8 @@ _seconds_left = 0.5
 class _OutOfTime(BaseException):
     """No error, which a lexer might catch."""
 
+    timer_of_limit = signal.ITIMER_VIRTUAL  # set again where a destructor takes the error
+
 
 def code_lines(terminal: Console, code: str, language: str) -> list[Line]:
     """Return the lines of code: plain for an unknown language, or where highlighting takes long."""
@@ -68,8 +70,8 @@ def _highlighted(terminal: Console, code: str, language: str) -> list[Line]:
 def _limit(seconds: float, language: str) -> Iterator[None]:
     """Raise _OutOfTime in the block once it has used so much of the processor.
 
-    By a signal, which ends one long match of a pattern too. It comes once: nothing is raised after
-    the block.
+    By a signal, which ends one long match of a pattern too. It comes once, or once more where a
+    destructor takes it: nothing is raised after the block.
     """
 
     def expire(_number: int, _frame: FrameType | None) -> None:
