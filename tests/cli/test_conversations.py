@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from askcli.client.api import Api
 from tests.support.cli import Cli
 from tests.support.databases import database_of
 from tests.support.processes import ServerProcess
@@ -137,6 +138,21 @@ def test_a_conversation_that_goes_on_during_an_export_is_in_it(sqlite_cli: Cli) 
         whole = json.loads(begun + export.stdout.read())
     assert export.wait() == 0
     assert sorted(item["id"] for item in whole["items"]) == sorted(ids)
+
+
+def test_the_times_of_an_export_are_the_same_for_each_of_its_lists(
+    sqlite_cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqlite_cli.in_process("ask", "hello")
+    lists, conversations = list[Any](), Api.conversations
+
+    def noted(api: Api, **filters: Any) -> Any:
+        lists.append(filters["since"])
+        return conversations(api, **filters)
+
+    monkeypatch.setattr(Api, "conversations", noted)
+    assert sqlite_cli.in_process("conversations", "export", "--since", "2h").code == 0
+    assert lists == [lists[0]] * 2  # it is read again, in case some were asked meanwhile
 
 
 @pytest.mark.parametrize(

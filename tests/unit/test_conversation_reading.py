@@ -37,9 +37,7 @@ class Server:
 
 
 def read(server: Server, most: int | None = None) -> Iterator[dict[str, Any]]:
-    return cast(
-        "Iterator[dict[str, Any]]", pages.conversations(cast(Api, server), None, None, most)
-    )
+    return cast("Iterator[dict[str, Any]]", pages.conversations(cast(Api, server), {}, most))
 
 
 def test_a_page_is_asked_for_when_it_is_needed() -> None:

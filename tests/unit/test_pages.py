@@ -58,7 +58,7 @@ def test_a_conversation_that_moves_for_ever_ends_an_export(
             last = f"{next(questions):036}"
             return {"items": [{"id": "one", "last_question_id": last}], "next_cursor": None}
 
-    exported = conversation_pages.all_conversations(Moving())  # type: ignore[arg-type]
+    exported = conversation_pages.all_conversations(Moving(), {})  # type: ignore[arg-type]
     assert next(exported)["id"] == "one"
     with pytest.raises(BadResponse):
         next(exported)

@@ -10,7 +10,12 @@ import typer
 
 from askcli.cli.commands.history import deletion, layout
 from askcli.cli.commands.history.conversations import turns
-from askcli.cli.commands.history.conversations.pages import Since, Until, conversations
+from askcli.cli.commands.history.conversations.pages import (
+    Since,
+    Until,
+    conversations,
+    parse_period,
+)
 from askcli.cli.input import options, prompts, question_ids
 from askcli.cli.input.numbers import number
 from askcli.cli.output import pages, times
@@ -64,8 +69,9 @@ def list_(
     profile: options.Profile = None,
 ) -> None:
     """List your conversations, the last active first."""
+    period = parse_period(since, until)
     with options.connected(server, profile) as api:
-        items = conversations(api, since, until, limit)
+        items = conversations(api, period, limit)
         if as_json:
             console.out_json_parts({}, "items", items)
             return

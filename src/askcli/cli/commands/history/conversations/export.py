@@ -11,10 +11,11 @@ import typer
 from askcli.cli.commands.history import layout
 from askcli.cli.commands.history.conversations import turns
 from askcli.cli.commands.history.conversations.pages import (
+    Period,
     Since,
     Until,
     all_conversations,
-    check_times,
+    parse_period,
     questions,
 )
 from askcli.cli.input import options, question_ids
@@ -60,9 +61,9 @@ def export(
         raise Misused("--since and --until are of all conversations: name ids or times.")
     for text in ids or []:
         question_ids.parse_whole(text)
-    check_times(since, until)
+    period = parse_period(since, until)
     with output_file.replaced(output), options.connected(server, profile) as api:
-        write(format_, _selected(api, ids or [], since, until))
+        write(format_, _selected(api, ids or [], period))
 
 
 def write(format_: Format, whole: Iterable[Whole]) -> None:
@@ -70,10 +71,10 @@ def write(format_: Format, whole: Iterable[Whole]) -> None:
     _WRITERS[format_](whole)
 
 
-def _selected(api: Api, ids: list[str], since: str | None, until: str | None) -> Iterator[Whole]:
+def _selected(api: Api, ids: list[str], period: Period) -> Iterator[Whole]:
     which = dict.fromkeys(question_ids.resolve_conversation(api, text) for text in ids)
     named = [api.conversation(id_) for id_ in which]  # all are there, or nothing is written
-    conversations = named if ids else all_conversations(api, since, until)
+    conversations = named if ids else all_conversations(api, period)
     return ((one, questions(api, one["id"])) for one in conversations)
 
 

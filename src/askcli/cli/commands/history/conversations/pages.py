@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
 
 import typer
@@ -24,29 +24,27 @@ Until = Annotated[
     typer.Option("--until", metavar="TIME", help="Last active before 36h, yesterday …"),
 ]
 
+Period = Mapping[str, str | None]  # since and until, as the API takes them
 
-def check_times(since: str | None, until: str | None) -> dict[str, str | None]:
-    """Return the times as the API takes them. Raises Misused for an invalid one."""
+
+def parse_period(since: str | None, until: str | None) -> Period:
+    """Return the times that options have. Raises Misused for an invalid one."""
     return {
         "since": times.parse_optional(since, "--since"),
         "until": times.parse_optional(until, "--until"),
     }
 
 
-def conversations(
-    api: Api, since: str | None = None, until: str | None = None, most: int | None = None
-) -> Iterator[Conversation]:
+def conversations(api: Api, period: Period, most: int | None = None) -> Iterator[Conversation]:
     """Yield the user's conversations, the last active first, one page in memory.
 
-    Raises Misused for an invalid time, BadResponse for pages that would never end.
+    Raises BadResponse for pages that would never end.
     """
-    for page in pages(api.conversations, most, **check_times(since, until)):
+    for page in pages(api.conversations, most, **period):
         yield from page["items"]
 
 
-def all_conversations(
-    api: Api, since: str | None = None, until: str | None = None
-) -> Iterator[Conversation]:
+def all_conversations(api: Api, period: Period) -> Iterator[Conversation]:
     """Yield the user's conversations once each, those too that go on meanwhile.
 
     They move to the beginning of the list, which may have been read already: it is read again, down
@@ -59,7 +57,7 @@ def all_conversations(
         if in_vain > MAX_EMPTY_PAGES:
             raise BadResponse()
         known, in_vain = newest, in_vain + 1
-        for conversation in conversations(api, since, until):
+        for conversation in conversations(api, period):
             if conversation["last_question_id"] <= known:
                 break
             newest = max(newest, conversation["last_question_id"])
