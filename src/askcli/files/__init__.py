@@ -16,6 +16,7 @@ from askcli.errors import Failed, TimedOut
 
 # flock has no time-out of its own.
 POLL_SECONDS = 0.02
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # of a disk, or left to a user
 NEW = ".askcli"  # the end of the name of a file that is to replace another
 
 

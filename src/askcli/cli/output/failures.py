@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
 import sys
 from typing import Any
@@ -11,8 +10,7 @@ import typer
 
 from askcli.cli.output.terminal import console, transient
 from askcli.errors import AskcliError, Failed, Misused
-
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+from askcli.files import NO_SPACE
 
 
 def as_askcli_error(error: Exception) -> AskcliError:
@@ -24,7 +22,7 @@ def as_askcli_error(error: Exception) -> AskcliError:
     if isinstance(error, UnicodeError):
         # Bytes in an argument, a variable or on stdin that are not UTF-8.
         return Misused("the input is not valid UTF-8 text.")
-    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
         # What has a name is told with it where it is written: this file has none.
         return Failed(f"{error.strerror} for a temporary file: make room, or set TMPDIR.")
     failed = Failed(f"unexpected {type(error).__name__}: {error} (askcli --debug … shows where).")

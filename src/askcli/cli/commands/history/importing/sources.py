@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import sqlite3
 import tempfile
@@ -16,6 +15,7 @@ from urllib.parse import quote
 
 from askcli.cli.commands.history.importing.items import Item
 from askcli.errors import Failed, Misused
+from askcli.files import NO_SPACE
 
 _SQLITE = b"SQLite format 3\0"
 # A row with more has no text that is imported.
@@ -104,7 +104,7 @@ def _errors_of(file: Path) -> Iterator[None]:
 def _is_without_room(error: Exception) -> bool:
     """Whether there was no room for the copy: what is imported is only read."""
     is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-    return is_full or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    return is_full or getattr(error, "errno", None) in NO_SPACE
 
 
 def _file(path: Path) -> Path:
