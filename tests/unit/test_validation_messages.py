@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from askcli.contract.patterns import FORMS
 from askcli.server.problems import from_validation
-from askcli.server.schemas import bodies
+from askcli.server.schemas import bodies, imports, queries
 
 ACCOUNT = {"name": "Ada", "email": "ada@example.org", "password": "correct horse"}
 
@@ -18,7 +20,28 @@ ACCOUNT = {"name": "Ada", "email": "ada@example.org", "password": "correct horse
     [
         (bodies.NewUser, {"password": "short"}, "password: must have 10 characters or more."),
         (bodies.NewUser, {"name": ""}, "name: must not be empty."),
-        (bodies.NewUser, {"email": "Ada"}, "email: does not have the required form."),
+        (
+            bodies.NewUser,
+            {"email": "Ada"},
+            "email: must be an email address, such as ada@example.org.",
+        ),
+        (
+            bodies.NewUser,
+            {"name": "Ada\n"},
+            "name: must be one line of visible characters.",
+        ),
+        (bodies.AskBody, {"question": " "}, "question: must be more than blanks, without NUL."),
+        (
+            bodies.NewTitle,
+            {"title": "a\tb"},
+            "title: must be one line of visible characters, or empty.",
+        ),
+        (queries.QuestionQuery, {"cursor": "x"}, "cursor: must be the next_cursor of a page."),
+        (
+            queries.QuestionQuery,
+            {"id_prefix": "x"},
+            "id_prefix: must be 1 to 36 hexadecimal digits and dashes.",
+        ),
         (bodies.NewUser, {"name": 7}, "name: must be text."),
         (
             bodies.NewUser,
@@ -47,3 +70,24 @@ def test_an_invalid_field_is_explained_in_plain_words(
         model.model_validate(fields)
     details = [{**error, "loc": ("body", *error["loc"])} for error in caught.value.errors()]
     assert from_validation(details).detail == detail
+
+
+def patterns(schema: Any) -> Iterator[str]:
+    """Yield the patterns anywhere in a JSON schema."""
+    if isinstance(schema, dict) and isinstance(schema.get("pattern"), str):
+        yield schema["pattern"]
+    for part in schema.values() if isinstance(schema, dict) else schema:
+        if isinstance(part, dict | list):
+            yield from patterns(part)
+
+
+def test_each_pattern_of_a_request_is_explained() -> None:
+    models = [
+        model
+        for module in (bodies, imports, queries)
+        for model in vars(module).values()
+        if isinstance(model, type) and issubclass(model, BaseModel) and model is not BaseModel
+    ]
+    assert {pattern for model in models for pattern in patterns(model.model_json_schema())} == {
+        *FORMS
+    }

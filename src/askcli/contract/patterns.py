@@ -56,3 +56,16 @@ _UUID = "[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"
 
 # An id; of a search, an id after a dot, or another one and its rank before that.
 CURSOR = rf"^(?:{_UUID}|(?:{_UUID}\.[0-9a-f]{{16}})?\.{_UUID})$"
+
+ID_PREFIX: Final = r"^[0-9a-fA-F-]{1,36}$"
+
+# What a text must be, in words that follow the name of its field.
+FORMS: Final = {
+    ANY_TEXT: "must not contain NUL",
+    SOME_TEXT: "must be more than blanks, without NUL",
+    ONE_LINE: "must be one line of visible characters",
+    A_TITLE: "must be one line of visible characters, or empty",
+    AN_EMAIL: "must be an email address, such as ada@example.org",
+    CURSOR: "must be the next_cursor of a page",
+    ID_PREFIX: "must be 1 to 36 hexadecimal digits and dashes",
+}

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from askcli.contract.patterns import FORMS
 from askcli.contract.protocol import HEADER_REQUEST_ID, PROBLEM_JSON
 from askcli.errors import (
     AskcliError,
@@ -112,7 +113,6 @@ _MESSAGES = {
     "string_type": "must be text",
     "string_too_short": "must have {min_length} characters or more",
     "string_too_long": "must have {max_length} characters at most",
-    "string_pattern_mismatch": "does not have the required form",
     "too_short": "must have {min_length} items or more",
     "too_long": "must have {max_length} items at most",
     "int_type": "must be a whole number",
@@ -134,6 +134,8 @@ def _message(detail: Any) -> str:
     limits = detail.get("ctx", {})
     if detail["type"] in ("string_too_short", "too_short") and limits["min_length"] == 1:
         return "must not be empty"
+    if detail["type"] == "string_pattern_mismatch":
+        return FORMS[limits["pattern"]]
     if template := _MESSAGES.get(detail["type"]):
         return template.format_map(limits)
     return str(detail["msg"]).removeprefix("Value error, ")

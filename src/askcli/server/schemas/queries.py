@@ -16,7 +16,7 @@ from askcli.contract.limits import (
     MAX_SEARCH_WORDS,
     MIN_PREFIX_CHARACTERS,
 )
-from askcli.contract.patterns import CURSOR
+from askcli.contract.patterns import CURSOR, ID_PREFIX
 from askcli.search_terms import terms
 from askcli.services.questions.conversation_pages import Filter
 from askcli.services.questions.history import Filters
@@ -92,7 +92,7 @@ class QuestionQuery(BaseModel):
         | None
     ) = None
     id_prefix: Annotated[
-        str | None, Field(pattern=r"^[0-9a-fA-F-]{1,36}$", description="How their ids begin")
+        str | None, Field(pattern=ID_PREFIX, description="How their ids begin")
     ] = None
 
     def to_filters(self) -> Filters:
