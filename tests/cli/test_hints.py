@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.support.cli import NewCli
+import pytest
+
+from tests.support.cli import Cli, NewCli
 from tests.support.processes import ServerProcess
 
 
@@ -25,6 +27,19 @@ def test_a_server_in_the_config_file_is_checked_as_one_of_an_option(new_cli: New
         of_file = cli.in_process("config", "set", "server", url)
         assert (of_file.code, of_file.err) == (2, of_option.err)
     assert cli.in_process("config", "get", "server").code == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "listing"),
+    [
+        ("history show", "history"),
+        ("logout --session", "whoami --sessions"),
+        ("invite revoke", "invite list"),
+    ],
+)
+def test_who_gives_no_id_is_told_where_such_ids_are(cli: Cli, words: str, listing: str) -> None:
+    done = cli.in_process(*words.split(), "nope")
+    assert (done.code, f"'nope' is not an id; `askcli {listing}` shows" in done.err) == (2, True)
 
 
 def test_the_rules_of_a_password_are_told_before_it_is_typed(

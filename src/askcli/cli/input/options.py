@@ -139,12 +139,15 @@ Edit = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices on stderr, only errors.")]
 
 
-def parse_id(text: str) -> str:
-    """Return the id as it is written in a path. Raises Misused for anything else."""
+def parse_id(text: str, listing: str) -> str:
+    """Return the id as it is written in a path.
+
+    Raises Misused for anything else, with the words of the command that lists such ids.
+    """
     try:
         return str(UUID(text))
     except ValueError:
-        raise Misused(f"{text!r} is not an id; `askcli history` shows ids.") from None
+        raise Misused(f"{text!r} is not an id; `askcli {listing}` shows ids.") from None
 
 
 def connection(

@@ -30,7 +30,7 @@ def parse_whole(text: str) -> str | None:
     if _NUMBERED.fullmatch(text):
         return None
     try:
-        return options.parse_id(text)
+        return options.parse_id(text, "history")
     except Misused as error:
         if re.fullmatch(r"[0-9a-fA-F-]+", text) and SHORTEST <= len(text) < 36:
             return None

@@ -36,7 +36,7 @@ def logout(
         raise Misused("choose one of --all and --session.")
     connection = options.connection(server, profile)
     if session:
-        session_id = options.parse_id(session)
+        session_id = options.parse_id(session, "whoami --sessions")
         with connection.open() as api:
             api.end_session(session_id)
         console.note("The session has ended.")

@@ -67,7 +67,7 @@ def revoke(invite_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """End an invite."""
     from askcli.services.auth import invites
 
-    id_ = UUID(options.parse_id(invite_id))
+    id_ = UUID(options.parse_id(invite_id, "invite list"))
     with database.transaction() as connection:
         invites.revoke(connection, id_)
     console.note("Revoked the invite.")
