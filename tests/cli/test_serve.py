@@ -134,6 +134,12 @@ def test_a_taken_port_is_told(sqlite_server: ServerProcess, new_cli: NewCli) -> 
     assert done.err.endswith(": Address already in use.\n")
 
 
+def test_a_host_that_is_none_is_told(new_cli: NewCli) -> None:
+    done = new_cli(ASKCLI_ANSWERER="scripted")("serve", "--host", "no host", "--port", "0")
+    assert (done.code, "cannot listen on no host:0: " in done.err) == (1, True)
+    assert "Unknown error" not in done.err
+
+
 @pytest.mark.parametrize("port", ["70000", "-1", "web"])
 def test_a_port_that_is_none(new_cli: NewCli, port: str) -> None:
     assert new_cli(PORT=port)("serve").code == 2

@@ -200,8 +200,9 @@ def _listen_tcp(host: str, port: int) -> socket.socket:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, socket.gaierror):
-        return str(error.strerror)
+    resolving = error.__context__ or error  # of create_server's own, which has its number alone
+    if isinstance(resolving, socket.gaierror):
+        return str(resolving.strerror)
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)  # asyncio and socket add the address to `strerror`
     return "that is not an address"
