@@ -53,7 +53,7 @@ class Settings:
     host: str = _setting("127.0.0.1")
     port: int = _setting(3000, parsers.integer(0, 65535))
     answerer: str = _setting("auto", parsers.one_of("auto", "anthropic", "local", "scripted"))
-    model: str | None = _setting(None)
+    model: str | None = _setting(None, parsers.utf_8)
     local_model: str | None = _setting(None, parsers.model)
     script: Path | None = _setting(None, parsers.path)
     access_token_seconds: int = _setting(900, parsers.integer(1, 86_400))

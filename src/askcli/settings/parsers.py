@@ -142,6 +142,15 @@ def path(text: str) -> Path:
         raise ValueError("a path without `~`, as HOME is not set") from None
 
 
+def utf_8(text: str) -> str:
+    """Return text as it is; bytes that are no text have no place in a response."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("text in UTF-8") from None
+    return text
+
+
 def model(text: str) -> str:
     """Return a local model's name as it is, and a path as an absolute one."""
     return str(path(text)) if "/" in text or text.endswith(".gguf") else text
