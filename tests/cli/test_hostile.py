@@ -83,6 +83,7 @@ def test_debug_shows_a_harmless_traceback(new_cli: NewCli) -> None:
         (r"askcli ask $'\xff\xfe'", 2),
         (r"askcli history search $'\xff\xfe'", 2),
         (r"ASKCLI_MODEL=$'\xff\xfe' askcli whoami", 2),
+        ("COLUMNS=1 askcli history --help", 0),
         (r"printf '\xff\n' | askcli login --email a@b --password-stdin", 2),
         (
             "ALL_PROXY=socks5://127.0.0.1:9 askcli ask --timeout 1 hi --server http://x.invalid",

@@ -116,7 +116,7 @@ class CommandGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the options before the command; without one, show the help and raise Misused."""
-        ctx.terminal_width = min(shutil.get_terminal_size().columns, WIDEST) - 1
+        ctx.terminal_width = max(min(shutil.get_terminal_size().columns, WIDEST) - 1, 1)
         if not args and self.no_args_is_help and not ctx.resilient_parsing:
             console.note(ctx.get_help() + "\n")
             raise Misused(f"{ctx.command_path} needs a command.")
