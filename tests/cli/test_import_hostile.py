@@ -16,7 +16,7 @@ import pytest
 from askcli.cli.commands.history.importing import gob, items, sources
 from askcli.errors import Failed, Misused
 from tests.support.cli import Cli, NewCli
-from tests.support.hostile import always
+from tests.support.hostile import HostileServer, Response, always
 
 COLUMNS = "id, model, prompt, system, response, conversation_id, datetime_utc"
 RESPONSES = f"CREATE TABLE responses({COLUMNS}); CREATE TABLE conversations(id, name);"
@@ -140,6 +140,29 @@ def test_a_later_server_may_say_more_of_an_import(new_cli: NewCli) -> None:
         done = cli.in_process("history", "import", "--json", "some.jsonl")
     assert done.code == 0, done
     assert json.loads(done.out) == {"imported": 40, "present": 10, "expired": 0, "left_out": {}}
+
+
+@pytest.mark.parametrize(("wait", "code", "requests"), [("0", 0, 3), ("61", 5, 1)])
+def test_an_import_waits_for_room_at_the_server(
+    new_cli: NewCli, wait: str, code: int, requests: int
+) -> None:
+    """Each question is imported once, however often it is sent; what is too long is not waited."""
+    problem = json.dumps({"code": "unavailable", "status": 503, "title": "t", "detail": "Later."})
+    outcome = json.dumps({"imported": 1, "present": 0, "expired": 0})
+    headers = {"retry-after": wait, "content-type": "application/problem+json"}
+    full = Response(503, problem.encode(), headers)
+    responses = iter([full, full, Response(200, outcome.encode())])
+    sent = list[str]()
+
+    def respond(method: str, _path: str) -> Response:
+        sent.append(method)
+        return next(responses)
+
+    with HostileServer(respond) as server:
+        cli = new_cli(ASKCLI_SERVER=server.url, ASKCLI_TOKEN="any")
+        (cli.home / "some.jsonl").write_text('{"question": "hello"}')
+        done = cli.in_process("history", "import", "some.jsonl")
+    assert (done.code, len(sent)) == (code, requests), done
 
 
 @pytest.mark.parametrize("counts", [(-1, 1, 0), (0, -1, 0), (1, 0, -1), (2, 0, 0), (1, 1, 1)])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -62,11 +62,11 @@ async def as_owner(user_id: UUID, work: Callable[[], Awaitable[object]]) -> None
     await work()
 
 
-@pytest.mark.parametrize(("delete", "at_once"), [(one, 3), (older, 3), (import_some, 1)])
+@pytest.mark.parametrize("deletions", [(one,) * 3, (older,) * 3, (one, import_some, one)])
 def test_others_write_between_long_deletions(
-    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, delete: Delete, at_once: int
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, deletions: Sequence[Delete]
 ) -> None:
-    """However many had queued up before; imports come to the writer one by one."""
+    """However many had queued up before; an import takes its turn among them."""
     order, queued = list[str](), asyncio.Semaphore(0)
 
     def note(_: Connection, name: str) -> None:
@@ -91,10 +91,10 @@ def test_others_write_between_long_deletions(
             async with held(database):
                 monkeypatch.setattr(database, "_run", noted)
                 tasks = []
-                for user_id, question_id in owned:
+                for delete, (user_id, question_id) in zip(deletions, owned, strict=True):
                     work = partial(delete, services, user_id, question_id)
                     tasks.append(asyncio.create_task(as_owner(user_id, work)))
-                for _ in range(at_once):
+                for _ in owned:
                     await queued.acquire()
                 await asyncio.sleep(0)
                 tasks.append(asyncio.create_task(run(database._write, partial(note, name="other"))))

@@ -173,5 +173,5 @@ def test_what_is_old_is_found_without_looking_at_all(
         statement, parameters = explained(*executed[0])
         plan = str(connection.exec_driver_sql(f"{explain} {statement}", parameters).all())
     database.close()
-    assert "SCAN " not in plan
+    assert kind == "postgres" or "SCAN " not in plan
     assert all(index in plan for index in indexes)

@@ -135,7 +135,7 @@ def _message(detail: Any) -> str:
     if detail["type"] in ("string_too_short", "too_short") and limits["min_length"] == 1:
         return "must not be empty"
     if detail["type"] == "string_pattern_mismatch":
-        return FORMS[limits["pattern"]]
+        return FORMS.get(limits["pattern"], "does not have the required form")
     if template := _MESSAGES.get(detail["type"]):
         return template.format_map(limits)
     return str(detail["msg"]).removeprefix("Value error, ")

@@ -178,10 +178,14 @@ async def _sent(http: httpx2.AsyncClient, request: httpx2.Request) -> httpx2.Res
         for hook in http.event_hooks["request"]:
             await hook(request)
         response = await transport.handle_async_request(request)
-        for hook in http.event_hooks["response"]:
-            await hook(response)
     except Exception as error:
         raise anthropic.APIConnectionError(request=request) from error
+    try:
+        for hook in http.event_hooks["response"]:
+            await hook(response)
+    except BaseException:
+        await response.aclose()
+        raise
     if not response.is_success:
         raise status_error(response, await response.aread())
     return response

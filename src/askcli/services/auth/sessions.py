@@ -27,7 +27,8 @@ MAX_CLIENT_CHARACTERS = 200
 
 # Of a user. A script may log in at each run, and never out; all are listed in one response.
 MOST_SESSIONS = 1000
-# Each guess at the password looks through them: how long that takes tells of the account.
+# Each guess at the password looks through them: how long that takes tells of the account. There are
+# more only while they have more refresh tokens than logins delete.
 MOST_ENDED = 1000
 AT_ONCE = 100  # ended and deleted by a login, of those beyond
 TOKENS_AT_ONCE = 500  # of these

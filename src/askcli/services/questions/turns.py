@@ -1,4 +1,4 @@
-"""Users take turns at what takes long in the store: searches and pages."""
+"""Users take turns at what takes long in the store: searches, pages and imports."""
 
 from __future__ import annotations
 

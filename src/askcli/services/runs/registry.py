@@ -167,8 +167,7 @@ class Runs:
     async def cancel(self, user_id: UUID, question_id: UUID) -> None:
         """End the answer of a user's question in any process; returns when its row is updated.
 
-        Raises DatabaseUnavailable. An answer of this process ends all the same then: its row is
-        updated as soon as that is possible.
+        Raises DatabaseUnavailable; an answer of this process ends all the same, and its row later.
         """
         job = self._own.get(str(question_id))
         # The question of an earlier run may have been started again, here or in another process.
@@ -179,7 +178,8 @@ class Runs:
         """End the run; return whether its question has ended. Raises DatabaseUnavailable."""
         job.run.stop(Cancelled())
         try:
-            await asyncio.wait_for(job.stream.wait(), self._database.unit_seconds)
+            async with asyncio.timeout(self._database.unit_seconds):
+                await job.stream.wait()
         except TimeoutError:
             raise failures.no_answer() from None
         return job.stream.question["status"] != "answering"

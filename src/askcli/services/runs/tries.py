@@ -23,7 +23,7 @@ log = logging.getLogger("askcli.upstream")
 
 @dataclass(slots=True)
 class Attempts:
-    """The tries so far; one whose request a provider may bill (`billable`) is the last."""
+    """The tries so far: the provider may bill the last one (`billable`), and none before it."""
 
     question_id: UUID | None = None
     user_id: UUID | None = None

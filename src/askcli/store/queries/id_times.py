@@ -8,9 +8,9 @@ from uuid import UUID
 _BITS_AFTER_TIME = 80
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-# An id is later than its row's time where it has to sort after the one before, of a server whose
-# clock is ahead, or of one whose clock was set back since: by hours, if it had local time for UTC.
-_APART = (timedelta(days=1) // _MILLISECOND) << _BITS_AFTER_TIME
+# An id is made just before its row's time is taken. It is later where it has to sort after the one
+# before, of a server whose clock is ahead, or of one whose clock was set back since.
+_EARLIER, _LATER = timedelta(minutes=1), timedelta(days=31)
 
 
 def time_of(id_: UUID) -> datetime:
@@ -31,9 +31,13 @@ def last_before(time: datetime) -> UUID:
 
 def first_of(since: datetime) -> UUID:
     """Return an id that is not greater than that of any row of this time or later."""
-    return UUID(int=max(0, first_at(since).int - _APART))
+    return first_at(max(since, _EPOCH) - _EARLIER)
 
 
 def last_of(until: datetime) -> UUID:
-    """Return an id that is not less than that of any row of before this time."""
-    return UUID(int=last_before(until).int + _APART)
+    """Return an id that is not less than that of any row of before this time.
+
+    Unless a clock was ahead by a month.
+    """
+    month = (_LATER // _MILLISECOND) << _BITS_AFTER_TIME  # the time may be the last that there is
+    return UUID(int=last_before(until).int + month)

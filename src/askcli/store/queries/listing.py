@@ -46,7 +46,8 @@ class Filter:
 
         Times are ranges of ids, too: no index has the times.
         """
-        values = {field.name: getattr(self, field.name) for field in fields(self)[1:]}
+        names = [field.name for field in fields(self) if field.name != "limit"]
+        values = {name: getattr(self, name) for name in names}
         if self.since:
             first = id_times.first_of(self.since)
             values["first_id"] = max(self.first_id or first, first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, cast
@@ -16,8 +17,10 @@ from askcli.cli.output.terminal import console
 from askcli.cli.output.terminal.row_counts import RowCounts
 from askcli.client.api import Api
 from askcli.contract.shapes import Imported
-from askcli.errors import BadResponse, Failed, InvalidInput
+from askcli.errors import BadResponse, Failed, InvalidInput, Unavailable
 
+MOST_WAITS = 20  # for one request
+LONGEST_WAIT_SECONDS = 60
 COUNTS = tuple(Imported.__annotations__)  # a later version's server may send more fields
 
 
@@ -58,13 +61,25 @@ def import_(
 def _imported(api: Api, items: list[Item], left_out: Counter[str]) -> Counter[str]:
     """Import the questions; those that the server refuses, one by one, are left out."""
     try:
-        return _counts(api.import_questions(items), len(items))
+        return _counts(_sent(api, items), len(items))
     except InvalidInput as error:
         if len(items) > 1:
             halves = items[: len(items) // 2], items[len(items) // 2 :]
             return sum((_imported(api, half, left_out) for half in halves), Counter[str]())
         left_out[f"refused ({error.detail.removeprefix('items.0.').rstrip('.')})"] += 1
         return Counter()
+
+
+def _sent(api: Api, items: list[Item]) -> Imported:
+    """Import the questions, some seconds later where the server has no room for them just now."""
+    for _ in range(MOST_WAITS):
+        try:
+            return api.import_questions(items)
+        except Unavailable as error:
+            if error.retry_after is None or error.retry_after > LONGEST_WAIT_SECONDS:
+                raise
+            time.sleep(error.retry_after)
+    return api.import_questions(items)
 
 
 def _counts(outcome: Imported, most: int) -> Counter[str]:
