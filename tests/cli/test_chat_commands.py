@@ -183,10 +183,11 @@ def test_the_line_in_an_editor_that_fails(
     assert turns(fake, marker) == [[f"a draft {marker}"]]
 
 
-def test_help_mistakes_and_leaving(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+@pytest.mark.parametrize("leave", ["/quit", "/exit"])
+def test_help_mistakes_and_leaving(sqlite_cli: Cli, fake: FakeAnthropic, leave: str) -> None:
     live = chat(sqlite_cli)
     say(live, "/help", "Alt-Enter")
     say(live, "/hlep", "there is no command /hlep; did you mean /help?")
     say(live, "/etc/hosts", "You asked: /etc/hosts")
-    live.enter("/quit")
+    live.enter(leave)
     assert live.end() == 0

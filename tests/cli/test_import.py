@@ -149,8 +149,10 @@ def test_lines_need_no_more_than_a_question(sqlite_cli: Cli) -> None:
     assert [(one["question"], one["answer"]) for one in newest] == [("c", ""), ("a", "b")]
     file.write_text('{"question": "e", "id": "\\ud800"}\n')
     assert imported(sqlite_cli, "some.jsonl")["imported"] == 1
-    piped = sqlite_cli.shell('echo \'{"question": "f"}\' | askcli history import /dev/stdin')
-    assert (piped.code, "Imported 1 question." in piped.err) == (0, True), piped
+    for name, stdin in (("f", "/dev/stdin"), ("g", "-")):
+        line = json.dumps({"question": name})
+        piped = sqlite_cli.shell(f"echo '{line}' | askcli history import {stdin}")
+        assert (piped.code, "Imported 1 question." in piped.err) == (0, True), piped
     file.write_text('{"question": "e"}\nno JSON\n')
     done = sqlite_cli.in_process("history", "import", "some.jsonl")
     assert (done.code, "some.jsonl, line 2" in done.err) == (2, True)

@@ -206,7 +206,8 @@ COMMANDS = {
     "usage": Command(_usage, "", "Show the turns and the cost, of this conversation and of today."),
     "new": Command(_new, "", "Begin a new conversation."),
     "help": Command(_help, "", "Show this."),
-    "quit": Command(_quit, "", "Leave; so does Ctrl-D."),
+    "exit": Command(_quit, "", "Leave; so do /quit and Ctrl-D."),
+    "quit": Command(_quit, "", "Leave."),
 }
 KEYS = {
     "Enter": "Send.",

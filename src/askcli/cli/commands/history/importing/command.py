@@ -21,13 +21,17 @@ from askcli.errors import BadResponse, Failed, InvalidInput, Unavailable
 
 MOST_WAITS = 20  # for one request
 LONGEST_WAIT_SECONDS = 60
+STDIN = Path("/dev/stdin")
 COUNTS = tuple(Imported.__annotations__)  # a later version's server may send more fields
 
 
 def import_(
     source: Annotated[
         Path,
-        typer.Argument(metavar="SOURCE", help="logs.db of llm, mods.db of mods, or lines of JSON."),
+        typer.Argument(
+            metavar="SOURCE",
+            help="logs.db of llm, mods.db of mods, or lines of JSON; `-` is stdin.",
+        ),
     ],
     kind: Annotated[
         sources.Kind | None,
@@ -46,7 +50,7 @@ def import_(
     """
     counts, left_out = Counter[str](), Counter[str]()
     with (
-        sources.opened(source, kind, left_out) as opened,
+        sources.opened(STDIN if source == Path("-") else source, kind, left_out) as opened,
         options.connected(server, profile) as api,
         RowCounts() as progress,
     ):
