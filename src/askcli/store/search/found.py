@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -56,15 +57,20 @@ class Conditions:
             for node in clause.get_children()
             if isinstance(node, BindParameter)
         ]
-        bound = text(statement)
-        used = bound.compile().params.keys()
-        return bound.bindparams(
+        used = names(statement)
+        return text(statement).bindparams(
             *(
                 bindparam(node.key, self.values[node.key], node.type)
                 for node in parameters
                 if node.key in used
             )
         )
+
+
+@lru_cache(maxsize=128)
+def names(statement: str) -> frozenset[str]:
+    """Return the names of the parameters: to find them takes as long as a short statement."""
+    return frozenset(text(statement).compile().params)
 
 
 def of_limit(matches: Sequence[Match], limit: int, position: UUID | None) -> Found:

@@ -52,6 +52,14 @@ POSITIONS = 8_000
 MAX_BYTES = 900_000
 _BYTES_PER_POSITION, _BYTES_PER_WORD = 2, 8
 
+# For a transaction. Rows are small and their words are stored apart: for some thousands of rows the
+# planner takes it for cheaper to read all users' than to use the index. It takes such queries for
+# long enough to be compiled (`jit`), which takes longer than they.
+_SET = text(
+    """SELECT set_config('statement_timeout', :milliseconds, true),
+        set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"""
+)
+
 _PUT = text(
     """INSERT INTO question_words (question_id, words)
     VALUES (:question_id, CAST(:words AS tsvector))
@@ -89,12 +97,7 @@ def _add(lexemes: dict[str, list[str]], words: Sequence[str], weight: str, offse
 
 def bounded(connection: Connection, seconds: float) -> AbstractContextManager[None]:
     """End statements of the transaction that take longer, with an OperationalError."""
-    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
-    # Rows are small and their words are stored apart: for some thousands of rows the planner takes
-    # it for cheaper to read all users' than to use the index.
-    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-    # The planner takes such queries for long enough to be compiled, which takes longer than they.
-    connection.exec_driver_sql("SET LOCAL jit = off")
+    connection.execute(_SET, {"milliseconds": str(int(seconds * 1000))})
     return nullcontext()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -49,8 +50,11 @@ _AMONG_EXAMINED = """SELECT questions.id, {rank} AS rank FROM {examined}
     WHERE {times} AND words @@ CAST(:query AS tsquery) ORDER BY {newest} LIMIT :limit"""
 _LAST_EXAMINED = """SELECT questions.id FROM questions
     WHERE {own} ORDER BY {newest} LIMIT 1 OFFSET :examined - 1"""
-_HAVE_THE_WORDS = """SELECT count(*) FROM (SELECT 1 FROM {examined}
-    WHERE words @@ CAST(:whole_words AS tsquery) LIMIT :limit) AS some_rows"""
+# There are more questions than are examined, and few of these have the words.
+_ARE_RARE = """SELECT EXISTS (SELECT 1 FROM questions
+        WHERE {own} ORDER BY {newest} LIMIT 1 OFFSET :examined - 1)
+    AND :common > (SELECT count(*) FROM (SELECT 1 FROM {examined}
+        WHERE words @@ CAST(:whole_words AS tsquery) LIMIT :common) AS some_rows)"""
 
 # The index finds the owner's rows that have all whole words, by the keys of these words (one for
 # each, however often it is in the query), and each row is then compared with the query, the newest
@@ -101,10 +105,10 @@ class _Search:
             "examined": _EXAMINED.format(**part),
             "candidates": _CANDIDATES_ON_CONDITIONS if self.conditions.clauses else _CANDIDATES,
         }
-        bound = self.conditions.bound(statement.format(**part, **sources, times=times, rank=_RANK))
+        sql = statement.format(**part, **sources, times=times, rank=_RANK)
         named = {**self.values, **values}
-        used = {name: named[name] for name in bound.compile().params.keys() & named.keys()}
-        return self.connection.execute(bound, used)
+        used = {name: named[name] for name in found.names(sql) & named.keys()}
+        return self.connection.execute(self.conditions.bound(sql), used)
 
 
 def find(
@@ -133,22 +137,13 @@ def find(
     search = _Search(connection, conditions, part, values)
     # Some may have been added since the part began.
     examined = 2 * found.EXAMINED if part.since else found.EXAMINED
-    position = search.run(_LAST_EXAMINED, examined=examined).scalar()
-    by_index = None
-    if whole and (position if part.since else _are_rare(search)):
-        by_index = _by_index(search)
-    if by_index is not None:
+    end = partial(search.run, _LAST_EXAMINED, examined=examined)
+    rare = partial(search.run, _ARE_RARE, examined=SAMPLE, common=COMMON)
+    needs_index = whole and (end if part.since else rare)().scalar()
+    if needs_index and (by_index := _by_index(search)) is not None:
         return of_limit(by_index, part.limit, None)
     matches = [Match(*row) for row in search.run(_AMONG_EXAMINED, examined=examined)]
-    return of_limit(matches, part.limit, position)
-
-
-def _are_rare(search: _Search) -> bool:
-    """Whether there are more questions than a few, and few of the newest have the words."""
-    if not search.run(_LAST_EXAMINED, examined=SAMPLE).scalar():
-        return False
-    have = search.run(_HAVE_THE_WORDS, examined=SAMPLE, limit=COMMON).scalar()
-    return bool(have < COMMON)
+    return of_limit(matches, part.limit, end().scalar())
 
 
 def _by_index(search: _Search) -> list[Match] | None:
@@ -156,7 +151,7 @@ def _by_index(search: _Search) -> list[Match] | None:
     rows = search.run(_BY_INDEX, most=MOST_BY_INDEX).all()
     if rows[0].number == MOST_BY_INDEX:
         return None
-    return [Match(row.id, row.rank) for row in rows if row.id is not None]
+    return [Match(id_, rank) for _, id_, rank in rows if id_ is not None]
 
 
 def _bounds(conditions: Conditions, part: Part) -> tuple[UUID, UUID]:
