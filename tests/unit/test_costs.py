@@ -29,6 +29,7 @@ KINDS = pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 COSTS = {
     "question": ((1, 2, 0), (1, 2, 0)),
     "list": ((1, 3, 0), (1, 3, 0)),
+    "search": ((1, 5, 1), (1, 7, 1)),  # in a transaction, for its settings
     "me": ((1, 2, 0), (1, 2, 0)),
     "usage": ((1, 2, 0), (1, 2, 0)),
     "models": ((1, 1, 0), (1, 1, 0)),
@@ -77,6 +78,7 @@ def test_each_request_costs_what_it_must(new_database: NewDatabase, kind: str) -
             reads = {
                 "question": ("GET", path),
                 "list": ("GET", "/api/users/me/questions?limit=100"),
+                "search": ("GET", "/api/users/me/questions?search=why"),
                 "me": ("GET", "/api/users/me"),
                 "usage": ("GET", "/api/users/me/usage"),
                 "models": ("GET", "/api/models"),
