@@ -61,15 +61,13 @@ _ARE_RARE = """SELECT EXISTS (SELECT 1 FROM questions
 # first: the index has neither the beginnings of words nor their places.
 #
 # The number of rows comes with each match, and alone where there is none.
-_BY_INDEX = """WITH candidates AS MATERIALIZED (SELECT question_id AS id FROM question_words
+_BY_INDEX = """WITH candidates AS MATERIALIZED (SELECT question_id AS id, words FROM question_words
         WHERE question_keys(words) @> question_keys(CAST(:keys AS tsvector)) LIMIT :most),
     counted AS (SELECT count(*) AS number FROM candidates)
     SELECT number, id, rank FROM counted LEFT JOIN
         (SELECT questions.id, {rank} AS rank
-            FROM (SELECT questions.id FROM {candidates}
-                WHERE {part} AND {times} ORDER BY questions.id {order}) AS questions
-            CROSS JOIN LATERAL (SELECT words FROM question_words
-                WHERE question_words.question_id = questions.id OFFSET 0) AS entries
+            FROM (SELECT questions.id, words FROM {candidates}
+                WHERE {part} AND {times} ORDER BY questions.id {order} OFFSET 0) AS questions
             WHERE words @@ CAST(:query AS tsquery)
             ORDER BY questions.id {order} LIMIT :limit) AS matches ON true
     ORDER BY id {order}"""
