@@ -23,9 +23,9 @@ WHOLE = ("end_turn", "stop_sequence")
 # How the answer of a command is had longer.
 LONGER = "raise it with --max-tokens."
 
-# Prints events and returns the finished question; raises the error that ended it instead.
 # What a question's events pass through on their way.
 Noted = Callable[[Iterator[Event]], Iterator[Event]]
+# Prints events and returns the finished question; raises the error that ended it instead.
 Printer = Callable[[Iterator[Event]], Question]
 Shower = Callable[[Iterator[str]], None]
 

@@ -62,7 +62,6 @@ async def ask_question(
             return response
     state.watch.call_at_end(answer.wake)
     try:
-        state.watch.check()  # who has left already is told of nothing more
         question = await answer.result(state.watch.check)
     except CallerLeft:  # the answer goes on, as that of a stream does
         return NoResponse()

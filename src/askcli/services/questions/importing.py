@@ -53,10 +53,7 @@ class Importing:
         this user or of all together.
         """
         _check_times(items)
-        if not self._queue.is_free(str(user_id)):
-            await self._database.check_caller()  # before it takes a place in line
-        async with self._queue.turn(str(user_id)):
-            admission.renew()
+        async with turns.turn(self._database, self._queue, user_id, is_one_unit=False):
             return await self._add(user_id, items)
 
     async def _add(self, user_id: UUID, items: Sequence[Imported]) -> Outcome:

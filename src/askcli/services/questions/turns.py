@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from uuid import UUID
 
@@ -21,13 +21,15 @@ def queue(slots: int, waiting: int, name: str) -> FairQueue:
 
 
 @asynccontextmanager
-async def turn(database: Database, queue: FairQueue, user_id: UUID) -> AsyncIterator[None]:
-    """Wait for the user's turn, in the time that the block's unit of work has.
+async def turn(
+    database: Database, queue: FairQueue, user_id: UUID, *, is_one_unit: bool = True
+) -> AsyncIterator[None]:
+    """Wait for the user's turn, in the time that the block's unit of work has, if it is one.
 
     Who has to wait in line is checked before that, and after it by the unit. Raises Unavailable
     when the turn does not come in time, or too many wait.
     """
-    with deadline.within(database.unit_seconds):
+    with deadline.within(database.unit_seconds) if is_one_unit else nullcontext():
         if not queue.is_free(str(user_id)):
             await database.check_caller()
         with queue.reserve(str(user_id)) as place:

@@ -116,12 +116,12 @@ class AnswerStream:
         return "".join(self._blocks[index:])[after - start :]
 
     async def wait(self, on_wake: Callable[[], None] | None = None) -> None:
-        """Wait for the end; each time it is woken it calls `on_wake`, which may raise an error."""
+        """Wait for the end; before each wait it calls `on_wake`, which may raise an error."""
         with self.followed(), Wait(None) as wait:
             while not self.ended:
-                await wait.begin(self._waiting)
                 if on_wake is not None:
                     on_wake()
+                await wait.begin(self._waiting)
 
     async def result(self, on_wake: Callable[[], None] | None = None) -> Question:
         """Wait for the end and return the question. Raises the error that ended the answer."""

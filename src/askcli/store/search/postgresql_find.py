@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -51,9 +51,8 @@ _AMONG_EXAMINED = """SELECT questions.id, {rank} AS rank FROM {examined}
 _LAST_EXAMINED = """SELECT questions.id FROM questions
     WHERE {own} ORDER BY {newest} LIMIT 1 OFFSET :examined - 1"""
 # There are more questions than are examined, and few of these have the words.
-_ARE_RARE = """SELECT EXISTS (SELECT 1 FROM questions
-        WHERE {own} ORDER BY {newest} LIMIT 1 OFFSET :examined - 1)
-    AND :common > (SELECT count(*) FROM (SELECT 1 FROM {examined}
+_ARE_RARE = """SELECT EXISTS ({last_examined}) AND :common > (SELECT count(*)
+    FROM (SELECT 1 FROM {examined}
         WHERE words @@ CAST(:whole_words AS tsquery) LIMIT :common) AS some_rows)"""
 
 # The index finds the owner's rows that have all whole words, by the keys of these words (one for
@@ -101,6 +100,7 @@ class _Search:
         times = " AND ".join(["true", *of_times])
         sources = {
             "examined": _EXAMINED.format(**part),
+            "last_examined": _LAST_EXAMINED.format(**part),
             "candidates": _CANDIDATES_ON_CONDITIONS if self.conditions.clauses else _CANDIDATES,
         }
         sql = statement.format(**part, **sources, times=times, rank=_RANK)
@@ -135,13 +135,17 @@ def find(
     search = _Search(connection, conditions, part, values)
     # Some may have been added since the part began.
     examined = 2 * found.EXAMINED if part.since else found.EXAMINED
-    end = partial(search.run, _LAST_EXAMINED, examined=examined)
-    rare = partial(search.run, _ARE_RARE, examined=SAMPLE, common=COMMON)
-    needs_index = whole and (end if part.since else rare)().scalar()
+    end = cache(lambda: search.run(_LAST_EXAMINED, examined=examined).scalar())
+    needs_index = whole and (end() if part.since else _are_rare(search))
     if needs_index and (by_index := _by_index(search)) is not None:
         return of_limit(by_index, part.limit, None)
     matches = [Match(*row) for row in search.run(_AMONG_EXAMINED, examined=examined)]
-    return of_limit(matches, part.limit, end().scalar())
+    return of_limit(matches, part.limit, end())
+
+
+def _are_rare(search: _Search) -> bool:
+    """Whether there are more questions than a few, and few of the newest have the words."""
+    return bool(search.run(_ARE_RARE, examined=SAMPLE, common=COMMON).scalar())
 
 
 def _by_index(search: _Search) -> list[Match] | None:
