@@ -24,9 +24,13 @@ def schema(connection: Connection) -> str:
 
 def migrated() -> str:
     """Return the schema that all migrations make of an empty database."""
-    with create_engine("sqlite://").begin() as connection:
-        command.upgrade(migrations.config(connection), "head")
-        return schema(connection)
+    engine = create_engine("sqlite://")
+    try:
+        with engine.begin() as connection:
+            command.upgrade(migrations.config(connection), "head")
+            return schema(connection)
+    finally:
+        engine.dispose()
 
 
 if __name__ == "__main__":

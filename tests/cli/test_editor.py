@@ -101,6 +101,7 @@ def test_what_a_killed_editor_left_stays(sqlite_cli: Cli) -> None:
 
 
 def test_without_a_terminal_there_is_no_editor(sqlite_cli: Cli) -> None:
+    sqlite_cli.environment["VISUAL"] = "true"
     done = sqlite_cli.shell("setsid -w askcli ask -e hello < /dev/null")
     assert (done.code, "an editor needs a terminal" in done.err) == (2, True)
     sqlite_cli.environment["VISUAL"] = "no-such-editor -f"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from typing import Any
+
+import pytest
 
 from askcli import errors
 from askcli.problems import BY_CODE
@@ -16,6 +19,7 @@ from tests.support.processes import ServerProcess
 PACKAGE = ROOT / "src/askcli"
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the walk is commands of curl")
 def test_the_http_walk_runs_as_written(server: ServerProcess, new_cli: NewCli) -> None:
     cli = new_cli(ASKCLI=server.url)
     script = "\necho; echo ---\n".join(blocks("docs/http.md"))

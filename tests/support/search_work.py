@@ -74,6 +74,7 @@ def _page(connection: Connection, user_id: UUID, query: str, filters: dict[str, 
 
 
 def _instructions(connection: Connection, query: Callable[[], object]) -> int:
+    query()  # since 3.41 SQLite calls the handler as it prepares a statement, too
     count = itertools.count()
     driver: Any = connection.connection.driver_connection
     driver.set_progress_handler(lambda: next(count) < 0, 1)

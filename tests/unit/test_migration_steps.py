@@ -47,10 +47,12 @@ def tables_of(connection: Connection) -> dict[str, Any]:
 
 def test_a_new_sqlite_database_has_at_once_what_the_migrations_make() -> None:
     """Where this fails after a new migration: `make schema`."""
-    with create_engine("sqlite://").begin() as connection:
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
         newest.create(connection, migrations.HEAD)
         assert statements(connection) == newest.FILE.read_text() == migrated()
         assert migrations.current(connection) == migrations.HEAD
+    engine.dispose()
 
 
 def test_a_new_sqlite_database_needs_no_alembic(
