@@ -108,6 +108,7 @@ def test_the_file_of_what_failed_is_a_batch_itself(sqlite_cli: Cli, fake: FakeAn
     ("row", "said"),
     [
         ("not json", "line 2 is not JSON"),
+        ('"caf\udce9"', "line 2 is not UTF-8 text"),
         ("[1]", "line 2 is neither"),
         ('{"question": " "}', "line 2 has no question"),
         ('{"question": "x", "modle": "y"}', "no field 'modle'"),
@@ -120,7 +121,8 @@ def test_a_bad_row_is_told_before_anything_is_asked(
     sqlite_cli: Cli, fake: FakeAnthropic, row: str, said: str
 ) -> None:
     marker = uuid4().hex
-    done = sqlite_cli.in_process("batch", "-", stdin=f'"{marker}"\n{row}\n')
+    rows = f'"{marker}"\n{row}\n'.encode(errors="surrogateescape")
+    done = sqlite_cli.in_process("batch", "-", stdin=rows)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
     assert done.err.count("\n") == 1

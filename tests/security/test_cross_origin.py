@@ -22,7 +22,7 @@ from tests.support.servers import serving
 PAGE, OTHER = "https://app.example.org", "https://app.example.org:8443"
 HEADERS = (
     "x-access-token,authorization,content-type,idempotency-key,last-event-id,x-request-id,"
-    "if-none-match"
+    "if-none-match,traceparent"
 )
 
 

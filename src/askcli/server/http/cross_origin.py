@@ -33,6 +33,7 @@ _SENT = (
     HEADER_LAST_EVENT_ID,
     HEADER_REQUEST_ID,
     "if-none-match",
+    "traceparent",
 )
 _READ = (
     HEADER_REQUEST_ID,

@@ -176,6 +176,10 @@ def read(file: BinaryIO, run: str, defaults: Mapping[str, str]) -> Iterator[Row]
 def _parse(line: bytes, number: int) -> dict[str, Any]:
     try:
         fields = bounded_json.parse(line)
+    except UnicodeDecodeError:
+        raise Misused(
+            f"line {number} is not UTF-8 text; convert it, for example with iconv."
+        ) from None
     except (ValueError, RecursionError):
         raise Misused(f"line {number} is not JSON: each line is one row.") from None
     if isinstance(fields, str):
