@@ -180,16 +180,21 @@ def test_a_database_for_whose_copy_there_is_no_room_is_not_to_blame(
 ) -> None:
     path = database(tmp_path / "logs.db", RESPONSES)
     connect = sqlite3.connect
+    copies = []
 
     def connect_to_little(place: str, **more: Any) -> sqlite3.Connection:
         connection: sqlite3.Connection = connect(place, **more)
         if not place:  # the copy
             connection.execute("PRAGMA max_page_count = 1")
+            copies.append(connection)
         return connection
 
     monkeypatch.setattr(sqlite3, "connect", connect_to_little)
     with pytest.raises(Failed, match="no room for a copy"):
         read(path)
+    (copy,) = copies
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        copy.execute("SELECT 1")
 
 
 @pytest.mark.parametrize(

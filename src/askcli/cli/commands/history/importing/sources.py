@@ -67,7 +67,7 @@ def opened(path: Path, kind: Kind | None, left_out: Counter[str]) -> Iterator[So
             return
         if not _file(path).is_file():  # mods has files beside it, and llm a log
             raise Misused(f"{path} is a pipe: name the file of the database.")
-        with closing(_connection(file)) as connection:
+        with _copied(file) as connection:
             _check_tables(connection, file)
             yield _of_database(connection, file, kind, left_out)
 
@@ -117,25 +117,29 @@ def _file(path: Path) -> Path:
     return file
 
 
-def _connection(file: Path) -> sqlite3.Connection:
-    """Open a copy of a database that another program may have open: one state of it.
+@contextmanager
+def _copied(file: Path) -> Iterator[sqlite3.Connection]:
+    """Yield a copy of a database that another program may have open: one state of it.
 
     SQLite lets nobody write while a query is read on, and a server may keep the import waiting.
     """
     uri = f"file:{quote(str(file.absolute()))}?mode=ro"
-    connection = sqlite3.connect("")  # a file that is gone when it is closed
-    with closing(sqlite3.connect(uri, uri=True, timeout=10)) as source:
-        source.execute("BEGIN")
-        source.execute("SELECT 1 FROM sqlite_master").fetchone()  # `backup` waits without an end
-        source.backup(connection)
-    connection.row_factory = sqlite3.Row
-    connection.text_factory = lambda text: text.decode("utf-8", "replace")
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
-    # Python runs the handler of a Ctrl-C within it, and SQLite then ends the query.
-    connection.set_progress_handler(lambda: 0, _STEPS)
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute("PRAGMA query_only = ON")
-    return connection
+    # The copy is a file that is gone when it is closed.
+    with closing(sqlite3.connect("")) as copy:
+        with closing(sqlite3.connect(uri, uri=True, timeout=10)) as source:
+            source.execute("BEGIN")
+            source.execute(
+                "SELECT 1 FROM sqlite_master"
+            ).fetchone()  # `backup` waits without an end
+            source.backup(copy)
+        copy.row_factory = sqlite3.Row
+        copy.text_factory = lambda text: text.decode("utf-8", "replace")
+        copy.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
+        # Python runs the handler of a Ctrl-C within it, and SQLite then ends the query.
+        copy.set_progress_handler(lambda: 0, _STEPS)
+        copy.execute("PRAGMA trusted_schema = OFF")
+        copy.execute("PRAGMA query_only = ON")
+        yield copy
 
 
 def _check_tables(connection: sqlite3.Connection, file: Path) -> None:
