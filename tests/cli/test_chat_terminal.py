@@ -137,3 +137,19 @@ def test_a_ctrl_c_just_as_an_answer_ends_ends_no_chat(sqlite_cli: Cli, fake: Fak
     os.kill(live.process.pid, signal.SIGINT)  # of the prompt, too
     left(live)
     assert "Traceback" not in live.written
+
+
+def test_a_dumb_terminal_gets_no_control_sequence(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    fake.on(marker := uuid4().hex, "*Here* it is.")
+    sqlite_cli.environment["TERM"] = "dumb"
+    terminal = sqlite_cli.terminal("chat")
+    terminal.expect("> ")
+    written = terminal.before
+    terminal.send(f"{marker}\r")
+    terminal.expect("it is")
+    written += terminal.before
+    terminal.expect("> ")
+    terminal.sendcontrol("d")
+    written += terminal.before + terminal.read()
+    terminal.wait()
+    assert (terminal.exitstatus, "\x1b" in written) == (0, False), written

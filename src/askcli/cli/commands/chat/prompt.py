@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from prompt_toolkit.filters import completion_is_selected, has_focus, vi_navigat
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
+from prompt_toolkit.output.plain_text import PlainTextOutput
 from prompt_toolkit.utils import is_dumb_terminal
 
 from askcli.cli.commands.chat.typed_history import TypedHistory
@@ -45,6 +47,8 @@ class Prompt:
             enable_suspend=True,
             key_bindings=_keys(),
             placeholder=FormattedText([("fg:ansibrightblack", HINT)]),
+            # A dumb terminal shows what resets another one's cursor.
+            output=PlainTextOutput(sys.stdout) if is_dumb_terminal() else None,
             reserve_space_for_menu=4,
         )
 
