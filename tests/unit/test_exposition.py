@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from askcli.files import try_lock
 from askcli.metrics import exposition
+from askcli.server.process import shared_metrics
 from askcli.server.process.workers import Workers
 from askcli.services.runs.reports import label
 
@@ -41,8 +45,8 @@ def test_workers_start_where_there_is_no_room_for_their_metrics(
         monkeypatch.setattr(os, "posix_fallocate", full)
         assert workers._sharing(1) == []
         assert not [*tmp_path.glob("*_1.db")]  # half of a file would fail the others' pages
-    monkeypatch.setattr(exposition, "TemporaryDirectory", full)
-    with exposition.shared_directory() as directory:
+    monkeypatch.setattr(shared_metrics, "TemporaryDirectory", full)
+    with shared_metrics.directory() as directory:
         assert directory is None
 
 
@@ -50,3 +54,26 @@ def test_a_model_that_is_none_of_the_servers_is_counted_as_another() -> None:
     models = {"claude-sonnet-5-5"}
     names = ("claude-sonnet-5-5", "claude-sonnet-5-5-20261122", "made-up")
     assert [label(name, models) for name in names] == [*models, *models, "other"]
+
+
+def test_what_killed_servers_left_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    names = ("askcli-metrics-killed01", "askcli-metrics-stopped1", "askcli-metrics-just_now")
+    killed, stopped, just_now = (tmp_path / name for name in names)
+    for directory in (killed, stopped, just_now):
+        directory.mkdir()
+        (directory / "counter_0.db").touch()
+    for directory in (killed, stopped):
+        os.utime(directory, (time.time() - 7200,) * 2)
+    handle = os.open(stopped, os.O_RDONLY)  # as its server has it, which may be stopped by Ctrl-Z
+    assert try_lock(handle)
+    with shared_metrics.directory() as ours:
+        assert ours
+        assert {*tmp_path.iterdir()} == {stopped, just_now, ours}
+        os.utime(ours, (time.time() - 7200,) * 2)
+        with shared_metrics.directory():
+            assert ours.is_dir()
+    assert {*tmp_path.iterdir()} == {stopped, just_now}
+    os.close(handle)

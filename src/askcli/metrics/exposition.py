@@ -7,17 +7,11 @@ number and goes on in its files: there are never more than there are workers.
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from askcli.metrics import names
-
-log = logging.getLogger("askcli.notices")
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -71,19 +65,6 @@ def _library() -> Any:
     import prometheus_client.multiprocess
 
     return prometheus_client
-
-
-@contextmanager
-def shared_directory() -> Iterator[Path | None]:
-    """Make a directory for the files of several workers, removed at the end; None without room."""
-    with ExitStack() as stack:
-        try:
-            made = TemporaryDirectory(prefix="askcli-metrics-", ignore_cleanup_errors=True)
-            directory: Path | None = Path(stack.enter_context(made))
-        except OSError as error:
-            log.warning("Each worker counts its metrics alone: %s.", error.strerror)
-            directory = None
-        yield directory
 
 
 def reserve(directory: Path, worker: int) -> None:

@@ -10,9 +10,14 @@ from collections.abc import Callable
 
 from askcli import __version__, server_process
 from askcli.errors import Failed, Unavailable
-from askcli.metrics import exposition
 from askcli.server.bootstrap import Services
-from askcli.server.process import announcements, log_config, log_output, tracing
+from askcli.server.process import (
+    announcements,
+    log_config,
+    log_output,
+    shared_metrics,
+    tracing,
+)
 from askcli.server.process.database_files import DatabaseFiles
 from askcli.server.process.listening import BACKLOG
 from askcli.server.process.reloading import Load
@@ -56,7 +61,7 @@ def serve_workers(settings: Settings, count: int) -> None:
     prepare(settings).database.close()  # reports wrong settings once, not by each worker
     with (
         _listen_tcp(settings.host, settings.port) as sock,
-        exposition.shared_directory() as metrics,
+        shared_metrics.directory() as metrics,
     ):
         announcements.report_registration(settings)
         flags = ["--host", settings.host, "--port", str(settings.port)]
