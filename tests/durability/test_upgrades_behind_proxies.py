@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -60,20 +61,20 @@ def test_no_request_fails_in_an_upgrade_and_back(
     url = new_database("postgres", migrated=False)
     settings = server_settings(fake, url, **BEHIND_PROXY)
     migrate(first, settings, tmp_path / "first")
-    fleet = Fleet(tmp_path / "servers", settings, two)
-    fleet.start(first)
-    with proxy_examples.before(name, fleet.addresses, tmp_path) as proxy:
-        server = ServerBehindProxy(proxy.url, url)
-        cli = logged_in(new_cli(ASKCLI_SERVER=proxy.url), server)
-        people = [new_person(server) for _ in range(PEOPLE)]
-        with Traffic(proxy.url, fake) as traffic:
-            traffic.begin(people, cli)
-            fleet.wait_for_asks(first)
-            migrate(second, settings, tmp_path / "second")
-            traffic.wait()
-            replace(first, second, fleet, proxy, traffic)
-            replace(second, first, fleet, proxy, traffic)
-    fleet.stop(first)
+    with closing(Fleet(tmp_path / "servers", settings, two)) as fleet:
+        fleet.start(first)
+        with proxy_examples.before(name, fleet.addresses, tmp_path) as proxy:
+            server = ServerBehindProxy(proxy.url, url)
+            cli = logged_in(new_cli(ASKCLI_SERVER=proxy.url), server)
+            people = [new_person(server) for _ in range(PEOPLE)]
+            with Traffic(proxy.url, fake) as traffic:
+                traffic.begin(people, cli)
+                fleet.wait_for_asks(first)
+                migrate(second, settings, tmp_path / "second")
+                traffic.wait()
+                replace(first, second, fleet, proxy, traffic)
+                replace(second, first, fleet, proxy, traffic)
+        fleet.stop(first)
     stored = stored_answers(url)
     asked = Counter(one["messages"][-1]["content"] for one in fake.asked(traffic.marker))
     report(
