@@ -8,7 +8,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,12 +22,17 @@ def remove(path: Path) -> None:
 
     And never what is still locked: its process may have been stopped for so long.
     """
-    _remove_old(path.parent, new_prefix(path), NEW, _is_file, Path.unlink)
+    for left, status in _old(path.parent, new_prefix(path), NEW):
+        if stat.S_ISREG(status.st_mode):
+            with suppress(OSError):
+                left.unlink()
 
 
 def remove_directories(prefix: str) -> None:
     """Remove this user's temporary directories with such a name, as `remove` does."""
-    _remove_old(Path(tempfile.gettempdir()), prefix, "", _is_our_directory, shutil.rmtree)
+    for left, status in _old(Path(tempfile.gettempdir()), prefix):
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager
@@ -42,37 +47,21 @@ def in_use(directory: str) -> Iterator[None]:
         os.close(handle)
 
 
-def _remove_old(
-    directory: Path,
-    prefix: str,
-    suffix: str,
-    is_kind: Callable[[os.stat_result], bool],
-    remove: Callable[[Path], object],
-) -> None:
+def _old(directory: Path, prefix: str, suffix: str = "") -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield what `tempfile` has named so, is old, and is locked by nobody else meanwhile."""
     name = re.compile(rf"{re.escape(prefix)}[a-z0-9_]{{8}}{re.escape(suffix)}")
     with suppress(OSError), os.scandir(directory) as entries:
         for left in [Path(entry) for entry in entries if name.fullmatch(entry.name)]:
             with suppress(OSError):
-                _remove_one(left, is_kind, remove)
+                yield from _locked_if_old(left)
 
 
-def _remove_one(
-    left: Path, is_kind: Callable[[os.stat_result], bool], remove: Callable[[Path], object]
-) -> None:
+def _locked_if_old(left: Path) -> Iterator[tuple[Path, os.stat_result]]:
     # Neither a link is followed, nor a pipe's other end waited for.
     handle = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(handle)
-        is_old = time.time() - status.st_mtime > SECONDS
-        if is_old and is_kind(status) and try_lock(handle):
-            remove(left)
+        if time.time() - status.st_mtime > SECONDS and try_lock(handle):
+            yield left, status
     finally:
         os.close(handle)
-
-
-def _is_file(status: os.stat_result) -> bool:
-    return stat.S_ISREG(status.st_mode)
-
-
-def _is_our_directory(status: os.stat_result) -> bool:
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()

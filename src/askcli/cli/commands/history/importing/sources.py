@@ -128,9 +128,8 @@ def _copied(file: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect("")) as copy:
         with closing(sqlite3.connect(uri, uri=True, timeout=10)) as source:
             source.execute("BEGIN")
-            source.execute(
-                "SELECT 1 FROM sqlite_master"
-            ).fetchone()  # `backup` waits without an end
+            # This waits for a lock with the time-out, `backup` without an end.
+            source.execute("SELECT 1 FROM sqlite_master").fetchone()
             source.backup(copy)
         copy.row_factory = sqlite3.Row
         copy.text_factory = lambda text: text.decode("utf-8", "replace")
