@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from askcli.errors import Failed
+from askcli.server.process.database_files import REQUEST_SECONDS
 from askcli.server.process.serve import serve_worker
 from askcli.settings import Settings
 from tests.support import plain_http
@@ -37,7 +39,7 @@ def test_a_server_whose_database_is_deleted_refuses_all_and_ends(
     with ThreadPoolExecutor(1) as pool:
         pool.submit(ask_until_cut, person, server, seen)
         eventually(lambda: seen.text)  # the server ends after this answer
-        file.unlink()
+        _delete(file)
         for refused in (person.ask("lost?"), plain_http.get(f"{server.url}/readyz")):
             assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
             assert "deleted or replaced" in refused.json()["detail"]
@@ -59,8 +61,7 @@ def test_a_server_whose_databases_log_is_deleted_refuses_all_and_keeps_what_it_h
     server = serving(tmp_path, fake, f"sqlite:///{file}")
     person = new_person(server)
     ids = {person.ask(f"question {number}").json()["id"] for number in range(9)}
-    for end in ends:
-        file.with_name(file.name + end).unlink()
+    _delete(*(file.with_name(file.name + end) for end in ends))
     refused = person.ask("lost?")
     assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
     assert server.stop(0) == 1
@@ -84,8 +85,7 @@ def test_what_was_in_a_deleted_log_is_saved_though_another_process_has_it_open(
         assert other.stdout
         other.stdout.readline()
         ids = {person.ask(f"question {number}").json()["id"] for number in range(9)}
-        for end in ("-wal", "-shm"):
-            file.with_name(file.name + end).unlink()
+        _delete(*(file.with_name(file.name + end) for end in ("-wal", "-shm")))
         assert person.ask("lost?").status_code == 503
         assert server.stop(0) == 1
         other.kill()
@@ -109,8 +109,7 @@ def test_workers_whose_databases_log_is_deleted_all_end_and_keep_what_they_have(
     with ThreadPoolExecutor(1) as pool:
         pool.submit(ask_until_cut, person, server, seen)
         eventually(lambda: seen.text)
-        for end in ("-wal", "-shm"):
-            file.with_name(file.name + end).unlink()
+        _delete(*(file.with_name(file.name + end) for end in ("-wal", "-shm")))
         eventually(
             lambda: server.workers() != both and (has_told(server) or len(server.workers()) == 2)
         )
@@ -122,6 +121,13 @@ def test_workers_whose_databases_log_is_deleted_all_end_and_keep_what_they_have(
     assert ids < {row["id"] for row in rows}
     assert rows[0]["answer"] == "begun and ended"
     assert again.stop() == 0
+
+
+def _delete(*files: Path) -> None:
+    """Delete files, and wait until a request looks at them again."""
+    for file in files:
+        file.unlink()
+    time.sleep(REQUEST_SECONDS)
 
 
 def has_told(server: ServerProcess) -> bool:
@@ -147,6 +153,7 @@ def test_the_log_of_a_database_that_was_replaced_is_set_aside(
             person.ask(f"late {number}")
         file.rename(before)
         backup.rename(file)
+        time.sleep(REQUEST_SECONDS)
         assert person.ask("lost?").status_code == 503
         assert server.stop(0) == 1
     (log,) = tmp_path.glob("askcli.db-wal.of-replaced-*")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from askcli.files.pid_file import FileIdentities
@@ -9,6 +10,10 @@ from askcli.store.database import Database, sqlite_files
 
 # Between two looks at the files; a log that is deleted before it is known would not be missed.
 CHECK_SECONDS, FIRST_CHECK_SECONDS = 1.0, 0.05
+
+# Between two looks for requests: at each file a look gives up the interpreter's lock, which a busy
+# writer takes. A look for each request was a tenth of an ask.
+REQUEST_SECONDS = 0.02
 
 
 class DatabaseFiles:
@@ -21,6 +26,14 @@ class DatabaseFiles:
         self._connections = database.writing.connections
         self._times = self._connections.times()
         self._log = FileIdentities([], later=sqlite_files.log_files(self._file))
+        self._next_look = 0.0
+
+    def is_look_due(self) -> bool:
+        """Return whether a request is to look at the files, and none had to for a moment."""
+        if (now := time.monotonic()) < self._next_look:
+            return False
+        self._next_look = now + REQUEST_SECONDS
+        return True
 
     def is_main_intact(self) -> bool:
         """Return whether the database's file is still the same."""
