@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -36,13 +36,17 @@ class Quota:
 
     def limits(self) -> dict[str, float]:
         """Return the limits that there are, by name."""
-        return {name: limit for name, limit in asdict(self).items() if limit is not None}
+        return {name: limit for name in _NAMES if (limit := getattr(self, name)) is not None}
 
     def of(self, user: Mapping[Any, Any]) -> Quota:
         """Return this quota, the server's, with the limits of the user's row in its place."""
-        own = {name: user[f"quota_{name}"] for name in asdict(self)}
-        merged = asdict(self) | {name: value for name, value in own.items() if value is not None}
-        return Quota(**{k: None if v == _STORED_UNLIMITED else v for k, v in merged.items()})
+        own = {name: limit for name in _NAMES if (limit := user[f"quota_{name}"]) is not None}
+        if not own:
+            return self
+        return replace(self, **{k: None if v == _STORED_UNLIMITED else v for k, v in own.items()})
+
+
+_NAMES = tuple(field.name for field in fields(Quota))
 
 
 def columns(limits: Mapping[str, float | None]) -> dict[str, float | None]:
