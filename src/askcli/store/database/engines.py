@@ -132,8 +132,10 @@ def sqlite(url: URL) -> Engine:
 
 
 def beginning(engine: Engine) -> Mapping[str, Engine]:
-    """Return the same engine by how it begins transactions on SQLite; PostgreSQL ignores it."""
+    """Return the engine by how it begins transactions, which is SQLite's alone to say."""
     statements = "BEGIN", "BEGIN IMMEDIATE"
+    if engine.dialect.name != "sqlite":  # without options: the events of both would be joined
+        return dict.fromkeys(statements, engine)
     return {begin: engine.execution_options(sqlite_begin=begin) for begin in statements}
 
 
