@@ -6,6 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
@@ -34,6 +35,24 @@ def test_what_the_provider_reports_is_counted(server: ServerProcess, alice: Pers
     assert row["cost_usd"] == question["cost_usd"] > 0
     assert alice.http.delete(f"/api/questions/{question['id']}").status_code == 204
     assert used(server, alice) == [row]  # who deletes a question has had its answer
+
+
+def test_input_that_is_reported_with_the_end_alone_is_counted(
+    server: ServerProcess, alice: Person, fake: FakeAnthropic
+) -> None:
+    """As by gateways to other APIs: they begin an answer with a count of 0."""
+    marker = uuid4().hex
+
+    def at_the_end(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        (end,) = (one for one in events if one["type"] == "message_delta")
+        end["usage"]["input_tokens"] = 250
+        return events
+
+    fake.on(marker, "so", input_tokens=0, edit=at_the_end)
+    question = alice.ask(marker).json()
+    assert question["input_tokens"] == 250
+    (row,) = used(server, alice)
+    assert (row["input_tokens"], row["cost_usd"]) == (250, question["cost_usd"])
 
 
 def test_a_used_up_quota_is_told_before_the_model_is_asked(

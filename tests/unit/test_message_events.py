@@ -54,6 +54,20 @@ def test_an_unknown_event_is_skipped_and_an_open_block_may_be_started_again() ->
     assert answer([*EVENTS[:2], unknown, EVENTS[1], *EVENTS[2:]])[0] == "abc"
 
 
+@pytest.mark.parametrize(
+    ("begin", "end", "reported"), [(0, 250, 250), (None, 250, 250), (250, 0, 250), (250, None, 250)]
+)
+def test_the_input_is_what_the_end_reports_where_that_is_more(
+    begin: Any, end: Any, reported: int
+) -> None:
+    """Counts are cumulative. Gateways to other APIs know the input's only at the end."""
+    message = MESSAGE | {"usage": {"input_tokens": begin}}
+    usage = {"input_tokens": end, "output_tokens": 7}
+    last = event(type="message_delta", delta={"stop_reason": "end_turn"}, usage=usage)
+    events = [event(type="message_start", message=message), *EVENTS[1:-2], last, EVENTS[-1]]
+    assert answer(events)[1].input_tokens == reported
+
+
 PLACES = strategies.integers(0, len(EVENTS) - 1)
 
 

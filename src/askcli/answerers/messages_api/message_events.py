@@ -24,8 +24,8 @@ NO_ANSWER = "The model's provider sent something that is not an answer."
 class MessageEvents:
     """The state of one answer while its events are read."""
 
-    __slots__ = ("_begin", "_blocks", "_has_hidden", "_has_more", "_model", "_output_tokens",
-                 "_stop_reason", "is_complete")  # fmt: skip
+    __slots__ = ("_begin", "_blocks", "_has_hidden", "_has_more", "_input_tokens", "_model",
+                 "_output_tokens", "_stop_reason", "is_complete")  # fmt: skip
 
     def __init__(self, model: str) -> None:
         self._begin: Begin | None = None
@@ -33,6 +33,7 @@ class MessageEvents:
         # The types of the blocks that have started, by index; None of those that have stopped.
         self._blocks: dict[int, str | None] = {}
         self._stop_reason: str | None = None
+        self._input_tokens: int | None = None
         self._output_tokens: int | None = None
         self._has_hidden = False
         self.is_complete = False
@@ -66,13 +67,12 @@ class MessageEvents:
         _check(not self._has_more)
         if self._begin is None or not self.is_complete or self._stop_reason is None:
             raise Interrupted()
-        begin = self._begin
-        return Finish(self._stop_reason, begin.model, begin.input_tokens, self._output_tokens)
+        return Finish(self._stop_reason, self._begin.model, self._input_tokens, self._output_tokens)
 
     def _message_start(self, event: Any) -> Piece:
         message = event["message"]
-        tokens = _count(message["usage"]["input_tokens"])
-        self._begin = Begin(_word(message["model"]) or self._model, tokens)
+        self._input_tokens = _count(message["usage"]["input_tokens"])
+        self._begin = Begin(_word(message["model"]) or self._model, self._input_tokens)
         return self._begin
 
     def _block_start(self, event: Any) -> Piece:
@@ -108,7 +108,11 @@ class MessageEvents:
     def _message_delta(self, event: Any) -> Piece:
         _check(all(type_ is None for type_ in self._blocks.values()))
         self._stop_reason = _word(event["delta"].get("stop_reason"))
-        self._output_tokens = _count(event["usage"]["output_tokens"])
+        usage = event["usage"]
+        self._output_tokens = _count(usage["output_tokens"])
+        # Cumulative counts: a gateway to another API may know the input's only now.
+        counts = self._input_tokens, _count(usage.get("input_tokens"))
+        self._input_tokens = max((count for count in counts if count is not None), default=None)
         return Spent(self._has_hidden, self._output_tokens)
 
     def _hidden(self) -> Spent:
