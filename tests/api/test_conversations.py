@@ -124,6 +124,17 @@ def test_only_answered_turns_go_along(alice: Person, fake: FakeAnthropic, marker
     assert sent(fake, f"{marker} last")[2] == [*first, f"{marker} last"]
 
 
+def test_an_answer_of_blanks_does_not_go_along(
+    alice: Person, fake: FakeAnthropic, marker: str
+) -> None:
+    """The provider refuses a turn of nothing else, and so each question that came after it."""
+    fake.on(f"{marker} first", "\n\n", " ", stop_reason="max_tokens")
+    first = ask(alice, f"{marker} first")
+    assert first["answer"] == "\n\n "
+    ask(alice, f"{marker} last", first["conversation_id"])
+    assert sent(fake, f"{marker} last")[2] == [f"{marker} last"]
+
+
 def test_a_question_that_is_asked_again_keeps_its_place(
     alice: Person, fake: FakeAnthropic, marker: str
 ) -> None:

@@ -1,7 +1,7 @@
 """Conversations: the turns, system prompt, model and length that go on to the next question.
 
 A turn is an answered question. One that failed, was cancelled or was interrupted is left out, and
-so is an answer without text, which no provider accepts as a turn.
+so is an answer without text, or of blanks alone, which no provider accepts as a turn.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ def _newest_that_fit(turns: Sequence[RowMapping]) -> tuple[Message, ...]:
     messages: list[Message] = []
     remaining = MAX_HISTORY_CHARACTERS
     for turn in reversed(turns):
+        if not turn["answer"].strip():
+            continue
         remaining -= len(turn["question"]) + len(turn["answer"])
         if remaining < 0:
             break
