@@ -226,6 +226,18 @@ def test_an_orphan_keeps_the_text_that_was_stored(url: str, has_beaten: bool) ->
     asyncio.run(scenario())
 
 
+def test_an_answer_that_was_cancelled_after_its_process_had_died_is_found(url: str) -> None:
+    """Its process would have put the text into the search's index."""
+
+    async def scenario() -> None:
+        async with silent_question(url) as silent:
+            await silent.services.questions.cancel(silent.user_id, silent.question_id)
+            await silent.checks()
+            assert await ended(silent) == ("cancelled", "begun", [silent.question_id])
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("sign", ["heartbeat", "first heartbeat", "text", "sent", "another run"])
 def test_a_sign_of_life_at_the_last_moment_counts(
     url: str, sign: str, monkeypatch: pytest.MonkeyPatch

@@ -1,6 +1,7 @@
 """Orphans: questions whose process died in mid-answer. Any server marks them interrupted.
 
-One that was cancelled or deleted meanwhile has its cost settled, which its process would have done.
+One that was cancelled or deleted meanwhile has its cost settled, and what there is of its answer
+indexed, which its process would have done.
 
 A question is an orphan when the heartbeat of its process is the same at several checks in a row, at
 each of which this process could write, and nobody held a lock of either row. Comparing the
@@ -119,14 +120,26 @@ class Orphans:
         """Interrupt or settle an orphan. One for which that fails holds up no other."""
         try:
             if sign is None:
-                settle = partial(self._metering.settle_abandoned, question_id=question_id)
-                await self._database.write(settle)
+                await self._settle(question_id)
             else:
                 await self._interrupt(question_id, sign)
         except Exception as error:
             del self._signs[question_id]
             if not isinstance(error, DatabaseUnavailable):
                 log.exception("question %s is an orphan, which could not be ended", question_id)
+
+    async def _settle(self, question_id: UUID) -> None:
+        row = await self._database.read(orphans.by_id, question_id)
+        if row is None:
+            await self._database.write(self._metering.settle_abandoned, question_id)
+            return
+        entry = await self._indexing.ended(row["user_id"], row["question"], row["answer"])
+
+        def settle(connection: Connection) -> None:
+            self._metering.settle_abandoned(connection, question_id)  # which locks the row
+            orphans.index(connection, row, entry)
+
+        await self._database.write_entry(entry, settle)
 
     async def _interrupt(self, question_id: UUID, sign: Sign) -> None:
         row = await self._database.read(orphans.by_id, question_id)

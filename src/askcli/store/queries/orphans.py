@@ -103,6 +103,15 @@ def interrupt(
     return True
 
 
+def index(connection: Connection, row: RowMapping, entry: search.Entry) -> None:
+    """Index a question that has ended, as `by_id` has returned it, unless it has changed since.
+
+    The row is locked. What its run has completed is indexed already.
+    """
+    if by_id(connection, row["id"]) == row:
+        search.put(connection, row["id"], entry)
+
+
 def _is_orphan(connection: Connection, row: RowMapping, sign: Sign) -> bool:
     """Lock the question, and then its process: whose sign of life comes later finds it ended."""
     c = questions.c
