@@ -17,7 +17,7 @@ from askcli.services.questions import importing
 from askcli.store import search
 from askcli.store.tables import questions, usage, users
 from tests.support.databases import NewDatabase
-from tests.support.owners import Owner, owner_on, run
+from tests.support.owners import LIST, Owner, owner_on, run
 
 both = pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 PATH = "/api/users/me/questions"
@@ -103,6 +103,27 @@ def test_what_was_exported_from_here_comes_back_to_its_place(
             assert theirs["id"] != conversation["id"]
 
     run(url, scenario)
+
+
+@both
+def test_questions_of_one_time_stay_in_the_order_of_their_request(
+    new_database: NewDatabase, kind: str
+) -> None:
+    """Also where some of them are there already, or they are too long for one transaction."""
+    words = {"short": "word " * 10, "long": "word " * 1000}
+
+    async def scenario(owner: Owner) -> None:
+        for text, answer in words.items():
+            items = [item(f"{text} {number}", text, answer=answer) for number in range(25)]
+            assert await add(owner, *items[:10]) == (10, 0, 0)
+            assert await add(owner, *items) == (15, 10, 0)
+            (conversation, *_) = (await owner.http.get(LIST)).json()["items"]
+            stored = await listed(owner, limit=100, conversation_id=conversation["id"])
+            asked = [one["question"] for one in reversed(stored)]
+            assert asked == [one["question"] for one in items]
+            await owner.http.delete(f"/api/conversations/{conversation['id']}")
+
+    run(new_database(kind), scenario)
 
 
 def test_the_name_of_a_model_is_one_line(new_database: NewDatabase) -> None:

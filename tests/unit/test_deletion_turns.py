@@ -44,7 +44,7 @@ async def import_some(services: Services, user_id: UUID, _: UUID) -> None:
     """As in each request of an import: short questions, tens of milliseconds together."""
     fields: dict[str, Any] = dict.fromkeys(field.name for field in dataclasses.fields(Imported))
     fields |= dict.fromkeys(("conversation", "question", "answer", "model"), "short")
-    fields |= {"status": "answered", "created_at": now()}
+    fields |= {"status": "answered", "created_at": now(), "place": 0}
     items = [Imported(**fields | {"key": key}) for key in "ab"]
     assert (await services.importing.add(user_id, items))["imported"] == 2
 

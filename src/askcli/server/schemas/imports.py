@@ -76,4 +76,4 @@ class ImportBody(Body):
 
     def to_items(self) -> list[Imported]:
         """Return the questions as the service takes them."""
-        return [Imported(**item.model_dump()) for item in self.items]
+        return [Imported(**item.model_dump(), place=n) for n, item in enumerate(self.items)]

@@ -20,7 +20,10 @@ _BITS_AFTER_PLACE = 64  # with those of the variant; a place has twelve before t
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A question with its answer; `key` and that of its `conversation` are of where it was."""
+    """A question with its answer; `key` and that of its `conversation` are of where it was.
+
+    `place` is that in its request: questions of one time go by it.
+    """
 
     key: str
     conversation: str
@@ -38,6 +41,7 @@ class Imported:
     cost_usd: float | None
     created_at: datetime
     answered_at: datetime | None
+    place: int
 
     @property
     def ended_at(self) -> datetime:
@@ -55,24 +59,24 @@ class Imported:
         """Return what it is known by: a time that a source tells in another way changes nothing."""
         return f"import {hashlib.sha256(self.key.encode()).hexdigest()}"
 
-    def id(self, user_id: UUID, place: int = 0) -> UUID:
+    def id(self, user_id: UUID) -> UUID:
         """Return its id, a UUIDv7 of the time when it was asked; of one time they go by `place`."""
         begun = timedelta(microseconds=self.created_at.microsecond % 1000)
         time = first_at(self.created_at - begun).int  # in whole milliseconds
         rest = _digest(user_id, "question", self.key) >> _BITS - _BITS_AFTER_PLACE
-        return _uuid(time | place << _BITS_AFTER_PLACE | rest, version=7)
+        return _uuid(time | self.place << _BITS_AFTER_PLACE | rest, version=7)
 
     def conversation_id(self, user_id: UUID) -> UUID:
         """Return the id of its conversation, a UUIDv8: all of it is made of the key."""
         return _uuid(_digest(user_id, "conversation", self.conversation), version=8)
 
-    def row(self, user_id: UUID, conversation_id: UUID, place: int) -> dict[str, Any]:
+    def row(self, user_id: UUID, conversation_id: UUID) -> dict[str, Any]:
         """Return its row. A question after it has the server's own model."""
         kept = ("question", "answer", "status", "stop_reason", "error", "model", "max_tokens")
         counts = ("input_tokens", "output_tokens", "cost_usd", "created_at", "answered_at")
         return {
             **{name: getattr(self, name) for name in (*kept, *counts)},
-            "id": self.id(user_id, place),
+            "id": self.id(user_id),
             "user_id": user_id,
             "conversation_id": conversation_id,
             "system": self.system or None,

@@ -92,7 +92,7 @@ class Importing:
             if item.key in stored:  # twice in one request
                 continue
             stored.add(item.key)
-            row = item.row(user_id, _conversation_id(user_id, item, own), len(stored))
+            row = item.row(user_id, _conversation_id(user_id, item, own))
             questions.add(connection, row, entry)
             if item.title and item.title.strip():
                 titles.suggest(connection, user_id, row["conversation_id"], item.title.strip())
