@@ -82,6 +82,28 @@ def test_what_was_asked_of_any_worker_is_counted_once_by_all(
     assert {value(page, "askcli_answers_slots") for page in pages} == {128}
 
 
+def test_an_error_is_counted_once_by_the_code_that_was_sent(
+    observed: ServerProcess, new_person: NewPerson
+) -> None:
+    """Also where the caller's check fails after an endpoint has, or with its first unit of work."""
+    header = {"x-access-token": new_person(observed).tokens["access_token"]}
+    url = f"{observed.url}/api/tokens"
+    before, code = scraped(observed), "askcli_problems_total"
+    with plain_http.client() as http:
+        http.delete(f"{observed.url}/api/sessions", headers=header).raise_for_status()
+        refused = [
+            http.request("GET", url, headers=header),
+            http.request("POST", url, headers=header, json={"name": ""}),
+        ]
+    assert [response.json()["code"] for response in refused] == ["session_ended"] * 2
+
+    def counted(name: str) -> float:
+        return value(scraped(observed), code, code=name) - value(before, code, code=name)
+
+    eventually(lambda: counted("session_ended") >= 2)
+    assert (counted("session_ended"), counted("invalid_request")) == (2, 0)
+
+
 def test_a_worker_in_anothers_place_goes_on_with_its_counts(observed: ServerProcess) -> None:
     path = {"route": "none", "method": "GET", "status": "4xx"}
     for _ in range(8):

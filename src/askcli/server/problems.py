@@ -43,7 +43,7 @@ def response(
     error: AskcliError, request_id: str, headers: dict[str, str] | None = None
 ) -> Response:
     """Return the response of an error, which is counted."""
-    names.PROBLEMS.add(error.code)
+    _count(error, request_id)
     headers = dict(headers or {}) | {HEADER_REQUEST_ID: request_id}
     if error.status == 408:
         headers["connection"] = "close"  # the rest of the body would be read as a request
@@ -53,6 +53,15 @@ def response(
         headers["retry-after"] = str(error.retry_after or RETRY_SECONDS)
     body = json.dumps(to_problem(error, request_id), ensure_ascii=False).encode()
     return Response(body, error.status, headers, media_type=PROBLEM_JSON)
+
+
+def _count(error: AskcliError, request_id: str) -> None:
+    """Count an error at the end of its request: another may be sent in its place."""
+    info = request_info.current_or_none()
+    if info is not None and info.request_id == request_id:
+        info.problem = error.code
+    else:  # what the protocol refuses is no request yet
+        names.PROBLEMS.add(error.code)
 
 
 def _challenge(error: AskcliError) -> str | None:

@@ -37,7 +37,7 @@ class RequestInfo:
     limited there. `allowances` are the states of the rate limits that it has used, by name: what
     a unit of work has noted is replaced when it runs again. `is_replay` says that the response is
     that of an earlier request with the same idempotency key. `question_id` is that of the question
-    that it asks.
+    that it asks, `problem` the code of the error that its response is.
     """
 
     request_id: str
@@ -46,6 +46,7 @@ class RequestInfo:
     allowances: dict[str, Allowance] = field(default_factory=dict)
     is_replay: bool = False
     question_id: UUID | None = None
+    problem: str | None = None
 
     @property
     def allowance(self) -> Allowance | None:
