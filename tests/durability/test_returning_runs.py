@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from askcli.answerers.base import Finish
 from askcli.errors import Cancelled, Interrupted
+from askcli.metrics import names
 from askcli.services.clock import new_id
 from askcli.services.questions.history import Filters
 from askcli.services.runs.stream import AnswerStream
@@ -91,5 +92,35 @@ def test_a_run_corrects_nothing_of_a_question_that_was_started_again(
             await end(silent, run, "begun and ended")
             assert (await row_of(silent))["answer"] == "begun"
             assert await charged(silent) == RESERVED
+
+    asyncio.run(scenario())
+
+
+def test_a_run_reports_nothing_of_a_later_one(
+    new_database: NewDatabase, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which another process answers, and counts: its tokens and its cost were counted twice."""
+    counted = list[tuple[str, ...]]()
+
+    def count(*values: str, amount: float = 1) -> None:
+        counted.append((*values, str(amount)))
+
+    for metric in (names.ENDED, names.TOKENS, names.DOLLARS):
+        monkeypatch.setattr(metric, "add", count)
+
+    async def scenario() -> None:
+        async with silent_question(new_database(kind), is_queued=True) as silent:
+            run = await run_of(silent)
+            later = {"run_id": new_id(), "status": "answered", "input_tokens": 11, "cost_usd": 0.5}
+            again = update(tables.questions).values(**later)
+            await silent.database.write(lambda connection: connection.execute(again).rowcount)
+            run.place.grant()
+            silent.services.runs.start(run)
+            await run.stream.wait()
+            async with asyncio.timeout(30):
+                while silent.services.runs.active:
+                    await asyncio.sleep(0.01)
+            assert run.stream.question["status"] == "answered"
+        assert counted == []
 
     asyncio.run(scenario())

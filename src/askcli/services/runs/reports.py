@@ -17,7 +17,12 @@ log = logging.getLogger("askcli.runs")
 
 
 def report(run: Run, models: Collection[str]) -> None:
-    """Log and count how a run has ended, as its question says; `models` are this server's."""
+    """Log and count how a run has ended, as its question says; `models` are this server's.
+
+    Not where the question is a later run's, with which it is reported.
+    """
+    if run.is_replaced:
+        return
     run.times.ended = time.monotonic()
     _log(run)
     _count(run, models)

@@ -45,6 +45,7 @@ class Run:
         self.reserved_at = now()  # its cost: a later run of the question reserves its own
         self.is_confirmed = True  # whether its row is known to be stored
         self.has_parts = False  # whether parts of its text may be stored
+        self.is_replaced = False  # by a later run of the question, whose end its stream has
         self.stream = AnswerStream(as_question(row))
         self.request = request
         self.place = place  # left when the generation ends

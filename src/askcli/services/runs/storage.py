@@ -179,6 +179,7 @@ class AnswerStorage:
             return run.stream.question, deletion_error()
         stored = as_question(row)
         if row["run_id"] != run.id:
+            run.is_replaced = True
             return stored, stored_error(stored) or other_run_error()
         if stored["status"] == question["status"]:  # stored, and the database's reply was lost
             return stored, error
