@@ -55,6 +55,22 @@ def test_input_that_is_reported_with_the_end_alone_is_counted(
     assert (row["input_tokens"], row["cost_usd"]) == (250, question["cost_usd"])
 
 
+def test_an_answer_under_a_gateways_name_of_the_model_costs_what_is_counted(
+    server: ServerProcess, alice: Person, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+
+    def renamed(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        events[0]["message"]["model"] = "anthropic/claude"
+        return events
+
+    fake.on(marker, "so", edit=renamed)
+    question = alice.ask(marker).json()
+    assert question["model"] == "anthropic/claude"
+    (row,) = used(server, alice)
+    assert question["cost_usd"] == row["cost_usd"] > 0
+
+
 def test_a_used_up_quota_is_told_before_the_model_is_asked(
     server: ServerProcess, alice: Person, host: Cli, fake: FakeAnthropic
 ) -> None:

@@ -25,6 +25,7 @@ from askcli.services.runs.answer_log import AnswerLog
 from askcli.services.runs.retries import RetryPolicy
 from askcli.services.runs.run import Run
 from askcli.services.runs.storage import AnswerStorage
+from askcli.services.usage import pricing
 from askcli.services.usage.metering import Outcome
 
 log = logging.getLogger("askcli.generation")
@@ -69,12 +70,18 @@ class Generator:
             outcome = await self._outcome(run)
             run.attempts.end(outcome.finish)
             entry = await self._storage.entry(run, outcome)
-            cost = self._answerer.cost_usd(outcome.finish) if outcome.finish else None
+            cost = self._cost_usd(outcome)
             await self._storage.end(run, outcome, cost, entry)
             await asyncio.sleep(0)  # whoever waits for the answer gets it before it is reported
             reports.report(run, self._models)
         finally:  # not before its end is stored: without signs of life it is taken for an orphan
             self._answer_log.end(run)
+
+    def _cost_usd(self, outcome: Outcome) -> float | None:
+        if outcome.finish is None:
+            return None
+        model = outcome.request.model
+        return pricing.cost_usd(self._answerer.cost_usd, outcome.finish, model)
 
     async def _outcome(self, run: Run) -> Outcome:
         try:

@@ -7,8 +7,8 @@ number of servers, the last one accepted is all that can exceed it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from math import inf
 from typing import Any
@@ -18,7 +18,8 @@ from sqlalchemy import Connection
 
 from askcli.answerers.base import Begin, Finish, Request, Spent
 from askcli.errors import AccountDisabled, AskcliError, NotFound
-from askcli.services.usage import quotas, unbilled
+from askcli.services.usage import pricing, quotas, unbilled
+from askcli.services.usage.pricing import Price
 from askcli.services.usage.quotas import Quota, Unchecked
 from askcli.store.queries import usage, users
 
@@ -26,8 +27,6 @@ from askcli.store.queries import usage, users
 MESSAGE_TOKENS = 8
 
 _NOTHING = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
-
-Price = Callable[[Finish], float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +152,7 @@ class Metering:
         if output_tokens is None:
             output_tokens = _output_tokens(outcome, reservation["output_tokens"])
         counted = Finish("", finish.model if finish else model, input_tokens, output_tokens)
-        cost = self._price(counted)
-        if cost is None:  # the provider reports the model under a name of its own
-            cost = self._price(replace(counted, model=model))
-        return _columns(counted, cost)
+        return _columns(counted, pricing.cost_usd(self._price, counted, model))
 
     def settle_orphan(self, connection: Connection, question_id: UUID, *, is_sent: bool) -> None:
         """Settle an answer whose process died: its reservation is its cost, if it was sent.
