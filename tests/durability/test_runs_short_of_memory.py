@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 from unittest.mock import Mock
@@ -12,10 +12,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy.exc import ProgrammingError
 
+from askcli.answerers.base import Begin, Finish, Piece
 from askcli.server.bootstrap import Services
 from askcli.services.clock import now
 from askcli.services.questions.ask import Ask
+from askcli.services.runs import answer_log
 from askcli.services.runs.orphans import CHECKS_PER_TIMEOUT
+from askcli.services.runs.tries import Attempts
 from askcli.store.prepared import Record
 from askcli.store.queries import processes, questions, usage
 from tests.support.databases import NewDatabase
@@ -82,6 +85,11 @@ async def ask(services: Services, user_id: UUID) -> Record:
     """Ask with a key, and return the question once no run is left."""
     with suppress(MemoryError):
         await services.questions.ask(user_id, Ask("hello"), "key")
+    return await stored_at_the_end(services, user_id)
+
+
+async def stored_at_the_end(services: Services, user_id: UUID) -> Record:
+    """Return the question once no run is left."""
     while services.runs.active:
         await asyncio.sleep(0.001)
     return await stored(services, user_id)
@@ -134,6 +142,47 @@ def test_a_question_whose_run_never_starts_is_interrupted_while_others_have_sign
             await services.orphans.check()
         assert (await stored(services, user_id))["status"] == "interrupted"
         assert await tokens(services, row) > 0
+
+    run(url, scenario)
+
+
+def test_the_text_of_a_run_that_fails_after_it_is_not_stored_twice(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while its end cannot be stored: the row is what others read, and what a crash leaves."""
+    monkeypatch.setattr(answer_log, "TICK_SECONDS", 0.02)
+
+    async def scenario(services: Services, user_id: UUID) -> None:
+        ends, may_end = asyncio.Event(), asyncio.Event()
+
+        async def reads(text: str) -> None:
+            while (await stored(services, user_id))["answer"] != text:
+                await asyncio.sleep(0.01)
+
+        async def in_parts(_: Any) -> AsyncGenerator[Piece, None]:
+            yield Begin("scripted", 1)
+            for piece, text in (("one ", "one "), ("two ", "one two ")):
+                yield piece
+                await reads(text)
+            fail_once(monkeypatch, Attempts, "end")
+            monkeypatch.setattr(services.database, "write_entry", end)
+            yield Finish("end_turn", "scripted", 1, 2)
+
+        write_entry = services.database.write_entry
+
+        async def end(*args: Any) -> Any:
+            ends.set()
+            await may_end.wait()
+            return await write_entry(*args)
+
+        monkeypatch.setattr(services.answerer, "stream", in_parts)
+        await services.questions.ask(user_id, Ask("hello"), "key")
+        await ends.wait()
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+            assert (await stored(services, user_id))["answer"] == "one two "
+        may_end.set()
+        assert (await stored_at_the_end(services, user_id))["answer"] == "one two "
 
     run(url, scenario)
 

@@ -51,10 +51,10 @@ class AnswerLog:
         self._has_beaten = False
 
     def begin(self, run: Run) -> None:
-        """Store the text so far of a run from now on, until its `end`."""
+        """Store the text so far of a run from now on, until its `end`; it may have begun before."""
         self._start()
         run.stream.on_text = partial(self._on_text, run)
-        self._progress[run.id] = Progress(run)
+        self._progress.setdefault(run.id, Progress(run))
 
     def end(self, run: Run) -> None:
         """Store no more of a run, and tell who follows it of its end."""

@@ -62,20 +62,19 @@ class Generator:
                 run.stop(_failure())
                 await self._generate(run)
             finally:
+                # Not before its end is stored: without signs of life it is taken for an orphan, and
+                # what begins anew stores its text once more.
+                self._answer_log.end(run)
                 reports.end_spans(run)
 
     async def _generate(self, run: Run) -> None:
-        try:
-            self._answer_log.begin(run)
-            outcome = await self._outcome(run)
-            run.attempts.end(outcome.finish)
-            entry = await self._storage.entry(run, outcome)
-            cost = self._cost_usd(outcome)
-            await self._storage.end(run, outcome, cost, entry)
-            await asyncio.sleep(0)  # whoever waits for the answer gets it before it is reported
-            reports.report(run, self._models)
-        finally:  # not before its end is stored: without signs of life it is taken for an orphan
-            self._answer_log.end(run)
+        self._answer_log.begin(run)
+        outcome = await self._outcome(run)
+        run.attempts.end(outcome.finish)
+        entry = await self._storage.entry(run, outcome)
+        await self._storage.end(run, outcome, self._cost_usd(outcome), entry)
+        await asyncio.sleep(0)  # whoever waits for the answer gets it before it is reported
+        reports.report(run, self._models)
 
     def _cost_usd(self, outcome: Outcome) -> float | None:
         if outcome.finish is None:
