@@ -94,6 +94,24 @@ def test_files_go_once_and_can_be_taken_back(sqlite_cli: Cli, fake: FakeAnthropi
     assert "cannot read notes.txt" in terminal.written
 
 
+def test_tab_completes_commands_models_and_files(sqlite_cli: Cli) -> None:
+    (sqlite_cli.home / "my notes.txt").write_text("Some notes.")
+    (sqlite_cli.home / "other.txt").write_text("Others.")
+    live = chat(sqlite_cli)
+    say(live, "/model", "* claude-sonnet-5-5")
+    for typed, completed, said in (
+        ("/ti", "> /title", "nothing was asked in this conversation yet."),
+        ("/model claude-h", "> /model claude-haiku-5-5", "claude-haiku-5-5 answers"),
+        ("/file other.txt my", "> /file other.txt 'my notes.txt'", "other.txt, my notes.txt."),
+    ):
+        live.type(f"{typed}\t")
+        live.until(completed)
+        live.type("\r\r")  # the first one may take what is chosen in the menu
+        live.until(said)
+        live.until_prompt()
+    left(live)
+
+
 def test_out_of_an_answer(sqlite_cli: Cli, marker: str) -> None:
     live = chat(sqlite_cli)
     say(live, "/code", "nothing was asked")

@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 
 from askcli.cli.commands.chat import slash, start, turns
+from askcli.cli.commands.chat.completing import SlashCompleter
 from askcli.cli.commands.chat.conversation import Conversation
 from askcli.cli.commands.chat.elsewhere import Elsewhere
 from askcli.cli.commands.chat.guard import Guard
@@ -26,7 +27,7 @@ class Chat:
         settings = conversation.connection.settings
         self._conversation = conversation
         self._guard = Guard()
-        self._prompt = Prompt(settings.state_dir, slash.completer(), is_vi=is_vi)
+        self._prompt = Prompt(settings.state_dir, SlashCompleter(slash.COMMANDS), is_vi=is_vi)
         self._elsewhere = Elsewhere(
             conversation.connection.api,
             self._show_elsewhere_above,

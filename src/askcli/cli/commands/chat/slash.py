@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from prompt_toolkit.completion import Completer, NestedCompleter, PathCompleter, WordCompleter
-
 from askcli.cli.commands.chat.conversation import Conversation
 from askcli.cli.commands.history.conversations.export import Format, write
 from askcli.cli.commands.history.conversations.pages import questions
@@ -20,7 +18,6 @@ from askcli.cli.output import clipboard, output_file
 from askcli.cli.output.markdown import code_blocks
 from askcli.cli.output.numbers import counted, rounded
 from askcli.cli.output.terminal import console
-from askcli.cli.reference import completion_cache
 from askcli.errors import Misused
 
 # A path such as /etc/hosts is no command.
@@ -60,17 +57,6 @@ def parse(text: str) -> Typed | None:
     """Return the command that was typed, None for a question."""
     found = _COMMAND.fullmatch(text.rstrip())
     return Typed(found[1].lower(), (found[2] or "").strip()) if found else None
-
-
-def completer() -> Completer:
-    """Return what completes commands, models and files."""
-    arguments: dict[str, Completer | None] = {
-        "model": WordCompleter(completion_cache.known_models),
-        "file": PathCompleter(expanduser=True),
-        "save": PathCompleter(expanduser=True),
-        "copy": WordCompleter(["code"]),
-    }
-    return NestedCompleter({f"/{name}": arguments.get(name) for name in COMMANDS})
 
 
 def _model(conversation: Conversation, name: str) -> None:
