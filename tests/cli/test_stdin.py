@@ -122,6 +122,17 @@ def test_quiet_says_nothing_but_errors(sqlite_cli: Cli, fake: FakeAnthropic) -> 
     assert sqlite_cli.in_process("ask", "-q", failing).err.startswith("askcli: error: ")
 
 
+def test_a_byte_order_mark_is_no_part_of_a_question(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    fake.on(marker, "Yes.")
+    for words in (("ask", "-"), ("ask", "-f", "-"), ("ask", "Is it?")):
+        assert sqlite_cli.in_process(*words, stdin=f"\ufeff{marker}\n").out == "Yes.\n"
+    assert "\ufeff" not in "".join(
+        request["messages"][0]["content"] for request in fake.asked(marker)
+    )
+    assert sqlite_cli.in_process("ask", stdin="\ufeff").code == 2
+
+
 def test_files_go_along_under_their_names(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
     marker = uuid4().hex
     (sqlite_cli.home / "inner").mkdir()

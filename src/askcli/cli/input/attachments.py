@@ -49,13 +49,16 @@ def _text(path: Path) -> str:
         )
     if b"\0" in content:
         raise Misused(f"{path} is not text but binary (it has NUL bytes); only text can be sent.")
-    return decoded(content, str(path), "utf-8-sig")
+    return decoded(content, str(path))
 
 
-def decoded(content: bytes, name: str, encoding: str = "utf-8") -> str:
-    """Return the text without trailing line feeds. Raises Misused, with the name, if not UTF-8."""
+def decoded(content: bytes, name: str) -> str:
+    """Return the text without trailing line feeds, and without a byte order mark before it.
+
+    Raises Misused, with the name, if it is not UTF-8.
+    """
     try:
-        return content.decode(encoding).rstrip("\n")
+        return content.decode("utf-8-sig").rstrip("\n")
     except UnicodeDecodeError as error:
         raise Misused(
             f"{name} is not UTF-8 text (byte {error.start}); convert it, for example with iconv."
