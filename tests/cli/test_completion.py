@@ -103,6 +103,7 @@ def test_completion_offers_commands_ids_models_and_profiles(
         assert "rows.jsonl" in completed(cli, shell, "askcli", "batch", "ro")
     else:
         assert completed(cli, shell, "askcli", "batch", "") == set()
+        assert completed(cli, shell, "askcli", "history", "import", "") == set()
     del cli.environment["ASKCLI_PROFILE"]
     assert cli.in_process("logout").code == 0
     assert question_id not in completed(cli, shell, "askcli", "ask", "--retry", "")

@@ -59,7 +59,7 @@ def _value(names: str, done: str) -> str:
 
 def _guard(command: Command, words: str) -> str:
     """Return the condition for offering options: bash offers files only where nothing else fits."""
-    takes_file = any(argument.name == "FILE" for argument in command.arguments)
+    takes_file = any(argument.name in ("FILE", "SOURCE") for argument in command.arguments)
     return "[[ $current == -* ]] && " if takes_file and words == "_askcli_words" else ""
 
 

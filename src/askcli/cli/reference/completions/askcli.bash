@@ -64,7 +64,7 @@ _askcli() {
         "askcli history show") _askcli_cached ids; _askcli_words --conversation --json --code -x --all-code --output -o --copy --open --server --profile --help ;;
         "askcli history export") _askcli_words --format --conversation --since --until --output -o --server --profile --help ;;
         "askcli history delete") _askcli_cached ids; _askcli_words --older-than --yes --json --server --profile --help ;;
-        "askcli history import") compopt -o default; _askcli_words --from --json --server --profile --help ;;
+        "askcli history import") compopt -o default; [[ $current == -* ]] && _askcli_words --from --json --server --profile --help ;;
         "askcli conversations") _askcli_words list show rename delete export --limit -n --since --until --json --server --profile --help ;;
         "askcli conversations list") _askcli_words --limit -n --since --until --json --server --profile --help ;;
         "askcli conversations show") _askcli_cached conversations; _askcli_words --json --server --profile --help ;;
