@@ -97,6 +97,8 @@ def test_completion_offers_commands_ids_models_and_profiles(
     assert completed(cli, shell, "askcli", "config", "set", "serv") == {"server"}
     assert {"bash", "zsh", "fish"} <= completed(cli, shell, "askcli", "completion", "")
     assert {"ask", "history", "exit-codes"} <= completed(cli, shell, "askcli", "help", "")
+    assert completed(cli, shell, "askcli", "help", "history", "s") == {"search", "show"}
+    assert completed(cli, shell, "askcli", "help", "times", "s") == set()
     (cli.home / "rows.jsonl").touch()
     assert "rows.jsonl" not in completed(cli, shell, "askcli", "whoami", "")
     if shell != "bash":  # bash itself offers files where the script offers nothing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from askcli.cli.reference.topics import TOPICS
 from askcli.cli.reference.tree import Command
@@ -36,10 +36,22 @@ _ARGUMENT_WORDS = {
 }
 
 
-def argument_words(command: Command, commands: Sequence[Command]) -> Sequence[str]:
+def with_help_of_each(commands: Sequence[Command]) -> list[Command]:
+    """Return the commands; `askcli help` is a group that has the same ones, and the topics."""
+    root, *others = commands
+    topics = [Command(("askcli", "help", name), "A topic.", (), (), ()) for name in TOPICS]
+    explained = [
+        replace(c, path=("askcli", "help", *c.path[1:]), arguments=(), options=()) for c in others
+    ]
+    names = (*TOPICS, *root.commands)
+    groups = [
+        replace(c, arguments=(), commands=names) if c.name == "askcli help" else c for c in others
+    ]
+    return [root, *groups, *topics, *explained]
+
+
+def argument_words(command: Command) -> Sequence[str]:
     """Return the words that complete the command's argument."""
-    if command.name == "askcli help":
-        return [*TOPICS, *(name for other in commands[:1] for name in other.commands)]
     return _ARGUMENT_WORDS.get(command.name, ())
 
 

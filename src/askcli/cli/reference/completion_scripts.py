@@ -14,14 +14,15 @@ from askcli.cli.reference.tree import Command, Option
 
 def script(shell: str, commands: Sequence[Command]) -> str:
     """Return the script for a shell."""
+    commands = completed.with_help_of_each(commands)
     if shell == "bash":
         return _shell(_BASH, commands, "_askcli_words", "compopt -o default")
     return _shell(_ZSH, commands, "compadd --", "_files") if shell == "zsh" else _fish(commands)
 
 
-def _words(command: Command, commands: Sequence[Command]) -> list[str]:
+def _words(command: Command) -> list[str]:
     options = [name for option in command.options for name in option.names]
-    arguments = completed.argument_words(command, commands)
+    arguments = completed.argument_words(command)
     return [*command.commands, *arguments, *options, "--help"]
 
 
@@ -35,8 +36,7 @@ def _shell(template: str, commands: Sequence[Command], words: str, files: str) -
     values |= {_of_any(names): f"_askcli_cached {kind}" for kind, names in kinds}
     values |= {_of_any(completed.with_value(commands)): files}
     inner = {
-        f'"{c.name}"': f"{_arguments(c, commands, files)}{_guard(c, words)}{words} "
-        + " ".join(_words(c, commands))
+        f'"{c.name}"': f"{_arguments(c, files)}{_guard(c, words)}{words} " + " ".join(_words(c))
         for c in commands
     }
     return template.format(
@@ -63,10 +63,10 @@ def _guard(command: Command, words: str) -> str:
     return "[[ $current == -* ]] && " if takes_file and words == "_askcli_words" else ""
 
 
-def _arguments(command: Command, commands: Sequence[Command], files: str) -> str:
+def _arguments(command: Command, files: str) -> str:
     if kind := completed.ARGUMENTS.get(command.name):
         return f"_askcli_cached {kind}; "
-    takes_files = command.arguments and not completed.argument_words(command, commands)
+    takes_files = command.arguments and not completed.argument_words(command)
     return f"{files}; " if takes_files else ""
 
 
@@ -156,7 +156,7 @@ def _fish(commands: Sequence[Command]) -> str:
         lines += [f"{at} -a {name} -d {_quoted(summary)}" for name, summary in inner.items()]
         if kind := completed.ARGUMENTS.get(command.name):
             lines.append(f"{at} -a '(__askcli_cached {kind})'")
-        elif words := completed.argument_words(command, commands):
+        elif words := completed.argument_words(command):
             lines.append(f"{at} -a '{' '.join(words)}'")
         elif command.arguments:
             lines.append(f"{at} -F")

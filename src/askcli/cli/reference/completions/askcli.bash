@@ -27,7 +27,7 @@ _askcli() {
     elif [[ $before == "=" ]]; then before=${COMP_WORDS[i - 2]}; fi
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "$path ${COMP_WORDS[i]}" in
-        "askcli ask"|"askcli chat"|"askcli batch"|"askcli register"|"askcli login"|"askcli logout"|"askcli passwd"|"askcli whoami"|"askcli usage"|"askcli status"|"askcli help"|"askcli completion"|"askcli openapi"|"askcli serve"|"askcli migrate"|"askcli audit"|"askcli history"|"askcli history list"|"askcli history search"|"askcli history show"|"askcli history export"|"askcli history delete"|"askcli history import"|"askcli conversations"|"askcli conversations list"|"askcli conversations show"|"askcli conversations rename"|"askcli conversations delete"|"askcli conversations export"|"askcli token"|"askcli token create"|"askcli token list"|"askcli token revoke"|"askcli models"|"askcli models list"|"askcli models pull"|"askcli config"|"askcli config get"|"askcli config set"|"askcli config unset"|"askcli config path"|"askcli store"|"askcli store copy"|"askcli store backup"|"askcli store restore"|"askcli users"|"askcli users list"|"askcli users show"|"askcli users disable"|"askcli users enable"|"askcli users delete"|"askcli users reset-password"|"askcli users export"|"askcli users quota"|"askcli users retention"|"askcli invite"|"askcli invite create"|"askcli invite list"|"askcli invite revoke") path="$path ${COMP_WORDS[i]}" ;;
+        "askcli ask"|"askcli chat"|"askcli batch"|"askcli register"|"askcli login"|"askcli logout"|"askcli passwd"|"askcli whoami"|"askcli usage"|"askcli status"|"askcli help"|"askcli completion"|"askcli openapi"|"askcli serve"|"askcli migrate"|"askcli audit"|"askcli history"|"askcli history list"|"askcli history search"|"askcli history show"|"askcli history export"|"askcli history delete"|"askcli history import"|"askcli conversations"|"askcli conversations list"|"askcli conversations show"|"askcli conversations rename"|"askcli conversations delete"|"askcli conversations export"|"askcli token"|"askcli token create"|"askcli token list"|"askcli token revoke"|"askcli models"|"askcli models list"|"askcli models pull"|"askcli config"|"askcli config get"|"askcli config set"|"askcli config unset"|"askcli config path"|"askcli store"|"askcli store copy"|"askcli store backup"|"askcli store restore"|"askcli users"|"askcli users list"|"askcli users show"|"askcli users disable"|"askcli users enable"|"askcli users delete"|"askcli users reset-password"|"askcli users export"|"askcli users quota"|"askcli users retention"|"askcli invite"|"askcli invite create"|"askcli invite list"|"askcli invite revoke"|"askcli help exit-codes"|"askcli help ids"|"askcli help times"|"askcli help settings"|"askcli help json"|"askcli help ask"|"askcli help chat"|"askcli help batch"|"askcli help register"|"askcli help login"|"askcli help logout"|"askcli help passwd"|"askcli help whoami"|"askcli help usage"|"askcli help status"|"askcli help help"|"askcli help completion"|"askcli help openapi"|"askcli help serve"|"askcli help migrate"|"askcli help audit"|"askcli help history"|"askcli help history list"|"askcli help history search"|"askcli help history show"|"askcli help history export"|"askcli help history delete"|"askcli help history import"|"askcli help conversations"|"askcli help conversations list"|"askcli help conversations show"|"askcli help conversations rename"|"askcli help conversations delete"|"askcli help conversations export"|"askcli help token"|"askcli help token create"|"askcli help token list"|"askcli help token revoke"|"askcli help models"|"askcli help models list"|"askcli help models pull"|"askcli help config"|"askcli help config get"|"askcli help config set"|"askcli help config unset"|"askcli help config path"|"askcli help store"|"askcli help store copy"|"askcli help store backup"|"askcli help store restore"|"askcli help users"|"askcli help users list"|"askcli help users show"|"askcli help users disable"|"askcli help users enable"|"askcli help users delete"|"askcli help users reset-password"|"askcli help users export"|"askcli help users quota"|"askcli help users retention"|"askcli help invite"|"askcli help invite create"|"askcli help invite list"|"askcli help invite revoke") path="$path ${COMP_WORDS[i]}" ;;
         esac
     done
     case "$path $before" in
@@ -101,6 +101,70 @@ _askcli() {
         "askcli invite create") _askcli_words --note --uses --days --json --help ;;
         "askcli invite list") _askcli_words --json --help ;;
         "askcli invite revoke") compopt -o default; _askcli_words --help ;;
+        "askcli help exit-codes") _askcli_words --help ;;
+        "askcli help ids") _askcli_words --help ;;
+        "askcli help times") _askcli_words --help ;;
+        "askcli help settings") _askcli_words --help ;;
+        "askcli help json") _askcli_words --help ;;
+        "askcli help ask") _askcli_words --help ;;
+        "askcli help chat") _askcli_words --help ;;
+        "askcli help batch") _askcli_words --help ;;
+        "askcli help register") _askcli_words --help ;;
+        "askcli help login") _askcli_words --help ;;
+        "askcli help logout") _askcli_words --help ;;
+        "askcli help passwd") _askcli_words --help ;;
+        "askcli help whoami") _askcli_words --help ;;
+        "askcli help usage") _askcli_words --help ;;
+        "askcli help status") _askcli_words --help ;;
+        "askcli help help") _askcli_words --help ;;
+        "askcli help completion") _askcli_words --help ;;
+        "askcli help openapi") _askcli_words --help ;;
+        "askcli help serve") _askcli_words --help ;;
+        "askcli help migrate") _askcli_words --help ;;
+        "askcli help audit") _askcli_words --help ;;
+        "askcli help history") _askcli_words list search show export delete import --help ;;
+        "askcli help history list") _askcli_words --help ;;
+        "askcli help history search") _askcli_words --help ;;
+        "askcli help history show") _askcli_words --help ;;
+        "askcli help history export") _askcli_words --help ;;
+        "askcli help history delete") _askcli_words --help ;;
+        "askcli help history import") _askcli_words --help ;;
+        "askcli help conversations") _askcli_words list show rename delete export --help ;;
+        "askcli help conversations list") _askcli_words --help ;;
+        "askcli help conversations show") _askcli_words --help ;;
+        "askcli help conversations rename") _askcli_words --help ;;
+        "askcli help conversations delete") _askcli_words --help ;;
+        "askcli help conversations export") _askcli_words --help ;;
+        "askcli help token") _askcli_words create list revoke --help ;;
+        "askcli help token create") _askcli_words --help ;;
+        "askcli help token list") _askcli_words --help ;;
+        "askcli help token revoke") _askcli_words --help ;;
+        "askcli help models") _askcli_words list pull --help ;;
+        "askcli help models list") _askcli_words --help ;;
+        "askcli help models pull") _askcli_words --help ;;
+        "askcli help config") _askcli_words get set unset path --help ;;
+        "askcli help config get") _askcli_words --help ;;
+        "askcli help config set") _askcli_words --help ;;
+        "askcli help config unset") _askcli_words --help ;;
+        "askcli help config path") _askcli_words --help ;;
+        "askcli help store") _askcli_words copy backup restore --help ;;
+        "askcli help store copy") _askcli_words --help ;;
+        "askcli help store backup") _askcli_words --help ;;
+        "askcli help store restore") _askcli_words --help ;;
+        "askcli help users") _askcli_words list show disable enable delete reset-password export quota retention --help ;;
+        "askcli help users list") _askcli_words --help ;;
+        "askcli help users show") _askcli_words --help ;;
+        "askcli help users disable") _askcli_words --help ;;
+        "askcli help users enable") _askcli_words --help ;;
+        "askcli help users delete") _askcli_words --help ;;
+        "askcli help users reset-password") _askcli_words --help ;;
+        "askcli help users export") _askcli_words --help ;;
+        "askcli help users quota") _askcli_words --help ;;
+        "askcli help users retention") _askcli_words --help ;;
+        "askcli help invite") _askcli_words create list revoke --help ;;
+        "askcli help invite create") _askcli_words --help ;;
+        "askcli help invite list") _askcli_words --help ;;
+        "askcli help invite revoke") _askcli_words --help ;;
     esac
 }
 complete -F _askcli askcli

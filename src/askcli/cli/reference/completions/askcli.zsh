@@ -16,7 +16,7 @@ _askcli() {
     current=$PREFIX
     for ((i = 2; i < CURRENT; i++)); do
         case "$path_ ${words[i]}" in
-        "askcli ask"|"askcli chat"|"askcli batch"|"askcli register"|"askcli login"|"askcli logout"|"askcli passwd"|"askcli whoami"|"askcli usage"|"askcli status"|"askcli help"|"askcli completion"|"askcli openapi"|"askcli serve"|"askcli migrate"|"askcli audit"|"askcli history"|"askcli history list"|"askcli history search"|"askcli history show"|"askcli history export"|"askcli history delete"|"askcli history import"|"askcli conversations"|"askcli conversations list"|"askcli conversations show"|"askcli conversations rename"|"askcli conversations delete"|"askcli conversations export"|"askcli token"|"askcli token create"|"askcli token list"|"askcli token revoke"|"askcli models"|"askcli models list"|"askcli models pull"|"askcli config"|"askcli config get"|"askcli config set"|"askcli config unset"|"askcli config path"|"askcli store"|"askcli store copy"|"askcli store backup"|"askcli store restore"|"askcli users"|"askcli users list"|"askcli users show"|"askcli users disable"|"askcli users enable"|"askcli users delete"|"askcli users reset-password"|"askcli users export"|"askcli users quota"|"askcli users retention"|"askcli invite"|"askcli invite create"|"askcli invite list"|"askcli invite revoke") path_="$path_ ${words[i]}" ;;
+        "askcli ask"|"askcli chat"|"askcli batch"|"askcli register"|"askcli login"|"askcli logout"|"askcli passwd"|"askcli whoami"|"askcli usage"|"askcli status"|"askcli help"|"askcli completion"|"askcli openapi"|"askcli serve"|"askcli migrate"|"askcli audit"|"askcli history"|"askcli history list"|"askcli history search"|"askcli history show"|"askcli history export"|"askcli history delete"|"askcli history import"|"askcli conversations"|"askcli conversations list"|"askcli conversations show"|"askcli conversations rename"|"askcli conversations delete"|"askcli conversations export"|"askcli token"|"askcli token create"|"askcli token list"|"askcli token revoke"|"askcli models"|"askcli models list"|"askcli models pull"|"askcli config"|"askcli config get"|"askcli config set"|"askcli config unset"|"askcli config path"|"askcli store"|"askcli store copy"|"askcli store backup"|"askcli store restore"|"askcli users"|"askcli users list"|"askcli users show"|"askcli users disable"|"askcli users enable"|"askcli users delete"|"askcli users reset-password"|"askcli users export"|"askcli users quota"|"askcli users retention"|"askcli invite"|"askcli invite create"|"askcli invite list"|"askcli invite revoke"|"askcli help exit-codes"|"askcli help ids"|"askcli help times"|"askcli help settings"|"askcli help json"|"askcli help ask"|"askcli help chat"|"askcli help batch"|"askcli help register"|"askcli help login"|"askcli help logout"|"askcli help passwd"|"askcli help whoami"|"askcli help usage"|"askcli help status"|"askcli help help"|"askcli help completion"|"askcli help openapi"|"askcli help serve"|"askcli help migrate"|"askcli help audit"|"askcli help history"|"askcli help history list"|"askcli help history search"|"askcli help history show"|"askcli help history export"|"askcli help history delete"|"askcli help history import"|"askcli help conversations"|"askcli help conversations list"|"askcli help conversations show"|"askcli help conversations rename"|"askcli help conversations delete"|"askcli help conversations export"|"askcli help token"|"askcli help token create"|"askcli help token list"|"askcli help token revoke"|"askcli help models"|"askcli help models list"|"askcli help models pull"|"askcli help config"|"askcli help config get"|"askcli help config set"|"askcli help config unset"|"askcli help config path"|"askcli help store"|"askcli help store copy"|"askcli help store backup"|"askcli help store restore"|"askcli help users"|"askcli help users list"|"askcli help users show"|"askcli help users disable"|"askcli help users enable"|"askcli help users delete"|"askcli help users reset-password"|"askcli help users export"|"askcli help users quota"|"askcli help users retention"|"askcli help invite"|"askcli help invite create"|"askcli help invite list"|"askcli help invite revoke") path_="$path_ ${words[i]}" ;;
         esac
     done
     case "$path_ $before" in
@@ -90,6 +90,70 @@ _askcli() {
         "askcli invite create") compadd -- --note --uses --days --json --help ;;
         "askcli invite list") compadd -- --json --help ;;
         "askcli invite revoke") _files; compadd -- --help ;;
+        "askcli help exit-codes") compadd -- --help ;;
+        "askcli help ids") compadd -- --help ;;
+        "askcli help times") compadd -- --help ;;
+        "askcli help settings") compadd -- --help ;;
+        "askcli help json") compadd -- --help ;;
+        "askcli help ask") compadd -- --help ;;
+        "askcli help chat") compadd -- --help ;;
+        "askcli help batch") compadd -- --help ;;
+        "askcli help register") compadd -- --help ;;
+        "askcli help login") compadd -- --help ;;
+        "askcli help logout") compadd -- --help ;;
+        "askcli help passwd") compadd -- --help ;;
+        "askcli help whoami") compadd -- --help ;;
+        "askcli help usage") compadd -- --help ;;
+        "askcli help status") compadd -- --help ;;
+        "askcli help help") compadd -- --help ;;
+        "askcli help completion") compadd -- --help ;;
+        "askcli help openapi") compadd -- --help ;;
+        "askcli help serve") compadd -- --help ;;
+        "askcli help migrate") compadd -- --help ;;
+        "askcli help audit") compadd -- --help ;;
+        "askcli help history") compadd -- list search show export delete import --help ;;
+        "askcli help history list") compadd -- --help ;;
+        "askcli help history search") compadd -- --help ;;
+        "askcli help history show") compadd -- --help ;;
+        "askcli help history export") compadd -- --help ;;
+        "askcli help history delete") compadd -- --help ;;
+        "askcli help history import") compadd -- --help ;;
+        "askcli help conversations") compadd -- list show rename delete export --help ;;
+        "askcli help conversations list") compadd -- --help ;;
+        "askcli help conversations show") compadd -- --help ;;
+        "askcli help conversations rename") compadd -- --help ;;
+        "askcli help conversations delete") compadd -- --help ;;
+        "askcli help conversations export") compadd -- --help ;;
+        "askcli help token") compadd -- create list revoke --help ;;
+        "askcli help token create") compadd -- --help ;;
+        "askcli help token list") compadd -- --help ;;
+        "askcli help token revoke") compadd -- --help ;;
+        "askcli help models") compadd -- list pull --help ;;
+        "askcli help models list") compadd -- --help ;;
+        "askcli help models pull") compadd -- --help ;;
+        "askcli help config") compadd -- get set unset path --help ;;
+        "askcli help config get") compadd -- --help ;;
+        "askcli help config set") compadd -- --help ;;
+        "askcli help config unset") compadd -- --help ;;
+        "askcli help config path") compadd -- --help ;;
+        "askcli help store") compadd -- copy backup restore --help ;;
+        "askcli help store copy") compadd -- --help ;;
+        "askcli help store backup") compadd -- --help ;;
+        "askcli help store restore") compadd -- --help ;;
+        "askcli help users") compadd -- list show disable enable delete reset-password export quota retention --help ;;
+        "askcli help users list") compadd -- --help ;;
+        "askcli help users show") compadd -- --help ;;
+        "askcli help users disable") compadd -- --help ;;
+        "askcli help users enable") compadd -- --help ;;
+        "askcli help users delete") compadd -- --help ;;
+        "askcli help users reset-password") compadd -- --help ;;
+        "askcli help users export") compadd -- --help ;;
+        "askcli help users quota") compadd -- --help ;;
+        "askcli help users retention") compadd -- --help ;;
+        "askcli help invite") compadd -- create list revoke --help ;;
+        "askcli help invite create") compadd -- --help ;;
+        "askcli help invite list") compadd -- --help ;;
+        "askcli help invite revoke") compadd -- --help ;;
     esac
 }
 if [[ $funcstack[1] == _askcli ]]; then _askcli "$@"; else compdef _askcli askcli; fi
