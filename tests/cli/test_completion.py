@@ -6,7 +6,9 @@ import json
 import shutil
 import subprocess
 
+import platformdirs
 import pytest
+from platformdirs.macos import MacOS
 
 from askcli.cli.reference import completion_cache
 from tests.support.cli import Cli, NewCli
@@ -124,6 +126,13 @@ def test_bash_lists_ids_with_their_questions_first_words(new_cli: NewCli) -> Non
     )
     offered = {key: cli.shell(script.format(key)).out.splitlines() for key in (ord("\t"), ord("?"))}
     assert offered == {9: ["0a1", "0a2"], 63: ["0a1  why is it", "0a2  how is it"]}
+
+
+def test_ids_are_completed_on_macos_too(sqlite_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    sqlite_cli.environment["ASKCLI_CONFIG_DIR"] = str(sqlite_cli.home / ".config/askcli")
+    monkeypatch.setattr(platformdirs, "PlatformDirs", MacOS)
+    id_ = json.loads(sqlite_cli.in_process("ask", "--json", "hello").out)["id"]
+    assert completed(sqlite_cli, "bash", "askcli", "history", "show", "0") == {id_}
 
 
 def test_what_a_server_names_is_never_run(new_cli: NewCli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Literal
 
-import platformdirs
+from platformdirs.unix import Unix
 
 from askcli.cli.output.terminal import console
 from askcli.contract.shapes import Question
@@ -72,8 +72,11 @@ def _described(question: Question, field: _Field) -> str:
 
 
 def _path(name: str) -> Path:
-    """Return the path of a file. Raises RuntimeError for a user without a home directory."""
-    return Path(platformdirs.user_cache_dir("askcli")) / "completion" / name
+    """Return the path of a file, where the scripts look for it: on macOS, too, in ~/.cache.
+
+    Raises RuntimeError for a user without a home directory.
+    """
+    return Unix("askcli").user_cache_path / "completion" / name
 
 
 def _read(name: str) -> list[str]:
