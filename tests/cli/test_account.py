@@ -175,6 +175,26 @@ def test_a_given_token_is_used_and_nothing_is_kept(
     assert other.in_process("whoami").code == 4
 
 
+def test_errors_about_a_token_say_where_it_is_from(new_cli: NewCli, server: ServerProcess) -> None:
+    cli = new_cli(server)
+    token = "askcli_" + "x" * 43
+    typed = cli.in_process("login", "--with-token", stdin=token)
+    assert (typed.code, "the token from stdin is not valid" in typed.err) == (4, True), typed.err
+    assert cli.in_process("config", "set", "token", "-", stdin=token).code == 0
+    (cli.home / "token").write_text(token)
+    for place, variables in {
+        "the config file": {},
+        "ASKCLI_TOKEN_FILE": {"ASKCLI_TOKEN_FILE": str(cli.home / "token")},
+        "ASKCLI_TOKEN": {"ASKCLI_TOKEN": token},
+    }.items():
+        other = new_cli(server, **variables)
+        other.home, other.environment["HOME"] = cli.home, str(cli.home)
+        for code, words in ((4, "whoami"), (2, "logout"), (2, "login")):
+            done = other.in_process(words)
+            assert (done.code, f"token from {place} " in done.err) == (code, True), done.err
+        assert f"from {place}\n" in other.in_process("status").out
+
+
 def test_loose_permissions_are_tightened(cli: Cli) -> None:
     token_file(cli).chmod(0o644)
     assert cli.in_process("whoami").code == 0

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
+from askcli import settings
 from askcli.client import auth
 from askcli.client.credentials import Credentials
 from askcli.client.http.transport import Transport
@@ -39,13 +40,14 @@ class Login:
 
 
 class GivenToken(Login):
-    """The token of ASKCLI_TOKEN, which is neither saved nor renewed."""
+    """The token of ASKCLI_TOKEN, which is neither saved nor renewed, or one read from stdin."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, *, is_from_stdin: bool = False) -> None:
         """Raises Misused for a token that no header can carry."""
         if not re.fullmatch(r"[!-~]+", token):
             raise Misused("the token is not one: it has spaces or other strange characters in it.")
         self._token = token
+        self._is_from_stdin = is_from_stdin
 
     def token(self) -> str:
         """Return the token."""
@@ -53,7 +55,8 @@ class GivenToken(Login):
 
     def renew(self, refused: str) -> str:  # noqa: ARG002
         """Raise NotAuthenticated."""
-        raise NotAuthenticated("the token in ASKCLI_TOKEN is not valid or has expired; renew it.")
+        place = "stdin" if self._is_from_stdin else settings.place("token")
+        raise NotAuthenticated(f"the token from {place} is not valid or has expired; renew it.")
 
 
 class SavedLogin(Login):

@@ -25,6 +25,7 @@ class Connection:
     settings: Settings
     address: Address
     credentials: Credentials
+    is_token_from_stdin: bool = False
 
     @property
     def is_local(self) -> bool:
@@ -32,8 +33,9 @@ class Connection:
         return self.address.socket is not None
 
     def with_token(self, token: str) -> Connection:
-        """Return a connection to the same server with *token* in place of the saved login."""
-        return replace(self, settings=replace(self.settings, token=token))
+        """Return a connection to the same server with *token*, which was read from stdin."""
+        settings = replace(self.settings, token=token)
+        return replace(self, settings=settings, is_token_from_stdin=True)
 
     def open(self) -> Api:
         """Return the API of the server, started if it is local.
@@ -66,7 +68,7 @@ class Connection:
 
     def _login(self, transport: Transport) -> Login:
         if self.settings.token:
-            return GivenToken(self.settings.token)
+            return GivenToken(self.settings.token, is_from_stdin=self.is_token_from_stdin)
         if self.is_local:
             from askcli.client.local_login import LocalLogin
 

@@ -6,7 +6,14 @@ default.
 
 from askcli.settings.fields import Settings, secret_variables, variable_name
 from askcli.settings.parsers import Rate
-from askcli.settings.sources import config_path, dotenv_names, load, parse, unknown_variables
+from askcli.settings.sources import (
+    config_path,
+    dotenv_names,
+    load,
+    parse,
+    place,
+    unknown_variables,
+)
 
 __all__ = [
     "Rate",
@@ -15,6 +22,7 @@ __all__ = [
     "dotenv_names",
     "load",
     "parse",
+    "place",
     "secret_variables",
     "unknown_variables",
     "variable_name",

@@ -91,6 +91,14 @@ def unknown_variables() -> dict[str, str | None]:
     return {name: next(iter(get_close_matches(name, known, 1)), None) for name in unknown}
 
 
+def place(name: str) -> str:
+    """Return what gives a setting its value: a variable, or else the config file."""
+    variable = variable_name(name)
+    of_file = secret_variables().get(variable, variable)
+    given = (one for one in (variable, of_file) if os.environ.get(one, "").strip())
+    return next(given, "the config file")
+
+
 def _config_dir(environment: Mapping[str, str]) -> Path:
     return _directory(environment, "config_dir", platformdirs.user_config_dir)
 

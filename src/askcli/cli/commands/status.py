@@ -151,7 +151,7 @@ def _check_login(connection: Connection, api: Api, report: Report) -> None:
 
 def _account(connection: Connection) -> str | None:
     if connection.settings.token:
-        return "from ASKCLI_TOKEN"
+        return f"from {settings.place('token')}"
     account = connection.credentials.current(connection.address.key)
     return account["user"]["email"] if account else None
 

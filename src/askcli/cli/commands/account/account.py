@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from askcli import settings
 from askcli.cli.input import options, prompts, stdin, token_choice
 from askcli.cli.output import times
 from askcli.cli.output.terminal import console
@@ -167,7 +168,8 @@ def _new(server: str | None, profile: str | None) -> Connection:
     """Return the connection for a new login; a new profile uses the server given by --server."""
     connection = options.connection(server, profile)
     if connection.settings.token:
-        raise Misused("ASKCLI_TOKEN is set and takes precedence over a login: unset it first.")
+        place = settings.place("token")
+        raise Misused(f"the token from {place} takes precedence over a login: unset it first.")
     _warn_unencrypted(connection)
     return connection
 

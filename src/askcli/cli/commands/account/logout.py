@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from askcli import settings
 from askcli.cli.input import options
 from askcli.cli.output import pages
 from askcli.cli.output.terminal import console
@@ -15,11 +16,6 @@ from askcli.client.api import Api
 from askcli.client.target import Connection
 from askcli.contract.protocol import API_TOKEN_PREFIX
 from askcli.errors import AccountDisabled, Misused, NotAuthenticated, SessionEnded
-
-_NO_SESSION = (
-    "ASKCLI_TOKEN is an API token, which has no session: "
-    "unset it, or end it with `askcli token revoke`."
-)
 
 
 def logout(
@@ -47,7 +43,10 @@ def logout(
 def _leave(connection: Connection, *, everywhere: bool) -> None:
     given, name = connection.settings.token, connection.address.name
     if given and given.startswith(API_TOKEN_PREFIX) and not everywhere:
-        raise Misused(_NO_SESSION)
+        raise Misused(
+            f"the API token from {settings.place('token')} has no session: "
+            "unset it, or end it with `askcli token revoke`."
+        )
     if not given and connection.credentials.current(connection.address.key) is None:
         raise NotAuthenticated(f"not logged in to {name}.")
     with connection.open() as api, api.leaving() as account:
