@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import shlex
 import stat
 import time
 from collections.abc import Iterator
@@ -44,8 +45,10 @@ class Credentials:
         return profile["server"] if profile else None
 
     def options(self, url: str) -> str:
-        """Return the options of a command that mean the server and the profile."""
-        return f"--server {url}" + (f" --profile {self.profile}" if self.profile else "")
+        """Return the options of a command that mean the server and the profile, for a shell."""
+        return f"--server {url}" + (
+            f" --profile {shlex.quote(self.profile)}" if self.profile else ""
+        )
 
     def profiles(self) -> list[str]:
         """Return the names of all profiles."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -92,7 +93,7 @@ def resolve(settings: Settings, *, is_profile_closer: bool = False) -> Connectio
     if settings.profile:
         raise Misused(
             f"there is no profile {settings.profile!r}: make it with "
-            f"`askcli login --server URL --profile {settings.profile}`."
+            f"`askcli login --server URL --profile {shlex.quote(settings.profile)}`."
         )
     from askcli.client import local_server
 
