@@ -143,7 +143,8 @@ def test_the_audit_log_tells_what_happened(alice: Person, host: Cli) -> None:
     made = alice.http.post("/api/tokens", json={"name": "ci", "scopes": ["ask"]}).json()
     alice.http.delete(f"/api/tokens/{made['id']}")
     alice.http.post("/api/auth/logout")
-    host.in_process("users", "quota", alice.email, "--tokens-day", "5")
+    quotas = ("--tokens-day", "5", "--usd-day", "none", "--usd-month", "default")
+    host.in_process("users", "quota", alice.email, *quotas)
     host.in_process("users", "export", alice.email)
     host.in_process("users", "disable", alice.email)
     host.in_process("users", "enable", alice.email)
@@ -161,6 +162,7 @@ def test_the_audit_log_tells_what_happened(alice: Person, host: Cli) -> None:
         "user_disabled",
         "user_enabled",
     ]
+    assert output[3]["detail"] == "tokens_day 5, usd_day none, usd_month default"
     failed = output[-2]
     assert (failed["address"], failed["request_id"]) == ("127.0.0.1", "the-failed-one")
     assert output[0]["address"] == "host"

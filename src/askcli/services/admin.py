@@ -142,7 +142,8 @@ def set_quota(connection: Connection, who: str, limits: Mapping[str, float | Non
     """Change limits of a user by name: None is the server's own limit, UNLIMITED none at all."""
     user = find(connection, who)
     users.change(connection, user["id"], **quotas.columns(limits))
-    detail = ", ".join(f"{k} {'none' if v == UNLIMITED else v}" for k, v in limits.items())
+    words = {None: "default", UNLIMITED: "none"}
+    detail = ", ".join(f"{name} {words.get(limit, limit)}" for name, limit in limits.items())
     audit.record(connection, "quota_changed", user_id=user["id"], detail=detail)
     return user
 
