@@ -56,11 +56,11 @@ def host(inviting: ServerProcess, new_cli: NewCli) -> Any:
 
 
 def test_an_invite_lets_one_in(http: httpx2.Client, host: Cli, inviting: ServerProcess) -> None:
-    made = host.in_process("invite", "create", "--note", "for Ada")
+    made = host.in_process("invite", "create", "--note", "for Ada\nor Bob")
     assert made.code == 0, made
     code = made.out.strip()
     assert "For 1 registration, until " in made.err
-    assert "for Ada" in host.in_process("invite", "list").out
+    assert "for Ada or Bob" in host.in_process("invite", "list").out
     assert code not in host.in_process("invite", "list").out
     with database_of(inviting) as connection:
         assert code not in set(connection.execute(select(invites.c.code_hash)).scalars())

@@ -57,7 +57,7 @@ def list_(as_json: options.Json = False) -> None:
     for row in rows:
         until = console.format_time(row["expires_at"])
         uses = counted(row["uses_left"], "registration")
-        console.out(f"{row['id']}  {uses}, until {until}  {row['note']}\n")
+        console.out(f"{row['id']}  {uses}, until {until}  {' '.join(row['note'].split())}\n")
     if not rows:
         console.note("No invites.")
 
