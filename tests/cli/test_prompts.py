@@ -39,6 +39,18 @@ def test_a_prompt_for_a_value_writes_nothing_to_stdout(
     assert (cli.home / "account").read_text() == ""
 
 
+@pytest.mark.parametrize("key", ["\x03", "\x04"])
+def test_a_prompt_that_is_left_ends_its_line(
+    sqlite_server: ServerProcess, new_cli: NewCli, key: str
+) -> None:
+    terminal = new_cli(sqlite_server).terminal("login")
+    terminal.expect("Email: ")
+    terminal.send(key)
+    assert terminal.read().removeprefix("^C") == "\r\n"
+    terminal.wait()
+    assert terminal.exitstatus == 130
+
+
 def test_prompts_need_no_stdout(sqlite_server: ServerProcess, new_cli: NewCli) -> None:
     terminal = new_cli(sqlite_server).terminal_shell(
         "askcli login >&-; echo code $?; askcli login >&-; echo then $?"

@@ -33,14 +33,15 @@ def _typed(prompt: str) -> str:
     """Return the line that is typed at a prompt, all of which goes to stderr.
 
     Those of typer write the last character to stdout, which may be a file, and `input` fails where
-    stdout is closed. Raises Abort.
+    stdout is closed. Raises Abort at a Ctrl-C or Ctrl-D, with the line ended for the shell.
     """
     typer.echo(console.visible(prompt), nl=False, err=True)
     try:
         line = sys.stdin.readline()
     except KeyboardInterrupt:
-        raise typer.Abort from None
+        line = ""
     if not line:
+        console.note("")
         raise typer.Abort
     return line.rstrip("\n")
 
