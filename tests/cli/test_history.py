@@ -331,6 +331,9 @@ def test_the_pager_only_where_it_overflows(sqlite_cli: Cli) -> None:
     assert "cannot run PAGER" in terminal.read()
     terminal.wait()
     assert terminal.exitstatus == 2
+    sqlite_cli.environment["PAGER"] = str(pager)
+    asked(sqlite_cli, "好" * 700)  # 18 rows of 80 columns, and the answer has as many
+    assert "PAGED" in sqlite_cli.terminal("history", "show", rows=38).read()
 
 
 def test_no_pager_of_the_working_directory_is_run(sqlite_cli: Cli, tmp_path: Path) -> None:

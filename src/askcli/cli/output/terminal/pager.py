@@ -58,12 +58,14 @@ def _pager() -> list[str] | None:
 
 
 def _as_many_as_fit(lines: Iterator[str]) -> list[str]:
+    from rich.cells import cell_len  # at a terminal alone
+
     columns, rows = shutil.get_terminal_size()
     first: list[str] = []
     used = 0
     for line in lines:
         first.append(line)
-        used += max(1, -(-len(_STYLES.sub("", line)) // columns))
+        used += max(1, -(-cell_len(_STYLES.sub("", line).expandtabs()) // columns))
         if used >= rows - 1:  # one row is the shell prompt's
             break
     return first
