@@ -60,6 +60,14 @@ def test_a_killed_chat_goes_on_at_another_machine(
     assert len(fake.asked(marker)) == 1
 
 
+def test_no_chat_goes_on_in_a_conversation_that_is_none(sqlite_cli: Cli) -> None:
+    """As the id of a question, which is no conversation's."""
+    question_id = json.loads(sqlite_cli.in_process("ask", "--json", "hello").out)["id"]
+    live = LiveTerminal(sqlite_cli.terminal("chat", "--conversation", question_id))
+    assert live.end() == 1
+    assert live.lines == ["askcli: error: There is no such conversation."]
+
+
 def test_a_killed_chat_goes_on_at_its_terminal(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
     marker = uuid4().hex
     held = fake.on(marker, "The beginning. ", "The end.", hold_after=1)

@@ -50,6 +50,8 @@ class Chat:
         conversation.begin(start.conversation_id(choice, conversation.connection, conversation.api))
         assert conversation.id
         latest, has_earlier = turns.latest(conversation.api, conversation.id)
+        if not latest:
+            conversation.api.conversation(conversation.id)  # it may not exist
         self._elsewhere.begin(conversation.id, latest[0]["id"] if latest else "")
         if has_earlier:
             log.info("Earlier turns: askcli history show --conversation %s", conversation.id)
