@@ -122,12 +122,14 @@ def test_out_of_an_answer(sqlite_cli: Cli, marker: str) -> None:
     for command, copied in (("/copy", CODE), ("/copy code", "y=2\n")):
         say(live, command, "Copied by the terminal")
         assert f"\x1b]52;c;{base64.b64encode(copied.encode()).decode()}\x07" in live.written
-    for name, beginning in (
+    for written, beginning in (
         ("a b.md", "# "),
         ("talk.json", '{"items"'),
+        ("'my talk.json'", '{"items"'),
         ("talk.HTML", "<!DOCTYPE"),
     ):
-        say(live, f"/save {name}", f"Saved: {name}.")
+        name = written.strip("'")
+        say(live, f"/save {written}", f"Saved: {name}.")
         saved = (sqlite_cli.home / name).read_text()
         assert saved.startswith(beginning)
         assert saved.count("x = 1") == 1 or name.endswith("HTML")

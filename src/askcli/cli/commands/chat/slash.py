@@ -94,6 +94,12 @@ def _words(text: str) -> list[str]:
         raise Misused(f"cannot read the names of the files: {error}.") from None
 
 
+def _unquoted(name: str) -> str:
+    """Return a name that may be quoted, as those of `/file` are; its blanks need no quotes."""
+    is_quoted = len(name) > 1 and name[0] == name[-1] and name[0] in "'\""
+    return name[1:-1] if is_quoted else name
+
+
 def _path(word: str) -> Path:
     try:
         return Path(word).expanduser()
@@ -129,7 +135,7 @@ _FORMATS = {".json": Format.JSON, ".html": Format.HTML, ".htm": Format.HTML}
 def _save(conversation: Conversation, name: str) -> None:
     if not name:
         raise Misused("/save needs the name of a file, such as talk.md, talk.json or talk.html.")
-    path, api, id_ = _path(name), conversation.api, conversation.stored_id()
+    path, api, id_ = _path(_unquoted(name)), conversation.api, conversation.stored_id()
     with output_file.replaced(path):
         write(
             _FORMATS.get(path.suffix.lower(), Format.MARKDOWN),
