@@ -66,6 +66,9 @@ def test_no_chat_goes_on_in_a_conversation_that_is_none(sqlite_cli: Cli) -> None
     live = LiveTerminal(sqlite_cli.terminal("chat", "--conversation", question_id))
     assert live.end() == 1
     assert live.lines == ["askcli: error: There is no such conversation."]
+    empty = LiveTerminal(sqlite_cli.terminal("chat", "--conversation", ""))  # as of a variable
+    empty.until("askcli: error: '' is not an id; ")
+    assert empty.end() == 2
 
 
 def test_a_killed_chat_goes_on_at_its_terminal(sqlite_cli: Cli, fake: FakeAnthropic) -> None:

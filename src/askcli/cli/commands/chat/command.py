@@ -10,7 +10,7 @@ import typer
 from askcli.cli.commands.chat import start
 from askcli.cli.commands.chat.chat import Chat
 from askcli.cli.commands.chat.conversation import Conversation
-from askcli.cli.input import attachments, options, stdin
+from askcli.cli.input import attachments, options, question_ids, stdin
 from askcli.cli.input.numbers import number
 from askcli.cli.output.terminal import console, notices
 from askcli.errors import Misused
@@ -63,10 +63,12 @@ def chat(
     timeout: Timeout = None,
 ) -> None:
     """Converse at a prompt; the conversation stays, and goes on here or on another machine."""
-    if go_on + last + bool(conversation) + resume > 1:
+    if go_on + last + (conversation is not None) + resume > 1:
         raise Misused("choose one of -c, --last, --conversation and --resume.")
     if not (stdin.is_terminal() and console.is_terminal()):
         raise Misused("chat needs a terminal; in a pipe or a script use `askcli ask`.")
+    if conversation is not None:
+        question_ids.parse_whole(conversation)
     if Path("-") in (files or []):
         raise Misused("chat reads the terminal; `--file -` is for `askcli ask`.")
     attachments.read(files or [])  # what cannot be read is an error before anything is typed
