@@ -61,6 +61,19 @@ def test_config_refuses_what_cannot_be_and_changes_nothing(
     assert not (cli.home / ".config/askcli/config.toml").exists()
 
 
+def test_config_takes_out_what_is_no_setting_of_this_version(new_cli: NewCli) -> None:
+    cli = new_cli()
+    path = Path(cli.in_process("config", "path").out.strip())
+    path.parent.mkdir(parents=True)
+    path.write_text('colour = "red"  # of an earlier version\ntimeout = 30\n')
+    done = cli.in_process("status")
+    assert (done.code, "`askcli config unset colour` takes it out" in done.err) == (2, True)
+    assert cli.in_process("config", "unset", "colour").code == 0
+    assert path.read_text() == "timeout = 30\n"
+    assert cli.in_process("config", "unset", "colour").code == 2
+    assert cli.in_process("status").code == 0
+
+
 def test_config_takes_secrets_from_stdin_and_never_lists_them(new_cli: NewCli) -> None:
     cli = new_cli()
     secret = f"sk-{uuid4().hex}"

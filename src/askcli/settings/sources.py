@@ -157,7 +157,10 @@ def _config_file(path: Path) -> dict[str, str]:
         raise Misused(f"{path} is not valid TOML: {error}.") from error
     names = {setting.name for setting in fields(Settings) if "parse" in setting.metadata}
     if unknown := sorted(set(values) - names):
-        raise Misused(f"{path}: there is no setting {unknown[0]!r}.")
+        import shlex  # only for an error
+
+        command = f"askcli config unset {shlex.quote(unknown[0])}"
+        raise Misused(f"{path}: there is no setting {unknown[0]!r}; `{command}` takes it out.")
     return {name: str(value) for name, value in values.items()}
 
 

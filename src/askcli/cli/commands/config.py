@@ -80,7 +80,8 @@ def set_(
 @app.command("unset")
 def unset(name: Name) -> None:
     """Take a setting out of the file."""
-    _check_name(name)
+    if name not in _read():  # what is there may be another version's
+        _check_name(name)
     with _editing() as document:
         document.pop(name, None)
 
