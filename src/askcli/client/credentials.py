@@ -46,9 +46,8 @@ class Credentials:
 
     def options(self, url: str) -> str:
         """Return the options of a command that mean the server and the profile, for a shell."""
-        return f"--server {url}" + (
-            f" --profile {shlex.quote(self.profile)}" if self.profile else ""
-        )
+        profile = f" --profile {shlex.quote(self.profile)}" if self.profile else ""
+        return f"--server {url}{profile}"
 
     def profiles(self) -> list[str]:
         """Return the names of all profiles."""
