@@ -93,6 +93,9 @@ def test_an_error_under_json_is_json_on_stderr(sqlite_cli: Cli, fake: FakeAnthro
     assert (done.code, done.out) == (5, "")
     error = json.loads(done.err)["error"]
     assert error["code"] == "provider_rejected"
+    fake.on(marker, status=400, error_type="invalid_request_error")
+    done = sqlite_cli.in_process("ask", "--", "--json", marker)  # words of the question
+    assert done.err.startswith("askcli: error: ")
     assert json.loads(sqlite_cli.in_process("history", "show", error["question_id"], "--json").out)
 
 

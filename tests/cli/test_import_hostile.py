@@ -113,6 +113,14 @@ def test_lines_that_are_no_questions_take_little_memory(tmp_path: Path) -> None:
             read(path)
 
 
+@pytest.mark.parametrize("line", [{"answer": ["a"]}, {"answer": 1}, {"answer": "", "system": {}}])
+def test_what_is_no_text_is_stored_as_none(tmp_path: Path, line: dict[str, Any]) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_text(json.dumps({"question": "q"}) + "\n" + json.dumps({"question": "q"} | line))
+    with pytest.raises(Misused, match=r"line 2: .* is expected"):
+        read(path)
+
+
 def test_what_the_server_refuses_is_left_out_alone(sqlite_cli: Cli) -> None:
     """One question keeps no other out, also when the import is run again."""
     fields: list[dict[str, Any]] = [

@@ -39,7 +39,8 @@ def show(error: AskcliError) -> None:
             import traceback
 
             console.note("".join(traceback.format_exception(error)), wrap=False)
-        if "--json" in arguments or "--ndjson" in arguments:
+        options = {*itertools.takewhile(lambda word: word != "--", arguments)}
+        if options & {"--json", "--ndjson"}:
             console.note(console.as_json(_as_dict(error)), wrap=False)
         else:
             console.note(f"askcli: error: {' '.join(error.detail.split())}")

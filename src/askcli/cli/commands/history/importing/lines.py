@@ -47,7 +47,7 @@ class Lines:
         """Yield the questions, one in memory. Raises Misused for a line that is none."""
         for number, line in self._lines():
             value = _parsed(line)
-            if not isinstance(value, dict) or not isinstance(value.get("question"), str):
+            if not _is_question(value):
                 raise Misused(
                     f'{self._name}, line {number}: {{"question": …, "answer": …}} is expected.'
                 )
@@ -90,6 +90,13 @@ class Lines:
                     self._numbers.append(number)
                     self._places.append(place)
                 place += len(line)
+
+
+def _is_question(value: Any) -> bool:
+    """Return whether it has a question, and what else is text to the server is none or text."""
+    if not isinstance(value, dict) or not isinstance(value.get("question"), str):
+        return False
+    return all(isinstance(value.get(name), str | None) for name in ("answer", "system"))
 
 
 def _parsed(line: bytes) -> Any:
