@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import insert
 
 from askcli.services.clock import new_id
+from askcli.services.usage.metering import estimate_tokens
 from askcli.services.usage.quotas import periods
 from askcli.store.tables import usage
 from tests.support.cli import Cli, NewCli
@@ -25,6 +26,7 @@ from tests.support.servers import serving
 from tests.support.soak import SOAK
 from tests.support.streams import STREAM
 from tests.support.usage import settled, used
+from tests.support.waiting import eventually
 
 
 def test_what_the_provider_reports_is_counted(server: ServerProcess, alice: Person) -> None:
@@ -53,6 +55,22 @@ def test_input_that_is_reported_with_the_end_alone_is_counted(
     assert question["input_tokens"] == 250
     (row,) = used(server, alice)
     assert (row["input_tokens"], row["cost_usd"]) == (250, question["cost_usd"])
+
+
+def test_input_that_is_not_reported_of_a_cancelled_answer_costs_what_was_reserved(
+    server: ServerProcess, alice: Person, fake: FakeAnthropic
+) -> None:
+    marker = uuid4().hex
+    reply = fake.on(marker, "begun", " and ended", input_tokens=0, hold_after=1)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(alice.ask, marker)
+        eventually(lambda: [row for row in alice.questions(alice.http) if row["answer"]])
+        (question,) = alice.questions(alice.http)
+        alice.http.post(f"/api/questions/{question['id']}/cancel").raise_for_status()
+        asked.result()
+        reply.release()
+    (row,) = eventually(lambda: [row for row in used(server, alice) if row["settled"]])
+    assert row["input_tokens"] == estimate_tokens(marker) + estimate_tokens(None)
 
 
 def test_an_answer_under_a_gateways_name_of_the_model_costs_what_is_counted(

@@ -113,8 +113,17 @@ def test_lines_that_are_no_questions_take_little_memory(tmp_path: Path) -> None:
             read(path)
 
 
-@pytest.mark.parametrize("line", [{"answer": ["a"]}, {"answer": 1}, {"answer": "", "system": {}}])
-def test_what_is_no_text_is_stored_as_none(tmp_path: Path, line: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"answer": ["a"]},
+        {"answer": 1},
+        {"system": {}},
+        {"model": ["m"]},
+        {"conversation_id": ["c"]},
+    ],
+)
+def test_a_line_with_what_is_no_text_is_refused(tmp_path: Path, line: dict[str, Any]) -> None:
     path = tmp_path / "lines.jsonl"
     path.write_text(json.dumps({"question": "q"}) + "\n" + json.dumps({"question": "q"} | line))
     with pytest.raises(Misused, match=r"line 2: .* is expected"):

@@ -99,11 +99,11 @@ def test_a_login_that_profiles_shared_before_they_had_their_own_goes_on(
 
 
 def test_a_hint_names_a_profile_as_a_shell_takes_it(new_cli: NewCli) -> None:
-    cli, closed = new_cli(ASKCLI_PROFILE="Ada's work"), "http://127.0.0.1:9"
+    cli, closed = new_cli(ASKCLI_PROFILE="Ada's work"), "http://127.0.0.1:9/a;b"
     quoted = "--profile 'Ada'\"'\"'s work'`"
     assert f"askcli login --server URL {quoted}" in cli.in_process("whoami").err
     done = cli.in_process("whoami", "--server", closed)
-    assert f"askcli login --server {closed} {quoted}" in done.err
+    assert f"askcli login --server '{closed}' {quoted}" in done.err
 
 
 def test_an_unknown_profile_starts_and_fetches_nothing(new_cli: NewCli) -> None:

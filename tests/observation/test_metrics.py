@@ -22,6 +22,7 @@ from tests.support.waiting import eventually
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 REQUESTS = "askcli_http_request_duration_seconds_count"
+PROBLEMS = "askcli_problems_total"
 
 
 def scraped(server: ServerProcess) -> Samples:
@@ -70,7 +71,7 @@ def test_what_was_asked_of_any_worker_is_counted_once_by_all(
     eventually(all_counted)
     assert counted(REQUESTS, **read, status="2xx") == {6}
     assert counted(REQUESTS, **read, status="4xx") == {1}
-    assert counted("askcli_problems_total", code="not_found") == {1}
+    assert counted(PROBLEMS, code="not_found") == {1}
     assert counted("askcli_answers_ended_total", end="answered") == {3}
     assert counted("askcli_answer_first_token_seconds_count") == {3}
     assert counted("askcli_upstream_calls_total") == {4}
@@ -88,7 +89,7 @@ def test_an_error_is_counted_once_by_the_code_that_was_sent(
     """Also where the caller's check fails after an endpoint has, or with its first unit of work."""
     header = {"x-access-token": new_person(observed).tokens["access_token"]}
     url = f"{observed.url}/api/tokens"
-    before, code = scraped(observed), "askcli_problems_total"
+    before = scraped(observed)
     with plain_http.client() as http:
         http.delete(f"{observed.url}/api/sessions", headers=header).raise_for_status()
         refused = [
@@ -98,7 +99,7 @@ def test_an_error_is_counted_once_by_the_code_that_was_sent(
     assert [response.json()["code"] for response in refused] == ["session_ended"] * 2
 
     def counted(name: str) -> float:
-        return value(scraped(observed), code, code=name) - value(before, code, code=name)
+        return value(scraped(observed), PROBLEMS, code=name) - value(before, PROBLEMS, code=name)
 
     eventually(lambda: counted("session_ended") >= 2)
     assert (counted("session_ended"), counted("invalid_request")) == (2, 0)

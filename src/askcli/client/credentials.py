@@ -47,7 +47,7 @@ class Credentials:
     def options(self, url: str) -> str:
         """Return the options of a command that mean the server and the profile, for a shell."""
         profile = f" --profile {shlex.quote(self.profile)}" if self.profile else ""
-        return f"--server {url}{profile}"
+        return f"--server {shlex.quote(url)}{profile}"
 
     def profiles(self) -> list[str]:
         """Return the names of all profiles."""

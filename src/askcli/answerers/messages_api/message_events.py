@@ -71,7 +71,7 @@ class MessageEvents:
 
     def _message_start(self, event: Any) -> Piece:
         message = event["message"]
-        self._input_tokens = _count(message["usage"]["input_tokens"])
+        self._input_tokens = _input(message["usage"]["input_tokens"])
         self._begin = Begin(_word(message["model"]) or self._model, self._input_tokens)
         return self._begin
 
@@ -111,8 +111,8 @@ class MessageEvents:
         usage = event["usage"]
         self._output_tokens = _count(usage["output_tokens"])
         # Cumulative counts: a gateway to another API may know the input's only now.
-        counts = self._input_tokens, _count(usage.get("input_tokens"))
-        self._input_tokens = max((count for count in counts if count is not None), default=None)
+        counts = self._input_tokens or 0, _count(usage.get("input_tokens")) or 0
+        self._input_tokens = _input(max(counts))
         return Spent(self._has_hidden, self._output_tokens)
 
     def _hidden(self) -> Spent:
@@ -141,6 +141,11 @@ def _check(is_right: bool) -> None:
 def _count(value: Any) -> int | None:
     """Return the value if it is a valid count; true is none."""
     return value if type(value) is int and 0 <= value < 2**31 else None
+
+
+def _input(value: Any) -> int | None:
+    """Return a count of input tokens; 0 is none, with which gateways begin that do not know it."""
+    return _count(value) or None
 
 
 def _word(value: Any) -> str | None:

@@ -111,9 +111,9 @@ def _observe(served: Served) -> None:
     """Count a request, and log it."""
     seconds = (served.responded or perf_counter()) - served.began
     status = f"{served.status // 100}xx"
-    names.REQUESTS.observe(seconds, served.route or "none", served.known_method, status)
     if served.info.problem is not None:
         names.PROBLEMS.add(served.info.problem)
+    names.REQUESTS.observe(seconds, served.route or "none", served.known_method, status)
     state = getattr(served.scope.get("app"), "state", None)
     access_log: AccessLog | None = getattr(state, "access_log", None)
     if access_log is not None:

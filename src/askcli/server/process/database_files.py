@@ -12,7 +12,7 @@ from askcli.store.database import Database, sqlite_files
 CHECK_SECONDS, FIRST_CHECK_SECONDS = 1.0, 0.05
 
 # Between two looks for requests: at each file a look gives up the interpreter's lock, which a busy
-# writer takes. A look for each request was a tenth of an ask.
+# writer takes. A look for each request was a twentieth of an ask.
 REQUEST_SECONDS = 0.02
 
 
@@ -28,8 +28,8 @@ class DatabaseFiles:
         self._log = FileIdentities([], later=sqlite_files.log_files(self._file))
         self._next_look = 0.0
 
-    def is_look_due(self) -> bool:
-        """Return whether a request is to look at the files, and none had to for a moment."""
+    def begin_look(self) -> bool:
+        """Return whether a request is to look at the files: the first one in REQUEST_SECONDS."""
         if (now := time.monotonic()) < self._next_look:
             return False
         self._next_look = now + REQUEST_SECONDS

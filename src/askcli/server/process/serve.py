@@ -142,7 +142,9 @@ class PortServer(Role):
 
     def refusal(self) -> Unavailable | None:
         """Return the refusal of all requests once the database is lost."""
-        if not (self.has_lost_database() if self._files.is_look_due() else self._has_lost):
+        if self._files.begin_look():
+            self.has_lost_database()
+        if not self._has_lost:
             return None
         return Unavailable(
             "The database was deleted or replaced; this server's host must see to it."

@@ -62,10 +62,10 @@ class Generator:
                 run.stop(_failure())
                 await self._generate(run)
             finally:
+                reports.end_spans(run)
                 # Not before its end is stored: without signs of life it is taken for an orphan, and
                 # what begins anew stores its text once more.
                 self._answer_log.end(run)
-                reports.end_spans(run)
 
     async def _generate(self, run: Run) -> None:
         self._answer_log.begin(run)

@@ -1,4 +1,4 @@
-"""Reports of ended runs: a line in the log for each, without its texts, metrics and spans."""
+"""Reports of ended runs: a line in the log, without its texts, metrics and spans."""
 
 from __future__ import annotations
 

@@ -96,8 +96,8 @@ def _words(text: str) -> list[str]:
 
 def _unquoted(name: str) -> str:
     """Return a name that may be quoted, as those of `/file` are; its blanks need no quotes."""
-    is_quoted = len(name) > 1 and name[0] == name[-1] and name[0] in "'\""
-    return name[1:-1] if is_quoted else name
+    words = _words(name) if name[0] in "'\"" else []
+    return words[0] if len(words) == 1 else name
 
 
 def _path(word: str) -> Path:

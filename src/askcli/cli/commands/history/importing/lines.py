@@ -93,10 +93,14 @@ class Lines:
 
 
 def _is_question(value: Any) -> bool:
-    """Return whether it has a question, and what else is text to the server is none or text."""
+    """Return whether it has a question, and what else is text or an id is none or such a one."""
     if not isinstance(value, dict) or not isinstance(value.get("question"), str):
         return False
-    return all(isinstance(value.get(name), str | None) for name in ("answer", "system"))
+    texts = (value.get(name) for name in ("answer", "system", "model", "title"))
+    ids = (value.get(name) for name in ("id", "conversation_id", "conversation"))
+    return all(isinstance(text, str | None) for text in texts) and all(
+        isinstance(id_, str | int | None) for id_ in ids
+    )
 
 
 def _parsed(line: bytes) -> Any:
