@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +13,6 @@ from uuid import uuid4
 import pytest
 
 from askcli.errors import Failed
-from askcli.server.process.database_files import REQUEST_SECONDS
 from askcli.server.process.serve import serve_worker
 from askcli.settings import Settings
 from tests.support import plain_http
@@ -24,7 +22,7 @@ from tests.support.processes import ServerProcess
 from tests.support.secrets import SECRET
 from tests.support.servers import server_settings, serving
 from tests.support.streams import Seen, ask_until_cut
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, until_files_are_looked_at
 
 
 def test_a_server_whose_database_is_deleted_refuses_all_and_ends(
@@ -127,7 +125,7 @@ def _delete(*files: Path) -> None:
     """Delete files, and wait until a request looks at them again."""
     for file in files:
         file.unlink()
-    time.sleep(REQUEST_SECONDS)
+    until_files_are_looked_at()
 
 
 def has_told(server: ServerProcess) -> bool:
@@ -153,7 +151,7 @@ def test_the_log_of_a_database_that_was_replaced_is_set_aside(
             person.ask(f"late {number}")
         file.rename(before)
         backup.rename(file)
-        time.sleep(REQUEST_SECONDS)
+        until_files_are_looked_at()
         assert person.ask("lost?").status_code == 503
         assert server.stop(0) == 1
     (log,) = tmp_path.glob("askcli.db-wal.of-replaced-*")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from askcli.server.process.database_files import REQUEST_SECONDS
 from tests.support.cli import NewCli
 from tests.support.databases import migrated_file
 from tests.support.fake_anthropic import FakeAnthropic
@@ -17,6 +15,7 @@ from tests.support.people import NewPerson
 from tests.support.processes import ServerProcess
 from tests.support.secrets import SECRET
 from tests.support.servers import server_settings
+from tests.support.waiting import until_files_are_looked_at
 
 
 @pytest.mark.parametrize("flags", [[], ["--workers", "2"]])
@@ -30,7 +29,7 @@ def test_the_log_of_a_database_that_was_moved_is_set_aside(
     for number in range(9):
         assert person.ask(f"question {number}").status_code == 201
     file.rename(moved)
-    time.sleep(REQUEST_SECONDS)
+    until_files_are_looked_at()
     assert person.ask("lost?").status_code == 503
     assert server.stop(0) == 1
     (log,) = tmp_path.glob("askcli.db-wal.of-replaced-*")

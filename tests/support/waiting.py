@@ -1,4 +1,4 @@
-"""Waiting for a condition."""
+"""Waiting for a condition, or for a server's next look."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from askcli.server.process.database_files import REQUEST_SECONDS
+
 T = TypeVar("T")
+
+
+def until_files_are_looked_at() -> None:
+    """Wait until a request lets its server look at the files of its database again."""
+    time.sleep(REQUEST_SECONDS)
 
 
 def eventually(condition: Callable[[], T], seconds: float = 60) -> T:

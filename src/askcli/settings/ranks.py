@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
-from askcli.settings.fields import variable_name
+from askcli.settings.sources import variable_of
 
 
 def is_closer(name: str, other: str, flags: Mapping[str, Any]) -> bool:
@@ -18,4 +17,4 @@ def _rank(name: str, flags: Mapping[str, Any]) -> int:
     """Return the rank of a setting's source: a flag, the environment, or the config file."""
     if flags.get(name):
         return 0
-    return 1 if os.environ.get(variable_name(name), "").strip() else 2
+    return 1 if variable_of(name) else 2

@@ -93,10 +93,14 @@ def unknown_variables() -> dict[str, str | None]:
 
 def place(name: str) -> str:
     """Return what gives a setting its value: a variable, or else the config file."""
+    return variable_of(name) or "the config file"
+
+
+def variable_of(name: str) -> str | None:
+    """Return the variable that gives a setting its value, None where none does."""
     variable = variable_name(name)
     of_file = secret_variables().get(variable, variable)
-    given = (one for one in (variable, of_file) if os.environ.get(one, "").strip())
-    return next(given, "the config file")
+    return next((one for one in (variable, of_file) if os.environ.get(one, "").strip()), None)
 
 
 def _config_dir(environment: Mapping[str, str]) -> Path:

@@ -25,11 +25,11 @@ class Prepared:
     def __init__(self, query: Callable[[str], Query]) -> None:
         """`query` returns the select for a dialect's name, or the change that returns rows."""
         self._query = query
-        self._forms: dict[str, CompiledQuery] = {}
+        self._compiled: dict[str, CompiledQuery] = {}
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Row]:
         """Return all rows."""
-        return self._form(connection.dialect).rows(connection, values)
+        return self._for(connection.dialect).rows(connection, values)
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> Row | None:
         """Return the first row, None if there is none; the select finds few."""
@@ -42,14 +42,16 @@ class Prepared:
     def first_by_name(self, connection: Connection, values: Mapping[str, Any]) -> Record | None:
         """Return the first row by the names of its columns, None if there is none."""
         row = self.first(connection, values)
-        names = self._form(connection.dialect).columns
+        names = self._for(connection.dialect).columns
         return None if row is None else dict(zip(names, row, strict=True))
 
-    def _form(self, dialect: Dialect) -> CompiledQuery:
-        form = self._forms.get(dialect.name)
-        if form is None:
-            form = self._forms[dialect.name] = CompiledQuery(self._query(dialect.name), dialect)
-        return form
+    def _for(self, dialect: Dialect) -> CompiledQuery:
+        compiled = self._compiled.get(dialect.name)
+        if compiled is None:
+            compiled = self._compiled[dialect.name] = CompiledQuery(
+                self._query(dialect.name), dialect
+            )
+        return compiled
 
 
 class PreparedChange:
@@ -61,27 +63,27 @@ class PreparedChange:
     def __init__(self, statement: Change | Callable[[str], Change]) -> None:
         """`statement` is one for all dialects, or returns that for a dialect's name."""
         self._statement = statement if callable(statement) else lambda _: statement
-        self._forms: dict[tuple[str, ...], Compiled[Change]] = {}
+        self._compiled: dict[tuple[str, ...], Compiled[Change]] = {}
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> int:
         """Run it with these parameters and columns; return the number of rows it has changed."""
-        return self._form(connection.dialect, values).run(connection, values, _count)
+        return self._for(connection.dialect, values).run(connection, values, _count)
 
     def run_each(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run it with each of these, at least one, of the same parameters and columns."""
-        self._form(connection.dialect, rows[0]).run_each(connection, rows)
+        self._for(connection.dialect, rows[0]).run_each(connection, rows)
 
     def run_later(self, connection: Connection, values: Mapping[str, Any]) -> None:
         """Run it, by PostgreSQL with the next statement or COMMIT, which then raises its error."""
-        self._form(connection.dialect, values).run_later(connection, values)
+        self._for(connection.dialect, values).run_later(connection, values)
 
-    def _form(self, dialect: Dialect, values: Mapping[str, Any]) -> Compiled[Change]:
+    def _for(self, dialect: Dialect, values: Mapping[str, Any]) -> Compiled[Change]:
         key = (dialect.name, *values)
-        form = self._forms.get(key)
-        if form is None:
+        compiled = self._compiled.get(key)
+        if compiled is None:
             statement = self._statement(dialect.name)
-            form = self._forms[key] = Compiled(statement, dialect, list(values))
-        return form
+            compiled = self._compiled[key] = Compiled(statement, dialect, list(values))
+        return compiled
 
 
 def _count(cursor: Any) -> int:

@@ -111,8 +111,8 @@ class MessageEvents:
         usage = event["usage"]
         self._output_tokens = _count(usage["output_tokens"])
         # Cumulative counts: a gateway to another API may know the input's only now.
-        counts = self._input_tokens or 0, _count(usage.get("input_tokens")) or 0
-        self._input_tokens = _input(max(counts))
+        counts = self._input_tokens, _input(usage.get("input_tokens"))
+        self._input_tokens = max(filter(None, counts), default=None)
         return Spent(self._has_hidden, self._output_tokens)
 
     def _hidden(self) -> Spent:

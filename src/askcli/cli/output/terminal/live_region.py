@@ -8,7 +8,6 @@ flickers.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import sys
@@ -16,9 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from rich.cells import cell_len
-
 from askcli.cli.output.terminal import transient
+from askcli.cli.output.terminal.heights import height
 from askcli.cli.output.terminal.held_signals import held
 from askcli.cli.output.terminal.outgoing import Outgoing
 from askcli.signals import handled
@@ -28,7 +26,6 @@ _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
 # From the second column on: from the first column of the first row it would be the whole screen,
 # which tmux keeps in its history when it is erased.
 _ERASE = "\r\x1b[K\x1b[C\x1b[J\r"
-_STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Region(transient.Transient):
@@ -91,7 +88,7 @@ def _heights(rows: Sequence[str]) -> Iterator[int]:
     """Yield how many rows the terminal has made of each: it may have become narrower since."""
     columns = shutil.get_terminal_size().columns if _wraps_anew() else sys.maxsize
     for row in rows:
-        yield max(1, -(-cell_len(_STYLES.sub("", row)) // columns))
+        yield height(row, columns)
 
 
 def _wraps_anew() -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -18,8 +17,6 @@ from askcli.files import programs
 
 # As git does: less quits if all fits, keeps colours and leaves the text on the screen.
 LESS = "FRX"
-
-_STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def show(lines: Iterable[str]) -> None:
@@ -58,14 +55,14 @@ def _pager() -> list[str] | None:
 
 
 def _as_many_as_fit(lines: Iterator[str]) -> list[str]:
-    from rich.cells import cell_len  # at a terminal alone
+    from askcli.cli.output.terminal.heights import height  # rich, at a terminal alone
 
     columns, rows = shutil.get_terminal_size()
     first: list[str] = []
     used = 0
     for line in lines:
         first.append(line)
-        used += max(1, -(-cell_len(_STYLES.sub("", line).expandtabs()) // columns))
+        used += height(line, columns)
         if used >= rows - 1:  # one row is the shell prompt's
             break
     return first
