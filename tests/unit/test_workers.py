@@ -113,7 +113,7 @@ def test_a_worker_that_has_lost_the_database_has_no_successor(
 def test_a_worker_that_dies_while_the_database_is_away_comes_back_with_it(
     sock: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", "askcli.notices")
     run_and_stop(sock, Starts(FATES), monkeypatch)
     assert [REASON in line for line in caplog.messages] == [fate == "fails" for fate in FATES[:-1]]
 
@@ -121,7 +121,7 @@ def test_a_worker_that_dies_while_the_database_is_away_comes_back_with_it(
 def test_a_worker_that_memory_is_too_short_for_is_started_later(
     sock: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", "askcli.notices")
     run_and_stop(sock, Starts(["ends", "short", "stays"]), monkeypatch)
     assert "a worker cannot be started: MemoryError." in caplog.text
 
