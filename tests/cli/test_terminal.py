@@ -205,6 +205,7 @@ def test_suspended_the_rows_that_may_change_are_gone(sqlite_cli: Cli, fake: Fake
     shell.sendline("fg")
     held.release()
     shell.expect("ended.")
+    written += shell.before + shell.after
     shell.expect("prompt> ")
     written += shell.before + shell.after
     shell.sendline("exit")
