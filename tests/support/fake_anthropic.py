@@ -91,7 +91,7 @@ class FakeAnthropic:
         asyncio.set_event_loop(self._loop)
         app = web.Application(client_max_size=2**24)
         app.router.add_post("/v1/messages", self._messages)
-        # An access line, written when a client leaves, would be in the log of whatever test runs then.
+        # An access line is written when a client leaves: into the log of whatever test runs then.
         runner = web.AppRunner(app, shutdown_timeout=1, access_log=None)
         self._loop.run_until_complete(runner.setup())
         site = web.TCPSite(runner, "127.0.0.1", 0)

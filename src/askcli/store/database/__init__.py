@@ -23,6 +23,7 @@ from askcli.store.database.group_commit import GroupCommit
 from askcli.store.database.pool import LongUnits, Pool, Turn
 from askcli.store.database.timing import timed
 from askcli.store.database.unit import Connect, Disconnected, Locked, RunUnit, Unit, Work, bound
+from askcli.store.database.write_turn import WriteTurn
 from askcli.store.database.writing import Writing
 
 T = TypeVar("T")
@@ -50,7 +51,8 @@ class Database:
         readers, waiters = engines.threads(self.dialect, connections)
         self._readers = Pool(readers, "store", min(readers, engines.EAGER[self.dialect]))
         # SQLite has one writer at a time: what queues before one thread finds no locked database.
-        self._writer = GroupCommit(self.transaction) if self.is_sqlite else None
+        self._turn = WriteTurn(self.file, self.transaction) if self.file else None
+        self._writer = GroupCommit(self._turn.transaction) if self._turn else None
         self._long = LongUnits()
         self.is_closed = False
         self.has_lost_log = False  # one of the files of SQLite's log was deleted, while it is open
@@ -214,3 +216,5 @@ class Database:
             engines.save_log(self._reading)
         self.is_closed = True  # before SQLite removes the files of its log
         self.engine.dispose()
+        if self._turn is not None:
+            self._turn.close()
