@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
+import signal
+import subprocess
+from uuid import uuid4
+
 import pytest
 
 from tests.support.cli import Cli, NewCli
+from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import add_user
 from tests.support.processes import ServerProcess
+from tests.support.secrets import PASSWORD
 
 
 def test_a_hint_to_log_in_names_the_server_and_the_profile(
@@ -18,6 +28,56 @@ def test_a_hint_to_log_in_names_the_server_and_the_profile(
         assert done.code == 4
         assert f"`askcli login {options}`" in done.err
     assert f"`askcli login --server {sqlite_server.url}`" in cli.in_process("whoami").err
+
+
+@pytest.fixture
+def at_work(sqlite_server: ServerProcess, new_cli: NewCli) -> Cli:
+    """A user of the profile `at work`, and of no configured server."""
+    cli, email = new_cli(), add_user(sqlite_server)
+    words = ("login", "--server", sqlite_server.url, "--profile", "at work")
+    assert cli.in_process(*words, "--email", email, "--password-stdin", stdin=PASSWORD).code == 0
+    return cli
+
+
+WORK = ("--profile", "at work")
+
+
+def test_a_hint_to_follow_an_answer_can_be_typed_as_it_is(
+    at_work: Cli, fake: FakeAnthropic
+) -> None:
+    """With the profile that was given, and for this answer, also once another was asked for."""
+    held = fake.on(marker := uuid4().hex, "One ", "two.", hold_after=1)
+    left = at_work.in_process("ask", marker, "--timeout", "1", *WORK)
+    (follow,) = re.findall("follow it with: (askcli .+)", left.err)
+    assert at_work.in_process("ask", "Another?", *WORK).code == 0
+    history = json.loads(at_work.in_process("history", "--json", *WORK).out)
+    shown = at_work.in_process("history", "show", history["items"][1]["id"], *WORK)
+    assert (shown.code, re.findall("`(askcli .+)` follows it", shown.err)) == (5, [follow])
+    held.release()
+    done = at_work.shell(follow)
+    assert (done.code, done.out) == (0, "One two.\n"), done
+
+
+def test_a_hint_to_ask_for_more_can_be_typed_as_it_is(at_work: Cli, fake: FakeAnthropic) -> None:
+    fake.on(marker := uuid4().hex, "half", stop_reason="max_tokens")
+    assert at_work.in_process("ask", marker, *WORK).code == 5
+    shown = at_work.in_process("history", "show", *WORK)
+    (retry,) = re.findall("`(askcli ask --retry .+)`", shown.err)
+    fake.on(marker, "whole")
+    done = at_work.shell(retry.replace(" N", " 100"))
+    assert (done.code, done.out) == (0, "whole\n"), done
+
+
+def test_a_hint_after_ctrl_c_can_be_typed_as_it_is(at_work: Cli, fake: FakeAnthropic) -> None:
+    fake.on(marker := uuid4().hex, "One ", "two.", hold_after=1)
+    asking = at_work.start("ask", marker, *WORK, stderr=subprocess.PIPE)
+    assert asking.stdout
+    assert asking.stdout.read(3) == b"One"
+    asking.send_signal(signal.SIGINT)
+    _, err = asking.communicate()
+    (show,) = re.findall("the text so far is kept: (askcli .+)", err.decode())
+    assert shlex.split(show)[-2:] == [*WORK]
+    assert at_work.shell(f"{show} || true").out == "One \n"
 
 
 def test_a_server_in_the_config_file_is_checked_as_one_of_an_option(new_cli: NewCli) -> None:

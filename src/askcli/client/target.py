@@ -27,11 +27,16 @@ class Connection:
     address: Address
     credentials: Credentials
     is_token_from_stdin: bool = False
+    flags: str = ""  # those that have led to it, as a shell takes them
 
     @property
     def is_local(self) -> bool:
         """Whether it is the local server that is started on demand."""
         return self.address.socket is not None
+
+    def command(self, words: str) -> str:
+        """Return a command for the same server and account, to be typed as it is."""
+        return f"askcli {words}{self.flags}"
 
     def with_token(self, token: str) -> Connection:
         """Return a connection to the same server with *token*, which was read from stdin."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -157,11 +159,15 @@ def connection(
     variables.report_unknown()
     flags = {"server": server, "profile": profile, "timeout": timeout}
     loaded = settings.load(flags)
-    if not (loaded.server and loaded.profile):
-        return resolve(loaded)
-    from askcli.settings.ranks import is_closer  # where both are set
+    is_profile_closer = False
+    if loaded.server and loaded.profile:
+        from askcli.settings.ranks import is_closer  # where both are set
 
-    return resolve(loaded, is_profile_closer=is_closer("profile", "server", flags))
+        is_profile_closer = is_closer("profile", "server", flags)
+    found = resolve(loaded, is_profile_closer=is_profile_closer)
+    given = {"--server": server, "--profile": profile}
+    words = (f" {flag} {shlex.quote(value)}" for flag, value in given.items() if value)
+    return replace(found, flags="".join(words))
 
 
 def connected(server: str | None = None, profile: str | None = None) -> Api:

@@ -176,13 +176,17 @@ def _ended(endings: list[Event]) -> Question:
     return finished  # type: ignore[no-any-return]
 
 
-def check_ended_whole(question: Question) -> None:
-    """Raise ProviderFailed unless the stored answer is complete; an imported one has no reason."""
+def check_ended_whole(question: Question, command: Callable[[str], str]) -> None:
+    """Raise ProviderFailed unless the stored answer is complete; an imported one has no reason.
+
+    `command` makes the command of a hint out of its words.
+    """
     if question["status"] == "answering":
-        detail = "the answer is not complete yet; `askcli ask --rejoin` follows it."
+        follow = command(f"ask --rejoin {question['id']}")
+        detail = f"the answer is not complete yet; `{follow}` follows it."
         raise ProviderFailed(detail, question_id=question["id"], question_status="answering")
     if question["status"] != "answered" or question["stop_reason"] is not None:
-        retry = f"askcli ask --retry {question['id']} --max-tokens N"
+        retry = command(f"ask --retry {question['id']} --max-tokens N")
         check_whole(question, f"ask for a longer one with `{retry}`.")
 
 

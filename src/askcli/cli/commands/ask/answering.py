@@ -84,15 +84,17 @@ def print_events(
         return finished
     except KeyboardInterrupt:
         transient.end_soon()
-        raise Stopped(asking.question_id, _cancelled(api, asking.question_id)) from None
+        stopped = _cancelled(connection, api, asking.question_id)
+        raise Stopped(asking.question_id, stopped) from None
     except AskcliError as error:
         if error is timeout:
             transient.end_soon()
-            error.detail = _progress(asking, seconds)
+            error.detail = _progress(connection, asking)
             asking.is_broken_off = asking.question_id is not None
         error.question_id = error.question_id or asking.question_id
         if may_go_on(asking, error):
-            log.info("askcli: follow it with: askcli ask --rejoin %s", asking.question_id)
+            follow = connection.command(f"ask --rejoin {asking.question_id}")
+            log.info("askcli: follow it with: %s", follow)
         raise
 
 
@@ -118,27 +120,30 @@ def _remembering(connection: Connection, events: Iterator[Event]) -> Iterator[Ev
         yield event
 
 
-def _progress(asking: Asking, seconds: int) -> str:
+def _progress(connection: Connection, asking: Asking) -> str:
     """Return what is known of a question whose time is up."""
-    failure = asking.failure
+    failure, seconds = asking.failure, connection.settings.timeout
     if asking.question_id is None:
-        reason = f": {failure.detail}" if failure else "; see `askcli history`, or ask again."
+        see = f"; see `{connection.command('history')}`, or ask again."
+        reason = f": {failure.detail}" if failure else see
         return f"the server has not confirmed the question after {seconds} s{reason}"
     reason = f"the last try: {failure.detail}" if failure else "the server continues it."
     return f"the answer was not complete after {seconds} s; {reason}"
 
 
-def _cancelled(api: Api, question_id: str | None) -> Question | None:
+def _cancelled(connection: Connection, api: Api, question_id: str | None) -> Question | None:
     """Cancel the answer, without keeping the user waiting for the server for long.
 
     Returns the question, None where the server has not said what has become of it.
     """
     if question_id is None:
-        log.info("askcli: the question was not confirmed, and may be answered: askcli history")
+        see = connection.command("history")
+        log.info("askcli: the question was not confirmed, and may be answered: %s", see)
         return None
     cancelled = None
     with suppress(AskcliError, KeyboardInterrupt), within(CANCEL_SECONDS, Unreachable("late")):
         cancelled = api.cancel(question_id)
     status = cancelled["status"] if cancelled else "answering"
-    log.info("askcli: %s: askcli history show %s", _STOPPED.get(status, _ENDED), question_id)
+    show = connection.command(f"history show {question_id}")
+    log.info("askcli: %s: %s", _STOPPED.get(status, _ENDED), show)
     return cancelled

@@ -54,7 +54,8 @@ class Chat:
             conversation.api.conversation(conversation.id)  # it may not exist
         self._elsewhere.begin(conversation.id, latest[0]["id"] if latest else "")
         if has_earlier:
-            log.info("Earlier turns: askcli history show --conversation %s", conversation.id)
+            words = f"history show --conversation {conversation.id}"
+            log.info("Earlier turns: %s", conversation.connection.command(words))
         for turn in latest:
             self._elsewhere.know(turn["id"])
             conversation.last = turn

@@ -25,8 +25,6 @@ from askcli.errors import AskcliError, Misused, NotFound
 
 GONE = "the conversation was deleted: /new begins another, in which /retry asks the question."
 
-LONGER = "leave, and go on with `askcli chat -c --max-tokens N`."
-
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
@@ -140,9 +138,11 @@ class Conversation(ExitStack):
 
     def _print(self, asking: Asking, events: Iterator[Event]) -> None:
         show = printer(as_json=False, ndjson=False, raw=False)
+        go_on = self.connection.command("chat -c --max-tokens N")
+        longer = f"leave, and go on with `{go_on}`."
         try:
             noted = self._noted(events)
-            print_events(self.connection, self.api, asking, noted, show, LONGER)
+            print_events(self.connection, self.api, asking, noted, show, longer)
         except AskcliError as error:
             if asking.question_id and may_go_on(asking, error):
                 self.on_left(asking.question_id)

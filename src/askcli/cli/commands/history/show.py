@@ -13,6 +13,7 @@ from askcli.cli.input import options, question_ids
 from askcli.cli.output import output_file
 from askcli.cli.output.answer import Outcome, check_ended_whole, shower
 from askcli.cli.output.terminal import console, pager
+from askcli.client.target import Connection
 from askcli.contract.shapes import Question
 from askcli.errors import Misused
 
@@ -51,12 +52,13 @@ def show(
         return
     question_ids.parse_whole(question_id)
     with output_file.replaced(output):
-        with options.connected(server, profile) as api:
+        connection = options.connection(server, profile)
+        with connection.open() as api:
             question = question_ids.find(api, question_id)
         if copy or outcome.is_code or (output and not as_json):
-            check_ended_whole(question)
+            check_ended_whole(question, connection.command)
         outcome.hand_on(question)  # a pager may be left open
-        _print(question, outcome)
+        _print(question, outcome, connection)
 
 
 def _show_conversation(
@@ -68,7 +70,7 @@ def _show_conversation(
         turns.show(id_, as_json=as_json, server=server, profile=profile)
 
 
-def _print(question: Question, outcome: Outcome) -> None:
+def _print(question: Question, outcome: Outcome, connection: Connection) -> None:
     if outcome.is_code:
         outcome.print_code(question)
     elif outcome.as_json:
@@ -78,4 +80,4 @@ def _print(question: Question, outcome: Outcome) -> None:
     else:  # the answer is the data
         console.note("\n".join(layout.head(question)))
         shower()(iter([question["answer"].rstrip("\n")]))
-        check_ended_whole(question)
+        check_ended_whole(question, connection.command)
