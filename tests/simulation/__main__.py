@@ -3,7 +3,7 @@
 `python -m tests.simulation SEED` tells the night of a seed. `--count` runs so many from that seed
 on, in `--jobs` processes, and `--twice` each of them in two of these, whose traces must be the
 same. `--shrink` looks for a shorter plan that still fails, `--plan` runs a plan of such a file,
-`--situation` the night that was made for a planted bug.
+`--situation` the night of this number, 0 to 3, that was made for a planted bug.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.simulation.many import Opening, Run, ended, opened
 from tests.simulation.plan import Plan, draw, loads
 from tests.simulation.planted import BUGS
 from tests.simulation.shrink import shortest
-from tests.simulation.situations import SITUATIONS
+from tests.simulation.situations import SITUATIONS, in_situation
 from tests.simulation.summary import Summary
 from tests.support.databases import postgres_in
 
@@ -65,7 +65,7 @@ def _cpus() -> int:
 
 def _plan(options: argparse.Namespace) -> Plan:
     if options.situation:
-        return SITUATIONS[options.situation]
+        return in_situation(options.situation, options.seed)
     return loads(options.plan.read_text()) if options.plan else draw(options.seed)
 
 

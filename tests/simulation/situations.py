@@ -54,6 +54,9 @@ _FIRST_HAS_ALL = Fault("kill", 0.0, 1, 0.7)  # the other one takes connections a
 _SESSIONS_END = _night("elsewhere elsewhere")
 _CONVERSATIONS = _night("ask continue ask", GOOD, users=(0, 0, 1))
 
+# Seeds so far apart let as many answers run at once.
+_SAME_SLOTS = 3
+
 SITUATIONS: dict[str, Plan] = {
     "cancel_elsewhere_does_nothing": _ANSWERS_ARE_CANCELLED,
     "end_overwrites": _night(
@@ -143,3 +146,9 @@ SITUATIONS: dict[str, Plan] = {
     "slot_is_kept": _night("ask", slots=3),
     "join_repeats_a_character": _night("ask", SLOW, *_often("cut", 4.0)),
 }
+
+
+def in_situation(name: str, number: int) -> Plan:
+    """Return the night of this number that was made for a planted bug."""
+    plan = SITUATIONS[name]
+    return replace(plan, seed=plan.seed + _SAME_SLOTS * number)

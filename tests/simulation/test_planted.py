@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
-from dataclasses import replace
 from statistics import median
 
 import pytest
@@ -12,7 +13,8 @@ from tests.simulation import night
 from tests.simulation.plan import Fault, Plan, draw
 from tests.simulation.planted import BUGS
 from tests.simulation.shrink import shortest
-from tests.simulation.situations import SITUATIONS
+from tests.simulation.situations import SITUATIONS, in_situation
+from tests.support.documents import ROOT
 from tests.support.soak import SOAK, report
 
 # The first seed, from 0, whose drawn night found the bug when it was planted first: with another
@@ -63,7 +65,6 @@ STARTS = (0, 100_000, 200_000)  # of the seeds of which the median is told
 TRIES = 4
 # The nights of the situations, once each; a twelfth of them outside of the soak.
 CONTROLS = list({plan: name for name, plan in SITUATIONS.items()}.values())[:: 1 if SOAK else 12]
-SAME_SLOTS = 3  # nights whose seeds are so far apart let as many answers run at once
 
 
 def test_each_planted_bug_has_a_night_and_a_seed() -> None:
@@ -82,14 +83,21 @@ def drawn_from(start: int) -> Callable[[int], Plan]:
     return lambda number: draw(start + number)
 
 
-def in_its_situation(name: str, number: int) -> Plan:
-    return replace(SITUATIONS[name], seed=SITUATIONS[name].seed + SAME_SLOTS * number)
-
-
 @pytest.mark.parametrize("name", FOUND_BY)
 def test_a_planted_bug_is_found_in_its_situation(name: str) -> None:
-    tries = first_found(name, lambda number: in_its_situation(name, number), TRIES)
+    tries = first_found(name, lambda number: in_situation(name, number), TRIES)
     assert tries is not None, f"{TRIES} nights of `situations.py` did not find it"
+
+
+def test_the_command_of_the_document_finds_its_bug() -> None:
+    """The first of the nights that it runs may be one that does not."""
+    command = "-m tests.simulation {} --situation end_overwrites --bug end_overwrites"
+    assert command.format(1) in (ROOT / "docs/simulation.md").read_text()
+    codes = (
+        subprocess.run([sys.executable, *command.format(n).split()], capture_output=True).returncode
+        for n in range(TRIES)
+    )
+    assert 1 in codes
 
 
 @pytest.mark.parametrize("name", CONTROLS)
