@@ -49,8 +49,9 @@ async def admit(request: Request, scopes: Sequence[str]) -> Caller:
     caller = await services.authentication.claim(_token(request))
     request.state.caller = caller
     if caller.scopes.isdisjoint(scopes):
-        need = " or ".join(scopes) if "account" not in scopes else "a login, which no token is"
-        detail = f"This token may not be used for this: it takes {need}."
+        detail = f"This needs an API token with the scope {' or '.join(scopes)}, or a login."
+        if "account" in scopes:
+            detail = "This needs a login: no API token may do it."
         raise ScopeMissing(detail, scopes=tuple(scopes))
     return caller
 

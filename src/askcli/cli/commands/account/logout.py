@@ -45,7 +45,7 @@ def _leave(connection: Connection, *, everywhere: bool) -> None:
     if given and given.startswith(API_TOKEN_PREFIX) and not everywhere:
         raise Misused(
             f"the API token from {settings.place('token')} has no session: "
-            "unset it, or end it with `askcli token revoke`."
+            "unset it. With a login, `askcli token revoke NAME` ends it."
         )
     if not given and connection.credentials.current(connection.address.key) is None:
         raise NotAuthenticated(f"not logged in to {name}.")
@@ -61,7 +61,9 @@ def _leave(connection: Connection, *, everywhere: bool) -> None:
         pages.forget()
     console.note(f"Logged out of {'all your sessions' if everywhere else name}.")
     if is_api_token:
-        console.note("The token itself is still valid; `askcli token revoke` ends it.")
+        console.note(
+            "The token itself is still valid; with a login, `askcli token revoke NAME` ends it."
+        )
 
 
 def _end_session(api: Api) -> None:
