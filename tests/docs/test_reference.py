@@ -9,6 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from askcli.cli.app import app
+from askcli.cli.reference import topics, tree
+from tests.support import built_commands
 from tests.support.cli import Cli
 from tests.support.processes import ASKCLI
 
@@ -45,6 +48,18 @@ def test_what_json_promises_is_what_is_printed(sqlite_cli: Cli) -> None:
     }
     for shape, done in printed.items():
         assert set(json.loads(done.out)) == set(getattr(shapes, shape).__annotations__), shape
+
+
+def test_the_topic_json_names_every_command_that_prints_it() -> None:
+    named = {name for names in topics.JSON for name in names.split(", ")}
+    named |= {f"{name} list" for name in named} | {name.partition(" --")[0] for name in named}
+    commands = {
+        command.name.removeprefix("askcli ")
+        for command in tree.commands(built_commands.get_command(app))
+        if any("--json" in option.names for option in command.options)
+    }
+    assert len(commands) > 25
+    assert commands - named == {"history", "conversations"}  # which are their lists
 
 
 def test_documents_made_from_the_commands_are_as_they_would_be_made() -> None:

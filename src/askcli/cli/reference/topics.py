@@ -65,6 +65,8 @@ JSON = {
     "config, config get": "{name: value}",
     "audit, users, invite list": "{items: […]}, with the columns of their lists",
     "users show, invite create": "an object of what they show",
+    "users export": "that of users show, with audit: […] and questions: [Question]",
+    "users quota": "{tokens_day, tokens_month, usd_day, usd_month: {limit, used}}",
     "users retention": "{days, source}",
     "store copy": "{tables: {name: {rows, sha256}}}",
 }

@@ -155,7 +155,7 @@ def reset_password(
 
 @app.command("export")
 def export(who: options.User) -> None:
-    """Print all data of a user as one JSON object."""
+    """Print a user's account, spending, audit entries and questions as one JSON object."""
     from askcli.services import admin as host
     from askcli.services import audit
     from askcli.services.usage.quotas import Quota
