@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.support.cli import Cli, Done, NewCli
+from tests.support.people import logged_in
+from tests.support.processes import ServerProcess
 from tests.support.screen import lines
+from tests.support.waiting import eventually
 
 
 def answered(cli: Cli, question: str) -> Done:
@@ -45,3 +50,17 @@ def test_a_real_model_is_pulled_once_and_answers(new_cli: NewCli) -> None:
     assert "Loading the model…" in written
     assert "Loading" not in "".join(lines(written))
     assert cli("serve", "--stop").code == 0
+
+
+def test_a_host_without_the_model_is_told_at_the_start_how_to_fetch_it(
+    tmp_path: Path, new_cli: NewCli
+) -> None:
+    """Whoever asks is told that the host must: a model on their own machine is no help."""
+    data, own = tmp_path / "the data", {"ASKCLI_LOCAL_MODEL": "smollm2-135m"}
+    server = ServerProcess(tmp_path, ASKCLI_DATA_DIR=str(data), ASKCLI_UPSTREAM_ATTEMPTS="1", **own)
+    server.database_url = f"sqlite:///{data}/askcli.db"
+    command = f"`ASKCLI_DATA_DIR='{data}' askcli models pull smollm2-135m`"
+    eventually(lambda: command in "".join(server.log))
+    done = logged_in(new_cli(server), server).in_process("ask", "Why?")
+    assert (done.code, "this server's host must fetch it" in done.err) == (5, True), done
+    assert server.stop() == 0

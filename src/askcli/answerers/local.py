@@ -57,10 +57,12 @@ class LocalAnswerer:
         return self._client is not None and self._client.is_open
 
     async def warm(self) -> None:
-        """Load the model and the SDK, side by side."""
+        """Load the model and the SDK, side by side; the host is told of a model that is missing."""
         if self._choice.exists():
             client = await self._ready()
             await client.open()
+        else:
+            _log_missing(self._choice)
 
     def cost_usd(self, finish: Finish) -> float | None:  # noqa: ARG002 - whatever it was
         """Return 0."""
@@ -99,14 +101,19 @@ class LocalAnswerer:
 
 def _load(choice: Choice, key: str) -> Any:
     if not choice.exists():
+        _log_missing(choice)
         raise ProviderFailed(
-            f"The local model {choice.name} is not on this machine yet; run `askcli models pull`."
+            f"The local model {choice.name} is missing; this server's host must fetch it."
         )
     try:
         (xllamacpp,) = load("xllamacpp")
         return xllamacpp.Server(_parameters(xllamacpp, choice, key))
     except Exception as error:  # the binding raises bare RuntimeError, or worse
         raise _not_loaded(choice, error) from error
+
+
+def _log_missing(choice: Choice) -> None:
+    log.error("the local model %s is missing: %s", choice.name, choice.remedy)
 
 
 def _not_loaded(choice: Choice, error: Exception) -> ProviderFailed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +104,14 @@ class Choice:
     def context(self) -> int:
         """Tokens that a conversation and its answer may have together."""
         return self.model.context if self.model else 8_192
+
+    @property
+    def remedy(self) -> str:
+        """What the host does where the file is missing."""
+        if self.model is None:
+            return f"put {self.path} back"
+        data_dir = shlex.quote(str(self.path.parents[1]))  # it may be set for the server alone
+        return f"fetch it with `ASKCLI_DATA_DIR={data_dir} askcli models pull {self.name}`"
 
     def exists(self) -> bool:
         """Whether the file exists; a download gets its name only when it is complete."""
