@@ -57,7 +57,7 @@ def test_status_tells_each_problem_with_its_fix(
 
 
 def test_usage_counts_by_day_and_model(cli: Cli, fake: FakeAnthropic) -> None:
-    assert cli.in_process("usage").err == "Nothing was asked then.\n"
+    assert cli.in_process("usage").err == "Nothing was asked in that time.\n"
     for model in ("claude-haiku-5-5", "claude-haiku-5-5", "claude-sonnet-5-5"):
         assert cli.in_process("ask", "-m", model, "hello").code == 0
     items = json.loads(cli.in_process("usage", "--json").out)["items"]

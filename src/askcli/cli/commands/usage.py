@@ -60,7 +60,7 @@ def usage(
     if as_json:
         console.out_json({"items": items})
     elif not items:
-        console.note("Nothing was asked then.")
+        console.note("Nothing was asked in that time.")
     elif console.is_terminal():
         pager.show(_chart(items))
     else:

@@ -95,7 +95,7 @@ def list_(
     are_newest = selection.is_whole and console.is_terminal() and not as_json
     lay_out = partial(layout.numbered, limit=limit) if are_newest else layout.lines
     if not _list(selection, limit + are_newest, lay_out, server, profile, as_json=as_json):
-        console.note("No questions yet." if not (since or until) else "No questions then.")
+        console.note("No questions yet." if not (since or until) else "No questions in that time.")
 
 
 @app.command("search", cls=SearchCommand)

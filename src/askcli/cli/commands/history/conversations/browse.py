@@ -79,7 +79,9 @@ def list_(
     if some:
         pager.show(_lines(some))
     else:
-        console.note("No conversations then." if since or until else "No conversations yet.")
+        console.note(
+            "No conversations in that time." if since or until else "No conversations yet."
+        )
 
 
 def _lines(items: list[Conversation]) -> Iterator[str]:
