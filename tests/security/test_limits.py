@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from sqlalchemy import event, update
 
-from askcli.errors import AskcliError
+from askcli.errors import AskcliError, RateLimited
 from askcli.server.bootstrap import Services, build
 from askcli.services import request_info
 from askcli.services.auth.passwords import Passwords
@@ -313,6 +313,44 @@ def test_a_guess_at_an_unknown_email_causes_the_same_statements(
         await services.close()
 
     asyncio.run(compare())
+
+
+def test_right_passwords_at_once_are_no_wrong_ones(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The one that finds all uses taken is refused, and nobody after it."""
+    email = add_user(server)
+
+    async def log_in() -> None:
+        settings = Settings(
+            db_conn_string=server.database_url,
+            jwt_secret=SECRET,
+            answerer="scripted",
+            data_dir=tmp_path,
+            login_limit=Rate(3, 9999),
+        )
+        services = build(settings)
+        request_info.bind(RequestInfo("id", "client", an_address()))
+        comparing, may_end = asyncio.Semaphore(0), asyncio.Event()
+
+        async def matches(*_: object) -> bool:
+            comparing.release()
+            await may_end.wait()
+            return True
+
+        monkeypatch.setattr(Passwords, "matches", matches)
+        async with asyncio.TaskGroup() as at_once:
+            for _ in range(3):
+                at_once.create_task(services.logins.login(email, PASSWORD))
+            for _ in range(3):
+                await comparing.acquire()
+            with pytest.raises(RateLimited):
+                await services.logins.login(email, PASSWORD)
+            may_end.set()
+        assert await services.logins.login(email, PASSWORD)
+        await services.close()
+
+    asyncio.run(log_in())
 
 
 def test_a_limit_is_told_at_the_command_line(limited: ServerProcess, new_cli: NewCli) -> None:
