@@ -9,6 +9,8 @@ import pytest
 
 from tests.support import plain_http
 from tests.support.people import Person
+from tests.support.processes import ServerProcess
+from tests.support.raw_http import answer_to
 
 JSON = {"content-type": "application/json"}
 
@@ -90,3 +92,30 @@ def test_a_known_document_is_not_sent_again(alice: Person) -> None:
         assert again.headers["etag"] == got.headers["etag"]
     changed = alice.http.get("/openapi.json", headers={"if-none-match": '"other"'})
     assert changed.json() == got.json()
+
+
+@pytest.mark.parametrize("blanks", [" ", "\t \t"])
+def test_blanks_around_a_headers_value_are_no_part_of_it(
+    server: ServerProcess, alice: Person, blanks: str
+) -> None:
+    """A key with them is the same key: the question is not asked, and paid for, once more."""
+    content = json.dumps({"question": "once"})
+    key = f"key-{len(blanks)}"
+    fields = {
+        "host": server.url.removeprefix("http://"),
+        "connection": "close",
+        "content-type": "application/json",
+        "content-length": str(len(content)),
+        "x-access-token": alice.tokens["access_token"],
+        "idempotency-key": key,
+        "x-request-id": key,
+    }
+    lines = [f"{name}:{blanks}{value}{blanks}" for name, value in fields.items()]
+    head = "\r\n".join(["POST /api/questions HTTP/1.1", *lines, "", ""])
+    answer, _, body = answer_to(server, (head + content).encode()).partition(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 201 ")
+    assert f"x-request-id: {key}\r\n".encode() in answer
+    headers = {"idempotency-key": key}
+    again = alice.http.post("/api/questions", json=json.loads(content), headers=headers)
+    assert again.json() == json.loads(body)
+    assert again.headers["idempotency-replayed"] == "true"

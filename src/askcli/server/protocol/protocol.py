@@ -124,7 +124,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._heads.add_header(name, value)
         if self._in_headers:  # trailers are dropped
-            super().on_header(name, value)
+            super().on_header(name, value.rstrip(b" \t"))  # the parser skips those before it
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade() and upgrades.framing(self.headers):
