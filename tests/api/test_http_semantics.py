@@ -119,3 +119,14 @@ def test_blanks_around_a_headers_value_are_no_part_of_it(
     again = alice.http.post("/api/questions", json=json.loads(content), headers=headers)
     assert again.json() == json.loads(body)
     assert again.headers["idempotency-replayed"] == "true"
+
+
+def test_a_list_may_be_in_several_headers(alice: Person) -> None:
+    """Which is the same as one header with commas (RFC 9110, 5.3)."""
+    accept = [("accept", "application/json;q=0.5"), ("accept", "text/event-stream")]
+    for headers in (accept, accept[::-1]):
+        response = alice.http.post("/api/questions", json={"question": "hello"}, headers=headers)
+        assert response.headers["content-type"].startswith("text/event-stream")
+    tag = alice.http.get("/openapi.json").headers["etag"]
+    known = [("if-none-match", '"other"'), ("if-none-match", tag)]
+    assert alice.http.get("/openapi.json", headers=known).status_code == 304

@@ -23,7 +23,7 @@ def add(route: Route) -> None:
             document, media_type = made.body, made.media_type
             tag = f'"{hashlib.sha256(document).hexdigest()[:32]}"'
         response = Response(document, media_type=media_type)
-        if _names(request.headers.get("if-none-match", ""), tag):
+        if _names(",".join(request.headers.getlist("if-none-match")), tag):
             response = Response(status_code=304)
         response.headers["etag"] = tag
         response.headers["cache-control"] = "no-cache"

@@ -40,12 +40,12 @@ async def ask_question(
     caller: Asker,
     services: ServicesHere,
     request: Request,
-    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
     idempotency_key: Annotated[
         str | None, Header(min_length=1, max_length=200, description="Makes a retry safe")
     ] = None,
 ) -> Response:
     """Ask a question: JSON once it is answered, or with Accept: text/event-stream as it comes."""
+    accept = ", ".join(request.headers.getlist("accept"))
     state, is_stream = request.state, wants_stream(accept)
     with ExitStack() as until_sent:
         if is_stream:
