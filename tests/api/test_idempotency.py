@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from askcli.answerers.base import Piece
-from askcli.errors import ProviderRejected
+from askcli.errors import ProviderOverloaded, ProviderRejected
 from askcli.services import request_info
 from askcli.services.questions.ask import Ask
 from askcli.services.request_info import RequestInfo
@@ -20,12 +20,13 @@ from askcli.services.usage.metering import MESSAGE_TOKENS
 from tests.support.cli import Cli
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import BUSY, FAULT, FakeAnthropic
-from tests.support.in_app import services_on
+from tests.support.in_app import access_token, client_of, services_on
 from tests.support.people import Person, new_user
 from tests.support.processes import ServerProcess
 from tests.support.streams import STREAM
 
 PING = {"type": "ping"}
+ASK = "/api/questions"
 
 
 def ask(http: httpx2.Client, key: str, accept: dict[str, str] | None = None) -> httpx2.Response:
@@ -117,6 +118,55 @@ def test_a_repeated_request_is_not_refused_for_what_its_first_one_reserved(
         statuses = [future.result().status_code for future in asks]
     assert statuses == [201] * 12
     assert len(fake.asked(key)) == 1
+
+
+def when_called(owner: object, name: str) -> asyncio.Event:
+    """An event that is set once this method has returned."""
+    method, is_called = getattr(owner, name), asyncio.Event()
+
+    def note(*args: Any) -> Any:
+        result = method(*args)
+        is_called.set()
+        return result
+
+    setattr(owner, name, note)
+    return is_called
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("is_elsewhere", [True, False])
+def test_a_failure_that_is_waited_for_again_says_when_to_try(
+    new_database: NewDatabase, kind: str, is_elsewhere: bool
+) -> None:
+    """As after a lost connection, here or at another server: the same key asks it once more."""
+
+    async def scenario() -> None:
+        url, may_fail = new_database(kind), asyncio.Event()
+
+        async def overload(*_: Any) -> AsyncGenerator[Piece, None]:
+            await may_fail.wait()
+            raise ProviderOverloaded
+            yield ""
+
+        settings = {"upstream_attempts": 1}
+        async with services_on(url, **settings) as first, services_on(url, **settings) as other:
+            second = other if is_elsewhere else first
+            header = await access_token(first, "a@example.org")
+            first.answerer.stream = overload  # type: ignore[method-assign, assignment]
+            has_started = when_called(first.questions._runs, "start")
+            has_joined = when_called(second.questions._runs, "join")
+            async with client_of(first) as here, client_of(second) as there:
+                body, headers = {"question": "hello"}, header | {"idempotency-key": "key"}
+                asks = [asyncio.create_task(here.post(ASK, json=body, headers=headers))]
+                await has_started.wait()
+                asks.append(asyncio.create_task(there.post(ASK, json=body, headers=headers)))
+                await has_joined.wait()
+                may_fail.set()
+                answers = [await ask for ask in asks]
+            assert [answer.status_code for answer in answers] == [503, 503]
+            assert [replayed(answer) for answer in answers] == [(None, "10"), ("true", "10")]
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

@@ -74,10 +74,13 @@ def _challenge(error: AskcliError) -> str | None:
 
 
 def _may_wait(error: AskcliError) -> bool:
-    """Whether the same request may succeed later: one that replays a stored failure will not."""
+    """Whether the same request may succeed later: one that replays a stored failure will not.
+
+    One that has waited for a failure, as the first request did, may: it can be asked once more.
+    """
     info = request_info.current_or_none()
-    is_replay = info is not None and info.is_replay and error.question_id is not None
-    return not is_replay and (error.retry_after is not None or error.status in (429, 503))
+    is_final = info is not None and info.is_replayed_end and error.question_id is not None
+    return not is_final and (error.retry_after is not None or error.status in (429, 503))
 
 
 def install(app: FastAPI) -> None:

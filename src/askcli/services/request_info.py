@@ -36,8 +36,9 @@ class RequestInfo:
     `address` is None on a Unix socket: only this machine's own user reaches it, so nothing is
     limited there. `allowances` are the states of the rate limits that it has used, by name: what
     a unit of work has noted is replaced when it runs again. `is_replay` says that the response is
-    that of an earlier request with the same idempotency key. `question_id` is that of the question
-    that it asks, `problem` the code of the error that its response is.
+    that of an earlier request with the same idempotency key, `is_replayed_end` that its question
+    had ended before. `question_id` is that of the question that it asks, `problem` the code of the
+    error that its response is.
     """
 
     request_id: str
@@ -45,6 +46,7 @@ class RequestInfo:
     address: str | None
     allowances: dict[str, Allowance] = field(default_factory=dict)
     is_replay: bool = False
+    is_replayed_end: bool = False
     question_id: UUID | None = None
     problem: str | None = None
 

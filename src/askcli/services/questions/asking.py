@@ -145,9 +145,9 @@ class Questions:
         return await self._database.read(questions.by_key, user_id, key) if key else None
 
     def _replay(self, row: Record) -> AnswerStream:
-        info = request_info.current()
-        info.is_replay, info.question_id = True, row["id"]
-        return self._runs.join(as_question(row))
+        stream, info = self._runs.join(as_question(row)), request_info.current()
+        info.is_replay, info.is_replayed_end, info.question_id = True, stream.ended, row["id"]
+        return stream
 
     async def _conversation(self, user_id: UUID, ask: Ask, earlier: Record | None) -> Conversation:
         """Return what goes on to the question; the `earlier` one keeps its place."""
