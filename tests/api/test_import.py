@@ -79,6 +79,35 @@ def test_questions_are_imported_once(new_database: NewDatabase, kind: str) -> No
 
 
 @both
+def test_the_events_of_an_imported_question_end_as_its_status_says(
+    new_database: NewDatabase, kind: str
+) -> None:
+    """Whatever another program has called its error."""
+    ends = {
+        ("failed", None): "provider_failed",
+        ("failed", "no idea"): "provider_failed",
+        ("failed", "provider_timeout"): "provider_timeout",
+        ("interrupted", None): "interrupted",
+        ("cancelled", None): "cancelled",
+        ("answered", "a warning"): None,
+    }
+
+    async def scenario(owner: Owner) -> None:
+        items = [
+            item(number, status=status, error=error) for number, (status, error) in enumerate(ends)
+        ]
+        assert await add(owner, *items) == (len(ends), 0, 0)
+        for question in await listed(owner):
+            response = await owner.http.get(f"/api/questions/{question['id']}/events")
+            *_, end = response.text.strip().split("\n\n")
+            code = ends[question["status"], question["error"]]
+            assert end.startswith("event: error" if code else "event: done")
+            assert code is None or f'"code":"{code}"' in end
+
+    run(new_database(kind), scenario)
+
+
+@both
 def test_what_was_exported_from_here_comes_back_to_its_place(
     new_database: NewDatabase, kind: str
 ) -> None:

@@ -8,7 +8,14 @@ from bisect import bisect_right
 from collections.abc import AsyncGenerator, Callable
 
 from askcli.contract.shapes import Question
-from askcli.errors import AskcliError, NotFound, Unavailable
+from askcli.errors import (
+    AskcliError,
+    Cancelled,
+    Interrupted,
+    NotFound,
+    ProviderFailed,
+    Unavailable,
+)
 from askcli.problems import BY_CODE
 from askcli.services.background import wait_for_event
 from askcli.services.runs.waits import Wait
@@ -16,6 +23,8 @@ from askcli.services.runs.waits import Wait
 # A string of a word takes as much memory as seven words: it becomes a part of the one before, up to
 # this length.
 BLOCK_CHARACTERS = 512
+
+_BY_STATUS = {"failed": ProviderFailed, "interrupted": Interrupted, "cancelled": Cancelled}
 
 
 class AnswerStream:
@@ -158,10 +167,13 @@ def ended_stream(question: Question) -> AnswerStream:
 
 
 def stored_error(question: Question) -> AskcliError | None:
-    """Return the error that a stored question ended with, None for an answered one."""
-    if question["error"] is None:
+    """Return the error that a stored question ended with, None for an answered or running one.
+
+    An imported one may have no error's code, or one that is not known here: its status tells.
+    """
+    if (by_status := _BY_STATUS.get(question["status"])) is None:
         return None
-    kind = BY_CODE.get(question["error"], AskcliError)
+    kind = BY_CODE.get(question["error"] or "", by_status)
     return kind(
         detail=f"{kind.title}. The question was stored with this end; ask again.",
         question_id=question["id"],
