@@ -236,3 +236,14 @@ def test_words_of_the_provider_that_no_database_stores_are_replaced(
     question = alice.http.post("/api/questions", **ask).json()
     assert (question["status"], question["answer"]) == ("answered", "a whole answer")
     assert (question["model"], question["stop_reason"]) == ("odd\ufffd", "odd\ufffd")
+
+
+@pytest.mark.parametrize("more", ["since", "conversation_id", "search"])
+def test_a_deletion_ignores_no_parameter(alice: Person, more: str) -> None:
+    """A filter of the list is none here: what it leaves out would be deleted, too."""
+    asked = alice.ask("keep me").json()
+    values = {"since": "2099-01-01", "conversation_id": str(uuid4()), "search": "nothing"}
+    params = {"until": "2099-12-31", more: values[more]}
+    refused = alice.http.delete("/api/users/me/questions", params=params)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, more)
+    assert alice.questions() == [asked]

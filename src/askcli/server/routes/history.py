@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Query, Response
+from fastapi import Query, Request, Response
 
 from askcli.contract.shapes import Imported, QuestionPage, Removed, UsageList
 from askcli.server.dependencies import Owner, Reader, ServicesHere, UserId, own_id
@@ -12,7 +12,7 @@ from askcli.server.http.json_response import JsonResponse
 from askcli.server.http.route import new_router
 from askcli.server.openapi import problems
 from askcli.server.schemas.imports import ImportBody
-from askcli.server.schemas.queries import Moment, QuestionQuery, Since, Until
+from askcli.server.schemas.queries import Moment, QuestionQuery, Since, Until, check_names
 
 router = new_router(["users"], "/api/users")
 
@@ -49,8 +49,10 @@ async def delete_questions(
     ],
     caller: Owner,
     services: ServicesHere,
+    request: Request,
 ) -> Removed:
     """Delete your questions from before a time; those that are being answered stay."""
+    check_names(request.query_params, {"until"})  # ignored, a filter would delete more than meant
     return Removed(deleted=await services.history.remove_older(own_id(user_id, caller), until))
 
 

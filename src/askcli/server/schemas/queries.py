@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
+from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from starlette.datastructures import QueryParams
 
 from askcli.contract.limits import (
     MAX_PAGE,
@@ -60,6 +63,15 @@ def _check_search(query: str) -> str:
     if any(len(prefix) < MIN_PREFIX_CHARACTERS for prefix in prefixes):
         raise ValueError(f"must have {MIN_PREFIX_CHARACTERS} letters or more before each *")
     return query
+
+
+def check_names(query: QueryParams, known: Set[str]) -> None:
+    """Raise RequestValidationError for a parameter with another name."""
+    unknown = sorted(query.keys() - known)
+    if unknown:
+        raise RequestValidationError(
+            [{"type": "extra_forbidden", "loc": ("query", name)} for name in unknown]
+        )
 
 
 class ConversationQuery(BaseModel):
