@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from sqlalchemy import event, update
 
-from askcli.errors import AskcliError, RateLimited
+from askcli.errors import AskcliError, RateLimited, Unavailable
 from askcli.server.bootstrap import Services, build
 from askcli.services import request_info
 from askcli.services.auth.passwords import Passwords
@@ -351,6 +351,39 @@ def test_right_passwords_at_once_are_no_wrong_ones(
         await services.close()
 
     asyncio.run(log_in())
+
+
+def test_a_registration_that_finds_no_room_is_none(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Those of a class who are told to try again can register then."""
+    email, hash_ = f"{uuid4().hex}@example.org", Passwords.hash
+
+    async def refuse(*_: object) -> str:
+        raise Unavailable
+
+    async def register() -> None:
+        settings = Settings(
+            db_conn_string=server.database_url,
+            jwt_secret=SECRET,
+            answerer="scripted",
+            data_dir=tmp_path,
+            registration="open",
+            register_limit=Rate(1, 9999),
+        )
+        services = build(settings)
+        request_info.bind(RequestInfo("id", "client", an_address()))
+        monkeypatch.setattr(Passwords, "hash", refuse)
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await services.accounts.register("A", email, PASSWORD, None)
+        monkeypatch.setattr(Passwords, "hash", hash_)
+        assert await services.accounts.register("A", email, PASSWORD, None)
+        with pytest.raises(RateLimited):
+            await services.accounts.register("A", f"b{email}", PASSWORD, None)
+        await services.close()
+
+    asyncio.run(register())
 
 
 def test_a_limit_is_told_at_the_command_line(limited: ServerProcess, new_cli: NewCli) -> None:

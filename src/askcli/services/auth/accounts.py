@@ -10,7 +10,14 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from askcli.contract.shapes import User
-from askcli.errors import EmailTaken, InvalidInput, InviteNeeded, NotFound, RegistrationClosed
+from askcli.errors import (
+    EmailTaken,
+    InvalidInput,
+    InviteNeeded,
+    NotFound,
+    RegistrationClosed,
+    Unavailable,
+)
 from askcli.services import audit
 from askcli.services.auth.passwords import Passwords, check_allowed
 from askcli.services.auth.rate_limits import RateLimits
@@ -62,12 +69,20 @@ class Accounts:
             invites.is_valid, hash_token(invite or ""), now()
         ):  # before the slow hash, which strangers must not be able to cause
             raise bad_invite()
-        row["password_hash"] = await self._passwords.hash(password, row["email"])
+        row["password_hash"] = await self._hash(password, row["email"])
         try:
             await self._database.write(self._insert, row, invite)
         except IntegrityError:
             raise EmailTaken(f"There is an account for {row['email']} already; log in.") from None
         return as_user(row)
+
+    async def _hash(self, password: str, email: str) -> str:
+        """Hash the password; what finds no room counts for its address, and is no registration."""
+        try:
+            return await self._passwords.hash(password, email)
+        except Unavailable:
+            await self._database.write(self._limits.give_back, self._limits.registrations())
+            raise
 
     def _insert(self, connection: Connection, row: dict[str, Any], invite: str | None) -> None:
         """One transaction: an invite is used up if and only if the account is created."""
