@@ -99,6 +99,17 @@ def test_delete_really_deletes(
     assert host.in_process("users", "show", alice.email).code == 1
 
 
+def test_the_audit_log_of_a_deleted_user_is_found_by_the_id(alice: Person, host: Cli) -> None:
+    assert host.in_process("users", "delete", alice.email, "--yes").code == 0
+    left = host.in_process("audit", "--user", alice.id, "--json")
+    events = [entry["event"] for entry in json.loads(left.out)["items"]]
+    assert events == ["user_deleted", "login"]
+    for nobody in (alice.email, str(uuid4()), ""):  # an empty variable of a script is no user
+        missing = host.in_process("audit", "--user", nobody)
+        assert (missing.code, missing.out) == (1, ""), nobody
+        assert f"there is no user {nobody!r}" in missing.err
+
+
 def test_a_reset_password_ends_logins_and_tokens(alice: Person, host: Cli) -> None:
     token = alice.http.post("/api/tokens", json={"name": "x", "scopes": ["ask"]}).json()["token"]
     done = host.in_process("users", "reset-password", alice.email)

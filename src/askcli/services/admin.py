@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -169,12 +169,25 @@ def all_questions(connection: Connection, user_id: UUID) -> Iterator[Question]:
 def audit_entries(
     connection: Connection, limit: int | None, who: str | None, event: str | None
 ) -> list[dict[str, Any]]:
-    """Return entries of the audit log, newest first, optionally of one user or one event."""
-    user_id = find(connection, who)["id"] if who else None
+    """Return entries of the audit log, newest first, optionally of one user or one event.
+
+    Raises NotFound for a user who is neither there nor in the log.
+    """
+    user_id = None if who is None else _id_in_log(connection, who)
     return [
         {name: _as_json(value) for name, value in row.items()}
         for row in audit_log.newest(connection, limit, user_id, event)
     ]
+
+
+def _id_in_log(connection: Connection, who: str) -> UUID:
+    """Return the id of a user, who may have been deleted since: by id alone then."""
+    with suppress(ValueError):
+        user_id = UUID(who)
+        if audit_log.newest(connection, 1, user_id):
+            return user_id
+    known: UUID = find(connection, who)["id"]
+    return known
 
 
 def _as_json(value: Any) -> Any:
