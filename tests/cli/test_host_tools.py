@@ -318,3 +318,14 @@ def test_a_secret_that_is_none_is_refused(new_cli: NewCli, name: str, secret: st
     settings = {"JWT_SECRET": SECRET, "ASKCLI_ANSWERER": "scripted", name: secret}
     done = new_cli(**settings)("serve", "--port", "0")
     assert (done.code, name in done.err, secret in done.err) == (2, True, False)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 40], ids=["cut off", "no text"])
+def test_an_error_of_the_secret_that_is_kept_names_its_file(
+    new_cli: NewCli, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "jwt_secret").write_bytes(content)
+    settings = {"JWT_SECRET": "", "DB_CONN_STRING": "", "ASKCLI_ANSWERER": "scripted"}
+    done = new_cli(**settings, ASKCLI_DATA_DIR=str(tmp_path))("serve", "--port", "0")
+    assert (done.code, f"{tmp_path}/jwt_secret" in done.err) == (2, True), done.err
+    assert "JWT_SECRET is" not in done.err  # the host has set none

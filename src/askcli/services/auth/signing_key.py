@@ -22,14 +22,15 @@ _PUBLISHED = {"5fc9e39e7d66d0c54b059a88c1e665ca1b88f98ee391f5874bad6458cba270f3"
 
 def signing_secrets(settings: Settings, *, is_sqlite: bool) -> tuple[str, str | None]:
     """Return the secret and the previous one. Raises Misused if missing, weak or published."""
-    secret = settings.jwt_secret
+    secret, name = settings.jwt_secret, "JWT_SECRET"
     if not secret:
         if not is_sqlite:
             raise Misused(
                 f"JWT_SECRET is not set: with PostgreSQL all servers must share one; {_HOW_TO}"
             )
-        secret = _generated(settings.data_dir)
-    _check("JWT_SECRET", secret)
+        path = secret_path(settings.data_dir)
+        secret, name = _kept(path), f"the secret in {path}"
+    _check(name, secret)
     if settings.jwt_secret_previous:
         _check("JWT_SECRET_PREVIOUS", settings.jwt_secret_previous)
     return secret, settings.jwt_secret_previous
@@ -49,5 +50,10 @@ def secret_path(data_dir: Path) -> Path:
     return data_dir / "jwt_secret"
 
 
-def _generated(data_dir: Path) -> str:
-    return create_private(secret_path(data_dir), secrets.token_urlsafe(48).encode()).decode()
+def _kept(path: Path) -> str:
+    """Return the secret in the file, made once. Raises Misused where it is no text."""
+    content = create_private(path, secrets.token_urlsafe(48).encode())
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise Misused(f"the secret in {path} is not text; {_HOW_TO}") from None
