@@ -16,6 +16,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from askcli.cli.commands.admin import store
 from askcli.store import migrations
 from askcli.store.copies import backups, restoring
 from tests.support.cli import Cli, NewCli
@@ -238,6 +239,30 @@ def test_a_backup_takes_the_place_of_no_device_pipe_or_open_file(host: Cli) -> N
         done = host("store", "backup", str(target), "--yes")
         assert (done.code, done.out, "no ordinary file" in done.err) == (2, "", True), done
     assert {file.name: file.lstat().st_ino for file in host.home.iterdir()} == before
+
+
+def test_a_backup_goes_where_a_link_leads(
+    url: str, host: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host's backup may be on another disk, to which a link leads; the link stays one."""
+    link, elsewhere, loop = (host.home / name for name in ("link", "elsewhere", "loop"))
+    elsewhere.mkdir()
+    link.symlink_to("elsewhere/backup")
+    for way in ((), ("--yes",)):  # a new file, and one in the place of another
+        done = host.in_process("store", "backup", str(link), *way)
+        assert (done.code, str(elsewhere / "backup") in done.err) == (0, True), done
+        assert str(link.readlink()) == "elsewhere/backup"
+        assert beside(elsewhere / "backup") == {"backup"}
+    shutil.rmtree(elsewhere)  # the disk is not there
+    done = host.in_process("store", "backup", str(link), "--yes")
+    assert (done.code, "No such file" in done.err, link.is_symlink()) == (1, True, True), done
+    loop.symlink_to("loop")
+    for file in (loop, loop / "backup"):
+        done = host.in_process("store", "backup", str(file), "--yes")
+        assert (done.code, loop.is_symlink(), "unexpected" in done.err) == (2, True, False), done
+    monkeypatch.setattr(store, "belongs_to_another_sharer", lambda path: path == link)
+    done = host.in_process("store", "backup", str(link), "--yes")
+    assert (done.code, "is another user's" in done.err) == (2, True), done
 
 
 def test_a_database_at_the_next_version_is_backed_up(url: str, host: Cli) -> None:

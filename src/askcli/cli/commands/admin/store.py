@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from askcli.cli.output.terminal import console
 from askcli.cli.output.terminal.row_counts import RowCounts
 from askcli.cli.reference import groups
 from askcli.errors import Failed, Misused
+from askcli.files import belongs_to_another_sharer
 
 if TYPE_CHECKING:
     from askcli.store.database import Database
@@ -76,14 +79,28 @@ def backup(
     database = _sqlite_file("pg_dump")
     if not database.is_file():
         raise Failed(f"there is no database {database}.")
-    if file.resolve() in {one.resolve() for one in (database, *sqlite_files.log_files(database))}:
+    target = _target(file)
+    if target in {_target(one) for one in (database, *sqlite_files.log_files(database))}:
         raise Misused(f"{file} is the database itself: name another file.")
-    if open_files.name_of_open_file(file) or (file.exists() and not file.is_file()):
+    if open_files.name_of_open_file(file) or (target.exists() and not target.is_file()):
         raise Misused(f"{file} is no ordinary file: name one, new or to be replaced.")
-    if file.exists() and not yes:
-        prompts.confirm(f"Replace {file}?", "--yes")
-    version = backups.write(database, file)
-    console.note(f"Wrote {file}: {file.stat().st_size / 1e6:,.1f} MB, version {version}, checked.")
+    if belongs_to_another_sharer(file):
+        raise Misused(f"{file} is another user's, in a directory that users share: name another.")
+    if target.exists() and not yes:
+        prompts.confirm(f"Replace {target}?", "--yes")
+    version = backups.write(database, target)
+    size = target.stat().st_size / 1e6
+    console.note(f"Wrote {target}: {size:,.1f} MB, version {version}, checked.")
+
+
+def _target(file: Path) -> Path:
+    """Return the file to which a link leads: the link stays one. Raises Misused for a circle."""
+    try:
+        return Path(os.path.realpath(file, strict=True))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise Misused(f"{file} is a link that leads to itself.") from None
+        return Path(os.path.realpath(file))
 
 
 @app.command("restore")
