@@ -21,7 +21,7 @@ from tests.support.forking import ForkedProcess
 from tests.support.people import NewPerson, Person
 from tests.support.processes import ASKCLI, ServerProcess, environment
 from tests.support.secrets import KEY, SECRET, SECRETS
-from tests.support.servers import customized, server_settings
+from tests.support.servers import customized, server_settings, serving
 from tests.support.streams import Seen, ask_until_cut
 from tests.support.waiting import eventually
 
@@ -112,6 +112,21 @@ def test_secrets_are_read_again_and_no_answer_is_lost(
     one.hang_up(READ.format("nothing"), workers)  # whatever the log's level
     assert one.server.stop() == 0
     assert requests == sum("GET /api/users/me" in line for line in one.server.log) == 0
+
+
+def test_a_directory_that_takes_a_restart_gives_no_other_secret(
+    new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
+) -> None:
+    server = serving(tmp_path, fake, new_database("sqlite"), JWT_SECRET="")
+    person = new_person(server)
+    (tmp_path / ".env").write_text("ASKCLI_DATA_DIR=other\n")
+    os.kill(server.pid, signal.SIGHUP)
+    restart = "These take a restart: ASKCLI_DATA_DIR.\n"
+    eventually(lambda: any(restart in line for line in server.log))
+    assert any(READ.format("nothing") in line for line in server.log)
+    assert person.http.get("/api/users/me").status_code == 200
+    assert not (tmp_path / "other").exists()
+    assert server.stop() == 0
 
 
 def test_a_hang_up_is_remembered_until_a_server_that_starts_can_read_its_settings(

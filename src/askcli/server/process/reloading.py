@@ -55,7 +55,9 @@ class Reloading:
     def _use(self, new: Settings) -> None:
         """Use what is new of them, unless a part of it is not right. Raises Misused."""
         services = self._services
-        secrets = signing_secrets(new, is_sqlite=services.database.is_sqlite)
+        # The secret that is kept: another directory takes a restart.
+        here = replace(new, data_dir=self._settings.data_dir)
+        secrets = signing_secrets(here, is_sqlite=services.database.is_sqlite)
         url = urls.parse(new.database_url)
         used = READ_AGAIN
         factory.change_key(services.answerer, new)
@@ -74,7 +76,8 @@ class Reloading:
 
 
 def _changed(old: Settings, new: Settings) -> set[str]:
-    names = (one.name for one in fields(Settings))
+    # Without the directories that follow from others, which no variable sets.
+    names = (one.name for one in fields(Settings) if "parse" in one.metadata)
     return {name for name in names if getattr(old, name) != getattr(new, name)}
 
 
