@@ -72,3 +72,13 @@ def test_a_process_has_so_many_connections(connections: int) -> None:
     assert (pool.size(), readers + waiters + 1) == (connections - 1, connections)
     assert min(readers, waiters) >= 1
     database.close()
+
+
+def test_a_database_in_memory_is_refused(new_cli: NewCli) -> None:
+    """Each connection would have one of its own; a file of that name is not what was meant."""
+    cli = new_cli(DB_CONN_STRING="sqlite:///:memory:", ASKCLI_ANSWERER="scripted")
+    done = cli.in_process("migrate")
+    assert (done.code, "must name a file for SQLite" in done.err) == (2, True), done
+    done = cli("serve", "--port", "0")
+    assert (done.code, "must name a file for SQLite" in done.err) == (2, True), done
+    assert not [*cli.home.rglob(":memory:")]

@@ -139,7 +139,8 @@ class Settings:
 def _absolute(url: str | None) -> str | None:
     """Return the URL, that of an SQLite database with an absolute path."""
     prefix, _, file = (url or "").partition(":///")
-    return f"sqlite:///{parsers.path(file)}" if prefix == "sqlite" and file else url
+    is_file = file not in ("", ":memory:")  # neither of which the store takes
+    return f"sqlite:///{parsers.path(file)}" if prefix == "sqlite" and is_file else url
 
 
 def variable_name(name: str) -> str:
