@@ -37,6 +37,29 @@ def test_config_changes_one_setting_and_keeps_the_rest(new_cli: NewCli) -> None:
     assert cli.in_process("config", "get", "server").code == 1
 
 
+def test_config_shows_whatever_toml_has_as_json(new_cli: NewCli) -> None:
+    cli = new_cli()
+    path = Path(cli.in_process("config", "path").out.strip())
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "timeout = inf\nmodel = 2026-01-02T03:04:05Z\nserver = 2026-01-02\nhost = [07:32:00, nan]\n"
+        "own = {day = 2026-01-02, size = -inf, is_on = true, share = 0.5}\n"
+    )
+    values = {
+        "timeout": "inf",
+        "model": "2026-01-02T03:04:05+00:00",
+        "server": "2026-01-02",
+        "host": ["07:32:00", "nan"],
+        "own": {"day": "2026-01-02", "size": "-inf", "is_on": True, "share": 0.5},
+    }
+    done = cli.in_process("config", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out, parse_constant=pytest.fail) == values
+    done = cli.in_process("config", "get", "model", "--json")
+    assert json.loads(done.out) == {"model": values["model"]}
+    assert "model = 2026-01-02T03:04:05+00:00\n" in cli.in_process("config").out
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +34,7 @@ def default(context: typer.Context, as_json: options.Json = False) -> None:
 
 
 def _list(*, as_json: bool) -> None:
-    settings_ = {name: _masked(name, value) for name, value in _read().unwrap().items()}
+    settings_ = {name: _masked(name, value) for name, value in _values().items()}
     if as_json:
         console.out_json(settings_)
         return
@@ -46,7 +48,7 @@ def _list(*, as_json: bool) -> None:
 def get(name: Name, as_json: options.Json = False) -> None:
     """Print a setting from the config file; exit code 1 if it is not set."""
     _check_name(name)
-    value = _read().unwrap().get(name)
+    value = _values().get(name)
     if value is None:
         raise Failed(f"{name} is not set in {_path()}.")
     if as_json:
@@ -127,6 +129,21 @@ def _read() -> Any:
         raise Misused(f"cannot read {_path()}: {error.strerror}.") from error
     except (TOMLKitError, UnicodeDecodeError) as error:
         raise Misused(f"{_path()} is not valid TOML: {error}.") from error
+
+
+def _values() -> dict[str, Any]:
+    return {name: _as_in_json(value) for name, value in _read().unwrap().items()}
+
+
+def _as_in_json(value: Any) -> Any:
+    """Return a value of TOML, with what JSON has not as text: dates, times, `inf` and `nan`."""
+    if isinstance(value, dict):
+        return {key: _as_in_json(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_as_in_json(part) for part in value]
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _check_name(name: str) -> None:
