@@ -53,6 +53,22 @@ def test_a_directory_that_users_share_is_refused_and_left_as_it_is(
     assert [path.name for path in shared.iterdir()] == ["others"]
 
 
+@pytest.mark.parametrize("name", ["50%41", "a?mode=x", "100% mine #1"])
+def test_the_database_is_in_the_data_directory_whatever_its_name(
+    new_cli: NewCli, name: str
+) -> None:
+    cli = new_cli(DB_CONN_STRING="")
+    directory_ = cli.home / name
+    cli.environment["ASKCLI_DATA_DIR"] = str(directory_)
+    assert cli("migrate").code == 0
+    assert (directory_ / "askcli.db").is_file()
+    cli.environment["DB_CONN_STRING"] = "sqlite:///own%25.db"  # a URL, in the working directory
+    cli.home = directory_
+    assert cli("migrate").code == 0
+    assert {path.name for path in directory_.iterdir()} >= {"askcli.db", "own%.db"}
+    assert [path.name for path in directory_.parent.iterdir() if path.name[0] != "."] == [name]
+
+
 def test_a_terminal_keeps_its_conversation_within_a_directory_that_users_share(
     sqlite_cli: Cli, fake: FakeAnthropic
 ) -> None:

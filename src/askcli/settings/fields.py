@@ -128,7 +128,7 @@ class Settings:
     @property
     def database_url(self) -> str:
         """The database: DB_CONN_STRING, else SQLite in the data directory."""
-        return _absolute(self.db_conn_string) or f"sqlite:///{self.data_dir / 'askcli.db'}"
+        return _absolute(self.db_conn_string) or _sqlite(self.data_dir / "askcli.db")
 
     @property
     def target_url(self) -> str | None:
@@ -139,8 +139,12 @@ class Settings:
 def _absolute(url: str | None) -> str | None:
     """Return the URL, that of an SQLite database with an absolute path."""
     prefix, _, file = (url or "").partition(":///")
-    is_file = file not in ("", ":memory:")  # neither of which the store takes
-    return f"sqlite:///{parsers.path(file)}" if prefix == "sqlite" and is_file else url
+    if prefix != "sqlite" or file in ("", ":memory:"):  # neither of which the store takes
+        return url
+    from urllib.parse import unquote  # most commands have no URL
+
+    name, question_mark, options = file.partition("?")
+    return f"{_sqlite(parsers.path(unquote(name)))}{question_mark}{options}"
 
 
 def variable_name(name: str) -> str:
