@@ -240,6 +240,16 @@ def test_a_runtime_directory_too_deep_for_a_socket_is_no_matter(local: Cli) -> N
     local.environment["XDG_RUNTIME_DIR"] = str(local.home)
 
 
+def test_a_runtime_directory_that_is_relative_is_none(local: Cli, tmp_path: Path) -> None:
+    local.environment["XDG_RUNTIME_DIR"] = "relative"  # as XDG has it; it would be another anywhere
+    assert local("ask", "hello").code == 0
+    assert not (local.home / "relative").exists()
+    with patch.object(local, "home", tmp_path):  # where it works
+        assert json.loads(local("status", "--json").out)["state"] == "ready"
+    assert local("serve", "--stop").code == 0
+    local.environment["XDG_RUNTIME_DIR"] = str(local.home)
+
+
 def test_a_server_that_cannot_start_says_why(new_cli: NewCli) -> None:
     cli = new_cli(ASKCLI_ANSWERER="scripted", DB_CONN_STRING="mysql://root:hunter2@db/x")
     done = cli("ask", "hello")

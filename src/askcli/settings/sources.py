@@ -138,7 +138,8 @@ def _directories(environment: Mapping[str, str]) -> dict[str, Path]:
     # also stay under some 100 bytes, which rules out the data directory.
     runtime = environment.get("XDG_RUNTIME_DIR", "")
     fallback = Path("/tmp") / f"askcli-{os.getuid()}"  # noqa: S108
-    is_usable = 0 < len(os.fsencode(runtime)) <= MAX_RUNTIME_BYTES
+    # A relative one is none, by XDG's words: it would be another in every working directory.
+    is_usable = Path(runtime).is_absolute() and len(os.fsencode(runtime)) <= MAX_RUNTIME_BYTES
     return {
         "data_dir": _directory(environment, "data_dir", platformdirs.user_data_dir),
         "state_dir": _directory(environment, "data_dir", platformdirs.user_state_dir),
