@@ -68,6 +68,17 @@ def test_a_directory_in_the_place_of_the_start_lock_is_told(local: Cli) -> None:
     assert (done.code, done.err) == (1, f"askcli: error: {lock} is a directory: remove it.\n")
 
 
+@pytest.mark.parametrize("kind", ["lock", "log"])
+def test_a_file_that_the_start_cannot_open_is_told(local: Cli, kind: str) -> None:
+    lock = local_server.socket_path(settings_of(local)).with_name("start.lock")
+    file = {"lock": lock, "log": local_server.log_path(settings_of(local))}[kind]
+    file.parent.mkdir(mode=0o700, parents=True)
+    file.symlink_to("/proc/none")  # not even root can open it, as a user those that `sudo` has made
+    done = local("ask", "hi")
+    assert (done.code, done.out, done.err.count("\n")) == (1, "", 1), done
+    assert done.err.startswith(f"askcli: error: cannot use {file}: ")
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_deadline_during_the_start_leaves_nothing_of_which_python_warns(
     local: Cli, monkeypatch: pytest.MonkeyPatch

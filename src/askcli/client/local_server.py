@@ -18,7 +18,13 @@ from pathlib import Path
 
 from askcli import __version__, server_process
 from askcli.errors import Failed
-from askcli.files import POLL_SECONDS, is_trusted_directory, locked, private_directory
+from askcli.files import (
+    POLL_SECONDS,
+    errors_of,
+    is_trusted_directory,
+    locked,
+    private_directory,
+)
 from askcli.files.pid_file import LEAVING, PidFile
 from askcli.settings import Settings
 
@@ -137,6 +143,7 @@ def _start(settings: Settings, path: Path) -> None:
 
 def _open_log(path: Path) -> int:
     private_directory(path.parent)
-    if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
-        path.replace(path.with_suffix(".old.log"))
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    with errors_of(path):
+        if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
+            path.replace(path.with_suffix(".old.log"))
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

@@ -184,12 +184,14 @@ def locked(path: Path, seconds: float = 10) -> Iterator[None]:
     """Hold an exclusive lock on the file during the block, after waiting for at most `seconds`.
 
     By flock, because the kernel releases it when its holder dies; a holder that is stopped (Ctrl-Z)
-    keeps it. Raises TimedOut, and Failed for a directory.
+    keeps it. Raises TimedOut, and Failed for a directory and for a file that cannot be opened.
     """
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except IsADirectoryError:
         raise Failed(f"{path} is a directory: remove it.") from None
+    except OSError as error:
+        raise Failed(f"cannot use {path}: {error.strerror}.") from error
     try:
         deadline = time.monotonic() + seconds
         while not try_lock(handle):

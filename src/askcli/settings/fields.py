@@ -147,6 +147,11 @@ def _absolute(url: str | None) -> str | None:
     return f"{_sqlite(parsers.path(unquote(name)))}{question_mark}{options}"
 
 
+def _sqlite(path: Path) -> str:
+    """Return the URL of an SQLite database, whose path is not to be taken for a part of a URL."""
+    return f"sqlite:///{path}".replace("%", "%25").replace("?", "%3F")
+
+
 def variable_name(name: str) -> str:
     """Return the environment variable of the setting `name`."""
     return name.upper() if name in _UNPREFIXED else f"ASKCLI_{name.upper()}"

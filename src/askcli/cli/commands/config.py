@@ -18,7 +18,7 @@ from askcli.cli.input import options, stdin
 from askcli.cli.output.terminal import console
 from askcli.cli.reference import groups
 from askcli.errors import Failed, Misused
-from askcli.files import errors_of, locked, private_directory, read, write_private
+from askcli.files import locked, private_directory, read, write_private
 from askcli.settings import Settings, parsers
 
 app = groups.new("The config file.", invoke_without_command=True)
@@ -102,7 +102,7 @@ def _editing() -> Iterator[Any]:
     path = _path()
     private_directory(path.parent)
     lock = path.with_name(path.name + ".lock")
-    with errors_of(lock), locked(lock):
+    with locked(lock):
         document = _read()
         yield document
         try:
