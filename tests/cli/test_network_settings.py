@@ -83,6 +83,18 @@ def test_a_server_on_this_machine_is_reached_without_a_proxy(new_cli: NewCli, na
     assert requests == [b"GET /readyz HTTP/1.1"]
 
 
+def test_the_local_server_goes_by_the_variables_of_the_command(new_cli: NewCli) -> None:
+    cli = new_cli(ANTHROPIC_API_KEY="sk", ANTHROPIC_BASE_URL="http://provider.example")
+    cli.environment |= {"ASKCLI_UPSTREAM_ATTEMPTS": "1", "HTTP_PROXY": "http://127.0.0.1:1"}
+    assert "cannot be reached" in cli("ask", "hello").err
+    with answering() as (port, requests):
+        cli.environment["HTTP_PROXY"] = f"http://127.0.0.1:{port}"
+        assert "cannot be reached" not in cli("ask", "hello").err  # and not of the server before
+        assert requests == [b"POST http://provider.example/v1/messages HTTP/1.1"]
+    del cli.environment["HTTP_PROXY"]  # of no matter to a command that ends all of them
+    assert cli("serve", "--stop").code == 0
+
+
 def test_which_addresses_are_this_machine() -> None:
     own = ("[::1]:1", "LOCALHOST", "localhost.", "a.b.localhost", "127.1.2.3", "[::ffff:127.0.0.1]")
     others = (

@@ -1,7 +1,8 @@
 """The local server: one process per user on a Unix socket, started on demand.
 
-The socket's name holds a digest of the version and of the settings, so that a changed key, model
-or version never reaches a server that was started before the change.
+The socket's name holds a digest of the version, of the settings, and of the variables that lead to
+the provider, so that a changed key, model, proxy or version never reaches a server that was started
+before the change.
 """
 
 from __future__ import annotations

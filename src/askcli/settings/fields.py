@@ -96,6 +96,8 @@ class Settings:
     data_dir: Path = _setting(Path(), parsers.path)
     state_dir: Path = field(default=Path())
     runtime_dir: Path = field(default=Path())
+    # The variables of proxies and certificates, which HTTP clients read themselves.
+    network: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
     def is_beyond_loopback(self) -> bool:

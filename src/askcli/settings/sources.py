@@ -19,6 +19,9 @@ from askcli.settings.parsers import without_password
 # The path of a Unix socket is limited to 104 bytes (macOS; Linux: 108).
 MAX_RUNTIME_BYTES = 70
 
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_NETWORK = (*_PROXIES, *map(str.lower, _PROXIES), "SSL_CERT_FILE", "SSL_CERT_DIR")
+
 
 def config_path() -> Path:
     """Return the path of the config file, which may not exist."""
@@ -41,7 +44,9 @@ def load(flags: Mapping[str, Any] | None = None, *, dotenv: bool = False) -> Set
     environment = _with_secrets_of_files(environment)
     flag_texts = {name: str(value) for name, value in (flags or {}).items() if value is not None}
     config_dir = _config_dir(environment)
-    values: dict[str, Any] = _directories(environment) | {"config_dir": config_dir}
+    network = tuple((name, value) for name in _NETWORK if (value := os.environ.get(name)))
+    values: dict[str, Any] = {"config_dir": config_dir, "network": network}
+    values |= _directories(environment)
     file_texts = _config_file(config_dir / "config.toml")
     for setting in fields(Settings):
         if "parse" not in setting.metadata:
