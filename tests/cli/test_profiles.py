@@ -113,6 +113,23 @@ def test_an_unknown_profile_starts_and_fetches_nothing(new_cli: NewCli) -> None:
     assert not list(cli.home.glob("**/*.gguf"))
 
 
+@pytest.mark.parametrize("name", ["server", "profile"])
+@pytest.mark.parametrize("words", [("ask", "hi"), ("whoami",), ("logout",), ("status",)])
+def test_an_empty_server_or_profile_is_none_and_no_other_is_taken(
+    sqlite_cli: Cli, name: str, words: tuple[str, ...]
+) -> None:
+    done = sqlite_cli.in_process(*words, f"--{name}", "")
+    assert (done.code, done.out) == (2, ""), done
+    assert done.err == f"askcli: error: --{name} is empty: name one, or leave it out.\n"
+
+
+def test_an_empty_id_of_a_session_ends_none(sqlite_cli: Cli) -> None:
+    for words in (("--session", ""), ("--session", "", "--all")):
+        done = sqlite_cli.in_process("logout", *words)
+        assert (done.code, done.out) == (2, ""), done
+    assert sqlite_cli.in_process("whoami").code == 0
+
+
 def test_sessions_are_seen_and_ended(cli: Cli, new_cli: NewCli, server: ServerProcess) -> None:
     email = json.loads(cli.in_process("whoami", "--json").out)["email"]
     other = new_cli(server)

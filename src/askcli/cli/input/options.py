@@ -155,9 +155,15 @@ def parse_id(text: str, listing: str) -> str:
 def connection(
     server: str | None = None, profile: str | None = None, timeout: int | None = None
 ) -> Connection:
-    """Return the connection that flags and settings lead to; a client never reads a `.env`."""
+    """Return the connection that flags and settings lead to; a client never reads a `.env`.
+
+    Raises Misused for an empty flag, of a script whose variable is not set: another server or
+    account would get the question.
+    """
     variables.report_unknown()
     flags = {"server": server, "profile": profile, "timeout": timeout}
+    if empty := [name for name, value in flags.items() if value == ""]:
+        raise Misused(f"--{empty[0]} is empty: name one, or leave it out.")
     loaded = settings.load(flags)
     is_profile_closer = False
     if loaded.server and loaded.profile:

@@ -28,10 +28,10 @@ def logout(
     profile: options.Profile = None,
 ) -> None:
     """End the session, here and on the server."""
-    if everywhere and session:
+    if everywhere and session is not None:
         raise Misused("choose one of --all and --session.")
     connection = options.connection(server, profile)
-    if session:
+    if session is not None:
         session_id = options.parse_id(session, "whoami --sessions")
         with connection.open() as api:
             api.end_session(session_id)
