@@ -141,6 +141,31 @@ def test_a_source_that_sends_more_than_the_promised_size_is_left(
     assert not list((tmp_path / "data/models").glob("made-up.gguf*[!k]"))
 
 
+class PortalHandler(BaseHTTPRequestHandler):
+    """Sends a page for whatever is asked, as a network that wants a login does."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>Please log in</html>")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_page_in_place_of_the_rest_takes_nothing_of_what_is_there(
+    model: LocalModel, fetched: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    unfinished = tmp_path / "data/models/made-up.gguf.part"
+    unfinished.parent.mkdir(parents=True, mode=0o700)
+    unfinished.write_bytes(CONTENT[:5000])
+    with served(HTTPServer(("127.0.0.1", 0), PortalHandler)) as server:
+        elsewhere = dataclasses.replace(model, url=f"http://127.0.0.1:{server.server_port}/model")
+        assert download.fetch(elsewhere, tmp_path / "data", lambda _: None).read_bytes() == CONTENT
+    assert fetched == ["made_up_part1"]  # the first one was there
+
+
 def test_the_installer_fetches_a_part_and_tells_which_one_the_index_has_not(
     model: LocalModel, tmp_path: Path
 ) -> None:
