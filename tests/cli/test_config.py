@@ -97,6 +97,17 @@ def test_config_takes_out_what_is_no_setting_of_this_version(new_cli: NewCli) ->
     assert cli.in_process("status").code == 0
 
 
+def test_a_config_file_does_not_move_what_is_beside_it(new_cli: NewCli, tmp_path: Path) -> None:
+    cli, elsewhere = new_cli(ASKCLI_ANSWERER="scripted"), tmp_path / "elsewhere"
+    path = cli.home / ".config/askcli/config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(f'config_dir = "{elsewhere}"\n')  # the tokens would be there, and it here
+    done = cli.in_process("status")
+    assert (done.code, "use ASKCLI_CONFIG_DIR" in done.err) == (2, True), done
+    assert cli.in_process("config", "unset", "config_dir").code == 0
+    assert cli.in_process("status").code == 0
+
+
 def test_config_takes_secrets_from_stdin_and_never_lists_them(new_cli: NewCli) -> None:
     cli = new_cli()
     secret = f"sk-{uuid4().hex}"

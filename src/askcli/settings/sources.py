@@ -165,6 +165,11 @@ def _config_file(path: Path) -> dict[str, str]:
         values = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misused(f"{path} is not valid TOML: {error}.") from error
+    if "config_dir" in values:
+        raise Misused(
+            f"{path} cannot set its own directory: use ASKCLI_CONFIG_DIR; "
+            "`askcli config unset config_dir` takes it out."
+        )
     names = {setting.name for setting in fields(Settings) if "parse" in setting.metadata}
     if unknown := sorted(set(values) - names):
         import shlex  # only for an error
