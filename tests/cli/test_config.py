@@ -108,6 +108,17 @@ def test_a_config_file_does_not_move_what_is_beside_it(new_cli: NewCli, tmp_path
     assert cli.in_process("status").code == 0
 
 
+def test_a_data_directory_has_the_log_however_it_is_set(new_cli: NewCli, tmp_path: Path) -> None:
+    for number, cli in enumerate((new_cli(), new_cli())):
+        directory = tmp_path / f"data{number}"
+        if number:
+            assert cli.in_process("config", "set", "data_dir", str(directory)).code == 0
+        else:
+            cli.environment["ASKCLI_DATA_DIR"] = str(directory)
+        status = json.loads(cli.in_process("status", "--json").out)
+        assert (status["data"], Path(status["log"]).parent) == (str(directory), directory)
+
+
 def test_config_takes_secrets_from_stdin_and_never_lists_them(new_cli: NewCli) -> None:
     cli = new_cli()
     secret = f"sk-{uuid4().hex}"

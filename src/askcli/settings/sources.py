@@ -60,6 +60,8 @@ def load(flags: Mapping[str, Any] | None = None, *, dotenv: bool = False) -> Set
             if text:
                 values[setting.name] = _parse(setting, text, place)
                 break
+    if file_texts.get("data_dir") and not environment.get(variable_name("data_dir")):
+        values["state_dir"] = values["data_dir"]  # as the variable has it
     return Settings(**values)
 
 
