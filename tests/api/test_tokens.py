@@ -84,7 +84,7 @@ def test_a_script_uses_a_token(cli: Cli, new_cli: NewCli, server: ServerProcess)
     assert script.in_process("ask", "from a script").out.strip() == "You asked: from a script"
     refused = script.in_process("history")
     assert refused.code == 4
-    assert "takes read" in refused.err
+    assert "the scope read" in refused.err
     assert script.in_process("token", "list").code == 4  # a token makes and sees no tokens
     done = script.in_process("logout")
     assert (done.code, "no session: unset it" in done.err) == (2, True)
