@@ -17,6 +17,7 @@ import pytest
 from askcli.client.http.address import parse_address
 from askcli.errors import Misused
 from tests.support.cli import NewCli
+from tests.support.hostile import always
 
 READY = json.dumps({"status": "ok", "version": "9.9", "database": "sqlite"}).encode()
 
@@ -195,6 +196,37 @@ def test_a_proxy_that_is_none_is_named(new_cli: NewCli, name: str, value: str) -
     assert "secret" not in done.err
     cli.environment["ASKCLI_SERVER"] = "http://127.0.0.1:9"  # reached without a proxy
     assert cli.in_process("whoami").code == 6
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize("status", [407, 403])
+def test_a_proxy_that_refuses_is_named_and_not_asked_again_and_again(
+    new_cli: NewCli, name: str, status: int
+) -> None:
+    """But a refusal of another kind may be that of the server, over plain HTTP."""
+    scheme = "http" if name == "HTTP_PROXY" else "https"
+    with always(status, b"<html>refused") as proxy:
+        variable = {name: proxy.url.replace("//", "//user:secret@")}
+        cli = new_cli(ASKCLI_SERVER=f"{scheme}://ask.example", ASKCLI_TOKEN="any", **variable)
+        for words in (("ask", "--timeout", "20", "Why?"), ("whoami",)):
+            done = cli.in_process(*words)
+            assert (done.out, done.err.count("\n"), "secret" in done.err) == ("", 1, False), done
+            if (scheme, status) == ("http", 403):
+                assert (done.code, name in done.err) == (4, False), done
+            else:
+                told = f"the proxy that {name} names does not connect to {scheme}://ask.example: "
+                assert done.code == 6, done
+                assert f"error: {told}{status}" in done.err
+
+
+def test_a_proxy_that_is_not_there_is_named(new_cli: NewCli) -> None:
+    variables = {
+        "ASKCLI_SERVER": "https://ask.example",
+        "HTTPS_PROXY": "http://u:secret@127.0.0.1:9",
+    }
+    done = new_cli(ASKCLI_TOKEN="any", **variables).in_process("whoami")
+    assert (done.code, done.err.count("\n"), "secret" in done.err) == (6, 1, False), done
+    assert "by the proxy that HTTPS_PROXY names: check that both run" in done.err
 
 
 @pytest.mark.parametrize("server", ["https://127.0.0.1:9", "https://ask.example.invalid"])

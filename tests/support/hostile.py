@@ -63,7 +63,7 @@ class HostileServer:
                         time.sleep(response.pause)
                         self.wfile.write(response.endless)
 
-            do_GET = do_POST = do_DELETE = _answer  # noqa: N815
+            do_GET = do_POST = do_DELETE = do_CONNECT = _answer  # noqa: N815
 
             def log_message(self, *_: Any) -> None:
                 pass

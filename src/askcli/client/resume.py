@@ -21,6 +21,7 @@ from askcli.contract.protocol import EVENT_DELTA, EVENT_DONE, EVENT_QUESTION
 from askcli.errors import (
     AskcliError,
     BadResponse,
+    ProxyRefused,
     TooLate,
     TooManyStreams,
     Unreachable,
@@ -160,7 +161,7 @@ class Asking:
 
     def _is_given_up(self, error: AskcliError) -> bool:
         is_limited = self.question_id is None and not self._waits_for_stream
-        is_lasting = isinstance(error, TooLate | Untrusted)
+        is_lasting = isinstance(error, TooLate | Untrusted | ProxyRefused)
         return self._fruitless >= FRUITLESS_ATTEMPTS or (
             is_limited and (is_lasting or self._failures + 1 >= UNACKNOWLEDGED_ATTEMPTS)
         )

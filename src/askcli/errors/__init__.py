@@ -11,8 +11,8 @@ AskcliError 500, exit 5
 │     AnswerTooLong)
 ├─ Unavailable 503 (DatabaseUnavailable, ShuttingDown), Interrupted 502
 ├─ RateLimited 429 (TooManyStreams, QuotaExceeded), exit 7
-└─ Misused exit 2, Failed exit 1, Unreachable (TooLate, Untrusted) exit 6, TimedOut exit 6,
-      BadResponse exit 5: never over HTTP
+└─ Misused exit 2, Failed exit 1, Unreachable (TooLate, Untrusted, ProxyRefused) exit 6,
+      TimedOut exit 6, BadResponse exit 5: never over HTTP
 """
 
 from __future__ import annotations

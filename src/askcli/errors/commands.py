@@ -25,6 +25,10 @@ class Untrusted(Unreachable):
     """A server whose certificate is not trusted."""
 
 
+class ProxyRefused(Unreachable):
+    """A proxy that makes no connection to the server, and will not by itself."""
+
+
 class BadResponse(AskcliError):
     """The server's response is not one of askcli's."""
 

@@ -41,6 +41,13 @@ def checked(*, needs_socks: bool = True) -> Iterator[None]:
         raise Misused("NO_PROXY is not a list of host names between commas.") from None
 
 
+def name_for(scheme: str) -> str:
+    """Return the variable that names the proxy for URLs of this scheme."""
+    named = dict(_named())
+    own = f"{scheme.upper()}_PROXY"
+    return own if own in named else "ALL_PROXY"
+
+
 def _named() -> Iterator[tuple[str, str]]:
     for kind in ("http", "https", "all"):
         if value := getproxies().get(kind):

@@ -19,8 +19,11 @@ from askcli.client.http.exchange import (
     Response,
 )
 from askcli.client.http.limit import Limit
-from askcli.errors import Untrusted
+from askcli.errors import ProxyRefused, Unreachable, Untrusted
 from askcli.settings import certificates, proxies
+
+MAX_REASON = 200  # characters of what a proxy says
+WANTS_PASSWORD = 407
 
 
 class RemoteConnections:
@@ -30,12 +33,14 @@ class RemoteConnections:
         """Raises Misused where the environment names a proxy or certificates that are none."""
         self._url = address.url
         self._http = _direct(address) if address.is_loopback else _proxied(address)
+        is_proxied = self._http._transport_for_url(self._http.base_url) is not self._http._transport
+        self._proxy = proxies.name_for(self._http.base_url.scheme) if is_proxied else None
         for transport in (self._http._transport, *self._http._mounts.values()):
             if isinstance(transport, httpx2.HTTPTransport):
                 transport._pool._network_backend = _Backend()
 
     def send(self, request: Request) -> Response:
-        """Send the request. Raises what `Connections` say, and Untrusted."""
+        """Send the request. Raises what `Connections` say, and other kinds of Unreachable."""
         with self._raising():
             response = self._http.send(
                 self._http.build_request(
@@ -47,6 +52,9 @@ class RemoteConnections:
                 ),
                 stream=True,
             )
+        if response.status_code == WANTS_PASSWORD and self._proxy:
+            response.close()
+            raise self._refused(f"{WANTS_PASSWORD} {response.reason_phrase}")
         return Response(
             response.status_code, response.headers.multi_items(), _Body(response, self._raising)
         )
@@ -68,9 +76,25 @@ class RemoteConnections:
                     f"the certificate of {self._url} is not trusted: {reason}. Check --server and "
                     "the clock; SSL_CERT_FILE names a file with other authorities."
                 ) from None
+            if self._proxy:
+                raise Unreachable(
+                    f"cannot reach {self._url} by the proxy that {self._proxy} names: check that "
+                    f"both run, {self._proxy} and --server."
+                ) from None
             raise NotReached(str(error)) from error
+        except httpx2.ProxyError as error:
+            raise self._refused(str(error)) from None
         except (httpx2.RequestError, httpx2.InvalidURL) as error:
             raise BrokenOff(str(error)) from error
+
+    def _refused(self, reason: str) -> Unreachable:
+        """Return the error of a proxy that makes no connection; no retry mends a status of 4xx."""
+        kind = ProxyRefused if reason.startswith("4") else Unreachable
+        return kind(
+            f"the proxy that {self._proxy} names does not connect to {self._url}: "
+            f"{reason[:MAX_REASON].strip()}. Check {self._proxy}, user and password included, "
+            "or name the host in NO_PROXY."
+        )
 
 
 def _proxied(address: Address) -> httpx2.Client:
