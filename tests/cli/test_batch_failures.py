@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.support.cli import Cli
+from askcli.services import admin
+from tests.support.cli import Cli, NewCli
+from tests.support.databases import NewDatabase, database_of
 from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import logged_in
+from tests.support.servers import serving
 
 
 def failing(fake: FakeAnthropic, times: int | None = None) -> str:
@@ -69,3 +74,21 @@ def test_files_of_rows_have_failures_under_their_own_names(
     (sqlite_cli.home / rows).write_text(json.dumps(failing(fake)))
     assert sqlite_cli.in_process("batch", "-q", rows).code == 5
     assert [path.name for path in sqlite_cli.home.glob("*.failed.jsonl")] == [name]
+
+
+def test_a_row_whose_model_has_no_price_keeps_no_other_from_being_asked(
+    new_cli: NewCli, new_database: NewDatabase, fake: FakeAnthropic, tmp_path: Path
+) -> None:
+    server = serving(tmp_path, fake, new_database("sqlite"), ASKCLI_MODEL="unheard-of-9")
+    cli = logged_in(new_cli(server), server)
+    email = json.loads(cli.in_process("whoami", "--json").out)["email"]
+    with database_of(server) as connection:
+        admin.set_quota(connection, email, {"usd_day": 5})
+    priced = {"question": uuid4().hex, "model": "claude-haiku-5-5"}
+    rows = json.dumps("no price") + "\n" + json.dumps(priced) + "\n"
+    done = cli.in_process("batch", "-j", "1", "-", stdin=rows)
+    assert [json.loads(line)["row"] for line in done.out.splitlines()] == [2], done
+    assert (done.code, "1 of 2 rows failed" in done.err) == (5, True), done
+    failed = json.loads((cli.home / "batch.failed.jsonl").read_text())
+    assert (failed["question"], failed["error"]["code"]) == ("no price", "model_unpriced")
+    assert server.stop() == 0

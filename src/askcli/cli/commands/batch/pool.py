@@ -21,6 +21,7 @@ from askcli.errors import (
     RateLimited,
     Refused,
     ShuttingDown,
+    Unpriced,
     Unreachable,
 )
 
@@ -31,7 +32,8 @@ MOST_ATTEMPTS = 50
 
 LONGER = "give its row a higher max_tokens."
 _ALIVE = ("answering", "answered")
-# Errors that every other row would meet too: the batch ends, to be continued later.
+# Errors that every other row would meet too: the batch ends, to be continued later. But for
+# Unpriced: another row may name another model.
 _ENDS_ALL = (NotAuthenticated, RateLimited, Refused, ShuttingDown, Unreachable)
 
 
@@ -89,9 +91,9 @@ def _ask(api: Api, row: Row) -> Asked:
             return Asked(row, _answer(api, row, attempt))
         except _FailedBeforeError:
             continue
-        except _ENDS_ALL:
-            raise
         except AskcliError as error:
+            if isinstance(error, _ENDS_ALL) and not isinstance(error, Unpriced):
+                raise
             # An answer cut off or refused is stored as answered, and is not asked for again.
             return Asked(row, error=error, is_final=error.question_status == "answered")
     given_up = AskcliError(f"failed {MOST_ATTEMPTS} times; it is not asked again.")
