@@ -242,6 +242,16 @@ def test_a_damaged_token_file_is_set_aside_and_told(cli: Cli, content: str) -> N
     assert cli.in_process("whoami").err == ""
 
 
+@pytest.mark.parametrize("token", ["secret\n", "se\rcret", "secret\u20ac", "\ud800secret", ""])
+def test_a_damaged_token_in_the_token_file_is_neither_sent_nor_shown(
+    cli: Cli, server: ServerProcess, token: str
+) -> None:
+    change_account(cli, server, access_token=token)
+    done = cli.in_process("whoami")
+    assert (done.code, done.err.count("\n"), "secret" in done.err) == (4, 2, False), done
+    assert "the token file was damaged and is now" in done.err
+
+
 def test_a_config_directory_that_cannot_be_written(
     new_cli: NewCli, sqlite_server: ServerProcess
 ) -> None:
