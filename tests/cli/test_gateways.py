@@ -78,6 +78,12 @@ def test_a_question_that_the_server_says_is_gone_is_not_followed(new_cli: NewCli
     assert (done.code, "--rejoin" in done.err) == (1, False), done
 
 
+def test_an_empty_response_to_a_question_is_no_servers(new_cli: NewCli) -> None:
+    """A network's own, say; that an answer has ended is what 204 says of a question."""
+    done = asked(new_cli, Response(204))
+    assert (done.code, done.err.count("\n"), "check --server" in done.err) == (5, 1, True), done
+
+
 @pytest.mark.parametrize(
     ("charset", "mark"),
     [("iso-8859-1", b""), ("utf-16", BOM_UTF8), ("rot13", b""), ("zlib", b""), ("utf-8", BOM_UTF8)],

@@ -98,7 +98,9 @@ class Asking:
 
     def _last(self) -> Iterator[Event]:
         """Yield the last event of an answer that has ended, and whose text is here already."""
-        with self._api.events(self.question_id or "", 0) as events:
+        if self.question_id is None:  # nobody has said that it was asked
+            raise BadResponse()
+        with self._api.events(self.question_id, 0) as events:
             yield from (event for event in events or () if event.is_last)
 
     def _is_new(self, event: Event) -> bool:
