@@ -112,6 +112,16 @@ def test_a_redirect_names_what_may_be_given_as_the_server(
     assert (done.code, done.err.count("\n"), told in done.err) == (2, 1, True), done
 
 
+@pytest.mark.parametrize("end", ["", "/", "?again"])
+def test_a_redirect_to_the_server_itself_is_no_move(new_cli: NewCli, end: str) -> None:
+    place = [""]
+    with HostileServer(lambda *_: Response(307, headers={"location": place[0]})) as server:
+        place[0] = f"{server.url}/api/users/me{end}"
+        done = new_cli(ASKCLI_SERVER=server.url, ASKCLI_TOKEN="any").in_process("whoami")
+    assert (done.code, done.err.count("\n")) == (5, 1), done
+    assert f"error: {server.url} redirects to itself" in done.err
+
+
 NO_SERVERS = [
     *(
         "",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from askcli.errors import Misused
+from askcli.errors import AskcliError, BadResponse, Misused
 from askcli.settings.loopback import is_on_loopback
 from askcli.settings.parsers import without_password
 
@@ -90,8 +90,8 @@ def _is_right(parsed: httpx2.URL) -> bool:
         return False
 
 
-def moved(path: str, location: str) -> Misused:
-    """Return the error of a redirect from a path of a server to a location.
+def moved(path: str, location: str, own_url: str = "") -> AskcliError:
+    """Return the error of a redirect from a path of the server at `own_url` to a location.
 
     It names a server only where the same endpoint is, and what `--server` takes: neither a page to
     log in at nor a secret that a location may have.
@@ -101,6 +101,10 @@ def moved(path: str, location: str) -> Misused:
     url = re.split("[?#]", location)[0].rstrip("/")
     with suppress(Misused):
         server = parse_address(url.removesuffix(endpoint)).url
+        if url.endswith(endpoint) and server == own_url:
+            return BadResponse(
+                f"{server} redirects to itself, or a gateway before it does: tell its host."
+            )
         if url.endswith(endpoint) and len(server) <= MAX_SHOWN:
             return Misused(f"the server has moved to {server}: use that as --server.")
     return Misused("the server redirects to another address: check --server.")

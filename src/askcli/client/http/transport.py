@@ -86,7 +86,7 @@ class Transport:
         ):
             response.read()
             if not response.is_success:
-                raise error_of(response, path)
+                raise error_of(response, path, self.address)
             return _json(response, shape)
 
     @contextmanager
@@ -111,7 +111,7 @@ class Transport:
             closing(self._authenticated(request, login, None)) as response,
         ):
             if not response.is_success:
-                raise error_of(response, path)
+                raise error_of(response, path, self.address)
             yield None if response.status == 204 else _limited(events.read(response), limit)
 
     def _limit(self, silent: float, whole: float | None = None) -> Limit:
@@ -189,13 +189,13 @@ def _limited(events: Iterator[Event], limit: Limit) -> Iterator[Event]:
             limit.restart()
 
 
-def error_of(response: Response, path: str) -> AskcliError:
-    """Return the error of an unsuccessful response to a request for this path.
+def error_of(response: Response, path: str, address: Address | None = None) -> AskcliError:
+    """Return the error of an unsuccessful response to a request for this path of the server.
 
     A response without a problem document (a proxy's, another service's) goes by its status.
     """
     if response.is_redirect:
-        return moved(path, response.header("location"))
+        return moved(path, response.header("location"), address.url if address else "")
     try:
         document = bounded_json.parse(response.read())
     except (ValueError, RecursionError):
