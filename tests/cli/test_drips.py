@@ -37,6 +37,7 @@ def test_a_response_that_drips_is_not_waited_for(
         done = cli.in_process(*words.split())
     assert (done.code, done.out, done.err.count("\n")) == (6, "", 1), done
     assert "did not answer in time" in done.err
+    assert "or raise ASKCLI_TIMEOUT" in done.err  # the command has no --timeout
 
 
 @pytest.mark.parametrize("response", [EVENT_DRIP, ERROR_DRIP, HEAD_DRIP])

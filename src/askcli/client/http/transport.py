@@ -143,7 +143,9 @@ class Transport:
         return "the local server" if self.address.socket else self.address.url
 
     def _late(self) -> Unreachable:
-        return Unreachable(f"{self._name} did not answer in time; try again, or raise --timeout.")
+        # Not all commands have --timeout; silence has a limit of its own.
+        hint = ", or raise ASKCLI_TIMEOUT or --timeout" if self.timeout < CALL_SECONDS else ""
+        return Unreachable(f"{self._name} did not answer in time; try again{hint}.")
 
     @contextmanager
     def _raising(self, limit: Limit) -> Iterator[None]:
