@@ -51,8 +51,8 @@ class Database:
         readers, waiters = engines.threads(self.dialect, connections)
         self._readers = Pool(readers, "store", min(readers, engines.EAGER[self.dialect]))
         # SQLite has one writer at a time: what queues before one thread finds no locked database.
-        self._turn = WriteTurn(self.file, self.transaction) if self.file else None
-        self._writer = GroupCommit(self._turn.transaction) if self._turn else None
+        turn = WriteTurn(self.file, self.transaction) if self.file else None
+        self._writer = GroupCommit(turn.transaction) if turn else None
         self._long = LongUnits()
         self.is_closed = False
         self.has_lost_log = False  # one of the files of SQLite's log was deleted, while it is open
@@ -216,5 +216,3 @@ class Database:
             engines.save_log(self._reading)
         self.is_closed = True  # before SQLite removes the files of its log
         self.engine.dispose()
-        if self._turn is not None:
-            self._turn.close()

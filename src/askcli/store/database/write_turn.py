@@ -10,6 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from askcli.store.database import sqlite_files
+
 
 class WriteTurn:
     """The turn of one process, whose writing thread takes it for each transaction.
@@ -21,29 +23,30 @@ class WriteTurn:
 
     def __init__(self, database: Path, open_: Callable[[], AbstractContextManager[Connection]]):
         """`open_` opens a transaction."""
-        # Not the database itself: a process that closes it loses SQLite's locks on it.
-        self._directory = database.parent
+        # On SQLite's log, which no other database shares, and few may open. Not on the database
+        # itself: a process that closes it loses SQLite's locks on it.
+        self._log = sqlite_files.log_files(Path(os.path.realpath(database)))[0]
         self._open = open_
-        self._handle: int | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Open a transaction in turn; out of turn where the file system has no such locks."""
-        self._flock(fcntl.LOCK_EX)
+        """Open a transaction in turn."""
+        with self._turn(), self._open() as connection:
+            yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Have the turn; none before SQLite has made its log, or without locks of files."""
         try:
-            with self._open() as connection:
-                yield connection
+            handle = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            yield
+            return
+        try:
+            with suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
         finally:
-            self._flock(fcntl.LOCK_UN)
-
-    def _flock(self, operation: int) -> None:
-        with suppress(OSError):
-            if self._handle is None:
-                self._handle = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
-            fcntl.flock(self._handle, operation)
-
-    def close(self) -> None:
-        """Close the lock, once nothing is written any more."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+            with suppress(OSError):  # not by closing alone: a child that begins has it open, too
+                fcntl.flock(handle, fcntl.LOCK_UN)
+            os.close(handle)
