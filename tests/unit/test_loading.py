@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import httpx2
 import pytest
 
-from askcli.answerers import loading
+from askcli.answerers import loading, local
 from askcli.answerers.loading import load
 from askcli.answerers.local import LocalAnswerer
 from askcli.answerers.messages_api.messages import MessagesClient
@@ -152,6 +152,37 @@ def test_a_local_model_that_cannot_be_loaded_is_told_and_tried_again(
                     await attempt
 
     asyncio.run(fail())
+
+
+def test_a_local_model_is_loaded_once_though_who_waits_for_it_gives_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice: Any = SimpleNamespace(name="m", path=tmp_path, model=None, exists=lambda: True)
+    begun, go_on = list[str](), threading.Event()
+    has_begun = threading.Event()
+
+    def load_slowly(*_: object) -> SimpleNamespace:
+        begun.append("a load")
+        has_begun.set()
+        assert go_on.wait(30)
+        return SimpleNamespace(listening_address="http://127.0.0.1:1")
+
+    monkeypatch.setattr(local, "_load", load_slowly)
+
+    async def ask() -> None:
+        answerer = LocalAnswerer(choice)
+        cancelled = asyncio.create_task(answerer.warm())
+        await asyncio.to_thread(has_begun.wait, 30)
+        cancelled.cancel()
+        next_one = asyncio.create_task(answerer.warm())
+        await asyncio.wait([next_one], timeout=0.1)
+        go_on.set()
+        await next_one
+        assert answerer.is_loaded
+        await answerer.close()
+
+    asyncio.run(ask())
+    assert begun == ["a load"]
 
 
 def test_what_later_requests_are_made_of_holds_no_question(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 from collections.abc import AsyncGenerator
+from contextvars import Context
 from dataclasses import replace
 from typing import Any
 
@@ -37,7 +38,7 @@ class LocalAnswerer:
     def __init__(self, choice: Choice) -> None:
         self.default_model = choice.name
         self._choice = choice
-        self._loading = asyncio.Lock()
+        self._loading: asyncio.Task[MessagesClient] | None = None
         self._engine: Any = None
         self._client: MessagesClient | None = None
 
@@ -83,20 +84,40 @@ class LocalAnswerer:
 
     async def close(self) -> None:
         """Close the connections and unload the model."""
+        if self._loading is not None:
+            self._loading.cancel()
         if self._client is not None:
             await self._client.close()
         self._engine = None
 
     async def _ready(self) -> MessagesClient:
-        async with self._loading:
-            if self._client is None:
-                key = secrets.token_urlsafe(32)
-                try:
-                    self._engine = await asyncio.to_thread(_load, self._choice, key)
-                except RuntimeError as error:  # no thread can be started
-                    raise _not_loaded(self._choice, error) from error
-                self._client = MessagesClient(key, self._engine.listening_address, 10)
+        """Return the client of the model, once that is loaded. Raises a ProviderFailed."""
+        if self._client is not None:
             return self._client
+        if self._loading is None:
+            # In a context of its own: others wait for it when the first one's question has ended.
+            self._loading = asyncio.create_task(self._loaded(), context=Context())
+            self._loading.add_done_callback(self._on_loaded)
+        try:
+            # Its thread goes on without whoever gives up; another load would be one beside it.
+            return await asyncio.shield(self._loading)
+        except ProviderFailed as error:
+            raise error.copy() from error
+
+    async def _loaded(self) -> MessagesClient:
+        key = secrets.token_urlsafe(32)
+        try:
+            self._engine = await asyncio.to_thread(_load, self._choice, key)
+        except RuntimeError as error:  # no thread can be started
+            raise _not_loaded(self._choice, error) from error
+        self._client = MessagesClient(key, self._engine.listening_address, 10)
+        return self._client
+
+    def _on_loaded(self, task: asyncio.Task[MessagesClient]) -> None:
+        """Let the next one try again where it has failed."""
+        self._loading = None
+        if not task.cancelled():
+            task.exception()  # it is told, also where nobody waits any more
 
 
 def _load(choice: Choice, key: str) -> Any:
