@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import ExitStack, asynccontextmanager
@@ -28,7 +29,7 @@ from askcli.services.runs.storage import AnswerStorage
 from askcli.services.runs.stream import AnswerStream
 from askcli.store import search, tables
 from askcli.store.database import Database
-from askcli.store.queries import answer_parts, batches, questions, usage
+from askcli.store.queries import answer_parts, batches, processes, questions, usage
 from tests.support.databases import NewDatabase
 from tests.support.people import new_user
 
@@ -385,6 +386,34 @@ def test_an_ending_process_takes_its_sign_of_life_with_it(url: str) -> None:
         assert await beating(log) == [log.process_id]  # an answer of it is left
         await log.database.write(questions.remove, user_id, run.question_id)
         await log.log.close()
+        assert await beating(log) == []
+
+    scenario(url, work)
+
+
+def test_a_sign_of_life_under_way_is_not_left_by_an_ending_process(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat, has_beaten, go_on = processes.beat, threading.Event(), threading.Event()
+
+    def beat_slowly(*args: Any) -> None:
+        beat(*args)
+        has_beaten.set()
+        assert go_on.wait(30)
+
+    monkeypatch.setattr(processes, "beat", beat_slowly)
+
+    async def work(log: Log, user_id: UUID) -> None:
+        run = await log.run(user_id)
+        await log.database.write(questions.remove, user_id, run.question_id)
+        assert log.log._task
+        log.log._task.cancel()
+        log.log._task = asyncio.create_task(log.log._tick())
+        assert await asyncio.to_thread(has_beaten.wait, 30)
+        closing = asyncio.create_task(log.log.close())
+        await asyncio.wait([closing], timeout=0.1)
+        go_on.set()
+        await closing
         assert await beating(log) == []
 
     scenario(url, work)

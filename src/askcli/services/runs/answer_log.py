@@ -48,7 +48,8 @@ class AnswerLog:
         self._urgent = set[UUID]()  # runs that are to be written at once
         self._is_urgent = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._has_beaten = False
+        self._writing = asyncio.Lock()
+        self._may_have_beaten = False
 
     def begin(self, run: Run) -> None:
         """Store the text so far of a run from now on, until its `end`; it may have begun before."""
@@ -97,12 +98,13 @@ class AnswerLog:
 
     async def close(self) -> None:
         """End, and delete this process's sign of life, unless answers of it are left."""
-        if self._task is not None:
-            self._task.cancel()
+        async with self._writing:  # whose thread would go on, and give another sign of life
+            if self._task is not None:
+                self._task.cancel()
         with suppress(DatabaseUnavailable):  # others see it by themselves, later
             if news := self._followers.take_news():
                 await self._database.write(notifications.news, news)
-            if self._has_beaten:
+            if self._may_have_beaten:
                 await self._database.write(processes.remove, self._process_id)
 
     async def _repeat(self) -> None:
@@ -171,12 +173,13 @@ class AnswerLog:
                 self._followers.tell(part.question_id)
         process_id = self._process_id if is_tick and self._progress else None
         news = self._followers.take_news()
+        self._may_have_beaten = self._may_have_beaten or process_id is not None
         try:
-            running, stored = await self._database.write(_store, process_id, parts, news)
+            async with self._writing:
+                running, stored = await self._database.write(_store, process_id, parts, news)
         except BaseException:
             self._followers.give_back(news)
             raise
-        self._has_beaten = self._has_beaten or process_id is not None
         for one in those:
             if one.run.id in stored:
                 one.advance(parts[one.run.id])
