@@ -39,3 +39,19 @@ def test_a_notice_of_the_moment_is_one_row(new_cli: NewCli, shown: list[str], de
     rows = [line for line in screen_lines(fed(written, COLUMNS)) if line]
     assert rows[: len(shown)] == shown
     assert rows[len(shown)].startswith(("askcli: error:", "askcli: follow it with")), rows
+
+
+def test_a_notice_that_goes_leaves_the_answer_once(new_cli: NewCli) -> None:
+    stream = {"content-type": "text/event-stream"}
+    end = event("done", status="answered", stop_reason="end_turn", answer="begun\n\n")
+    rest = event("delta", id_="7", data={"text": "\n\n"}) + end
+    rejoined = [busy("busy"), Response(200, rest, stream)]
+
+    def respond(method: str, _path: str) -> Response:
+        return Response(200, BEGUN, stream) if method == "POST" else rejoined.pop(0)
+
+    with HostileServer(respond) as server:
+        cli = new_cli(ASKCLI_SERVER=server.url, ASKCLI_TOKEN="any")
+        written = cli.terminal("ask", "hi", columns=COLUMNS).read()
+    assert "Trying again" in written
+    assert [line for line in screen_lines(fed(written, COLUMNS)) if line] == ["begun"]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from askcli.cli.output import answer
 from askcli.cli.output.markdown import printing as markdown
+from askcli.cli.output.terminal.live_region import Region
 from tests.support.screen import KeepingScreen, Output, Terminal, lines, screen_lines
 from tests.support.soak import SOAK
 
@@ -184,6 +185,16 @@ def test_whatever_comes_however_it_is_cut(text: str, data: Any) -> None:
     whole = written([text], columns, rows=10)
     note(f"{text!r} {pieces!r}")
     assert without_end(lines(output, columns, 10)) == without_end(lines(whole, columns, 10))
+
+
+def test_rows_that_go_leave_the_ones_above_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    region = Region()
+    for rows in (["text", "a notice"], ["text"], ["text", "more"], ["text"], []):
+        region.show([], rows)
+    region.show(["text", "more"], [])
+    assert without_end(lines(terminal.getvalue())) == ["text", "more"]
 
 
 PLACES = [

@@ -55,7 +55,8 @@ class Region(transient.Transient):
         unchanged = 0 if final else _same(drawn, rows)
         if not final and unchanged == len(rows) == len(drawn):
             return ""
-        unchanged = min(unchanged, max(0, len(drawn) - 1))  # the cursor is in the last row
+        # The cursor is in the last row, before and after.
+        unchanged = max(0, min(unchanged, len(drawn) - 1, len(rows) - 1))
         output = "".join(f"{line}\n" for line in final) + "\n".join(rows[unchanged:])
         return _BEGIN + _back(drawn[unchanged:]) + output + _END if drawn or rows else output
 
