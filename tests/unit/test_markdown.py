@@ -187,6 +187,22 @@ def test_whatever_comes_however_it_is_cut(text: str, data: Any) -> None:
     assert without_end(lines(output, columns, 10)) == without_end(lines(whole, columns, 10))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1. one\n\n2. two\n\n3. three\n",
+        "9. nine\n\n   - deep\n\n10. ten\n\nend\n",
+        "1. run\n\n   ```sh\n   ls\n   ```\n\n2. look\n",
+        "words\n***more***, words\n#tag\n```code``` words\n",
+        "- item\n***more*** of it\n1)no item\n",
+        "```\ncode\n```\n***bold***\n",
+        "head | er\n--- | --- is no table\n",
+    ],
+)
+def test_a_block_goes_on_although_its_next_line_began_like_another(text: str) -> None:
+    assert without_end(lines(written(text))) == without_end(lines(written([text])))
+
+
 def test_rows_that_go_leave_the_ones_above_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)

@@ -1,4 +1,4 @@
-"""Top-level blocks of Markdown: all but the last are final, as more text cannot change them."""
+"""Top-level blocks of Markdown, and which of them are final: more text cannot change them."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ parser.disable(["reference", "html_block", "html_inline"])
 # Possessive, as a model may write a line of any length: what a part has matched no other one gets.
 _FENCE = re.compile(r" {0,3}(`{3,}+|~{3,}+)[ \t]*+([^\s`{]*+)[^\n`]*+\n")
 
+# An unfinished line that may begin a block or go on with the one before: `2` may become an item of
+# its list, `***` and `#` a word of its paragraph, "```" code within that.
+_UNDECIDED = re.compile(r"[ \t]*+(?:\d{1,9}[.)]?|`{3,}+[^`\n]*+|[-+*_#=~|: \t]*+)")
+
 
 @dataclass(frozen=True, slots=True)
 class Code:
@@ -45,6 +49,18 @@ def split(text: str) -> list[str]:
         "".join(lines[start:end])
         for start, end in zip(starts, [*tops[1:], len(lines)], strict=True)
     ]
+
+
+def settled(text: str) -> tuple[list[str], str]:
+    """Return the blocks that more text cannot change, and the rest: a block and maybe a line."""
+    end = text.rfind("\n") + 1
+    if not _UNDECIDED.fullmatch(text, end):
+        end = len(text)
+    *final, last = split(text[:end])
+    fenced = code(last)
+    if end < len(text) and fenced and fenced.is_closed:
+        return [*final, last], text[end:]
+    return final, last + text[end:]
 
 
 def code(block: str) -> Code | None:

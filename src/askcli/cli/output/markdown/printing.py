@@ -133,7 +133,7 @@ class _LiveDocument:
                 raise
 
     def _render_pending(self) -> list[str]:
-        *finished, last = blocks.split(self._pending)
+        finished, last = blocks.settled(self._pending)
         final = [line for block in finished for line in self._finish(block)]
         self._pending = last
         code = blocks.code(last)
