@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from markdown_it import MarkdownIt
 
 from askcli.client.api import Api
 from tests.support.cli import Cli
@@ -118,6 +119,29 @@ def test_all_conversations_are_exported(
         assert [item["questions"][0]["question"] for item in items] == ["q2", "q1", "q0"]
     else:
         assert re.findall("^# (.*)$", out, re.MULTILINE) == ["q2", "q1", "q0"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "fence"),
+    [
+        ("```py\nx = 1", "```"),
+        ("text\n\n  ~~~~\n```\ncode\n", "~~~~"),
+        ("```\ncode\n```\n", ""),
+        ("- a\n\n  ```\n  code", ""),
+        ("words ``` words", ""),
+    ],
+)
+def test_code_that_an_answer_leaves_open_ends_with_it(
+    sqlite_cli: Cli, answer: str, fence: str
+) -> None:
+    turns = [{"question": "q1", "answer": answer}, {"question": "q2", "answer": "end"}]
+    lines = [turn | {"conversation": "1"} for turn in turns]
+    (sqlite_cli.home / "lines.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    sqlite_cli.in_process("history", "import", "lines.jsonl")
+    out = sqlite_cli.in_process("conversations", "export").out
+    assert [token.type for token in MarkdownIt().parse(out)].count("blockquote_open") == 2
+    first = out.partition("\n\n> q2")[0]
+    assert first.rstrip().endswith(f"\n\n{answer.rstrip()}\n{fence}".rstrip())
 
 
 def test_a_conversation_that_goes_on_during_an_export_is_in_it(sqlite_cli: Cli) -> None:

@@ -30,6 +30,12 @@ def joined(answer: str) -> str:
     return "\n".join(_some(answer))
 
 
+def open_fence(answer: str) -> str:
+    """Return the fence that closes the block of code at the end of the answer, empty for none."""
+    last = blocks.parser.parse(f"{answer}\n\ntext")[-1]
+    return last.markup if last.type == "fence" else ""
+
+
 def _some(answer: str) -> list[str]:
     found = all_of(answer)
     if not found:

@@ -43,4 +43,16 @@ def markdown(conversation: Conversation, turns: Iterator[Question]) -> None:
     console.out(f"# {' '.join(conversation['title'].split())}\n")
     for turn in turns:
         quoted = "".join(f"> {line}\n" for line in turn["question"].splitlines())
-        console.out(f"\n{quoted}\n{' · '.join(layout.details(turn))}\n\n{turn['answer']}\n")
+        console.out(
+            f"\n{quoted}\n{' · '.join(layout.details(turn))}\n\n{_closed(turn['answer'])}\n"
+        )
+
+
+def _closed(answer: str) -> str:
+    """Return the answer; a block of code that it leaves open would take in the next turns."""
+    if "```" not in answer and "~~~" not in answer:
+        return answer
+    from askcli.cli.output.markdown import code_blocks  # only where there may be code
+
+    fence = code_blocks.open_fence(answer)
+    return f"{answer.removesuffix(chr(10))}\n{fence}" if fence else answer
