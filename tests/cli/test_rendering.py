@@ -125,6 +125,20 @@ def test_an_answer_at_every_width_with_and_without_colour(
     assert ("\x1b" in written) == ("TERM" not in environment)
 
 
+@pytest.mark.parametrize("columns", [30, 200])
+def test_a_dumb_terminal_has_its_own_width(
+    sqlite_cli: Cli, fake: FakeAnthropic, columns: int
+) -> None:
+    marker = uuid4().hex
+    words = " ".join(["word"] * 38)
+    fake.on(marker, words)
+    sqlite_cli.environment["TERM"] = "dumb"
+    written = sqlite_cli.terminal("ask", marker, columns=columns).read()
+    rows = [line for line in written.splitlines() if line]
+    assert " ".join(rows) == words
+    assert max(map(len, rows)) in range(columns - 11, columns)
+
+
 def test_no_entity_hides_or_reverses_the_text_of_an_answer(
     sqlite_cli: Cli, fake: FakeAnthropic
 ) -> None:

@@ -56,10 +56,9 @@ def _add_all(document: _LiveDocument, pieces: Iterator[str]) -> None:
 
 
 def _terminal() -> Console:
-    # Rich assumes 80 columns for a dumb terminal.
-    is_dumb = Console().is_dumb_terminal
-    width = shutil.get_terminal_size().columns if is_dumb else None
-    return Console(highlight=False, width=width, theme=rendering.STYLES)
+    # Rich assumes 80 columns for a dumb terminal, unless it is given both.
+    size = shutil.get_terminal_size() if Console().is_dumb_terminal else (None, None)
+    return Console(highlight=False, width=size[0], height=size[1], theme=rendering.STYLES)
 
 
 def render_lines(text: str) -> Iterator[str]:
