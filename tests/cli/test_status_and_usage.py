@@ -56,6 +56,14 @@ def test_status_tells_each_problem_with_its_fix(
     assert new_cli().in_process("status").code == 0  # a local server starts when it is asked
 
 
+@pytest.mark.parametrize("title", ["another", "askcli"])
+def test_status_takes_no_other_api_for_askcli(new_cli: NewCli, title: str) -> None:
+    document = {"info": {"title": title, "version": 1}}
+    with always(200, json.dumps(document).encode(), content_type=JSON) as server:
+        done = new_cli(ASKCLI_SERVER=server.url).in_process("status")
+    assert (done.code, "check --server" in done.err) == (5, True)
+
+
 def test_usage_counts_by_day_and_model(cli: Cli, fake: FakeAnthropic) -> None:
     assert cli.in_process("usage").err == "Nothing was asked in that time.\n"
     for model in ("claude-haiku-5-5", "claude-haiku-5-5", "claude-sonnet-5-5"):

@@ -11,9 +11,10 @@ import pytest
 
 from askcli.contract.limits import MAX_BODY_BYTES
 from tests.support import plain_http, proxy_examples
+from tests.support.cli import NewCli
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
-from tests.support.people import add_user
+from tests.support.people import ServerBehindProxy, add_user, logged_in
 from tests.support.processes import ServerProcess
 from tests.support.secrets import PASSWORD
 from tests.support.servers import serving
@@ -92,6 +93,20 @@ def test_numbers_and_health_stay_inside(http: httpx2.Client) -> None:
     for path in (*ways, "/metrics%0a", "/metrics%0a/"):
         assert http.get(path).status_code == 404, path
     assert http.get("/docs").status_code == 200
+
+
+def test_status_finds_the_server_well_though_its_health_stays_inside(
+    http: httpx2.Client, behind: ServerProcess, new_cli: NewCli
+) -> None:
+    seen = ServerBehindProxy(str(http.base_url).rstrip("/"), behind.database_url)
+    nobody = new_cli(ASKCLI_SERVER=seen.url).in_process("status", "--json")
+    problems = json.loads(nobody.out)["problems"]
+    assert (nobody.code, [one["code"] for one in problems]) == (4, ["not_authenticated"])
+    done = logged_in(new_cli(ASKCLI_SERVER=seen.url), seen).in_process("status", "--json")
+    status = json.loads(done.out)
+    assert (done.code, done.err, status["problems"]) == (0, "", [])
+    assert (status["state"], status["server_version"]) == ("answers", status["version"])
+    assert status["latency_ms"] > 0
 
 
 def test_haproxy_takes_the_address_from_a_proxy_that_it_is_told_to_trust(

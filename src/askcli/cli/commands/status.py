@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from askcli import __version__, settings
 from askcli.cli.input import options
@@ -15,8 +16,10 @@ from askcli.client import local_server
 from askcli.client.api import Api
 from askcli.client.server_entry import NEVER
 from askcli.client.target import Connection
-from askcli.errors import AskcliError, Failed, NotAuthenticated
+from askcli.errors import AskcliError, BadResponse, Failed, NotAuthenticated
 from askcli.settings import Settings
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -35,7 +38,8 @@ def status(
     """Show the server, the account and the local server; nothing is started for it.
 
     The exit code is 0 when the server is ready and takes the login; quotas and the scopes of a
-    token are not looked at.
+    token are not looked at. Of a server whose proxy keeps /readyz from clients the state is
+    `answers`, and what it says of itself is its version.
     """
     report = _report(options.connection(server, profile))
     if as_json:
@@ -109,25 +113,49 @@ def _is_writable(path: Path) -> bool:
 
 
 def _check_server(api: Api, report: Report) -> None:
-    start = time.monotonic()
     try:
-        ready = api.ready()
+        report.facts |= _server(api)
     except AskcliError as error:
         report.facts["state"] = error.code
         report.problems.append(error)
         return
-    report.facts |= {
+    if (version := report.facts["server_version"]) != __version__:
+        console.note(
+            f"askcli: this is {__version__}, the server {version}: "
+            "features that only one version has will not work."
+        )
+
+
+def _server(api: Api) -> dict[str, Any]:
+    """Return what the server says of itself; most of it is in /readyz alone."""
+    try:
+        ready, milliseconds = _timed(api.ready)
+    except BadResponse:
+        # Proxies keep that path from clients, as those of deploy/proxies do.
+        document, milliseconds = _timed(api.openapi)
+        version = _version(document)
+        return {"state": "answers", "server_version": version, "latency_ms": milliseconds}
+    return {
         "state": "ready",
         "server_version": ready["version"],
         "database": ready.get("database"),
         "registration": ready.get("registration"),
-        "latency_ms": round((time.monotonic() - start) * 1000, 1),
+        "latency_ms": milliseconds,
     }
-    if ready["version"] != __version__:
-        console.note(
-            f"askcli: this is {__version__}, the server {ready['version']}: "
-            "features that only one version has will not work."
-        )
+
+
+def _timed(call: Callable[[], T]) -> tuple[T, float]:
+    start = time.monotonic()
+    result = call()
+    return result, round((time.monotonic() - start) * 1000, 1)
+
+
+def _version(document: dict[str, Any]) -> str:
+    """Return the version of the API's document. Raises BadResponse for another program's."""
+    match document:
+        case {"info": {"title": "askcli", "version": str(version)}}:
+            return version
+    raise BadResponse()
 
 
 def _check_login(connection: Connection, api: Api, report: Report) -> None:
