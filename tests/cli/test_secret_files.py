@@ -13,7 +13,7 @@ from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson
 from tests.support.processes import ServerProcess
 from tests.support.secrets import KEY, SECRET
-from tests.support.servers import server_settings
+from tests.support.servers import WITHOUT_RIGHTS, customized, server_settings
 from tests.support.special_files import make_special
 
 NAMES = ("JWT_SECRET", "ANTHROPIC_API_KEY", "DB_CONN_STRING")
@@ -83,3 +83,16 @@ def test_a_dotenv_that_is_a_pipe_is_not_waited_for(new_cli: NewCli, tmp_path: Pa
     done = host("users", "list")
     assert (done.code, done.out) == (2, ""), done
     assert done.err == "askcli: error: cannot read .env: it is not an ordinary file.\n"
+
+
+def test_a_host_command_runs_where_its_user_may_not_look(new_cli: NewCli, tmp_path: Path) -> None:
+    """As `sudo -u askcli` does in root's home; a `.env` that may be there is to be read."""
+    url, limited = migrated_file(tmp_path / "askcli.db"), customized(tmp_path, WITHOUT_RIGHTS)
+    host = new_cli(DB_CONN_STRING=url, **limited)
+    (host.home / "closed").mkdir()
+    done = host.fresh_shell("cd closed; chmod 0 .; askcli users list; askcli migrate --check")
+    assert done.code == 0, done
+    (host.home / ".env").symlink_to("closed/.env")
+    done = host.fresh_shell("askcli users list")
+    assert (done.code, done.out) == (2, ""), done
+    assert done.err == "askcli: error: cannot read .env: Permission denied.\n"

@@ -76,7 +76,7 @@ def _with_secrets_of_files(environment: dict[str, str]) -> dict[str, str]:
 
 def dotenv_names(flags: Mapping[str, Any]) -> list[str] | None:
     """Return the variables whose values `load` takes from `.env`, None where there is no `.env`."""
-    if not Path(".env").is_file():
+    if not _may_look_here() or not Path(".env").is_file():
         return None
     given = {name for name, value in flags.items() if value is not None}
     settings = (setting.name for setting in fields(Settings) if "parse" in setting.metadata)
@@ -181,10 +181,20 @@ def _config_file(path: Path) -> dict[str, str]:
     return {name: str(value) for name, value in values.items()}
 
 
+def _may_look_here() -> bool:
+    """Return whether this user may look for files in the working directory.
+
+    After `sudo -u askcli` it may be root's own, and has no `.env` for that user.
+    """
+    return os.access(".", os.X_OK)
+
+
 def _dotenv() -> dict[str, str]:
-    if Path(".env").is_dir():  # as some virtual environments are called
+    if not _may_look_here():
         return {}
     try:
+        if Path(".env").is_dir():  # as some virtual environments are called
+            return {}
         # Not dotenv's own reading, which waits for somebody to write into a pipe.
         text = files.read(Path(".env")).decode("utf-8")
     except FileNotFoundError:
