@@ -37,8 +37,8 @@ USER 10001:10001
 WORKDIR /var/lib/askcli
 VOLUME /var/lib/askcli/data
 EXPOSE 3000
-# http.client, because it ignores the proxies of the environment.
+# http.client, because it ignores the proxies of the environment. HOST may be `::`, which is IPv6 alone.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD \
-    ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=2); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
+    ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('::1' if ':' in os.environ['HOST'] else '127.0.0.1', int(os.environ['PORT']), timeout=2); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
 # exec form, so that SIGTERM reaches the server itself and running answers are stored
 CMD ["askcli", "serve"]

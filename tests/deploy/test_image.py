@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,7 +79,9 @@ def test_where_no_engine_works_it_says_so(tmp_path: Path) -> None:
 
 
 @contextmanager
-def responding(status: int) -> Iterator[tuple[int, list[str]]]:
+def responding(
+    status: int, family: socket.AddressFamily = socket.AF_INET
+) -> Iterator[tuple[int, list[str]]]:
     """An HTTP server with this status; its port, and the paths that were requested."""
     paths: list[str] = []
 
@@ -91,17 +94,21 @@ def responding(status: int) -> Iterator[tuple[int, list[str]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with served(HTTPServer(("127.0.0.1", 0), Handler)) as server:
+    class Server(HTTPServer):
+        address_family = family
+
+    host = "127.0.0.1" if family == socket.AF_INET else "::1"
+    with served(Server((host, 0), Handler)) as server:
         yield server.server_port, paths
 
 
-def health_check(port: int) -> int:
+def health_check(port: int, host: str = "0.0.0.0") -> int:
     """The exit code of the image's health check, under a proxy that does not exist."""
     check = instruction("HEALTHCHECK")
     python, *arguments = json.loads(check[check.index("CMD ") + 4 :])
     assert python == "python"
     dead = dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy"), "http://127.0.0.1:9")
-    environment = os.environ | dead | {"PORT": str(port)}
+    environment = os.environ | dead | {"HOST": host, "PORT": str(port)}
     done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True)
     return done.returncode
 
@@ -113,6 +120,11 @@ def test_the_health_check_asks_healthz_past_any_proxy() -> None:
     with responding(503) as (port, _):
         assert health_check(port) != 0
     assert health_check(port) != 0  # nobody listens there any more
+
+
+def test_the_health_check_finds_a_server_on_ipv6_alone() -> None:
+    with responding(200, socket.AF_INET6) as (port, _):
+        assert health_check(port, "::") == 0
 
 
 def test_the_documented_command_keeps_answers_and_comes_back() -> None:
