@@ -149,6 +149,14 @@ def test_a_host_that_is_none_is_told(new_cli: NewCli) -> None:
     assert "Unknown error" not in done.err
 
 
+def test_a_host_with_too_few_threads_is_told(new_cli: NewCli) -> None:
+    """libuv ends the process in silence; an address space is limited for root, too."""
+    host = new_cli(ASKCLI_ANSWERER="scripted")
+    done = host.fresh_shell("ulimit -v 500000; askcli serve --port 0")
+    assert (done.code, "may not start enough threads" in done.err) == (1, True), done
+    assert "Traceback" not in done.err
+
+
 @pytest.mark.parametrize("port", ["70000", "-1", "web"])
 def test_a_port_that_is_none(new_cli: NewCli, port: str) -> None:
     assert new_cli(PORT=port)("serve").code == 2

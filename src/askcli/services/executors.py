@@ -10,6 +10,8 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+from askcli.errors import Failed
+
 log = logging.getLogger("askcli.server")
 
 
@@ -23,3 +25,19 @@ def start(pool: ThreadPoolExecutor, threads: int) -> None:
         log.warning("not all threads could be started: %s", error)
     finally:
         have_started.set()
+
+
+def check_room(threads: int) -> None:
+    """Raise Failed unless this number of further threads can be started."""
+    may_end = threading.Event()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for _ in range(threads):
+                pool.submit(may_end.wait)
+        except (RuntimeError, MemoryError):
+            raise Failed(
+                "a process here may not start enough threads: raise the limit of processes and "
+                "threads (ulimit -u, TasksMax, --pids-limit), or of memory (ulimit -v)."
+            ) from None
+        finally:
+            may_end.set()

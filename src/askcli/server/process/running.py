@@ -38,6 +38,7 @@ GRACEFUL_SECONDS = 5  # for the last bytes to slow readers: all answers have end
 # Longer than clients and proxies keep idle connections (httpx2 5 s, nginx 60 s): a server that
 # closes first may break the request that is just being sent.
 KEEP_ALIVE_SECONDS = 75
+LIBUV_THREADS = 4  # its default
 OTHER_THREADS = 2  # besides those of the store, of passwords and of long texts
 CHECK_SECONDS = 1.0  # between two looks at what may end a server
 
@@ -157,8 +158,11 @@ def _check_end(server: Server, services: Services) -> None:
 async def _start_other_threads() -> None:
     """Start threads for `asyncio.to_thread`, which loads the SDK or a local model, and libuv's own.
 
-    Those look up names. All are started with the first, and libuv aborts where one cannot be.
+    Those look up names. All are started with the first, and libuv aborts the process, without a
+    word, where one cannot be. Raises Failed before that.
     """
+    # Before the loop has a pool: to end that it would start a thread, too.
+    executors.check_room(OTHER_THREADS + LIBUV_THREADS)
     pool, loop = ThreadPoolExecutor(OTHER_THREADS, "other"), asyncio.get_running_loop()
     executors.start(pool, OTHER_THREADS)
     loop.set_default_executor(pool)
