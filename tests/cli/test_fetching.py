@@ -113,7 +113,7 @@ def test_a_download_that_the_installer_gives_up_says_why(new_cli: NewCli) -> Non
             ASKCLI_LOCAL_MODEL="smollm2-135m",
             PIP_INDEX_URL=f"http://127.0.0.1:{server.server_port}/simple",
             PIP_CONFIG_FILE="/dev/null",
-            PIP_DEFAULT_TIMEOUT="1",
+            PIP_DEFAULT_TIMEOUT="4",
             PIP_RETRIES="0",
         )
         del cli.environment["PYTHONWARNINGS"]

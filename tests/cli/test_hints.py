@@ -47,7 +47,8 @@ def test_a_hint_to_follow_an_answer_can_be_typed_as_it_is(
 ) -> None:
     """With the profile that was given, and for this answer, also once another was asked for."""
     held = fake.on(marker := uuid4().hex, "One ", "two.", hold_after=1)
-    left = at_work.in_process("ask", marker, "--timeout", "3", *WORK)
+    left = at_work.in_process("ask", marker, "--timeout", "5", *WORK)
+    assert "follow it with: " in left.err, left
     (follow,) = re.findall("follow it with: (askcli .+)", left.err)
     assert at_work.in_process("ask", "Another?", *WORK).code == 0
     history = json.loads(at_work.in_process("history", "--json", *WORK).out)

@@ -68,6 +68,19 @@ def test_a_directory_in_the_place_of_the_start_lock_is_told(local: Cli) -> None:
     assert (done.code, done.err) == (1, f"askcli: error: {lock} is a directory: remove it.\n")
 
 
+@pytest.mark.parametrize(("answerer", "servers"), [("anthropic", 2), ("scripted", 1)])
+def test_a_proxy_has_a_server_of_its_own_where_answers_come_by_it(
+    new_cli: NewCli, answerer: str, servers: int
+) -> None:
+    """A model of this machine is not loaded once more."""
+    cli = new_cli(ASKCLI_ANSWERER=answerer, ANTHROPIC_API_KEY="sk")
+    sockets = set()
+    for proxy in ("http://one.example", "http://other.example"):
+        cli.environment["HTTPS_PROXY"] = proxy
+        sockets.add(local_server.socket_path(settings_of(cli)))
+    assert len(sockets) == servers
+
+
 @pytest.mark.parametrize("kind", ["lock", "log"])
 def test_a_file_that_the_start_cannot_open_is_told(local: Cli, kind: str) -> None:
     lock = local_server.socket_path(settings_of(local)).with_name("start.lock")

@@ -214,9 +214,9 @@ def test_a_proxy_that_refuses_is_named_and_not_asked_again_and_again(
             if (scheme, status) == ("http", 403):
                 assert (done.code, name in done.err) == (4, False), done
             else:
-                told = f"the proxy that {name} names does not connect to {scheme}://ask.example: "
+                message = f"{name} names does not connect to {scheme}://ask.example: {status}"
                 assert done.code == 6, done
-                assert f"error: {told}{status}" in done.err
+                assert f"error: the proxy that {message}" in done.err
 
 
 def test_a_proxy_that_is_not_there_is_named(new_cli: NewCli) -> None:

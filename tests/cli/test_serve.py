@@ -104,15 +104,6 @@ def test_a_short_secret_is_refused(new_cli: NewCli) -> None:
     assert "short\n" not in done.err
 
 
-def test_a_kept_secret_that_is_damaged_is_named_by_its_file(new_cli: NewCli) -> None:
-    cli = new_cli(ASKCLI_ANSWERER="scripted")
-    file = cli.home / ".local/share/askcli/jwt_secret"
-    file.parent.mkdir(parents=True)
-    file.touch()
-    done = cli("serve", "--port", "0")
-    assert (done.code, f"{file} is too short" in done.err) == (2, True), done
-
-
 def test_without_a_secret_one_is_made_kept_and_told(tmp_path: Path) -> None:
     secrets = []
     for _ in range(2):

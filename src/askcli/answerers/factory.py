@@ -20,10 +20,10 @@ def kind(settings: Settings) -> str:
         raise Misused("ASKCLI_ANSWERER is anthropic but there is no key: set ANTHROPIC_API_KEY.")
     if settings.answerer == "local" and not has_local:
         raise Misused("ASKCLI_ANSWERER is local but llama.cpp is missing: install 'askcli[local]'.")
+    if settings.asks_anthropic:
+        return "anthropic"
     if settings.answerer != "auto":
         return settings.answerer
-    if settings.anthropic_api_key:
-        return "anthropic"
     if has_local:
         return "local"
     raise Misused(

@@ -122,7 +122,6 @@ class LocalAnswerer:
 
 def _load(choice: Choice, key: str) -> Any:
     if not choice.exists():
-        _log_missing(choice)
         raise ProviderFailed(
             f"The local model {choice.name} is missing; this server's host must fetch it."
         )

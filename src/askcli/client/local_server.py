@@ -40,7 +40,8 @@ _CLIENT_SETTINGS = {
 
 def socket_path(settings: Settings) -> Path:
     """Return the path of the local server's socket for these settings."""
-    values = {k: str(v) for k, v in asdict(settings).items() if k not in _CLIENT_SETTINGS}
+    unused = _CLIENT_SETTINGS if settings.asks_anthropic else _CLIENT_SETTINGS | {"network"}
+    values = {k: str(v) for k, v in asdict(settings).items() if k not in unused}
     digest = hashlib.sha256(repr((__version__, sorted(values.items()))).encode()).hexdigest()
     return settings.runtime_dir / f"{digest[:16]}.sock"
 

@@ -191,7 +191,10 @@ def locked(path: Path, seconds: float = 10) -> Iterator[None]:
     except IsADirectoryError:
         raise Failed(f"{path} is a directory: remove it.") from None
     except OSError as error:
-        raise Failed(f"cannot use {path}: {error.strerror}.") from error
+        raise Failed(
+            f"cannot use {path}: {error.strerror}. Nothing was changed; make room or mend its "
+            "permissions, then try again."
+        ) from error
     try:
         deadline = time.monotonic() + seconds
         while not try_lock(handle):

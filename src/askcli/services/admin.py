@@ -183,11 +183,11 @@ def audit_entries(
 def _id_in_log(connection: Connection, who: str) -> UUID:
     """Return the id of a user, who may have been deleted since: by id alone then."""
     with suppress(ValueError):
-        user_id = UUID(who)
-        if audit_log.newest(connection, 1, user_id):
-            return user_id
-    known: UUID = find(connection, who)["id"]
-    return known
+        in_log = UUID(who)
+        if audit_log.newest(connection, 1, in_log):
+            return in_log
+    user_id: UUID = find(connection, who)["id"]
+    return user_id
 
 
 def _as_json(value: Any) -> Any:

@@ -28,7 +28,10 @@ def start(pool: ThreadPoolExecutor, threads: int) -> None:
 
 
 def check_room(threads: int) -> None:
-    """Raise Failed unless this number of further threads can be started."""
+    """Raise Failed unless this number of further threads can be started.
+
+    For those of a library that aborts the process; a pool of Python's tries again with its work.
+    """
     may_end = threading.Event()
     with ThreadPoolExecutor(threads) as pool:
         try:

@@ -100,6 +100,13 @@ class Settings:
     network: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
+    def asks_anthropic(self) -> bool:
+        """Whether Anthropic answers: where nothing else is chosen, if there is a key."""
+        return self.answerer == "anthropic" or (
+            self.answerer == "auto" and bool(self.anthropic_api_key)
+        )
+
+    @property
     def is_beyond_loopback(self) -> bool:
         """Whether `serve` listens on an address that other machines can reach."""
         return not is_loopback(self.host)

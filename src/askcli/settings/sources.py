@@ -61,7 +61,8 @@ def load(flags: Mapping[str, Any] | None = None, *, dotenv: bool = False) -> Set
                 values[setting.name] = _parse(setting, text, place)
                 break
     if file_texts.get("data_dir") and not environment.get(variable_name("data_dir")):
-        values["state_dir"] = values["data_dir"]  # as the variable has it
+        # `_directories` knows the variable alone.
+        values["state_dir"] = values["data_dir"]
     return Settings(**values)
 
 

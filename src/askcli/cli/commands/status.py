@@ -37,9 +37,9 @@ def status(
 ) -> None:
     """Show the server, the account and the local server; nothing is started for it.
 
-    The exit code is 0 when the server is ready and takes the login; quotas and the scopes of a
-    token are not looked at. Of a server whose proxy keeps /readyz from clients the state is
-    `answers`, and what it says of itself is its version.
+    The exit code is 0 when the server is ready, or answers, and takes the login; quotas and the
+    scopes of a token are not looked at. Where a proxy keeps /readyz from clients, the state is
+    `answers`, and of the server itself only the version is shown.
     """
     report = _report(options.connection(server, profile))
     if as_json:

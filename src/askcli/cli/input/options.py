@@ -170,10 +170,10 @@ def connection(
         from askcli.settings.ranks import is_closer  # where both are set
 
         is_profile_closer = is_closer("profile", "server", flags)
-    found = resolve(loaded, is_profile_closer=is_profile_closer)
+    resolved = resolve(loaded, is_profile_closer=is_profile_closer)
     given = {"--server": server, "--profile": profile}
     words = (f" {flag} {shlex.quote(value)}" for flag, value in given.items() if value)
-    return replace(found, flags="".join(words))
+    return replace(resolved, flags="".join(words))
 
 
 def connected(server: str | None = None, profile: str | None = None) -> Api:

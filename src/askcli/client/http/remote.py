@@ -79,7 +79,7 @@ class RemoteConnections:
             if self._proxy:
                 raise Unreachable(
                     f"cannot reach {self._url} by the proxy that {self._proxy} names: check that "
-                    f"both run, {self._proxy} and --server."
+                    f"both run, and that {self._proxy} and --server are right."
                 ) from None
             raise NotReached(str(error)) from error
         except httpx2.ProxyError as error:

@@ -56,8 +56,8 @@ class Reloading:
         """Use what is new of them, unless a part of it is not right. Raises Misused."""
         services = self._services
         # The secret that is kept: another directory takes a restart.
-        here = replace(new, data_dir=self._settings.data_dir)
-        secrets = signing_secrets(here, is_sqlite=services.database.is_sqlite)
+        with_own_directory = replace(new, data_dir=self._settings.data_dir)
+        secrets = signing_secrets(with_own_directory, is_sqlite=services.database.is_sqlite)
         url = urls.parse(new.database_url)
         used = READ_AGAIN
         factory.change_key(services.answerer, new)

@@ -131,12 +131,12 @@ class RateLimits:
         """Take back one use of each limit."""
         for limit in _applicable(taken):
             limits.give_back(connection, limit.key, limit.interval)
-            self._exhausted.pop(limit.key, None)
+            self._exhausted.pop(limit.key, None)  # there is room again
 
     def reset(self, connection: Connection, limit: Limit) -> None:
         """Make all uses of the limit available again."""
         limits.reset(connection, limit.key)
-        self._exhausted.pop(limit.key, None)
+        self._exhausted.pop(limit.key, None)  # there is room again
 
     def _remember(self, key: str, free_at: int) -> None:
         if len(self._exhausted) >= MAX_CACHED:

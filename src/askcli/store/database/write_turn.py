@@ -16,9 +16,9 @@ from askcli.store.database import sqlite_files
 class WriteTurn:
     """The turn of one process, whose writing thread takes it for each transaction.
 
-    SQLite's own lock is what excludes others. But who waits for that one sleeps, for up to a tenth
-    of a second, and looks again; by then a busy process has begun its next transaction, and others
-    waited for seconds. This lock's waiter is woken as soon as its holder ends, or dies.
+    SQLite's own lock is what excludes others. But a process that waits for that one sleeps for up
+    to a tenth of a second and looks again; by then a busy process has begun its next transaction,
+    and others waited for seconds. Who waits for this lock is woken as soon as its holder ends.
     """
 
     def __init__(self, database: Path, open_: Callable[[], AbstractContextManager[Connection]]):
@@ -36,10 +36,9 @@ class WriteTurn:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Have the turn; none before SQLite has made its log, or without locks of files."""
-        try:
-            handle = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
+        """Hold the turn during the block; none without a log yet, or without locks of files."""
+        handle = self._opened_log()
+        if handle is None:
             yield
             return
         try:
@@ -50,3 +49,8 @@ class WriteTurn:
             with suppress(OSError):  # not by closing alone: a child that begins has it open, too
                 fcntl.flock(handle, fcntl.LOCK_UN)
             os.close(handle)
+
+    def _opened_log(self) -> int | None:
+        with suppress(OSError):
+            return os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
+        return None
