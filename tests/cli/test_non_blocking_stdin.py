@@ -41,7 +41,7 @@ def has_read(reading: int, pid: int) -> bool:
     is_empty = not select.select([reading], [], [], 0)[0]
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or read
         return True
     return state == "Z" or (is_empty and state != "R")
 
