@@ -24,6 +24,7 @@ from benchmarks.figures import percentile
 STAMP = re.compile(rb"t=(\d+\.\d{6}) ")
 DELTA = re.compile(rb"event: ?(delta|content_block_delta)\b")
 ID = re.compile(rb'"id": ?"([0-9a-f-]{36})"')
+CODE = re.compile(rb'"code": ?"(\w+)"')
 LONGEST_SECONDS = 180
 
 
@@ -101,11 +102,8 @@ async def closed(group: dict[str, Any]) -> dict[str, Any]:
     seconds = time.perf_counter() - start
     refused = sum(statuses.pop(status, 0) for status in group.get("allowed", ()))
     counts = {"rate": (len(times) - refused) / seconds, "refused": refused / seconds}
-    return (
-        counts
-        | {"errors": dict(statuses)}
-        | {f"p{share}": percentile(times, share) * 1000 for share in (50, 99, 100)}
-    )
+    percentiles = {f"p{share}": percentile(times, share) * 1000 for share in (50, 99, 100)}
+    return counts | {"errors": dict(statuses)} | percentiles
 
 
 class Deltas:
@@ -125,6 +123,10 @@ class Deltas:
             received = b"".join(part for _, part in self._parts)
             if match := ID.search(received):
                 self.id.set_result(match[1].decode())
+
+    def problems(self) -> str:
+        """Return the codes of the problems that arrived in place of events."""
+        return b" ".join(CODE.findall(b"".join(part for _, part in self._parts))).decode()
 
     def read(self) -> None:
         """Read the events that have arrived."""
@@ -156,6 +158,7 @@ async def streams(group: dict[str, Any]) -> dict[str, Any]:
     begun: list[float] = [0.0] * count
     read = [Deltas(has_id="follow" in group) for _ in range(count)]
     elsewhere = [Deltas(has_id=False) for _ in range(count)] if "follow" in group else []
+    of_stream = list(zip(read, elsewhere or read, strict=True))
 
     async def reader(number: int) -> None:
         await asyncio.sleep(group.get("ramp", 0) * number / count)
@@ -167,9 +170,9 @@ async def streams(group: dict[str, Any]) -> dict[str, Any]:
             other = await connect(group["follow"]["server"], elsewhere[number])
             path = group["follow"]["requests"][number % len(requests)].replace("ID", question)
             work.append(asked(other, path.encode(), refused))
-        for status in await asyncio.gather(*work):
+        for status, deltas in zip(await asyncio.gather(*work), of_stream[number], strict=False):
             if status // 100 != 2:
-                errors[str(status)] += 1
+                errors[f"{status} {deltas.problems()}"] += 1
         connection.close()
 
     await asyncio.gather(*(reader(number) for number in range(count)))
