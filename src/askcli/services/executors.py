@@ -17,10 +17,14 @@ log = logging.getLogger("askcli.server")
 
 def start(pool: ThreadPoolExecutor, threads: int) -> None:
     """Start all threads of a pool that has this number of them, none of them started yet."""
+    have_started = threading.Event()
     try:
-        _fill(pool, threads)
+        for _ in range(threads):  # each waits, so that the next one needs a thread of its own
+            pool.submit(have_started.wait)
     except (RuntimeError, MemoryError) as error:  # the system's limit: it is tried again with work
         log.warning("not all threads could be started: %s", error)
+    finally:
+        have_started.set()
 
 
 def check_room(threads: int) -> None:
@@ -28,20 +32,15 @@ def check_room(threads: int) -> None:
 
     For those of a library that aborts the process; a pool of Python's tries again with its work.
     """
+    may_end = threading.Event()
     with ThreadPoolExecutor(threads) as pool:
         try:
-            _fill(pool, threads)
+            for _ in range(threads):
+                pool.submit(may_end.wait)
         except (RuntimeError, MemoryError):
             raise Failed(
                 "a process here may not start enough threads: raise the limit of processes and "
                 "threads (ulimit -u, TasksMax, --pids-limit), or of memory (ulimit -v)."
             ) from None
-
-
-def _fill(pool: ThreadPoolExecutor, threads: int) -> None:
-    have_started = threading.Event()
-    try:
-        for _ in range(threads):  # each waits, so that the next one needs a thread of its own
-            pool.submit(have_started.wait)
-    finally:
-        have_started.set()
+        finally:
+            may_end.set()
