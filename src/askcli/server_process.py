@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from contextlib import suppress
 from askcli.errors import Failed
 
 START_SECONDS = 60
+END_SECONDS = 10  # for a process that has closed its pipe: it is about to end
 MAX_REASON_BYTES = 4096  # a pipe takes as much at once, whether it is read or not
 
 # The exit code of a worker whose database was deleted or replaced: no other may be started, because
@@ -19,6 +21,10 @@ MAX_REASON_BYTES = 4096  # a pipe takes as much at once, whether it is read or n
 LOST_DATABASE = 3
 
 _READY = b"ready"
+
+
+class Stopped(Failed):
+    """The server ended as one does that is asked to, before it was ready."""
 
 
 def start(
@@ -52,18 +58,27 @@ def start(
 def wait_until_ready(process: subprocess.Popen[bytes], ready: int) -> None:
     """Wait until the server is ready, and close the pipe.
 
-    Otherwise kill it, wait for its end and raise Failed with the reason that it reported.
+    Otherwise kill it, wait for its end and raise Failed with the reason that it reported, Stopped
+    where it was asked to end meanwhile.
     """
     with os.fdopen(ready, "rb") as pipe:
         readable, _, _ = select.select([pipe], [], [], START_SECONDS)
         report = pipe.read(MAX_REASON_BYTES) if readable else None
     if report == _READY:
         return
+    if report == b"" and _was_stopped(process):
+        raise Stopped("it was stopped while it started.")
     process.kill()
     process.wait()
     if report is None:
         raise Failed(f"it was not ready within {START_SECONDS} seconds.")
     raise Failed(report.decode("utf-8", "replace") or "it ended without giving a reason.")
+
+
+def _was_stopped(process: subprocess.Popen[bytes]) -> bool:
+    with suppress(subprocess.TimeoutExpired):
+        return process.wait(END_SECONDS) in (0, -signal.SIGTERM)
+    return False
 
 
 class ReadyPipe:

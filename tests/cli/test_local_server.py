@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import stat
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +23,7 @@ from askcli.client import local_server
 from askcli.client.target import resolve
 from tests.support import forked_servers
 from tests.support.cli import Cli, NewCli
+from tests.support.servers import customized
 from tests.support.soak import SOAK, seeded
 from tests.support.waiting import eventually
 
@@ -133,6 +135,32 @@ def test_a_server_whose_command_goes_before_it_is_ready_serves_on(local: Cli) ->
     assert process.wait() == 0
 
 
+STOPPED_ONCE = """
+import os, signal
+from pathlib import Path
+
+from askcli.server_process import ReadyPipe
+
+was_started, init = Path(__file__).with_name("was_started"), ReadyPipe.__init__
+
+def stop_once(pipe, fd):
+    init(pipe, fd)
+    if not was_started.exists():
+        was_started.touch()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+ReadyPipe.__init__ = stop_once
+"""
+
+
+def test_a_server_that_is_stopped_while_it_starts_is_started_again(
+    local: Cli, tmp_path: Path
+) -> None:
+    local.environment |= customized(tmp_path, STOPPED_ONCE)
+    assert local("ask", "hello").code == 0  # beside another command's `serve --stop`
+    assert (tmp_path / "was_started").exists()
+
+
 def test_a_server_whose_files_are_deleted_is_replaced(local: Cli) -> None:
     assert local("ask", "before").code == 0
     first = pids(local)
@@ -233,21 +261,32 @@ def test_neither_a_foreign_checkout_nor_its_env_file_is_trusted(local: Cli) -> N
     assert "scripted" in done.out
 
 
-def test_a_runtime_directory_too_deep_for_a_socket_is_no_matter(local: Cli) -> None:
-    local.environment["XDG_RUNTIME_DIR"] = str(local.home / ("deep" * 20))
-    assert local("ask", "hello").code == 0
+@pytest.fixture
+def without_runtime(local: Cli, tmp_path: Path) -> Iterator[Cli]:
+    """A user whose runtime directory is the one below /tmp, which is here one of their own."""
+    runtime = local.environment["XDG_RUNTIME_DIR"]
+    code = "from askcli.settings import sources\nsources.TEMPORARY = sources.Path({!r})"
+    local.environment |= customized(tmp_path, code.format(runtime))
+    yield local
+    (directory,) = Path(runtime).glob("askcli-*")
+    assert list(directory.glob("*.pid"))
     assert local("serve", "--stop").code == 0
-    local.environment["XDG_RUNTIME_DIR"] = str(local.home)
+    assert not list(directory.glob("*.pid"))
+    local.environment["XDG_RUNTIME_DIR"] = runtime
 
 
-def test_a_runtime_directory_that_is_relative_is_none(local: Cli, tmp_path: Path) -> None:
-    local.environment["XDG_RUNTIME_DIR"] = "relative"  # as XDG has it; it would be another anywhere
-    assert local("ask", "hello").code == 0
-    assert not (local.home / "relative").exists()
-    with patch.object(local, "home", tmp_path):  # where it works
-        assert json.loads(local("status", "--json").out)["state"] == "ready"
-    assert local("serve", "--stop").code == 0
-    local.environment["XDG_RUNTIME_DIR"] = str(local.home)
+def test_a_runtime_directory_too_deep_for_a_socket_is_no_matter(without_runtime: Cli) -> None:
+    without_runtime.environment["XDG_RUNTIME_DIR"] = str(without_runtime.home / ("deep" * 20))
+    assert without_runtime("ask", "hello").code == 0
+
+
+def test_a_runtime_directory_that_is_relative_is_none(without_runtime: Cli, tmp_path: Path) -> None:
+    cli = without_runtime
+    cli.environment["XDG_RUNTIME_DIR"] = "relative"  # as XDG has it; it would be another anywhere
+    assert cli("ask", "hello").code == 0
+    assert not (cli.home / "relative").exists()
+    with patch.object(cli, "home", tmp_path):  # where it works
+        assert json.loads(cli("status", "--json").out)["state"] == "ready"
 
 
 def test_a_server_that_cannot_start_says_why(new_cli: NewCli) -> None:

@@ -52,6 +52,7 @@ def test_questions_that_come_at_once_are_one_commit_and_survive_a_kill_once_ackn
 ) -> None:
     settings = customized(tmp_path, HOLD) | {"ASKCLI_ORPHAN_SECONDS": "2"}
     server = serving(tmp_path, fake, new_database("sqlite"), **settings)
+    new_person(server).ask("hello")  # one that waits for the answerer to load is written once more
     people = [new_person(server) for _ in range(MANY)]
     marker = uuid4().hex
     reply = fake.on(marker, "never shown", hold_after=-1)

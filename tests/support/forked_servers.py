@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.support.forking import ForkedProcess
 
 DEVNULL = subprocess.DEVNULL
+TimeoutExpired = subprocess.TimeoutExpired
 SERVER = ["-P", "-m", "askcli.server"]
 
 

@@ -172,7 +172,7 @@ def test_a_server_that_does_not_start_says_why(report: Any, said: str) -> None:
         report(pipe)
     else:
         os.close(end)
-    process = subprocess.Popen(["true"])
+    process = subprocess.Popen(["false"])
     with pytest.raises(Failed, match=said):
         server_process.wait_until_ready(process, ready)
     assert process.returncode is not None

@@ -31,6 +31,7 @@ from askcli.settings import Settings
 
 MAX_LOG_BYTES = 1_000_000
 STOP_SECONDS = 30
+START_ATTEMPTS = 3
 
 _CLIENT_SETTINGS = {
     *("server", "profile", "token", "timeout", "editing_mode"),
@@ -127,6 +128,15 @@ def _held(settings: Settings, pattern: str) -> dict[int, int]:
 
 
 def _start(settings: Settings, path: Path) -> None:
+    """Start a server; again where another command's `serve --stop` ended it meanwhile."""
+    for _ in range(1, START_ATTEMPTS):
+        with suppress(server_process.Stopped):
+            _start_once(settings, path)
+            return
+    _start_once(settings, path)
+
+
+def _start_once(settings: Settings, path: Path) -> None:
     log = _open_log(log_path(settings))
     try:
         process, ready = server_process.start(["--socket", str(path)], output=log)
@@ -136,7 +146,7 @@ def _start(settings: Settings, path: Path) -> None:
             # It outlives this process, a deadline too: no warning about an unwaited child.
             process.returncode = process.returncode or 0
     except Failed as error:
-        raise Failed(
+        raise type(error)(
             f"the local server did not start: {error.detail} (more in {log_path(settings)})"
         ) from None
     finally:

@@ -18,6 +18,7 @@ from askcli.settings.parsers import without_password
 
 # The path of a Unix socket is limited to 104 bytes (macOS; Linux: 108).
 MAX_RUNTIME_BYTES = 70
+TEMPORARY = Path("/tmp")  # noqa: S108 - a directory in it is trusted only where it is this user's
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _NETWORK = (*_PROXIES, *map(str.lower, _PROXIES), "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -145,7 +146,7 @@ def _directories(environment: Mapping[str, str]) -> dict[str, Path]:
     # Not platformdirs: without XDG_RUNTIME_DIR it warns on stderr. A Unix socket's path must
     # also stay under some 100 bytes, which rules out the data directory.
     runtime = environment.get("XDG_RUNTIME_DIR", "")
-    fallback = Path("/tmp") / f"askcli-{os.getuid()}"  # noqa: S108
+    fallback = TEMPORARY / f"askcli-{os.getuid()}"
     # A relative one is none, by XDG's words: it would be another in every working directory.
     is_usable = Path(runtime).is_absolute() and len(os.fsencode(runtime)) <= MAX_RUNTIME_BYTES
     return {
