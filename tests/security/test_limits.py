@@ -13,21 +13,22 @@ import pytest
 from sqlalchemy import event, update
 
 from askcli.errors import AskcliError, RateLimited, Unavailable
-from askcli.server.bootstrap import Services, build
+from askcli.server.bootstrap import Services
 from askcli.services import request_info
 from askcli.services.auth.passwords import Passwords
 from askcli.services.request_info import RequestInfo
-from askcli.settings import Rate, Settings
+from askcli.settings import Rate
 from askcli.store.queries import users
 from askcli.store.tables import limits
 from tests.support import plain_http
 from tests.support.cli import NewCli
 from tests.support.databases import database_of
 from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.in_app import services_on
 from tests.support.limits import DEFAULT, an_address, coming_from, login
 from tests.support.people import add_user
 from tests.support.processes import ServerProcess
-from tests.support.secrets import PASSWORD, SECRET
+from tests.support.secrets import PASSWORD
 from tests.support.servers import serving
 
 
@@ -288,29 +289,23 @@ def test_a_guess_at_an_unknown_email_causes_the_same_statements(
     address, known, local = an_address(), add_user(server), add_user(server)
 
     async def compare() -> None:
-        settings = Settings(
-            db_conn_string=server.database_url,
-            jwt_secret=SECRET,
-            answerer="scripted",
-            data_dir=tmp_path,
-            **{limit: Rate(2, 9999)},  # type: ignore[arg-type]
-        )
-        services = build(settings)
-        request_info.bind(RequestInfo("id", "client", address))
-        user = await services.database.read(users.by_email, local)
-        assert user
-        await services.sessions.open(user)  # this one has logged in from the address before
-        unknown = await Guesses(services, f"{uuid4().hex}@example.org", address).make(5)
-        refused = 3 if limit == "login_limit" else 2
-        assert [code for code, _ in unknown][-refused - 1 :] == [
-            "invalid_credentials",
-            *["rate_limited"] * refused,
-        ]
-        assert all(statements for _, statements in unknown[:3])
-        assert await Guesses(services, known, address).make(5) == unknown
-        if limit == "login_limit":  # the other one does not apply to known addresses
-            assert await Guesses(services, local, address).make(5) == unknown
-        await services.close()
+        async with services_on(
+            server.database_url, data_dir=tmp_path, **{limit: Rate(2, 9999)}
+        ) as services:
+            request_info.bind(RequestInfo("id", "client", address))
+            user = await services.database.read(users.by_email, local)
+            assert user
+            await services.sessions.open(user)  # this one has logged in from the address before
+            unknown = await Guesses(services, f"{uuid4().hex}@example.org", address).make(5)
+            refused = 3 if limit == "login_limit" else 2
+            assert [code for code, _ in unknown][-refused - 1 :] == [
+                "invalid_credentials",
+                *["rate_limited"] * refused,
+            ]
+            assert all(statements for _, statements in unknown[:3])
+            assert await Guesses(services, known, address).make(5) == unknown
+            if limit == "login_limit":  # the other one does not apply to known addresses
+                assert await Guesses(services, local, address).make(5) == unknown
 
     asyncio.run(compare())
 
@@ -322,33 +317,27 @@ def test_right_passwords_at_once_are_no_wrong_ones(
     email = add_user(server)
 
     async def log_in() -> None:
-        settings = Settings(
-            db_conn_string=server.database_url,
-            jwt_secret=SECRET,
-            answerer="scripted",
-            data_dir=tmp_path,
-            login_limit=Rate(3, 9999),
-        )
-        services = build(settings)
-        request_info.bind(RequestInfo("id", "client", an_address()))
-        comparing, may_end = asyncio.Semaphore(0), asyncio.Event()
+        async with services_on(
+            server.database_url, data_dir=tmp_path, login_limit=Rate(3, 9999)
+        ) as services:
+            request_info.bind(RequestInfo("id", "client", an_address()))
+            comparing, may_end = asyncio.Semaphore(0), asyncio.Event()
 
-        async def matches(*_: object) -> bool:
-            comparing.release()
-            await may_end.wait()
-            return True
+            async def matches(*_: object) -> bool:
+                comparing.release()
+                await may_end.wait()
+                return True
 
-        monkeypatch.setattr(Passwords, "matches", matches)
-        async with asyncio.TaskGroup() as at_once:
-            for _ in range(3):
-                at_once.create_task(services.logins.login(email, PASSWORD))
-            for _ in range(3):
-                await comparing.acquire()
-            with pytest.raises(RateLimited):
-                await services.logins.login(email, PASSWORD)
-            may_end.set()
-        assert await services.logins.login(email, PASSWORD)
-        await services.close()
+            monkeypatch.setattr(Passwords, "matches", matches)
+            async with asyncio.TaskGroup() as at_once:
+                for _ in range(3):
+                    at_once.create_task(services.logins.login(email, PASSWORD))
+                for _ in range(3):
+                    await comparing.acquire()
+                with pytest.raises(RateLimited):
+                    await services.logins.login(email, PASSWORD)
+                may_end.set()
+            assert await services.logins.login(email, PASSWORD)
 
     asyncio.run(log_in())
 
@@ -363,25 +352,21 @@ def test_a_registration_that_finds_no_room_is_none(
         raise Unavailable
 
     async def register() -> None:
-        settings = Settings(
-            db_conn_string=server.database_url,
-            jwt_secret=SECRET,
-            answerer="scripted",
+        async with services_on(
+            server.database_url,
             data_dir=tmp_path,
             registration="open",
             register_limit=Rate(1, 9999),
-        )
-        services = build(settings)
-        request_info.bind(RequestInfo("id", "client", an_address()))
-        monkeypatch.setattr(Passwords, "hash", refuse)
-        for _ in range(2):
-            with pytest.raises(Unavailable):
-                await services.accounts.register("A", email, PASSWORD, None)
-        monkeypatch.setattr(Passwords, "hash", hash_)
-        assert await services.accounts.register("A", email, PASSWORD, None)
-        with pytest.raises(RateLimited):
-            await services.accounts.register("A", f"b{email}", PASSWORD, None)
-        await services.close()
+        ) as services:
+            request_info.bind(RequestInfo("id", "client", an_address()))
+            monkeypatch.setattr(Passwords, "hash", refuse)
+            for _ in range(2):
+                with pytest.raises(Unavailable):
+                    await services.accounts.register("A", email, PASSWORD, None)
+            monkeypatch.setattr(Passwords, "hash", hash_)
+            assert await services.accounts.register("A", email, PASSWORD, None)
+            with pytest.raises(RateLimited):
+                await services.accounts.register("A", f"b{email}", PASSWORD, None)
 
     asyncio.run(register())
 

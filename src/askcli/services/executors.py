@@ -17,14 +17,10 @@ log = logging.getLogger("askcli.server")
 
 def start(pool: ThreadPoolExecutor, threads: int) -> None:
     """Start all threads of a pool that has this number of them, none of them started yet."""
-    have_started = threading.Event()
     try:
-        for _ in range(threads):  # each waits, so that the next one needs a thread of its own
-            pool.submit(have_started.wait)
+        _fill(pool, threads)
     except (RuntimeError, MemoryError) as error:  # the system's limit: it is tried again with work
         log.warning("not all threads could be started: %s", error)
-    finally:
-        have_started.set()
 
 
 def check_room(threads: int) -> None:
@@ -32,15 +28,20 @@ def check_room(threads: int) -> None:
 
     For those of a library that aborts the process; a pool of Python's tries again with its work.
     """
-    may_end = threading.Event()
     with ThreadPoolExecutor(threads) as pool:
         try:
-            for _ in range(threads):
-                pool.submit(may_end.wait)
+            _fill(pool, threads)
         except (RuntimeError, MemoryError):
             raise Failed(
                 "a process here may not start enough threads: raise the limit of processes and "
                 "threads (ulimit -u, TasksMax, --pids-limit), or of memory (ulimit -v)."
             ) from None
-        finally:
-            may_end.set()
+
+
+def _fill(pool: ThreadPoolExecutor, threads: int) -> None:
+    have_started = threading.Event()
+    try:
+        for _ in range(threads):  # each waits, so that the next one needs a thread of its own
+            pool.submit(have_started.wait)
+    finally:
+        have_started.set()
