@@ -168,7 +168,7 @@ async def streams(group: dict[str, Any]) -> dict[str, Any]:
         if elsewhere:
             question = await read[number].id
             other = await connect(group["follow"]["server"], elsewhere[number])
-            path = group["follow"]["requests"][number % len(requests)].replace("ID", question)
+            path = group["follow"]["requests"][number % len(requests)].replace("ID", question, 1)
             work.append(asked(other, path.encode(), refused))
         for status, deltas in zip(await asyncio.gather(*work), of_stream[number], strict=False):
             if status // 100 != 2:
