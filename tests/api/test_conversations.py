@@ -9,8 +9,7 @@ import pytest
 
 from askcli.answerers.base import Request
 from askcli.services.clock import new_id
-from askcli.services.questions.ask import Ask
-from askcli.services.questions.ask import row as new_row
+from askcli.services.questions.ask import Ask, new_row
 from askcli.store import search
 from askcli.store.queries.questions import add
 from askcli.store.tables import questions

@@ -17,8 +17,7 @@ from sqlalchemy import Connection, select
 from askcli.errors import AskcliError, Cancelled, DatabaseUnavailable, Interrupted
 from askcli.fair_queue import Place
 from askcli.services.clock import new_id, now
-from askcli.services.questions.ask import Ask
-from askcli.services.questions.ask import row as new_row
+from askcli.services.questions.ask import Ask, new_row
 from askcli.services.runs import storage
 from askcli.services.runs.run import Run
 from askcli.services.runs.storage import AnswerStorage
@@ -57,7 +56,7 @@ def start_again(silent: Silent, *, is_queued: bool = False) -> Callable[[Connect
     row |= {"request_hash": "", "process_id": new_id(), "is_queued": is_queued}
     run = Run(row, REQUEST, Place(lambda _: None))
     start = silent.services.questions._storage._start_again
-    return lambda connection: start(connection, row, run)
+    return lambda connection: start(connection, row, run, is_checked=True)
 
 
 async def end_unsent(

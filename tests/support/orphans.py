@@ -12,8 +12,7 @@ from askcli.answerers.base import Message, Request
 from askcli.errors import DatabaseUnavailable
 from askcli.server.bootstrap import Services, build
 from askcli.services.clock import new_id, now
-from askcli.services.questions.ask import Ask
-from askcli.services.questions.ask import row as new_row
+from askcli.services.questions.ask import Ask, new_row
 from askcli.services.runs.orphans import CHECKS_PER_TIMEOUT, Orphans
 from askcli.services.usage import quotas
 from askcli.services.usage.metering import Metering

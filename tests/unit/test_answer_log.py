@@ -19,8 +19,7 @@ from askcli.answerers.base import Request
 from askcli.errors import DatabaseUnavailable
 from askcli.fair_queue import Place
 from askcli.services.clock import new_id, now
-from askcli.services.questions.ask import Ask
-from askcli.services.questions.ask import row as new_row
+from askcli.services.questions.ask import Ask, new_row
 from askcli.services.runs import answer_log
 from askcli.services.runs.answer_log import AnswerLog
 from askcli.services.runs.progress import Progress

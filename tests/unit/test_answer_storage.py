@@ -16,8 +16,7 @@ from askcli.errors import Cancelled, DatabaseUnavailable
 from askcli.fair_queue import Place
 from askcli.server.bootstrap import Services, build
 from askcli.services.clock import new_id, now
-from askcli.services.questions.ask import Ask
-from askcli.services.questions.ask import row as new_row
+from askcli.services.questions.ask import Ask, new_row
 from askcli.services.questions.history import Filters
 from askcli.services.runs import storage
 from askcli.services.runs.run import Run

@@ -14,8 +14,7 @@ from askcli.answerers.base import Request
 from askcli.contract.shapes import Question
 from askcli.errors import Unavailable
 from askcli.services.clock import new_id
-from askcli.services.questions.ask import Ask
-from askcli.services.questions.ask import row as new_row
+from askcli.services.questions.ask import Ask, new_row
 from askcli.services.runs import remote
 from askcli.services.runs.registry import Runs
 from askcli.services.runs.remote import Feeds

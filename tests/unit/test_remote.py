@@ -15,8 +15,7 @@ from sqlalchemy import Connection, RowMapping, update
 from askcli.answerers.base import Request
 from askcli.errors import AskcliError, DatabaseUnavailable, NotFound, Unavailable
 from askcli.services.clock import new_id, now
-from askcli.services.questions.ask import Ask
-from askcli.services.questions.ask import row as new_row
+from askcli.services.questions.ask import Ask, new_row
 from askcli.services.runs.feed import Feed
 from askcli.services.runs.remote import Feeds
 from askcli.services.runs.stream import AnswerStream

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert
 
 from askcli.answerers.base import Request
 from askcli.errors import NotFound
-from askcli.services.questions.ask import Ask, row
+from askcli.services.questions.ask import Ask, new_row
 from askcli.services.questions.history import History
 from askcli.store.database import Database
 from askcli.store.queries import usage
@@ -32,7 +32,7 @@ class Releases:
 
 def ask(connection: Connection, email: str) -> tuple[UUID, UUID]:
     """Store a running question of a new user; returns both ids."""
-    values = row(new_user(connection, email), Ask("q"), Request("m", (), "", 9))
+    values = new_row(new_user(connection, email), Ask("q"), Request("m", (), "", 9))
     connection.execute(insert(questions).values(**values, request_hash="", is_queued=False))
     reservation = {"question_id": values["id"], "user_id": values["user_id"], "model": "m"}
     amounts = {"created_at": values["created_at"], "input_tokens": 1, "output_tokens": 9}

@@ -19,8 +19,7 @@ from askcli.server.http.activity import Activity
 from askcli.server.http.middleware import Envelope
 from askcli.server.http.refusals import Refusals
 from askcli.services.clock import new_id, now
-from askcli.services.questions.ask import Ask
-from askcli.services.questions.ask import row as new_row
+from askcli.services.questions.ask import Ask, new_row
 from askcli.services.runs import answer_log, registry
 from askcli.services.runs.answer_log import AnswerLog
 from askcli.services.runs.generation import Generator

@@ -16,8 +16,7 @@ from askcli.fair_queue import Place
 from askcli.server.process.uvicorn_server import Server, StopSeconds
 from askcli.services import background
 from askcli.services.clock import new_id
-from askcli.services.questions.ask import Ask
-from askcli.services.questions.ask import row as new_row
+from askcli.services.questions.ask import Ask, new_row
 from askcli.services.runs import answer_log, remote, waits
 from askcli.services.runs.answer_log import AnswerLog
 from askcli.services.runs.remote import Feeds

@@ -25,7 +25,7 @@ log = logging.getLogger("askcli.notices")
 DEFAULTS = ("vi", "nano")
 
 
-def edited(text: str = "", suffix: str = ".md") -> str:
+def edited(text: str) -> str:
     """Return what the user makes of the text in $VISUAL or $EDITOR, without blanks at its end.
 
     The file is private, and gone afterwards. Raises Misused without a terminal or an editor, Failed
@@ -34,7 +34,7 @@ def edited(text: str = "", suffix: str = ".md") -> str:
     """
     command = _command()
     with _kept_if_left() as directory:
-        path = directory / f"question{suffix}"
+        path = directory / "question.md"
         path.write_text(text, encoding="utf-8")
         os.utime(path, (1, 1))  # so that any saving shows, however soon, and of the same text
         before = _version(path)

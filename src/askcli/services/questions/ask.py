@@ -36,7 +36,7 @@ class Ask:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def row(user_id: UUID, ask: Ask, request: Request, after: UUID | None = None) -> dict[str, Any]:
+def new_row(user_id: UUID, ask: Ask, request: Request, after: UUID | None = None) -> dict[str, Any]:
     """Return the row of a question that is about to be answered, without its idempotency key.
 
     Its id sorts after that of the question `after`.

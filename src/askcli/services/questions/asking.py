@@ -21,8 +21,7 @@ from askcli.errors import (
 from askcli.fair_queue import FairQueue
 from askcli.services import request_info
 from askcli.services.questions import conversations
-from askcli.services.questions.ask import Ask
-from askcli.services.questions.ask import row as new_row
+from askcli.services.questions.ask import Ask, new_row
 from askcli.services.questions.conversations import Conversation
 from askcli.services.questions.storage import QuestionStorage, may_be_stored
 from askcli.services.runs.registry import Runs

@@ -92,7 +92,7 @@ class QuestionStorage:
         questions.add(connection, row, entry)
 
     def _start_again(
-        self, connection: Connection, row: dict[str, Any], run: Run, *, is_checked: bool = True
+        self, connection: Connection, row: dict[str, Any], run: Run, *, is_checked: bool
     ) -> bool:
         """Make a failed question a running one, its cost reserved anew; False if it is not failed.
 

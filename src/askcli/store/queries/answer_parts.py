@@ -54,7 +54,7 @@ def running(
 
 
 def _running(dialect: str) -> Select[Any]:
-    those = lists.among(dialect, questions.c.id, "ids")
+    those = lists.among(dialect, questions.c.id)
     return select(questions.c.run_id).where(those, is_answering)
 
 

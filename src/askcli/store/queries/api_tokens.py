@@ -38,7 +38,7 @@ _VALID = Prepared(
     lambda dialect: (
         select(api_tokens.c.id)
         .join(users)
-        .where(lists.among(dialect, api_tokens.c.id, "ids"))
+        .where(lists.among(dialect, api_tokens.c.id))
         .where(users.c.disabled_at.is_(None), api_tokens.c.expires_at > _NOW)
     )
 )

@@ -11,16 +11,16 @@ from sqlalchemy import ColumnElement, Connection, Uuid, any_, bindparam, column,
 from sqlalchemy.dialects import postgresql
 
 
-def among(dialect: str, key: ColumnElement[UUID], name: str) -> ColumnElement[bool]:
-    """Return the condition that a column is in the list of ids of a parameter's name."""
+def among(dialect: str, key: ColumnElement[UUID]) -> ColumnElement[bool]:
+    """Return the condition that a column is in the list of the parameter `ids`."""
     if dialect == "sqlite":
-        ids = func.json_each(bindparam(name)).table_valued(column("value", Uuid))
+        ids = func.json_each(bindparam("ids")).table_valued(column("value", Uuid))
         return key.in_(select(ids.c.value))
-    return key == any_(bindparam(name, type_=postgresql.ARRAY(Uuid)))
+    return key == any_(bindparam("ids", type_=postgresql.ARRAY(Uuid)))
 
 
 def of_ids(connection: Connection, ids: Collection[UUID]) -> Any:
-    """Return the parameter's value for these ids."""
+    """Return the value of the parameter `ids`."""
     if connection.dialect.name == "sqlite":
         return json.dumps([id_.hex for id_ in ids])
     return list(ids)

@@ -79,7 +79,7 @@ _UNTIL = bindparam("until", type_=sessions.c.expires_at.type)
 _LATEST = case((sessions.c.expires_at > _UNTIL, sessions.c.expires_at), else_=_UNTIL)
 _RENEW = PreparedChange(_CHANGE.values(expires_at=_LATEST))
 _LIVE_IDS = Prepared(
-    lambda dialect: _USABLE.where(lists.among(dialect, sessions.c.id, "ids")).with_only_columns(
+    lambda dialect: _USABLE.where(lists.among(dialect, sessions.c.id)).with_only_columns(
         sessions.c.id, maintain_column_froms=True
     )
 )
