@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from askcli.contract.shapes import QuestionPage, Usage
 from askcli.errors import InvalidInput, NotFound
 from askcli.search_terms import terms
-from askcli.services.questions.turns import queue, turn
+from askcli.services.questions.queueing import queue, turn
 from askcli.services.shapes import as_usage
 from askcli.services.usage.metering import Metering
 from askcli.store.database import Database, admission
@@ -91,7 +91,7 @@ class History:
         return _page(page)
 
     def listing(self, user_id: UUID) -> AbstractAsyncContextManager[None]:
-        """Wait for the user's turn at a page, or at what takes as long, as `turns.turn` does."""
+        """Wait for the user's turn at a page, or at what takes as long, as `queueing.turn` does."""
         return turn(self._database, self._listings, user_id)
 
     async def remove(self, user_id: UUID, question_id: UUID) -> None:

@@ -14,7 +14,7 @@ from askcli.errors import InvalidInput, NotFound, RateLimited
 from askcli.services import request_info
 from askcli.services.clock import now
 from askcli.services.indexing import Indexing
-from askcli.services.questions import turns
+from askcli.services.questions import queueing
 from askcli.services.questions.imported import Imported
 from askcli.store.database import Database, admission, shared_clock
 from askcli.store.queries import imports, limits, questions, titles, users
@@ -43,7 +43,7 @@ class Importing:
         self._indexing = indexing
         self._retention_days = retention_days
         # Each has up to four megabytes, and there may be as many requests as connections.
-        self._queue = turns.queue(1, MAX_WAITING, "imports")
+        self._queue = queueing.queue(1, MAX_WAITING, "imports")
 
     async def add(self, user_id: UUID, items: Sequence[Imported]) -> Outcome:
         """Store those questions that are not there yet, with their entries of the search index.
@@ -53,7 +53,7 @@ class Importing:
         this user or of all together.
         """
         _check_times(items)
-        async with turns.turn(self._database, self._queue, user_id, is_one_unit=False):
+        async with queueing.turn(self._database, self._queue, user_id, is_one_unit=False):
             return await self._add(user_id, items)
 
     async def _add(self, user_id: UUID, items: Sequence[Imported]) -> Outcome:
