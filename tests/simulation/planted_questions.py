@@ -12,7 +12,7 @@ from askcli.client.api import Api
 from askcli.errors import NotFound
 from askcli.services.clock import now
 from askcli.services.questions.asking import Questions
-from askcli.services.questions.conversations import Conversation
+from askcli.services.questions.context import Context
 from askcli.services.runs import answer_log, stream
 from askcli.services.runs.registry import Runs
 from askcli.services.runs.storage import AnswerStorage
@@ -189,9 +189,9 @@ def _unfinished_turns_go_along() -> Any:
 
 def _system_text_is_not_carried_on() -> Any:
     """A conversation goes on without its system text."""
-    complete = Conversation.complete
+    complete = Context.complete
     return patch.object(
-        Conversation,
+        Context,
         "complete",
         lambda self, ask: replace(complete(self, ask), system=ask.system),
     )

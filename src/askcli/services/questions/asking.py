@@ -20,9 +20,8 @@ from askcli.errors import (
 )
 from askcli.fair_queue import FairQueue
 from askcli.services import request_info
-from askcli.services.questions import conversations
 from askcli.services.questions.ask import Ask, new_row
-from askcli.services.questions.conversations import Conversation
+from askcli.services.questions.context import Context, read_context
 from askcli.services.questions.storage import QuestionStorage, may_be_stored
 from askcli.services.runs.registry import Runs
 from askcli.services.runs.run import Run
@@ -109,12 +108,12 @@ class Questions:
             await self._database.check_caller()  # before they wait in line, or others make room
         with self._runs.arrival(user_id, key), ExitStack() as reserved:
             place = reserved.enter_context(self._queue.reserve(str(user_id)))
-            conversation = await self._conversation(user_id, ask, earlier)
-            complete = conversation.complete(ask)
+            context = await self._context(user_id, ask, earlier)
+            complete = context.complete(ask)
             model = self._model(complete.model, is_carried=ask.model is None)
-            request = self._request(complete, model, conversation.messages)
+            request = self._request(complete, model, context.messages)
             self._queue.hold(str(user_id), place, request.memory)
-            row = new_row(user_id, complete, request, conversation.last_id)
+            row = new_row(user_id, complete, request, context.last_id)
             row |= {"idempotency_key": key, "request_hash": ask.digest}
             row["process_id"] = self._process_id
             row["is_queued"] = not (place.is_granted and self._answerer.is_loaded)
@@ -148,13 +147,12 @@ class Questions:
         info.is_replay, info.is_replayed_end, info.question_id = True, stream.ended, row["id"]
         return stream
 
-    async def _conversation(self, user_id: UUID, ask: Ask, earlier: Record | None) -> Conversation:
+    async def _context(self, user_id: UUID, ask: Ask, earlier: Record | None) -> Context:
         """Return what goes on to the question; the `earlier` one keeps its place."""
         if ask.conversation_id is None:
-            return Conversation()
+            return Context()
         last_id = earlier["id"] if earlier else GREATEST_ID
-        read = conversations.read
-        return await self._database.read(read, user_id, ask.conversation_id, last_id)
+        return await self._database.read(read_context, user_id, ask.conversation_id, last_id)
 
     def _request(self, ask: Ask, model: str, earlier: tuple[Message, ...]) -> Request:
         max_tokens = ask.max_tokens or self._answerer.max_tokens(model)

@@ -1,4 +1,4 @@
-"""Conversations: the turns, system prompt, model and length that go on to the next question.
+"""The context of a question: what the turns before it in its conversation pass on to it.
 
 A turn is an answered question. One that failed, was cancelled or was interrupted is left out, and
 so is an answer without text, or of blanks alone, which no provider accepts as a turn.
@@ -22,7 +22,7 @@ MAX_HISTORY_CHARACTERS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
+class Context:
     """What goes on to the next question; `model` is the one named, None for the default."""
 
     messages: tuple[Message, ...] = ()
@@ -41,10 +41,10 @@ class Conversation:
         )
 
 
-def read(
+def read_context(
     connection: Connection, user_id: UUID, conversation_id: UUID, last_id: UUID
-) -> Conversation:
-    """Return the user's conversation, without questions after `last_id`. Raises NotFound."""
+) -> Context:
+    """Return what the questions up to `last_id` pass on. Raises NotFound for no conversation."""
     latest = questions.latest(connection, user_id, conversation_id, last_id)
     if latest is None:
         raise NotFound("conversation")
@@ -52,7 +52,7 @@ def read(
     turns = questions.turns(
         connection, user_id, conversation_id, last_id, MAX_TURNS, MAX_HISTORY_CHARACTERS + 1
     )
-    return Conversation(
+    return Context(
         _newest_that_fit(turns),
         latest["system"],
         latest["requested_model"],
