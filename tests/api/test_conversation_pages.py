@@ -132,7 +132,7 @@ def test_a_conversation_is_deleted_with_all_its_questions(
     new_database: NewDatabase, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In batches, and what is being answered is stopped; a price that was paid stays."""
-    monkeypatch.setattr("askcli.services.questions.conversation_pages.DELETE_BATCH", 2)
+    monkeypatch.setattr("askcli.services.questions.conversations.DELETE_BATCH", 2)
 
     async def scenario(owner: Owner) -> None:
         for minute in range(5):

@@ -27,7 +27,7 @@ from askcli.services.clock import new_id
 from askcli.services.housekeeping import Housekeeping
 from askcli.services.indexing import Indexing
 from askcli.services.questions.asking import Questions
-from askcli.services.questions.conversation_pages import Conversations
+from askcli.services.questions.conversations import Conversations
 from askcli.services.questions.history import History
 from askcli.services.questions.importing import Importing
 from askcli.services.questions.storage import QuestionStorage

@@ -21,7 +21,7 @@ from askcli.contract.limits import (
 )
 from askcli.contract.patterns import CURSOR, ID_PREFIX
 from askcli.search_terms import terms
-from askcli.services.questions.conversation_pages import Filter
+from askcli.services.questions.conversations import Filter
 from askcli.services.questions.history import Filters
 
 SEARCH = 'Words that must all be in it, "words in a row", beginnings*, -what must not be in it'

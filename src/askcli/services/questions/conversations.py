@@ -1,4 +1,4 @@
-"""Conversations to look at: list, title, delete; each for its owner alone."""
+"""The users' conversations: list, read, title, delete; each for its owner alone."""
 
 from __future__ import annotations
 
