@@ -55,8 +55,13 @@ def joined(text: str, attached: list[Attachment], piped: str = "") -> str:
     return question
 
 
+def is_text(text: str) -> bool:
+    """Whether it has no surrogate, which Python puts in the place of a byte of another encoding."""
+    return text.isprintable() or not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def _check(question: str) -> None:
-    if not question.isprintable() and any("\ud800" <= char <= "\udfff" for char in question):
+    if not is_text(question):
         raise Misused("the question is not UTF-8 text.")
     if "\0" in question:
         raise Misused("the question contains a NUL byte; only text can be asked about.")

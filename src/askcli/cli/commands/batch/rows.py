@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from askcli.cli.input import stdin
+from askcli.cli.input.question import is_text
 from askcli.contract import bounded_json
 from askcli.contract.limits import MAX_QUESTION_CHARACTERS, MAX_SYSTEM_CHARACTERS
 from askcli.errors import Failed, Misused
@@ -205,9 +206,5 @@ def _check(name: str, value: Any, number: int) -> None:
         raise Misused(f"line {number}: {name} must be {'a number' if kind is int else 'text'}.")
     if isinstance(value, str) and len(value) > _LONGEST.get(name, 200):
         raise Misused(f"line {number}: {name} is too long.")
-    if isinstance(value, str) and ("\0" in value or not _is_text(value)):
+    if isinstance(value, str) and ("\0" in value or not is_text(value)):
         raise Misused(f"line {number}: {name} is not text.")
-
-
-def _is_text(value: str) -> bool:
-    return not any("\ud800" <= char <= "\udfff" for char in value)

@@ -13,6 +13,7 @@ from askcli.cli.commands.chat.conversation import Conversation
 from askcli.cli.commands.chat.elsewhere import Elsewhere
 from askcli.cli.commands.chat.guard import Guard
 from askcli.cli.commands.chat.prompt import Prompt, sequences
+from askcli.cli.input.question import is_text
 from askcli.cli.input.terminal_modes import keys_kept
 from askcli.cli.output.terminal import console
 from askcli.contract.shapes import Question
@@ -78,7 +79,7 @@ class Chat:
             self._guard.call(self._show_elsewhere)
 
     def _handle(self, typed: str) -> None:
-        if not _is_text(typed):
+        if not is_text(typed):
             console.note("askcli: error: what was typed is not UTF-8 text.")
         elif command := slash.parse(typed):
             self._guard.call(partial(command.run, self._conversation))
@@ -98,8 +99,3 @@ class Chat:
         for turn in self._elsewhere.take():
             turns.show(turn)
             self._conversation.update(turn)
-
-
-def _is_text(typed: str) -> bool:
-    """Whether no byte of another encoding was pasted, for which Python has a surrogate."""
-    return not any("\ud800" <= char <= "\udfff" for char in typed)
