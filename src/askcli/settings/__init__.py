@@ -4,7 +4,7 @@ Precedence: flag, environment, `.env` (for `serve` and the host's commands alone
 default.
 """
 
-from askcli.settings.fields import Settings, secret_variables, variable_name
+from askcli.settings.fields import Settings, secret_variables, setting_names, variable_name
 from askcli.settings.parsers import Rate
 from askcli.settings.sources import (
     config_path,
@@ -24,6 +24,7 @@ __all__ = [
     "parse",
     "place",
     "secret_variables",
+    "setting_names",
     "unknown_variables",
     "variable_name",
 ]

@@ -166,6 +166,11 @@ def variable_name(name: str) -> str:
     return name.upper() if name in _UNPREFIXED else f"ASKCLI_{name.upper()}"
 
 
+def setting_names() -> list[str]:
+    """Return the names of all settings, without the directories that follow from others."""
+    return [one.name for one in fields(Settings) if "parse" in one.metadata]
+
+
 def secret_variables() -> dict[str, str]:
     """Return the variable of each secret setting, with the one that names a file with it."""
     variables = [variable_name(one.name) for one in fields(Settings) if one.metadata.get("secret")]

@@ -13,7 +13,7 @@ import platformdirs
 
 from askcli import files
 from askcli.errors import Misused
-from askcli.settings.fields import Settings, secret_variables, variable_name
+from askcli.settings.fields import Settings, secret_variables, setting_names, variable_name
 from askcli.settings.parsers import without_password
 
 # The path of a Unix socket is limited to 104 bytes (macOS; Linux: 108).
@@ -81,16 +81,15 @@ def dotenv_names(flags: Mapping[str, Any]) -> list[str] | None:
     if not _may_look_here() or not Path(".env").is_file():
         return None
     given = {name for name, value in flags.items() if value is not None}
-    settings = (setting.name for setting in fields(Settings) if "parse" in setting.metadata)
     values = _dotenv()
-    variables = [variable_name(name) for name in settings if name not in given]
+    variables = [variable_name(name) for name in setting_names() if name not in given]
     variables += secret_variables().values()
     return [name for name in variables if values.get(name) and name not in os.environ]
 
 
 def unknown_variables() -> dict[str, str | None]:
     """Return the variables ASKCLI_… that are no setting's, each with the most similar known one."""
-    known = [variable_name(setting.name) for setting in fields(Settings) if setting.metadata]
+    known = [variable_name(name) for name in setting_names()]
     known += secret_variables().values()
     unknown = sorted(name for name in {*os.environ} - {*known} if name.startswith("ASKCLI_"))
     if not unknown:
@@ -174,8 +173,7 @@ def _config_file(path: Path) -> dict[str, str]:
             f"{path} cannot set its own directory: use ASKCLI_CONFIG_DIR; "
             "`askcli config unset config_dir` takes it out."
         )
-    names = {setting.name for setting in fields(Settings) if "parse" in setting.metadata}
-    if unknown := sorted(set(values) - names):
+    if unknown := sorted(values.keys() - setting_names()):
         import shlex  # only for an error
 
         command = f"askcli config unset {shlex.quote(unknown[0])}"

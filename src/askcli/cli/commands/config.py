@@ -147,7 +147,7 @@ def _as_in_json(value: Any) -> Any:
 
 
 def _check_name(name: str) -> None:
-    names = [setting.name for setting in fields(Settings) if "parse" in setting.metadata]
+    names = settings.setting_names()
     if name not in names:
         from difflib import get_close_matches
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from askcli.cli.reference.topics import TOPICS
 from askcli.cli.reference.tree import Command
 from askcli.local_models.catalogue import CATALOGUE
-from askcli.settings import Settings
+from askcli.settings import setting_names
 
 # The file that completes the value of an option, or a command's argument.
 VALUES = {
@@ -26,7 +26,7 @@ ARGUMENTS = {
     "askcli conversations delete": "conversations",
     "askcli conversations export": "conversations",
 }
-_SETTINGS = [setting.name for setting in fields(Settings) if "parse" in setting.metadata]
+_SETTINGS = setting_names()
 _ARGUMENT_WORDS = {
     "askcli models pull": list(CATALOGUE),
     "askcli config get": _SETTINGS,

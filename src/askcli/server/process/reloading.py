@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from askcli.answerers import factory
 from askcli.errors import AskcliError
 from askcli.server.bootstrap import Services
 from askcli.server.http.access_log import AccessLog
 from askcli.services.auth.signing_key import signing_secrets
-from askcli.settings import Settings, variable_name
+from askcli.settings import Settings, setting_names, variable_name
 from askcli.store.database import urls
 
 log = logging.getLogger("askcli.notices")
@@ -76,9 +76,7 @@ class Reloading:
 
 
 def _changed(old: Settings, new: Settings) -> set[str]:
-    # Without the directories that follow from others, which no variable sets.
-    names = (one.name for one in fields(Settings) if "parse" in one.metadata)
-    return {name for name in names if getattr(old, name) != getattr(new, name)}
+    return {name for name in setting_names() if getattr(old, name) != getattr(new, name)}
 
 
 def _listed(names: set[str]) -> str:
