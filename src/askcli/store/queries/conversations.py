@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from askcli.store.prepared import Prepared
 from askcli.store.queries import batches, id_times, own_range, sizes
+from askcli.store.queries.own_range import GREATEST_ID, LEAST_ID
 from askcli.store.tables import conversation_titles, questions, usage
 
 # Questions that are looked at for a page, so many at a time, to find the last ones.
@@ -43,7 +44,6 @@ _turn = questions.alias("turn")  # a question of the same conversation
 _KEY = [_turn.c.user_id, _turn.c.conversation_id, _turn.c.id]
 _IS_SAME = _turn.c.user_id == _c.user_id, _turn.c.conversation_id == _c.conversation_id
 _titles = conversation_titles.c
-_LEAST_ID, _GREATEST_ID = UUID(int=0), UUID(int=2**128 - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,5 +209,5 @@ def _in_order(dialect: str) -> tuple[Sequence[Column[Any]], Sequence[ColumnEleme
         return [_turn.c.id], _IS_SAME
     # A range: see `own_range`. Where all questions of it are read, the planner prefers `_IS_SAME`.
     key, same = tuple_(*_KEY), (_c.user_id, _c.conversation_id)
-    least, greatest = (tuple_(*same, literal(end, _c.id.type)) for end in (_LEAST_ID, _GREATEST_ID))
+    least, greatest = (tuple_(*same, literal(end, _c.id.type)) for end in (LEAST_ID, GREATEST_ID))
     return _KEY, [key >= least, key <= greatest]

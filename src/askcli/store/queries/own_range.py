@@ -12,7 +12,7 @@ from askcli.store.tables import questions
 
 _c = questions.c
 _TIME, _ID = _c.created_at.type, _c.id.type
-GREATEST_ID = UUID(int=2**128 - 1)
+LEAST_ID, GREATEST_ID = UUID(int=0), UUID(int=2**128 - 1)
 # As an expression, of which PostgreSQL's planner has no statistics: where it expects few questions
 # of a time, it reads those of all users and sorts them, in place of a range of an index.
 asked_at = func.coalesce(_c.created_at, _c.created_at)
@@ -49,7 +49,7 @@ def _range(filters: Set[str]) -> tuple[list[Column[Any]], list[ColumnElement[boo
         of = [bindparam(column.name, type_=column.type) for column in owner]
         return tuple_(*of, bindparam(name, end, _ID) if end else bindparam(name, type_=_ID))
 
-    least = bound("first_id") if "first_id" in filters else bound("least", UUID(int=0))
+    least = bound("first_id") if "first_id" in filters else bound("least", LEAST_ID)
     greatest = bound("last_id") if "last_id" in filters else bound("greatest", GREATEST_ID)
     before = [tuple_(*key) < bound("before")] if "before" in filters else []
     return key, [tuple_(*key) >= least, tuple_(*key) <= greatest, *before]

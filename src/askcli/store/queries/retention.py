@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -19,14 +19,13 @@ from sqlalchemy import (
 )
 
 from askcli.store.prepared import Prepared
-from askcli.store.queries import older
+from askcli.store.queries import id_times, older
+from askcli.store.queries.own_range import GREATEST_ID, LEAST_ID
 from askcli.store.tables import questions, users
 
 FOR_EVER = -1  # what the users table has for it
 
 _ended_at = func.coalesce(questions.c.answered_at, questions.c.created_at)
-_BITS_AFTER_TIME = 80  # of a UUIDv7, which begins with the milliseconds since 1970
-_LEAST_ID, _GREATEST_ID = UUID(int=0), UUID(int=2**128 - 1)
 
 
 class Keeping(NamedTuple):
@@ -38,8 +37,7 @@ class Keeping(NamedTuple):
 
     def is_due(self, now: datetime) -> bool:
         """Whether the oldest question may have ended so many days ago."""
-        age = now.timestamp() * 1000 - (self.oldest_id.int >> _BITS_AFTER_TIME)
-        return age >= self.days * 86_400_000
+        return now - id_times.time_of(self.oldest_id) >= timedelta(days=self.days)
 
 
 def keepings(
@@ -49,7 +47,7 @@ def keepings(
 
     Users whose questions are kept for ever, or who have none, are left out.
     """
-    values = {"server_days": server_days, "after": after or _LEAST_ID, "limit": limit}
+    values = {"server_days": server_days, "after": after or LEAST_ID, "limit": limit}
     rows = _KEEPINGS.rows(connection, values)
     kept = [
         Keeping(user_id, days, oldest_id)
@@ -64,7 +62,7 @@ def _keepings(dialect: str) -> Select[tuple[UUID, int, UUID]]:
     key = tuple_(c.user_id, c.id)
     own = [c.user_id == users.c.id]
     if dialect == "postgresql":  # see `own_range`
-        ends = (tuple_(users.c.id, literal(end, c.id.type)) for end in (_LEAST_ID, _GREATEST_ID))
+        ends = (tuple_(users.c.id, literal(end, c.id.type)) for end in (LEAST_ID, GREATEST_ID))
         least, greatest = ends
         own = [key >= least, key <= greatest]
     first = select(c.id).where(*own).order_by(c.user_id, c.id).limit(1).correlate(users)
@@ -83,8 +81,7 @@ def ended(connection: Connection, user_id: UUID, before: datetime, limit: int) -
     At most `limit`; fewer where they are long, whose deletion takes time.
     """
     # One that was asked later has not ended before.
-    last_id = UUID(int=(int(before.timestamp() * 1000) + 1 << _BITS_AFTER_TIME) - 1)
-    values = {"user_id": user_id, "last_id": last_id}
+    values = {"user_id": user_id, "last_id": id_times.last_before(before)}
     return older.first(connection, values, _ended_at < before, limit, {"last_id"})
 
 
