@@ -8,9 +8,9 @@ one event costs, and to bound it: see docs/adr/0002-dependencies.md.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _END = b"\n\n"
 _MAX_LINES = 4_096  # of an event: each costs more than the bytes that it may have
 
@@ -45,7 +45,7 @@ class EventDecoder:
             events = bytes(buffer[:end])
             del buffer[: end + len(_END)]
             if self._is_at_start:
-                events = events.removeprefix(_BYTE_ORDER_MARK)
+                events = events.removeprefix(BOM_UTF8)
                 self._is_at_start = False
             for lines in events.split(_END):
                 if len(lines) > _MAX_LINES and lines.count(b"\n") > _MAX_LINES:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from askcli import settings
 from askcli.client import auth
 from askcli.client.credentials import Credentials
-from askcli.client.http.transport import Transport
+from askcli.client.http.transport import TokenSource, Transport
 from askcli.client.server_entry import Account, ServerEntry
 from askcli.contract.shapes import Tokens
 from askcli.errors import AskcliError, InvalidToken, Misused, NotAuthenticated, SessionEnded
@@ -19,16 +19,8 @@ from askcli.errors import AskcliError, InvalidToken, Misused, NotAuthenticated, 
 MARGIN_SECONDS = 30
 
 
-class Login:
-    """A source of access tokens, as `Transport` asks for them."""
-
-    def token(self) -> str:
-        """Return a token that should be valid. Raises NotAuthenticated when there is none."""
-        raise NotImplementedError
-
-    def renew(self, refused: str) -> str:
-        """Return a token other than the *refused* one. Raises NotAuthenticated."""
-        raise NotImplementedError
+class Login(TokenSource):
+    """A login at one server, whose tokens `Transport` asks for."""
 
     @contextmanager
     def leaving(self) -> Iterator[Account | None]:

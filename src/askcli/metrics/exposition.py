@@ -17,8 +17,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 # Of the files of a worker, more than the metrics take. They are mapped into memory: a disk that
 # is full when one of them grows would end the process.
-_FILES = {"counter": 2**17, "histogram": 2**20, "gauge_livesum": 2**16, "gauge_livemin": 2**16}
-_FILES["gauge_livemax"] = 2**16
+_GAUGES = dict.fromkeys(("gauge_livesum", "gauge_livemin", "gauge_livemax"), 2**16)
+_FILES = {"counter": 2**17, "histogram": 2**20} | _GAUGES
 
 
 class _State:

@@ -16,7 +16,7 @@ DEEPEST = 20
 # A message has some ten; a value of no fields takes a byte of the file and 64 in memory.
 MOST_VALUES = 200_000
 _WIRE_TYPE = 16  # the id of the type of type definitions
-_COMMON, _FIELDS = ("struct", [("Name", 6), ("Id", 2)]), ("struct", [("Name", 6), ("Id", 2)])
+_NAME_AND_ID = ("struct", [("Name", 6), ("Id", 2)])
 
 # Types by their ids: what they are, with the ids of what they are made of.
 _BUILT_IN: dict[int, tuple[str, Any]] = {
@@ -31,10 +31,10 @@ _BUILT_IN: dict[int, tuple[str, Any]] = {
         [("ArrayT", 17), ("SliceT", 19), ("StructT", 20), ("MapT", 23)],
     ),
     17: ("struct", [("CommonType", 18), ("Elem", 2), ("Len", 2)]),
-    18: _COMMON,
+    18: _NAME_AND_ID,
     19: ("struct", [("CommonType", 18), ("Elem", 2)]),
     20: ("struct", [("CommonType", 18), ("Field", 22)]),
-    21: _FIELDS,
+    21: _NAME_AND_ID,
     22: ("slice", 21),
     23: ("struct", [("CommonType", 18), ("Key", 2), ("Elem", 2)]),
 }
