@@ -78,7 +78,7 @@ def listens(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except PermissionError:
-        private_directory(path.parent)  # another user's is told
+        private_directory(path.parent)  # raises the error of another user's
         raise Failed(f"cannot look into {path.parent}: correct its permissions.") from None
     private_directory(path.parent)
     if status.st_uid != os.getuid():

@@ -62,7 +62,7 @@ class SavedLogin(Login):
 
     @contextmanager
     def leaving(self) -> Iterator[Account | None]:
-        """Hold the server's lock during the block, so that it is the login it ends that goes."""
+        """Hold the server's lock during the block: the login that it ends is the one removed."""
         failure: BaseException | None = None
         with self._credentials.update(self._server) as self._held:
             try:

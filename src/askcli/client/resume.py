@@ -31,9 +31,10 @@ from askcli.errors import (
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 10.0
 MOST_DOUBLINGS = 10  # the longest pause comes before: after a thousand a float overflows
-# Until the server has the question, or has said that the user's streams are all open, the address
-# may be wrong; afterwards lost connections have no limit. Streams that bring an error and nothing
-# new have one: a server that goes on has more to say.
+# Until the server has the question, or has said that all of the user's streams are open, the
+# address may be wrong, so retries are limited; afterwards lost connections are retried without a
+# limit. Not so streams that bring an error and nothing new: a server that still answers has more to
+# say.
 UNACKNOWLEDGED_ATTEMPTS = FRUITLESS_ATTEMPTS = 7
 # What a server may ask to wait with Retry-After; for longer, the user decides.
 LONGEST_WAIT_SECONDS = 300
@@ -120,14 +121,14 @@ class Asking:
         if event.name == EVENT_DELTA:
             self._advance(event)
         if event.name == EVENT_DONE and len(event.data["answer"]) != self._characters:
-            raise BadResponse()  # a part of an answer is none
+            raise BadResponse()  # a part of the answer is missing
         if event.name == EVENT_DONE and self.question_id != event.data["id"]:
             raise BadResponse()
         self._failures = self._fruitless = 0
         return True
 
     def _is_first(self, question_id: str) -> bool:
-        """Return whether it is the first question event of this question, and no progress else."""
+        """Return whether this is the first `question` event; another one is no progress."""
         self._check_is_asked(question_id)
         self.question_id = question_id
         is_repeated, self._acknowledged = self._acknowledged, True

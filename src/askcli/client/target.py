@@ -15,7 +15,7 @@ from askcli.client.login import GivenToken, Login, SavedLogin
 from askcli.errors import Misused
 from askcli.settings import Settings
 
-# Of the time-out: who waits for another process is told so before the request's own deadline.
+# Of the time-out, to wait for another process: that error comes before the request's deadline.
 LOCK_SHARE = 0.8
 
 

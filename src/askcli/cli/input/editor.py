@@ -53,8 +53,8 @@ def edited(text: str) -> str:
 def kept(text: str, directory: Path) -> Iterator[Noted]:
     """Keep the text in a file until the server has a question of it, however the process ends.
 
-    Yields a function through which the question's events pass. Where the block fails before, the
-    file's place is told.
+    Yields a function through which the question's events pass. If the block fails before that, a
+    notice says where the file is.
     """
     path, is_stored = _saved(text, directory / "editor"), False
 
@@ -98,15 +98,15 @@ def _remove(path: Path | None) -> None:
 
 
 class _LeftError(Failed):
-    """The editor left something that is no question, and that may be all there is of it."""
+    """The editor left something other than a question, which may be the only copy of a text."""
 
 
 @contextmanager
 def _kept_if_left() -> Iterator[Path]:
-    """Make a directory for the block, of mode 0700.
+    """Make a directory for the block, of mode 0700; it stays if the block raises _LeftError.
 
-    What a killed editor has saved stays in it, or its own copy of what it had not; and a text that
-    is not UTF-8.
+    It then has what a killed editor had saved, or the editor's own copy, or a text that is not
+    UTF-8.
     """
     directory = Path(tempfile.mkdtemp(prefix="askcli-"))
     with ExitStack() as stack:
@@ -148,7 +148,7 @@ def _edit(command: list[str], path: Path) -> None:
 
 @contextmanager
 def _terminal() -> Iterator[list[int | None]]:
-    """Yield stdin and stdout for a program that needs the terminal, None where ours are it."""
+    """Yield stdin and stdout for a program that needs a terminal; None for one that is one."""
     are_terminals = [_is_terminal(number) for number in (0, 1)]
     if all(are_terminals):
         yield [None, None]
@@ -183,7 +183,7 @@ def _interrupts_left_alone() -> Iterator[None]:
 
 
 def _version(path: Path) -> tuple[int, int, int] | None:
-    """Return what differs once the file was saved, None for none."""
+    """Return what changes when the file is saved; None if there is no file."""
     with suppress(OSError):
         status = path.stat()
         return status.st_ino, status.st_mtime_ns, status.st_size

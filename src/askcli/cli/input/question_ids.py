@@ -15,7 +15,7 @@ from askcli.errors import Misused, NotFound
 # The last question; @2 is the one before.
 LAST = "@"
 _NUMBERED = re.compile(r"@([1-9][0-9]{0,3})?", re.ASCII)
-# Of an ambiguous prefix, so many are told, with the beginnings of their questions.
+# So many ids of an ambiguous prefix are listed, with the beginnings of their questions.
 CANDIDATES, SHOWN_CHARACTERS = 3, 30
 # Shorter prefixes match half of a history.
 SHORTEST = 4
@@ -76,7 +76,7 @@ def conversation(api: Api, id_: str) -> Conversation:
 
 @contextmanager
 def _named(text: str) -> Iterator[None]:
-    """Name which of several there is not, where the server says so."""
+    """Add the id to the server's NotFound: several were asked for."""
     try:
         yield
     except NotFound as error:

@@ -56,7 +56,7 @@ class Modes:
             return True
 
     def keep_for_later(self) -> None:
-        """Show nothing of what is typed, and keep each key for the next reader, as a prompt is.
+        """Echo nothing that is typed, and keep each key for the next reader, such as a prompt.
 
         Keys that send a signal go on to do so. Nothing is done while another has the terminal.
         """

@@ -20,10 +20,10 @@ log = logging.getLogger("askcli.notices")
 # Stop reasons of a complete answer.
 WHOLE = ("end_turn", "stop_sequence")
 
-# How the answer of a command is had longer.
+# How a command's answer can be longer, for its hint.
 LONGER = "raise it with --max-tokens."
 
-# What a question's events pass through on their way.
+# Passes a question's events on, and notes some of them.
 Noted = Callable[[Iterator[Event]], Iterator[Event]]
 # Prints events and returns the finished question; raises the error that ended it instead.
 Printer = Callable[[Iterator[Event]], Question]
@@ -191,7 +191,7 @@ def check_ended_whole(question: Question, command: Callable[[str], str]) -> None
 
 
 def check_whole(finished: Question, longer: str = LONGER) -> None:
-    """Raise ProviderFailed unless the answer is complete; `longer` is how a longer one is had."""
+    """Raise ProviderFailed unless the answer is complete; `longer` says how to get a longer one."""
     if finished["status"] == "answered" and finished["stop_reason"] in WHOLE:
         return
     status = finished["status"] if finished["status"] != "answered" else "no reason"

@@ -23,7 +23,7 @@ def as_askcli_error(error: Exception) -> AskcliError:
         # Bytes in an argument, a variable or on stdin that are not UTF-8.
         return Misused("the input is not valid UTF-8 text.")
     if isinstance(error, OSError) and error.errno in NO_SPACE:
-        # What has a name is told with it where it is written: this file has none.
+        # Errors of files with a name are raised with it where they are written; this one has none.
         return Failed(f"{error.strerror} for a temporary file: make room, or set TMPDIR.")
     failed = Failed(f"unexpected {type(error).__name__}: {error} (askcli --debug … shows where).")
     failed.__cause__ = error

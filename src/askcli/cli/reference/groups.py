@@ -38,9 +38,9 @@ class Command(TyperCommand):
     """A command whose options may take a value that can be left out: in help it is in brackets."""
 
     def make_parser(self, ctx: Any) -> Any:
-        """Return a parser that reads `OMITTED` where an option, or nothing, comes after such one.
+        """Return a parser that reads `OMITTED` where such an option is last, or before another one.
 
-        Here it is known which words are values: `--system --retry` has one option, not two.
+        The parser knows which words are values: `--system --retry` has one option, not two.
         """
         parser: Any = super().make_parser(ctx)
         options = {

@@ -60,7 +60,7 @@ def read(response: Response) -> Iterator[Event]:
     """Yield the events of a response; unknown ones are skipped. Raises BadResponse."""
     media_type = response.header("content-type").partition(";")[0]
     if media_type.strip().lower() != EVENT_STREAM:
-        raise BadResponse()  # a page of what is between
+        raise BadResponse()  # a page of a proxy or a gateway
     decoder = EventDecoder(MAX_RESPONSE_BYTES)
     try:
         for chunk in response.body:

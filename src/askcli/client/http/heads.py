@@ -36,7 +36,7 @@ def read(stream: BinaryIO) -> bytes:
 
 
 def _check(lines: list[bytes]) -> None:
-    """Raise BadResponse for a folded or malformed line, and for more than one end of the body.
+    """Raise BadResponse for a folded or malformed line, and where the body's end is ambiguous.
 
     Where two programs on the way find different ends, the rest is taken for the next response.
     """

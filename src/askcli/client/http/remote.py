@@ -30,7 +30,7 @@ class RemoteConnections:
     """Connections to one server."""
 
     def __init__(self, address: Address) -> None:
-        """Raises Misused where the environment names a proxy or certificates that are none."""
+        """Raises Misused if the environment's proxy or certificates are not valid."""
         self._url = address.url
         self._http = _direct(address) if address.is_loopback else _proxied(address)
         is_proxied = self._http._transport_for_url(self._http.base_url) is not self._http._transport

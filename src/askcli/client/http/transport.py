@@ -208,7 +208,7 @@ def error_of(response: Response, path: str, address: Address | None = None) -> A
 
 
 def _json(response: Response, shape: type[T]) -> T:
-    # A page of what is between, with status 200, does not confirm what 204 does.
+    # A gateway's page, with status 200, does not confirm what a 204 does.
     if (shape is NoneType) != (response.status == 204):
         raise BadResponse()
     try:

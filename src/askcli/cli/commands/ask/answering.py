@@ -72,7 +72,7 @@ def print_events(
 ) -> Question:
     """Print the answer within --timeout, and return the finished question.
 
-    Ctrl-C cancels it, and raises Stopped; a time-out leaves it running. `longer` is as of
+    Ctrl-C cancels it, and raises Stopped; a time-out leaves it running. `longer` is that of
     `check_whole`.
     """
     seconds, timeout = connection.settings.timeout, Unreachable()

@@ -1,4 +1,4 @@
-"""The command: which question is asked, with which options."""
+"""askcli ask: its options, and the question that they ask, ask again or rejoin."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ KEPT = ("question", "conversation_id", "system", "model", "max_tokens")
 class Request:
     """A new question, or an earlier one, as the options describe it.
 
-    `settings` are fields of the request, `rejoin` and `retry` ids.
+    `settings` are optional fields of the API's request, `rejoin` and `retry` ids of questions.
     """
 
     words: list[str]

@@ -1,4 +1,4 @@
-"""The command: which conversation goes on, with which options."""
+"""askcli chat: its options, checked before anything is typed."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def search(
     query = " ".join(words)
     if not 0 < len(query.strip()) <= MAX_SEARCH_CHARACTERS:
         raise Misused(f"a search has 1 to {MAX_SEARCH_CHARACTERS} characters.")
-    query.encode()  # a question with bytes that are no text is none either
+    query.encode()  # raises UnicodeError where it is not UTF-8
     selection = Selection(conversation, since, until, search=query)
 
     def marked(questions: list[Question]) -> Iterator[str]:

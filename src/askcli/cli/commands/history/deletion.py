@@ -16,39 +16,39 @@ log = logging.getLogger("askcli.notices")
 def of_each(ids: Collection[str], delete: Callable[[str], None]) -> None:
     """Delete all; one that has been deleted elsewhere meanwhile is gone, too.
 
-    Where it fails or is ended, the ids are told of those that are gone, and of the one that may be.
+    If it fails or is interrupted, notices have the ids that are gone, and the one that may be.
     """
     gone: list[str] = []
     begun: list[str] = []
     try:
-        with _told_where_it_is_ended(lambda: _tell(gone, begun)):
+        with _reported_when_interrupted(lambda: _report(gone, begun)):
             for id_ in ids:
                 begun.append(id_)
                 _delete(id_, delete)
                 gone.append(id_)
     except AskcliError as error:
         # A refusal is clear, and so is which one has failed where it is the only one.
-        _tell(gone, begun if error.status >= 500 and len(ids) > 1 else gone)
+        _report(gone, begun if error.status >= 500 and len(ids) > 1 else gone)
         raise
 
 
 def of_all_before(until: str, delete: Callable[[str], int]) -> int:
     """Delete all from before a time; return how many. Raises BadResponse for a negative count.
 
-    Where it is ended, the server may go on with it, which is told.
+    If it is interrupted, the server may go on with it, as a notice says.
     """
 
-    def tell() -> None:
+    def report() -> None:
         log.warning("askcli: perhaps deleted: all from before %s", until)
 
-    with _told_where_it_is_ended(tell):
+    with _reported_when_interrupted(report):
         deleted = delete(until)
     if deleted < 0:
         raise BadResponse()
     return deleted
 
 
-def _tell(gone: list[str], begun: list[str]) -> None:
+def _report(gone: list[str], begun: list[str]) -> None:
     if gone:
         log.warning("askcli: deleted before that: %s", " ".join(gone))
     for id_ in begun[len(gone) :]:
@@ -56,19 +56,19 @@ def _tell(gone: list[str], begun: list[str]) -> None:
 
 
 @contextmanager
-def _told_where_it_is_ended(tell: Callable[[], None]) -> Iterator[None]:
-    """Call `tell` where Ctrl-C ends the block, or another signal the process in it."""
+def _reported_when_interrupted(report: Callable[[], None]) -> Iterator[None]:
+    """Call `report` if Ctrl-C ends the block, or another signal ends the process in it."""
 
     def end() -> None:
         transient.end_soon()
         with suppress(AskcliError, SystemExit):  # stderr is gone
-            tell()
+            report()
 
     try:
         with before_ending(end):
             yield
     except KeyboardInterrupt:
-        tell()
+        report()
         raise
 
 

@@ -154,7 +154,7 @@ def _add_dropped_cells(tokens: list[Token], lines: list[str]) -> None:
 
 
 def _cells(line: str, *, is_nested: bool) -> list[str]:
-    """Return the cells of a row; what marks a list or quotation around it is none."""
+    """Return the cells of a row; the mark of a list or quotation around it is not one."""
     row = line[line.find("|") :] if is_nested else line
     cells = [cell.strip() for cell in escapedSplit(row.strip())]
     return cells[not cells[0] : len(cells) - (not cells[-1])]

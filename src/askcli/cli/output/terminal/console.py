@@ -26,7 +26,7 @@ _HARMLESS = (
     {code: 0x2400 + code for code in range(0x20) if code not in (0x09, 0x0A)}
     | {0x0D: None, 0x7F: 0x2421}
     | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
-    # What reverses or hides the text around it, and line ends that are none in a terminal.
+    # What reverses or hides the text around it, and line separators that a terminal ignores.
     | dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029), 0xFFFD)
 )
 # And what ends a line to readers that go by Unicode, though not to JSON.

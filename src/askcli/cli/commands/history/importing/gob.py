@@ -41,7 +41,7 @@ _BUILT_IN: dict[int, tuple[str, Any]] = {
 
 
 def decode(data: bytes) -> Any:
-    """Return the first value. Raises Misused for anything that is none, or of another kind."""
+    """Return the first value. Raises Misused for anything else."""
     try:
         return _Decoder(data).value()
     except (LookupError, ValueError, TypeError, AttributeError, struct.error) as error:

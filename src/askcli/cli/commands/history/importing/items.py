@@ -57,7 +57,7 @@ def _storable(text: str) -> str:
 
 
 def _line(text: object, most: int) -> str | None:
-    """Return the text as one line of so many characters, None where it is none to the server."""
+    """Return the text as one line of so many characters, None if the server would refuse it."""
     line = " ".join(_storable(str(text or "")).split())[:most].strip()
     return line if _ONE_LINE.fullmatch(line) else None
 

@@ -44,7 +44,7 @@ class Lines:
         return (self._end - timedelta(milliseconds=max(0, self._last - number))).isoformat()
 
     def items(self) -> Iterator[Item]:
-        """Yield the questions, one in memory. Raises Misused for a line that is none."""
+        """Yield the questions, one in memory. Raises Misused for a line without one."""
         for number, line in self._lines():
             value = _parsed(line)
             if not _is_question(value):
@@ -93,7 +93,7 @@ class Lines:
 
 
 def _is_question(value: Any) -> bool:
-    """Return whether it has a question, and what else is text or an id is none or such a one."""
+    """Return whether it has a question, and its other texts and ids, if any, have their types."""
     if not isinstance(value, dict) or not isinstance(value.get("question"), str):
         return False
     texts = (value.get(name) for name in ("answer", "system", "model", "title"))

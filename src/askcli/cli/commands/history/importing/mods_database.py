@@ -43,7 +43,7 @@ class ModsDatabase:
             yield from _turns(row, messages)
 
     def _messages(self, id_: str) -> list[Any] | None:
-        """Return the messages of a conversation, None where their file is not there or is none."""
+        """Return the messages of a conversation, None if their file is missing or not readable."""
         for directory in self._directories:
             file = directory / f"{Path(id_).name}.gob"
             if not file.is_file() or file.stat().st_size > MAX_BYTES:
