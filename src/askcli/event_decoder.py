@@ -1,9 +1,9 @@
 """Server-sent events from the bytes of a response, by the rules of the HTML standard.
 
-But an id is that of its event alone, and of no later one.
+With one difference: an id belongs to its event alone, not to those after it.
 
-For the answers of a provider on the server, and of a server in the client. Its own code for what
-one event costs, and to bound it: see docs/adr/0002-dependencies.md.
+The server reads a provider's answers with it, and the client a server's. No library, for the time
+of an event and for its bounds: see docs/adr/0002-dependencies.md.
 """
 
 from __future__ import annotations

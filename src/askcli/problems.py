@@ -128,8 +128,8 @@ def to_problem(error: AskcliError, request_id: str) -> Problem:
 def from_problem(status: int, document: Mapping[str, Any]) -> AskcliError:
     """Return the error of a problem document; an unknown code goes by the HTTP status.
 
-    BadResponse where it is not askcli's server that knows no such thing. Fields with an invalid
-    type are ignored.
+    A BadResponse where another server than askcli's says that something does not exist. Fields with
+    an invalid type are ignored.
     """
     fields = fitting_fields(Problem, dict(document))
     if status in NOT_SERVED and "request_id" not in fields:

@@ -61,16 +61,16 @@ class Finish:
 class Spent:
     """What an answer has cost beside its text, so far.
 
-    `has_hidden` says that the model has thought or called a tool: how much of that it wrote, what
-    has arrived does not tell. `output_tokens` is what the provider has reported of the whole
-    answer, None where it has not.
+    `has_hidden` says that the model has thought or called a tool; how much it wrote for that, the
+    text does not show. `output_tokens` is what the provider has reported of the whole answer, None
+    where it has not.
     """
 
     has_hidden: bool
     output_tokens: int | None
 
 
-# A piece of text (empty for an event without any), the begin, the finish, or what is billed beside.
+# A text (empty for an event without one), the begin, the end, or what is billed beside the text.
 Piece = str | Begin | Spent | Finish
 
 
@@ -78,9 +78,9 @@ Piece = str | Begin | Spent | Finish
 class Exchange:
     """What is known of a try at a model: the response's status, and the provider's id of it.
 
-    `event_status` is the status that an error event of the response stands for. `traceparent` is a
-    header that its request has, for a gateway that continues the trace. `is_unsent` is known of a
-    try that was given up before a connection had its request.
+    `event_status` is the status that an error event of the response stands for. `traceparent` is
+    sent as a header, for a gateway that continues the trace. `is_unsent` is true of a try that was
+    given up before any of its request was sent.
     """
 
     status: int | None = None
@@ -90,7 +90,7 @@ class Exchange:
     is_unsent: bool = False
 
 
-# The try that this task makes; who reads the response's head notes what it says.
+# The try that this task makes; the reader of the response's head notes its values here.
 exchange: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 
 

@@ -58,7 +58,7 @@ class LocalAnswerer:
         return self._client is not None and self._client.is_open
 
     async def warm(self) -> None:
-        """Load the model and the SDK, side by side; the host is told of a model that is missing."""
+        """Load the model and the SDK at the same time; log it where the model is missing."""
         if self._choice.exists():
             client = await self._ready()
             await client.open()
@@ -95,11 +95,11 @@ class LocalAnswerer:
         if self._client is not None:
             return self._client
         if self._loading is None:
-            # In a context of its own: others wait for it when the first one's question has ended.
+            # In a context of its own: others may wait for it after the first question has ended.
             self._loading = asyncio.create_task(self._loaded(), context=Context())
             self._loading.add_done_callback(self._on_loaded)
         try:
-            # Its thread goes on without whoever gives up; another load would be one beside it.
+            # Shielded: its thread cannot be cancelled, and another load would run beside it.
             return await asyncio.shield(self._loading)
         except ProviderFailed as error:
             raise error.copy() from error
@@ -117,7 +117,7 @@ class LocalAnswerer:
         """Let the next one try again where it has failed."""
         self._loading = None
         if not task.cancelled():
-            task.exception()  # it is told, also where nobody waits any more
+            task.exception()  # else asyncio logs it where nobody waits any more
 
 
 def _load(choice: Choice, key: str) -> Any:

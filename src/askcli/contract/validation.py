@@ -41,7 +41,7 @@ def fitting_fields(shape: type, value: dict[str, Any]) -> dict[str, Any]:
 def required_fields(shape: type) -> set[str]:
     """Return the fields that each object of the shape has.
 
-    Of annotations that are text Python sees no NotRequired.
+    `__required_keys__` has those with NotRequired too, where annotations are strings.
     """
     required: frozenset[str] = shape.__required_keys__  # type: ignore[attr-defined]
     kinds = _kinds(shape)

@@ -42,8 +42,8 @@ from askcli.server.routes import (
 
 log = logging.getLogger("askcli.server")
 
-# So many more of these than before are made until Python looks through them for garbage. A request
-# makes and frees a thousand; collections of its default, 700, were a twentieth of an ask's time.
+# New objects until Python looks through them for garbage. A request makes and frees a thousand:
+# with the default of 700, collections took a twentieth of an ask's time.
 NEW_OBJECTS = 5_000
 
 _NOT_WARMED = "the answerer could not be warmed; the first question will try again: %s"
@@ -92,7 +92,7 @@ def create_app(
 
 
 class Entry:
-    """The app as a server calls it, without two calls of FastAPI's that stay with each stream."""
+    """The app as a server calls it, without two frames of FastAPI's that each stream would keep."""
 
     def __init__(self, app: FastAPI) -> None:
         self.state = app.state

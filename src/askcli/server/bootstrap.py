@@ -48,8 +48,8 @@ from askcli.store.database import Database
 from askcli.store.listener import Listener
 from askcli.store.queries.notifications import Kind
 
-# Of all questions that wait for the model together, a quarter of it one user's: their texts, and
-# those of their conversations, take up to four bytes a character, and as many again as UTF-8.
+# The most memory of all questions that wait for the model, a quarter of it for one user's. Their
+# texts, and those of their conversations, take up to four bytes a character, and as many as UTF-8.
 WAITING_BYTES = 256 * 2**20
 
 

@@ -45,7 +45,7 @@ def wants_stream(accept: str | None) -> bool:
 
 
 def _media_ranges(accept: str) -> dict[str, float]:
-    """Parse the media ranges with their q-values (RFC 9110, 12.4.2); a q that is none is 0.
+    """Parse the media ranges with their q-values (RFC 9110, 12.4.2); an invalid q is 0.
 
     Of very many ranges, or parameters of one, the first are looked at.
     """

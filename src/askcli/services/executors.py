@@ -26,7 +26,7 @@ def start(pool: ThreadPoolExecutor, threads: int) -> None:
 def check_room(threads: int) -> None:
     """Raise Failed unless this number of further threads can be started.
 
-    For those of a library that aborts the process; a pool of Python's tries again with its work.
+    For a library that aborts the process if it cannot; Python's pools try again with the next work.
     """
     with ThreadPoolExecutor(threads) as pool:
         try:

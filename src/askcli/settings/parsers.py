@@ -126,7 +126,7 @@ def key(text: str) -> str:
 
 
 def without_password(url: str) -> str:
-    """Return the text of a URL, which may be none, without what stands before its `@`."""
+    """Return the text of a URL, which may be invalid, without what stands before its `@`."""
     return re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", r"\1", url, flags=re.DOTALL)
 
 

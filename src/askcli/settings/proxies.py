@@ -33,7 +33,7 @@ def checked(*, needs_socks: bool = True) -> Iterator[None]:
     if needs_socks:
         _check_socks()
     try:
-        import httpx2  # the check alone needs it not
+        import httpx2  # not needed for the check alone
 
         with certificates.checked():
             yield

@@ -146,7 +146,7 @@ def _directories(environment: Mapping[str, str]) -> dict[str, Path]:
     # also stay under some 100 bytes, which rules out the data directory.
     runtime = environment.get("XDG_RUNTIME_DIR", "")
     fallback = TEMPORARY / f"askcli-{os.getuid()}"
-    # A relative one is none, by XDG's words: it would be another in every working directory.
+    # XDG has a relative path ignored: it would be another in every working directory.
     is_usable = Path(runtime).is_absolute() and len(os.fsencode(runtime)) <= MAX_RUNTIME_BYTES
     return {
         "data_dir": _directory(environment, "data_dir", platformdirs.user_data_dir),

@@ -1,4 +1,4 @@
-"""What OpenTelemetry logs, without what it quotes: headers with a key in them, for one."""
+"""What OpenTelemetry logs, without the values in it, which may be headers with a key."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class Notices(logging.Handler):
         last = self._logged.get(record.msg)
         if last is None or at - last > QUIET_SECONDS:
             self._logged[record.msg] = at
-            log.warning("OpenTelemetry: %s", _told(record))
+            log.warning("OpenTelemetry: %s", _message(record))
 
 
-def _told(record: logging.LogRecord) -> str:
-    """Return its text: numbers are shown, of errors the type, and nothing of other values."""
+def _message(record: logging.LogRecord) -> str:
+    """Return its text with its numbers, the types of its errors, and no other values."""
     values = record.args if isinstance(record.args, tuple) else ()
     try:
         return record.msg % tuple(map(_shown, values))
-    except (TypeError, ValueError):  # no number where one is to be formatted
+    except (TypeError, ValueError):  # such as a text for a %d, hidden as …
         return str(record.msg)
 
 

@@ -149,7 +149,7 @@ def begin_request(name: str, traceparent: str | None) -> Span:
 
 
 def begin(name: str, kind: Kind = "internal", values: Mapping[str, Value] | None = None) -> Span:
-    """Begin a child of the current span; without one it is none, either.
+    """Begin a child of the current span; without one, return NONE.
 
     So what a server does by itself, all the time, makes no traces.
     """

@@ -142,7 +142,7 @@ def _type(body: Any) -> str | None:
 
 
 def _retry_after(error: Any) -> int | None:
-    """Return the seconds of Retry-After, at most an hour; None for what is none of its forms.
+    """Return the seconds of Retry-After, at most an hour; None if it is invalid.
 
     A fraction, which some providers send, is rounded up; a date is one of HTTP.
     """

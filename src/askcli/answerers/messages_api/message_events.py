@@ -139,12 +139,12 @@ def _check(is_right: bool) -> None:
 
 
 def _count(value: Any) -> int | None:
-    """Return the value if it is a valid count; true is none."""
+    """Return the value if it is a valid count, which a bool is not."""
     return value if type(value) is int and 0 <= value < 2**31 else None
 
 
 def _input(value: Any) -> int | None:
-    """Return a count of input tokens; 0 is none, with which gateways begin that do not know it."""
+    """Return a count of input tokens; None for 0, which gateways send that do not know it yet."""
     return _count(value) or None
 
 

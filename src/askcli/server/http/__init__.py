@@ -1,1 +1,1 @@
-"""The HTTP layer below the routes: protocol, hosts, middleware."""
+"""HTTP around the routes: middleware, hosts, bodies, and the checks before a route."""

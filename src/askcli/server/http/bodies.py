@@ -24,7 +24,7 @@ class Bodies:
     """The largest body of some callers, and the memory for those that are still arriving.
 
     When that is used up, unfinished bodies are refused: of the owner with the most bytes in them,
-    and of these the oldest. None is where the room of each is reserved.
+    and of these the oldest. With `reserved` alone that never happens.
     """
 
     def __init__(self, largest: int, together: int) -> None:
@@ -140,6 +140,6 @@ class _Body:
 
 # A login or a registration is a few hundred bytes.
 OF_STRANGERS = Bodies(largest=65_536, together=8 * 2**20)
-# Of callers who are not checked yet. Who finds no room here is checked first, and refused nothing.
+# Of callers who are not checked yet. If there is no room, the caller is checked first, not refused.
 OF_CLAIMS = Bodies(largest=65_536, together=8 * 2**20)
 OF_CALLERS = Bodies(largest=MAX_BODY_BYTES, together=128 * 2**20)

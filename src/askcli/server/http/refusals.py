@@ -42,7 +42,7 @@ class Refusals:
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         if error := trusted_hosts.problem(hosts, self._allowed):
             return error
-        if "\n" in scope["path"]:  # one at its end is none to the patterns of routes
+        if "\n" in scope["path"]:  # the patterns of routes ignore one at the end
             return NotFound(detail=problems.NO_PATH)
         path, query = scope["raw_path"], scope["query_string"]
         return _problem_of_url(path, query) or self._process_refusal()

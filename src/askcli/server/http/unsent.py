@@ -31,7 +31,7 @@ class Unsent:
 
     def __init__(self, limit: int = MAX_UNSENT_BYTES) -> None:
         self._limit = limit
-        self._bodies: dict[_Body, None] = {}  # that of which nothing was sent for the longest first
+        self._bodies: dict[_Body, None] = {}  # those stalled for the longest first
 
     async def send(self, message: Message, send: Send, state: Mapping[str, Any]) -> None:
         """Send a message; a long body in parts, so that its rest waits for the client.

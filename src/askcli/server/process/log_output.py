@@ -136,10 +136,10 @@ def _at_once(data: bytes) -> Iterator[bytes]:
 
 @contextmanager
 def in_background() -> Iterator[None]:
-    """Let nobody wait for stderr within the block, and none for what is printed of its error.
+    """Let a thread write to stderr, so that nothing in the block waits for who reads it.
 
-    That is printed later, by the command or by Python itself: an error leaves stderr as it is in
-    the block, and the end waits for it.
+    After an error that stays so, for what the command or Python itself prints of it; the end of
+    the process waits for that.
     """
     if (before := sys.stderr) is None:  # closed by the parent
         yield

@@ -71,7 +71,9 @@ class Reloading:
         log.info("Read the settings again; new: %s.", _listed(changed & used) or "nothing")
         if changed - used:
             log.warning("These take a restart: %s.", _listed(changed - used))
-        logging.getLogger().setLevel(new.log_level.upper())  # last: the lines above are told
+        logging.getLogger().setLevel(
+            new.log_level.upper()
+        )  # last: the lines above are logged in any case
         self._access_log.set_level(new.log_level)
 
 

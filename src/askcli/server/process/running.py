@@ -126,7 +126,7 @@ def run(
 async def _watching(role: Role, server: Server) -> AsyncIterator[None]:
     """Watch during the block for what makes the server leave by itself.
 
-    That is done again after a failure, and after its return, which changes nothing more.
+    Each watch is repeated, also after a failure; to leave twice changes nothing.
     """
 
     async def watch() -> None:
@@ -141,7 +141,7 @@ async def _watching(role: Role, server: Server) -> AsyncIterator[None]:
     yield
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks)  # what they have raised is none of the end's errors
+    await asyncio.wait(tasks)  # unlike gather, raises none of their errors
 
 
 def _check_end(server: Server, services: Services) -> None:

@@ -12,7 +12,7 @@ from askcli.errors import Unavailable
 from askcli.server.protocol.heads import Held
 from askcli.services import request_info
 
-# The site of all trusted proxies. Others' connections take none of theirs, which are many people's.
+# The site of all trusted proxies, whose connections are many people's: no other site takes theirs.
 PROXIES = "trusted proxies"
 
 RETRY_AFTER_SECONDS = 2
@@ -29,12 +29,12 @@ class Connection(Protocol):
 
 
 class Serving:
-    """A request of a user that counts from its begin on, until the end of its `with` block."""
+    """A request that counts for its user from `begin` on, until the end of its `with` block."""
 
     __slots__ = ("_has_begun", "_limit", "_served", "_user")
 
     def __init__(self, served: Counter[Hashable], limit: int, user: Hashable) -> None:
-        """`served` are all that count, by user; `limit` is how many of a user may."""
+        """`served` counts those of each user; `limit` is the most of one."""
         self._served, self._limit, self._user = served, limit, user
         self._has_begun = False
 

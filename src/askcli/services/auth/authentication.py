@@ -31,7 +31,7 @@ ALL_SCOPES = TOKEN_SCOPES | {"account"}
 MAX_REMEMBERED = 10_000
 # `last_used_at` of an API token is that coarse: a write for each request would be too many.
 LAST_USED_RESOLUTION = timedelta(minutes=1)
-# It is stored so long after a use at most, and after a write that has failed not for a while.
+# How long after a use it is stored at most, and the pause after a write that has failed.
 USES_SECONDS, BACK_OFF_SECONDS = 1.0, 30.0
 
 

@@ -1,8 +1,8 @@
 """Watching that the callers of open streams stay valid.
 
-For all streams together, which end with their callers: once a second, and at once when a
-notification tells of an end. Once a second in any case, because a connection that seems to be alive
-may deliver none, and nothing notifies of the time at which a token expires.
+For all streams together, which end with their callers: at once when a notification says that a
+session or token has ended, and in any case once a second, because a connection that seems to be
+alive may deliver none, and no notification comes when a token expires.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Watch:
     __slots__ = ("_on_end", "_watches", "caller", "has_ended", "has_left")
 
     def __init__(self, watches: set[Watch], caller: Caller, on_end: Callable[[], None]) -> None:
-        """One of `watches` from now on; `on_end` is called once a second from the end on."""
+        """Join `watches`; `on_end` is called once the caller is invalid, and every second after."""
         self.caller = caller
         self.has_ended = self.has_left = False
         self._on_end = [on_end]
@@ -57,7 +57,7 @@ class Watch:
         self._on_end.clear()
 
     def call_at_end(self, on_end: Callable[[], None]) -> None:
-        """Call this too from the end on, and when the caller has left."""
+        """Call this too from then on, and when the caller has left."""
         self._on_end.append(on_end)
 
     def leave(self) -> None:

@@ -56,7 +56,7 @@ class Imported:
 
     @property
     def idempotency_key(self) -> str:
-        """Return what it is known by: a time that a source tells in another way changes nothing."""
+        """Return the key that it is stored under: the same however its source writes its time."""
         return f"import {hashlib.sha256(self.key.encode()).hexdigest()}"
 
     def id(self, user_id: UUID) -> UUID:

@@ -131,7 +131,7 @@ def _uuid(key: str) -> UUID | None:
 
 
 def _portions(items: Sequence[Imported]) -> Iterator[list[Imported]]:
-    """Yield them in portions, none of which holds up others for long unless by one question."""
+    """Yield them in portions of at most LONG_CHARACTERS, or of one question that is longer."""
     portion: list[Imported] = []
     room = LONG_CHARACTERS
     for item in items:

@@ -26,7 +26,7 @@ async def turn(
 ) -> AsyncIterator[None]:
     """Wait for the user's turn, in the time that the block's unit of work has, if it is one.
 
-    Who has to wait in line is checked before that, and after it by the unit. Raises Unavailable
+    A caller who has to wait is checked before that, and after it by the unit. Raises Unavailable
     when the turn does not come in time, or too many wait.
     """
     with deadline.within(database.unit_seconds) if is_one_unit else nullcontext():

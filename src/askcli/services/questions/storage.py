@@ -35,8 +35,8 @@ class QuestionStorage:
 
         Of a failure, `may_be_stored` says whether the question may be stored all the same.
         """
-        # No work for those who only send what is refused: on SQLite all writes would wait while
-        # what they have spent is added up.
+        # Checked before the write, so that a question that is refused costs none: on SQLite all
+        # writes would wait while what its user has spent is added up.
         is_checked = (is_new and is_long(row["question"])) or (
             self._database.is_sqlite and self._metering.has_quota
         )

@@ -24,10 +24,10 @@ DAY = 86_400 * 1_000_000  # in microseconds
 
 
 def check(connection: Connection, full_at: int, size: int) -> None:
-    """Raise RateLimited where there is no room for so many bytes in a limit full again then.
+    """Raise RateLimited where a limit that is full again at `full_at` has no room for `size` bytes.
 
-    `full_at` is 0 for a user of whom nothing was counted: that is no look at the clock. Never for
-    this machine's own user.
+    `full_at` is 0 for a user of whom nothing was counted, which needs no look at the clock. This
+    machine's own user has no limit.
     """
     request = request_info.current_or_none()
     if request is None or request.address is None or not full_at:
@@ -47,9 +47,9 @@ def check(connection: Connection, full_at: int, size: int) -> None:
 
 
 def count(connection: Connection, user_id: UUID, size: int) -> None:
-    """Count a question of so many bytes, also where others that ran at once leave no room for it.
+    """Count a question of `size` bytes, even beyond the limit: others may have run at once.
 
-    One of 0 was counted before.
+    `size` is 0 if it was counted before.
     """
     if not size:
         return

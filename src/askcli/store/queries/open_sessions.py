@@ -26,7 +26,7 @@ _c = sessions.c
 
 
 def _beyond(is_one: ColumnElement[bool], time: Column[datetime]) -> Select[Any]:
-    """Select a user's sessions in which something is so, but for the latest ones."""
+    """Select a user's sessions for which `is_one` holds, except the latest by `time`."""
     own = select(_c.id).where(_c.user_id == bindparam("user_id"), is_one)
     latest = own.order_by(time.desc(), _c.id.desc())
     keep, most = (bindparam(name, type_=Integer) for name in ("keep", "most"))

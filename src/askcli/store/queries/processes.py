@@ -39,7 +39,7 @@ def touch(connection: Connection, process_ids: Collection[UUID]) -> set[UUID]:
 def lock_silent(
     connection: Connection, process_id: UUID | None, heartbeat: datetime | None
 ) -> bool:
-    """Whether this is still the heartbeat of a process, which then gives none until the end."""
+    """Return whether a process has this heartbeat still, and lock it until the commit if so."""
     same = processes.c.id == process_id, processes.c.heartbeat_at == heartbeat
     if _write(connection, and_(*same)):
         return True
