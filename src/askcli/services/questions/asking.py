@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import Any
 from uuid import UUID
 
 from askcli.answerers import prices
@@ -18,7 +19,7 @@ from askcli.errors import (
     Unavailable,
     UnknownModel,
 )
-from askcli.fair_queue import FairQueue
+from askcli.fair_queue import FairQueue, Place
 from askcli.services import request_info
 from askcli.services.questions.ask import Ask, new_row
 from askcli.services.questions.context import Context, read_context
@@ -108,18 +109,8 @@ class Questions:
             await self._database.check_caller()  # before they wait in line, or others make room
         with self._runs.arrival(user_id, key), ExitStack() as reserved:
             place = reserved.enter_context(self._queue.reserve(str(user_id)))
-            context = await self._context(user_id, ask, earlier)
-            complete = context.complete(ask)
-            model = self._model(complete.model, is_carried=ask.model is None)
-            request = self._request(complete, model, context.messages)
-            self._queue.hold(str(user_id), place, request.memory)
-            row = new_row(user_id, complete, request, context.last_id)
-            row |= {"idempotency_key": key, "request_hash": ask.digest}
-            row["process_id"] = self._process_id
-            row["is_queued"] = not (place.is_granted and self._answerer.is_loaded)
-            if earlier:
-                row |= {name: earlier[name] for name in ("id", "conversation_id", "created_at")}
-            request_info.note_question(row["id"])
+            row, request = await self._prepare(user_id, ask, earlier, place)
+            row["idempotency_key"] = key
             run = Run(row, request, place)
             try:
                 is_stored = await self._storage.store(row, run, is_new=earlier is None)
@@ -137,6 +128,23 @@ class Questions:
                 return None
             _check_same(same, ask.digest)
             return self._replay(same)
+
+    async def _prepare(
+        self, user_id: UUID, ask: Ask, earlier: Record | None, place: Place
+    ) -> tuple[dict[str, Any], Request]:
+        """Return the question's row and its request to the model, whose memory the place holds."""
+        context = await self._context(user_id, ask, earlier)
+        complete = context.complete(ask)
+        model = self._model(complete.model, is_carried=ask.model is None)
+        request = self._request(complete, model, context.messages)
+        self._queue.hold(str(user_id), place, request.memory)
+        row = new_row(user_id, complete, request, context.last_id)
+        row |= {"request_hash": ask.digest, "process_id": self._process_id}
+        row["is_queued"] = not (place.is_granted and self._answerer.is_loaded)
+        if earlier:
+            row |= {name: earlier[name] for name in ("id", "conversation_id", "created_at")}
+        request_info.note_question(row["id"])
+        return row, request
 
     async def _earlier(self, user_id: UUID, key: str | None) -> Record | None:
         """Return the question that was asked with this key."""

@@ -20,6 +20,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     String,
+    TableValuedAlias,
     Uuid,
     bindparam,
     case,
@@ -151,19 +152,8 @@ def news(connection: Connection, characters: Mapping[UUID, int]) -> Sequence[Row
 @cache
 def _wanted(dialect: str) -> Select[Any]:
     q, parts, earlier = questions.c, answer_parts.c, answer_parts.alias()
-    if dialect == "sqlite":
-        known = func.json_each(bindparam("known")).table_valued(
-            column("key", Uuid), column("value", Integer), name="known"
-        )
-        question_id, number = known.c.key, known.c.value
-    else:
-        ids = bindparam("ids", type_=postgresql.ARRAY(Uuid))
-        numbers = bindparam("numbers", type_=postgresql.ARRAY(Integer))
-        unnested = func.unnest(ids, numbers).table_valued(
-            column("id", Uuid), column("number", Integer), name="known"
-        )
-        known = unnested.render_derived()
-        question_id, number = known.c.id, known.c.number
+    known = _known(dialect)
+    question_id, number = known.c
     # The last part that begins there or before may have become longer.
     last = select(func.max(earlier.c.position)).where(
         earlier.c.question_id == question_id, earlier.c.position <= number
@@ -181,3 +171,17 @@ def _wanted(dialect: str) -> Select[Any]:
     )
     joined = known.join(questions, q.id == question_id).outerjoin(answer_parts, is_new)
     return query.select_from(joined).order_by(q.id, parts.position)
+
+
+def _known(dialect: str) -> TableValuedAlias:
+    """Return the parameters as a table of two columns: a question's id, and its characters."""
+    if dialect == "sqlite":
+        return func.json_each(bindparam("known")).table_valued(
+            column("key", Uuid), column("value", Integer), name="known"
+        )
+    ids = bindparam("ids", type_=postgresql.ARRAY(Uuid))
+    numbers = bindparam("numbers", type_=postgresql.ARRAY(Integer))
+    unnested = func.unnest(ids, numbers).table_valued(
+        column("id", Uuid), column("number", Integer), name="known"
+    )
+    return unnested.render_derived()
