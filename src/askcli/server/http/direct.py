@@ -7,6 +7,7 @@ one is wrong, FastAPI is called after all, and makes the error.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
@@ -74,41 +75,31 @@ async def _with_body(
 
 def _is_known(dependant: Dependant) -> bool:
     """Whether nothing is asked for but what is provided here."""
-    is_known = all(d.call in (get_caller, get_services) for d in dependant.dependencies)
+    are_known = all(d.call in (get_caller, get_services) for d in dependant.dependencies)
     query = dependant.query_params
-    is_known = is_known and (not query or (len(query) == 1 and _is_flat_model(query[0])))
+    is_flat = not query or (len(query) == 1 and _is_flat_model(query[0]))
     others = dependant.cookie_params, dependant.response_param_name, dependant.body_params[1:]
     are_optional = all(field.field_info.default is None for field in dependant.header_params)
-    return is_known and are_optional and not any(others)
+    return are_known and is_flat and are_optional and not any(others)
 
 
 def _solver(dependant: Dependant) -> Callable[[Request], dict[str, Any] | None]:
     """Return a function of the parameters besides the body; None where one is wrong."""
-    paths = [(field.alias, field.name, field) for field in dependant.path_params]
     callers, services = (
         [d.name or "" for d in dependant.dependencies if d.call is dependency]
         for dependency in (get_caller, get_services)
     )
-    query = [(field.name, field) for field in dependant.query_params]
-    headers = [(field.name, field) for field in dependant.header_params]
+    readers = [(field.name, partial(_path, field)) for field in dependant.path_params]
+    readers += [(field.name, partial(_header, field)) for field in dependant.header_params]
+    readers += [(field.name, partial(_query, field)) for field in dependant.query_params]
     requests = [name for name in [dependant.request_param_name] if name]
 
     def solve(request: Request) -> dict[str, Any] | None:
         values: dict[str, Any] = dict.fromkeys(requests, request)
         values |= dict.fromkeys(services, request.app.state.services)
         values |= dict.fromkeys(callers, request.state.caller)
-        for alias, name, field in paths:
-            value, errors = field.validate(request.path_params[alias], {}, loc=("path", alias))
-            if errors:
-                return None
-            values[name] = value
-        for name, field in headers:
-            value, errors = _header(request, field)
-            if errors:
-                return None
-            values[name] = value
-        for name, field in query:
-            value, errors = field.validate(dict(request.query_params), {}, loc=("query",))
+        for name, read in readers:
+            value, errors = read(request)
             if errors:
                 return None
             values[name] = value
@@ -117,13 +108,20 @@ def _solver(dependant: Dependant) -> Callable[[Request], dict[str, Any] | None]:
     return solve
 
 
-def _header(request: Request, field: Any) -> tuple[Any, Any]:
-    """Return the validated value of an optional header that is no list, and what is wrong."""
+def _path(field: Any, request: Request) -> Any:
+    """Return the validated value of a part of the path, and what is wrong with it."""
+    return field.validate(request.path_params[field.alias], {}, loc=("path", field.alias))
+
+
+def _header(field: Any, request: Request) -> Any:
+    """Return the same of an optional header that is no list."""
     value = request.headers.get(field.alias)
-    if value is None:
-        return None, None
-    validated: tuple[Any, Any] = field.validate(value, {}, loc=("header", field.alias))
-    return validated
+    return (None, None) if value is None else field.validate(value, {}, loc=("header", field.alias))
+
+
+def _query(field: Any, request: Request) -> Any:
+    """Return the same of the query, as a whole."""
+    return field.validate(dict(request.query_params), {}, loc=("query",))
 
 
 def _is_flat_model(field: Any) -> bool:

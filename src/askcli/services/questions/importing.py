@@ -16,6 +16,7 @@ from askcli.services.clock import now
 from askcli.services.indexing import Indexing
 from askcli.services.questions import queueing
 from askcli.services.questions.imported import Imported
+from askcli.services.usage.unbilled import DAY
 from askcli.store.database import Database, admission, shared_clock
 from askcli.store.queries import imports, limits, questions, titles, users
 from askcli.store.queries.retention import FOR_EVER
@@ -24,7 +25,6 @@ from askcli.store.search import LONG_CHARACTERS, Entry
 # What a user may store without being billed for it; a database of some ten thousand conversations
 # has about a hundred megabytes.
 BYTES_A_DAY = 256 * 1024 * 1024
-DAY = 86_400 * 1_000_000  # in microseconds
 # Clocks differ.
 MAX_AHEAD = timedelta(minutes=1)
 MAX_WAITING = 8
