@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from askcli.answerers import factory
@@ -98,10 +97,7 @@ class Services:
 
 
 def build(settings: Settings, registration: Registration | None = None) -> Services:
-    """Build the services; `registration` is the policy (None: that of the settings).
-
-    Raises Misused for settings that cannot work.
-    """
+    """Build the services; `registration` replaces the settings' policy. Raises Misused."""
     registration = registration or settings.registration_policy
     answerer, database = factory.build(settings), _database(settings)
     tokens = _tokens(settings, database)
@@ -114,6 +110,7 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
     generator = Generator(answerer, _retry_policy(settings), AnswerStorage(*storing), answer_log)
     runs = Runs(database, generator, Feeds(database, listener, process_id))
     sessions = _sessions(database, tokens, limits, settings)
+    history = History(database, metering)
     return Services(
         database=database,
         listener=listener,
@@ -126,7 +123,9 @@ def build(settings: Settings, registration: Registration | None = None) -> Servi
         sessions=sessions,
         api_tokens=ApiTokens(database, limits, authentication.forget),
         questions=Questions(database, answerer, runs, queue, QuestionStorage(*storing), process_id),
-        **_history(database, metering, indexing, settings.retention_days),
+        history=history,
+        conversations=Conversations(database, history),
+        importing=Importing(database, indexing, settings.retention_days),
         queue=queue,
         indexing=indexing,
         orphans=Orphans(database, runs, metering, indexing, process_id, settings.orphan_seconds),
@@ -152,18 +151,6 @@ def _database(settings: Settings) -> Database:
 def _tokens(settings: Settings, database: Database) -> Tokens:
     secret, previous = signing_secrets(settings, is_sqlite=database.is_sqlite)
     return Tokens(secret, previous, settings.access_token_seconds)
-
-
-def _history(
-    database: Database, metering: Metering, indexing: Indexing, retention_days: int | None
-) -> dict[str, Any]:
-    """Return the services of what was asked before, by their names."""
-    history = History(database, metering)
-    return {
-        "history": history,
-        "conversations": Conversations(database, history),
-        "importing": Importing(database, indexing, retention_days),
-    }
 
 
 def _answer_log(database: Database, process_id: UUID) -> tuple[Listener, AnswerLog]:
