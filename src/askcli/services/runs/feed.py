@@ -1,4 +1,4 @@
-"""The feed of one answer of another process: how far it was read, and who tells of its news."""
+"""The answer of another process, as far as it was read, and whether that process notifies us."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from askcli.services.runs.stream import AnswerStream, other_run_error
 
 
 class Feed:
-    """How far the answer of a stream has been read, and whether its process tells of its news."""
+    """How far the answer of a stream has been read; `is_told`: its process notifies of more."""
 
     def __init__(self, stream: AnswerStream) -> None:
         self.stream = stream
@@ -26,9 +26,9 @@ class Feed:
             stream.append(stream.question["answer"])
 
     def forget_owner(self) -> None:
-        """Begin anew to tell the process that generates the answer."""
+        """Begin anew to ask the process that generates the answer."""
         self.has_asked = self.is_told = False
-        self.follow_at = 0.0  # when it is to be told again, on the event loop's clock
+        self.follow_at = 0.0  # when it is to be asked again, on the event loop's clock
 
     def ask(self, again_at: float) -> None:
         """Note that the process is asked to tell of news, and when it is to be asked again."""

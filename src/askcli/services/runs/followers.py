@@ -1,4 +1,4 @@
-"""The other processes that follow answers of this one, and what they are to be told."""
+"""The other processes that follow answers of this one, and the news that they do not have yet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID
 # For how long a process follows a question after it has said so; it repeats it meanwhile.
 LEASE_SECONDS = 30.0
 
-# Questions of which there is something new, by the process that is to be told.
+# Questions of which there is something new, by the process that is to be notified.
 News = dict[UUID, set[UUID]]
 
 
@@ -24,11 +24,11 @@ class Followers:
 
     @property
     def have_news(self) -> bool:
-        """Whether there is something to tell."""
+        """Whether there is news for any process."""
         return bool(self._news)
 
     def add(self, process_id: UUID, question_ids: Collection[UUID]) -> None:
-        """Let a process follow questions. It is told of them once, as it may have missed news."""
+        """Let a process follow questions. Each is news to it, as it may have missed some."""
         self._prune()
         until = time.monotonic() + LEASE_SECONDS
         for question_id in question_ids:
@@ -43,18 +43,18 @@ class Followers:
         return any(one > time.monotonic() for one in until.values())
 
     def tell(self, question_id: UUID) -> None:
-        """Tell those who follow the question that there is something new of it."""
+        """Note that there is something new of the question, for those who follow it."""
         for process_id, until in self._until.get(question_id, {}).items():
             if until > time.monotonic():
                 self._news[process_id].add(question_id)
 
     def take_news(self) -> News:
-        """Return what is to be told, and forget it."""
+        """Return the news, and forget it."""
         news, self._news = self._news, defaultdict(set)
         return news
 
     def give_back(self, news: News) -> None:
-        """Have it told after all: it could not be sent."""
+        """Take back news that could not be sent."""
         for process_id, question_ids in news.items():
             self._news[process_id] |= question_ids
 

@@ -36,7 +36,7 @@ log = logging.getLogger("askcli.feeds")
 POLL_SECONDS = 0.2
 QUEUED_SECONDS = 1.0  # while there can be no text
 
-# After a failure that is none of the database.
+# After a failure that is not the database's.
 FAILED_SECONDS = 1.0
 
 # How often this process says that it follows an answer, of whose news it is then notified. Where
@@ -146,7 +146,7 @@ class Feeds:
             feed.stream.end(question, stored_error(question))
 
     def _pause(self, feed: Feed) -> float:
-        """Return the seconds until the answer is to be read without being told of it."""
+        """Return the seconds until the answer is read without a notification."""
         if self._listener.is_listening and feed.is_told:
             return max(0.0, feed.follow_at - asyncio.get_running_loop().time())
         return QUEUED_SECONDS if feed.is_queued else POLL_SECONDS
