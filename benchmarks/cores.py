@@ -28,12 +28,6 @@ def pinned(cores: set[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def pin(pid: int, cores: set[int]) -> None:
-    """Put a running process on these cores, and with it all that it starts from now on."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(pid, cores)
-
-
 def busy_share(seconds: float) -> float | None:
     """Return how much of all cores was busy during some seconds; None where it is not known."""
     stat = Path("/proc/stat")

@@ -6,8 +6,6 @@ import pytest
 
 from askcli.cli.output.markdown import code_blocks
 
-FENCE = "```"
-
 
 @pytest.mark.parametrize(
     ("answer", "found"),
