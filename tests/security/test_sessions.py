@@ -359,6 +359,9 @@ def test_a_disabled_user_is_told_once_they_have_shown_who_they_are(
     done = cli("login", "--email", alice.email, "--password-stdin", stdin=PASSWORD)
     assert (done.code, "disabled" in done.err) == (4, True)
     with database_of(server) as connection:
+        entries = admin.audit_entries(connection, 4, alice.id, None)
+    assert [entry["event"] for entry in entries] == ["login_failed"] * 3 + ["user_disabled"]
+    with database_of(server) as connection:
         admin.enable(connection, alice.email)
     assert alice.http.post("/api/auth/login", json=login).status_code == 200
     assert alice.http.get("/api/users/me").status_code == 401  # the old session stays ended

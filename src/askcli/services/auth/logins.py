@@ -46,9 +46,11 @@ class Logins:
         AccountDisabled, once the password was right.
         """
         user = await self._verified_user(email, password)
-        if user["disabled_at"]:
-            raise AccountDisabled()
-        return await self._sessions.open(user)
+        try:
+            return await self._sessions.open(user)
+        except (AccountDisabled, InvalidCredentials):
+            await self._database.write(_record, "login_failed", user)
+            raise
 
     async def change_password(self, login: Login, old: str, new: str, *, keep_tokens: bool) -> None:
         """Change the password and end the user's other sessions, and API tokens unless kept.
