@@ -110,6 +110,15 @@ def test_the_audit_log_of_a_deleted_user_is_found_by_the_id(alice: Person, host:
         assert f"there is no user {nobody!r}" in missing.err
 
 
+def test_an_event_that_no_entry_has_is_no_empty_log(host: Cli) -> None:
+    """A job that looks for `login-failed` each night must not find that all is well."""
+    done = host.in_process("audit", "--event", "login-failed")
+    assert (done.code, done.out) == (2, "")
+    assert "there is no event 'login-failed'" in done.err
+    assert "login_failed" in done.err
+    assert host.in_process("audit", "--event", "retention_changed").code == 0
+
+
 def test_a_reset_password_ends_logins_and_tokens(alice: Person, host: Cli) -> None:
     token = alice.http.post("/api/tokens", json={"name": "x", "scopes": ["ask"]}).json()["token"]
     done = host.in_process("users", "reset-password", alice.email)

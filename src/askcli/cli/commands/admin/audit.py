@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
@@ -10,6 +10,7 @@ from askcli.cli.commands.admin import database
 from askcli.cli.input import options
 from askcli.cli.input.numbers import number
 from askcli.cli.output.terminal import console
+from askcli.errors import Misused
 
 
 def audit(
@@ -26,6 +27,7 @@ def audit(
     """The host's: show the audit log, the newest entries first."""
     from askcli.services import admin as host
 
+    _check_event(event)
     with database.reading() as connection:
         entries = host.audit_entries(connection, limit, user, event)
     if as_json:
@@ -35,3 +37,11 @@ def audit(
         columns = [entry["user_id"] or "-", entry["address"] or "-", entry["detail"] or ""]
         at = console.format_time(entry["at"], timespec="seconds")
         console.out(f"{at}  {entry['event']:17} {'  '.join(columns).rstrip()}\n")
+
+
+def _check_event(event: str | None) -> None:
+    """Raise Misused for an event that is never written: no entries would mean that all is well."""
+    from askcli.services.audit import Event
+
+    if event is not None and event not in get_args(Event):
+        raise Misused(f"there is no event {event!r}; there are {', '.join(get_args(Event))}.")
