@@ -18,6 +18,7 @@ from askcli.contract.shapes import Question
 from askcli.errors import (
     AskcliError,
     NotAuthenticated,
+    QuotaExceeded,
     RateLimited,
     Refused,
     ShuttingDown,
@@ -53,9 +54,10 @@ def ask_all(api: Api, rows: Iterator[Row], concurrency: int) -> Iterator[Asked]:
     Raises an error that all remaining rows would meet too.
     """
     work: SimpleQueue[tuple[Row, Future[Asked]] | None] = SimpleQueue()
+    under_way = _UnderWay()
     for _ in range(concurrency):
         # Daemons: the end of the batch does not wait for answers, which the server goes on with.
-        threading.Thread(target=_work, args=(api, work), daemon=True).start()
+        threading.Thread(target=_work, args=(api, work, under_way), daemon=True).start()
     pending: list[Future[Asked]] = []
     try:
         for row in rows:
@@ -71,13 +73,54 @@ def ask_all(api: Api, rows: Iterator[Row], concurrency: int) -> Iterator[Asked]:
             work.put(None)
 
 
-def _work(api: Api, work: SimpleQueue[tuple[Row, Future[Asked]] | None]) -> None:
+def _work(
+    api: Api, work: SimpleQueue[tuple[Row, Future[Asked]] | None], under_way: _UnderWay
+) -> None:
     while item := work.get():
         row, answer = item
         try:
-            answer.set_result(_ask(api, row))
+            answer.set_result(_ask_within_quota(api, row, under_way))
         except BaseException as error:  # noqa: BLE001 - raised in the thread that waits for it
             answer.set_exception(error)
+
+
+class _UnderWay:
+    """The rows that are being asked: until its end each counts in a quota as the most it may cost.
+
+    `ended` is how many have ended, but for those that a quota has refused.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._asked = self.ended = 0
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._asked += 1
+
+    def __exit__(self, _: object, error: object, __: object) -> None:
+        with self._changed:
+            self._asked -= 1
+            self.ended += not isinstance(error, QuotaExceeded)
+            self._changed.notify_all()
+
+    def wait(self, ended: int) -> bool:
+        """Wait until more have ended, and return True; False where none is left that could."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.ended > ended or not self._asked)
+            return self.ended > ended
+
+
+def _ask_within_quota(api: Api, row: Row, under_way: _UnderWay) -> Asked:
+    """Ask a row, again when others have ended where their reservations had used up the quota."""
+    while True:
+        ended = under_way.ended
+        try:
+            with under_way:
+                return _ask(api, row)
+        except QuotaExceeded:
+            if not under_way.wait(ended):
+                raise
 
 
 def _ask(api: Api, row: Row) -> Asked:
