@@ -127,6 +127,15 @@ def test_a_dotenv_and_the_environment_configure_the_host(tmp_path: Path) -> None
     assert server.stop() == 0
 
 
+def test_a_misspelt_variable_of_a_dotenv_is_reported(tmp_path: Path) -> None:
+    """A host who writes `REGISTRATON=closed` has an open server."""
+    (tmp_path / ".env").write_text("ASKCLI_REGISTRATON=closed\nASKCLI_ANSWERER=scripted\n")
+    server = ServerProcess(tmp_path)
+    assert server.stop() == 0
+    expected = "no setting has the variable ASKCLI_REGISTRATON; did you mean ASKCLI_REGISTRATION?"
+    assert server.log[0] == f"askcli: warning: {expected}\n"
+
+
 def test_a_taken_port_is_told(sqlite_server: ServerProcess, new_cli: NewCli) -> None:
     port = sqlite_server.url.rpartition(":")[2]
     done = new_cli(ASKCLI_ANSWERER="scripted")("serve", "--port", port)

@@ -87,11 +87,15 @@ def dotenv_names(flags: Mapping[str, Any]) -> list[str] | None:
     return [name for name in variables if values.get(name) and name not in os.environ]
 
 
-def unknown_variables() -> dict[str, str | None]:
-    """Return the variables ASKCLI_… that are no setting's, each with the most similar known one."""
+def unknown_variables(*, dotenv: bool = False) -> dict[str, str | None]:
+    """Return the variables ASKCLI_… that are no setting's, each with the most similar known one.
+
+    `dotenv`: those of `.env`, too. Raises Misused where that cannot be read.
+    """
+    given = {*os.environ, *(_dotenv() if dotenv else ())}
     known = [variable_name(name) for name in setting_names()]
     known += secret_variables().values()
-    unknown = sorted(name for name in {*os.environ} - {*known} if name.startswith("ASKCLI_"))
+    unknown = sorted(name for name in given - {*known} if name.startswith("ASKCLI_"))
     if not unknown:
         return {}
     from difflib import get_close_matches  # only for an error

@@ -40,7 +40,7 @@ def serve(
 
         stop_requests.remember_hang_up()
         flags = {"host": host, "port": port}
-        variables.report_unknown()
+        variables.report_unknown(dotenv=True)
         _report_dotenv(flags)
         _serve(partial(settings.load, flags, dotenv=True), workers)
 
