@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,9 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import Connection, text, update
 
+from askcli.store.database import Database
 from askcli.store.tables import questions
 from tests.support.cli import NewCli
 from tests.support.databases import NewDatabase, database_of
@@ -97,6 +99,22 @@ def test_quotas_hold_whatever_the_default_isolation_level_is(
             codes = Counter(ask.result().status_code for ask in asks)
         assert codes == {201: 1, 429: 3}
         assert server.stop() == 0
+
+
+def test_what_is_read_is_read_whatever_the_default_isolation_level_is(
+    new_database: NewDatabase,
+) -> None:
+    """A standby takes no statement of a transaction that is serializable."""
+
+    async def scenario() -> None:
+        defaults = {"default_transaction_isolation": "serializable"}
+        database = Database(with_defaults(new_database, **defaults))
+        for read in (database.read, database.read_in_transaction):
+            level = await read(Connection.scalar, text("SHOW transaction_isolation"))
+            assert level == "read committed"
+        database.close()
+
+    asyncio.run(scenario())
 
 
 @on_each_way

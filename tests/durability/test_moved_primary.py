@@ -75,7 +75,7 @@ def test_a_standby_takes_the_place_of_a_primary_that_died(
     fake: FakeAnthropic, new_person: NewPerson, new_cli: NewCli, tmp_path: Path
 ) -> None:
     with own_postgres() as primary, own_postgres() as standby:
-        primary.initialize()
+        primary.initialize("default_transaction_isolation = serializable\n")  # no standby takes it
         primary.start()
         migrated(primary.url)
         standby.follow(primary)

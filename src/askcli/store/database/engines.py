@@ -52,6 +52,9 @@ ISOLATION_LEVEL: Literal["READ COMMITTED"] = "READ COMMITTED"
 # transactions keeps these for its client, except the last, of which no quota depends.
 FORMATS = {"DateStyle": "'ISO'", "TimeZone": "'UTC'", "extra_float_digits": 1}
 
+# Of what is read without a BEGIN: as `serializable` a standby takes no statement at all.
+READS_AT = {"default_transaction_isolation": f"'{ISOLATION_LEVEL}'"}
+
 # For PostgreSQL to notice a server that is gone without having closed its connections. They have
 # no effect on Unix sockets.
 SERVER_KEEPALIVES = {
@@ -192,7 +195,7 @@ def postgresql(url: URL, size: int, password: Callable[[], Any]) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: PipelinedConnection, _record: Any) -> None:
         # Not as libpq's `options`, which PgBouncer refuses.
-        settings = (FORMATS | TIMEOUTS | SERVER_KEEPALIVES).items()
+        settings = (FORMATS | READS_AT | TIMEOUTS | SERVER_KEEPALIVES).items()
         connection.execute("; ".join(f"SET {name} = {value}" for name, value in settings))
         connection.commit()
 
