@@ -63,6 +63,15 @@ def test_a_comma_is_one_of_the_password_or_between_hosts() -> None:
     assert two.query == {"host": ("[::1]:1", "host")}
 
 
+@pytest.mark.parametrize("ports", ["a.example,b.example/db?port=5433", "/db?host=a,b&port=5433"])
+def test_ports_that_are_none_of_the_hosts_are_misused(new_cli: NewCli, ports: str) -> None:
+    url = f"postgresql://u:sesame@{ports}"
+    done = new_cli(DB_CONN_STRING=url, JWT_SECRET=SECRET)("users", "list")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), done
+    assert "first:5432,second:5432" in done.err
+    assert "sesame" not in done.err
+
+
 @pytest.mark.parametrize("connections", [3, 4, 13, 100])
 def test_a_process_has_so_many_connections(connections: int) -> None:
     database = Database("postgres://u@127.0.0.1:1/x", connections)

@@ -38,12 +38,25 @@ def parse(text: str, name: str = "DB_CONN_STRING") -> URL:
             "use sqlite:///path/to/file.db or postgresql://user:password@host/name."
         )
     url = url.set(drivername=driver)
-    if url.get_backend_name() == "postgresql" and _has_rest_of_password(url, text):
+    if url.get_backend_name() == "postgresql":
+        _check_hosts(url, text, name)
+    return url
+
+
+def _check_hosts(url: URL, text: str, name: str) -> None:
+    """Raise Misused where the hosts have a part of a password, or ports that are not theirs."""
+    if _has_rest_of_password(url, text):
         raise Misused(
             f"{name} has an @ after its host, or an option without a value: "
             "write each @ of a user or a password as %40, and each ? as %3F."
         )
-    return url
+    try:
+        url.get_dialect()().create_connect_args(url)
+    except ArgumentError:
+        raise Misused(
+            f"{name} does not say which port each of its hosts has: write "
+            "postgresql://user:password@first:5432,second:5432/name."
+        ) from None
 
 
 def _with_one_host(text: str) -> str:
