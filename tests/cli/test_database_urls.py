@@ -24,6 +24,7 @@ SHOWN = [
     "postgresql://u:x%40sesame@127.0.0.1:1/db",
     "postgresql://u:sesame,x@127.0.0.1:1/db",
     "postgresql://u:1,sesame@127.0.0.1:1/db",
+    "postgresql://u@127.0.0.1:1/db?password=sesame",
 ]
 
 
@@ -43,6 +44,13 @@ def test_no_part_of_a_databases_password_is_shown(
 def test_an_at_sign_that_is_written_as_it_has_to_be_is_one_of_the_password() -> None:
     url = urls.parse("postgresql://u:a%40b@/db?host=@abstract")
     assert (url.password, url.query) == ("a@b", {"host": "@abstract"})
+
+
+def test_a_password_may_be_an_option_as_libpq_has_it() -> None:
+    one = urls.parse("postgresql://u@a,b/db?password=a%40b&sslmode=require")
+    assert (one.password, one.query) == ("a@b", {"sslmode": "require", "host": ("a", "b")})
+    two = urls.parse("postgresql://u:x@host/db?password=y&password=z")
+    assert (two.password, two.query) == ("z", {})
 
 
 def test_a_url_may_name_several_hosts_as_libpq_has_them() -> None:

@@ -40,7 +40,19 @@ def parse(text: str, name: str = "DB_CONN_STRING") -> URL:
     url = url.set(drivername=driver)
     if url.get_backend_name() == "postgresql":
         _check_hosts(url, text, name)
+        url = _with_password(url)
     return url
+
+
+def _with_password(url: URL) -> URL:
+    """Return the URL with a password that is an option of libpq's in its own place.
+
+    Each new connection takes the password from there: it may have been changed since.
+    """
+    if not (given := url.query.get("password")):
+        return url
+    password = given if isinstance(given, str) else given[-1]
+    return url.difference_update_query(["password"]).set(password=password)
 
 
 def _check_hosts(url: URL, text: str, name: str) -> None:
