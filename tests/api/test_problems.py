@@ -74,6 +74,13 @@ def test_a_bad_path_is_a_problem(alice: Person, method: str, path: str, code: st
     _is_problem(alice, alice.http.request(method, path), code)
 
 
+@pytest.mark.parametrize("path", ["", "/questions", "/usage"])
+def test_a_parameter_of_several_types_is_one_field(alice: Person, path: str) -> None:
+    problem = alice.http.get(f"/api/users/not-an-id{path}").json()
+    assert problem["errors"] == [{"field": "user_id", "message": "must be an id (a UUID)"}]
+    assert problem["detail"] == "user_id: must be an id (a UUID)."
+
+
 def _is_problem(alice: Person, answer: httpx2.Response, code: str) -> None:
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (BY_CODE[code].status, code)

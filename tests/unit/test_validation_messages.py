@@ -13,6 +13,16 @@ from askcli.server.problems import from_validation
 from askcli.server.schemas import bodies, imports, queries
 
 ACCOUNT = {"name": "Ada", "email": "ada@example.org", "password": "correct horse"}
+IMPORTED = {
+    "key": "1",
+    "conversation": "a",
+    "question": "q",
+    "answer": "a",
+    "model": "m",
+    "created_at": "2026-01-31T12:00:00Z",
+}
+A_TIME = "must be a time as RFC 3339 writes it, such as 2026-01-31T12:00:00Z"
+NO_TIME = "must be a time that exists, such as 2026-01-31T12:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -60,6 +70,18 @@ ACCOUNT = {"name": "Ada", "email": "ada@example.org", "password": "correct horse
             {"question": "a", "conversation_id": "x"},
             "conversation_id: must be an id (a UUID).",
         ),
+        (
+            bodies.AskBody,
+            {"question": "\ud83d"},
+            "question: must be text, without halves of surrogate pairs.",
+        ),
+        (queries.QuestionQuery, {"limit": "9" * 5000}, "limit: has too many digits."),
+        (queries.QuestionQuery, {"since": "2026-02-30"}, f"since: {NO_TIME}."),
+        (queries.QuestionQuery, {"since": "2026-01-31T25:00:00Z"}, f"since: {NO_TIME}."),
+        (queries.QuestionQuery, {"since": "0000-01-01T00:00:00Z"}, f"since: {NO_TIME}."),
+        (imports.ImportedQuestion, IMPORTED | {"cost_usd": "1"}, "cost_usd: must be a number."),
+        (imports.ImportedQuestion, IMPORTED | {"created_at": 1769860800}, f"created_at: {A_TIME}."),
+        (imports.ImportedQuestion, IMPORTED | {"answered_at": []}, f"answered_at: {A_TIME}."),
     ],
 )
 def test_an_invalid_field_is_explained_in_plain_words(

@@ -105,37 +105,47 @@ def from_validation(details: Sequence[Any]) -> AskcliError:
     """Return our error for pydantic's details, without the values: one may be a password."""
     if any(detail["type"] == "json_invalid" for detail in details):
         return MalformedBody("The body is not valid JSON.")
-    errors = [
-        {"field": _field(detail), "message": _message(detail)} for detail in details[:MAX_ERRORS]
-    ]
+    messages: dict[str, str] = {}
+    for detail in details[:MAX_ERRORS]:  # of a field of several types there is one for each
+        messages.setdefault(_field(detail), _message(detail))
+    errors = [{"field": field, "message": message} for field, message in messages.items()]
     first = errors[0]
     return InvalidInput(f"{first['field']}: {first['message']}.", errors=errors)
 
 
 def _field(detail: Any) -> str:
     """Return the path of the field, cut where the client has made it very long."""
-    path = ".".join(map(str, detail["loc"][1:])) or str(detail["loc"][0])
+    place, *names = detail["loc"]
+    if place == "path":  # pydantic's name for the type follows, of a parameter of several types
+        del names[1:]
+    path = ".".join(map(str, names or [place]))
     return path if len(path) <= MAX_FIELD_CHARACTERS else path[: MAX_FIELD_CHARACTERS - 1] + "…"
 
 
+_NO_TIME = "must be a time that exists, such as 2026-01-31T12:00:00Z"
 # By pydantic's type of error; its own messages are for programmers.
 _MESSAGES = {
     "missing": "is missing",
     "extra_forbidden": "is unknown to this server, which may be older than the client",
     "string_type": "must be text",
+    "string_unicode": "must be text, without halves of surrogate pairs",
     "string_too_short": "must have {min_length} characters or more",
     "string_too_long": "must have {max_length} characters at most",
     "too_short": "must have {min_length} items or more",
     "too_long": "must have {max_length} items at most",
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
+    "int_parsing_size": "has too many digits",
     "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
     "greater_than_equal": "must be {ge} or more",
     "less_than_equal": "must be {le} or less",
     "bool_type": "must be true or false",
     "list_type": "must be a list",
     "uuid_type": "must be an id (a UUID)",
     "uuid_parsing": "must be an id (a UUID)",
+    "datetime_parsing": _NO_TIME,
+    "datetime_from_date_parsing": _NO_TIME,
     "literal_error": "must be {expected}",
     "model_attributes_type": "must be a JSON object",
 }

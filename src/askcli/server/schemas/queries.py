@@ -32,7 +32,8 @@ A_TIME = re.compile(
 
 
 def _check_format(value: object) -> object:
-    if isinstance(value, str) and not A_TIME.fullmatch(value):
+    # Of a number pydantic would guess whether it counts seconds or milliseconds.
+    if not isinstance(value, str) or not A_TIME.fullmatch(value):
         raise ValueError("must be a time as RFC 3339 writes it, such as 2026-01-31T12:00:00Z")
     return value
 
