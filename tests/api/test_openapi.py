@@ -14,6 +14,7 @@ from askcli.problems import BY_CODE
 from tests.support import plain_http
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
+from tests.support.people import Person
 from tests.support.processes import ServerProcess
 from tests.support.servers import serving
 
@@ -57,6 +58,30 @@ def test_every_error_is_documented_as_it_is_sent(document: dict[str, Any]) -> No
         assert "Retry-After" in responses["default"]["headers"]
     codes = set(document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"])
     assert codes == set(BY_CODE) - {"usage", "failed", "unreachable"}
+
+
+def test_a_challenge_is_documented(alice: Person, document: dict[str, Any]) -> None:
+    made = alice.http.post("/api/tokens", json={"name": "ci", "scopes": ["ask"]}).json()
+    statuses = set()
+    for token in ("", f"Bearer {made['token']}"):
+        with plain_http.client(str(alice.http.base_url)) as http:
+            for method, path, operation in operations(document):
+                url = re.sub(r"{\w+}", str(made["id"]), path)
+                answer = http.request(method, url, headers={"authorization": token})
+                if "www-authenticate" in answer.headers:
+                    statuses.add(answer.status_code)
+                    documented = operation["responses"][str(answer.status_code)]["headers"]
+                    assert "WWW-Authenticate" in documented, (method, path)
+    assert statuses == {401, 403}
+
+
+def test_a_parameter_is_left_out_and_never_null(document: dict[str, Any]) -> None:
+    """Generated clients would send a null, or a number that they have made no text of."""
+    for _, path, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            assert "null" not in str(parameter["schema"]), (path, parameter["name"])
+    followed = document["paths"]["/api/questions/{question_id}/events"]["get"]["parameters"][1]
+    assert followed["schema"]["type"] == "integer"
 
 
 def test_operations_are_named_in_words_and_say_their_scopes(document: dict[str, Any]) -> None:

@@ -45,6 +45,11 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "description": "Seconds after which the request may succeed",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "WWW-Authenticate": {
+        "description": "What is wrong with the token, or the scopes of which it needs one",
+        "schema": {"type": "string"},
+        "example": 'Bearer realm="askcli", error="invalid_token"',
+    },
     "Location": {
         "description": "The path of what was made",
         "schema": {"type": "string"},
@@ -102,6 +107,7 @@ def install(app: FastAPI, default_model: str) -> None:
             for operation in _operations(document):
                 _add_headers(operation)
                 _separate_scopes(operation)
+                _leave_out_null(operation)
         return generate()  # FastAPI keeps the document, which was completed in place
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -128,6 +134,8 @@ def _add_headers(operation: dict[str, Any]) -> None:
         names = [HEADER_REQUEST_ID]
         if status == "201":
             names += ["Location"]
+        if status == "401" or (status == "403" and "security" in operation):
+            names += ["WWW-Authenticate"]
         if status in _RETRIED:
             names += ["Retry-After"]
         if operation["operationId"] in _REPLAYED:
@@ -147,3 +155,15 @@ def _separate_scopes(operation: dict[str, Any]) -> None:
             for scheme, scopes in requirement.items()
             for scope in scopes
         ]
+
+
+def _leave_out_null(operation: dict[str, Any]) -> None:
+    """Document no null for a parameter: one without a value is left out.
+
+    Clients are generated that send a null, or a number of which they have made no text.
+    """
+    for parameter in operation.get("parameters", []):
+        match parameter["schema"]:
+            case {"anyOf": [other, {"type": "null"}]} as schema:
+                del schema["anyOf"]
+                schema |= other
