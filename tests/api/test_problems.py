@@ -74,6 +74,12 @@ def test_a_bad_path_is_a_problem(alice: Person, method: str, path: str, code: st
     _is_problem(alice, alice.http.request(method, path), code)
 
 
+def test_a_body_without_a_question_is_told_of_none(alice: Person) -> None:
+    refused = alice.http.post("/api/auth/login", json={"email": "a", "password": "a" * 70_000})
+    assert (refused.status_code, refused.json()["code"]) == (413, "payload_too_large")
+    assert refused.json()["detail"] == "The body is too large; send less."
+
+
 @pytest.mark.parametrize("path", ["", "/questions", "/usage"])
 def test_a_parameter_of_several_types_is_one_field(alice: Person, path: str) -> None:
     problem = alice.http.get(f"/api/users/not-an-id{path}").json()

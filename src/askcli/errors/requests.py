@@ -25,7 +25,7 @@ class HeadersTooLarge(InvalidInput):
 
 class PayloadTooLarge(InvalidInput):
     code, title, status = "payload_too_large", "The request is too large", 413
-    default = "The body is too large; shorten the question."
+    default = "The body is too large; send less."
 
 
 class UnsupportedMedia(InvalidInput):

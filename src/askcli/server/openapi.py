@@ -60,7 +60,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
     },
     "RateLimit": {
         "description": "The uses that remain of the limit nearest to its end (r), and the "
-        "seconds until all are available again (t)",
+        "seconds until all are available again, of a 429 until one is (t)",
         "schema": {"type": "string"},
         "example": '"login";r=9;t=30',
     },
