@@ -117,6 +117,19 @@ def test_what_is_read_is_read_whatever_the_default_isolation_level_is(
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(("default", "used"), [("off", "on"), ("remote_apply", "remote_apply")])
+def test_what_is_acknowledged_is_on_the_disk_whatever_the_default_is(
+    new_database: NewDatabase, default: str, used: str
+) -> None:
+    async def scenario() -> None:
+        database = Database(with_defaults(new_database, synchronous_commit=default))
+        shown = text("SHOW synchronous_commit")
+        assert await database.write(Connection.scalar, shown) == used
+        database.close()
+
+    asyncio.run(scenario())
+
+
 @on_each_way
 def test_all_that_is_shown_is_the_same_whatever_a_databases_formats_are(
     new_database: NewDatabase,

@@ -55,6 +55,13 @@ FORMATS = {"DateStyle": "'ISO'", "TimeZone": "'UTC'", "extra_float_digits": 1}
 # Of what is read without a BEGIN: as `serializable` a standby takes no statement at all.
 READS_AT = {"default_transaction_isolation": f"'{ISOLATION_LEVEL}'"}
 
+# What is acknowledged survives a crash of PostgreSQL, whatever a database's own default is; the other
+# values all wait for its disk at least.
+DURABLE = (
+    "SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') = 'off'"
+)
+
 # For PostgreSQL to notice a server that is gone without having closed its connections. They have
 # no effect on Unix sockets.
 SERVER_KEEPALIVES = {
@@ -196,7 +203,9 @@ def postgresql(url: URL, size: int, password: Callable[[], Any]) -> Engine:
     def configure(connection: PipelinedConnection, _record: Any) -> None:
         # Not as libpq's `options`, which PgBouncer refuses.
         settings = (FORMATS | READS_AT | TIMEOUTS | SERVER_KEEPALIVES).items()
-        connection.execute("; ".join(f"SET {name} = {value}" for name, value in settings))
+        connection.execute(
+            "; ".join([*(f"SET {name} = {value}" for name, value in settings), DURABLE])
+        )
         connection.commit()
 
     @event.listens_for(engine, "begin")
