@@ -11,13 +11,13 @@ from hypothesis import given, settings, strategies
 
 from tests.support import plain_http
 from tests.support.cli import Cli, NewCli
-from tests.support.databases import all_that_is_stored
+from tests.support.databases import NewDatabase, all_that_is_stored, database_of
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.hostile import always
-from tests.support.people import Person, account, logged_in, token_file
+from tests.support.people import NewPerson, Person, account, logged_in, token_file
 from tests.support.processes import FreshServer, ServerProcess
 from tests.support.secrets import KEY, PASSWORD, SECRET, SECRETS, Secrets, without_runs
-from tests.support.servers import server_settings
+from tests.support.servers import server_settings, serving
 from tests.support.waiting import eventually
 
 LENGTHS = strategies.sampled_from([1, 2, 9, 20])
@@ -70,6 +70,29 @@ def test_nothing_stored_or_logged_holds_a_secret(server: ServerProcess, alice: P
         assert secret not in stored
         assert secret not in logged
     assert "eyJhbGciOi" not in stored + logged  # as every JWT begins
+
+
+def test_no_row_that_the_database_refuses_is_logged(
+    new_database: NewDatabase, new_person: NewPerson, fake: FakeAnthropic, tmp_path: Path
+) -> None:
+    """PostgreSQL's error quotes it, where a host has added a constraint of its own."""
+    server = serving(tmp_path, fake, new_database("postgres"))
+    alice = new_person(server)
+    with database_of(server) as connection:
+        for table in ("questions", "users"):
+            statement = f"ALTER TABLE {table} ADD CONSTRAINT of_the_host CHECK (false) NOT VALID"
+            connection.exec_driver_sql(statement)
+    alone = {"connection": "close"}  # the server closes it after a failure
+    question = {"question": "what nobody is to read"}
+    asked = alice.http.post("/api/questions", json=question, headers=alone)
+    passwords = {"current_password": PASSWORD, "new_password": "another one of mine"}
+    changed = alice.http.post("/api/users/me/password", json=passwords, headers=alone)
+    assert (asked.status_code, changed.status_code) == (500, 500)
+    assert server.stop() == 0
+    logged = "".join(server.log)
+    assert logged.count('violates check constraint "of_the_host"') >= 2
+    for secret in ("what nobody is to read", alice.email, "$2b$"):
+        assert secret not in logged
 
 
 def test_the_search_finds_what_is_there() -> None:

@@ -33,6 +33,13 @@ def closing_unfinished() -> Iterator[None]:
         raise
 
 
+def without_details(error: psycopg.Error) -> psycopg.Error:
+    """Leave of PostgreSQL's message what went wrong: its details, which are logged, quote rows."""
+    if error.diag.message_primary:
+        error.args = (error.diag.message_primary,)
+    return error
+
+
 class BoundedConnection(psycopg.Connection[Any]):
     """Closes itself when an answer does not come in time; the pool then replaces it."""
 
@@ -49,7 +56,8 @@ class BoundedConnection(psycopg.Connection[Any]):
             timeout = max(left, LEAST_SECONDS)
         try:
             return super().wait(gen, interval, timeout)
-        except psycopg.OperationalError:
-            if deadline.has_passed():
+        except psycopg.Error as error:
+            if isinstance(error, psycopg.OperationalError) and deadline.has_passed():
                 self.close()  # its state is unknown: the answer may come later
+            without_details(error)
             raise

@@ -21,7 +21,7 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.generators import fetch_many, send
 
-from askcli.store.database.bounded_connection import BoundedConnection
+from askcli.store.database.bounded_connection import BoundedConnection, without_details
 
 # With its isolation level, so that it holds through a pooler of transactions.
 BEGIN, COMMIT = "BEGIN ISOLATION LEVEL READ COMMITTED", "COMMIT"
@@ -165,7 +165,7 @@ class PipelinedConnection(BoundedConnection):
         done = []
         for text, result in zip(sent, results, strict=False):
             if result.status == _FAILED:
-                error = error_from_result(result)
+                error = without_details(error_from_result(result))
                 is_held = self.pgconn.transaction_status == _IN_ERROR
                 error.is_undone = is_held  # type: ignore[attr-defined]
                 raise error
