@@ -112,6 +112,20 @@ def test_tab_completes_commands_models_and_files(sqlite_cli: Cli) -> None:
     left(live)
 
 
+@pytest.mark.parametrize("command", ["/file", "/save"])
+def test_the_names_of_files_hide_nothing_in_the_menu(sqlite_cli: Cli, command: str) -> None:
+    """The working directory may be somebody else's checkout."""
+    for name in ("plans\u202etxt.exe", "plans\u200b.md"):
+        (sqlite_cli.home / name).write_text("x")
+    live = chat(sqlite_cli)
+    live.type(f"{command} pl\t")
+    live.until("plans<U+202E>txt.exe")
+    live.until("plans<U+200B>.md")
+    assert "\u202e" not in live.written
+    live.type("\x03")
+    left(live)
+
+
 def test_out_of_an_answer(sqlite_cli: Cli, marker: str) -> None:
     live = chat(sqlite_cli)
     say(live, "/code", "nothing was asked")

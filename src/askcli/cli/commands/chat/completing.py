@@ -15,6 +15,7 @@ from prompt_toolkit.completion import (
 )
 from prompt_toolkit.document import Document
 
+from askcli.cli.output.terminal import console
 from askcli.cli.reference import completion_cache
 
 # A word as `shlex` takes it, whose quotation may still be open.
@@ -31,7 +32,7 @@ class SlashCompleter(Completer):
         self._arguments: dict[str, Completer] = {
             "/model": WordCompleter(completion_cache.known_models, sentence=True),
             "/file": _FilesCompleter(),
-            "/save": PathCompleter(expanduser=True),
+            "/save": _Paths(expanduser=True),
             "/copy": WordCompleter(["code"], sentence=True),
         }
 
@@ -44,10 +45,20 @@ class SlashCompleter(Completer):
         return completer.get_completions(Document(argument.lstrip()), event) if completer else ()
 
 
+class _Paths(PathCompleter):
+    """Completes a path; the menu shows characters of a name that would hide or reverse it."""
+
+    def get_completions(self, document: Document, event: CompleteEvent) -> Iterator[Completion]:
+        """Yield what the path may be."""
+        for found in super().get_completions(document, event):
+            display = console.visible(found.display_text)
+            yield Completion(found.text, found.start_position, display=display)
+
+
 class _FilesCompleter(Completer):
     """Completes the last of several files; a name with blanks is quoted, as `/file` reads it."""
 
-    _paths = PathCompleter(expanduser=True)
+    _paths = _Paths(expanduser=True)
 
     def get_completions(self, document: Document, event: CompleteEvent) -> Iterator[Completion]:
         """Yield what the file that is being typed may be."""
