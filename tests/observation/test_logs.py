@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -116,3 +117,13 @@ def test_what_reads_a_question_names_it_and_health_checks_are_quiet(
     assert alice.http.get("/nothing").status_code == 404
     eventually(lambda: logged(observed, message="request", route=None, status=404))
     assert not [line for line in logged(observed) if str(line.get("route")).endswith("z")]
+
+
+def test_no_line_of_text_controls_the_terminal_that_shows_it(tmp_path: Path) -> None:
+    """The name of a file, as of a model in somebody else's checkout, may have any character."""
+    model = tmp_path / "m\x1b]0;title\x07\x9b1m.gguf"
+    model.write_bytes(b"GGUF")
+    server = ServerProcess(tmp_path, ASKCLI_ANSWERER="local", ASKCLI_LOCAL_MODEL=str(model))
+    eventually(lambda: any("The local model" in line for line in server.log))
+    assert server.stop() == 0
+    assert "m\\x1b]0;title\\x07\\x9b1m.gguf cannot be loaded" in "".join(server.log)

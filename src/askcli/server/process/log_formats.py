@@ -17,6 +17,8 @@ from askcli.services import request_info
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/+-]{1,200}", re.ASCII)
 MAX_VALUE_CHARACTERS = 200
+# All but the tab and the line feed: the log may be read at a terminal.
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(0x0B, 0x20), *range(0x7F, 0xA0))}
 
 
 class TextFormatter(logging.Formatter):
@@ -24,6 +26,10 @@ class TextFormatter(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line; control characters, which a name of a file may have, are escaped."""
+        return super().format(record).translate(_CONTROLS)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own
         """Return the line without a traceback."""
