@@ -19,6 +19,7 @@ from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.processes import ServerProcess
 from tests.support.secrets import SECRET
 from tests.support.servers import serving
+from tests.support.special_files import KINDS, make_special
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,16 @@ def test_a_wrong_connection_string_is_told_without_its_password(
         assert done.err.startswith("askcli: error: ")
         assert done.err.count("\n") == 1
         assert "hunter2" not in done.err
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_script_that_is_no_ordinary_file_is_told(new_cli: NewCli, kind: str) -> None:
+    cli = new_cli(ASKCLI_ANSWERER="scripted")
+    cli.environment["ASKCLI_SCRIPT"] = str(script := cli.home / "script.json")
+    make_special(script, kind)
+    done = cli.fresh("serve", "--port", "0")
+    said = f"cannot read the script {script}: it is not an ordinary file."
+    assert (done.code, done.err) == (2, f"askcli: error: {said}\n")
 
 
 @pytest.mark.parametrize(

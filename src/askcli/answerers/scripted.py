@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+from askcli import files
 from askcli.answerers.base import Begin, Finish, Piece, Request
 from askcli.contract.shapes import Model
 from askcli.errors import Misused, ProviderFailed
@@ -81,9 +82,10 @@ class ScriptedAnswerer:
 
 def _read(path: Path) -> list[dict[str, Any]]:
     try:
-        replies = json.loads(path.read_text(encoding="utf-8"))
+        replies = json.loads(files.read(path).decode("utf-8"))
     except (OSError, ValueError) as error:
-        raise Misused(f"cannot read the script {path}: {error}.") from None
+        reason = getattr(error, "strerror", None) or error
+        raise Misused(f"cannot read the script {path}: {reason}.") from None
     if not isinstance(replies, list) or not all(isinstance(reply, dict) for reply in replies):
         raise Misused(f"the script {path} must be a list of replies.")
     return replies
