@@ -50,6 +50,17 @@ def test_workers_start_where_there_is_no_room_for_their_metrics(
         assert directory is None
 
 
+def test_workers_start_where_no_directory_takes_temporary_files(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As in a container whose root is read-only, without a tmpfs."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [])
+    with shared_metrics.directory() as directory:
+        assert directory is None
+    assert "Each worker counts its metrics alone: No usable temporary directory" in caplog.text
+
+
 def test_a_model_that_is_none_of_the_servers_is_counted_as_another() -> None:
     models = {"claude-sonnet-5-5"}
     names = ("claude-sonnet-5-5", "claude-sonnet-5-5-20261122", "made-up")

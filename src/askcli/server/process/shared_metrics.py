@@ -21,9 +21,9 @@ def directory() -> Iterator[Path | None]:
 
     And remove those of servers that were killed.
     """
-    leftovers.remove_directories(_PREFIX)
     with ExitStack() as stack:
         try:
+            leftovers.remove_directories(_PREFIX)
             made = TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
             path: Path | None = Path(stack.enter_context(made))
             stack.enter_context(leftovers.in_use(made.name))
