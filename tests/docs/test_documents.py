@@ -43,6 +43,14 @@ def test_the_http_walk_runs_as_written(server: ServerProcess, new_cli: NewCli) -
     assert parts[-1] == "session_ended"
 
 
+def test_nobody_is_told_to_install_askcli_by_its_name() -> None:
+    """An index may have another package of this name, as PyPI has: who follows would run it."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *PACKAGE.rglob("*.py")]
+    by_name = re.compile(r"\b(?:pipx?|tool) install (?:-\S+ )*['\"]?askcli\b(?!/).*")
+    told = [match[0] for page in pages for match in by_name.finditer(page.read_text())]
+    assert told == []
+
+
 def test_the_readmes_recipes_run_as_they_are_written(sqlite_cli: Any, fake: FakeAnthropic) -> None:
     recipes = blocks("README.md", "sh recipe")
     assert len(recipes) == 9

@@ -76,7 +76,7 @@ def warned(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixtur
     ("variables", "missing", "said"),
     [
         ({}, "", ""),
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": URL}, "opentelemetry.sdk.trace", "askcli[otel]"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": URL}, "opentelemetry.sdk.trace", "opentelemetry-sdk"),
         ({"OTEL_TRACES_EXPORTER": "zipkin"}, "", "zipkin"),
         ({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_BSP_MAX_QUEUE_SIZE": "0"}, "", "ValueError"),
     ],

@@ -19,7 +19,7 @@ def kind(settings: Settings) -> str:
     if settings.answerer == "anthropic" and not settings.anthropic_api_key:
         raise Misused("ASKCLI_ANSWERER is anthropic but there is no key: set ANTHROPIC_API_KEY.")
     if settings.answerer == "local" and not has_local:
-        raise Misused("ASKCLI_ANSWERER is local but llama.cpp is missing: install 'askcli[local]'.")
+        raise Misused("ASKCLI_ANSWERER is local but llama.cpp is missing: install xllamacpp.")
     if settings.asks_anthropic:
         return "anthropic"
     if settings.answerer != "auto":
@@ -28,7 +28,7 @@ def kind(settings: Settings) -> str:
         return "local"
     raise Misused(
         "nothing here can answer: set ANTHROPIC_API_KEY to ask Anthropic, "
-        "or install a local model with: pip install 'askcli[local]'."
+        "or install a local model with: pip install xllamacpp."
     )
 
 

@@ -22,7 +22,8 @@ log = logging.getLogger("askcli.notices")
 # For the last spans, once all requests are served: a collector may not answer.
 FLUSH_SECONDS = 3.0
 WITHOUT = "Served without traces, which OTEL_… asks for: %s"
-MISSING = "OpenTelemetry is not installed. Run: pip install 'askcli[otel]'"
+PACKAGES = "opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
+MISSING = f"OpenTelemetry is not installed. Run: pip install {PACKAGES}"
 
 
 class _End:
