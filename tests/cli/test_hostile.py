@@ -205,6 +205,8 @@ def test_another_users_socket_directory_is_not_trusted(new_cli: NewCli) -> None:
             if words == ["ask", "secret"]:
                 assert done.code == 1
                 assert "not a directory of yours" in done.err
+                # A directory that is mounted into a container cannot be removed.
+                assert "change its owner to 0," in done.err
 
 
 def test_a_planted_socket_is_not_trusted(new_cli: NewCli) -> None:
