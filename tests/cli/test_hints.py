@@ -121,3 +121,22 @@ def test_status_names_a_directory_that_cannot_be_written(new_cli: NewCli) -> Non
     done = cli.in_process("status")
     assert done.code == 1
     assert f"cannot write {cli.home}/file/data" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "explains"),
+    [
+        ("ask --modle x Why?", "ask"),
+        ("chat Why?", "chat"),
+        ("history search", "history search"),
+        ("history export --format xml", "history export"),
+        ("--verbose ask Why?", ""),
+    ],
+)
+def test_who_mistakes_an_option_or_an_argument_is_told_where_they_are(
+    new_cli: NewCli, words: str, explains: str
+) -> None:
+    done = new_cli().in_process(*words.split())
+    assert (done.code, done.out) == (2, "")
+    (help_,) = re.findall(r"; see `askcli (.*)--help`\.$", done.err)
+    assert help_.strip() == explains

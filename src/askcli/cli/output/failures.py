@@ -18,7 +18,7 @@ def as_askcli_error(error: Exception) -> AskcliError:
     if isinstance(error, AskcliError):
         return error
     if isinstance(error, typer.TyperException):
-        return Misused(error.format_message())
+        return Misused(_with_help(error))
     if isinstance(error, UnicodeError):
         # Bytes in an argument, a variable or on stdin that are not UTF-8.
         return Misused("the input is not valid UTF-8 text.")
@@ -28,6 +28,12 @@ def as_askcli_error(error: Exception) -> AskcliError:
     failed = Failed(f"unexpected {type(error).__name__}: {error} (askcli --debug … shows where).")
     failed.__cause__ = error
     return failed
+
+
+def _with_help(error: typer.TyperException) -> str:
+    """Return the message, which names the help of the command whose words are wrong."""
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    return f"{message.rstrip('.')}; see `{context.command_path} --help`." if context else message
 
 
 def show(error: AskcliError) -> None:
