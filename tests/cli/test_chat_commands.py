@@ -226,3 +226,17 @@ def test_help_mistakes_and_leaving(sqlite_cli: Cli, fake: FakeAnthropic, leave: 
     say(live, "/etc/hosts", "You asked: /etc/hosts")
     live.enter(leave)
     assert live.end() == 0
+
+
+def test_the_help_of_a_chat_is_wrapped_between_words(sqlite_cli: Cli) -> None:
+    live = chat(sqlite_cli, columns=50)
+    live.enter("/help")
+    live.until("as /edit.")
+    left(live)
+    start = next(number for number, line in enumerate(live.lines) if line.startswith("/file"))
+    rows = [
+        "/file [PATH...]    Send text files with the next",
+        " " * 19 + "question; without PATH there",
+        " " * 19 + "are none.",
+    ]
+    assert live.lines[start : start + 3] == rows

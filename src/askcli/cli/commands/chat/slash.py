@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -19,6 +21,9 @@ from askcli.cli.output.markdown import code_blocks
 from askcli.cli.output.numbers import counted, rounded
 from askcli.cli.output.terminal import console
 from askcli.errors import Misused
+
+# The help is no narrower: its right column has room for a few words.
+NARROWEST = 40
 
 # A path such as /etc/hosts is no command.
 _COMMAND = re.compile(r"/([A-Za-z]+)(?:\s+(.*))?", re.DOTALL)
@@ -175,8 +180,11 @@ def _new(conversation: Conversation, _argument: str) -> None:
 def _help(_conversation: Conversation, _argument: str) -> None:
     commands = {f"/{name} {one.argument}".rstrip(): one.help for name, one in COMMANDS.items()}
     rows = commands | KEYS
-    width = max(map(len, rows))
-    console.out("".join(f"{row:{width}}  {help_}\n" for row, help_ in rows.items()))
+    indent = max(map(len, rows)) + 2
+    columns = max(NARROWEST, shutil.get_terminal_size().columns)
+    for row, help_ in rows.items():
+        lines = textwrap.wrap(help_, columns - indent)
+        console.out(f"{row:{indent}}" + f"\n{'':{indent}}".join(lines) + "\n")
 
 
 def _quit(_conversation: Conversation, _argument: str) -> None:
