@@ -153,3 +153,21 @@ def test_a_dumb_terminal_gets_no_control_sequence(sqlite_cli: Cli, fake: FakeAnt
     written += terminal.before + terminal.read()
     terminal.wait()
     assert (terminal.exitstatus, "\x1b" in written) == (0, False), written
+
+
+def test_a_dumb_terminal_shows_each_line_once(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    fake.on(marker := uuid4().hex, "*Here* it is.")
+    sqlite_cli.environment["TERM"] = "dumb"
+    terminal = sqlite_cli.terminal("chat")
+    terminal.expect_exact("> ")
+    terminal.send(f"{marker}\r")
+    terminal.expect_exact("> ")
+    assert terminal.before.replace("\r", "") == f"{marker}\nHere it is.\n\n"
+    terminal.send("\x1b[A\r")  # up: the line before
+    terminal.expect_exact("Here it is.")
+    terminal.expect_exact("> ")
+    terminal.sendcontrol("d")
+    assert terminal.read().strip() == ""
+    terminal.wait()
+    assert terminal.exitstatus == 0
+    assert turns(fake, marker)[-1][-1] == marker

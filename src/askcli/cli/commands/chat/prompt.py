@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import create_app_session
 from prompt_toolkit.completion import Completer
 from prompt_toolkit.filters import completion_is_selected, has_focus, vi_navigation_mode
 from prompt_toolkit.formatted_text import FormattedText
@@ -36,7 +37,14 @@ class Prompt:
     """Reads what the user types; one line or several."""
 
     def __init__(self, state_dir: Path, completer: Completer, *, is_vi: bool) -> None:
-        self._session: PromptSession[str] = PromptSession(
+        # A dumb terminal shows what resets another one's cursor. PromptSession writes lines to one
+        # only while it is given no output: another gets rows to which the cursor cannot go back.
+        output = PlainTextOutput(sys.stdout) if is_dumb_terminal() else None
+        with create_app_session(output=output):
+            self._session = self._made(state_dir, completer, is_vi=is_vi)
+
+    def _made(self, state_dir: Path, completer: Completer, *, is_vi: bool) -> PromptSession[str]:
+        return PromptSession(
             FormattedText([("bold", MARK)]),
             multiline=True,
             prompt_continuation="  ",
@@ -47,8 +55,6 @@ class Prompt:
             enable_suspend=True,
             key_bindings=_keys(),
             placeholder=FormattedText([("fg:ansibrightblack", HINT)]),
-            # A dumb terminal shows what resets another one's cursor.
-            output=PlainTextOutput(sys.stdout) if is_dumb_terminal() else None,
             reserve_space_for_menu=4,
         )
 
