@@ -76,6 +76,40 @@ def test_a_suspended_chat_leaves_the_terminal_to_the_shell(
     assert not any("-icanon" in line or "-icrnl" in line for line in flags)
 
 
+def test_a_chat_in_the_background_waits_for_the_terminal(sqlite_cli: Cli) -> None:
+    script = "set -m; askcli chat & wait %1; fg; stty -a; echo left"
+    live = LiveTerminal(sqlite_cli.terminal_shell(script))
+    live.until_prompt()
+    live.type("Why?\r")
+    live.until("You asked: Why?")
+    live.until_prompt()
+    live.type("\x04")
+    live.until("left")
+    assert live.count(" icanon") == 1, live.lines
+    live.end()
+
+
+def test_an_answer_that_ends_in_the_background_ends_no_chat(
+    sqlite_cli: Cli, fake: FakeAnthropic
+) -> None:
+    held = fake.on(marker := uuid4().hex, "The beginning. ", "The end.", hold_after=1)
+    script = "set -m; askcli chat; bg; wait %1; echo waits; fg; echo left"
+    live = LiveTerminal(sqlite_cli.terminal_shell(script))
+    live.until_prompt()
+    live.enter(marker)
+    live.until("The beginning.")
+    live.type("\x1a")
+    held.release()
+    live.until("waits")
+    live.until_prompt()
+    live.type("Why?\r")
+    live.until("You asked: Why?")
+    live.until_prompt()
+    live.type("\x04")
+    live.until("left")
+    live.end()
+
+
 def test_an_editor_that_leaves_the_terminal_raw(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
     """Ctrl-C stops the next answer all the same."""
     marker = uuid4().hex

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import termios
@@ -49,11 +50,7 @@ class Modes:
                 termios.tcsetattr(self._descriptor, termios.TCSAFLUSH, modes)
 
     def _is_ours(self) -> bool:
-        """Whether the terminal is not the shell's now, as it is while a command is suspended."""
-        try:
-            return os.tcgetpgrp(self._descriptor) == os.getpgrp()
-        except OSError:  # not the controlling terminal: no shell takes it away
-            return True
+        return _is_ours(self._descriptor)
 
     def keep_for_later(self) -> None:
         """Echo nothing that is typed, and keep each key for the next reader, such as a prompt.
@@ -93,6 +90,27 @@ class Modes:
                 os.write(self._descriptor, sequence)
 
 
+def _is_ours(descriptor: int) -> bool:
+    """Whether the terminal is not the shell's now, as it is while a command is suspended."""
+    try:
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:  # not the controlling terminal: no shell takes it away
+        return True
+
+
+def wait_for_terminal(descriptor: int) -> None:
+    """Wait, suspended, while the process is in the background, until `fg`.
+
+    A prompt that sets modes there fails after `fg`, as its call is interrupted.
+    """
+    while not _is_ours(descriptor):
+        try:
+            termios.tcdrain(descriptor)  # suspends who calls it in the background
+        except termios.error as error:
+            if error.args[0] != errno.EINTR:
+                raise
+
+
 def _suspend(_number: int, _frame: FrameType | None) -> None:
     with transient.lifted():
         transient.suspend()
@@ -104,6 +122,7 @@ def keys_kept(descriptor: int, beginning: bytes, ending: bytes) -> Iterator[None
 
     The shell has the terminal as it was while the process is suspended.
     """
+    wait_for_terminal(descriptor)
     modes = Modes(descriptor, beginning, ending)
     transient.change(modes)
     modes.keep_for_later()

@@ -14,7 +14,7 @@ from askcli.cli.commands.chat.elsewhere import Elsewhere
 from askcli.cli.commands.chat.guard import Guard
 from askcli.cli.commands.chat.prompt import Prompt, sequences
 from askcli.cli.input.question import is_text
-from askcli.cli.input.terminal_modes import keys_kept
+from askcli.cli.input.terminal_modes import keys_kept, wait_for_terminal
 from askcli.cli.output.terminal import console
 from askcli.contract.shapes import Question
 
@@ -68,6 +68,7 @@ class Chat:
 
     def _typed(self) -> str | None:
         """Return what the user types next; None when they leave."""
+        wait_for_terminal(sys.stdin.fileno())
         self._elsewhere.look()
         try:
             return self._prompt.read()
