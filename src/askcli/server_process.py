@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from askcli.errors import Failed
 
@@ -79,6 +82,16 @@ def _was_stopped(process: subprocess.Popen[bytes]) -> bool:
     with suppress(subprocess.TimeoutExpired):
         return process.wait(END_SECONDS) in (0, -signal.SIGTERM)
     return False
+
+
+def accepts(path: Path) -> bool:
+    """Return whether a server accepts connections at the Unix socket `path`.
+
+    One whose queue of connections is full does.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)  # a server that accepts nothing has a full queue: EAGAIN
+        return probe.connect_ex(str(path)) in (0, errno.EAGAIN, errno.EINPROGRESS)
 
 
 class ReadyPipe:

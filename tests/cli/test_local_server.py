@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import stat
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -21,6 +22,9 @@ import pytest
 from askcli import server_process, settings
 from askcli.client import local_server
 from askcli.client.target import resolve
+from askcli.files import locked, try_lock
+from askcli.files.pid_file import PidFile
+from askcli.services.auth.signing_key import secret_path
 from tests.support import forked_servers
 from tests.support.cli import Cli, NewCli
 from tests.support.servers import customized
@@ -122,9 +126,13 @@ def test_a_killed_server_is_replaced(local: Cli) -> None:
     assert local("ask", "hello").code == 0
 
 
+def _forking() -> Any:
+    """Let this process start servers as the commands of tests do."""
+    return patch.object(server_process, "subprocess", forked_servers)
+
+
 def test_a_server_whose_command_goes_before_it_is_ready_serves_on(local: Cli) -> None:
-    forked = patch.object(server_process, "subprocess", forked_servers)
-    with patch.dict(os.environ, local.environment, clear=True), forked:
+    with patch.dict(os.environ, local.environment, clear=True), _forking():
         path = local_server.socket_path(settings.load())
         process, ready = server_process.start(["--socket", str(path)], output=subprocess.DEVNULL)
     os.close(ready)  # as the end of the command does
@@ -159,6 +167,38 @@ def test_a_server_that_is_stopped_while_it_starts_is_started_again(
     local.environment |= customized(tmp_path, STOPPED_ONCE)
     assert local("ask", "hello").code == 0  # beside another command's `serve --stop`
     assert (tmp_path / "was_started").exists()
+
+
+def test_a_server_that_an_earlier_command_has_begun_to_start_is_used(local: Cli) -> None:
+    """That command was ended, as by Ctrl-C, and is given again at once."""
+    with patch.dict(os.environ, local.environment, clear=True):
+        here = settings.load()
+    path, secret = local_server.socket_path(here), secret_path(here.data_dir)
+    secret.parent.mkdir(parents=True, mode=0o700)
+    with locked(secret.with_name("jwt_secret.lock")):  # which it waits for, with its place taken
+        with patch.dict(os.environ, local.environment, clear=True), _forking():
+            process, ready = server_process.start(
+                ["--socket", str(path)], output=subprocess.DEVNULL
+            )
+        os.close(ready)
+        eventually(lambda: PidFile(path.with_suffix(".pid")).holder() == process.pid)
+        os.kill(process.pid, signal.SIGSTOP)
+    try:
+        command = local.start("ask", "hello", stderr=subprocess.PIPE)
+        eventually(lambda: _is_locked(path.with_name("start.lock")))
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+    _, errors = command.communicate()
+    assert (command.returncode, errors) == (0, b"")
+    assert pids(local) == [process.pid]
+    _stop(local)
+    assert process.wait() == 0
+
+
+def _is_locked(path: Path) -> bool:
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        return not try_lock(file.fileno())
+    return False
 
 
 def test_a_server_whose_files_are_deleted_is_replaced(local: Cli) -> None:

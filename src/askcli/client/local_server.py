@@ -7,11 +7,9 @@ before the change.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import signal
-import socket
 import time
 from contextlib import suppress
 from dataclasses import asdict
@@ -70,8 +68,7 @@ def ensure(settings: Settings) -> Path:
 def listens(path: Path) -> bool:
     """Return whether a server accepts connections at the socket *path*.
 
-    One whose queue of connections is full does. Raises Failed when the socket belongs to another
-    user, or may not be looked for.
+    Raises Failed when the socket belongs to another user, or may not be looked for.
     """
     try:
         status = path.lstat()
@@ -83,9 +80,7 @@ def listens(path: Path) -> bool:
     private_directory(path.parent)
     if status.st_uid != os.getuid():
         raise Failed(f"{path} is not yours: remove it, or set XDG_RUNTIME_DIR.")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)  # a server that accepts nothing has a full queue: EAGAIN
-        return probe.connect_ex(str(path)) in (0, errno.EAGAIN, errno.EINPROGRESS)
+    return server_process.accepts(path)
 
 
 def running(settings: Settings) -> list[int]:
@@ -146,6 +141,8 @@ def _start_once(settings: Settings, path: Path) -> None:
             # It outlives this process, a deadline too: no warning about an unwaited child.
             process.returncode = process.returncode or 0
     except Failed as error:
+        if listens(path):  # another one, whose command has ended before it was ready
+            return
         raise type(error)(
             f"the local server did not start: {error.detail} (more in {log_path(settings)})"
         ) from None

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,11 +25,14 @@ class PidFile:
         self.path = path
         self._handle: int | None = None
 
-    def claim(self, seconds: float = 0.0) -> bool:
-        """Lock the file for this process; return False when another holds it for `seconds`."""
+    def claim(self, seconds: float = 0.0, *, unless: Callable[[], bool] = bool) -> bool:
+        """Lock the file for this process; return False when another holds it for `seconds`.
+
+        At once where another holds it and `unless()` is true.
+        """
         deadline = time.monotonic() + seconds
         while not self._try_to_claim():
-            if time.monotonic() >= deadline:
+            if unless() or time.monotonic() >= deadline:
                 return False
             time.sleep(POLL_SECONDS)
         self._write(0)

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from askcli.errors import Failed, ShuttingDown
@@ -21,6 +22,7 @@ from askcli.server.process import log_config
 from askcli.server.process.database_files import DatabaseFiles
 from askcli.server.process.listening import BACKLOG
 from askcli.server.process.running import Role, prepare, run
+from askcli.server_process import accepts
 from askcli.services.background import wait_for_event
 from askcli.settings import Settings
 from askcli.settings.registration import OF_THE_LOCAL_SERVER
@@ -40,7 +42,7 @@ def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> N
     private_directory(path.parent)
     claim = PidFile(path.with_suffix(".pid"))
     with errors_of(claim.path):
-        is_claimed = claim.claim(CLAIM_SECONDS)
+        is_claimed = claim.claim(CLAIM_SECONDS, unless=partial(accepts, path))
     if not is_claimed:
         raise Failed(f"process {claim.holder()} serves there; end it with `askcli serve --stop`.")
     try:
