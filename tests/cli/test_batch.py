@@ -6,13 +6,16 @@ import json
 import os
 import signal
 import subprocess
+import threading
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from askcli.cli.commands.batch import pool
 from tests.support.cli import Cli, NewCli
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
@@ -204,7 +207,7 @@ def test_what_follows_a_failure_is_said_for_each_kind(sqlite_cli: Cli, fake: Fak
     assert "The same command" not in alone.err
     path = written(sqlite_cli, [bad, cut, refused])
     for times in (1, 2):
-        done = sqlite_cli.in_process("batch", "-q", str(path))
+        done = sqlite_cli.in_process("batch", str(path))
         assert "The same command asks the other 1 again, and only them." in done.err
         assert (done.code, len(fake.asked(bad))) == (5, times)
     assert "give its row a higher max_tokens." in path.with_suffix(".failed.jsonl").read_text()
@@ -359,3 +362,27 @@ def test_a_row_whose_question_is_null_is_found_before_any_is_asked(
     path = written(sqlite_cli, [marker, {"question": None}])
     done = sqlite_cli.in_process("batch", str(path))
     assert (done.code, "line 2 has no question" in done.err, fake.asked(marker)) == (2, True, [])
+
+
+class _Limited(threading.Thread):
+    """A thread of a batch where the system's limit allows `most` of them."""
+
+    most = 0
+
+    def start(self) -> None:
+        if not type(self).most:
+            raise RuntimeError("can't start new thread")
+        type(self).most -= 1
+        super().start()
+
+
+@pytest.mark.parametrize("error", ["", "no thread can be started"])
+def test_a_batch_goes_on_with_the_threads_that_can_be_started(
+    sqlite_cli: Cli, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    path = written(sqlite_cli, [{"question": f"{uuid4()}"} for _ in range(5)])
+    monkeypatch.setattr(_Limited, "most", 0 if error else 2)
+    monkeypatch.setattr(pool, "threading", SimpleNamespace(Thread=_Limited))
+    done = sqlite_cli.in_process("batch", str(path))
+    assert (done.code, len(told(done.out))) == ((1, 0) if error else (0, 5)), done
+    assert (error or "askcli: no more than 2 threads can be started.") in done.err

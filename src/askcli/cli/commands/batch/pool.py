@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeAlias
 
 from askcli.cli.commands.batch.rows import Row
+from askcli.cli.commands.batch.under_way import UnderWay
 from askcli.cli.output.answer import check_whole
 from askcli.client.api import Api
 from askcli.client.resume import Asking
@@ -17,14 +20,16 @@ from askcli.contract.protocol import EVENT_QUESTION
 from askcli.contract.shapes import Question
 from askcli.errors import (
     AskcliError,
+    Failed,
     NotAuthenticated,
-    QuotaExceeded,
     RateLimited,
     Refused,
     ShuttingDown,
     Unpriced,
     Unreachable,
 )
+
+log = logging.getLogger("askcli.notices")
 
 # Answered rows, for each thread, that may wait for an earlier row to be printed.
 AHEAD = 8
@@ -48,16 +53,18 @@ class Asked:
     is_final: bool = False  # the row meets the same error in every further run
 
 
+# Rows and where their outcomes go; None ends a thread.
+Work: TypeAlias = "SimpleQueue[tuple[Row, Future[Asked]] | None]"
+
+
 def ask_all(api: Api, rows: Iterator[Row], concurrency: int) -> Iterator[Asked]:
     """Ask the rows, `concurrency` at a time, and yield their outcomes in the order of the rows.
 
-    Raises an error that all remaining rows would meet too.
+    Fewer at a time where the system's limit allows no more threads. Raises an error that all
+    remaining rows would meet too.
     """
-    work: SimpleQueue[tuple[Row, Future[Asked]] | None] = SimpleQueue()
-    under_way = _UnderWay()
-    for _ in range(concurrency):
-        # Daemons: the end of the batch does not wait for answers, which the server goes on with.
-        threading.Thread(target=_work, args=(api, work, under_way), daemon=True).start()
+    work: Work = SimpleQueue()
+    concurrency = _start(api, work, concurrency)
     pending: list[Future[Asked]] = []
     try:
         for row in rows:
@@ -73,54 +80,31 @@ def ask_all(api: Api, rows: Iterator[Row], concurrency: int) -> Iterator[Asked]:
             work.put(None)
 
 
-def _work(
-    api: Api, work: SimpleQueue[tuple[Row, Future[Asked]] | None], under_way: _UnderWay
-) -> None:
+def _start(api: Api, work: Work, most: int) -> int:
+    """Start so many threads, or as many as can be started; return how many. Raises Failed."""
+    under_way = UnderWay()
+    for number in range(most):
+        try:
+            # A daemon: the end of the batch waits for no answer, which the server goes on with.
+            threading.Thread(target=_work, args=(api, work, under_way), daemon=True).start()
+        except (RuntimeError, MemoryError):  # the system's limit of threads or of memory
+            if not number:
+                raise Failed(
+                    "no thread can be started: raise the limit of processes and threads (ulimit "
+                    "-u, --pids-limit), or of memory (ulimit -v)."
+                ) from None
+            log.warning("askcli: no more than %d threads can be started.", number)
+            return number
+    return most
+
+
+def _work(api: Api, work: Work, under_way: UnderWay) -> None:
     while item := work.get():
         row, answer = item
         try:
-            answer.set_result(_ask_within_quota(api, row, under_way))
+            answer.set_result(under_way.ask(partial(_ask, api, row)))
         except BaseException as error:  # noqa: BLE001 - raised in the thread that waits for it
             answer.set_exception(error)
-
-
-class _UnderWay:
-    """The rows that are being asked: until its end each counts in a quota as the most it may cost.
-
-    `ended` is how many have ended, but for those that a quota has refused.
-    """
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._asked = self.ended = 0
-
-    def __enter__(self) -> None:
-        with self._changed:
-            self._asked += 1
-
-    def __exit__(self, _: object, error: object, __: object) -> None:
-        with self._changed:
-            self._asked -= 1
-            self.ended += not isinstance(error, QuotaExceeded)
-            self._changed.notify_all()
-
-    def wait(self, ended: int) -> bool:
-        """Wait until more have ended, and return True; False where none is left that could."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.ended > ended or not self._asked)
-            return self.ended > ended
-
-
-def _ask_within_quota(api: Api, row: Row, under_way: _UnderWay) -> Asked:
-    """Ask a row, again when others have ended where their reservations had used up the quota."""
-    while True:
-        ended = under_way.ended
-        try:
-            with under_way:
-                return _ask(api, row)
-        except QuotaExceeded:
-            if not under_way.wait(ended):
-                raise
 
 
 def _ask(api: Api, row: Row) -> Asked:
