@@ -53,3 +53,15 @@ def test_its_thread_in_a_write_that_waits_keeps_no_command_from_its_end() -> Non
     assert thread.is_alive()
     is_over.set()
     thread.join()
+
+
+def test_without_a_thread_its_mark_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    spinner = Spinner()
+    spinner.animate()
+    spinner.draw()
+    assert spinner.say("Asking…")  # it is shown
+    spinner.leave()

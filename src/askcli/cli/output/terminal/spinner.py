@@ -89,7 +89,10 @@ class Spinner(transient.Transient):
         from askcli.cli.output.terminal.held_signals import start_without_signals
 
         self._thread = threading.Thread(target=self._run, daemon=True)
-        start_without_signals(self._thread)
+        try:
+            start_without_signals(self._thread)
+        except (RuntimeError, MemoryError):  # the system's limit: the mark stands still
+            self._thread = None
 
     def _run(self) -> None:
         while True:
