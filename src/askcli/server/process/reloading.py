@@ -71,9 +71,8 @@ class Reloading:
         log.info("Read the settings again; new: %s.", _listed(changed & used) or "nothing")
         if changed - used:
             log.warning("These take a restart: %s.", _listed(changed - used))
-        logging.getLogger().setLevel(
-            new.log_level.upper()
-        )  # last: the lines above are logged in any case
+        # Last: the lines above are logged in any case.
+        logging.getLogger().setLevel(new.log_level.upper())
         self._access_log.set_level(new.log_level)
 
 

@@ -55,8 +55,8 @@ FORMATS = {"DateStyle": "'ISO'", "TimeZone": "'UTC'", "extra_float_digits": 1}
 # Of what is read without a BEGIN: as `serializable` a standby takes no statement at all.
 READS_AT = {"default_transaction_isolation": f"'{ISOLATION_LEVEL}'"}
 
-# What is acknowledged survives a crash of PostgreSQL, whatever a database's own default is; the other
-# values all wait for its disk at least.
+# What is acknowledged survives a crash of PostgreSQL, whatever a database's own default is. All
+# values but this one wait for its disk at least.
 DURABLE = (
     "SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') = 'off'"
