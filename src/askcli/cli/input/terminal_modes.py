@@ -101,9 +101,11 @@ def _is_ours(descriptor: int) -> bool:
 def wait_for_terminal(descriptor: int) -> None:
     """Wait, suspended, while the process is in the background, until `fg`.
 
-    A prompt that sets modes there fails after `fg`, as its call is interrupted.
+    A prompt that sets modes there fails after `fg`, as its call is interrupted. Where SIGTTOU is
+    ignored nothing suspends, and the modes may be set at once.
     """
-    while not _is_ours(descriptor):
+    is_suspended = signal.getsignal(signal.SIGTTOU) != signal.SIG_IGN
+    while is_suspended and not _is_ours(descriptor):
         try:
             termios.tcdrain(descriptor)  # suspends who calls it in the background
         except termios.error as error:

@@ -20,6 +20,9 @@ from askcli.settings import Settings
 from askcli.store.queries import usage
 from askcli.store.queries.usage import Period
 
+# Where answers under way have reserved what is left: some of them may have ended by then.
+UNDER_WAY_SECONDS = 10
+
 # A user's own quota that lifts the server's; the users table stores it as -1.
 UNLIMITED = math.inf
 _STORED_UNLIMITED = -1
@@ -84,29 +87,33 @@ def check(connection: Connection, user_id: UUID, quota: Quota, *, is_priced: boo
     spent = usage.spent(connection, user_id, *periods(now()))
     for name, limit in limits.items():
         if spent[name] >= limit:
-            raise _exceeded(name, limit, spent[name])
+            raise _exceeded(connection, user_id, name, limit, spent[name])
     return int(spent["rows"])
 
 
-def _exceeded(name: str, limit: float, used: float) -> QuotaExceeded:
+def _exceeded(
+    connection: Connection, user_id: UUID, name: str, limit: float, used: float
+) -> QuotaExceeded:
     names.LIMITS.add(f"quota_{name}")
     unit, _, period = name.partition("_")
     timestamp = now()
-    day, month = periods(timestamp)
-    resets_at = (day if period == "day" else month)[1]
+    current = periods(timestamp)[0 if period == "day" else 1]
+    until = f"nothing is left until {current[1]:%Y-%m-%d %H:%M} UTC"
+    seconds = int((current[1] - timestamp).total_seconds()) + 1
+    if used - usage.reserved(connection, user_id, current)[f"{unit}_now"] < limit:
+        until, seconds = "ask again when one of these has ended", min(seconds, UNDER_WAY_SECONDS)
+    amount = dollars(limit) if unit == "usd" else f"{limit:,} tokens"
     quota = QuotaLeft(
         unit="usd" if unit == "usd" else "tokens",
         period="day" if period == "day" else "month",
         limit=limit,
         used=used,
         left=0,
-        resets_at=rfc3339(resets_at),
+        resets_at=rfc3339(current[1]),
     )
-    amount = dollars(limit) if unit == "usd" else f"{limit:,} tokens"
     return QuotaExceeded(
-        f"Your quota of {amount} a {period} is used up, answers under way included; "
-        f"nothing is left until {resets_at:%Y-%m-%d %H:%M} UTC.",
-        retry_after=int((resets_at - timestamp).total_seconds()) + 1,
+        f"Your quota of {amount} a {period} is used up, answers under way included; {until}.",
+        retry_after=seconds,
         quota=dict(quota),
     )
 

@@ -114,6 +114,12 @@ def spent(connection: Connection, user_id: UUID, day: Period, month: Period) -> 
     return row
 
 
+def reserved(connection: Connection, user_id: UUID, period: Period) -> RowMapping:
+    """Return what answers under way have reserved in the period: `tokens_now` and `usd_now`."""
+    query = select(*_sums("now")).where(usage.c.user_id == user_id, usage.c.settled.is_(False))
+    return connection.execute(query.where(_within(period))).mappings().one()
+
+
 def _spent() -> Select[Any]:
     # Each period by itself: to look at each row of the month for both takes twice the time.
     of_day, of_month = (
