@@ -165,6 +165,18 @@ def test_what_is_dated_after_today_counts_on_its_own_day(
     assert listed["tokens_day"]["used"] == 1
 
 
+def test_a_sum_of_costs_has_no_more_digits_than_they_have(
+    server: ServerProcess, alice: Person
+) -> None:
+    row = {"user_id": UUID(alice.id), "model": "m", "input_tokens": 1, "output_tokens": 0}
+    row |= {"cost_usd": 0.1, "created_at": datetime.now(UTC), "settled": True}
+    with database_of(server) as connection:
+        for _ in range(3):
+            connection.execute(insert(usage).values(**row, question_id=new_id()))
+    (item,) = alice.http.get("/api/users/me/usage").json()["items"]
+    assert item["cost_usd"] == 0.3  # 0.1 + 0.1 + 0.1 is 0.30000000000000004
+
+
 MANY = 100 if SOAK else 24
 
 

@@ -13,6 +13,9 @@ from askcli.store.queries.id_times import time_of
 # Of a conversation's first question, where nobody gave it a title.
 TITLE_CHARACTERS = 80
 
+# Far below the price of one token, and above the error of a sum.
+COST_DECIMALS = 12
+
 
 def as_user(row: Record) -> User:
     """Return a user's row as the contract shows it, without the password hash."""
@@ -52,7 +55,7 @@ def as_conversation(row: Record) -> Conversation:
         id=str(row["id"]),
         title=row["title"] or _beginning(row["beginning"]),
         turns=row["turns"],
-        cost_usd=row["cost_usd"],
+        cost_usd=_total(row["cost_usd"]),
         created_at=rfc3339(time_of(row["first_id"])),
         last_activity_at=rfc3339(time_of(row["last_id"])),
         last_question_id=str(row["last_id"]),
@@ -98,5 +101,10 @@ def as_usage(row: Record) -> Usage:
         questions=row["questions"],
         input_tokens=row["input_tokens"],
         output_tokens=row["output_tokens"],
-        cost_usd=row["cost_usd"],
+        cost_usd=_total(row["cost_usd"]),
     )
+
+
+def _total(dollars: float | None) -> float | None:
+    """Return a sum of costs without the digits that only its additions have made."""
+    return None if dollars is None else round(dollars, COST_DECIMALS)
