@@ -37,6 +37,17 @@ def test_config_changes_one_setting_and_keeps_the_rest(new_cli: NewCli) -> None:
     assert cli.in_process("config", "get", "server").code == 1
 
 
+def test_a_config_file_may_begin_with_a_byte_order_mark(new_cli: NewCli) -> None:
+    """As some editors save it; secret files and `.env` may have one too."""
+    cli = new_cli()
+    path = Path(cli.in_process("config", "path").out.strip())
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b'\xef\xbb\xbfserver = "http://127.0.0.1:2"\n')
+    assert "127.0.0.1:2" in cli.in_process("status").out
+    assert cli.in_process("config", "set", "timeout", "30").code == 0
+    assert cli.in_process("config").out == "server = http://127.0.0.1:2\ntimeout = 30\n"
+
+
 def test_config_shows_whatever_toml_has_as_json(new_cli: NewCli) -> None:
     cli = new_cli()
     path = Path(cli.in_process("config", "path").out.strip())

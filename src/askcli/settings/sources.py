@@ -169,7 +169,7 @@ def _config_file(path: Path) -> dict[str, str]:
     import tomllib  # not needed without a file
 
     try:
-        values = tomllib.loads(content.decode("utf-8"))
+        values = tomllib.loads(content.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misused(f"{path} is not valid TOML: {error}.") from error
     if "config_dir" in values:

@@ -122,7 +122,7 @@ def _read() -> Any:
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        return tomlkit.parse(read(_path()).decode("utf-8"))
+        return tomlkit.parse(read(_path()).decode("utf-8-sig"))
     except FileNotFoundError:
         return tomlkit.document()
     except OSError as error:
