@@ -225,7 +225,7 @@ def test_which_answerer_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert factory.kind(Settings()) == "local"
     assert factory.kind(Settings(anthropic_api_key="key", answerer="local")) == "local"
     monkeypatch.setattr(factory, "find_spec", lambda _: None)
-    with pytest.raises(Misused, match=r"ANTHROPIC_API_KEY.*askcli\[local\]"):
+    with pytest.raises(Misused, match=r"ANTHROPIC_API_KEY.*pip install xllamacpp"):
         factory.kind(Settings())
 
 

@@ -94,6 +94,22 @@ def test_a_limit_is_used_up_and_grows_back_one_by_one(connection: Connection, cl
         limits.take(connection, limit)
 
 
+@pytest.mark.parametrize("rate", [Rate(3, 9999), Rate(3, 1)])
+def test_of_uses_at_once_each_counts_whatever_clock_it_has_read(
+    connection: Connection, clock: Clock, rate: Rate
+) -> None:
+    limits, limit = RateLimits(SETTINGS), Limit("login", rate, "somebody")
+    info = come_from("10.0.0.1")
+    for remaining in (2, 1, 0):
+        limits.take(connection, limit)
+        assert info.allowance
+        assert info.allowance.remaining <= remaining
+        assert info.allowance.remaining >= 0
+        clock.seconds -= 0.05  # it has read the clock first, and comes to the row last
+    with pytest.raises(RateLimited):
+        limits.take(connection, limit)
+
+
 @pytest.mark.parametrize("seconds", [200, 86_400, 86_400 * 3650])
 def test_a_clock_that_is_set_back_refuses_nobody_for_longer_than_the_limit(
     connection: Connection, clock: Clock, seconds: int

@@ -175,7 +175,8 @@ def _refusal(limit: Limit, free_at: int, timestamp: int) -> RateLimited:
 def _report_allowance(limit: Limit, ahead: int) -> None:
     if not limit.is_reported:
         return
-    remaining, reset = (limit.window - ahead) // limit.interval, -(-ahead // MICROSECONDS)
+    remaining = max(0, (limit.window - ahead) // limit.interval)
+    reset = -(-ahead // MICROSECONDS)
     rate = limit.rate
     allowance = Allowance(limit.name, rate.count, rate.seconds, remaining, reset)
     request_info.current().note(allowance)

@@ -71,6 +71,10 @@ SERVER_KEEPALIVES = {
     "tcp_user_timeout": 3_000,  # milliseconds
 }
 
+# Of a new connection. Not as libpq's `options`, which PgBouncer refuses.
+_SET = FORMATS | READS_AT | TIMEOUTS | SERVER_KEEPALIVES
+CONFIGURATION = "; ".join([*(f"SET {name} = {value}" for name, value in _SET.items()), DURABLE])
+
 # The encoding, which would be that of the database; and to notice a server or a network that is
 # gone: also on idle connections, before they are used.
 CONNECT_OPTIONS = {
@@ -201,11 +205,7 @@ def postgresql(url: URL, size: int, password: Callable[[], Any]) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: PipelinedConnection, _record: Any) -> None:
-        # Not as libpq's `options`, which PgBouncer refuses.
-        settings = (FORMATS | READS_AT | TIMEOUTS | SERVER_KEEPALIVES).items()
-        connection.execute(
-            "; ".join([*(f"SET {name} = {value}" for name, value in settings), DURABLE])
-        )
+        connection.execute(CONFIGURATION)
         connection.commit()
 
     @event.listens_for(engine, "begin")
