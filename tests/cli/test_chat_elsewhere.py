@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import Any
@@ -85,6 +86,22 @@ def test_a_chat_without_a_server_looks_again(api: FakeApi, looking: Elsewhere) -
     looking.begin("c")
     looking.look()
     assert api.next_calls(2) == ["failed", "conversation"]
+
+
+def test_without_a_thread_a_chat_looks_for_no_turns(
+    api: FakeApi, looking: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    api.turns = {"1": "answered"}
+    looking.begin("c")
+    with monkeypatch.context() as limited:
+        limited.setattr(threading.Thread, "start", fail)
+        looking.look()
+    assert looking.take() == []
+    looking.look()
+    assert api.next_calls(1) == ["conversation"]
 
 
 def test_a_chat_left_open_keeps_no_local_server_from_its_idle_end(api: FakeApi) -> None:

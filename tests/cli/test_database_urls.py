@@ -48,7 +48,7 @@ def test_an_at_sign_that_is_written_as_it_has_to_be_is_one_of_the_password() -> 
 
 def test_a_password_may_be_an_option_as_libpq_has_it() -> None:
     one = urls.parse("postgresql://u@a,b/db?password=a%40b&sslmode=require")
-    assert (one.password, one.query) == ("a@b", {"sslmode": "require", "host": ("a", "b")})
+    assert (one.password, one.query) == ("a@b", {"sslmode": "require", "host": "a,b"})
     two = urls.parse("postgresql://u:x@host/db?password=y&password=z")
     assert (two.password, two.query) == ("z", {})
 
@@ -68,10 +68,19 @@ def test_a_comma_is_one_of_the_password_or_between_hosts() -> None:
     assert (one.password, one.host, one.port, one.query) == ("a,b", "host", 1, {})
     two = urls.parse("postgresql://u,v:a,b@[::1]:1,host/db")
     assert (two.username, two.password, two.host) == ("u,v", "a,b", None)
-    assert two.query == {"host": ("[::1]:1", "host")}
+    assert two.query == {"host": "::1,host", "port": "1,"}
 
 
-@pytest.mark.parametrize("ports", ["a.example,b.example/db?port=5433", "/db?host=a,b&port=5433"])
+def test_several_hosts_may_be_addresses_of_ipv6() -> None:
+    url = urls.parse("postgresql://u:p@[::1]:5432,[::2],c:5433/db")
+    arguments = url.get_dialect()().create_connect_args(url)[1]
+    assert (arguments["host"], arguments["port"]) == ("::1,::2,c", "5432,,5433")
+
+
+@pytest.mark.parametrize(
+    "ports",
+    ["/db?host=a&host=b&port=5433,5434,5435", "/db?host=a,b&port=x", "/db?host=a:1:2&host=b:1:2"],
+)
 def test_ports_that_are_none_of_the_hosts_are_misused(new_cli: NewCli, ports: str) -> None:
     url = f"postgresql://u:sesame@{ports}"
     done = new_cli(DB_CONN_STRING=url, JWT_SECRET=SECRET)("users", "list")

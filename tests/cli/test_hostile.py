@@ -207,6 +207,9 @@ def test_another_users_socket_directory_is_not_trusted(new_cli: NewCli) -> None:
                 assert "not a directory of yours" in done.err
                 # A directory that is mounted into a container cannot be removed.
                 assert "change its owner to 0," in done.err
+        Path(runtime).chmod(0o1777)  # as /tmp, where another may have made it to plant files
+        done = cli("ask", "secret")
+        assert (done.code, "change its owner" in done.err) == (1, False)
 
 
 def test_a_planted_socket_is_not_trusted(new_cli: NewCli) -> None:

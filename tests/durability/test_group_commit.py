@@ -21,7 +21,7 @@ HOLD = f"""
 import time
 from pathlib import Path
 
-from askcli.services.runs import answer_log
+from askcli.services.runs.storage import answer_log
 from askcli.store.database import group_commit
 
 commit_next = group_commit.GroupCommit._commit_next

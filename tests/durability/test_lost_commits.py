@@ -14,7 +14,7 @@ from askcli.errors import DatabaseUnavailable
 from askcli.server.bootstrap import build
 from askcli.services.questions.ask import Ask
 from askcli.services.questions.history import Filters
-from askcli.services.runs import answer_log
+from askcli.services.runs.storage import answer_log
 from askcli.settings import Settings
 from askcli.store import database as database_module
 from tests.support.databases import NewDatabase

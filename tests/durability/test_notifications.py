@@ -23,7 +23,8 @@ from tests.support.waiting import eventually
 # Nothing that happens in time happens within a test: what arrives was notified.
 NO_POLLING = """
 from askcli.services.auth import watches
-from askcli.services.runs import answer_log, remote
+from askcli.services.runs.elsewhere import remote
+from askcli.services.runs.storage import answer_log
 
 watches.WATCH_SECONDS = 3600
 answer_log.TICK_SECONDS = remote.POLL_SECONDS = remote.FOLLOW_SECONDS = 3600

@@ -16,9 +16,9 @@ from askcli.answerers.base import Begin, Finish, Piece
 from askcli.server.bootstrap import Services
 from askcli.services.clock import now
 from askcli.services.questions.ask import Ask
-from askcli.services.runs import answer_log
+from askcli.services.runs.calls.tries import Attempts
 from askcli.services.runs.orphans import CHECKS_PER_TIMEOUT
-from askcli.services.runs.tries import Attempts
+from askcli.services.runs.storage import answer_log
 from askcli.store.prepared import Record
 from askcli.store.queries import processes, questions, usage
 from tests.support.databases import NewDatabase

@@ -18,9 +18,9 @@ from askcli.errors import AskcliError, Cancelled, DatabaseUnavailable, Interrupt
 from askcli.fair_queue import Place
 from askcli.services.clock import new_id, now
 from askcli.services.questions.ask import Ask, new_row
-from askcli.services.runs import storage
 from askcli.services.runs.run import Run
-from askcli.services.runs.storage import AnswerStorage
+from askcli.services.runs.storage import answers
+from askcli.services.runs.storage.answers import AnswerStorage
 from askcli.services.usage import unbilled
 from askcli.store import tables
 from askcli.store.queries import ended_elsewhere, limits, questions, sizes, usage
@@ -214,7 +214,7 @@ def test_a_run_whose_place_is_not_confirmed_costs_nothing_and_settles_no_other(
     url: str, monkeypatch: pytest.MonkeyPatch, is_stored: bool, meanwhile: str
 ) -> None:
     """The reply that it is not queued any more is lost, and with it whether that is stored."""
-    monkeypatch.setattr(storage, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(answers, "RETRY_SECONDS", 0)
 
     async def scenario() -> None:
         async with silent_question(url, is_queued=True) as silent:

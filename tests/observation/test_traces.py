@@ -106,7 +106,10 @@ def test_an_ask_is_one_trace_of_three_levels(traced: Traced) -> None:
     tries = [one for one in traced.children(answer.id) if one.name.startswith("chat ")]
     ends = [one for one in traced.children(answer.id) if one not in tries]
     assert [one.attributes["askcli.unit.kind"] for one in ends] == ["write"] * len(ends)
-    assert "services.runs.storage.AnswerStorage._end" in ends[-1].attributes["code.function.name"]
+    assert (
+        "services.runs.storage.answers.AnswerStorage._end"
+        in ends[-1].attributes["code.function.name"]
+    )
     first, second = tries
     assert (first.is_error, first.attributes["error.type"]) == (True, "overloaded")
     assert first.attributes["http.response.status_code"] == 529

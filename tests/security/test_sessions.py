@@ -361,6 +361,7 @@ def test_a_disabled_user_is_told_once_they_have_shown_who_they_are(
     with database_of(server) as connection:
         entries = admin.audit_entries(connection, 4, alice.id, None)
     assert [entry["event"] for entry in entries] == ["login_failed"] * 3 + ["user_disabled"]
+    assert ["disabled" in (entry["detail"] or "") for entry in entries[:3]].count(True) == 2
     with database_of(server) as connection:
         admin.enable(connection, alice.email)
     assert alice.http.post("/api/auth/login", json=login).status_code == 200

@@ -13,9 +13,10 @@ from askcli.errors import NotFound
 from askcli.services.clock import now
 from askcli.services.questions.asking import Questions
 from askcli.services.questions.context import Context
-from askcli.services.runs import answer_log, stream
+from askcli.services.runs import stream
 from askcli.services.runs.registry import Runs
-from askcli.services.runs.storage import AnswerStorage
+from askcli.services.runs.storage import answer_log
+from askcli.services.runs.storage.answers import AnswerStorage
 from askcli.store import search, tables
 from askcli.store.queries import answer_parts, ended_elsewhere, questions
 

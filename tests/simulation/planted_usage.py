@@ -11,9 +11,9 @@ from askcli.errors import RateLimited
 from askcli.fair_queue import FairQueue
 from askcli.services.auth.rate_limits import RateLimits
 from askcli.services.questions.storage import QuestionStorage
-from askcli.services.runs import retries
+from askcli.services.runs.calls import retries
 from askcli.services.runs.open_streams import OpenStreams
-from askcli.services.runs.storage import AnswerStorage
+from askcli.services.runs.storage.answers import AnswerStorage
 from askcli.services.usage import quotas
 from askcli.services.usage.metering import Metering
 from askcli.store.database import shared_clock

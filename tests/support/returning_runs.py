@@ -11,7 +11,7 @@ from sqlalchemy import select
 from askcli.answerers.base import Begin, Finish
 from askcli.fair_queue import Place
 from askcli.services.runs.run import Run
-from askcli.services.runs.storage import AnswerStorage
+from askcli.services.runs.storage.answers import AnswerStorage
 from askcli.services.usage.metering import MESSAGE_TOKENS, Outcome
 from askcli.store import tables
 from askcli.store.prepared import Record

@@ -20,11 +20,11 @@ from askcli.errors import DatabaseUnavailable
 from askcli.fair_queue import Place
 from askcli.services.clock import new_id, now
 from askcli.services.questions.ask import Ask, new_row
-from askcli.services.runs import answer_log
-from askcli.services.runs.answer_log import AnswerLog
-from askcli.services.runs.progress import Progress
 from askcli.services.runs.run import Run
-from askcli.services.runs.storage import AnswerStorage
+from askcli.services.runs.storage import answer_log
+from askcli.services.runs.storage.answer_log import AnswerLog
+from askcli.services.runs.storage.answers import AnswerStorage
+from askcli.services.runs.storage.progress import Progress
 from askcli.services.runs.stream import AnswerStream
 from askcli.store import search, tables
 from askcli.store.database import Database

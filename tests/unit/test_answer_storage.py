@@ -18,9 +18,9 @@ from askcli.server.bootstrap import Services, build
 from askcli.services.clock import new_id, now
 from askcli.services.questions.ask import Ask, new_row
 from askcli.services.questions.history import Filters
-from askcli.services.runs import storage
 from askcli.services.runs.run import Run
-from askcli.services.runs.storage import AnswerStorage
+from askcli.services.runs.storage import answers
+from askcli.services.runs.storage.answers import AnswerStorage
 from askcli.services.usage.metering import Metering
 from askcli.settings import Settings
 from askcli.store.queries import orphans, questions
@@ -49,7 +49,7 @@ def test_an_outage_at_the_end_of_a_cancelled_answer_changes_nothing_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process has cancelled it; the text that this one has is kept, and found."""
-    monkeypatch.setattr(storage, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(answers, "RETRY_SECONDS", 0)
     failures = [DatabaseUnavailable()]
 
     async def scenario() -> None:
@@ -100,7 +100,7 @@ def test_an_end_that_cannot_be_stored_is_stored_without_the_providers_words(
 def test_a_long_answer_is_stored_once_the_thread_that_splits_it_can_be_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(answers, "RETRY_SECONDS", 0)
 
     async def scenario() -> None:
         async with services_of(tmp_path) as (services, user_id):

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, event, update
 
 from askcli.answerers.base import Begin, Finish, Piece, Request
 from askcli.server.bootstrap import Services
-from askcli.services.runs import answer_log
+from askcli.services.runs.storage import answer_log
 from askcli.store.tables import users
 from tests.support.databases import NewDatabase
 from tests.support.in_app import access_token, client_of, services_on

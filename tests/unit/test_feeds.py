@@ -15,9 +15,9 @@ from askcli.contract.shapes import Question
 from askcli.errors import Unavailable
 from askcli.services.clock import new_id
 from askcli.services.questions.ask import Ask, new_row
-from askcli.services.runs import remote
+from askcli.services.runs.elsewhere import remote
+from askcli.services.runs.elsewhere.remote import Feeds
 from askcli.services.runs.registry import Runs
-from askcli.services.runs.remote import Feeds
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
 from askcli.store.database import Database, pool

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from askcli.services.clock import new_id
-from askcli.services.runs import followers
+from askcli.services.runs.elsewhere import followers
 from askcli.store.queries import notifications
 
 

@@ -16,11 +16,12 @@ from askcli.answerers.base import Request
 from askcli.fair_queue import Place
 from askcli.services.clock import new_id, now
 from askcli.services.questions.ask import Ask, new_row
-from askcli.services.runs import answer_log, followers, remote
-from askcli.services.runs.answer_log import AnswerLog
-from askcli.services.runs.progress import Progress
-from askcli.services.runs.remote import Feeds
+from askcli.services.runs.elsewhere import followers, remote
+from askcli.services.runs.elsewhere.remote import Feeds
 from askcli.services.runs.run import Run
+from askcli.services.runs.storage import answer_log
+from askcli.services.runs.storage.answer_log import AnswerLog
+from askcli.services.runs.storage.progress import Progress
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
 from askcli.store import search

@@ -16,8 +16,8 @@ from askcli.answerers.base import Request
 from askcli.errors import AskcliError, DatabaseUnavailable, NotFound, Unavailable
 from askcli.services.clock import new_id, now
 from askcli.services.questions.ask import Ask, new_row
-from askcli.services.runs.feed import Feed
-from askcli.services.runs.remote import Feeds
+from askcli.services.runs.elsewhere.feed import Feed
+from askcli.services.runs.elsewhere.remote import Feeds
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.shapes import as_question
 from askcli.store import search, tables

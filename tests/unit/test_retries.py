@@ -19,9 +19,9 @@ from askcli.errors import (
     ProviderRejected,
     ProviderTimeout,
 )
-from askcli.services.runs import retries
-from askcli.services.runs.retries import RetryPolicy
-from askcli.services.runs.tries import Attempts
+from askcli.services.runs.calls import retries
+from askcli.services.runs.calls.retries import RetryPolicy
+from askcli.services.runs.calls.tries import Attempts
 
 REQUEST = Request("model", (), None, 100)
 FINISH = Finish("end_turn", "model", 1, 2)

@@ -20,13 +20,14 @@ from askcli.server.http.middleware import Envelope
 from askcli.server.http.refusals import Refusals
 from askcli.services.clock import new_id, now
 from askcli.services.questions.ask import Ask, new_row
-from askcli.services.runs import answer_log, registry
-from askcli.services.runs.answer_log import AnswerLog
+from askcli.services.runs import registry
+from askcli.services.runs.elsewhere.remote import Feeds
 from askcli.services.runs.generation import Generator
 from askcli.services.runs.registry import Runs
-from askcli.services.runs.remote import Feeds
 from askcli.services.runs.run import Run
-from askcli.services.runs.storage import AnswerStorage
+from askcli.services.runs.storage import answer_log
+from askcli.services.runs.storage.answer_log import AnswerLog
+from askcli.services.runs.storage.answers import AnswerStorage
 from askcli.settings import Settings
 from askcli.store.database import Database
 from askcli.store.listener import Listener

@@ -17,10 +17,12 @@ from askcli.server.process.uvicorn_server import Server, StopSeconds
 from askcli.services import background
 from askcli.services.clock import new_id
 from askcli.services.questions.ask import Ask, new_row
-from askcli.services.runs import answer_log, remote, waits
-from askcli.services.runs.answer_log import AnswerLog
-from askcli.services.runs.remote import Feeds
+from askcli.services.runs import waits
+from askcli.services.runs.elsewhere import remote
+from askcli.services.runs.elsewhere.remote import Feeds
 from askcli.services.runs.run import Run
+from askcli.services.runs.storage import answer_log
+from askcli.services.runs.storage.answer_log import AnswerLog
 from askcli.services.runs.stream import AnswerStream
 from askcli.services.runs.waits import Patience, Wait
 from askcli.store.database import Database

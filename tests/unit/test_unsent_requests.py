@@ -11,8 +11,8 @@ import pytest
 from askcli.answerers.base import Answerer
 from askcli.answerers.messages_api.messages import MessagesClient
 from askcli.errors import ProviderTimeout
-from askcli.services.runs.retries import RetryPolicy
-from askcli.services.runs.tries import Attempts
+from askcli.services.runs.calls.retries import RetryPolicy
+from askcli.services.runs.calls.tries import Attempts
 from tests.support.raw_provider import REQUEST, Provider, client_of
 
 LONG = 60.0

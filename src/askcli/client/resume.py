@@ -33,8 +33,7 @@ LONGEST_PAUSE_SECONDS = 10.0
 MOST_DOUBLINGS = 10  # the longest pause comes before: after a thousand a float overflows
 # Until the server has the question, or has said that all of the user's streams are open, the
 # address may be wrong, so retries are limited; afterwards lost connections are retried without a
-# limit. Not so streams that bring an error and nothing new: a server that still answers has more to
-# say.
+# limit. Streams that bring only errors are limited too: a server that works sends something new.
 UNACKNOWLEDGED_ATTEMPTS = FRUITLESS_ATTEMPTS = 7
 # What a server may ask to wait with Retry-After; for longer, the user decides.
 LONGEST_WAIT_SECONDS = 300

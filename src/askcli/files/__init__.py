@@ -29,8 +29,8 @@ def private_directory(path: Path) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _is_own_directory(path):
-            mend = f"change its owner to {os.getuid()}, remove it or name another one"
-            raise Failed(f"{path} is not a directory of yours: {mend}.")
+            own = "" if belongs_to_another_sharer(path) else f"change its owner to {os.getuid()}, "
+            raise Failed(f"{path} is not a directory of yours: {own}remove it or name another one.")
         mode = path.stat().st_mode
         if mode & 0o077 and mode & stat.S_ISVTX:
             raise Failed(f"{path} is shared with other users: name a directory of your own.")

@@ -60,7 +60,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
     },
     "RateLimit": {
         "description": "The uses that remain of the limit nearest to its end (r), and the "
-        "seconds until all are available again, of a 429 until one is (t)",
+        "seconds until all are available again; on a 429, until one is (t)",
         "schema": {"type": "string"},
         "example": '"login";r=9;t=30',
     },
@@ -160,7 +160,7 @@ def _separate_scopes(operation: dict[str, Any]) -> None:
 def _leave_out_null(operation: dict[str, Any]) -> None:
     """Document no null for a parameter: one without a value is left out.
 
-    Clients are generated that send a null, or a number of which they have made no text.
+    Generated clients would send a null, or pass a number where a header takes text.
     """
     for parameter in operation.get("parameters", []):
         match parameter["schema"]:

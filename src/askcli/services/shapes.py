@@ -10,11 +10,11 @@ from askcli.services.clock import rfc3339
 from askcli.store.prepared import Record
 from askcli.store.queries.id_times import time_of
 
+# Of a sum of costs. Far below the price of one token, and above the error of the additions.
+DOLLAR_DECIMALS = 12
+
 # Of a conversation's first question, where nobody gave it a title.
 TITLE_CHARACTERS = 80
-
-# Far below the price of one token, and above the error of a sum.
-COST_DECIMALS = 12
 
 
 def as_user(row: Record) -> User:
@@ -107,4 +107,4 @@ def as_usage(row: Record) -> Usage:
 
 def _total(dollars: float | None) -> float | None:
     """Return a sum of costs without the digits that only its additions have made."""
-    return None if dollars is None else round(dollars, COST_DECIMALS)
+    return None if dollars is None else round(dollars, DOLLAR_DECIMALS)

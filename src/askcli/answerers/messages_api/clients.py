@@ -68,7 +68,7 @@ def sdk_client(
         api_key=api_key,
         base_url=url and url.copy_with(userinfo=b""),
         # The SDK obeys any Retry-After, however long; retries and all deadlines but
-        # the connection's are in `services.runs.retries`.
+        # the connection's are in `services.runs.calls.retries`.
         max_retries=0,
         timeout=Timeout(None, connect=connect_seconds),
         default_headers=headers,

@@ -101,16 +101,16 @@ def _is_ours(descriptor: int) -> bool:
 def wait_for_terminal(descriptor: int) -> None:
     """Wait, suspended, while the process is in the background, until `fg`.
 
-    A prompt that sets modes there fails after `fg`, as its call is interrupted. Where SIGTTOU is
-    ignored nothing suspends, and the modes may be set at once.
+    A prompt that sets modes there fails after `fg`, as its call is interrupted. Where nothing can
+    suspend the process, as SIGTTOU is ignored or blocked, nothing is waited for.
     """
-    is_suspended = signal.getsignal(signal.SIGTTOU) != signal.SIG_IGN
-    while is_suspended and not _is_ours(descriptor):
+    while not _is_ours(descriptor):
         try:
             termios.tcdrain(descriptor)  # suspends who calls it in the background
         except termios.error as error:
-            if error.args[0] != errno.EINTR:
-                raise
+            if error.args[0] == errno.EINTR:
+                continue
+        return
 
 
 def _suspend(_number: int, _frame: FrameType | None) -> None:

@@ -49,7 +49,8 @@ class Logins:
         try:
             return await self._sessions.open(user)
         except (AccountDisabled, InvalidCredentials):
-            await self._database.write(_record, "login_failed", user)
+            detail = "the password was right, but the account is disabled or was changed meanwhile"
+            await self._database.write(_record, "login_failed", user, detail)
             raise
 
     async def change_password(self, login: Login, old: str, new: str, *, keep_tokens: bool) -> None:
@@ -109,5 +110,7 @@ class Logins:
             raise
 
 
-def _record(connection: Connection, event: Any, user: Record | None) -> None:
-    audit.record(connection, event, user_id=user["id"] if user else None)
+def _record(
+    connection: Connection, event: Any, user: Record | None, detail: str | None = None
+) -> None:
+    audit.record(connection, event, user_id=user["id"] if user else None, detail=detail)

@@ -21,10 +21,10 @@ from askcli.errors import (
     ProviderFailed,
 )
 from askcli.services.runs import reports
-from askcli.services.runs.answer_log import AnswerLog
-from askcli.services.runs.retries import RetryPolicy
+from askcli.services.runs.calls.retries import RetryPolicy
 from askcli.services.runs.run import Run
-from askcli.services.runs.storage import AnswerStorage
+from askcli.services.runs.storage.answer_log import AnswerLog
+from askcli.services.runs.storage.answers import AnswerStorage
 from askcli.services.usage import pricing
 from askcli.services.usage.metering import Outcome
 

@@ -16,8 +16,8 @@ from uuid import UUID
 from askcli.contract.shapes import Question
 from askcli.errors import AskcliError, Cancelled, Interrupted, ShuttingDown
 from askcli.services.clock import now
+from askcli.services.runs.elsewhere.remote import Feeds
 from askcli.services.runs.generation import Generator
-from askcli.services.runs.remote import Feeds
 from askcli.services.runs.run import Run
 from askcli.services.runs.stream import AnswerStream, ended_stream
 from askcli.store.database import Database, failures

@@ -14,8 +14,8 @@ from askcli.errors import AskcliError
 from askcli.fair_queue import Place
 from askcli.services import request_info
 from askcli.services.clock import now
+from askcli.services.runs.calls.tries import Attempts
 from askcli.services.runs.stream import AnswerStream
-from askcli.services.runs.tries import Attempts
 from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Outcome
 from askcli.traces import spans

@@ -16,6 +16,7 @@ from askcli.errors import QuotaExceeded, Unpriced
 from askcli.metrics import names
 from askcli.problems import QuotaLeft
 from askcli.services.clock import now, rfc3339
+from askcli.services.shapes import DOLLAR_DECIMALS
 from askcli.settings import Settings
 from askcli.store.queries import usage
 from askcli.store.queries.usage import Period
@@ -107,7 +108,7 @@ def _exceeded(
         unit="usd" if unit == "usd" else "tokens",
         period="day" if period == "day" else "month",
         limit=limit,
-        used=used,
+        used=round(used, DOLLAR_DECIMALS),
         left=0,
         resets_at=rfc3339(current[1]),
     )

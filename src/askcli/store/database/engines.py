@@ -52,7 +52,7 @@ ISOLATION_LEVEL: Literal["READ COMMITTED"] = "READ COMMITTED"
 # transactions keeps these for its client, except the last, of which no quota depends.
 FORMATS = {"DateStyle": "'ISO'", "TimeZone": "'UTC'", "extra_float_digits": 1}
 
-# Of what is read without a BEGIN: as `serializable` a standby takes no statement at all.
+# For reads without a BEGIN: a standby refuses every statement that is `serializable`.
 READS_AT = {"default_transaction_isolation": f"'{ISOLATION_LEVEL}'"}
 
 # What is acknowledged survives a crash of PostgreSQL, whatever a database's own default is. All
@@ -70,10 +70,6 @@ SERVER_KEEPALIVES = {
     "tcp_keepalives_count": 2,
     "tcp_user_timeout": 3_000,  # milliseconds
 }
-
-# Of a new connection. Not as libpq's `options`, which PgBouncer refuses.
-_SET = FORMATS | READS_AT | TIMEOUTS | SERVER_KEEPALIVES
-CONFIGURATION = "; ".join([*(f"SET {name} = {value}" for name, value in _SET.items()), DURABLE])
 
 # The encoding, which would be that of the database; and to notice a server or a network that is
 # gone: also on idle connections, before they are used.
@@ -205,7 +201,7 @@ def postgresql(url: URL, size: int, password: Callable[[], Any]) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: PipelinedConnection, _record: Any) -> None:
-        connection.execute(CONFIGURATION)
+        connection.execute(_configuration())
         connection.commit()
 
     @event.listens_for(engine, "begin")
@@ -215,3 +211,9 @@ def postgresql(url: URL, size: int, password: Callable[[], Any]) -> Engine:
                 connection.exec_driver_sql(f"SET LOCAL {name} = 0")
 
     return engine
+
+
+def _configuration() -> str:
+    """Return what a new connection runs; not libpq's `options`, which PgBouncer refuses."""
+    values = FORMATS | READS_AT | TIMEOUTS | SERVER_KEEPALIVES
+    return "; ".join([*(f"SET {name} = {value}" for name, value in values.items()), DURABLE])

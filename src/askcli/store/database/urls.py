@@ -18,6 +18,7 @@ _DRIVERS = {
 }
 
 _HOST = r"(?:\[[^]]*\]|[^/?#@:,\[\]]*)(?::[0-9]*)?"
+_HOST_AND_PORT = re.compile(r"(?P<name>\[[^]]*\]|[^:]*)(?::(?P<port>[0-9]*))?")
 # A user and a password, which may have a comma, are none of the hosts, whatever comes after them.
 _SEVERAL_HOSTS = re.compile(
     rf"(postgres[a-z+]*://(?:[^/?#@]*@)?+)({_HOST}(?:,{_HOST})+)((?:/[^?]*)?)((?:\?.*)?)"
@@ -64,9 +65,9 @@ def _check_hosts(url: URL, text: str, name: str) -> None:
         )
     try:
         url.get_dialect()().create_connect_args(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise Misused(
-            f"{name} does not say which port each of its hosts has: write "
+            f"{name} has ports that are no numbers, or does not say which host has which: write "
             "postgresql://user:password@first:5432,second:5432/name."
         ) from None
 
@@ -77,7 +78,11 @@ def _with_one_host(text: str) -> str:
     if match is None:
         return text
     start, hosts, path, options = match.groups()
-    listed = "&".join(f"host={host}" for host in hosts.split(","))
+    # Ports apart: SQLAlchemy takes the colons of an IPv6 address for the one before a port.
+    parts = [one for host in hosts.split(",") if (one := _HOST_AND_PORT.fullmatch(host))]
+    names = ",".join(one["name"].strip("[]") for one in parts)
+    ports = ",".join(one["port"] or "" for one in parts)
+    listed = f"host={names}" + (f"&port={ports}" if ports.strip(",") else "")
     return f"{start}{path}{options}{'&' if options else '?'}{listed}"
 
 

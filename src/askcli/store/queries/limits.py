@@ -21,8 +21,8 @@ from askcli.store.tables import limits
 
 # In microseconds. Clocks of servers differ by less: with more, they refuse each other's tokens.
 MAX_SKEW = 60 * 1_000_000
-# Of uses at once, the one that has read the clock first may come to the row last. It counts as if
-# it had read it so much later, at most half of the interval: that makes no room for a further use.
+# Uses at once may reach the row in another order than they have read the clock. One counts as if it
+# had read it so much later, at most half of the interval: that makes no room for a further use.
 MAX_LATENESS = 1_000_000
 # A setting of a limit has seconds of at most seven digits.
 MAX_WINDOW = 10**7 * 1_000_000

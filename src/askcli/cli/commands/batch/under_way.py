@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from askcli.client.resume import LONGEST_WAIT_SECONDS
 from askcli.errors import QuotaExceeded
 
 T = TypeVar("T")
@@ -21,16 +23,17 @@ class UnderWay:
     def ask(self, ask: Callable[[], T]) -> T:
         """Return `ask()`; where it raises QuotaExceeded, again once another row has ended.
 
-        Raises QuotaExceeded where no row is left whose end could change that.
+        Or another question of the user's, where the server says that the wait is short. Raises
+        QuotaExceeded where it is not.
         """
         while True:
             ended = self._ended
             try:
                 with self:
                     return ask()
-            except QuotaExceeded:
+            except QuotaExceeded as error:
                 if not self._wait(ended):
-                    raise
+                    _wait_for_others(error)
 
     def __enter__(self) -> None:
         with self._changed:
@@ -47,3 +50,9 @@ class UnderWay:
         with self._changed:
             self._changed.wait_for(lambda: self._ended > ended or not self._asked)
             return self._ended > ended
+
+
+def _wait_for_others(error: QuotaExceeded) -> None:
+    if error.retry_after is None or error.retry_after > LONGEST_WAIT_SECONDS:
+        raise error
+    time.sleep(error.retry_after)

@@ -37,8 +37,8 @@ class Prompt:
     """Reads what the user types; one line or several."""
 
     def __init__(self, state_dir: Path, completer: Completer, *, is_vi: bool) -> None:
-        # A dumb terminal shows what resets another one's cursor. PromptSession writes lines to one
-        # only while it is given no output: another gets rows to which the cursor cannot go back.
+        # A dumb terminal shows what resets another one's cursor. PromptSession uses its prompt of
+        # single lines only if it gets no `output`; else it draws rows, and moves the cursor back.
         output = PlainTextOutput(sys.stdout) if is_dumb_terminal() else None
         with create_app_session(output=output):
             self._session = self._made(state_dir, completer, is_vi=is_vi)

@@ -17,7 +17,7 @@ from sqlalchemy import RowMapping
 
 from askcli.errors import DatabaseUnavailable
 from askcli.services.background import pause, wait_for_event
-from askcli.services.runs.feed import Feed
+from askcli.services.runs.elsewhere.feed import Feed
 from askcli.services.runs.stream import (
     AnswerStream,
     deletion_error,

@@ -25,7 +25,7 @@ from askcli.errors import (
     ProviderRejected,
     ProviderTimeout,
 )
-from askcli.services.runs.tries import Attempts
+from askcli.services.runs.calls.tries import Attempts
 from askcli.services.runs.waits import Patience
 
 FIRST_BACKOFF_SECONDS = 0.5

@@ -1,4 +1,4 @@
-"""Stores the ends of this process's runs; their text so far is in `services.runs.answer_log`.
+"""Stores the ends of this process's runs; their text so far is in `answer_log`.
 
 Each statement names the run as well as the question. A question that another process has found
 dead, or has started again, is no longer this run's: nothing of it is overwritten.
@@ -20,8 +20,8 @@ from askcli.contract.shapes import Question
 from askcli.errors import AskcliError, Cancelled, DatabaseUnavailable
 from askcli.services.clock import now
 from askcli.services.indexing import Indexing
-from askcli.services.runs.endings import REPORTED_FIELDS, STORED_FIELDS, ended
 from askcli.services.runs.run import Run
+from askcli.services.runs.storage.endings import REPORTED_FIELDS, STORED_FIELDS, ended
 from askcli.services.runs.stream import deletion_error, other_run_error, stored_error
 from askcli.services.shapes import as_question
 from askcli.services.usage.metering import Metering, Outcome

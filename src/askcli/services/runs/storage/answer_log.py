@@ -19,9 +19,9 @@ from sqlalchemy import Connection
 from askcli.errors import Cancelled, DatabaseUnavailable
 from askcli.services.background import pause, wait_for_event
 from askcli.services.clock import now
-from askcli.services.runs.followers import Followers, News
-from askcli.services.runs.progress import Part, Progress
+from askcli.services.runs.elsewhere.followers import Followers, News
 from askcli.services.runs.run import Run
+from askcli.services.runs.storage.progress import Part, Progress
 from askcli.store.database import Database
 from askcli.store.queries import answer_parts, notifications, processes
 

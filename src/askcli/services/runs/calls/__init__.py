@@ -1,0 +1,1 @@
+"""Calls of a model for one answer: deadlines, retries, and what is known of each try."""
