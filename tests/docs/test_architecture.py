@@ -46,9 +46,10 @@ def test_the_inner_layers_are_those_of_the_contracts() -> None:
         ("client", "Layers inside the client"),
         ("answerers", "Layers inside the answerers"),
         ("services", "Layers inside the services"),
+        ("runs", "Layers inside the runs"),
         ("store", "Layers inside the store"),
     ):
-        (cell,) = re.findall(rf"^\| `{folder}`(?: \(of `cli`\))? \| (.*) \|$", page, re.M)[-1:]
+        (cell,) = re.findall(rf"^\| `{folder}`(?: \(of `\w+`\))? \| (.*) \|$", page, re.M)[-1:]
         drawn = re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", cell))
         expected = [part for row in contract(name)["layers"] for part in row.split(" | ")]
         assert drawn == expected
