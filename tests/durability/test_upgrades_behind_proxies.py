@@ -67,7 +67,7 @@ def test_no_request_fails_in_an_upgrade_and_back(
             server = ServerBehindProxy(proxy.url, url)
             cli = logged_in(new_cli(ASKCLI_SERVER=proxy.url), server)
             people = [new_person(server) for _ in range(PEOPLE)]
-            with Traffic(proxy.url, fake) as traffic:
+            with Traffic(proxy.url, fake, closes_idle=name == "nginx") as traffic:
                 traffic.begin(people, cli)
                 fleet.wait_for_asks(first)
                 migrate(second, settings, tmp_path / "second")
