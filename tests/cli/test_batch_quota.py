@@ -48,17 +48,25 @@ def rows_of(cli: Cli, marker: str) -> str:
     return str(path)
 
 
+def ended(
+    server: ServerProcess, cli: Cli, fake: FakeAnthropic, marker: str
+) -> tuple[int | None, str]:
+    """The exit code and output of a batch, answered once the quota has refused a row of it."""
+    held = fake.on(marker, "short", hold_after=0)
+    process = cli.start("batch", "-q", rows_of(cli, marker))
+    eventually(lambda: REFUSED in plain_http.get(f"{server.url}/metrics").text)
+    held.release()
+    out, _ = process.communicate(timeout=60)
+    return process.returncode, out.decode()
+
+
 def test_rows_wait_for_what_those_under_way_have_reserved(
     server: ServerProcess, new_cli: NewCli, fake: FakeAnthropic
 ) -> None:
     cli = logged_in(new_cli(server), server)
     with_quota(server, cli, 2500)
-    held = fake.on(marker := uuid4().hex, "short", hold_after=0)
-    process = cli.start("batch", "-q", rows_of(cli, marker))
-    eventually(lambda: REFUSED in plain_http.get(f"{server.url}/metrics").text)
-    held.release()
-    out, _ = process.communicate(timeout=60)
-    assert (process.returncode, len(out.splitlines())) == (0, ROWS), out
+    code, out = ended(server, cli, fake, marker := uuid4().hex)
+    assert (code, len(out.splitlines())) == (0, ROWS), out
     assert len(fake.asked(marker)) == ROWS
 
 
@@ -67,12 +75,8 @@ def test_a_quota_that_is_used_up_ends_a_batch_with_what_was_answered(
 ) -> None:
     cli = logged_in(new_cli(server), server)
     with_quota(server, cli, 15)
-    held = fake.on(marker := uuid4().hex, "short", hold_after=0)
-    process = cli.start("batch", "-q", rows_of(cli, marker))
-    eventually(lambda: REFUSED in plain_http.get(f"{server.url}/metrics").text)
-    held.release()
-    process.communicate(timeout=60)
-    assert (process.returncode, len(fake.asked(marker))) == (7, 1)
+    code, _ = ended(server, cli, fake, marker := uuid4().hex)
+    assert (code, len(fake.asked(marker))) == (7, 1)
     with_quota(server, cli, 2500)
     done = cli.in_process("batch", "-q", str(cli.home / "rows.jsonl"))
     assert (done.code, len(done.out.splitlines()), len(fake.asked(marker))) == (0, ROWS, ROWS)

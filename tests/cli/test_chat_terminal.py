@@ -76,15 +76,20 @@ def test_a_suspended_chat_leaves_the_terminal_to_the_shell(
     assert not any("-icanon" in line or "-icrnl" in line for line in flags)
 
 
-def test_a_chat_in_the_background_waits_for_the_terminal(sqlite_cli: Cli) -> None:
-    script = "set -m; askcli chat & wait %1; fg; stty -a; echo left"
-    live = LiveTerminal(sqlite_cli.terminal_shell(script))
+def ask_and_leave(live: LiveTerminal) -> None:
+    """Ask a question at the prompt that comes, and leave by Ctrl-D, for a shell that says so."""
     live.until_prompt()
     live.type("Why?\r")
     live.until("You asked: Why?")
     live.until_prompt()
     live.type("\x04")
     live.until("left")
+
+
+def test_a_chat_in_the_background_waits_for_the_terminal(sqlite_cli: Cli) -> None:
+    script = "set -m; askcli chat & wait %1; fg; stty -a; echo left"
+    live = LiveTerminal(sqlite_cli.terminal_shell(script))
+    ask_and_leave(live)
     assert live.count(" icanon") == 1, live.lines
     live.end()
 
@@ -101,12 +106,7 @@ def test_an_answer_that_ends_in_the_background_ends_no_chat(
     live.type("\x1a")
     held.release()
     live.until("waits")
-    live.until_prompt()
-    live.type("Why?\r")
-    live.until("You asked: Why?")
-    live.until_prompt()
-    live.type("\x04")
-    live.until("left")
+    ask_and_leave(live)
     live.end()
 
 

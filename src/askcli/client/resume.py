@@ -44,6 +44,13 @@ passing = logging.getLogger("askcli.notices.passing")
 Connect = Callable[[], AbstractContextManager[Events]]
 
 
+def wait_as_told(error: AskcliError, most: int = LONGEST_WAIT_SECONDS) -> None:
+    """Wait for the error's Retry-After. Raises the error where it has none, or one above `most`."""
+    if error.retry_after is None or error.retry_after > most:
+        raise error
+    time.sleep(error.retry_after)
+
+
 class Asking:
     """One question on its way; `question_id` is set once the server has stored it.
 

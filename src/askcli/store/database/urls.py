@@ -17,8 +17,9 @@ _DRIVERS = {
     "postgres": "postgresql+psycopg",  # what some hosting services still write
 }
 
-_HOST = r"(?:\[[^]]*\]|[^/?#@:,\[\]]*)(?::[0-9]*)?"
-_HOST_AND_PORT = re.compile(r"(?P<name>\[[^]]*\]|[^:]*)(?::(?P<port>[0-9]*))?")
+_NAME, _PORT = r"\[[^]]*\]|[^/?#@:,\[\]]*", "[0-9]*"
+_HOST = rf"(?:{_NAME})(?::{_PORT})?"
+_HOST_AND_PORT = re.compile(rf"({_NAME})(?::({_PORT}))?")
 # A user and a password, which may have a comma, are none of the hosts, whatever comes after them.
 _SEVERAL_HOSTS = re.compile(
     rf"(postgres[a-z+]*://(?:[^/?#@]*@)?+)({_HOST}(?:,{_HOST})+)((?:/[^?]*)?)((?:\?.*)?)"
@@ -79,9 +80,9 @@ def _with_one_host(text: str) -> str:
         return text
     start, hosts, path, options = match.groups()
     # Ports apart: SQLAlchemy takes the colons of an IPv6 address for the one before a port.
-    parts = [one for host in hosts.split(",") if (one := _HOST_AND_PORT.fullmatch(host))]
-    names = ",".join(one["name"].strip("[]") for one in parts)
-    ports = ",".join(one["port"] or "" for one in parts)
+    parts = [_HOST_AND_PORT.findall(host)[0] for host in hosts.split(",")]
+    names = ",".join(host.strip("[]") for host, _ in parts)
+    ports = ",".join(port for _, port in parts)
     listed = f"host={names}" + (f"&port={ports}" if ports.strip(",") else "")
     return f"{start}{path}{options}{'&' if options else '?'}{listed}"
 

@@ -38,8 +38,7 @@ MOST_ATTEMPTS = 50
 
 LONGER = "give its row a higher max_tokens."
 _ALIVE = ("answering", "answered")
-# Errors that every other row would meet too: the batch ends, to be continued later. But for
-# Unpriced: another row may name another model.
+# Errors that every other row would meet too: the batch ends, to be continued later.
 _ENDS_ALL = (NotAuthenticated, RateLimited, Refused, ShuttingDown, Unreachable)
 
 
@@ -118,9 +117,11 @@ def _ask(api: Api, row: Row) -> Asked:
             return Asked(row, _answer(api, row, attempt))
         except _FailedBeforeError:
             continue
+        except Unpriced as error:  # another row may name another model
+            return Asked(row, error=error)
+        except _ENDS_ALL:
+            raise
         except AskcliError as error:
-            if isinstance(error, _ENDS_ALL) and not isinstance(error, Unpriced):
-                raise
             # An answer cut off or refused is stored as answered, and is not asked for again.
             return Asked(row, error=error, is_final=error.question_status == "answered")
     given_up = AskcliError(f"failed {MOST_ATTEMPTS} times; it is not asked again.")

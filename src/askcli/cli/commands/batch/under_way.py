@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from askcli.client.resume import LONGEST_WAIT_SECONDS
+from askcli.client.resume import wait_as_told
 from askcli.errors import QuotaExceeded
 
 T = TypeVar("T")
@@ -33,7 +32,7 @@ class UnderWay:
                     return ask()
             except QuotaExceeded as error:
                 if not self._wait(ended):
-                    _wait_for_others(error)
+                    wait_as_told(error)
 
     def __enter__(self) -> None:
         with self._changed:
@@ -50,9 +49,3 @@ class UnderWay:
         with self._changed:
             self._changed.wait_for(lambda: self._ended > ended or not self._asked)
             return self._ended > ended
-
-
-def _wait_for_others(error: QuotaExceeded) -> None:
-    if error.retry_after is None or error.retry_after > LONGEST_WAIT_SECONDS:
-        raise error
-    time.sleep(error.retry_after)

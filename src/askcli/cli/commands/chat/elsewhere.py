@@ -75,7 +75,9 @@ class Elsewhere:
             self._is_looking, self._pause = True, FIRST_PAUSE_SECONDS
             self._looks_until = time.monotonic() + (self._most_seconds or math.inf)
             if self._thread is None:
-                self._thread = self._started()
+                self._thread = threading.Thread(target=self._run, daemon=True)
+                if not start_without_signals(self._thread):
+                    self._thread = None  # nothing is found until the next `look`
             self._condition.notify()
 
     def rest(self) -> None:
@@ -88,15 +90,6 @@ class Elsewhere:
         with self._condition:
             found, self._found = self._found, []
             return found
-
-    def _started(self) -> threading.Thread | None:
-        """Return the thread that looks; None where the system's limit allows no more."""
-        thread = threading.Thread(target=self._run, daemon=True)
-        try:
-            start_without_signals(thread)
-        except (RuntimeError, MemoryError):
-            return None
-        return thread
 
     def _run(self) -> None:
         api: Api | None = None

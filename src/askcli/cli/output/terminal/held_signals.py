@@ -34,13 +34,16 @@ def _masked(how: int) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def start_without_signals(thread: Thread) -> None:
-    """Start a thread that takes no signal.
+def start_without_signals(thread: Thread) -> bool:
+    """Start a thread that takes no signal; return False where the system allows no more threads.
 
-    One that it took would interrupt the main thread even where that one has them held.
+    A signal that it took would interrupt the main thread even where that one has them held.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         thread.start()  # it inherits the mask
+        return True
+    except (RuntimeError, MemoryError):
+        return False
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -89,10 +89,8 @@ class Spinner(transient.Transient):
         from askcli.cli.output.terminal.held_signals import start_without_signals
 
         self._thread = threading.Thread(target=self._run, daemon=True)
-        try:
-            start_without_signals(self._thread)
-        except (RuntimeError, MemoryError):  # the system's limit: the mark stands still
-            self._thread = None
+        if not start_without_signals(self._thread):
+            self._thread = None  # the mark stands still
 
     def _run(self) -> None:
         while True:

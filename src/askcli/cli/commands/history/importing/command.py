@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, cast
@@ -16,6 +15,7 @@ from askcli.cli.output.numbers import counted
 from askcli.cli.output.terminal import console
 from askcli.cli.output.terminal.row_counts import RowCounts
 from askcli.client.api import Api
+from askcli.client.resume import wait_as_told
 from askcli.contract.shapes import Imported
 from askcli.errors import BadResponse, Failed, InvalidInput, Unavailable
 
@@ -80,9 +80,7 @@ def _sent(api: Api, items: list[Item]) -> Imported:
         try:
             return api.import_questions(items)
         except Unavailable as error:
-            if error.retry_after is None or error.retry_after > LONGEST_WAIT_SECONDS:
-                raise
-            time.sleep(error.retry_after)
+            wait_as_told(error, LONGEST_WAIT_SECONDS)
     return api.import_questions(items)
 
 
