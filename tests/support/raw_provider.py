@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from askcli.answerers.base import Finish, Message, Request
 from askcli.answerers.messages_api.messages import MessagesClient
@@ -48,8 +49,14 @@ class Provider:
 async def client_of(
     provider: Provider, host: str = "127.0.0.1", scheme: str = "http"
 ) -> AsyncGenerator[MessagesClient]:
-    """A client of this provider."""
-    server = await asyncio.start_server(provider.serve, "127.0.0.1", 0)
+    """A client of this provider, whose connections have ended after the block."""
+    serving = set[Any]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
+        await provider.serve(reader, writer)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
     url = f"{scheme}://{host}:{server.sockets[0].getsockname()[1]}"
     client = MessagesClient("key", url, 10)
     try:
@@ -57,6 +64,7 @@ async def client_of(
     finally:
         await client.close()
         server.close()
+        await asyncio.gather(*serving)
 
 
 def answers_twice_on_one_connection(response: bytes) -> None:

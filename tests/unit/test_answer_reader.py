@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
-import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +17,7 @@ from askcli.answerers.messages_api.answer_reader import AnswerReader
 from askcli.answerers.messages_api.message_events import MAX_BLOCKS
 from askcli.contract import bounded_json
 from askcli.errors import AskcliError, Interrupted, ProviderFailed, ProviderOverloaded
+from tests.support.responses import response
 
 
 def event(type_: str, **fields: Any) -> bytes:
@@ -53,9 +53,7 @@ OVERLOADED = event("error", error={"type": "overloaded_error", "message": "SECRE
 
 def new_reader() -> AnswerReader:
     """A reader of a stream of events."""
-    request = httpx2.Request("POST", "http://provider/v1/messages")
-    headers = {"content-type": "text/event-stream"}
-    return AnswerReader("asked", httpx2.Response(200, headers=headers, request=request))
+    return AnswerReader("asked", response(200, content_type="text/event-stream"))
 
 
 def answer(chunks: Iterable[bytes]) -> tuple[str, Finish]:

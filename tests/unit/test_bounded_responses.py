@@ -3,51 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from itertools import repeat
 
-import httpx2
 import pytest
 
-from askcli.answerers.messages_api.bounded import MAX_EVENT_BYTES, MAX_FAILURE_BYTES, bound
+from askcli.answerers.messages_api.bounded import (
+    MAX_EVENT_BYTES,
+    MAX_FAILURE_BYTES,
+    failure_body,
+    parts,
+)
 from askcli.errors import ProviderFailed
+from tests.support.responses import Body, response
 
 CHUNK = b"data: x\n\n" * 10_000
 
 
-class Endless(httpx2.AsyncByteStream):
-    """A body without an end, which counts what is taken of it."""
-
-    def __init__(self) -> None:
-        self.taken = 0
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while self.taken < 10 * MAX_EVENT_BYTES:
-            self.taken += len(CHUNK)
-            yield CHUNK
+def endless() -> Body:
+    """A body that no reader without a bound has the memory for."""
+    return Body(repeat(CHUNK, 10 * MAX_EVENT_BYTES // len(CHUNK)))
 
 
-def read(body: httpx2.AsyncByteStream, status: int, **headers: str) -> bytes:
-    """The whole of a bounded response."""
-    names = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = httpx2.Request("POST", "http://provider/v1/messages")
-    response = httpx2.Response(status, headers=names, stream=body, request=request)
+def read(body: Body, status: int, **headers: str) -> bytes:
+    """What is read of a response."""
+    answer = response(status, body, **headers)
 
     async def whole() -> bytes:
-        await bound(response)
-        return await response.aread()
+        if not answer.is_success:
+            return await failure_body(answer)
+        return b"".join([part async for part in parts(answer)])
 
     return asyncio.run(whole())
 
 
 @pytest.mark.parametrize("type_", ["text/event-stream", "text/html"])
 def test_a_failure_is_read_up_to_a_bound(type_: str) -> None:
-    body = Endless()
+    body = endless()
     assert len(read(body, 500, content_type=type_)) <= MAX_FAILURE_BYTES
     assert body.taken <= MAX_FAILURE_BYTES + len(CHUNK)
 
 
 def test_a_page_in_place_of_an_answer_is_read_up_to_a_bound() -> None:
-    body = Endless()
+    body = endless()
     with pytest.raises(ProviderFailed):
         read(body, 200, content_type="text/html")
     assert body.taken <= MAX_EVENT_BYTES + len(CHUNK)
@@ -55,6 +52,6 @@ def test_a_page_in_place_of_an_answer_is_read_up_to_a_bound() -> None:
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, br"])
 def test_nothing_is_read_of_what_is_compressed(coding: str) -> None:
-    assert read(Endless(), 500, content_encoding=coding) == b""
+    assert read(endless(), 500, content_encoding=coding) == b""
     with pytest.raises(ProviderFailed):
-        read(Endless(), 200, content_encoding=coding, content_type="text/event-stream")
+        read(endless(), 200, content_encoding=coding, content_type="text/event-stream")

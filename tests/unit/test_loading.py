@@ -19,7 +19,6 @@ from askcli.answerers import loading, local
 from askcli.answerers.loading import load
 from askcli.answerers.local import LocalAnswerer
 from askcli.answerers.messages_api.messages import MessagesClient
-from askcli.answerers.messages_api.requests import Requests
 from askcli.errors import ProviderFailed
 from tests.support.raw_provider import EVENTS, HEAD, REQUEST, Provider, chunk, client_of
 
@@ -187,17 +186,17 @@ def test_a_local_model_is_loaded_once_though_who_waits_for_it_gives_up(
 
 def test_what_later_requests_are_made_of_holds_no_question(monkeypatch: pytest.MonkeyPatch) -> None:
     requests: list[weakref.ref[httpx2.Request]] = []
-    note = Requests.note
 
-    async def noted(self: Requests, request: httpx2.Request) -> None:
-        requests.append(weakref.ref(request))
-        await note(self, request)
-
-    monkeypatch.setattr(Requests, "note", noted)
+    class Request(httpx2.Request):
+        def __init__(self, *args: Any, **named: Any) -> None:
+            super().__init__(*args, **named)
+            requests.append(weakref.ref(self))
 
     async def ask() -> None:
         provider = Provider(ANSWER)
         async with client_of(provider) as client, asyncio.timeout(30):
+            await client.open()
+            monkeypatch.setattr("httpx2._client.Request", Request)
             await read(client)
             gc.collect()
             assert [request() for request in requests] == [None]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
-from contextlib import aclosing
+from collections.abc import Generator
+from contextlib import aclosing, suppress
+from typing import Any
 
+import httpx2
 import pytest
 from opentelemetry import trace
 
 from askcli.answerers.base import Begin, Exchange, Message, Request, exchange
-from askcli.errors import ProviderOverloaded
+from askcli.errors import ProviderOverloaded, ProviderRejected
 from tests.support.raw_provider import (
     EVENTS,
     HEAD,
@@ -47,21 +51,115 @@ def test_a_whole_answer_leaves_its_connection_for_the_next_one() -> None:
 
 
 @pytest.mark.parametrize("system", [None, "Answer in \u00e9."])
-def test_a_request_after_the_first_is_what_the_sdk_would_have_sent(system: str | None) -> None:
-    """To the byte, but for the way in which its body is cut into packets."""
-    request = Request("m", (Message("user", 'a "\u00e9" \U0001f600\n'),), system, 10)
+def test_each_request_is_what_the_sdk_would_have_sent(system: str | None) -> None:
+    """But for the order of its lines and of its fields; the first one is the SDK's."""
+    text = 'a "\u00e9" \U0001f600\n\t\x00\x1f\x7f\u2028/\\'
+    request = Request("m", (Message("user", text),), system, 10)
     whole = b"".join(chunk(event) for event in EVENTS) + chunk(b"")
 
     async def compared() -> None:
-        provider, other = Provider(HEAD + whole), Provider(HEAD + whole)
-        async with client_of(provider) as client:
-            for sent in (REQUEST, request):
-                assert [piece async for piece in client.stream(sent)]
-        async with client_of(other) as client:
-            assert [piece async for piece in client.stream(request)]
-        assert _without_port(provider.requests[1:]) == _without_port(other.requests)
+        ours, sdks = Provider(HEAD + whole), Provider(HEAD + whole)
+        async with client_of(ours) as client:
+            for _ in range(2):
+                assert [piece async for piece in client.stream(request)]
+        async with client_of(sdks) as client:
+            await _ask_by_the_sdk(str(client._base_url), request)
+        first, second = map(_lines, ours.requests)
+        assert first == second
+        *lines, body = _lines(b"".join(sdks.requests))
+        assert lines == [*first[:-1]]
+        assert json.loads(body) == json.loads(first[-1])
 
     asyncio.run(compared())
+
+
+async def _ask_by_the_sdk(url: str, request: Request) -> None:
+    import anthropic
+
+    turns: Any = [{"role": turn.role, "content": turn.content} for turn in request.messages]
+    async with (
+        anthropic.AsyncAnthropic(api_key="key", base_url=url, max_retries=0) as sdk,
+        await sdk.messages.create(
+            model=request.model,
+            max_tokens=request.max_tokens,
+            system=request.system or anthropic.omit,
+            messages=turns,
+            stream=True,
+        ) as events,
+    ):
+        assert [event async for event in events]
+
+
+def _lines(request: bytes) -> tuple[bytes, list[bytes], bytes]:
+    """The first line, the others but for those that describe this host, and the body."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    first, *lines = re.sub(rb"127\.0\.0\.1:\d+", b"", head).split(b"\r\n")
+    named = [line.partition(b":") for line in lines]
+    ours = (b"x-stainless-", b"accept-encoding")
+    kept = [name.lower() + value for name, _, value in named if not name.lower().startswith(ours)]
+    return first, sorted(kept), body
+
+
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_what_the_sdk_signs_it_makes_each_time(
+    is_signed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 0
+
+    class Signature(httpx2.Auth):
+        def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response]:
+            nonlocal count
+            count += 1
+            request.headers["x-signature"] = f"{count} {len(request.content)}"
+            yield request
+
+    async def sent() -> list[bytes]:
+        provider = Provider(HEAD + b"".join(chunk(event) for event in EVENTS) + chunk(b""))
+        async with client_of(provider) as client:
+            sdk = type((await client.open())._sdk)
+            monkeypatch.setattr(sdk, "custom_auth", Signature() if is_signed else None)
+            for text in ("a", "bc"):
+                request = Request("m", (Message("user", text),), None, 10)
+                assert [piece async for piece in client.stream(request)]
+        return [b"".join(re.findall(rb"x-signature: (\d)", head)) for head in provider.heads]
+
+    assert asyncio.run(sent()) == ([b"1", b"2"] if is_signed else [b"", b""])
+
+
+@pytest.mark.parametrize("size", [10, 20_000_000])
+def test_a_connection_that_has_not_taken_a_request_whole_is_not_used_again(size: int) -> None:
+    """The rest of its request would be the beginning of the next one."""
+    body = b'{"type": "error", "error": {"type": "request_too_large", "message": "m"}}'
+    refusal = b"HTTP/1.1 413 No\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with suppress(asyncio.IncompleteReadError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                writer.write(refusal)
+                if size > 1_000:
+                    await gone.wait()
+                length = re.findall(rb"content-length: (\d+)", head)[0]
+                await reader.readexactly(int(length))
+        writer.close()
+
+    async def ask() -> None:
+        provider = Provider(b"")
+        provider.serve = serve  # type: ignore[method-assign]
+        long = Request("m", (Message("user", "x" * size),), None, 10)
+        async with client_of(provider) as client, asyncio.timeout(30):
+            try:
+                for _ in range(2):
+                    with pytest.raises(ProviderRejected, match="too long"):
+                        await anext(client.stream(long))
+            finally:
+                gone.set()
+
+    gone = asyncio.Event()
+    asyncio.run(ask())
+    assert connections == (1 if size == 10 else 2)
 
 
 def test_no_header_describes_this_host() -> None:
@@ -95,10 +193,6 @@ def test_the_sdk_makes_no_spans_and_sends_no_context() -> None:
     with trace.use_span(trace.NonRecordingSpan(caller)):
         assert asyncio.run(sent(None, "one", "two", None)) == [b"", b"one", b"two", b""]
         assert asyncio.run(sent("one", None, "two")) == [b"one", b"", b"two"]
-
-
-def _without_port(requests: list[bytes]) -> bytes:
-    return re.sub(rb"127\.0\.0\.1:\d+", b"", b"".join(requests))
 
 
 def test_an_error_is_the_same_after_the_first_request() -> None:

@@ -23,6 +23,7 @@ class ConnectProxy:
     def __init__(self, reply: bytes | None) -> None:
         self._reply = reply
         self.heads = list[bytes]()
+        self.closed = asyncio.Semaphore(0)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.heads.append(await reader.readuntil(b"\r\n\r\n"))
@@ -31,6 +32,7 @@ class ConnectProxy:
         else:
             writer.write(self._reply)
         writer.close()
+        self.closed.release()
 
 
 @asynccontextmanager
@@ -72,10 +74,50 @@ def test_a_proxy_that_does_not_connect_has_not_sent_the_question(
                 with pytest.raises(ProviderFailed, match="cannot be reached") as raised:
                     await anext(client.stream(REQUEST))
                 assert not raised.value.may_be_billed
+                await proxy.closed.acquire()
         assert [head.split(b" ")[0] for head in proxy.heads] == [b"CONNECT"] * 2
 
     asyncio.run(ask())
     assert not caplog.records
+
+
+def test_a_proxy_of_plain_http_gets_whole_addresses_and_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def ask() -> None:
+        proxy = Provider(ANSWER)
+        server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTP_PROXY", f"http://us%40er:pass@127.0.0.1:{port}")
+        client = MessagesClient("key", "http://provider.test:81/v", 10)
+        async with asyncio.timeout(30):
+            for _ in range(2):
+                assert [piece async for piece in client.stream(REQUEST)]
+        await client.close()
+        server.close()
+        await proxy.closed.wait()
+        assert proxy.connections == 1
+        assert len(proxy.heads) == 2
+        told = b"\r\nproxy-authorization: basic " + base64.b64encode(b"us@er:pass").lower()
+        for head in proxy.heads:
+            assert head.startswith(b"POST http://provider.test:81/v/v1/messages HTTP/1.1\r\n")
+            assert head.lower().count(told + b"\r\n") == 1
+            assert b"\r\nhost: provider.test:81\r\n" in head.lower()
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("key", ["k\r\ny: z", "k\ny"])
+def test_no_key_ends_its_header(key: str) -> None:
+    async def ask() -> None:
+        provider = Provider(ANSWER)
+        async with client_of(provider) as client, asyncio.timeout(30):
+            client.change_key(key)
+            with pytest.raises(ProviderFailed, match="could not send"):
+                await anext(client.stream(REQUEST))
+            assert not provider.requests
+
+    asyncio.run(ask())
 
 
 def test_a_password_in_the_url_of_the_provider_is_sent_as_a_header() -> None:
@@ -91,6 +133,7 @@ def test_a_password_in_the_url_of_the_provider_is_sent_as_a_header() -> None:
                 )
         await client.close()
         server.close()
+        await provider.closed.wait()
         told = b"Basic " + base64.b64encode(b"us@er:pass/word") + b"\r\n"
         for head in provider.heads:
             assert head.startswith(b"POST /v/v1/messages HTTP/1.1\r\n")
@@ -101,8 +144,7 @@ def test_a_password_in_the_url_of_the_provider_is_sent_as_a_header() -> None:
     asyncio.run(ask())
 
 
-def test_a_question_of_megabytes_is_sent_without_a_warning() -> None:
-    """Python's warnings are errors here, and aiohttp warns of a long body."""
+def test_a_question_of_megabytes_is_sent() -> None:
     long = Request("m", (Message("user", "\u00e9" * 800_000),), None, 10)
 
     async def ask() -> None:

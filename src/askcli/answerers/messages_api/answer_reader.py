@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import httpx2
 from pydantic_core import from_json
 
 from askcli.answerers.base import Finish, Piece
@@ -18,6 +17,7 @@ from askcli.answerers.messages_api.bounded import (
 )
 from askcli.answerers.messages_api.failures import status_error
 from askcli.answerers.messages_api.message_events import NO_ANSWER, MessageEvents
+from askcli.answerers.messages_api.response import Response
 from askcli.contract import bounded_json
 from askcli.errors import ProviderFailed
 from askcli.event_decoder import EventDecoder, EventTooLarge
@@ -26,7 +26,7 @@ from askcli.event_decoder import EventDecoder, EventTooLarge
 class AnswerReader:
     """The state of one answer while its response is read."""
 
-    def __init__(self, model: str, response: httpx2.Response) -> None:
+    def __init__(self, model: str, response: Response) -> None:
         # A page comes from something before the provider; whatever else has a status of success may
         # be an answer in another form, which is billed.
         self.may_be_billed = not is_page(response)

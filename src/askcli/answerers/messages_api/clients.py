@@ -1,27 +1,17 @@
-"""The SDK's client, and the HTTP client that it sends with; imported with the SDK."""
+"""The SDK's client, which makes requests and sends none; imported with the SDK."""
 
 from __future__ import annotations
 
+import ssl
 from contextlib import nullcontext
 from typing import Any
 
 import httpx2
-from anthropic import APIStatusError, AsyncAnthropic, DefaultAioHttpClient, Timeout, omit
+from anthropic import APIStatusError, AsyncAnthropic, omit
 
-from askcli.answerers.messages_api.bounded import bound
-from askcli.answerers.messages_api.requests import (
-    Requests,
-    in_parts,
-    note_response,
-    pass_trace_on,
-)
 from askcli.settings import proxies
 from askcli.settings.loopback import is_on_loopback
 
-# Of an idle connection. Many servers that people host themselves (uvicorn, so vLLM and LiteLLM;
-# Node; Apache) close one after five seconds, and a request on a connection that the provider closes
-# at that moment cannot be told from one that it has taken.
-IDLE_SECONDS = 2.0
 # Of every request, half of its headers, and none of the API: they describe this host.
 TELEMETRY = (
     *("X-Stainless-Lang", "X-Stainless-Package-Version", "X-Stainless-OS", "X-Stainless-Arch"),
@@ -34,43 +24,55 @@ _response = httpx2.Response(500, request=httpx2.Request("POST", "http://localhos
 APIStatusError("", response=_response, body=None)
 
 
-def http_client(base_url: str | None, requests: Requests) -> httpx2.AsyncClient:
-    """Return the HTTP client; it sends what the URL has before its host as a header.
+class Clients:
+    """What makes the requests to one address."""
 
-    aiohttp would take it from the URL as well, and refuse to have it twice.
-    """
-    url, is_near = base_url and httpx2.URL(base_url), is_on_loopback(base_url)
-    with nullcontext() if is_near else proxies.checked(needs_socks=False):
-        return DefaultAioHttpClient(
-            auth=(url.username, url.password) if url and url.userinfo else None,
-            trust_env=not is_near,
-            event_hooks={
-                "request": [requests.note, pass_trace_on, in_parts],
-                "response": [note_response, bound],
-            },
-            # A redirected request may have been taken, and the key is for one address.
-            follow_redirects=False,
-            # As many connections as there are runs, whose number the server bounds.
-            limits=httpx2.Limits(max_connections=None, keepalive_expiry=IDLE_SECONDS),
+    def __init__(self, base_url: str | None) -> None:
+        """A loopback `base_url` has no proxy. Raises Misused for a proxy that is none."""
+        url = httpx2.URL(base_url) if base_url else None
+        self._has_password = url is not None and bool(url.userinfo)  # it is sent as a header
+        self._url = url and url.copy_with(userinfo=b"")
+        self._is_near = is_on_loopback(base_url)
+        auth = (url.username, url.password) if url and self._has_password else None
+        with nullcontext() if self._is_near else proxies.checked(needs_socks=False):
+            self._http = _Recording(auth=auth, trust_env=not self._is_near, timeout=None)
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Return how connections are encrypted, by the certificates that the environment names."""
+        with nullcontext() if self._is_near else proxies.checked(needs_socks=False):
+            return httpx2.create_ssl_context(trust_env=not self._is_near)
+
+    def sdk(self, api_key: str) -> AsyncAnthropic:
+        """Return the SDK's client."""
+        headers: dict[str, Any] = dict.fromkeys(TELEMETRY, omit)
+        headers["accept-encoding"] = "identity"
+        if self._has_password:  # it has the header that the SDK uses for the key
+            headers["x-api-key"] = api_key
+        return AsyncAnthropic(
+            api_key=api_key,
+            base_url=self._url,
+            max_retries=0,
+            default_headers=headers,
+            http_client=self._http,
         )
 
 
-def sdk_client(
-    api_key: str, base_url: str | None, connect_seconds: float, http: httpx2.AsyncClient
-) -> AsyncAnthropic:
-    """Return the SDK's client, which sends with `http`."""
-    url = httpx2.URL(base_url) if base_url else None
-    headers: dict[str, Any] = dict.fromkeys(TELEMETRY, omit)
-    headers["accept-encoding"] = "identity"
-    if url and url.userinfo:  # its password has the header that the SDK uses for the key
-        headers["x-api-key"] = api_key
-    return AsyncAnthropic(
-        api_key=api_key,
-        base_url=url and url.copy_with(userinfo=b""),
-        # The SDK obeys any Retry-After, however long; retries and all deadlines but
-        # the connection's are in `services.runs.calls.retries`.
-        max_retries=0,
-        timeout=Timeout(None, connect=connect_seconds),
-        default_headers=headers,
-        http_client=http,
-    )
+class _Recording(httpx2.AsyncClient):
+    """An HTTP client whose responses have the request and its proxy; nothing is sent."""
+
+    def _init_transport(self, *_: Any, **__: Any) -> httpx2.AsyncBaseTransport:
+        return _Recorder(None)
+
+    def _init_proxy_transport(
+        self, proxy: httpx2.Proxy, *_: Any, **__: Any
+    ) -> httpx2.AsyncBaseTransport:
+        return _Recorder(proxy)
+
+
+class _Recorder(httpx2.AsyncBaseTransport):
+    def __init__(self, proxy: httpx2.Proxy | None) -> None:
+        self._proxy = proxy
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Return a response that stands for the request."""
+        return httpx2.Response(200, request=request, extensions={"proxy": self._proxy})

@@ -10,22 +10,18 @@ module is imported with the SDK.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from functools import partial
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import aiohttp
-import anthropic
-import httpx2
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 
-from askcli.answerers.messages_api.requests import Handover, handover
-
-# The SDK puts a class that cannot be used in the place of one that it failed to import.
-if anthropic.DefaultAioHttpClient.__bases__ == (httpx2.AsyncClient,):
-    raise ImportError("the SDK was loaded without aiohttp")
-
+# Of an idle connection. Many servers that people host themselves (uvicorn, so vLLM and LiteLLM;
+# Node; Apache) close one after five seconds, and a request on a connection that the provider closes
+# at that moment cannot be told from one that it has taken.
+IDLE_SECONDS = 2.0
 MAX_PROVISIONAL_RESPONSES = 10
 # Of a response and of the provisional ones before it, besides content: heads, of which most servers
 # send no more than 8 or 16 KiB, and what frames chunks beyond `_FRAME_BYTES`.
@@ -34,8 +30,6 @@ MAX_OVERHEAD_BYTES = 65_536
 _FRAME_BYTES = 16
 # Parsed at a time: no read, of up to 256 KiB, is parsed much further than to its first fault.
 _PART_BYTES = 4_096
-# Of a response that are read ahead, and a 16th of it in chunks of HTTP.
-_READ_AHEAD_BYTES = 65_536
 
 
 class BoundedHandler(ResponseHandler):
@@ -50,7 +44,6 @@ class BoundedHandler(ResponseHandler):
         """Wait for the response to a request, which is sent next."""
         self._awaits_head, self._provisional = True, 0
         self._overhead = self._uncounted = self._content = 0
-        handover.get(Handover()).is_made = True
         super().set_response_params(**params)
 
     def resume_reading(self, resume_parser: bool = True) -> None:
@@ -111,19 +104,14 @@ class BoundedHandler(ResponseHandler):
             self.transport.close()
 
 
-def bound_connections(client: httpx2.AsyncClient) -> None:
-    """Make a new HTTP client of the SDK use such connections, and keep no cookies.
-
-    Cookies of the provider would pile up, and tell it which questions come from one server.
-    """
-    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    for transport in (client._transport, *client._mounts.values()):
-        if transport is not None:
-            _bound_transport(transport)
-
-
 class BoundedConnector(aiohttp.TCPConnector):
     """aiohttp's connections to a provider, each made within the time of one connect."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        """Keep as many connections as there are runs, whose number the server bounds."""
+        super().__init__(keepalive_timeout=IDLE_SECONDS, ssl=context, limit=0)
+        factory: Any = partial(BoundedHandler, loop=asyncio.get_running_loop())
+        self._factory = factory  # aiohttp has no other way to its handlers
 
     async def _create_connection(
         self,
@@ -132,25 +120,5 @@ class BoundedConnector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
     ) -> ResponseHandler:
         # aiohttp bounds each step by itself, and a proxy's response to CONNECT not at all.
-        proxys = handover.set(Handover())  # what a proxy is asked is not the question
-        try:
-            async with asyncio.timeout(timeout.sock_connect):
-                return await super()._create_connection(req, traces, timeout)
-        finally:
-            handover.reset(proxys)
-
-
-def _bound_transport(transport: Any) -> None:
-    """Give a transport of the SDK its session; aiohttp has no other way to its handlers."""
-    limits = transport.limits
-    connector: Any = BoundedConnector(  # its factory is private
-        keepalive_timeout=limits.keepalive_expiry,
-        ssl=transport.ssl_context,
-        limit=limits.max_connections or 0,  # 0 is none
-    )
-    connector._factory = partial(BoundedHandler, loop=asyncio.get_running_loop())
-    transport.client = aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        read_bufsize=_READ_AHEAD_BYTES,
-    )
+        async with asyncio.timeout(timeout.sock_connect):
+            return await super()._create_connection(req, traces, timeout)

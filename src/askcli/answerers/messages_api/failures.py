@@ -16,6 +16,7 @@ from askcli.answerers.base import exchange
 from askcli.answerers.messages_api import statuses
 from askcli.answerers.messages_api.bounded import MAX_STRUCTURE_CHARACTERS
 from askcli.answerers.messages_api.message_events import NO_ANSWER
+from askcli.answerers.messages_api.response import Response
 from askcli.contract import bounded_json
 from askcli.errors import AskcliError, Interrupted, ProviderFailed
 
@@ -36,30 +37,26 @@ class NotSent(Exception):
     """A request that no connection was given, because of this error's cause."""
 
 
-def status_error(response: Any, data: bytes) -> Exception:
+def status_error(response: Response, data: bytes) -> Exception:
     """Return the SDK's error for what a provider reports: a response, or an event of one."""
+    import httpx2
     from anthropic import APIStatusError
 
+    request = httpx2.Request("POST", "/v1/messages")
+    head = httpx2.Response(response.status, headers=response.headers, request=request)
     try:
         body = bounded_json.parse(data, MAX_STRUCTURE_CHARACTERS)
     except (ValueError, RecursionError):
         body = None
-    return APIStatusError("reported", response=response, body=body)
+    return APIStatusError("reported", response=head, body=body)
 
 
 def translate(error: Exception) -> AskcliError:
-    """Return our error for one of the SDK's, without its text, which may quote the response."""
+    """Return our error for one of a library's, without its text, which may quote the response."""
     import anthropic
 
-    if isinstance(error, NotSent | anthropic.APIConnectionError) and _was_not_sent(error):
-        if _lacks_a_file(error):
-            log.error("no connection to the model's provider: this process has too many files open")
-            return ProviderFailed("The server has too many files open; try again later.")
-        return ProviderFailed("The model's provider cannot be reached; try again later.")
     if isinstance(error, NotSent):
-        *_, first = error, *_causes(error)
-        log_place(first)
-        return ProviderFailed("The server could not send the question; try again later.")
+        return _not_sent(error)
     if isinstance(error, anthropic.APIStatusError):
         return _from_status(error)
     if isinstance(error, OF_WRONG_EVENTS):
@@ -68,7 +65,7 @@ def translate(error: Exception) -> AskcliError:
         where = ", ".join(f"{frame.filename}:{frame.lineno}" for frame in place)
         log.warning("the answer could not be read: %s in %s", type(error).__name__, where)
         return ProviderFailed(NO_ANSWER)
-    if not isinstance(error, (anthropic.APIConnectionError, OSError, *_errors_of_transport())):
+    if not isinstance(error, _errors_of_transport()):
         log_place(error)
     return Interrupted("The connection to the model broke off; ask again.")
 
@@ -79,11 +76,24 @@ def log_place(error: BaseException) -> None:
     log.error("unexpected %s of the SDK:\n%s", type(error).__name__, stack)
 
 
+def _not_sent(error: NotSent) -> ProviderFailed:
+    if not any(isinstance(cause, _errors_of_transport()) for cause in _causes(error)):
+        *_, first = error, *_causes(error)
+        log_place(first)
+        return ProviderFailed("The server could not send the question; try again later.")
+    if _lacks_a_file(error):
+        log.error("no connection to the model's provider: this process has too many files open")
+        return ProviderFailed("The server has too many files open; try again later.")
+    return ProviderFailed("The model's provider cannot be reached; try again later.")
+
+
 def _errors_of_transport() -> tuple[type[Exception], ...]:
+    """Return those of a connection, of TLS, of names and URLs, and of what is no HTTP."""
     import aiohttp
     import httpx2
+    from aiohttp.http_exceptions import HttpProcessingError
 
-    return httpx2.HTTPError, httpx2.StreamError, aiohttp.ClientError
+    return OSError, aiohttp.ClientError, HttpProcessingError, httpx2.InvalidURL
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -99,28 +109,6 @@ def _lacks_a_file(error: Exception) -> bool:
         isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE)
         for cause in _causes(error)
     )
-
-
-def _was_not_sent(error: Exception) -> bool:
-    """Return whether the request certainly did not reach the provider.
-
-    By the errors of aiohttp: the SDK calls a connection that broke after the request "not made",
-    too. What broke while the request was sent may have arrived whole.
-    """
-    import aiohttp
-    import httpx2
-
-    not_sent: tuple[type[Exception], ...] = (
-        httpx2.InvalidURL,
-        httpx2.UnsupportedProtocol,
-        aiohttp.ClientConnectorError,  # also of a name, of TLS and of a proxy
-        aiohttp.ConnectionTimeoutError,
-        aiohttp.ClientHttpProxyError,
-        aiohttp.InvalidURL,
-    )
-    if isinstance(error, NotSent):  # of what kind, not whether
-        not_sent += _errors_of_transport()
-    return any(isinstance(cause, not_sent) for cause in (error, *_causes(error)))
 
 
 def _from_status(error: Any) -> AskcliError:

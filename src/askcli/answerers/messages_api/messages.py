@@ -1,9 +1,9 @@
 """Client of the Messages API, by Anthropic's SDK; all calls of models go through it.
 
-The SDK makes the request (see `requests`), on its aiohttp backend, and its errors. The
+The SDK makes the request and its errors, and aiohttp's connections send it (see `requests`). The
 response is read as bytes: a model of the SDK for each event costs ten times the event
 (docs/adr/0002-dependencies.md). The SDK takes long to import and much memory, so its parts that
-are needed are imported when it is first needed, in a thread (`clients`).
+are needed are imported when it is first needed, in a thread.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any
-
-import httpx2
 
 from askcli.answerers import lazy_packages
 from askcli.answerers.base import Piece, Request
@@ -23,12 +21,10 @@ from askcli.answerers.loading import load
 from askcli.answerers.messages_api.answer_reader import AnswerReader
 from askcli.answerers.messages_api.bounded import parts
 from askcli.answerers.messages_api.failures import log_place, translate
-from askcli.answerers.messages_api.requests import Requests
 from askcli.errors import AskcliError, ProviderFailed
 
 if TYPE_CHECKING:
-    from anthropic import AsyncAnthropic
-
+    from askcli.answerers.messages_api.requests import Requests
 
 log = logging.getLogger("askcli.provider")
 
@@ -48,73 +44,57 @@ class MessagesClient:
         self._api_key = api_key
         self._connect_seconds = connect_seconds
         self._base_url = base_url
-        self._client: AsyncAnthropic | None = None
-        self._http: httpx2.AsyncClient | None = None
-        self._requests = Requests()
+        self._requests: Requests | None = None
         self._opening = asyncio.Lock()
 
     def change_key(self, api_key: str) -> None:
         """Send this key with requests from now on; those that are being answered go on."""
         self._api_key = api_key
-        if self._http is not None:
-            from askcli.answerers.messages_api import clients  # it is loaded
-
-            self._client = self._sdk_client(clients, self._http)
-            self._requests.change_key()
+        if self._requests is not None:
+            self._requests.change_key(api_key)
 
     @property
     def is_open(self) -> bool:
         """Whether `open` returns at once."""
-        return self._client is not None
+        return self._requests is not None
 
-    async def open(self) -> tuple[AsyncAnthropic, httpx2.AsyncClient]:
-        """Return the SDK's client and the HTTP client it uses, created at the first call.
+    async def open(self) -> Requests:
+        """Return what sends requests, created at the first call.
 
         Raises a ProviderFailed where that fails; another call tries it again.
         """
-        if self._client is not None and self._http is not None:
-            return self._client, self._http
+        if self._requests is not None:
+            return self._requests
         async with self._opening:
-            if self._client is None or self._http is None:
+            if self._requests is None:
                 try:
-                    self._client, self._http = await self._opened()
+                    self._requests = await self._opened()
                 except Exception as error:
                     if isinstance(error, AskcliError):
                         log.error("the SDK cannot be loaded: %s", error.detail)
                     else:
                         log_place(error)
                     raise ProviderFailed(NOT_LOADED) from error
-            return self._client, self._http
+            return self._requests
 
-    async def _opened(self) -> tuple[AsyncAnthropic, httpx2.AsyncClient]:
+    async def _opened(self) -> Requests:
         try:
-            connections, clients = await asyncio.to_thread(_load)
+            requests = await asyncio.to_thread(_load)
         except Exception as error:  # of a file or a thread: no URL has been looked at
             raise AskcliError(f"{type(error).__name__}: {error}") from error
-        http: httpx2.AsyncClient = clients.http_client(self._base_url, self._requests)
-        try:
-            connections.bound_connections(http)
-            return self._sdk_client(clients, http), http
-        except Exception:
-            await http.aclose()
-            raise
-
-    def _sdk_client(self, clients: Any, http: httpx2.AsyncClient) -> AsyncAnthropic:
-        client: AsyncAnthropic = clients.sdk_client(
-            self._api_key, self._base_url, self._connect_seconds, http
-        )
-        return client
+        opened: Requests = requests.Requests(self._api_key, self._base_url, self._connect_seconds)
+        return opened
 
     async def close(self) -> None:
-        """Close the client's connections."""
-        if self._client is not None:
-            await self._client.close()
+        """Close the connections."""
+        if self._requests is not None:
+            await self._requests.close()
 
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
         """Yield the pieces of the answer. Raises a ProviderFailed."""
-        clients = await self.open()
+        requests = await self.open()
         try:
-            async with aclosing(await self._requests.send(*clients, request)) as response:
+            with closing(await requests.send(request)) as response:
                 reader = AnswerReader(request.model, response)
                 try:
                     async with aclosing(parts(response)) as body:
@@ -135,19 +115,19 @@ class MessagesClient:
             raise translate(error) from error
 
 
-def _load() -> list[Any]:
+def _load() -> Any:
     """Import what needs the SDK, and of the SDK what that needs; all of it where that fails.
 
     A version of the SDK that is to come may depend on the order in which its packages load theirs.
     """
-    names = [f"{__package__}.{name}" for name in ("connections", "clients")]
+    name = f"{__package__}.requests"
     lazy_packages.load_lazily("anthropic")
     try:
-        return load(*names)
+        return load(name)[0]
     except (ImportError, AttributeError, TypeError) as error:
         log.warning("the SDK is loaded whole: %s", type(error).__name__)
     lazy_packages.load_whole("anthropic")
-    return load(*names)
+    return load(name)[0]
 
 
 def _of_success(error: Exception) -> Exception:

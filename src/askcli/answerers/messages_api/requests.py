@@ -1,161 +1,192 @@
-"""Requests for answers: the SDK makes the first one, and later ones are copies with another body.
+"""Requests for answers: the SDK makes the first one, and later ones have another body.
 
-The SDK makes each request anew from the same address, key and headers, which takes it longer than
-sending it and reading a short answer.
+The SDK makes each request anew from the same address, key and headers, and its HTTP client a
+response of each, which takes longer than sending it and reading a short answer. All of them are
+sent on connections of aiohttp, below its client. This module is imported with the SDK.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import base64
 import re
-from collections.abc import AsyncIterator
-from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import aiohttp
 import httpx2
+import orjson
+from aiohttp.client_reqrep import ClientRequest
+from aiohttp.connector import Connection
+from multidict import CIMultiDict
+from yarl import URL
 
 from askcli.answerers.base import Request, exchange
+from askcli.answerers.messages_api.bounded import failure_body
+from askcli.answerers.messages_api.clients import Clients
+from askcli.answerers.messages_api.connections import BoundedConnector
 from askcli.answerers.messages_api.failures import NotSent, status_error
-
-if TYPE_CHECKING:
-    from anthropic import AsyncAnthropic
+from askcli.answerers.messages_api.response import Response
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
-# aiohttp warns of longer bodies that it is to send at once.
-_WHOLE_BYTES = 2**20
-_PART_BYTES = 65_536
-
-
-@dataclass(slots=True)
-class Handover:
-    """Whether a connection has been given a request, to send it at once.
-
-    `key` is the number of the key that the request has.
-    """
-
-    is_made: bool = False
-    key: int = 0
-
-
-# Of the request that this task makes. Until then the SDK and aiohttp start threads, to look up a
-# name for one, and connect.
-handover: ContextVar[Handover] = ContextVar("handover")
+# Of a response that are read ahead, and a 16th of it in chunks of HTTP.
+_READ_AHEAD_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _Target:
     """What later requests take from the first one, which has a user's question."""
 
-    method: str
-    url: httpx2.URL
-    headers: httpx2.Headers  # without the length of its body
-    extensions: dict[str, Any]
-
-
-class _Parts(httpx2.AsyncByteStream):
-    """A long body, which is sent in parts."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for start in range(0, len(self._content), _PART_BYTES):
-            yield self._content[start : start + _PART_BYTES]
-
-
-async def in_parts(request: httpx2.Request) -> None:
-    """Send a long body in parts: a hook of the HTTP client."""
-    if len(request.content) > _WHOLE_BYTES:
-        request.stream = _Parts(request.content)
-        del request._content  # which the SDK's transport would take
-
-
-async def pass_trace_on(request: httpx2.Request) -> None:
-    """Let the request name the trace that its try is part of: a hook of the HTTP client."""
-    if (current := exchange.get()) is not None and current.traceparent is not None:
-        request.headers["traceparent"] = current.traceparent
-
-
-async def note_response(response: httpx2.Response) -> None:
-    """Note the response's head where the try is described: a hook of the HTTP client."""
-    if (current := exchange.get()) is not None:
-        names = ("request-id", "x-request-id")  # Anthropic's; that of most gateways
-        ids = (response.headers.get(name, "") for name in names)
-        current.status = response.status_code
-        current.request_id = next((one for one in ids if _REQUEST_ID.fullmatch(one)), None)
+    route: ClientRequest  # what aiohttp connects to
+    head: bytes  # without the length of a body
 
 
 class Requests:
-    """The requests of one client of the SDK, and of the HTTP client that it sends them with."""
+    """Sends requests to one provider."""
 
-    def __init__(self) -> None:
-        self._first: _Kept | None = None
-        self._key = 0
+    def __init__(self, api_key: str, base_url: str | None, connect_seconds: float) -> None:
+        """A loopback `base_url` is reached without a proxy. Raises Misused."""
+        self._clients = Clients(base_url)
+        self._sdk = self._clients.sdk(api_key)
+        self._connector = BoundedConnector(self._clients.ssl_context())
+        self._timeout = aiohttp.ClientTimeout(sock_connect=connect_seconds)
+        self._target: _Target | None = None
 
-    def change_key(self) -> None:
-        """Let the SDK make the next request anew: its key is another one."""
-        self._first = None
-        self._key += 1
+    def change_key(self, api_key: str) -> None:
+        """Let the SDK make the next request anew, with another key."""
+        self._sdk = self._clients.sdk(api_key)
+        self._target = None
 
-    async def note(self, request: httpx2.Request) -> None:
-        """Keep what the first request is sent with: a hook of the HTTP client."""
-        if self._first is None and handover.get().key == self._key:
-            headers = httpx2.Headers(request.headers)
-            headers.pop("content-length", None)
-            extensions = dict(request.extensions)
-            self._first = _Kept(request.method, request.url, headers, extensions)
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._connector.close()
 
-    async def send(
-        self, sdk: AsyncAnthropic, http: httpx2.AsyncClient, request: Request
-    ) -> httpx2.Response:
-        """Return the response, whose body is not read yet.
+    async def send(self, request: Request) -> Response:
+        """Return the response of a success, whose body is not read yet; the caller closes it.
 
-        Raises NotSent from any error before a connection has the request, then the SDK's errors.
+        Raises NotSent from any error before a connection has the request, the SDK's APIStatusError
+        for another response, and aiohttp's errors.
         """
-        made = Handover(key=self._key)
-        token = handover.set(made)
         try:
-            return await self._response(sdk, http, request)
-        except Exception as error:
-            if made.is_made:
-                raise
-            raise NotSent from error
+            connection, data = await self._connected(request)
         except asyncio.CancelledError:
             if (current := exchange.get()) is not None:
-                current.is_unsent = not made.is_made
+                current.is_unsent = True
             raise
+        except Exception as error:
+            raise NotSent from error
+        response = await _response(connection, data)
+        _note(response)
+        if response.is_success:
+            return response
+        try:
+            raise status_error(response, await failure_body(response))
         finally:
-            handover.reset(token)
+            response.close()
 
-    async def _response(
-        self, sdk: AsyncAnthropic, http: httpx2.AsyncClient, request: Request
-    ) -> httpx2.Response:
-        """Return the response; `post` is what `messages.create` calls, without its models."""
+    async def _connected(self, request: Request) -> tuple[Connection, bytes]:
+        """Return a connection, and what is to be sent on it."""
         body = _body(request)
-        if self._first is not None and sdk.custom_auth is None:
-            return await _sent(http, _copy(self._first, body))
+        if (target := self._target) is not None:
+            content = orjson.dumps(body)
+        else:
+            target, content = await self._made(body)
+        length = b"content-length: %d\r\n\r\n" % len(content)
+        data = b"".join((target.head, _trace(), length, content))
+        connection = await self._connector.connect(target.route, [], self._timeout)
+        if connection.closed:  # already, by the provider
+            connection.close()
+            raise aiohttp.ServerDisconnectedError
+        return connection, data
+
+    async def _made(self, body: dict[str, Any]) -> tuple[_Target, bytes]:
+        """Let the SDK make a request, and keep what it is sent with; where it signs each, do not.
+
+        `post` is what `messages.create` calls, without its models.
+        """
+        sdk = self._sdk
         post: Any = sdk.post  # its types know no stream of a plain response
-        response = await post("/v1/messages", body=body, cast_to=httpx2.Response, stream=True)
-        assert isinstance(response, httpx2.Response)
-        return response
+        made = await post("/v1/messages", body=body, cast_to=httpx2.Response, stream=True)
+        target = _target(made.request, made.extensions["proxy"])
+        if sdk is self._sdk and sdk.custom_auth is None:
+            self._target = target
+        return target, made.request.content
 
 
-def _copy(first: _Kept, body: dict[str, Any]) -> httpx2.Request:
-    """Return a request with the tuples of the first one's headers, which `content=` would copy."""
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    content = text.encode()
-    request = httpx2.Request(
-        first.method,
-        first.url,
-        headers=first.headers,
-        stream=httpx2.ByteStream(content),
-        extensions=first.extensions,
+async def _response(connection: Connection, data: bytes) -> Response:
+    """Send a request whole, and return the response when its head has arrived."""
+    protocol, transport = connection.protocol, connection.transport
+    assert protocol is not None
+    assert transport is not None
+    try:
+        protocol.set_response_params(
+            read_until_eof=True, auto_decompress=False, read_bufsize=_READ_AHEAD_BYTES
+        )
+        transport.write(data)
+        head, body = await protocol.read()
+    except BaseException:
+        connection.close()
+        raise
+    return Response(connection, head, body)
+
+
+def _target(request: httpx2.Request, proxy: httpx2.Proxy | None) -> _Target:
+    """Return where a request goes, and its head without what is of its body.
+
+    Raises aiohttp.InvalidURL, and ValueError for a header that would end the head.
+    """
+    url = URL(str(request.url))
+    if url.scheme not in ("http", "https"):
+        raise aiohttp.NonHttpUrlClientError(url)
+    headers = CIMultiDict(request.headers.multi_items())
+    proxys = CIMultiDict[str]() if proxy is None else _headers_for(proxy)
+    route = ClientRequest(
+        request.method,
+        url,
+        headers=headers,
+        proxy=URL(str(proxy.url)) if proxy else None,
+        # aiohttp adds it to them as it connects, and takes them for another proxy's then.
+        proxy_headers=CIMultiDict(proxys, Host=headers["host"]) if proxy else None,
+        loop=asyncio.get_running_loop(),
     )
-    request.headers["content-length"] = str(len(content))
-    request.read()  # so that it is sent at once
-    return request
+    path = url.raw_path_qs
+    if proxy is not None and not route.is_ssl():
+        path = str(url)
+        headers.extend(proxys)
+    headers.pop("content-length", None)
+    return _Target(route, _head(f"{request.method} {path} HTTP/1.1", headers))
+
+
+def _headers_for(proxy: httpx2.Proxy) -> CIMultiDict[str]:
+    headers = CIMultiDict(proxy.headers.multi_items())
+    if proxy.auth:
+        told = base64.b64encode(":".join(proxy.auth).encode()).decode()
+        headers["proxy-authorization"] = f"Basic {told}"
+    return headers
+
+
+def _head(first: str, headers: CIMultiDict[str]) -> bytes:
+    lines = [first, *(f"{name}: {value}" for name, value in headers.items())]
+    if any("\r" in line or "\n" in line for line in lines):
+        raise ValueError("a header has a line feed")
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def _trace() -> bytes:
+    """Return the header with which a gateway continues the trace that this try is part of."""
+    current = exchange.get()
+    if current is None or current.traceparent is None:
+        return b""
+    return f"traceparent: {current.traceparent}\r\n".encode()
+
+
+def _note(response: Response) -> None:
+    """Note the response's head where the try is described."""
+    if (current := exchange.get()) is not None:
+        names = ("request-id", "x-request-id")  # Anthropic's; that of most gateways
+        ids = (response.headers.get(name, "") for name in names)
+        current.status = response.status
+        current.request_id = next((one for one in ids if _REQUEST_ID.fullmatch(one)), None)
 
 
 def _body(request: Request) -> dict[str, Any]:
@@ -163,29 +194,3 @@ def _body(request: Request) -> dict[str, Any]:
     body: dict[str, Any] = {"model": request.model, "max_tokens": request.max_tokens}
     body |= {"messages": turns, "stream": True}
     return body | ({"system": request.system} if request.system else {})
-
-
-async def _sent(http: httpx2.AsyncClient, request: httpx2.Request) -> httpx2.Response:
-    """Send a request, and raise what the SDK does where it fails.
-
-    By the client's transport: what the client does besides (authentication, which the copy has,
-    redirects, cookies, a stream around the stream) takes an eighth of an answer's time here.
-    """
-    import anthropic
-
-    transport = http._transport_for_url(request.url)
-    try:
-        for hook in http.event_hooks["request"]:
-            await hook(request)
-        response = await transport.handle_async_request(request)
-    except Exception as error:
-        raise anthropic.APIConnectionError(request=request) from error
-    try:
-        for hook in http.event_hooks["response"]:
-            await hook(response)
-    except BaseException:
-        await response.aclose()
-        raise
-    if not response.is_success:
-        raise status_error(response, await response.aread())
-    return response
