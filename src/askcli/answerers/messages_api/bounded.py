@@ -50,13 +50,11 @@ async def parts(response: Response) -> AsyncGenerator[bytes, None]:
     ProviderFailed.
     """
     size = whole = 0
-    most = None if has_events(response) else MAX_EVENT_BYTES
+    most, error = _bound(response)
     while chunk := await response.read():
         whole += len(chunk)
-        if _is_compressed(response):
-            raise ProviderFailed(_COMPRESSED)
         if most is not None and whole > most:
-            raise ProviderFailed(TOO_LARGE)
+            raise ProviderFailed(error)
         for start in range(0, len(chunk), PART_BYTES):
             part = chunk[start : start + PART_BYTES]
             yield part
@@ -64,6 +62,13 @@ async def parts(response: Response) -> AsyncGenerator[bytes, None]:
             if size >= PART_BYTES:
                 size = 0
                 await asyncio.sleep(0)
+
+
+def _bound(response: Response) -> tuple[int | None, str]:
+    """Return how many bytes a body may have here, and what is said of one with more."""
+    if _is_compressed(response):
+        return 0, _COMPRESSED
+    return (None if has_events(response) else MAX_EVENT_BYTES), TOO_LARGE
 
 
 def _is_compressed(response: Response) -> bool:

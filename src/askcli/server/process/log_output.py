@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 20  # that wait to be written; what comes beyond them is dropped
 # In which lines gather that are written together: each waking of the thread takes the event loop's
 # time. A process that is killed may lose them.
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.05
 END_SECONDS = 1.0  # for what waits when the server has ended
 SHORT_SECONDS = 0.1  # until memory may suffice again; less than the end waits
 
