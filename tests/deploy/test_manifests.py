@@ -146,6 +146,30 @@ def test_the_ingress_routes_all_of_the_docs_page(sqlite_server: ServerProcess) -
         ), path
 
 
+def test_an_annotation_of_the_ingress_gets_into_every_overlay() -> None:
+    """docs/k3s.md has one added, for cert-manager."""
+    overlays = [one for one in objects("Kustomization") if "patches" in one]
+    assert len(overlays) == 2
+    for overlay in overlays:
+        for patch in overlay["patches"]:
+            assert "/metadata/annotations" not in patch["patch"]
+
+
+def test_a_certificate_may_be_asked_for_over_http() -> None:
+    """By cert-manager, whose pod for it the ingress controller reaches as it does servers."""
+    policies = {one["metadata"]["name"]: one["spec"] for one in objects("NetworkPolicy")}
+    solver = policies["certificates"]
+    labels = {"acme.cert-manager.io/http01-solver": "true"}
+    assert solver["podSelector"]["matchLabels"] == labels
+    (rule,) = solver["ingress"]
+    assert rule["ports"] == [{"port": 8089}]
+    assert rule["from"] == policies["askcli"]["ingress"][0]["from"]
+    # k3s has its controller in another namespace: for both.
+    patches = [patch for one in objects("Kustomization") for patch in one.get("patches", ())]
+    targets = [one["target"]["name"] for one in patches if "/spec/ingress/0/from" in one["patch"]]
+    assert targets == ["askcli|certificates"]
+
+
 def test_every_pod_is_restricted() -> None:
     """Kubernetes' Pod Security Standard `restricted`, and a read-only root on top of it."""
     count = 0
