@@ -98,6 +98,24 @@ def test_what_stops_a_server_lets_its_answers_finish() -> None:
     assert {place: value for place, value in seconds.items() if value < STOP_SECONDS} == {}
 
 
+def test_the_databases_have_connections_for_all_servers() -> None:
+    """As many as HAProxy or the autoscaler takes, with one more that starts beside them."""
+    (postgres,) = objects("StatefulSet")
+    (autoscaler,) = objects("HorizontalPodAutoscaler")
+    (places,) = re.findall(
+        r"server-template askcli (\d+)", (DEPLOY / "proxies/haproxy.cfg").read_text()
+    )
+    of_cluster = container(postgres["spec"]["template"]["spec"])
+    arguments = {
+        int(places): COMPOSE["services"]["postgres"].get("command", ()),
+        1 + autoscaler["spec"]["maxReplicas"]: of_cluster["args"],
+    }
+    for servers, given in arguments.items():
+        (most,) = re.findall(r"max_connections=(\d+)", " ".join(given))
+        # Three are the superuser's; host commands and a backup have some.
+        assert int(most) >= servers * Settings().database_connections + 10
+
+
 def test_a_unit_is_started_again_after_a_reload_that_came_too_early() -> None:
     """Before a handler is there the signal ends the program, for systemd with success."""
     unit = (DEPLOY / "systemd/askcli.service").read_text()
