@@ -32,6 +32,13 @@ def test_help_explains_commands_and_topics(sqlite_cli: Cli) -> None:
     assert sqlite_cli.in_process("help", "nonsense").code == 2
 
 
+def test_the_topic_settings_explains_those_of_the_client() -> None:
+    """`.env.example` explains the server's."""
+    _, _, explained = topics.settings().partition("The client's:")
+    for name in ("server", "profile", "token", "timeout", "editing_mode", "idle_seconds"):
+        assert re.search(rf"^  {name} +\w", explained, re.M), name
+
+
 def test_what_json_promises_is_what_is_printed(sqlite_cli: Cli) -> None:
     from askcli.contract import shapes
 

@@ -136,6 +136,18 @@ def times() -> str:
     return _TIMES
 
 
+_CLIENTS_SETTINGS = """\
+`.env.example`, in a checkout, explains the server's settings. The client's:
+
+  server        URL of the server; unset: one on this machine, started on demand
+  profile       name of the login to use, as given with `askcli login --profile`
+  token         an API token, used instead of a login
+  timeout       seconds for a command; in a chat for an answer, in a batch for a response
+  editing_mode  keys of a chat's prompt: emacs or vi
+  idle_seconds  idle seconds after which the server on demand stops
+  config_dir    directory of the config file and the saved logins"""
+
+
 def settings() -> str:
     """Return a list of settings: name, environment variable and default."""
     lines = [
@@ -148,7 +160,7 @@ def settings() -> str:
         if "parse" in setting.metadata:
             default = "" if setting.default in (None, ()) else _default(setting.default)
             lines.append(f"{setting.name:24}{variable_name(setting.name):32}{default}".rstrip())
-    return "\n".join(lines)
+    return "\n".join([*lines, "", _CLIENTS_SETTINGS])
 
 
 def _default(value: Any) -> str:
