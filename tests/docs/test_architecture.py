@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import tomllib
 from pathlib import Path
@@ -53,6 +54,15 @@ def test_the_inner_layers_are_those_of_the_contracts() -> None:
         drawn = re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", cell))
         expected = [part for row in contract(name)["layers"] for part in row.split(" | ")]
         assert drawn == expected
+
+
+def test_each_dotted_name_of_the_page_is_one_of_the_package() -> None:
+    """Such as `services.runs.calls.retries`, or a function or class of a module."""
+    page = (ROOT / "docs/architecture.md").read_text()
+    dotted = set(re.findall(r"`([a-z_]+(?:\.\w+)+)`", page))
+    assert len(dotted) > 30
+    for name in dotted:
+        assert pkgutil.resolve_name(f"askcli.{name}"), name
 
 
 def test_the_packages_docstring_lists_its_parts_in_their_order() -> None:

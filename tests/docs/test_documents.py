@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -168,6 +169,27 @@ def test_the_map_for_contributors_names_what_is_there() -> None:
         assert at
         for name in re.findall(r"\w+", names.replace(" and ", " ")):
             assert re.search(rf"\b{name}\b", at.read_text()), f"there is no {name} in {path}"
+
+
+def test_every_link_between_the_pages_leads_somewhere() -> None:
+    links = [
+        (page, link)
+        for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+        for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text())
+    ]
+    assert len(links) > 40
+    for page, link in links:
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), (page.name, link)
+        assert not anchor or anchor in anchors(target), (page.name, link)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of the headings."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 def test_the_http_page_names_every_field_of_a_question() -> None:
