@@ -9,6 +9,7 @@ import psycopg
 from tests.support.databases import NewDatabase
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import NewPerson, Person
+from tests.support.roles import role_on
 from tests.support.servers import customized, serving
 from tests.support.waiting import eventually
 
@@ -45,6 +46,24 @@ def test_a_database_that_answers_and_cannot_work_is_told_and_got_over(
         assert eventually(lambda: person.ask("and now?").status_code == 201)  # no restart
         assert eventually(lambda: person.http.get("/readyz").status_code == 200)
     assert server.stop() == 0
+
+
+def test_a_right_that_is_missing_on_one_table_is_told(
+    new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
+) -> None:
+    with role_on(new_database("postgres")) as role:
+        server = serving(tmp_path, fake, role.url)
+        person = new_person(server)
+        role.owner_runs("REVOKE INSERT ON questions FROM {role}")
+        answer = person.ask("may you?")
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+        told = "a right is missing, which its log names; nothing was changed."
+        assert told in answer.json()["detail"]
+        role.owner_runs("GRANT INSERT ON questions TO {role}")
+        assert person.ask("and now?").status_code == 201
+        assert server.stop() == 0
+    assert "permission denied for table questions" in "".join(server.log)
+    assert not server.first_error()
 
 
 SET = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I {}', current_database()); END $$"

@@ -17,6 +17,7 @@ log = logging.getLogger("askcli.store")
 # PostgreSQL's, whose messages may be in any language.
 _SQLSTATES = {
     "25006": "takes no changes: it is a standby, or set to be only read",
+    "42501": "does not let the server work: a right is missing, which its log names",
     "53100": "has no disk space left",
     "53300": "has no connection left (its max_connections)",
     "55P03": "is locked by another transaction",
@@ -142,6 +143,6 @@ def _reason(error: BaseException) -> str:
 
 def _is_our_fault(error: BaseException) -> bool:
     """Whether a constraint or a statement is wrong, rather than the database unavailable."""
-    if is_disconnection(error):
+    if is_disconnection(error) or _sqlstate(error) in _SQLSTATES:
         return False
     return type(error).__name__ in ("IntegrityError", "DataError", "ProgrammingError")
