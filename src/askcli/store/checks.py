@@ -22,6 +22,14 @@ CHECK_SECONDS = 5.0
 # With less, a disk may take a short question, and not its answer.
 LEAST_FREE_BYTES = 256 * 1024
 
+# Schemas in which PostgreSQL looks for no tables, because the user may not, and one of askcli is.
+_UNUSABLE_SCHEMAS = text("""
+    SELECT nspname, current_user FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relname = 'alembic_version' AND to_regclass('alembic_version') IS NULL
+    AND nspname = ANY(regexp_split_to_array(current_setting('search_path'), ' *, *'))
+    AND NOT has_schema_privilege(pg_namespace.oid, 'USAGE')
+""")
+
 
 def unwritable_reason(connection: Connection) -> str | None:
     """Return why the database takes no changes, None when it takes them as far as can be seen."""
@@ -58,12 +66,21 @@ def _full_disk_reason(file: Path) -> str | None:
 def check_reachable(database: Database) -> None:
     """Raise Failed, with the reason but no password, when the database cannot be opened.
 
-    Also for a PostgreSQL database whose encoding has not all characters: an answer that was shown
-    could not be stored.
+    Also for a PostgreSQL database whose encoding has not all characters, as an answer that was
+    shown could not be stored; and for one whose tables its user does not see, as it looks empty.
     """
     with bounded(database), database.engine.connect() as connection:
         if not database.is_sqlite:
             _check_encoding(connection, database.url)
+            _check_schema(connection, database.url)
+
+
+def _check_schema(connection: Connection, url: URL) -> None:
+    for schema, user in connection.execute(_UNUSABLE_SCHEMAS):
+        raise Failed(
+            f"cannot use the database {urls.shown(url)}: the user {user} lacks the right to use "
+            f"its schema {schema}; its owner can GRANT USAGE ON SCHEMA."
+        )
 
 
 def _check_encoding(connection: Connection, url: URL) -> None:
