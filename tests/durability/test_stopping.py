@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from tests.support import plain_http
@@ -119,3 +120,20 @@ def test_answers_that_cannot_be_stored_make_the_stop_a_failure(
             eventually(lambda: [line for line in server.log if "database failed" in line])
             assert server.stop() == 1
     assert any("error: 1 answer could not be stored to the end" in line for line in server.log)
+
+
+def test_a_server_ends_whatever_fails_at_its_stop(
+    fake: FakeAnthropic, new_database: NewDatabase, new_person: NewPerson, tmp_path: Path
+) -> None:
+    server = serving(tmp_path, fake, url := new_database("postgres"))
+    person = new_person(server)
+    marker = uuid4().hex
+    reply = fake.on(marker, "begun", " and ended", hold_after=1)
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(url, autocommit=True) as database:
+        asked = pool.submit(person.ask, marker)
+        eventually(lambda: database.execute("SELECT 1 FROM processes").fetchone())
+        reply.release()
+        assert asked.result().json()["status"] == "answered"
+        database.execute("ALTER TABLE processes RENAME TO processes_gone")
+    assert server.stop() == 0
+    assert 'relation "processes" does not exist' in "".join(server.log)

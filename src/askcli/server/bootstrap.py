@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -87,13 +88,14 @@ class Services:
         self.passwords.start_threads()
 
     async def close(self) -> None:
-        """Interrupt and store the running answers, then close everything."""
-        await self.runs.drain(0)
-        await self.answer_log.close()
-        await self.answerer.close()
-        self.indexing.close()
-        self.passwords.close()
-        self.database.close()
+        """Interrupt and store the running answers, then close everything, whatever fails."""
+        async with AsyncExitStack() as closing:  # the last one first; threads keep the process
+            closing.callback(self.database.close)
+            closing.callback(self.passwords.close)
+            closing.callback(self.indexing.close)
+            closing.push_async_callback(self.answerer.close)
+            closing.push_async_callback(self.answer_log.close)
+            await self.runs.drain(0)
 
 
 def build(settings: Settings, registration: Registration | None = None) -> Services:
