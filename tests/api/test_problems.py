@@ -127,3 +127,10 @@ def test_the_docs_page_needs_no_internet(alice: Person) -> None:
     for asset in ("swagger-ui-bundle.js", "swagger-ui.css"):
         assert f"/docs/files/{asset}" in page.text
         assert alice.http.get(f"/docs/files/{asset}").status_code == 200
+
+
+def test_the_docs_page_says_its_language_and_is_in_no_frame(alice: Person) -> None:
+    """A page of another site that frames it could have a token that was entered there used."""
+    page = alice.http.get("/docs")
+    assert '<html lang="en">' in page.text
+    assert page.headers["content-security-policy"] == "frame-ancestors 'none'"
