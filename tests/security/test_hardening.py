@@ -61,7 +61,7 @@ def test_on_loopback_only_this_machines_names_are_answered_to(alice: Person, hos
     """A page whose name was made to point here (DNS rebinding) reaches nothing."""
     answer = alice.http.get("/api/users/me", headers={"host": host})
     assert (answer.status_code, answer.json()["code"]) == (421, "wrong_host")
-    for good in ("localhost", "LOCALHOST:3000", "127.0.0.1", "[::1]:3000"):
+    for good in ("localhost", "LOCALHOST:3000", "localhost.:3000", "127.0.0.1", "[::1]:3000"):
         assert alice.http.get("/api/users/me", headers={"host": good}).status_code == 200
 
 
@@ -76,11 +76,11 @@ def test_the_host_says_which_names_are_answered_to(
 ) -> None:
     url = sqlite_server.database_url
     more = {"DB_CONN_STRING": url, "ASKCLI_ANSWERER": "scripted"}
-    named = ServerProcess(tmp_path, ASKCLI_ALLOWED_HOSTS="Ask.Example.org, other", **more)
+    named = ServerProcess(tmp_path, ASKCLI_ALLOWED_HOSTS="Ask.Example.org, other.", **more)
     with plain_http.client(named.url) as http:
-        names = ["ask.example.org", "ASK.example.org:443", "localhost", "evil.example"]
+        names = ["ask.example.org", "ASK.example.org.:443", "localhost", "other", "evil.example"]
         statuses = [http.get("/healthz", headers={"host": name}).status_code for name in names]
-    assert statuses == [200, 200, 200, 421]
+    assert statuses == [200, 200, 200, 200, 421]
     assert named.stop() == 0
 
 

@@ -25,8 +25,8 @@ def allowed(settings: Settings, sock: socket.socket) -> Hosts:
     if sock.family == socket.AF_UNIX or "*" in settings.allowed_hosts:
         return None
     if settings.allowed_hosts:
-        return _LOOPBACK | set(settings.allowed_hosts)
-    return None if settings.is_beyond_loopback else _LOOPBACK | {settings.host}
+        return _LOOPBACK | {_name(host) for host in settings.allowed_hosts}
+    return None if settings.is_beyond_loopback else _LOOPBACK | {_name(settings.host)}
 
 
 def problem(values: list[str], allowed: Hosts) -> AskcliError | None:
@@ -36,9 +36,14 @@ def problem(values: list[str], allowed: Hosts) -> AskcliError | None:
         return BadHost(
             "A request needs one Host header, a name or an address with or without port."
         )
-    if allowed is not None and match[1].lower() not in allowed:
+    if allowed is not None and _name(match[1]) not in allowed:
         return WrongHost(
             f"This server does not answer to {match[1]}; its host can allow the name "
             "with ASKCLI_ALLOWED_HOSTS."
         )
     return None
+
+
+def _name(host: str) -> str:
+    """Return the name without the dot at its end, which a resolver takes for no part of it."""
+    return host.lower().removesuffix(".")
