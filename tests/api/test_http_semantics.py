@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.support import plain_http
+from tests.support.databases import NewDatabase
+from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import Person
 from tests.support.processes import ServerProcess
 from tests.support.raw_http import answer_to
+from tests.support.servers import customized, serving
 
 JSON = {"content-type": "application/json"}
 
@@ -130,3 +135,26 @@ def test_a_list_may_be_in_several_headers(alice: Person) -> None:
     tag = alice.http.get("/openapi.json").headers["etag"]
     known = [("if-none-match", '"other"'), ("if-none-match", tag)]
     assert alice.http.get("/openapi.json", headers=known).status_code == 304
+
+
+FAILING = """
+from askcli.services.readiness import ReadinessCheck
+
+async def fail(self):
+    raise LookupError
+
+ReadinessCheck.check = fail
+"""
+
+
+def test_a_connection_is_kept_or_closed_as_the_response_to_a_failed_request_says(
+    new_database: NewDatabase, fake: FakeAnthropic, tmp_path: Path
+) -> None:
+    server = serving(tmp_path, fake, new_database("sqlite"), **customized(tmp_path, FAILING))
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
+    for path, status in ("/readyz", 500), ("/healthz", 200):
+        connection.request("GET", path)  # on a new connection where the last response says so
+        with connection.getresponse() as response:
+            assert (response.status, bool(response.read())) == (status, True)
+    connection.close()
+    assert server.stop() == 0

@@ -55,6 +55,12 @@ def response(
     return Response(body, error.status, headers, media_type=PROBLEM_JSON)
 
 
+def of_failure(request_id: str) -> Response:
+    """Return the response of a request that has failed for no foreseen reason."""
+    # The protocol closes the connection of an app that raises: no next request is to meet that.
+    return response(AskcliError(UNEXPECTED), request_id, {"connection": "close"})
+
+
 def _count(error: AskcliError, request_id: str) -> None:
     """Count an error at the end of its request: another may be sent in its place."""
     info = request_info.current_or_none()

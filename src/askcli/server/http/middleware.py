@@ -13,7 +13,6 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from askcli.contract.protocol import HEADER_IDEMPOTENCY_REPLAYED, HEADER_REQUEST_ID
-from askcli.errors import AskcliError
 from askcli.metrics import names
 from askcli.server import problems, streamed
 from askcli.server.http.access_log import AccessLog
@@ -92,7 +91,7 @@ async def _fail(served: Served, error: Exception, receive: Receive, send: Send) 
     log.error("request %s failed: %s", request_id, type(error).__name__)
     if not served.responded:
         served.status = 500
-        response = problems.response(AskcliError(problems.UNEXPECTED), request_id)
+        response = problems.of_failure(request_id)
         await response(served.scope, receive, send)
 
 

@@ -64,7 +64,8 @@ class Refusals:
             await _respond(ShuttingDown(), scope, receive, send)
         except Exception:
             if not has_begun:
-                await _respond(AskcliError(problems.UNEXPECTED), scope, receive, send)
+                response = problems.of_failure(scope["state"]["request_id"])
+                await response(scope, receive, send)
             raise  # to be logged
 
 
