@@ -48,6 +48,7 @@ def test_a_stored_failure_is_replayed_without_retry_after(
     assert (first.status_code, replayed(first)) == (503, (None, "10"))
     assert (again.status_code, replayed(again)) == (503, ("true", None))
     assert again.json()["question_id"] == first.json()["question_id"]
+    assert "ask it as a new one" in again.json()["detail"]  # under this key it is replayed for ever
     stream = ask(alice.http, key, STREAM)
     assert replayed(stream) == ("true", None)
     assert "event: error" in stream.text

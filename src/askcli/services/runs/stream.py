@@ -175,7 +175,7 @@ def stored_error(question: Question) -> AskcliError | None:
         return None
     kind = BY_CODE.get(question["error"] or "", by_status)
     return kind(
-        detail=f"{kind.title}. The question was stored with this end; ask again.",
+        detail=f"{kind.title}. The question was stored with this end; ask it as a new one.",
         question_id=question["id"],
         question_status=question["status"],
     )
