@@ -108,3 +108,25 @@ def test_a_database_in_memory_is_refused(new_cli: NewCli) -> None:
     done = cli("serve", "--port", "0")
     assert (done.code, "must name a file for SQLite" in done.err) == (2, True), done
     assert not [*cli.home.rglob(":memory:")]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://askcli.db",
+        "sqlite://u:sesame@/askcli.db",
+        "sqlite:///askcli.db?mode=ro",
+        "sqlite:///askcli.db?timeout=long",
+    ],
+)
+@pytest.mark.parametrize(
+    "words", [("migrate",), ("serve", "--port", "0"), ("store", "backup", "b")]
+)
+def test_more_than_a_file_of_sqlite_is_misused(
+    new_cli: NewCli, url: str, words: tuple[str, ...]
+) -> None:
+    done = (cli := new_cli(DB_CONN_STRING=url, ASKCLI_ANSWERER="scripted"))(*words)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), done
+    assert "three slashes" in done.err
+    assert "sesame" not in done.err
+    assert not [*cli.home.rglob("askcli.db")]

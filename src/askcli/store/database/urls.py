@@ -42,7 +42,12 @@ def parse(text: str, name: str = "DB_CONN_STRING") -> URL:
     url = url.set(drivername=driver)
     if url.get_backend_name() == "postgresql":
         _check_hosts(url, text, name)
-        url = _with_password(url)
+        return _with_password(url)
+    if url.host or url.username or url.query:
+        raise Misused(
+            f"{name} has more than a file of SQLite: write sqlite:///file.db with three slashes, "
+            "sqlite:////path/to/file.db with four, without options; a ? of a name as %3F."
+        )
     return url
 
 
