@@ -13,6 +13,7 @@ from tests.support.cli import Cli, NewCli
 from tests.support.fake_anthropic import FakeAnthropic
 from tests.support.people import change_account, token_file
 from tests.support.processes import ServerProcess
+from tests.support.servers import WITHOUT_RIGHTS, customized
 
 
 def mode(path: Path) -> int:
@@ -108,3 +109,28 @@ def test_a_token_file_that_is_a_link_stays_one(
     (aside,) = vault.iterdir()
     assert (aside.name.startswith("tokens.damaged-"), aside.read_text()) == (True, "{")
     assert file.is_symlink()
+
+
+HOSTS_COMMANDS = [
+    ("users", "list"),
+    ("migrate",),
+    ("serve", "--port", "0"),
+    ("store", "backup", "copy.db"),
+    ("store", "restore", "copy.db"),
+]
+
+
+@pytest.mark.parametrize("words", HOSTS_COMMANDS)
+@pytest.mark.parametrize("reason", ["Permission denied", "File name too long"])
+def test_a_database_whose_path_is_not_to_be_used_is_named_with_the_reason(
+    new_cli: NewCli, tmp_path: Path, reason: str, words: tuple[str, ...]
+) -> None:
+    """As the service's own one is for the host's account."""
+    (private := tmp_path / "private").mkdir(mode=0)
+    path = tmp_path / ("x" * 300) if reason == "File name too long" else private / "askcli.db"
+    cli = new_cli(DB_CONN_STRING=f"sqlite:///{path}", **customized(tmp_path, WITHOUT_RIGHTS))
+    cli.home.mkdir(exist_ok=True)
+    (cli.home / "copy.db").touch()
+    done = cli(*words)
+    assert (done.code, done.out, "unexpected" in done.err) == (1, "", False), done
+    assert f"error: cannot use {path}: {reason}." in done.err

@@ -25,9 +25,15 @@ def as_askcli_error(error: Exception) -> AskcliError:
     if isinstance(error, OSError) and error.errno in NO_SPACE:
         # Errors of files with a name are raised with it where they are written; this one has none.
         return Failed(f"{error.strerror} for a temporary file: make room, or set TMPDIR.")
-    failed = Failed(f"unexpected {type(error).__name__}: {error} (askcli --debug … shows where).")
+    failed = Failed(_message(error))
     failed.__cause__ = error
     return failed
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and isinstance(error.filename, str):
+        return f"cannot use {error.filename}: {error.strerror}."  # such as in another's directory
+    return f"unexpected {type(error).__name__}: {error} (askcli --debug … shows where)."
 
 
 def _with_help(error: typer.TyperException) -> str:
