@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -15,9 +17,9 @@ from askcli.services.clock import new_id, now
 from askcli.store.columns import metadata
 from askcli.store.tables import audit, limits, sessions
 from tests.support.cli import Cli, NewCli
-from tests.support.databases import NewDatabase, database_of
+from tests.support.databases import NewDatabase, database_of, opened
 from tests.support.fake_anthropic import FakeAnthropic
-from tests.support.people import Person, add_user
+from tests.support.people import Person, add_user, new_user
 from tests.support.processes import ServerProcess
 from tests.support.screen import lines
 from tests.support.secrets import PASSWORD, SECRET
@@ -338,3 +340,16 @@ def test_an_error_of_the_secret_that_is_kept_names_its_file(
     done = new_cli(**settings, ASKCLI_DATA_DIR=str(tmp_path))("serve", "--port", "0")
     assert (done.code, f"{tmp_path}/jwt_secret" in done.err) == (2, True), done.err
     assert "JWT_SECRET is" not in done.err  # the host has set none
+
+
+@pytest.mark.parametrize("words", [("users", "show"), ("users", "quota"), ("users", "retention")])
+def test_what_is_only_shown_waits_for_no_writer(
+    new_database: NewDatabase, new_cli: NewCli, words: tuple[str, ...]
+) -> None:
+    host = new_cli(DB_CONN_STRING=(url := new_database("sqlite")))
+    with opened(url) as connection:
+        user_id = new_user(connection, "a@example.org")
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        done = host.in_process(*words, str(user_id))
+    assert done.code == 0, done

@@ -39,7 +39,7 @@ def quota(
     }
     limits = {name: _amount(name, text) for name, text in texts.items() if text is not None}
     server_quota = quotas.from_settings(settings.load(dotenv=True))
-    with database.transaction() as connection:
+    with database.transaction() if limits else database.reading() as connection:
         if limits:
             host.set_quota(connection, who, limits)
         quotas_ = host.show(connection, who, server_quota)["quota"]

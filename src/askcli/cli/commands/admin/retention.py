@@ -34,7 +34,7 @@ def retention(
     from askcli.store.queries.retention import FOR_EVER
 
     server_days = settings.load(dotenv=True).retention_days
-    with database.transaction() as connection:
+    with database.reading() if days is None else database.transaction() as connection:
         if days is not None:
             host.set_retention(connection, who, _parse(days, FOR_EVER))
         own = host.find(connection, who)[_DAYS]
