@@ -182,3 +182,18 @@ def test_what_is_no_ordinary_file_is_no_backup(host: Cli, database: Path, kind: 
     done = host.in_process("store", "restore", "special")
     assert (done.code, "special is no ordinary file: name" in done.err) == (1, True), done
     assert contents(database.parent) == before
+
+
+@pytest.mark.parametrize("kind", ["pipe", "directory", "loop"])
+def test_what_is_no_ordinary_file_is_not_replaced(host: Cli, tmp_path: Path, kind: str) -> None:
+    """A device would be, by root; no test tries that on this machine's own."""
+    place = tmp_path / "special"
+    if kind == "loop":
+        place.symlink_to(place)
+    else:
+        make_special(place, kind)
+    before = place.lstat()
+    host.environment["DB_CONN_STRING"] = f"sqlite:///{place}"
+    done = host("store", "restore", "backup")
+    assert (done.code, "unexpected" in done.err, place.lstat()) == (2, False, before), done
+    assert "special is" in done.err

@@ -117,6 +117,8 @@ def restore(
     ):  # SQLite would wait for a pipe's other end, and a Ctrl-C would not end it
         what = "no ordinary file" if file.exists() else "not there"
         raise Failed(f"{file} is {what}: name a backup, as a file of its own.")
+    if (place := _target(database)).exists() and not place.is_file():
+        raise Misused(f"{database} is no ordinary file: name one as the database.")
     version, aside = restoring.restore(file, database)
     if aside:
         console.note(f"The database that was there is now {aside}.")
