@@ -175,9 +175,10 @@ def create_private(path: Path, content: bytes) -> bytes:
     with errors_of(path), locked(path.with_name(path.name + ".lock")):
         if not path.exists():
             write_private(path, content)
+        kept = read(path)  # raises for a device, whose mode is not to be changed
         if path.stat().st_mode & 0o077:
             path.chmod(0o600)
-        return read(path)
+        return kept
 
 
 @contextlib.contextmanager
