@@ -132,6 +132,15 @@ def test_a_bad_row_is_told_before_anything_is_asked(
     assert fake.asked(marker) == []
 
 
+@pytest.mark.parametrize("text", ["", "\n \n"])
+def test_a_batch_without_rows_is_told_and_starts_nothing(new_cli: NewCli, text: str) -> None:
+    cli = new_cli()
+    done = cli("batch", "-", stdin=text)
+    assert (done.code, done.out, done.err) == (0, "", "askcli: there are no rows to ask.\n")
+    assert cli("batch", "-q", "-", stdin=text).err == ""
+    assert json.loads(cli("status", "--json").out)["local_server"] == "not running"
+
+
 @pytest.mark.parametrize("name", [".", "..", "/"])
 def test_a_directory_is_no_file_of_rows(new_cli: NewCli, name: str) -> None:
     outcome = new_cli().in_process("batch", name)

@@ -19,6 +19,7 @@ from askcli.cli.input.numbers import number
 from askcli.cli.output.terminal import console, notices
 from askcli.cli.output.terminal.progress import RowProgress
 from askcli.client.http.deadline import within
+from askcli.client.target import Connection
 from askcli.errors import AskcliError, TimedOut
 
 log = logging.getLogger("askcli.notices")
@@ -74,12 +75,22 @@ def batch(
         with within(timeout, late):
             source = stack.enter_context(rows.opened(path))
             checked = rows.CheckedRows(source, run, defaults)
-            if connection.is_local:
-                ensure_local_model(connection.settings)
-            with connection.open() as api, RowProgress(len(checked), is_quiet=quiet) as progress:
-                answers = ask_all(api, iter(checked), concurrency)
-                failed = _print(answers, progress)
+            failed = _ask(connection, checked, concurrency, is_quiet=quiet)
         failures.report(failed, checked)
+
+
+def _ask(
+    connection: Connection, checked: rows.CheckedRows, concurrency: int, *, is_quiet: bool
+) -> list[Asked]:
+    """Ask the rows, if there are any, and print the answers; return the rows that failed."""
+    if not checked:
+        if not is_quiet:
+            log.info("askcli: there are no rows to ask.")
+        return []
+    if connection.is_local:
+        ensure_local_model(connection.settings)
+    with connection.open() as api, RowProgress(len(checked), is_quiet=is_quiet) as progress:
+        return _print(ask_all(api, iter(checked), concurrency), progress)
 
 
 def _print(answers: Iterator[Asked], progress: RowProgress) -> list[Asked]:
