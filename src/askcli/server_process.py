@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import select
 import signal
@@ -11,9 +12,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
 from askcli.errors import Failed
+
+passing = logging.getLogger("askcli.notices.passing")
 
 START_SECONDS = 60
 END_SECONDS = 10  # for a process that has closed its pipe: it is about to end
@@ -24,6 +28,7 @@ MAX_REASON_BYTES = 4096  # a pipe takes as much at once, whether it is read or n
 LOST_DATABASE = 3
 
 _READY = b"ready"
+_MIGRATING = b"migrating\n"
 
 
 class Stopped(Failed):
@@ -62,11 +67,13 @@ def wait_until_ready(process: subprocess.Popen[bytes], ready: int) -> None:
     """Wait until the server is ready, and close the pipe.
 
     Otherwise kill it, wait for its end and raise Failed with the reason that it reported, Stopped
-    where it was asked to end meanwhile.
+    where it was asked to end meanwhile. A migration of its database takes the time that it takes.
     """
-    with os.fdopen(ready, "rb") as pipe:
-        readable, _, _ = select.select([pipe], [], [], START_SECONDS)
-        report = pipe.read(MAX_REASON_BYTES) if readable else None
+    with os.fdopen(ready, "rb", buffering=0) as pipe:
+        report = _report(pipe, START_SECONDS)
+        if report and report.startswith(_MIGRATING):
+            passing.info("Migrating the database, which may take minutes…")
+            report = report.removeprefix(_MIGRATING) or _report(pipe, None)
     if report == _READY:
         return
     if report == b"" and _was_stopped(process):
@@ -76,6 +83,12 @@ def wait_until_ready(process: subprocess.Popen[bytes], ready: int) -> None:
     if report is None:
         raise Failed(f"it was not ready within {START_SECONDS} seconds.")
     raise Failed(report.decode("utf-8", "replace") or "it ended without giving a reason.")
+
+
+def _report(pipe: FileIO, seconds: float | None) -> bytes | None:
+    """Return the next report, nothing where the server has ended, None where none comes in time."""
+    readable, _, _ = select.select([pipe], [], [], seconds)
+    return pipe.read(MAX_REASON_BYTES) if readable else None
 
 
 def _was_stopped(process: subprocess.Popen[bytes]) -> bool:
@@ -95,13 +108,19 @@ def accepts(path: Path) -> bool:
 
 
 class ReadyPipe:
-    """The server's end of the pipe: takes one report, the first.
+    """The server's end of the pipe: takes one report, the first, and before it that it migrates.
 
     Nobody reads it when the command that started the server has ended; the server serves on.
     """
 
     def __init__(self, fd: int) -> None:
         self._fd: int | None = fd
+
+    def migrating(self) -> None:
+        """Report that the database is being migrated first."""
+        if self._fd is not None:
+            with suppress(BrokenPipeError):
+                os.write(self._fd, _MIGRATING)
 
     def ready(self) -> None:
         """Report that requests are served."""

@@ -25,8 +25,11 @@ from askcli.client.target import resolve
 from askcli.files import locked, try_lock
 from askcli.files.pid_file import PidFile
 from askcli.services.auth.signing_key import secret_path
+from askcli.store import migrations
 from tests.support import forked_servers
 from tests.support.cli import Cli, NewCli
+from tests.support.databases import NewDatabase, opened
+from tests.support.migrating import migrate
 from tests.support.servers import customized
 from tests.support.soak import SOAK, seeded
 from tests.support.waiting import eventually
@@ -167,6 +170,16 @@ def test_a_server_that_is_stopped_while_it_starts_is_started_again(
     local.environment |= customized(tmp_path, STOPPED_ONCE)
     assert local("ask", "hello").code == 0  # beside another command's `serve --stop`
     assert (tmp_path / "was_started").exists()
+
+
+def test_the_migration_of_a_database_is_told(local: Cli, new_database: NewDatabase) -> None:
+    url = new_database("sqlite")
+    with opened(url) as connection:
+        migrate(connection, f"{int(migrations.HEAD) - 1:04}")
+    local.environment["DB_CONN_STRING"] = url
+    done = local("ask", "hello")
+    assert (done.code, done.err) == (0, "Migrating the database, which may take minutes…\n")
+    assert local("ask", "hello").err == ""
 
 
 def test_a_server_that_an_earlier_command_has_begun_to_start_is_used(local: Cli) -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -28,7 +29,7 @@ def test_a_full_disk_is_told_with_the_file_that_needs_it(
     monkeypatch.setattr(os, call, no_room)
     settings = Settings(data_dir=tmp_path / "data", answerer="scripted")
     with pytest.raises(Failed, match=f"{tmp_path / file}: No space left on device"):
-        serve_socket(settings, tmp_path / "run/a.sock", lambda: None)
+        serve_socket(settings, tmp_path / "run/a.sock", Mock())
 
 
 def test_another_error_of_a_file_is_reported_with_its_reason(

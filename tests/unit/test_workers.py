@@ -178,6 +178,32 @@ def test_a_server_that_does_not_start_says_why(report: Any, said: str) -> None:
     assert process.returncode is not None
 
 
+def test_a_server_that_migrates_its_database_is_waited_for_without_a_limit(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "askcli.notices")
+    ready, end = os.pipe()
+    pipe, limits = server_process.ReadyPipe(end), list[float | None]()
+
+    def wait(files: Any, _w: Any, _x: Any, seconds: float | None) -> Any:
+        limits.append(seconds)
+        (pipe.migrating if len(limits) == 1 else pipe.ready)()
+        return files, [], []
+
+    monkeypatch.setattr("askcli.server_process.select", Mock(select=wait))
+    server_process.wait_until_ready(Mock(), ready)
+    assert limits == [server_process.START_SECONDS, None]
+    assert "Migrating the database" in caplog.text
+
+
+def test_a_server_that_is_ready_before_its_migration_was_told_is_ready() -> None:
+    ready, end = os.pipe()
+    pipe = server_process.ReadyPipe(end)
+    pipe.migrating()
+    pipe.ready()
+    server_process.wait_until_ready(Mock(), ready)
+
+
 @pytest.mark.parametrize(
     ("later", "number", "is_urgent"),
     [

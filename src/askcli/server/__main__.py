@@ -37,7 +37,7 @@ def main() -> None:
 @log_output.in_background()
 def _serve(arguments: argparse.Namespace, ready: ReadyPipe) -> None:
     if arguments.socket is not None:
-        local.serve_socket(settings.load(), arguments.socket, ready.ready)
+        local.serve_socket(settings.load(), arguments.socket, ready)
     else:
         exposition.start(arguments.metrics_dir, arguments.worker)
         flags = {"host": arguments.host, "port": arguments.port}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from askcli.server.process import log_config
 from askcli.server.process.database_files import DatabaseFiles
 from askcli.server.process.listening import BACKLOG
 from askcli.server.process.running import Role, prepare, run
-from askcli.server_process import accepts
+from askcli.server_process import ReadyPipe, accepts
 from askcli.services.background import wait_for_event
 from askcli.settings import Settings
 from askcli.settings.registration import OF_THE_LOCAL_SERVER
@@ -33,7 +32,7 @@ log = logging.getLogger("askcli.notices")
 CLAIM_SECONDS = 10.0
 
 
-def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> None:
+def serve_socket(settings: Settings, path: Path, ready: ReadyPipe) -> None:
     """Serve on the Unix socket `path` until a signal comes or the idle time is over.
 
     Raises Failed when another process serves there already.
@@ -44,14 +43,17 @@ def serve_socket(settings: Settings, path: Path, ready: Callable[[], None]) -> N
     with errors_of(claim.path):
         is_claimed = claim.claim(CLAIM_SECONDS, unless=partial(accepts, path))
     if not is_claimed:
-        raise Failed(f"process {claim.holder()} serves there; end it with `askcli serve --stop`.")
+        raise Failed(
+            f"process {claim.holder()} is still starting or ending, as while it migrates a large "
+            "database: wait for it, or end it with `askcli serve --stop`."
+        )
     try:
-        services = prepare(settings, OF_THE_LOCAL_SERVER)
+        services = prepare(settings, OF_THE_LOCAL_SERVER, on_migration=ready.migrating)
         with errors_of(path):
             sock = _listen(path)
         role = LocalServer(path, claim, services, settings.idle_seconds)
         try:
-            run(services, settings, sock, ready, role)
+            run(services, settings, sock, ready.ready, role)
         finally:
             role.leaving()
             role.set_log_aside()

@@ -65,9 +65,15 @@ class Role:
 
 
 def prepare(
-    settings: Settings, registration: Registration | None = None, *, may_create: bool = True
+    settings: Settings,
+    registration: Registration | None = None,
+    *,
+    may_create: bool = True,
+    on_migration: Callable[[], object] = bool,
 ) -> Services:
     """Build the services, with a database that is reachable and migrated.
+
+    `on_migration` is called before a migration, which may take minutes.
 
     Raises Failed or Misused, also for an SQLite database that is missing and may not be created.
     """
@@ -79,7 +85,7 @@ def prepare(
             f"the database {file} was deleted: put it back, "
             "or create an empty one with `askcli migrate`."
         )
-    migrations.make_ready(services.database)
+    migrations.make_ready(services.database, on_migration)
     if is_missing:  # not silently: an earlier one may have been lost
         log.info("Created a new, empty database: %s", file)
     return services

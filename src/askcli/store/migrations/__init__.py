@@ -8,7 +8,7 @@ something to migrate, and a new SQLite database gets the newest schema at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -99,8 +99,12 @@ def problem(version: str | None, *, is_exact: bool = False) -> Failed | Misused 
     return None
 
 
-def upgrade(database: Database) -> tuple[str | None, str]:
+def upgrade(
+    database: Database, on_migration: Callable[[], object] = bool
+) -> tuple[str | None, str]:
     """Migrate to this package's version, unless it is at the next; return (before, after).
+
+    `on_migration` is called before what may take long.
 
     Of several processes at once one migrates, and the others find it done. Raises Failed for a
     database that a newer askcli has migrated.
@@ -114,6 +118,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
             if database.is_sqlite and newest.is_empty(connection):
                 newest.create(connection, HEAD)
             else:
+                on_migration()
                 _migrate(connection)
             return before, HEAD
         return before, before or HEAD
@@ -150,16 +155,17 @@ def config(connection: Connection | None = None) -> Config:
     return options
 
 
-def make_ready(database: Database) -> None:
+def make_ready(database: Database, on_migration: Callable[[], object] = bool) -> None:
     """Check that the database is reachable and at this package's version, or the next.
 
-    SQLite is migrated here; PostgreSQL is shared, so its host migrates it (`askcli migrate`).
+    SQLite is migrated here, `on_migration` being called before; PostgreSQL is shared, so its host
+    migrates it (`askcli migrate`).
     Raises Failed, or Misused for a PostgreSQL that is not migrated.
     """
     check_reachable(database)
     if database.is_sqlite:
         with connection_errors(database):
-            upgrade(database)
+            upgrade(database, on_migration)
     else:
         check(database)
 
