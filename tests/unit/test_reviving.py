@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import socket
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,23 +15,35 @@ from askcli.client.http.exchange import BrokenOff, NotReached, Request, Response
 from askcli.client.http.limit import Limit
 from askcli.client.http.reviving import RevivingConnections
 from askcli.client.http.transport import Transport
-from askcli.errors import Unreachable
+from askcli.errors import (
+    AskcliError,
+    DatabaseUnavailable,
+    ProviderOverloaded,
+    ShuttingDown,
+    Unreachable,
+)
+from askcli.problems import to_problem
 
 REFUSED, BROKEN = NotReached("refused"), BrokenOff("broken")
+Outcome = int | AskcliError | Exception
 
 
 class Outcomes:
-    """Connections that come to these ends: a status, or an error."""
+    """Connections that come to these ends: a status, a problem of the server, or an error."""
 
-    def __init__(self, outcomes: Iterable[int | Exception]) -> None:
+    def __init__(self, outcomes: Iterable[Outcome]) -> None:
         self.left = iter(outcomes)
+        self._body = b""
 
     def __iter__(self) -> Iterator[bytes]:
         """The body of each response."""
-        return iter(())
+        yield self._body
 
     def send(self, _: Request) -> Response:
         outcome = next(self.left)
+        if isinstance(outcome, AskcliError):
+            self._body = json.dumps(to_problem(outcome, "id")).encode()
+            return Response(outcome.status, (), self)
         if isinstance(outcome, Exception):
             raise outcome
         return Response(outcome, (), self)
@@ -44,8 +57,10 @@ class Outcomes:
     [
         ("GET", [REFUSED, BROKEN, 200], 200),
         ("POST", [REFUSED, REFUSED, 201], 201),
-        ("POST", [503, 201], 201),  # refused before anything was done
-        ("GET", [503, 503], 503),
+        ("POST", [ShuttingDown(), 201], 201),  # refused before anything was done
+        ("GET", [ShuttingDown(), ShuttingDown()], 503),
+        ("POST", [DatabaseUnavailable(may_be_done=True)], 503),
+        ("GET", [ProviderOverloaded(retry_after=10)], 503),
         ("POST", [BROKEN], BROKEN),  # it may have been done
         ("GET", [REFUSED] * 6, REFUSED),
     ],
@@ -53,7 +68,7 @@ class Outcomes:
 def test_a_request_that_no_server_took_is_sent_again(
     monkeypatch: pytest.MonkeyPatch,
     method: str,
-    outcomes: Sequence[int | Exception],
+    outcomes: Sequence[Outcome],
     ended: int | Exception,
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 
 from askcli.client.http.exchange import BrokenOff, Connections, NotReached, Request, Response
+from askcli.errors import ShuttingDown
 
-SHUTTING_DOWN = 503
+_SHUTTING_DOWN = f'"{ShuttingDown.code}"'.encode()  # within a text they are escaped
 # A killed process may accept connections until the kernel has taken it down.
 PAUSES_SECONDS = (0.0, 0.1, 0.2, 0.4, 0.8)
 
@@ -30,7 +31,7 @@ class RevivingConnections:
                 if request.method != "GET":  # it may have done what was asked for before it ended
                     raise
             else:
-                if response.status != SHUTTING_DOWN or pause:
+                if pause or not _is_of_leaving_server(response):
                     return response
                 response.close()
             time.sleep(pause)
@@ -40,3 +41,8 @@ class RevivingConnections:
     def close(self) -> None:
         """Close the connections."""
         self._connections.close()
+
+
+def _is_of_leaving_server(response: Response) -> bool:
+    """Whether the server refuses because it leaves: after another 503 it stays."""
+    return response.status == ShuttingDown.status and _SHUTTING_DOWN in response.read()
