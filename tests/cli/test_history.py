@@ -342,7 +342,7 @@ def test_no_pager_of_the_working_directory_is_run(sqlite_cli: Cli, tmp_path: Pat
         (directory / "less").write_text(f"#!/bin/sh\necho {text}; wc -l\n")
         (directory / "less").chmod(0o755)
     rest = f"{tmp_path}:{sqlite_cli.environment['PATH']}"
-    for directories, pager in ((".", {}), ("", {}), (".", {"PAGER": "less -R"})):
+    for directories, pager in ((".", {}), ("", {}), (".", {"PAGER": "less | cat"})):
         sqlite_cli.environment |= {"PATH": f"{directories}:{rest}"} | pager
         output = sqlite_cli.terminal("history", "-n", "30").read()
         assert ("PLANTED" in output, "INSTALLED" in output) == (False, True), output

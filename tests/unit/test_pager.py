@@ -31,12 +31,23 @@ def program(directory: Path, script: str) -> str:
 
 
 @pytest.mark.parametrize("script", ["exit 1", "cat > /dev/null; exit 1", "kill -9 $$"])
+@pytest.mark.parametrize("more", ["", "; exit"])
 def test_a_pager_that_fails_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, more: str
 ) -> None:
-    monkeypatch.setenv("PAGER", program(tmp_path, script))
-    with pytest.raises(Failed, match=r"PAGER .* ended with"):
+    variable = program(tmp_path, script) + more
+    monkeypatch.setenv("PAGER", variable)
+    with pytest.raises(Failed, match=f"PAGER '{variable}' ended with"):
         pager.show(lines(20_000))
+
+
+@pytest.mark.parametrize("variable", ["tail -n 1 | wc -l", "N=1; tail -n $N", "tail -n $((1)) # 1"])
+def test_a_pager_may_be_any_command_of_a_shell(
+    variable: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PAGER", variable)
+    pager.show(["1"] * 50)
+    assert capfd.readouterr() == ("1\n", "")
 
 
 def test_a_pager_is_told_the_end_of_output_that_fails(

@@ -10,8 +10,14 @@ from pathlib import Path
 def path_of(name: str) -> str | None:
     """Return the path of a program on PATH, None if there is none; a path is returned as it is.
 
-    Relative directories on PATH are left out, `.` and empty ones too: the working directory may be
-    somebody else's checkout.
+    It is in one of the directories of `search_path`.
     """
-    directories = [directory for directory in os.get_exec_path() if Path(directory).is_absolute()]
-    return shutil.which(name, path=os.pathsep.join(directories))
+    return shutil.which(name, path=search_path())
+
+
+def search_path() -> str:
+    """Return PATH without relative directories, `.` and empty ones too.
+
+    The working directory may be somebody else's checkout.
+    """
+    return os.pathsep.join(one for one in os.get_exec_path() if Path(one).is_absolute())

@@ -18,6 +18,9 @@ from askcli.files import programs
 # As git does: less quits if all fits, keeps colours and leaves the text on the screen.
 LESS = "FRX"
 
+# What only a shell understands, as git has it; of blanks and quotes it needs none.
+_SHELL = frozenset("|&;<>()$`*?[#~=%\n")
+
 
 def show(lines: Iterable[str]) -> None:
     """Print lines without control characters, through the pager if they do not fit.
@@ -38,12 +41,18 @@ def show(lines: Iterable[str]) -> None:
 
 
 def _pager() -> list[str] | None:
-    """Return the pager's command, None for none: $PAGER, else less if it is installed."""
+    """Return the pager's command, None for none: $PAGER, else less if it is installed.
+
+    As elsewhere $PAGER is a command of the shell, which is spared where it is words alone.
+    """
     variable = os.environ.get("PAGER")
     if os.environ.get("TERM", "dumb") == "dumb" or (variable is not None and not variable.strip()):
         return None
+    text = variable or "less"
+    if _SHELL.intersection(text):
+        return ["/bin/sh", "-c", text]
     try:
-        command = shlex.split(variable or "less")
+        command = shlex.split(text)
     except ValueError:
         raise Misused(f"PAGER is not a command: {variable!r}.") from None
     program = programs.path_of(command[0])
@@ -75,13 +84,14 @@ def _print(lines: Iterator[str]) -> None:
 
 
 def _page(command: list[str], lines: Iterator[str]) -> None:
-    environment = {"LESS": LESS, "LV": "-c"} | dict(os.environ)
+    name = os.environ.get("PAGER", command[0])
+    environment = {"LESS": LESS, "LV": "-c", **os.environ, "PATH": programs.search_path()}
     try:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, env=environment, text=True, errors="replace"
         )
     except OSError as error:
-        raise Misused(f"cannot run PAGER {command[0]!r}: {error.strerror}.") from None
+        raise Misused(f"cannot run PAGER {name!r}: {error.strerror}.") from None
     assert process.stdin
     is_interrupted = False
     try:
@@ -94,7 +104,7 @@ def _page(command: list[str], lines: Iterator[str]) -> None:
     finally:
         is_interrupted |= _end(process)
     if process.returncode and not is_interrupted:
-        raise Failed(f"PAGER {command[0]!r} ended with {process.returncode}; PAGER= uses none.")
+        raise Failed(f"PAGER {name!r} ended with {process.returncode}; PAGER= uses none.")
 
 
 def _end(process: subprocess.Popen[str]) -> bool:
