@@ -360,6 +360,7 @@ def test_a_question_is_shown_with_its_answer_model_and_cost(
     written = sqlite_cli.terminal("history", "show", question_id, columns=columns).read()
     output = "\n".join(screen_lines(fed(written, columns)))
     flat = output.replace("\n", "")
+    assert question_id in output.splitlines()  # each id in a row: the two have 88 columns
     for part in ("claude-sonnet-5-5", "11 + 7 tokens", "$0.0001", question_id, "Some bold text"):
         assert part in flat or part in output, part
     assert "\x1b[2J" not in written

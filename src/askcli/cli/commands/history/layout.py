@@ -80,9 +80,10 @@ def head(question: Question) -> list[str]:
         question["status"],
         cost(question),
     ]
-    ids_ = f"{question['id']}  conversation {question['conversation_id']}"
+    # A line each: together they are wider than most terminals, which wrap within the second one.
+    ids_ = question["id"], f"conversation {question['conversation_id']}"
     lines = console.visible(question["question"]).splitlines()
-    return ["  ".join(filter(None, details)), ids_, *(f"> {line}" for line in lines)]
+    return ["  ".join(filter(None, details)), *ids_, *(f"> {line}" for line in lines)]
 
 
 def details(question: Question) -> list[str]:
