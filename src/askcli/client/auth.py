@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 
 from askcli.client.http.transport import Transport
+from askcli.contract.protocol import TOKEN
 from askcli.contract.shapes import Tokens, User
 from askcli.errors import BadResponse, Unreachable
 
-TOKEN = re.compile(r"[!-~]{1,4096}")
+MAX_TOKEN_CHARACTERS = 4096
 
 # All attempts together end within the server's grace (30 s unless its host changed it).
 REFRESH_SECONDS = 8.0
@@ -53,6 +53,7 @@ def _refresh(transport: Transport, refresh_token: str, seconds: float) -> Tokens
 
 def _sendable(tokens: Tokens) -> Tokens:
     """Return the tokens. Raises BadResponse for an access token that no header can carry."""
-    if not TOKEN.fullmatch(tokens["access_token"]):
+    token = tokens["access_token"]
+    if len(token) > MAX_TOKEN_CHARACTERS or not TOKEN.fullmatch(token):
         raise BadResponse()
     return tokens

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
+
+from askcli.contract.protocol import TOKEN
 
 PARTS = ("current", "accounts", "profiles")
 _TEXT_FIELDS = ("access_token", "refresh_token", "password")
-_SENDABLE = re.compile(r"[!-~]+")  # in a header, whose error would quote the token
 
 
 def encoded(content: dict[str, Any]) -> bytes:
@@ -37,7 +37,7 @@ def _is_valid(content: Any) -> bool:
         all(isinstance(a.get("user", {}).get("email"), str) for a in accounts)
         and all(isinstance(a.get("expires_at", 0), int | float) for a in accounts)
         and all(isinstance(a.get(name, ""), str) for a in accounts for name in _TEXT_FIELDS)
-        and all(_SENDABLE.fullmatch(a.get("access_token", "-")) for a in accounts)
+        and all(TOKEN.fullmatch(a.get("access_token", "-")) for a in accounts)
         and all("access_token" in a for a in accounts if "expires_at" in a)
         and all(isinstance(email, str) for email in content["current"].values())
         and all({type(p.get("server")), type(p.get("email"))} == {str} for p in profiles)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,6 +11,7 @@ from askcli.client import auth
 from askcli.client.credentials import Credentials
 from askcli.client.http.transport import TokenSource, Transport
 from askcli.client.server_entry import Account, ServerEntry
+from askcli.contract.protocol import TOKEN
 from askcli.contract.shapes import Tokens
 from askcli.errors import AskcliError, InvalidToken, Misused, NotAuthenticated, SessionEnded
 
@@ -36,7 +36,7 @@ class GivenToken(Login):
 
     def __init__(self, token: str, *, is_from_stdin: bool = False) -> None:
         """Raises Misused for a token that no header can carry."""
-        if not re.fullmatch(r"[!-~]+", token):
+        if not TOKEN.fullmatch(token):
             raise Misused("the token is not one: it has spaces or other strange characters in it.")
         self._token = token
         self._is_from_stdin = is_from_stdin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 EVENT_QUESTION: Final = "question"
@@ -16,6 +17,8 @@ HEADER_IDEMPOTENCY_KEY: Final = "idempotency-key"
 HEADER_IDEMPOTENCY_REPLAYED: Final = "idempotency-replayed"
 HEADER_LAST_EVENT_ID: Final = "last-event-id"
 API_TOKEN_PREFIX: Final = "askcli_"  # noqa: S105 - unlike a JWT's; secret scanners can find it
+
+TOKEN: Final = re.compile(r"[!-~]+")  # what a header carries; another's error would quote it
 
 
 def parse_whole_number(text: str) -> int | None:
