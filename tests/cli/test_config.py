@@ -108,6 +108,29 @@ def test_config_takes_out_what_is_no_setting_of_this_version(new_cli: NewCli) ->
     assert cli.in_process("status").code == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("model = ['a']", "model must be one value, not a list or a table."),
+        ("[server]\nurl = 'http://127.0.0.1'", "server must be one value, not a list or a table."),
+        (f"model = {'[' * 10_000}", "is not valid TOML: "),
+    ],
+)
+def test_a_config_file_with_what_is_no_setting_is_told(
+    new_cli: NewCli, text: str, said: str
+) -> None:
+    cli = new_cli()
+    path = cli.home / ".config/askcli/config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    done = cli.in_process("status")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), done
+    assert str(path) in done.err
+    assert said in done.err
+    done = cli.in_process("config", "unset", "model")
+    assert (done.code, "unexpected" in done.err) == (2 if "[[" in text else 0, False), done
+
+
 def test_a_config_file_does_not_move_what_is_beside_it(new_cli: NewCli, tmp_path: Path) -> None:
     cli, elsewhere = new_cli(ASKCLI_ANSWERER="scripted"), tmp_path / "elsewhere"
     path = cli.home / ".config/askcli/config.toml"

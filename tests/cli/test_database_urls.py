@@ -100,6 +100,25 @@ def test_a_process_has_so_many_connections(connections: int) -> None:
     database.close()
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://u:sesame%00x@127.0.0.1:1/db", "has %00 in it"),
+        ("postgresql://u:sesame@127.0.0.1:1/d%00b", "has %00 in it"),
+        ("postgresql://u:sesame@127.0.0.1:1/db?application_name=%00", "has %00 in it"),
+        ("sqlite:////tmp/%00.db", "has %00 in it"),
+        ("sqlite:////", "must name a file"),
+        ("sqlite:////tmp", "must name a file"),
+    ],
+)
+def test_what_no_database_can_be_at_is_refused(new_cli: NewCli, url: str, said: str) -> None:
+    """libpq takes what is before a NUL for all of it, and connects to another server."""
+    done = new_cli(DB_CONN_STRING=url, JWT_SECRET=SECRET).in_process("migrate")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), done
+    assert f"DB_CONN_STRING {said}" in done.err
+    assert "sesame" not in done.err
+
+
 def test_a_database_in_memory_is_refused(new_cli: NewCli) -> None:
     """Each connection would have one of its own; a file of that name is not what was meant."""
     cli = new_cli(DB_CONN_STRING="sqlite:///:memory:", ASKCLI_ANSWERER="scripted")

@@ -219,6 +219,14 @@ def test_a_proxy_that_refuses_is_named_and_not_asked_again_and_again(
                 assert f"error: the proxy that {message}" in done.err
 
 
+@pytest.mark.parametrize("host", ["a..example", "a" * 64])
+def test_a_name_that_no_host_can_have_is_not_reached(new_cli: NewCli, host: str) -> None:
+    done = new_cli()("status", "--server", f"http://{host}")
+    assert (done.code, f"cannot reach http://{host}: check" in done.err) == (6, True), done
+    done = new_cli(HTTP_PROXY=f"http://{host}:1")("status", "--server", "http://x.example")
+    assert (done.code, "HTTP_PROXY and --server are right" in done.err) == (6, True), done
+
+
 def test_a_proxy_that_is_not_there_is_named(new_cli: NewCli) -> None:
     variables = {
         "ASKCLI_SERVER": "https://ask.example",

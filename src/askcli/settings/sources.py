@@ -170,7 +170,7 @@ def _config_file(path: Path) -> dict[str, str]:
 
     try:
         values = tomllib.loads(content.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Misused(f"{path} is not valid TOML: {error}.") from error
     if "config_dir" in values:
         raise Misused(
@@ -182,6 +182,9 @@ def _config_file(path: Path) -> dict[str, str]:
 
         command = f"askcli config unset {shlex.quote(unknown[0])}"
         raise Misused(f"{path}: there is no setting {unknown[0]!r}; `{command}` takes it out.")
+    for name, value in values.items():
+        if isinstance(value, list | dict):
+            raise Misused(f"{path}: {name} must be one value, not a list or a table.")
     return {name: str(value) for name, value in values.items()}
 
 

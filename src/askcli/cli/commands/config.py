@@ -127,7 +127,7 @@ def _read() -> Any:
         return tomlkit.document()
     except OSError as error:
         raise Misused(f"cannot read {_path()}: {error.strerror}.") from error
-    except (TOMLKitError, UnicodeDecodeError) as error:
+    except (TOMLKitError, UnicodeDecodeError, RecursionError) as error:
         raise Misused(f"{_path()} is not valid TOML: {error}.") from error
 
 

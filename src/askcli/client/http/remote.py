@@ -137,7 +137,10 @@ class _Backend(httpcore2.SyncBackend):
     """
 
     def connect_tcp(self, *arguments: Any, **named: Any) -> Any:
-        return _Stream(super().connect_tcp(*arguments, **named))
+        try:
+            return _Stream(super().connect_tcp(*arguments, **named))
+        except UnicodeError as error:  # a part of the host's name is empty or too long
+            raise httpcore2.ConnectError(str(error)) from error
 
 
 class _Stream(httpcore2.NetworkStream):

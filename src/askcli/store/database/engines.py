@@ -110,9 +110,9 @@ def create(url: URL, connections: int, password: Callable[[], Any]) -> Engine:
 
 def sqlite(url: URL) -> Engine:
     """Return an engine for SQLite with WAL, foreign keys, full synchronization, a private file."""
-    if not url.database or url.database == ":memory:":
+    path = Path(url.database or "")
+    if not url.database or url.database == ":memory:" or path.is_dir():
         raise Misused("DB_CONN_STRING must name a file for SQLite: sqlite:///path/to/file.db.")
-    path = Path(url.database)
     if not path.parent.exists():
         private_directory(path.parent)
     engine = create_engine(

@@ -39,6 +39,8 @@ def parse(text: str, name: str = "DB_CONN_STRING") -> URL:
             f"{name} is not a database URL that askcli knows: "
             "use sqlite:///path/to/file.db or postgresql://user:password@host/name."
         )
+    if "%00" in text or "\0" in text:  # libpq takes what is before it for all, without the port
+        raise Misused(f"{name} has %00 in it, which no part of a database URL may be.")
     url = url.set(drivername=driver)
     if url.get_backend_name() == "postgresql":
         _check_hosts(url, text, name)
