@@ -139,6 +139,18 @@ def test_a_dumb_terminal_has_its_own_width(
     assert max(map(len, rows)) in range(columns - 11, columns)
 
 
+@pytest.mark.parametrize("columns", ["0", "-1", "wide"])
+def test_columns_that_are_none_leave_an_answer_whole(
+    sqlite_cli: Cli, fake: FakeAnthropic, columns: str
+) -> None:
+    marker = uuid4().hex
+    fake.on(marker, "A whole answer.\n\n```\nand code\n```")
+    sqlite_cli.environment["COLUMNS"] = columns
+    for words in (("ask", marker), ("history", "show")):
+        shown = lines(sqlite_cli.terminal(*words).read())
+        assert {"A whole answer.", "and code"} <= {line.strip() for line in shown}, shown
+
+
 def test_no_entity_hides_or_reverses_the_text_of_an_answer(
     sqlite_cli: Cli, fake: FakeAnthropic
 ) -> None:

@@ -56,8 +56,11 @@ def _add_all(document: _LiveDocument, pieces: Iterator[str]) -> None:
 
 
 def _terminal() -> Console:
-    # Rich assumes 80 columns for a dumb terminal, unless it is given both.
-    size = shutil.get_terminal_size() if Console().is_dumb_terminal else (None, None)
+    # Rich assumes 80 columns for a dumb terminal, unless it is given both, and takes COLUMNS=0 for
+    # a width, in which nothing is shown of a text.
+    own = Console()
+    is_wrong = own.is_dumb_terminal or own.width < 1
+    size = shutil.get_terminal_size() if is_wrong else (None, None)
     return Console(highlight=False, width=size[0], height=size[1], theme=rendering.STYLES)
 
 
