@@ -45,6 +45,15 @@ def test_a_question_is_what_the_editor_saves(sqlite_cli: Cli, fake: FakeAnthropi
     assert not Path((sqlite_cli.home / "file").read_text().strip()).parent.exists()
 
 
+def test_an_editor_may_be_any_command_of_a_shell(sqlite_cli: Cli, fake: FakeAnthropic) -> None:
+    marker = uuid4().hex
+    fake.on(marker, "Yes.")
+    editor(sqlite_cli, f'echo "{marker} $WORD" > "$1"')
+    sqlite_cli.environment["EDITOR"] = "WORD=$((40 + 2)) " + sqlite_cli.environment["EDITOR"]
+    assert "Yes." in sqlite_cli.terminal("ask", "-e").read()
+    assert [asked["messages"][0]["content"] for asked in fake.asked(marker)] == [f"{marker} 42"]
+
+
 @pytest.mark.parametrize(
     ("script", "code", "said"),
     [

@@ -32,21 +32,21 @@ def edited(text: str) -> str:
     where the editor fails, as by `:cq`, or leaves the file unsaved or empty; where it was killed,
     or saved another encoding, the file stays, and the error says where.
     """
-    command = _command()
+    name, command = _command()
     with _kept_if_left() as directory:
         path = directory / "question.md"
         path.write_text(text, encoding="utf-8")
         os.utime(path, (1, 1))  # so that any saving shows, however soon, and of the same text
         before = _version(path)
         with transient.as_found():
-            _edit(command, path)
+            _edit(name, [*command, str(path)])
         # Also an editor with a window of its own, which has returned before anything was written.
         if _version(path) == before:
             raise Failed(
                 "the text was not saved, and nothing was asked. An editor that opens a window has "
                 "to wait for it: EDITOR='code --wait'."
             )
-        return _content(path, command[0])
+        return _content(path, name)
 
 
 @contextmanager
@@ -119,31 +119,32 @@ def _kept_if_left() -> Iterator[Path]:
             raise Failed(f"{error.detail}; what it left is in {place}.") from None
 
 
-def _command() -> list[str]:
-    """Return the editor with its arguments, its program as a path."""
+def _command() -> tuple[str, list[str]]:
+    """Return the editor as the user has set it, and its words."""
     given = (os.environ.get("VISUAL") or "").strip() or (os.environ.get("EDITOR") or "").strip()
-    try:
-        commands = [shlex.split(given)] if given else [[name] for name in DEFAULTS]
-    except ValueError:
-        raise Misused(f"EDITOR is not a command: {given!r}.") from None
-    for name, *arguments in commands:
-        if program := programs.path_of(name):
-            return [program, *arguments]
-    raise Misused(f"cannot start the editor {commands[0][0]}: set EDITOR to another one.")
+    for text in [given] if given else DEFAULTS:
+        with suppress(LookupError):
+            try:
+                return text, programs.command(text)
+            except ValueError:
+                raise Misused(f"EDITOR is not a command: {given!r}.") from None
+    name = given or DEFAULTS[0]
+    raise Misused(f"cannot start the editor {name}: set EDITOR to another one.")
 
 
-def _edit(command: list[str], path: Path) -> None:
+def _edit(name: str, command: list[str]) -> None:
+    environment = {**os.environ, "PATH": programs.search_path()}
     with _terminal() as (stdin, stdout), _interrupts_left_alone():
         try:
-            code = subprocess.Popen([*command, str(path)], stdin=stdin, stdout=stdout).wait()
+            code = subprocess.Popen(command, stdin=stdin, stdout=stdout, env=environment).wait()
         except OSError as error:
-            raise Misused(f"cannot start the editor {command[0]}: {error.strerror}.") from error
+            raise Misused(f"cannot start the editor {name}: {error.strerror}.") from error
     if code == -signal.SIGINT:
         raise KeyboardInterrupt
     if code < 0:
-        raise _LeftError(f"the editor {command[0]} was killed, and nothing was asked")
+        raise _LeftError(f"the editor {name} was killed, and nothing was asked")
     if code:
-        raise Failed(f"the editor {command[0]} ended with {code}; nothing was asked.")
+        raise Failed(f"the editor {name} ended with {code}; nothing was asked.")
 
 
 @contextmanager

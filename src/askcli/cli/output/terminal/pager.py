@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -17,9 +16,6 @@ from askcli.files import programs
 
 # As git does: less quits if all fits, keeps colours and leaves the text on the screen.
 LESS = "FRX"
-
-# What only a shell understands, as git has it; of blanks and quotes it needs none.
-_SHELL = frozenset("|&;<>()$`*?[#~=%\n")
 
 
 def show(lines: Iterable[str]) -> None:
@@ -41,26 +37,20 @@ def show(lines: Iterable[str]) -> None:
 
 
 def _pager() -> list[str] | None:
-    """Return the pager's command, None for none: $PAGER, else less if it is installed.
-
-    As elsewhere $PAGER is a command of the shell, which is spared where it is words alone.
-    """
+    """Return the pager's command, None for none: $PAGER, else less if it is installed."""
     variable = os.environ.get("PAGER")
     if os.environ.get("TERM", "dumb") == "dumb" or (variable is not None and not variable.strip()):
         return None
-    text = variable or "less"
-    if _SHELL.intersection(text):
-        return ["/bin/sh", "-c", text]
+    if variable is not None and variable.strip() == "cat":
+        return None
     try:
-        command = shlex.split(text)
+        return programs.command(variable or "less")
     except ValueError:
         raise Misused(f"PAGER is not a command: {variable!r}.") from None
-    program = programs.path_of(command[0])
-    if command == ["cat"] or (variable is None and not program):
-        return None
-    if not program:
-        raise Misused(f"cannot run PAGER {command[0]!r}: there is no such program on PATH.")
-    return [program, *command[1:]]
+    except LookupError as error:
+        if variable is None:
+            return None
+        raise Misused(f"cannot run PAGER {error}: there is no such program on PATH.") from None
 
 
 def _as_many_as_fit(lines: Iterator[str]) -> list[str]:
