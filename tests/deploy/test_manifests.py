@@ -99,7 +99,7 @@ def test_what_stops_a_server_lets_its_answers_finish() -> None:
 
 
 def test_the_databases_have_connections_for_all_servers() -> None:
-    """As many as HAProxy or the autoscaler takes, with one more that starts beside them."""
+    """As many as HAProxy takes, or the autoscaler with those of a new version beside them."""
     (postgres,) = objects("StatefulSet")
     (autoscaler,) = objects("HorizontalPodAutoscaler")
     (places,) = re.findall(
@@ -108,7 +108,7 @@ def test_the_databases_have_connections_for_all_servers() -> None:
     of_cluster = container(postgres["spec"]["template"]["spec"])
     arguments = {
         int(places): COMPOSE["services"]["postgres"].get("command", ()),
-        1 + autoscaler["spec"]["maxReplicas"]: of_cluster["args"],
+        1 + 2 * autoscaler["spec"]["maxReplicas"]: of_cluster["args"],
     }
     for servers, given in arguments.items():
         (most,) = re.findall(r"max_connections=(\d+)", " ".join(given))
