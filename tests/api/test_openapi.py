@@ -84,6 +84,17 @@ def test_a_parameter_is_left_out_and_never_null(document: dict[str, Any]) -> Non
     assert followed["schema"]["type"] == "integer"
 
 
+def test_every_parameter_but_an_id_says_what_it_does(document: dict[str, Any]) -> None:
+    named = [
+        (path, parameter)
+        for _, path, operation in operations(document)
+        for parameter in operation.get("parameters", [])
+        if parameter["in"] != "path"
+    ]
+    assert len(named) > 10
+    assert not [(path, one["name"]) for path, one in named if not one.get("description")]
+
+
 def test_operations_are_named_in_words_and_say_their_scopes(document: dict[str, Any]) -> None:
     ids = [operation["operationId"] for _, _, operation in operations(document)]
     assert set(ids) == set(ORDER)

@@ -24,6 +24,7 @@ from askcli.search_terms import terms
 from askcli.services.questions.conversations import Filter
 from askcli.services.questions.history import Filters
 
+LIMIT = "The most that a page has"
 SEARCH = 'Words that must all be in it, "words in a row", beginnings*, -what must not be in it'
 
 A_TIME = re.compile(
@@ -78,7 +79,7 @@ def check_names(query: QueryParams, known: Set[str]) -> None:
 class ConversationQuery(BaseModel):
     """Query parameters of a page of conversations."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 20
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE, description=LIMIT)] = 20
     cursor: Annotated[UUID | None, Field(description="A page's next_cursor")] = None
     since: Annotated[Moment | None, Field(description="Last active at this time or later")] = None
     until: Annotated[Moment | None, Field(description="Last active before this time")] = None
@@ -91,19 +92,20 @@ class ConversationQuery(BaseModel):
 class QuestionQuery(BaseModel):
     """Query parameters of a page of questions."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 20
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE, description=LIMIT)] = 20
     cursor: Annotated[str | None, Field(pattern=CURSOR, description="A page's next_cursor")] = None
-    conversation_id: UUID | None = None
+    conversation_id: Annotated[UUID | None, Field(description="Those of this conversation")] = None
     since: Since = None
     until: Until = None
-    search: (
+    search: Annotated[
         Annotated[
             str,
-            Field(min_length=1, max_length=MAX_SEARCH_CHARACTERS, description=SEARCH),
+            Field(min_length=1, max_length=MAX_SEARCH_CHARACTERS),
             AfterValidator(_check_search),
         ]
-        | None
-    ) = None
+        | None,
+        Field(description=SEARCH),
+    ] = None
     id_prefix: Annotated[
         str | None, Field(pattern=ID_PREFIX, description="How their ids begin")
     ] = None
