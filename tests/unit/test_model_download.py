@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import zipfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -99,6 +100,40 @@ def test_a_file_that_is_not_the_promised_one_is_removed(
     with pytest.raises(Failed, match="SHA-256"):
         download.fetch(wrong, tmp_path / "data", lambda _: None)
     assert not list((tmp_path / "data/models").glob("made-up.gguf*[!k]"))
+
+
+PIPS_OWN_ERROR = """\
+WARNING: Connection timed out while downloading.
+error: incomplete-download
+
+\N{MULTIPLICATION SIGN} Download failed because not enough bytes were received (0 bytes/98.0 MB)
+\N{BOX DRAWINGS LIGHT ARC UP AND RIGHT}> URL: http://127.0.0.1:1/made_up.whl
+
+note: This is an issue with network connectivity, not pip.
+hint: Consider using --resume-retries to enable download resumption.
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ("ERROR: Could not find it\nERROR: No matching one\n\n", "No matching one"),
+        ("ERROR: Exception:\nTraceback:\nTimeoutError: timed out\n", "TimeoutError: timed out"),
+        (
+            PIPS_OWN_ERROR,
+            "Download failed because not enough bytes were received (0 bytes/98.0 MB)",
+        ),
+        ("", "the installer gave no reason"),
+    ],
+)
+def test_of_what_the_installer_prints_the_reason_is_told(
+    model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, reason: str
+) -> None:
+    program = "import sys; sys.stderr.buffer.write(sys.argv[1].encode()); sys.exit(1)"
+    monkeypatch.setattr(download, "_installer", lambda: [sys.executable, "-c", program, output])
+    with pytest.raises(Unreachable) as failed:
+        download.fetch(model, tmp_path / "data", lambda _: None)
+    assert str(failed.value).endswith(f"==1.0: {reason}")
 
 
 class EndlessHandler(BaseHTTPRequestHandler):

