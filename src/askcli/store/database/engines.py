@@ -111,7 +111,8 @@ def create(url: URL, connections: int, password: Callable[[], Any]) -> Engine:
 def sqlite(url: URL) -> Engine:
     """Return an engine for SQLite with WAL, foreign keys, full synchronization, a private file."""
     path = Path(url.database or "")
-    if not url.database or url.database == ":memory:" or path.is_dir():
+    is_file = url.database and url.database != ":memory:"
+    if not is_file or (sqlite_files.exists(path) and path.is_dir()):
         raise Misused("DB_CONN_STRING must name a file for SQLite: sqlite:///path/to/file.db.")
     if not path.parent.exists():
         private_directory(path.parent)

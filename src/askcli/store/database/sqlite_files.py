@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import sqlite3
@@ -34,13 +35,27 @@ def _is_unused(database: Path, suffix: str) -> bool:
     return not any(map(os.path.lexists, (aside, *log_files(aside), *logs)))
 
 
+def exists(path: Path) -> bool:
+    """Return whether the file is there. Raises OSError where that cannot be known.
+
+    From Python 3.14 on, Path.exists and its like return False then.
+    """
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise
+        return False
+    return True
+
+
 def create(path: Path) -> None:
     """Create the database's file, if it is missing, and mend the modes of those of the log.
 
     Raises OperationalError where the log of another one is there: SQLite would delete it.
     """
     log = log_files(path)[0]
-    if not path.exists() and log.exists() and log.stat().st_size:
+    if not exists(path) and log.exists() and log.stat().st_size:
         raise sqlite3.OperationalError(
             f"its file is missing, and {log.name}, with its latest changes, is there: put the file "
             f"back, or move {log.name} away"

@@ -77,7 +77,7 @@ def backup(
     from askcli.store.database import sqlite_files
 
     database = _sqlite_file("pg_dump")
-    if not database.is_file():
+    if not (sqlite_files.exists(database) and database.is_file()):
         raise Failed(f"there is no database {database}.")
     target = _target(file)
     if target in {_target(one) for one in (database, *sqlite_files.log_files(database))}:
@@ -110,6 +110,7 @@ def restore(
     """Put a backup in the place of the SQLite database, which is kept under another name."""
     from askcli.store import migrations
     from askcli.store.copies import restoring
+    from askcli.store.database import sqlite_files
 
     database = _sqlite_file("pg_restore")
     if (
@@ -117,7 +118,7 @@ def restore(
     ):  # SQLite would wait for a pipe's other end, and a Ctrl-C would not end it
         what = "no ordinary file" if file.exists() else "not there"
         raise Failed(f"{file} is {what}: name a backup, as a file of its own.")
-    if (place := _target(database)).exists() and not place.is_file():
+    if sqlite_files.exists(place := _target(database)) and not place.is_file():
         raise Misused(f"{database} is no ordinary file: name one as the database.")
     version, aside = restoring.restore(file, database)
     if aside:
