@@ -66,6 +66,7 @@ def batch(
     string. Each answer is a line on stdout, in the same order: {"row", "row_id"?, …as in history}.
     """
     path = None if str(file) == "-" else file
+    rows.check_readable(path)
     failures = FailuresFile(failures_path, path, is_quiet=quiet)
     connection = options.connection(server, profile, timeout)
     fields = {"model": model, "system": system}

@@ -49,6 +49,12 @@ class Row:
         return f"batch-{self.name}-{attempt}"
 
 
+def check_readable(path: Path | None) -> None:
+    """Raise Misused for a file that cannot be opened; not for a pipe, whose writer would end."""
+    if path and not path.is_fifo():
+        _open(path).close()
+
+
 @contextmanager
 def opened(path: Path | None) -> Iterator[BinaryIO]:
     """Open the file, or a copy of stdin or of a pipe, to be read twice.
@@ -59,16 +65,19 @@ def opened(path: Path | None) -> Iterator[BinaryIO]:
         with _copied(stdin.chunks("`-`")) as copy:
             yield copy
         return
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise Misused(f"cannot read {path}: {error.strerror}.") from None
-    with file:
+    with _open(path) as file:
         if file.seekable():
             yield file
             return
         with _copied(_chunks(file, path)) as copy:
             yield copy
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise Misused(f"cannot read {path}: {error.strerror}.") from None
 
 
 def _chunks(file: BinaryIO, path: Path) -> Iterator[bytes]:
