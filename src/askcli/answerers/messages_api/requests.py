@@ -26,11 +26,13 @@ from askcli.answerers.messages_api.bounded import failure_body
 from askcli.answerers.messages_api.clients import Clients
 from askcli.answerers.messages_api.connections import BoundedConnector
 from askcli.answerers.messages_api.failures import NotSent, status_error
-from askcli.answerers.messages_api.response import Response
+from askcli.answerers.messages_api.response import Response, abandon
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 # Of a response that are read ahead, and a 16th of it in chunks of HTTP.
 _READ_AHEAD_BYTES = 65_536
+# Of a request, which a provider may refuse by its head, or by its length.
+_LONG_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +127,9 @@ async def _response(connection: Connection, data: bytes) -> Response:
         transport.write(data)
         head, body = await protocol.read()
     except BaseException:
-        connection.close()
+        abandon(connection)
         raise
-    return Response(connection, head, body)
+    return Response(connection, head, body, is_long=len(data) > _LONG_BYTES)
 
 
 def _target(request: httpx2.Request, proxy: httpx2.Proxy | None) -> _Target:
