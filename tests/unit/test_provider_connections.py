@@ -245,3 +245,21 @@ def test_an_error_is_the_same_after_the_first_request() -> None:
         assert failures[0][1] == 7
 
     asyncio.run(compared())
+
+
+@pytest.mark.parametrize("is_event", [True, False])
+@pytest.mark.parametrize("value", [b"\xe9", b"\xc3\xa9", b"\x80"])
+def test_a_header_in_any_encoding_leaves_an_error_what_it_is(is_event: bool, value: bytes) -> None:
+    body = b'{"type": "error", "error": {"type": "overloaded_error", "message": "m"}}'
+    headers = b"x-served-by: %b\r\nretry-after: 7\r\n" % value
+    refusal = b"HTTP/1.1 529 No\r\n%bcontent-length: %d\r\n\r\n%b" % (headers, len(body), body)
+    event = HEAD[:-2] + headers + b"\r\n" + chunk(b"event: error\ndata: %b\n\n" % body)
+
+    async def ask() -> None:
+        async with client_of(Provider(event if is_event else refusal)) as client:
+            with pytest.raises(ProviderOverloaded) as raised:
+                await anext(client.stream(REQUEST))
+        assert raised.value.retry_after == 7
+        assert not raised.value.may_be_billed
+
+    asyncio.run(ask())

@@ -43,7 +43,10 @@ def status_error(response: Response, data: bytes) -> Exception:
     from anthropic import APIStatusError
 
     request = httpx2.Request("POST", "/v1/messages")
-    head = httpx2.Response(response.status, headers=response.headers, request=request)
+    # As bytes: httpx2 takes text of ASCII alone.
+    pairs = response.headers.items()
+    headers = [(name.encode(), value.encode(errors="surrogateescape")) for name, value in pairs]
+    head = httpx2.Response(response.status, headers=headers, request=request)
     try:
         body = bounded_json.parse(data, MAX_STRUCTURE_CHARACTERS)
     except (ValueError, RecursionError):
