@@ -3,8 +3,8 @@
 aiohttp skips any number of provisional responses (1xx), and queues them without a bound: the time
 to read them is never given back, and no deadline ends them. It skips a chunk's extensions and the
 zeros of its size, of any length, as fast as they come: they are no content, whose reader would hold
-them up. It keeps what comes after a response, for the next request. Its import is slow, so this
-module is imported with the SDK.
+them up. It tells nobody who reads a body that its chunks are broken. It keeps what comes after a
+response, for the next request. Its import is slow, so this module is imported with the SDK.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ class BoundedHandler(ResponseHandler):
         if self.exception() is not None:
             return  # the connection is being closed
         super().data_received(data)
-        if data:
+        if self.exception() is not None:
+            self._break_off("what is no HTTP, in the body of a response")
+        elif data:
             self._uncounted += len(data)
             if not self._reading_paused:  # the parser has kept nothing
                 self._count()
@@ -98,10 +100,15 @@ class BoundedHandler(ResponseHandler):
     def _refuse(self, message: str) -> None:
         """Close the connection; who waits for a response, or reads it, gets the error."""
         self.set_exception(HttpProcessingError(code=502, message=message))
-        if self._payload is not None and not self._payload.is_eof():
-            self._payload.set_exception(aiohttp.ClientPayloadError(message))
+        self._break_off(message)
         if self.transport is not None:
             self.transport.close()
+
+    def _break_off(self, message: str) -> None:
+        """Let who reads the body get an error, of which aiohttp tells only who waits for a head."""
+        body = self._payload
+        if body is not None and not body.is_eof() and body.exception() is None:
+            body.set_exception(aiohttp.ClientPayloadError(message))
 
 
 class BoundedConnector(aiohttp.TCPConnector):
