@@ -148,10 +148,15 @@ def test_a_directory_is_no_file_of_rows(new_cli: NewCli, name: str) -> None:
     assert outcome.err == f"askcli: error: cannot read {name}: Is a directory.\n"
 
 
-def test_rows_that_are_not_there_are_told_before_where_failures_would_go(new_cli: NewCli) -> None:
-    outcome = new_cli().in_process("batch", "no/rows.jsonl")
-    told = "askcli: error: cannot read no/rows.jsonl: No such file or directory.\n"
-    assert (outcome.code, outcome.err) == (2, told)
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("no/rows.jsonl", "No such file or directory"), ("x" * 300, "File name too long")],
+)
+def test_rows_that_are_not_there_are_told_before_where_failures_would_go(
+    new_cli: NewCli, path: str, reason: str
+) -> None:
+    outcome = new_cli().in_process("batch", path)
+    assert (outcome.code, outcome.err) == (2, f"askcli: error: cannot read {path}: {reason}.\n")
 
 
 def test_where_failures_go_is_looked_at_first(sqlite_cli: Cli, fake: FakeAnthropic) -> None:

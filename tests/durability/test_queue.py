@@ -67,7 +67,7 @@ import importlib, pathlib, time
 load = importlib.import_module
 
 def slow(name, *package):
-    is_sdk, file = name.endswith("messages_api.clients"), pathlib.Path(__file__).with_name("slow")
+    is_sdk, file = name.endswith("messages_api.requests"), pathlib.Path(__file__).with_name("slow")
     while is_sdk and file.exists():
         time.sleep(0.1)
     return load(name, *package)

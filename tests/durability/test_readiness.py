@@ -57,7 +57,7 @@ def test_a_right_that_is_missing_on_one_table_is_told(
         role.owner_runs("REVOKE INSERT ON questions FROM {role}")
         answer = person.ask("may you?")
         assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
-        told = "a right is missing, which its log names; nothing was changed."
+        told = "a right: the server's log names the table; nothing was changed."
         assert told in answer.json()["detail"]
         role.owner_runs("GRANT INSERT ON questions TO {role}")
         assert person.ask("and now?").status_code == 201

@@ -18,10 +18,12 @@ from tests.support.waiting import eventually
 # The SDK, and the packages that come with it and with nothing else of the server.
 _SDK = ("anthropic", "aiohttp", "aiosignal", "aiohappyeyeballs", "attr", "attrs", "distro")
 SDK = (*_SDK, "docstring_parser", "frozenlist", "jiter", "multidict", "propcache", "yarl")
-# Its parts that take half of its import, and do not know whether there is aiohttp.
+# Its parts that take half of its import.
 _KEPT = ("_compat", "_models", "_types", "_utils", "types")
 KEPT = () if SOAK else tuple(f"anthropic.{name}" for name in _KEPT)
-OURS = tuple(f"askcli.answerers.messages_api.{name}" for name in ("clients", "connections"))
+OURS = tuple(
+    f"askcli.answerers.messages_api.{name}" for name in ("clients", "connections", "requests")
+)
 # A forked server has them loaded: another start would load everything else again, too.
 UNLOADED = f"""
 import sys
@@ -45,20 +47,6 @@ def failing(self, path):
 importlib.machinery.SourceFileLoader.get_data = failing
 """
 SHORT_OF_MEMORY = UNREADABLE.replace("raise OSError(errno.EMFILE,", "raise MemoryError(")
-# The list of packages cannot be read, once: the SDK takes aiohttp for not installed.
-UNLISTED = """
-import importlib.metadata as metadata
-
-version = metadata.version
-
-def failing(name):
-    if name == "aiohttp":
-        metadata.version = version
-        raise metadata.PackageNotFoundError(name)
-    return version(name)
-
-metadata.version = failing
-"""
 # As long as there is a file of this name, no thread can be started to wait for.
 NO_THREADS = """
 import asyncio, pathlib
@@ -123,14 +111,3 @@ def test_a_server_that_lacked_memory_to_load_the_sdk_ends_as_it_cannot_load_it_a
     assert server._process.wait(60) == 1
     eventually(lambda: "give it more memory" in server.log[-1])
     assert server.stop() == 1
-
-
-def test_an_sdk_that_was_loaded_without_aiohttp_is_loaded_again(
-    new_database: NewDatabase, fake: FakeAnthropic, new_person: NewPerson, tmp_path: Path
-) -> None:
-    more = customized(tmp_path, UNLOADED + UNLISTED)
-    server = serving(tmp_path, fake, new_database("sqlite"), **more)
-    person = new_person(server)
-    statuses = [ask(person, uuid4().hex)[0] for _ in range(3)]
-    assert statuses[1:] == [201, 201]
-    assert server.stop() == 0

@@ -13,7 +13,7 @@ from askcli.answerers.lazy_packages import load_lazily
 PRELOADED = (
     "askcli.__main__",
     "askcli.answerers.anthropic",
-    "askcli.answerers.messages_api.clients",
+    "askcli.answerers.messages_api.requests",
     "askcli.answerers.scripted",
     "askcli.cli.app",
     "askcli.cli.input.implied_command",

@@ -14,6 +14,7 @@ import pytest
 from opentelemetry import trace
 
 from askcli.answerers.base import Begin, Exchange, Message, Request, exchange
+from askcli.answerers.messages_api import bounded
 from askcli.errors import ProviderOverloaded, ProviderRejected
 from tests.support.raw_provider import (
     EVENTS,
@@ -139,7 +140,7 @@ def test_a_connection_that_has_not_taken_a_request_whole_is_not_used_again(size:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
         connections += 1
-        with suppress(asyncio.IncompleteReadError):
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
             while head := await reader.readuntil(b"\r\n\r\n"):
                 writer.write(refusal)
                 if size > 1_000_000:
@@ -261,5 +262,37 @@ def test_a_header_in_any_encoding_leaves_an_error_what_it_is(is_event: bool, val
                 await anext(client.stream(REQUEST))
         assert raised.value.retry_after == 7
         assert not raised.value.may_be_billed
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("fault", ["cut", "broken", "stalled"])
+def test_a_failure_whose_body_does_not_come_is_what_its_status_says(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It costs nothing and may be repeated; one that broke off might be billed."""
+    monkeypatch.setattr(bounded, "FAILURE_SECONDS", 0.1 if fault == "stalled" else 30)
+    head = b"HTTP/1.1 529 Overloaded\r\nretry-after: 7\r\n"
+    bodies = {
+        "cut": b"content-length: 100\r\nconnection: close\r\n\r\n{",
+        "broken": b"transfer-encoding: chunked\r\n\r\n4000\r\n%b\r\nx\r\n" % (b" " * 0x4000),
+        "stalled": b"content-length: 100\r\n\r\n{",
+    }
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head + bodies[fault])
+        if fault != "cut":
+            await reader.read()
+            await reader.read()
+        writer.close()
+
+    async def ask() -> None:
+        provider = Provider(b"")
+        provider.serve = serve  # type: ignore[method-assign]
+        async with client_of(provider) as client, asyncio.timeout(60):
+            with pytest.raises(ProviderOverloaded) as raised:
+                await anext(client.stream(REQUEST))
+        assert (raised.value.retry_after, raised.value.may_be_billed) == (7, False)
 
     asyncio.run(ask())

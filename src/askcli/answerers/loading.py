@@ -2,7 +2,7 @@
 
 An import that fails, as where a file cannot be opened for a moment, leaves the parts that it has
 loaded in `sys.modules`. The next import takes them, and some packages then work otherwise until the
-process ends: the SDK takes aiohttp for not installed.
+process ends: a package that found another one broken takes it for not installed.
 
 Where memory was short, compiled modules stay half initialized whatever is removed: the next import
 fails, hangs or crashes. Only another process can load them.
@@ -45,11 +45,11 @@ class _Names(MetaPathFinder):
             self.noted.add(fullname)
 
 
-def load(*names: str) -> list[Any]:
-    """Import modules. One that fails leaves no package of its attempt behind: the next is new.
+def load(name: str) -> Any:
+    """Import a module. One that fails leaves no package of its attempt behind: the next is new.
 
     What the attempt has loaded of packages that were there before, or of Python, is whole or gone.
-    Modules beside those of `names` go, too: they hold what they have imported.
+    Modules beside that of `name` go, too: they hold what they have imported.
     Raises MemoryError without an attempt where one has failed for want of memory.
     """
     if is_spoiled():
@@ -57,17 +57,17 @@ def load(*names: str) -> list[Any]:
     finder = _Names()
     sys.meta_path.insert(0, finder)
     try:
-        return [importlib.import_module(name) for name in names]
+        return importlib.import_module(name)
     except BaseException as error:
         if _lacks_memory(error):
             _is_spoiled.set()
-        beside = {name.rpartition(".")[0] for name in names} - {""}
+        package = name.rpartition(".")[0]
         importlib.invalidate_caches()  # packages may have been replaced meanwhile
-        for name in finder.noted:
-            top = name.partition(".")[0]
+        for noted in finder.noted:
+            top = noted.partition(".")[0]
             is_new = top in finder.noted and top not in sys.stdlib_module_names
-            if is_new or name.rpartition(".")[0] in beside:
-                sys.modules.pop(name, None)
+            if is_new or (package and noted.rpartition(".")[0] == package):
+                sys.modules.pop(noted, None)
         raise
     finally:
         sys.meta_path.remove(finder)

@@ -126,7 +126,7 @@ def _load(choice: Choice, key: str) -> Any:
             f"The local model {choice.name} is missing; this server's host must fetch it."
         )
     try:
-        (xllamacpp,) = load("xllamacpp")
+        xllamacpp = load("xllamacpp")
         return xllamacpp.Server(_parameters(xllamacpp, choice, key))
     except Exception as error:  # the binding raises bare RuntimeError, or worse
         raise _not_loaded(choice, error) from error

@@ -18,7 +18,9 @@ HEADER_IDEMPOTENCY_REPLAYED: Final = "idempotency-replayed"
 HEADER_LAST_EVENT_ID: Final = "last-event-id"
 API_TOKEN_PREFIX: Final = "askcli_"  # noqa: S105 - unlike a JWT's; secret scanners can find it
 
-TOKEN: Final = re.compile(r"[!-~]+")  # what a header carries; another's error would quote it
+TOKEN: Final = re.compile(
+    r"[!-~]+"
+)  # a header takes nothing else, and a library's error would quote it
 
 
 def parse_whole_number(text: str) -> int | None:

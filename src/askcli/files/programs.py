@@ -6,23 +6,33 @@ import os
 import shlex
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
-# What only a shell understands, as git has it; of blanks and quotes it needs none.
+# What only a shell understands: git's list without blanks, quotes and backslashes, which shlex has.
 _SHELL = frozenset("|&;<>()$`*?[#~=%\n")
 
 
-def command(text: str) -> list[str]:
-    """Return the words that run a command, such as $PAGER; more of them may follow.
+class Command(NamedTuple):
+    """The words of a command, which more may follow, and its environment."""
 
-    The shell runs it where only that understands it; words alone need none. `search_path` is to be
-    its PATH. Raises ValueError for a quote without an end, and LookupError with the name of a
-    program that is not there.
+    words: list[str]
+    environment: dict[str, str]
+
+
+def command(text: str) -> Command:
+    """Return what runs a command that the user has set, such as $PAGER.
+
+    The shell runs it where only that understands it, with `search_path`;
+    words alone need none. Raises ValueError for a quote without an end, and LookupError with the
+    name of a program that is not there.
     """
+    environment = dict(os.environ)
     if _SHELL.intersection(text):
-        return ["/bin/sh", "-c", f'{text} "$@"', text]
+        words = ["/bin/sh", "-c", f'{text} "$@"', text]
+        return Command(words, environment | {"PATH": search_path()})
     name, *arguments = shlex.split(text)
     if program := path_of(name):
-        return [program, *arguments]
+        return Command([program, *arguments], environment)
     raise LookupError(name)
 
 

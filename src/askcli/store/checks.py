@@ -79,7 +79,7 @@ def _check_schema(connection: Connection, url: URL) -> None:
     for schema, user in connection.execute(_UNUSABLE_SCHEMAS):
         raise Failed(
             f"cannot use the database {urls.shown(url)}: the user {user} lacks the right to use "
-            f"its schema {schema}; its owner can GRANT USAGE ON SCHEMA."
+            f"its schema {schema}; its owner can: GRANT USAGE ON SCHEMA {schema} TO {user}."
         )
 
 

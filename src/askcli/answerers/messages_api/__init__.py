@@ -1,1 +1,1 @@
-"""Client of the Messages API: requests by the SDK, and its events decoded and bounded here."""
+"""Client of the Messages API: the SDK makes requests, aiohttp sends them, events are read here."""

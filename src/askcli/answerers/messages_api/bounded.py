@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 
 from askcli.answerers.messages_api.response import Response
 from askcli.errors import ProviderFailed
@@ -13,6 +14,7 @@ from askcli.errors import ProviderFailed
 MAX_EVENT_BYTES = 4 * 1024 * 1024
 # Of a failure, whose type is all that is used.
 MAX_FAILURE_BYTES = 65_536
+FAILURE_SECONDS = 5.0  # for all of it
 # Outside of the strings of an event or of a failure; a hundred results of a search have a tenth.
 MAX_STRUCTURE_CHARACTERS = 32_768
 # Read at a time: some forty events of the smallest kind that costs anything.
@@ -32,12 +34,19 @@ def is_page(response: Response) -> bool:
 
 
 async def failure_body(response: Response) -> bytes:
-    """Return the body of a failure, whose status says what may be billed, up to the bound."""
+    """Return what arrives of a failure's body, up to the bounds.
+
+    Its status says what may be billed, whatever becomes of the body.
+    """
+    import aiohttp  # loaded, with the response's connection
+
     data = b""
-    while not _is_compressed(response) and len(data) < MAX_FAILURE_BYTES:
-        if not (part := await response.read()):
-            break
-        data += part
+    with suppress(TimeoutError, OSError, aiohttp.ClientError):
+        async with asyncio.timeout(FAILURE_SECONDS):
+            while not _is_compressed(response) and len(data) < MAX_FAILURE_BYTES:
+                if not (part := await response.read()):
+                    break
+                data += part
     return data[:MAX_FAILURE_BYTES]
 
 

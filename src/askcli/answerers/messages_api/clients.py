@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from contextlib import nullcontext
 from typing import Any
 
@@ -28,19 +27,16 @@ class Clients:
     """What makes the requests to one address."""
 
     def __init__(self, base_url: str | None) -> None:
-        """A loopback `base_url` has no proxy. Raises Misused for a proxy that is none."""
+        """A loopback `base_url` has no proxy. Raises Misused for a wrong proxy or certificate."""
         url = httpx2.URL(base_url) if base_url else None
         self._has_password = url is not None and bool(url.userinfo)  # it is sent as a header
         self._url = url and url.copy_with(userinfo=b"")
-        self._is_near = is_on_loopback(base_url)
+        is_near = is_on_loopback(base_url)
         auth = (url.username, url.password) if url and self._has_password else None
-        with nullcontext() if self._is_near else proxies.checked(needs_socks=False):
-            self._http = _Recording(auth=auth, trust_env=not self._is_near, timeout=None)
-
-    def ssl_context(self) -> ssl.SSLContext:
-        """Return how connections are encrypted, by the certificates that the environment names."""
-        with nullcontext() if self._is_near else proxies.checked(needs_socks=False):
-            return httpx2.create_ssl_context(trust_env=not self._is_near)
+        with nullcontext() if is_near else proxies.checked(needs_socks=False):
+            self._http = _Recording(auth=auth, trust_env=not is_near, timeout=None)
+            # By the certificates that the environment names.
+            self.ssl_context = httpx2.create_ssl_context(trust_env=not is_near)
 
     def sdk(self, api_key: str) -> AsyncAnthropic:
         """Return the SDK's client."""

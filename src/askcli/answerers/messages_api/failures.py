@@ -1,4 +1,4 @@
-"""Errors of Anthropic's SDK as this package's own: what may be billed, and what may be retried."""
+"""Errors of the SDK and of aiohttp as this package's own: what may be billed, or retried."""
 
 from __future__ import annotations
 

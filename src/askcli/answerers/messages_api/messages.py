@@ -123,11 +123,11 @@ def _load() -> Any:
     name = f"{__package__}.requests"
     lazy_packages.load_lazily("anthropic")
     try:
-        return load(name)[0]
+        return load(name)
     except (ImportError, AttributeError, TypeError) as error:
         log.warning("the SDK is loaded whole: %s", type(error).__name__)
     lazy_packages.load_whole("anthropic")
-    return load(name)[0]
+    return load(name)
 
 
 def _of_success(error: Exception) -> Exception:

@@ -50,7 +50,7 @@ class Requests:
         """A loopback `base_url` is reached without a proxy. Raises Misused."""
         self._clients = Clients(base_url)
         self._sdk = self._clients.sdk(api_key)
-        self._connector = BoundedConnector(self._clients.ssl_context())
+        self._connector = BoundedConnector(self._clients.ssl_context)
         self._timeout = aiohttp.ClientTimeout(sock_connect=connect_seconds)
         self._target: _Target | None = None
 

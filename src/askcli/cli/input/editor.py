@@ -39,7 +39,7 @@ def edited(text: str) -> str:
         os.utime(path, (1, 1))  # so that any saving shows, however soon, and of the same text
         before = _version(path)
         with transient.as_found():
-            _edit(name, [*command, str(path)])
+            _edit(name, command, path)
         # Also an editor with a window of its own, which has returned before anything was written.
         if _version(path) == before:
             raise Failed(
@@ -119,8 +119,8 @@ def _kept_if_left() -> Iterator[Path]:
             raise Failed(f"{error.detail}; what it left is in {place}.") from None
 
 
-def _command() -> tuple[str, list[str]]:
-    """Return the editor as the user has set it, and its words."""
+def _command() -> tuple[str, programs.Command]:
+    """Return the editor as the user has set it, and what runs it."""
     given = (os.environ.get("VISUAL") or "").strip() or (os.environ.get("EDITOR") or "").strip()
     for text in [given] if given else DEFAULTS:
         with suppress(LookupError):
@@ -132,11 +132,12 @@ def _command() -> tuple[str, list[str]]:
     raise Misused(f"cannot start the editor {name}: set EDITOR to another one.")
 
 
-def _edit(name: str, command: list[str]) -> None:
-    environment = {**os.environ, "PATH": programs.search_path()}
+def _edit(name: str, command: programs.Command, path: Path) -> None:
+    words = [*command.words, str(path)]
     with _terminal() as (stdin, stdout), _interrupts_left_alone():
         try:
-            code = subprocess.Popen(command, stdin=stdin, stdout=stdout, env=environment).wait()
+            process = subprocess.Popen(words, stdin=stdin, stdout=stdout, env=command.environment)
+            code = process.wait()
         except OSError as error:
             raise Misused(f"cannot start the editor {name}: {error.strerror}.") from error
     if code == -signal.SIGINT:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from askcli.client.http.exchange import BrokenOff, Connections, NotReached, Request, Response
 from askcli.errors import ShuttingDown
 
-_SHUTTING_DOWN = f'"{ShuttingDown.code}"'.encode()  # within a text they are escaped
+_SHUTTING_DOWN = f'"{ShuttingDown.code}"'.encode()  # a text in JSON has no such quotes
 # A killed process may accept connections until the kernel has taken it down.
 PAUSES_SECONDS = (0.0, 0.1, 0.2, 0.4, 0.8)
 
@@ -25,15 +25,14 @@ class RevivingConnections:
         for pause in PAUSES_SECONDS:
             try:
                 response = self._connections.send(request)
+                if pause or not _is_of_leaving_server(response):
+                    return response
+                response.close()
             except NotReached:
                 pass
             except BrokenOff:
                 if request.method != "GET":  # it may have done what was asked for before it ended
                     raise
-            else:
-                if pause or not _is_of_leaving_server(response):
-                    return response
-                response.close()
             time.sleep(pause)
             self._revive()
         return self._connections.send(request)
@@ -45,4 +44,10 @@ class RevivingConnections:
 
 def _is_of_leaving_server(response: Response) -> bool:
     """Whether the server refuses because it leaves: after another 503 it stays."""
-    return response.status == ShuttingDown.status and _SHUTTING_DOWN in response.read()
+    if response.status != ShuttingDown.status:
+        return False
+    try:
+        return _SHUTTING_DOWN in response.read()
+    except BaseException:
+        response.close()
+        raise

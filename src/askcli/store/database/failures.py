@@ -17,7 +17,7 @@ log = logging.getLogger("askcli.store")
 # PostgreSQL's, whose messages may be in any language.
 _SQLSTATES = {
     "25006": "takes no changes: it is a standby, or set to be only read",
-    "42501": "does not let the server work: a right is missing, which its log names",
+    "42501": "refuses the server's user a right: the server's log names the table",
     "53100": "has no disk space left",
     "53300": "has no connection left (its max_connections)",
     "55P03": "is locked by another transaction",

@@ -49,6 +49,11 @@ def exists(path: Path) -> bool:
     return True
 
 
+def is_file(path: Path) -> bool:
+    """Return whether the file is there, and an ordinary one. Raises OSError as `exists` does."""
+    return exists(path) and path.is_file()
+
+
 def create(path: Path) -> None:
     """Create the database's file, if it is missing, and mend the modes of those of the log.
 

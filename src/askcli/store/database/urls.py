@@ -127,10 +127,7 @@ def has_password(url: URL) -> bool:
 
 def check_exists(url: URL) -> None:
     """Raise Failed for a SQLite database whose file is not there, rather than create it."""
-    if url.get_backend_name() != "sqlite":
-        return
-    file = Path(url.database or "")
-    if not (sqlite_files.exists(file) and file.is_file()):
+    if url.get_backend_name() == "sqlite" and not sqlite_files.is_file(Path(url.database or "")):
         raise Failed(
             f"there is no database {shown(url)}: run this with the settings of `askcli serve` "
             "(DB_CONN_STRING, ASKCLI_DATA_DIR), or create it with `askcli migrate`."

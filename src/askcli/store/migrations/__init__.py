@@ -104,11 +104,13 @@ def upgrade(
 ) -> tuple[str | None, str]:
     """Migrate to this package's version, unless it is at the next; return (before, after).
 
-    `on_migration` is called before what may take long.
+    `on_migration` is called before what may take long: a migration, or the wait for another's.
 
     Of several processes at once one migrates, and the others find it done. Raises Failed for a
     database that a newer askcli has migrated.
     """
+    if (version := version_of(database)) and problem(version):
+        on_migration()
     with _alone(database) as connection:
         before = current(connection)
         error = problem(before)
@@ -118,7 +120,6 @@ def upgrade(
             if database.is_sqlite and newest.is_empty(connection):
                 newest.create(connection, HEAD)
             else:
-                on_migration()
                 _migrate(connection)
             return before, HEAD
         return before, before or HEAD

@@ -77,7 +77,7 @@ def backup(
     from askcli.store.database import sqlite_files
 
     database = _sqlite_file("pg_dump")
-    if not (sqlite_files.exists(database) and database.is_file()):
+    if not sqlite_files.is_file(database):
         raise Failed(f"there is no database {database}.")
     target = _target(file)
     if target in {_target(one) for one in (database, *sqlite_files.log_files(database))}:

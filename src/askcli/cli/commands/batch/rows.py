@@ -51,21 +51,22 @@ class Row:
 
 def check_readable(path: Path | None) -> None:
     """Raise Misused for a file that cannot be opened; not for a pipe, whose writer would end."""
-    if path and not path.is_fifo():
-        _open(path).close()
+    if path:
+        with _reading(path):
+            if not path.is_fifo():
+                path.open("rb").close()
 
 
 @contextmanager
 def opened(path: Path | None) -> Iterator[BinaryIO]:
-    """Open the file, or a copy of stdin or of a pipe, to be read twice.
-
-    Raises Misused if it is unreadable.
-    """
+    """Open the file, or a copy of stdin or of a pipe, to be read twice. Raises Misused."""
     if path is None:
         with _copied(stdin.chunks("`-`")) as copy:
             yield copy
         return
-    with _open(path) as file:
+    with _reading(path):
+        source = path.open("rb")
+    with source as file:
         if file.seekable():
             yield file
             return
@@ -73,17 +74,16 @@ def opened(path: Path | None) -> Iterator[BinaryIO]:
             yield copy
 
 
-def _open(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise Misused(f"cannot read {path}: {error.strerror}.") from None
-
-
 def _chunks(file: BinaryIO, path: Path) -> Iterator[bytes]:
-    try:
+    with _reading(path):
         while chunk := file.read(stdin.CHUNK_BYTES):
             yield chunk
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise Misused(f"cannot read {path}: {error.strerror}.") from None
 

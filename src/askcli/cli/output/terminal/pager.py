@@ -36,7 +36,7 @@ def show(lines: Iterable[str]) -> None:
         _page(pager, chain(first, [rest], remaining))
 
 
-def _pager() -> list[str] | None:
+def _pager() -> programs.Command | None:
     """Return the pager's command, None for none: $PAGER, else less if it is installed."""
     variable = os.environ.get("PAGER")
     if os.environ.get("TERM", "dumb") == "dumb" or (variable is not None and not variable.strip()):
@@ -73,12 +73,12 @@ def _print(lines: Iterator[str]) -> None:
         console.write(sys.stdout, line + "\n")
 
 
-def _page(command: list[str], lines: Iterator[str]) -> None:
-    name = os.environ.get("PAGER", command[0])
-    environment = {"LESS": LESS, "LV": "-c", **os.environ, "PATH": programs.search_path()}
+def _page(command: programs.Command, lines: Iterator[str]) -> None:
+    name = os.environ.get("PAGER", command.words[0])
+    environment = {"LESS": LESS, "LV": "-c", **command.environment}
     try:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, env=environment, text=True, errors="replace"
+            command.words, stdin=subprocess.PIPE, env=environment, text=True, errors="replace"
         )
     except OSError as error:
         raise Misused(f"cannot run PAGER {name!r}: {error.strerror}.") from None

@@ -1,6 +1,6 @@
 """Deadlines and retries of calls to a model.
 
-Four deadlines: to connect (the SDK's, set by the answerer), until the first text (each event
+Four deadlines: to connect (the answerer's own), until the first text (each event
 without text, such as thinking, restarts it), between two pieces of text, and in all. An attempt
 that failed before a response began is repeated with backoff and jitter, or when the provider says
 so, if that is before the deadline of the first text. An attempt that has begun, that broke off
