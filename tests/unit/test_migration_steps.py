@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -53,6 +54,31 @@ def test_a_new_sqlite_database_has_at_once_what_the_migrations_make() -> None:
         assert statements(connection) == newest.FILE.read_text() == migrated()
         assert migrations.current(connection) == migrations.HEAD
     engine.dispose()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_wait_for_anothers_migration_is_told_before_it_begins(
+    new_database: NewDatabase, kind: str
+) -> None:
+    """Who starts a local server waits without a limit from then on."""
+    database = Database(new_database(kind))
+    with database.engine.begin() as connection:
+        migrate(connection, VERSIONS[-2])
+    is_told, done = Event(), list[Any]()
+
+    def upgrade() -> None:
+        done.append(migrations.upgrade(database, on_migration=is_told.set))
+
+    other = Thread(target=upgrade)
+    with migrations._alone(database):
+        other.start()
+        assert is_told.wait(60)
+        assert not done
+    other.join(60)
+    assert done == [(VERSIONS[-2], migrations.HEAD)]
+    assert migrations.upgrade(database, on_migration=done.clear) == (migrations.HEAD,) * 2
+    assert done
+    database.close()
 
 
 def test_a_new_sqlite_database_needs_no_alembic(
