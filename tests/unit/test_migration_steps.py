@@ -12,6 +12,7 @@ from sqlalchemy import Connection, create_engine, inspect, text
 from tools.schema import migrated
 from tools.schema import schema as statements
 
+from askcli.errors import Failed
 from askcli.store import migrations
 from askcli.store.database import Database
 from askcli.store.migrations import newest
@@ -78,6 +79,17 @@ def test_a_wait_for_anothers_migration_is_told_before_it_begins(
     assert done == [(VERSIONS[-2], migrations.HEAD)]
     assert migrations.upgrade(database, on_migration=done.clear) == (migrations.HEAD,) * 2
     assert done
+    database.close()
+
+
+def test_no_migration_is_told_of_a_database_that_has_none(new_database: NewDatabase) -> None:
+    database = Database(new_database("sqlite"))
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'of a later askcli'"))
+    is_told = Event()
+    with pytest.raises(Failed):
+        migrations.upgrade(database, on_migration=is_told.set)
+    assert not is_told.is_set()
     database.close()
 
 

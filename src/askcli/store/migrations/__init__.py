@@ -109,7 +109,7 @@ def upgrade(
     Of several processes at once one migrates, and the others find it done. Raises Failed for a
     database that a newer askcli has migrated.
     """
-    if (version := version_of(database)) and problem(version):
+    if (version := version_of(database)) and isinstance(problem(version), Misused):
         on_migration()
     with _alone(database) as connection:
         before = current(connection)
